@@ -1,0 +1,48 @@
+# Everything a newcomer needs: `make run` and `make test`. The rest is for those who change Daypass.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: run test lint lock docs clean
+
+run: $(VENV)/.run-installed
+	@$(BIN)/daypass init
+	@exec $(BIN)/daypass serve
+
+test: $(VENV)/.dev-installed lint
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: $(VENV)/.dev-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# The exact versions and hashes of everything, from the bounds in pyproject.toml.
+lock: $(VENV)/.dev-installed
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	    --custom-compile-command "make lock" --upgrade pyproject.toml --output-file requirements/run.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	    --custom-compile-command "make lock" --upgrade pyproject.toml --group dev \
+	    --constraints requirements/run.txt --output-file requirements/dev.txt
+
+# The pages that are derived from the code: docs/settings.md and .env.example.
+docs: $(VENV)/.dev-installed
+	$(BIN)/python -m config
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# A stamp a set of packages: make installs again only when the pinned list has changed.
+$(VENV)/.run-installed: requirements/run.txt pyproject.toml
+	@test -x $(BIN)/python || { echo "Creating $(VENV) ..."; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing the pinned packages ..."
+	@$(PIP) install --require-hashes --requirement requirements/run.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev-installed: requirements/dev.txt $(VENV)/.run-installed
+	@echo "Installing the packages for the tests ..."
+	@$(PIP) install --require-hashes --requirement requirements/dev.txt
+	@touch $@

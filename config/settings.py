@@ -1,0 +1,148 @@
+"""The ``DAYPASS_*`` variables: one field each, with its default, its bounds and its help.
+
+Everything else about them is derived: parsing (environs), refusals, ``docs/settings.md`` and
+``.env.example`` (``python -m config``). Not here: values that change while the service runs.
+"""
+
+import ipaddress
+import os
+import re
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from environs import Env, EnvValidationError
+from marshmallow.validate import OneOf, Range
+
+PREFIX = "DAYPASS_"
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+class SettingsError(Exception):
+    """A setting is missing, out of range or unknown; the message is one line that says which and why."""
+
+
+def _setting(
+    default: str | int | bool,
+    help: str,
+    *,
+    low: int | None = None,
+    high: int | None = None,
+    choices: tuple[str, ...] = (),
+    secret: bool = False,
+) -> Any:
+    metadata = {"help": help, "low": low, "high": high, "choices": choices}
+    return field(default=default, repr=not secret, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What this installation was started with. Build it with :func:`load_settings`."""
+
+    instance: str = _setting("instance", "Folder for the keys and, with SQLite, the database.")
+    database_url: str = _setting(
+        "",
+        "`postgresql://user:password@host/name`, or `sqlite:///path`. Empty: `daypass.db` in the folder above.",
+        secret=True,
+    )
+    host: str = _setting("127.0.0.1", "Address to listen on. Off loopback, put a buffering proxy in front.")
+    port: int = _setting(8080, "Port to listen on.", low=1, high=65535)
+    workers: int = _setting(2, "Server processes.", low=1, high=256)
+    threads: int = _setting(
+        8,
+        "Threads of each process; at least 4, because bodies and passwords may occupy all but two.",
+        low=4,
+        high=256,
+    )
+    scheduler: bool = _setting(True, "Whether `daypass serve` runs the jobs too. Off where `daypass scheduler` does.")
+    token_keys: str = _setting(
+        "",
+        "Keys that sign tokens, `id:hex[,id:hex…]`: the first signs, all verify. Empty: read from the keys file.",
+        secret=True,
+    )
+    password_pepper: str = _setting(
+        "", "Key mixed into every password, in hex. Empty: read from the keys file.", secret=True
+    )
+    token_prefixes: str = _setting(
+        "dp", "What token text begins with, `new[,earlier…]`: the first is issued, all are accepted."
+    )
+    bcrypt_cost: int = _setting(12, "Cost of a password hash, as a power of two.", low=10, high=14)
+    trusted_proxies: str = _setting("", "Networks whose `X-Forwarded-For` is believed, `10.0.0.0/8[,…]`. Empty: none.")
+    admin_username: str = _setting("admin", "`daypass init`: name of the first administrator.")
+    admin_password: str = _setting(
+        "",
+        "`daypass init`: password of the first administrator. Empty: one is generated and shown once.",
+        secret=True,
+    )
+    log_level: str = _setting("INFO", "Least important log lines that are written.", choices=LOG_LEVELS)
+
+    @property
+    def instance_folder(self) -> Path:
+        return Path(self.instance).absolute()
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database address as SQLAlchemy wants it, with psycopg 3 named for PostgreSQL."""
+        if not self.database_url:
+            return f"sqlite:///{self.instance_folder / 'daypass.db'}"
+        return re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql+psycopg://", self.database_url)
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        return _words(self.token_prefixes)
+
+    @property
+    def proxies(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        return tuple(ipaddress.ip_network(word) for word in _words(self.trusted_proxies))
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Refuses, with :class:`SettingsError`, an unknown ``DAYPASS_*`` name (a misspelt setting must not be
+    ignored in silence), a value of the wrong type, and one outside its bounds.
+    """
+    declared = {variable(each): each for each in fields(Settings)}
+    # The test suite's own switches share the prefix, so that one look at the environment finds everything.
+    unknown = [name for name in os.environ if name.startswith(PREFIX) and name not in declared]
+    unknown = [name for name in unknown if not name.startswith(f"{PREFIX}TEST_")]
+    if unknown:
+        raise SettingsError(f"unknown setting {sorted(unknown)[0]}: see docs/settings.md for those that exist")
+    env = Env()
+    values: dict[str, Any] = {each.name: _value(env, name, each) for name, each in declared.items()}
+    settings = Settings(**values)
+    _check(settings)
+    return settings
+
+
+def variable(setting: "Field[Any]") -> str:
+    """The environment variable of a field of :class:`Settings`."""
+    return PREFIX + setting.name.upper()
+
+
+def _value(env: Env, name: str, setting: "Field[Any]") -> Any:
+    if not os.environ.get(name):  # set to nothing is the same as not set, as in the example file
+        return setting.default
+    read: Any = {int: env.int, bool: env.bool, str: env.str}[setting.type]  # type: ignore[index]
+    low, high, choices = (setting.metadata[key] for key in ("low", "high", "choices"))
+    bounds = [Range(low, high)] if low is not None else [OneOf(choices)] if choices else []
+    try:
+        return read(name, validate=bounds)
+    except EnvValidationError as error:
+        raise SettingsError(f"{name}: {' '.join(map(str, error.error_messages))}") from None
+
+
+def _check(settings: Settings) -> None:
+    """What a bound can't say."""
+    if not settings.prefixes or not all(re.fullmatch(r"[a-z]{1,12}", word) for word in settings.prefixes):
+        raise SettingsError(f"{PREFIX}TOKEN_PREFIXES must be words of 1 to 12 letters a-z, joined by commas")
+    if not re.match(r"(sqlite:///|postgresql\+psycopg://)", settings.sqlalchemy_url):
+        raise SettingsError(f"{PREFIX}DATABASE_URL must begin with postgresql:// or sqlite:///")
+    try:
+        _ = settings.proxies
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}TRUSTED_PROXIES: {error}") from error
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
