@@ -1,0 +1,105 @@
+"""Who somebody is: users, their roles, the principal behind a token, and the caller of a service.
+
+Here belong names and rights. Not here: passwords (``app.services.passwords``), and how an HTTP request
+carries a credential (``app.http.credentials``).
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from app.domain.tokens import TokenKind
+
+USERNAME = re.compile(r"[a-z0-9._@+-]{1,150}")
+
+
+class Role(StrEnum):
+    """What a user is to the APIs behind Daypass. Only SERVER_ADMIN has power in Daypass itself.
+
+    The names are Alation's: https://developer.alation.com/dev/reference/getauserdetails
+    """
+
+    SERVER_ADMIN = "SERVER_ADMIN"
+    CATALOG_ADMIN = "CATALOG_ADMIN"
+    SOURCE_ADMIN = "SOURCE_ADMIN"
+    STEWARD = "STEWARD"
+    COMPOSER = "COMPOSER"
+    EXPLORER = "EXPLORER"
+    VIEWER = "VIEWER"
+
+
+class ApiTokens(StrEnum):
+    """Whether a user may have tokens: as the instance's settings say, or decided for this user alone."""
+
+    INHERIT = "inherit"
+    ALLOW = "allow"
+    DENY = "deny"
+
+
+@dataclass(frozen=True)
+class User:
+    """A person or a service account that owns tokens. The id is never reused."""
+
+    id: int
+    username: str
+    email: str
+    first_name: str
+    last_name: str
+    title: str
+    role: Role
+    is_active: bool
+    api_tokens: ApiTokens
+    created_at: datetime
+    last_login_at: datetime | None = None
+
+    @property
+    def is_administrator(self) -> bool:
+        return self.role is Role.SERVER_ADMIN
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Whom a good token speaks for, with the token's own facts; the answer of the check."""
+
+    user_id: int
+    username: str
+    email: str
+    first_name: str
+    last_name: str
+    title: str
+    role: Role
+    token_id: int
+    token_public_id: str
+    token_kind: TokenKind
+    token_name: str
+    token_created_at: datetime
+    token_expires_at: datetime | None
+    refresh_token_expires_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks a service to do something, as the audit row will say.
+
+    `name`: a user name, or ``cli:<system user>``, or ``job:<name>``; empty while nobody is known yet.
+    `address`: of the client, without port; None inside the machine. `request_id`: ties log lines together.
+    """
+
+    name: str
+    user_id: int | None = None
+    address: str | None = None
+    request_id: str | None = None
+
+    def as_user(self, user_id: int, username: str) -> "Caller":
+        """The same call, now that it is known whose it is."""
+        return Caller(username, user_id, self.address, self.request_id)
+
+
+def canonical_username(text: str) -> str | None:
+    """The one spelling under which a user is looked up and throttled, or None where it can't be a user name.
+
+    ASCII, lower case, of ``a-z 0-9 . _ @ + -``, at most 150 characters.
+    """
+    name = text.lower() if text.isascii() else ""
+    return name if USERNAME.fullmatch(name) else None

@@ -1,0 +1,131 @@
+"""Instance settings: the lifetimes and policies an administrator changes while the service runs.
+
+Here each is declared once: name, unit, default, bounds, help. Commands, pages and refusals derive from it.
+Not here: deployment settings (``config``), and how the values are stored (``app.services.instance_settings``).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class Reissue(StrEnum):
+    """What minting does to the access token that is still active under the same refresh token."""
+
+    REPLACE = "replace"
+    OVERLAP = "overlap"
+
+
+@dataclass(frozen=True)
+class InstanceSetting:
+    """The declaration of one setting. A value is kept as text; :meth:`parse` refuses what is not one."""
+
+    key: str
+    default: str
+    help: str
+    unit: str = ""
+    low: int | None = None
+    high: int | None = None
+    choices: tuple[str, ...] = ()
+    alias: str | None = None
+    not_yet: tuple[str, ...] = ()
+
+    def parse(self, text: str) -> str:
+        """The value in its one spelling; ValueError, with a sentence for a person, where it is none."""
+        if text in self.not_yet:
+            raise ValueError(f"{self.key} = {text} is not yet available; use {' or '.join(self.choices)}")
+        if self.choices:
+            if text not in self.choices:
+                raise ValueError(f"{self.key} must be {' or '.join(self.choices)}, not {text!r}")
+            return text
+        if self.low is None or self.high is None or not text.isascii() or not text.isdigit():
+            raise ValueError(f"{self.key} must be a whole number of {self.unit}, not {text!r}")
+        if len(text) > 9 or not self.low <= int(text) <= self.high:
+            raise ValueError(f"{self.key} must be between {self.low} and {self.high} {self.unit}, not {text}")
+        return str(int(text))
+
+
+ON_OFF = ("on", "off")
+
+INSTANCE_SETTINGS: tuple[InstanceSetting, ...] = (
+    InstanceSetting(
+        "refresh_token_lifespan", "60", "How long a new refresh token lives.", "days", 1, 3650,
+        alias="alation.authentication.token.refresh_token_lifespan",
+    ),
+    InstanceSetting(
+        "access_token_lifespan", "24", "How long a new access token lives; never longer than its refresh token.",
+        "hours", 1, 720, alias="alation.authentication.token.access_token_lifespan",
+    ),
+    InstanceSetting(
+        "access_token_reissue", "replace",
+        "Minting while an access token is active: the old one dies at once, or after an overlap.",
+        choices=tuple(Reissue), not_yet=("reuse",),
+    ),
+    InstanceSetting(
+        "access_token_overlap_seconds", "60", "How long a replaced access token lives on under `overlap`.",
+        "seconds", 1, 86400,
+    ),
+    InstanceSetting(
+        "refresh_tokens_for_users", "on", "Off: only administrators create refresh tokens.", choices=ON_OFF
+    ),
+    InstanceSetting(
+        "password_api_enabled", "on", "Off: no refresh token is created with a user name and a password.",
+        choices=ON_OFF,
+    ),
+    InstanceSetting("retention_days", "90", "How long ended tokens are kept.", "days", 0, 3650),
+    InstanceSetting(
+        "max_refresh_tokens_per_user", "10000", "Refresh tokens one user may have alive at once.",
+        "tokens", 1, 1_000_000,
+    ),
+)  # fmt: skip
+
+_BY_NAME = {setting.key: setting for setting in INSTANCE_SETTINGS} | {
+    setting.alias: setting for setting in INSTANCE_SETTINGS if setting.alias
+}
+
+
+def find_setting(name: str) -> InstanceSetting | None:
+    """The declaration by its key or its Alation alias."""
+    return _BY_NAME.get(name)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """All instance settings at one moment, in the types that rules need."""
+
+    refresh_token_lifespan: timedelta
+    access_token_lifespan: timedelta
+    access_token_reissue: Reissue
+    access_token_overlap: timedelta
+    refresh_tokens_for_users: bool
+    password_api_enabled: bool
+    retention: timedelta
+    max_refresh_tokens_per_user: int
+
+    @classmethod
+    def of(cls, stored: Mapping[str, str]) -> "Policy":
+        """The policy of the stored values, with defaults for the others.
+
+        ValueError where a stored value is out of its bounds: whoever wrote it did not go through Daypass.
+        """
+        value = {each.key: each.parse(stored.get(each.key, each.default)) for each in INSTANCE_SETTINGS}
+        return cls(
+            refresh_token_lifespan=timedelta(days=int(value["refresh_token_lifespan"])),
+            access_token_lifespan=timedelta(hours=int(value["access_token_lifespan"])),
+            access_token_reissue=Reissue(value["access_token_reissue"]),
+            access_token_overlap=timedelta(seconds=int(value["access_token_overlap_seconds"])),
+            refresh_tokens_for_users=value["refresh_tokens_for_users"] == "on",
+            password_api_enabled=value["password_api_enabled"] == "on",
+            retention=timedelta(days=int(value["retention_days"])),
+            max_refresh_tokens_per_user=int(value["max_refresh_tokens_per_user"]),
+        )
+
+    def access_token_expiry(self, now: datetime, refresh_expires_at: datetime) -> datetime:
+        """When an access token minted at `now` ends: after its lifespan, or with its refresh token if sooner."""
+        return min(now + self.access_token_lifespan, refresh_expires_at)
+
+    @property
+    def overlap(self) -> timedelta:
+        """How long the replaced access token lives on; nothing at all under `replace`."""
+        return self.access_token_overlap if self.access_token_reissue is Reissue.OVERLAP else timedelta(0)

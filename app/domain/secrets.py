@@ -1,0 +1,141 @@
+"""Token text: how it is made, recognised and digested.
+
+``<prefix><r|a>_<public id: 12>_<secret: 43><checksum: 6>``. The public id may be logged and shown; it
+authenticates nothing. The checksum refuses typing errors and made-up strings without touching the database.
+Only a keyed digest (MAC) of the secret is ever stored. Not here: which tokens exist, and their state.
+"""
+
+import hmac
+import re
+import secrets
+import string
+import zlib
+from dataclasses import dataclass, field, replace
+
+from app.domain.tokens import TokenKind
+
+PUBLIC_ID_LENGTH = 12
+SECRET_LENGTH = 43
+CHECKSUM_LENGTH = 6
+SECRET_BYTES = 32
+
+_PUBLIC_ID_ALPHABET = string.ascii_lowercase + string.digits
+_BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_KINDS = {kind.letter: kind for kind in TokenKind}
+
+ANY_TOKEN_TEXT = re.compile(r"\b([a-z]{1,12}[ra]_[a-z0-9]{12})_[0-9A-Za-z]{49}(?![0-9A-Za-z])")
+"""Finds token text of any prefix inside other text, so that logs and messages can be cleaned of it."""
+
+
+@dataclass(frozen=True)
+class TokenText:
+    """Token text that was recognised: its shape and checksum are right, nothing else is known yet."""
+
+    kind: TokenKind
+    public_id: str
+    secret: str = field(repr=False)
+
+    def with_public_id(self, public_id: str) -> "TokenText":
+        """The same secret under another handle: a regenerated token keeps its own."""
+        return replace(self, public_id=public_id)
+
+
+class TokenFormat:
+    """Writes and recognises token text.
+
+    `prefixes`: words of letters a-z; the first is issued, all are recognised, so that an instance can change
+    its prefix while earlier tokens keep working.
+    """
+
+    def __init__(self, prefixes: tuple[str, ...]) -> None:
+        self._prefix = prefixes[0]
+        # ASCII only and matched whole: exactly one spelling of each token is accepted.
+        self._pattern = re.compile(
+            rf"(?:{'|'.join(prefixes)})([ra])_([a-z0-9]{{{PUBLIC_ID_LENGTH}}})"
+            rf"_([0-9A-Za-z]{{{SECRET_LENGTH}}})([0-9A-Za-z]{{{CHECKSUM_LENGTH}}})"
+        )
+
+    def compose(self, token: TokenText) -> str:
+        """The text a client is given."""
+        body = f"{self._prefix}{token.kind.letter}_{token.public_id}_{token.secret}"
+        return body + _checksum(body)
+
+    def parse(self, text: str) -> TokenText | None:
+        """What the text says, or None when it is not exactly a token text of this instance."""
+        match = self._pattern.fullmatch(text)
+        if match is None or _checksum(text[:-CHECKSUM_LENGTH]) != match[4]:
+            return None
+        return TokenText(_KINDS[match[1]], match[2], match[3])
+
+
+def new_token_text(kind: TokenKind) -> TokenText:
+    """A fresh public id and a fresh secret of 256 random bits."""
+    public_id = "".join(secrets.choice(_PUBLIC_ID_ALPHABET) for _ in range(PUBLIC_ID_LENGTH))
+    return TokenText(kind, public_id, encode_secret(secrets.token_bytes(SECRET_BYTES)))
+
+
+def encode_secret(raw: bytes) -> str:
+    """32 bytes as 43 characters of base62."""
+    return _base62(int.from_bytes(raw, "big"), SECRET_LENGTH)
+
+
+@dataclass(frozen=True)
+class Mac:
+    """What is stored of a secret: the digest and the id of the key that made it."""
+
+    key_id: str
+    digest: bytes = field(repr=False)
+
+
+class KeyRing:
+    """The keys that digest secrets: the first signs, all verify.
+
+    `keys`: id to key, in order. They live outside the database, so that whoever reads or writes only the
+    database can neither use nor plant a token.
+    """
+
+    def __init__(self, keys: dict[str, bytes]) -> None:
+        self._keys = dict(keys)
+        self.current = next(iter(keys))
+        self._unknown_key = secrets.token_bytes(SECRET_BYTES)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(self._keys)
+
+    def sign(self, token: TokenText) -> Mac:
+        """The digest of a secret under the current key. The kind is part of it: tiers can't be exchanged."""
+        return Mac(self.current, _digest(self._keys[self.current], token))
+
+    def verifies(self, token: TokenText, key_id: str, digest: bytes) -> bool:
+        """Whether `digest` is of this secret, compared in constant time.
+
+        An unknown `key_id` costs the same time and is never true.
+        """
+        key = self._keys.get(key_id, self._unknown_key)
+        return hmac.compare_digest(_digest(key, token), digest)
+
+    def verifies_nothing(self, token: TokenText) -> None:
+        """Spend the time of a comparison, so that an unknown public id answers no sooner than a wrong secret."""
+        hmac.compare_digest(_digest(self._unknown_key, token), b"\0" * SECRET_BYTES)
+
+
+def without_secrets(text: str) -> str:
+    """The text with each token text in it cut down to its public id."""
+    return ANY_TOKEN_TEXT.sub(r"\1_<hidden>", text)
+
+
+def _digest(key: bytes, token: TokenText) -> bytes:
+    return hmac.digest(key, f"v1|{token.kind}|{token.public_id}|{token.secret}".encode("ascii"), "sha256")
+
+
+def _checksum(body: str) -> str:
+    return _base62(zlib.crc32(body.encode("ascii")), CHECKSUM_LENGTH)
+
+
+def _base62(number: int, length: int) -> str:
+    digits = []
+    for _ in range(length):
+        number, digit = divmod(number, 62)
+        digits.append(_BASE62[digit])
+    return "".join(reversed(digits))

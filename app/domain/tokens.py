@@ -1,0 +1,99 @@
+"""The two tiers of tokens, and the one definition of their state at an instant.
+
+Here belong what a token is and :func:`status_at`. Not here: the text a client holds (``secrets``), how long
+a token lives (``policy``), and the same definition in SQL (``app.storage.liveness``, compared by test).
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class TokenKind(StrEnum):
+    """The tier: a refresh token is traded for access tokens; an access token is sent with each call."""
+
+    REFRESH = "refresh"
+    ACCESS = "access"
+
+    @property
+    def letter(self) -> str:
+        """What tells the tiers apart in the token text, after the instance's prefix."""
+        return self.value[0]
+
+
+class TokenStatus(StrEnum):
+    """What is stored of a token's state. The clock has a say as well: see :func:`status_at`."""
+
+    ACTIVE = "active"
+    SUPERSEDED = "superseded"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+def status_at(stored: TokenStatus, expires_at: datetime | None, now: datetime) -> TokenStatus:
+    """The state of a token at `now`; ACTIVE means that it works, everything else that it does not.
+
+    A token ends **at** the instant of `expires_at`, not after it; None never ends. A superseded token works
+    until its `expires_at`, which was shortened to the end of its overlap when it was replaced.
+    """
+    if stored in (TokenStatus.EXPIRED, TokenStatus.REVOKED):
+        return stored
+    if expires_at is not None and expires_at <= now:
+        return TokenStatus.SUPERSEDED if stored is TokenStatus.SUPERSEDED else TokenStatus.EXPIRED
+    return TokenStatus.ACTIVE
+
+
+@dataclass(frozen=True)
+class RefreshToken:
+    """A refresh token as it is kept: all but its secret. `status` is the state at the moment of reading."""
+
+    id: int
+    public_id: str
+    user_id: int
+    name: str
+    status: TokenStatus
+    generation: int
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None = None
+    last_used_ip: str | None = None
+    regenerated_at: datetime | None = None
+    revoked_at: datetime | None = None
+    revoked_by: str | None = None
+    revoke_reason: str | None = None
+
+
+@dataclass(frozen=True)
+class AccessToken:
+    """An access token as it is kept: all but its secret. `status` is the state at the moment of reading.
+
+    `refresh_token_id` is None for one that was not minted from a refresh token; `expires_at` None is never.
+    """
+
+    id: int
+    public_id: str
+    uuid: str
+    user_id: int
+    refresh_token_id: int | None
+    generation: int
+    description: str | None
+    status: TokenStatus
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None = None
+    last_used_ip: str | None = None
+    last_used_agent: str | None = None
+    revoked_at: datetime | None = None
+    revoked_by: str | None = None
+    revoke_reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Issued(Generic[T]):
+    """A new token together with its secret, which exists in clear text here and nowhere else."""
+
+    token: T
+    secret: str = field(repr=False)
