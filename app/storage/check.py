@@ -1,0 +1,201 @@
+"""Reading what the check needs, as fast as the database allows.
+
+One statement, written in SQLAlchemy Core, compiled once, run on a plain DBAPI connection in autocommit:
+no session, no application context, and no transaction left open that would hide a revocation.
+Not here: the verdict, which ``app.services.verifying`` takes from the row.
+"""
+
+import threading
+from collections import deque
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Protocol
+
+import structlog
+from sqlalchemy import Engine, bindparam, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.domain.errors import Unavailable
+from app.storage.database import Database
+from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
+
+LOG = structlog.get_logger(__name__)
+
+
+class CheckedRow(NamedTuple):
+    """The columns of the statement below, in its order."""
+
+    token_id: int
+    key_id: str
+    mac: bytes
+    status: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    description: str | None
+    refresh_token_name: str | None
+    refresh_token_status: str | None
+    refresh_token_expires_at: datetime | None
+    user_id: int
+    username: str
+    email: str
+    first_name: str
+    last_name: str
+    title: str
+    role: str
+    user_is_active: bool
+
+
+_STATEMENT = (
+    select(
+        AccessTokenRow.id,
+        AccessTokenRow.key_id,
+        AccessTokenRow.mac,
+        AccessTokenRow.status,
+        AccessTokenRow.created_at,
+        AccessTokenRow.expires_at,
+        AccessTokenRow.revoked_at,
+        AccessTokenRow.description,
+        RefreshTokenRow.name,
+        RefreshTokenRow.status,
+        RefreshTokenRow.expires_at,
+        UserRow.id,
+        UserRow.username,
+        UserRow.email,
+        UserRow.first_name,
+        UserRow.last_name,
+        UserRow.title,
+        UserRow.role,
+        UserRow.is_active,
+    )
+    .join(UserRow, UserRow.id == AccessTokenRow.user_id)
+    .outerjoin(RefreshTokenRow, RefreshTokenRow.id == AccessTokenRow.refresh_token_id)
+    .where(AccessTokenRow.public_id == bindparam("public_id"))
+)
+
+
+class TokenLookup:
+    """Finds access tokens by public id. One for a process; safe to use from all its threads."""
+
+    def __init__(self, database: Database) -> None:
+        compiled = _STATEMENT.compile(dialect=database.engine.dialect)
+        self._sql = str(compiled)
+        # The driver's own errors come from the plain connections, SQLAlchemy's from opening one.
+        self._errors = (database.engine.dialect.loaded_dbapi.Error, SQLAlchemyError)
+        self._connections: _Connections = (
+            _ConnectionPerThread(database.engine) if database.is_sqlite else _ConnectionStack(database.engine)
+        )
+        self._read = self._read_sqlite if database.is_sqlite else self._read_postgresql
+
+    def find(self, public_id: str) -> CheckedRow | None:
+        """The row as it is at this moment; refuses with :class:`Unavailable` when the database is away."""
+        try:
+            return self._once(public_id)
+        except self._errors as error:
+            # A connection that was kept may have died with a restarted server: one fresh one tells.
+            LOG.warning("check_connection_lost", error=type(error).__name__)
+            self._connections.drop_idle()
+        try:
+            return self._once(public_id)
+        except self._errors as error:
+            LOG.error("database_unavailable", error=f"{type(error).__name__}: {error}".strip().split("\n")[0])
+            raise Unavailable("the database cannot be reached") from error
+
+    def close(self) -> None:
+        """Close what this thread, or nobody, is using."""
+        self._connections.drop_idle()
+
+    def _once(self, public_id: str) -> CheckedRow | None:
+        connection = self._connections.take()
+        try:
+            row = self._read(connection, public_id)
+        except BaseException:
+            connection.close()  # whatever state it is in, nobody shall meet it again
+            raise
+        self._connections.give_back(connection)
+        return row
+
+    def _read_sqlite(self, connection: Any, public_id: str) -> CheckedRow | None:
+        # fetchall steps the statement to its end; a row left unread would keep a read transaction open.
+        rows = connection.execute(self._sql, (public_id,)).fetchall()
+        if not rows:
+            return None
+        row = CheckedRow._make(rows[0])
+        return row._replace(
+            created_at=_instant(row.created_at),
+            expires_at=_optional(row.expires_at),
+            revoked_at=_optional(row.revoked_at),
+            refresh_token_expires_at=_optional(row.refresh_token_expires_at),
+        )
+
+    def _read_postgresql(self, connection: Any, public_id: str) -> CheckedRow | None:
+        row = connection.execute(self._sql, {"public_id": public_id}, prepare=True).fetchone()
+        return None if row is None else CheckedRow._make(row)
+
+
+class _Connections(Protocol):
+    """Where plain connections wait between two checks."""
+
+    def take(self) -> Any: ...
+    def give_back(self, connection: Any) -> None: ...
+    def drop_idle(self) -> None: ...
+
+
+class _ConnectionPerThread:
+    """SQLite: a connection stays with the thread that opened it, and is closed with it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._local = threading.local()
+
+    def take(self) -> Any:
+        return self._local.__dict__.pop("connection", None) or _plain_connection(self._engine)
+
+    def give_back(self, connection: Any) -> None:
+        self._local.connection = connection
+
+    def drop_idle(self) -> None:
+        connection = self._local.__dict__.pop("connection", None)
+        if connection is not None:
+            connection.close()
+
+
+class _ConnectionStack:
+    """PostgreSQL: the connection used last is used next, so that as few are open as are busy at once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._idle: deque[Any] = deque()
+
+    def take(self) -> Any:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            connection = _plain_connection(self._engine)
+            connection.autocommit = True
+            return connection
+
+    def give_back(self, connection: Any) -> None:
+        self._idle.append(connection)
+
+    def drop_idle(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()
+
+
+def _plain_connection(engine: Engine) -> Any:
+    """A driver's own connection, opened and prepared as the engine does it, and then ours alone."""
+    pooled = engine.raw_connection()
+    connection = pooled.dbapi_connection
+    pooled.detach()
+    return connection
+
+
+def _instant(text: Any) -> datetime:
+    """SQLite's text as the column type would read it."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def _optional(text: Any) -> datetime | None:
+    return None if text is None else _instant(text)

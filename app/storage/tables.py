@@ -1,0 +1,186 @@
+"""The tables. Column by column they are described in ``docs/architecture.md``, section Data.
+
+Here belong columns, constraints and indexes; the migrations must say the same (compared by test).
+Not here: queries, and behaviour. Types are named on every column.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.domain.identity import ApiTokens, Role
+from app.domain.tokens import TokenStatus
+from app.storage.database import Base, UtcDateTime
+
+# SQLite numbers rows by itself only in a column that is called INTEGER.
+BigId = BigInteger().with_variant(Integer(), "sqlite")
+
+STATUSES = ", ".join(f"'{status}'" for status in TokenStatus)
+REFRESH_STATUSES = ", ".join(f"'{status}'" for status in TokenStatus if status != "superseded")
+
+
+class UserRow(Base):
+    __tablename__ = "users"
+    __table_args__ = ({"sqlite_autoincrement": True},)  # an id is never used again, even after a deletion
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    username: Mapped[str] = mapped_column(String(150), unique=True)
+    email: Mapped[str] = mapped_column(String(254), default="")
+    first_name: Mapped[str] = mapped_column(String(150), default="")
+    last_name: Mapped[str] = mapped_column(String(150), default="")
+    title: Mapped[str] = mapped_column(String(150), default="")
+    role: Mapped[str] = mapped_column(String(20), default=Role.VIEWER)
+    password_hash: Mapped[str | None] = mapped_column(String(100))
+    is_active: Mapped[bool] = mapped_column(Boolean, default=True)
+    api_tokens: Mapped[str] = mapped_column(String(10), default=ApiTokens.INHERIT)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_login_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class RefreshTokenRow(Base):
+    __tablename__ = "refresh_tokens"
+    __table_args__ = (
+        CheckConstraint(f"status IN ({REFRESH_STATUSES})", name="refresh_tokens_status"),
+        Index("ix_refresh_tokens_user", "user_id", "id"),
+        Index("ix_refresh_tokens_status_expires", "status", "expires_at"),
+        Index("ix_refresh_tokens_revoked", "revoked_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(12), unique=True)
+    user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id"))
+    name: Mapped[str] = mapped_column(String(255))
+    key_id: Mapped[str] = mapped_column(String(16))
+    mac: Mapped[bytes] = mapped_column(LargeBinary(32))
+    status: Mapped[str] = mapped_column(String(10), default=TokenStatus.ACTIVE)
+    generation: Mapped[int] = mapped_column(BigInteger, default=0)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_used_ip: Mapped[str | None] = mapped_column(String(45))
+    regenerated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_by: Mapped[str | None] = mapped_column(String(150))
+    revoke_reason: Mapped[str | None] = mapped_column(String(255))
+
+
+class RetiredSecretRow(Base):
+    """The digests of secrets that regeneration replaced, so that their holder is told so, not "unknown"."""
+
+    __tablename__ = "retired_secrets"
+    __table_args__ = (
+        Index("ix_retired_secrets_refresh_token", "refresh_token_id"),
+        Index("ix_retired_secrets_retired", "retired_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    refresh_token_id: Mapped[int] = mapped_column(BigId, ForeignKey("refresh_tokens.id", ondelete="CASCADE"))
+    key_id: Mapped[str] = mapped_column(String(16))
+    mac: Mapped[bytes] = mapped_column(LargeBinary(32))
+    retired_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class AccessTokenRow(Base):
+    __tablename__ = "access_tokens"
+    __table_args__ = (
+        CheckConstraint(f"status IN ({STATUSES})", name="access_tokens_status"),
+        # The rule "one active access token per refresh token" lives in the database, whatever the code does.
+        Index(
+            "uq_access_tokens_one_active",
+            "refresh_token_id",
+            unique=True,
+            sqlite_where=text("status = 'active' AND refresh_token_id IS NOT NULL"),
+            postgresql_where=text("status = 'active' AND refresh_token_id IS NOT NULL"),
+        ),
+        Index("ix_access_tokens_refresh_token", "refresh_token_id"),
+        Index("ix_access_tokens_user", "user_id", "id"),
+        Index("ix_access_tokens_status_expires", "status", "expires_at"),
+        Index("ix_access_tokens_revoked", "revoked_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(12), unique=True)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True)
+    user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id"))
+    refresh_token_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("refresh_tokens.id"))
+    generation: Mapped[int] = mapped_column(BigInteger, default=0)
+    description: Mapped[str | None] = mapped_column(String(255))
+    key_id: Mapped[str] = mapped_column(String(16))
+    mac: Mapped[bytes] = mapped_column(LargeBinary(32))
+    status: Mapped[str] = mapped_column(String(10), default=TokenStatus.ACTIVE)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_used_ip: Mapped[str | None] = mapped_column(String(45))
+    last_used_agent: Mapped[str | None] = mapped_column(String(255))
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_by: Mapped[str | None] = mapped_column(String(150))
+    revoke_reason: Mapped[str | None] = mapped_column(String(255))
+
+
+class InstanceSettingRow(Base):
+    __tablename__ = "instance_settings"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[str] = mapped_column(String(255))
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    changed_by: Mapped[str] = mapped_column(String(150))
+
+
+class AuditEventRow(Base):
+    """Append-only: triggers, made by the migration, refuse every change and deletion."""
+
+    __tablename__ = "audit_events"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    actor: Mapped[str] = mapped_column(String(150))
+    actor_id: Mapped[int | None] = mapped_column(BigId)
+    action: Mapped[str] = mapped_column(String(64))
+    object_kind: Mapped[str] = mapped_column(String(32))
+    object_id: Mapped[str] = mapped_column(String(150))
+    address: Mapped[str | None] = mapped_column(String(45))
+    request_id: Mapped[str | None] = mapped_column(String(36))
+    result: Mapped[str] = mapped_column(String(16))
+    detail: Mapped[str] = mapped_column(Text)
+
+
+class LoginThrottleRow(Base):
+    """`bucket` is a keyed digest: what people type as a user name is at times their password."""
+
+    __tablename__ = "login_throttle"
+
+    bucket: Mapped[str] = mapped_column(String(64), primary_key=True)
+    failures: Mapped[int] = mapped_column(Integer, default=0)
+    window_ends_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    last_success_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class JobLeaseRow(Base):
+    __tablename__ = "job_leases"
+
+    job: Mapped[str] = mapped_column(String(64), primary_key=True)
+    holder: Mapped[str | None] = mapped_column(String(150))
+    epoch: Mapped[int] = mapped_column(BigInteger, default=0)
+    tick: Mapped[int] = mapped_column(BigInteger, default=0)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_run_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_seconds: Mapped[float | None] = mapped_column(Float)
+    last_rows: Mapped[int | None] = mapped_column(BigInteger)
+    last_error: Mapped[str | None] = mapped_column(String(255))

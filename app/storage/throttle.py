@@ -1,0 +1,73 @@
+"""Counting failed sign-ins, in the database so that all workers and hosts count together.
+
+Here belong the counters. Not here: which counters an attempt touches and how much they hold
+(``app.services.throttling``).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import case, delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from app.storage.database import insert_unless_present
+from app.storage.tables import LoginThrottleRow
+
+_PLAIN = {"synchronize_session": False}
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A counter that holds at most `limit` failures in one window."""
+
+    key: str
+    limit: int
+
+
+def reserve(session: Session, bucket: Bucket, now: datetime, window: timedelta) -> datetime | None:
+    """Count one failure in advance; None when it went in, else the end of the window of the full counter."""
+    row = LoginThrottleRow
+    insert_unless_present(session, row, bucket=bucket.key, failures=0, window_ends_at=now + window)
+    over = row.window_ends_at <= now
+    statement = (
+        update(row)
+        .where(row.bucket == bucket.key, or_(over, row.failures < bucket.limit))
+        .values(
+            failures=case((over, 1), else_=row.failures + 1),
+            window_ends_at=case((over, now + window), else_=row.window_ends_at),
+        )
+        .returning(row.bucket)
+    )
+    if session.scalar(statement, execution_options=_PLAIN) is not None:
+        return None
+    return session.scalar(select(row.window_ends_at).where(row.bucket == bucket.key)) or now
+
+
+def release(session: Session, buckets: Iterable[Bucket]) -> None:
+    """Take back what was counted in advance: the attempt was no failure. In order of key, against deadlocks."""
+    row = LoginThrottleRow
+    for key in sorted(bucket.key for bucket in buckets):
+        statement = update(row).where(row.bucket == key, row.failures > 0).values(failures=row.failures - 1)
+        session.execute(statement, execution_options=_PLAIN)
+
+
+def last_success(session: Session, key: str) -> datetime | None:
+    query = select(LoginThrottleRow.last_success_at).where(LoginThrottleRow.bucket == key)
+    return session.scalar(query)
+
+
+def remember_success(session: Session, key: str, now: datetime) -> None:
+    insert_unless_present(session, LoginThrottleRow, bucket=key, failures=0, window_ends_at=now)
+    statement = update(LoginThrottleRow).where(LoginThrottleRow.bucket == key).values(last_success_at=now)
+    session.execute(statement, execution_options=_PLAIN)
+
+
+def purge(session: Session, now: datetime, successes_before: datetime, most: int) -> int:
+    """Delete at most `most` counters that can no longer matter; how many."""
+    row = LoginThrottleRow
+    forgotten = or_(row.last_success_at.is_(None), row.last_success_at <= successes_before)
+    old = select(row.bucket).where(row.window_ends_at <= now, forgotten).limit(most)
+    keys = list(session.scalars(old.with_for_update(skip_locked=True)))
+    session.execute(delete(row).where(row.bucket.in_(keys)), execution_options=_PLAIN)
+    return len(keys)

@@ -1,0 +1,67 @@
+"""Queries on users. Not here: passwords and who may do what."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from app.domain.identity import ApiTokens, Role, User
+from app.storage.tables import UserRow
+
+
+def find(session: Session, username: str) -> UserRow | None:
+    """By canonical user name."""
+    return session.scalars(select(UserRow).where(UserRow.username == username)).one_or_none()
+
+
+def get(session: Session, user_id: int) -> UserRow | None:
+    return session.get(UserRow, user_id)
+
+
+def every(session: Session) -> Iterator[UserRow]:
+    """All users in order of user name, read in portions."""
+    return iter(session.scalars(select(UserRow).order_by(UserRow.username).execution_options(yield_per=500)))
+
+
+def lock(session: Session, user_id: int, **values: object) -> bool:
+    """Write `values` to a user who is active, holding the row until the end; False when there is none such."""
+    statement = update(UserRow).where(UserRow.id == user_id, UserRow.is_active).values(**values)
+    found = session.scalar(statement.returning(UserRow.id), execution_options={"synchronize_session": False})
+    return found is not None
+
+
+def lock_administrators(session: Session) -> list[int]:
+    """The ids of all active administrators, each row held until the end, so that two acts can't leave none."""
+    query = select(UserRow.id).where(UserRow.role == Role.SERVER_ADMIN, UserRow.is_active)
+    return list(session.scalars(query.order_by(UserRow.id).with_for_update()))
+
+
+def count(session: Session) -> int:
+    return session.scalar(select(func.count()).select_from(UserRow)) or 0
+
+
+def insert(
+    session: Session, username: str, role: Role, password_hash: str | None, now: datetime, **profile: str
+) -> UserRow:
+    row = UserRow(username=username, role=role, password_hash=password_hash, is_active=True, created_at=now, **profile)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def as_user(row: UserRow) -> User:
+    """The row as the domain's fact, without the password's hash."""
+    return User(
+        id=row.id,
+        username=row.username,
+        email=row.email,
+        first_name=row.first_name,
+        last_name=row.last_name,
+        title=row.title,
+        role=Role(row.role),
+        is_active=row.is_active,
+        api_tokens=ApiTokens(row.api_tokens),
+        created_at=row.created_at,
+        last_login_at=row.last_login_at,
+    )
