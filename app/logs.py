@@ -1,0 +1,80 @@
+"""Logs: one JSON object per line, with a request id and never a secret.
+
+Here belongs how lines look and what is taken out of them. Not here: what is logged, and where the lines go
+(standard output for servers, standard error for commands). Every process calls :func:`configure` once.
+"""
+
+import logging
+import logging.config
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+from app.domain.secrets import without_secrets
+
+HUSHED = ("apscheduler", "alembic")
+"""Libraries that tell each step at INFO; only their warnings are of interest."""
+
+
+def clean(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Cut token text down to its public id wherever it stands, a traceback included."""
+    return {key: _clean(value) for key, value in event.items()}
+
+
+def configure(level: str, stream: str = "ext://sys.stdout") -> None:
+    """Send structlog's and the standard library's lines through one formatter, to `stream`."""
+    logging.config.dictConfig(config(level, stream))
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_shared(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+def config(level: str, stream: str = "ext://sys.stdout") -> dict[str, Any]:
+    """The same as a ``logging.config`` dictionary, which the server hands to its own processes."""
+    formatter = {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "foreign_pre_chain": _shared(),
+        "processors": [
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            clean,
+            structlog.processors.JSONRenderer(),
+        ],
+    }
+    handler = {"class": "logging.StreamHandler", "formatter": "json", "stream": stream}
+    hushed = {name: {"level": "WARNING"} for name in HUSHED}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": formatter},
+        "handlers": {"stream": handler},
+        "root": {"handlers": ["stream"], "level": level},
+        "loggers": {"_granian": {"level": level, "propagate": True}, **hushed},
+    }
+
+
+def _shared() -> list[Any]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.ExtraAdder(),
+        structlog.stdlib.PositionalArgumentsFormatter(),
+    ]
+
+
+def _clean(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _clean(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(each) for each in value]
+    return value if isinstance(value, bool | int | float | None) else without_secrets(str(value))

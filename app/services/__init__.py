@@ -1,0 +1,69 @@
+"""The use cases: one method each, one transaction each, the audit row included.
+
+Here belong decisions that need both rules and storage. Not here: anything of HTTP, of the command line or of
+the settings; entry points translate and call. :class:`Services` is what they are given.
+"""
+
+from dataclasses import dataclass
+
+from app.domain.clock import Clock
+from app.domain.secrets import KeyRing, TokenFormat
+from app.services.accounts import Accounts
+from app.services.expiring import Expiring
+from app.services.instance_settings import InstanceSettings
+from app.services.issuing import Issuing
+from app.services.job_runs import JobRuns
+from app.services.listing import Listing
+from app.services.passwords import Passwords, hashing_capacity
+from app.services.revoking import Revoking
+from app.services.throttling import LoginThrottle
+from app.services.verifying import RefreshTokenVerifier, TokenVerifier
+from app.storage.check import TokenLookup
+from app.storage.database import Database
+
+
+@dataclass(frozen=True)
+class Services:
+    """All use cases, made once for a process."""
+
+    accounts: Accounts
+    issuing: Issuing
+    verifier: TokenVerifier
+    refresh_verifier: RefreshTokenVerifier
+    revoking: Revoking
+    expiring: Expiring
+    listing: Listing
+    instance_settings: InstanceSettings
+    job_runs: JobRuns
+    ring: KeyRing
+
+
+def build_services(
+    database: Database,
+    clock: Clock,
+    *,
+    token_keys: dict[str, bytes],
+    pepper: bytes,
+    prefixes: tuple[str, ...],
+    bcrypt_cost: int,
+    workers: int,
+    threads: int,
+) -> Services:
+    """Put the use cases together from the values of the settings (``config.Settings`` says what each is)."""
+    ring, format = KeyRing(token_keys), TokenFormat(prefixes)
+    at_once, queue = hashing_capacity(workers, threads)
+    passwords = Passwords(pepper, bcrypt_cost, at_once, queue)
+    accounts = Accounts(database, clock, passwords, LoginThrottle(database, clock, pepper))
+    refresh_verifier = RefreshTokenVerifier(database, clock, ring, format)
+    return Services(
+        accounts=accounts,
+        issuing=Issuing(database, clock, ring, format, refresh_verifier, accounts),
+        verifier=TokenVerifier(TokenLookup(database), clock, ring, format),
+        refresh_verifier=refresh_verifier,
+        revoking=Revoking(database, clock, ring, format, refresh_verifier),
+        expiring=Expiring(database, clock),
+        listing=Listing(database, clock),
+        instance_settings=InstanceSettings(database, clock),
+        job_runs=JobRuns(database, clock),
+        ring=ring,
+    )

@@ -1,0 +1,142 @@
+"""Users: signing in with a password, and what administrators do to accounts.
+
+Here belong users and their rights. Not here: the tokens they own (``issuing``, ``revoking``).
+"""
+
+from collections.abc import Iterator
+
+import structlog
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.domain.clock import Clock
+from app.domain.errors import BadCredentials, BadRequest, Conflict, NotFound
+from app.domain.identity import Caller, Role, User, canonical_username
+from app.services.audit import record
+from app.services.passwords import Passwords
+from app.services.throttling import LoginThrottle
+from app.storage import users
+from app.storage.database import Database
+from app.storage.tables import UserRow
+
+LOG = structlog.get_logger(__name__)
+
+LAST_ADMINISTRATOR = "This is the last active administrator; make somebody else one first."
+
+
+class Accounts:
+    """Signs users in and administers them."""
+
+    def __init__(self, database: Database, clock: Clock, passwords: Passwords, throttle: LoginThrottle) -> None:
+        self._database = database
+        self._clock = clock
+        self._passwords = passwords
+        self._throttle = throttle
+
+    def authenticate(self, username: str, password: str, caller: Caller) -> User:
+        """The active user with this name and password.
+
+        Refuses with BadCredentials: unknown, wrong, deactivated and password-less are one and the same, in
+        the answer and in its time. Refuses with RateLimited and Unavailable before the password is looked at.
+        """
+        name = canonical_username(username)
+        with self._passwords.turn():
+            attempt = self._throttle.begin(name or username.lower(), caller.address)
+            with self._database.reading() as session:
+                row = users.find(session, name or "")
+            matches = self._passwords.matches(password, row.password_hash if row else None)
+            if row is None or not matches or not row.is_active:
+                LOG.warning("sign_in_refused", user_id=row.id if row else None, address=caller.address)
+                raise BadCredentials
+            self._throttle.succeeded(attempt)
+            if self._passwords.is_dated(row.password_hash or ""):
+                self._upgrade_digest(row, self._passwords.digest(password))
+        return users.as_user(row)
+
+    def add(self, username: str, role: Role, password: str | None, caller: Caller, **profile: str) -> User:
+        """A new user; without a password for single sign-on and service accounts.
+
+        Refuses with BadRequest (not a user name, not a password) and Conflict (the name is taken).
+        """
+        name = canonical_username(username)
+        if name is None:
+            message = "A user name has 1 to 150 of a-z, 0-9 and . _ @ + -"
+            raise BadRequest(message, {"username": [message]})
+        digest = self._digest(password)
+        try:
+            with self._database.transaction() as session:
+                now = self._clock()
+                row = users.insert(session, name, role, digest, now, **profile)
+                record(session, now, caller, "user.created", ("user", name), role=role)
+        except IntegrityError:
+            raise Conflict(f"There is a user called {name} already.") from None
+        return users.as_user(row)
+
+    def get(self, username: str) -> User:
+        """By name; refuses with NotFound."""
+        with self._database.reading() as session:
+            return users.as_user(_existing(session, username))
+
+    def every(self) -> Iterator[User]:
+        """All users in order of name."""
+        with self._database.reading() as session:
+            for row in users.every(session):
+                yield users.as_user(row)
+
+    def is_empty(self) -> bool:
+        with self._database.reading() as session:
+            return users.count(session) == 0
+
+    def set_password(self, username: str, password: str, caller: Caller) -> User:
+        """Replace the password. Tokens are not touched. Refuses with NotFound and BadRequest."""
+        return self._change(username, caller, "user.password_changed", password_hash=self._digest(password))
+
+    def set_role(self, username: str, role: Role, caller: Caller) -> User:
+        """Refuses with NotFound, and with Conflict for the last active administrator."""
+        return self._change(username, caller, "user.role_changed", role=role)
+
+    def disable(self, username: str, caller: Caller) -> User:
+        """Nothing of the user works from now on; it works again when enabled. Refuses as :meth:`set_role`."""
+        return self._change(username, caller, "user.disabled", is_active=False)
+
+    def enable(self, username: str, caller: Caller) -> User:
+        """Refuses with NotFound."""
+        return self._change(username, caller, "user.enabled", is_active=True)
+
+    def set_api_tokens(self, username: str, decision: str, caller: Caller) -> User:
+        """Decide for one user (:class:`app.domain.identity.ApiTokens`). Refuses with NotFound."""
+        return self._change(username, caller, "user.api_tokens_changed", api_tokens=decision)
+
+    def _change(self, username: str, caller: Caller, action: str, **values: str | bool | None) -> User:
+        with self._database.transaction() as session:
+            # Locked before reading who is an administrator: two changes at once must not leave none.
+            administrators = users.lock_administrators(session)
+            row = _existing(session, username)
+            for column, value in values.items():
+                setattr(row, column, value)
+            stays = row.is_active and row.role == Role.SERVER_ADMIN
+            if administrators == [row.id] and not stays:
+                raise Conflict(LAST_ADMINISTRATOR)
+            shown = {column: value for column, value in values.items() if column != "password_hash"}
+            record(session, self._clock(), caller, action, ("user", row.username), **shown)
+        return users.as_user(row)
+
+    def _digest(self, password: str | None) -> str | None:
+        if password is None:
+            return None
+        self._passwords.accept(password)
+        with self._passwords.turn():
+            return self._passwords.digest(password)
+
+    def _upgrade_digest(self, row: UserRow, digest: str) -> None:
+        with self._database.transaction() as session:
+            current = users.get(session, row.id)
+            if current is not None and current.password_hash == row.password_hash:
+                current.password_hash = digest
+
+
+def _existing(session: Session, username: str) -> UserRow:
+    row = users.find(session, canonical_username(username) or "")
+    if row is None:
+        raise NotFound("user")
+    return row

@@ -1,0 +1,79 @@
+"""Instance settings: read at every use, so that a change is effective at once on all workers.
+
+Here belongs showing and changing them. Not here: their declarations and what they mean (``app.domain.policy``).
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from app.domain.clock import Clock
+from app.domain.errors import BadRequest, NotFound
+from app.domain.identity import Caller
+from app.domain.policy import INSTANCE_SETTINGS, InstanceSetting, Policy, find_setting
+from app.services.audit import record
+from app.storage import settings
+from app.storage.database import Database
+
+
+@dataclass(frozen=True)
+class SettingValue:
+    """A declared setting with its present value."""
+
+    setting: InstanceSetting
+    value: str
+
+
+def read_policy(session: Session) -> Policy:
+    """The instance settings as they are in this transaction."""
+    return Policy.of(settings.stored(session))
+
+
+class InstanceSettings:
+    """Shows and changes instance settings."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def show(self) -> list[SettingValue]:
+        """All settings in the order of their declaration."""
+        with self._database.reading() as session:
+            stored = settings.stored(session)
+        return [SettingValue(each, stored.get(each.key, each.default)) for each in INSTANCE_SETTINGS]
+
+    def get(self, name: str) -> SettingValue:
+        """One setting by its key or alias; refuses with NotFound."""
+        wanted = _declared(name)
+        return next(each for each in self.show() if each.setting is wanted)
+
+    def policy(self) -> Policy:
+        """All of them, in the types rules need; ValueError when a stored value is out of its bounds."""
+        with self._database.reading() as session:
+            return read_policy(session)
+
+    def change(self, name: str, text: str, caller: Caller) -> SettingValue:
+        """Set one. Effective for whatever is decided from now on, never for tokens that exist.
+
+        Refuses with NotFound (no such setting) and BadRequest (not a value it can have).
+        """
+        setting = _declared(name)
+        try:
+            value = setting.parse(text)
+        except ValueError as error:
+            raise BadRequest(str(error), {setting.key: [str(error)]}) from None
+        with self._database.transaction() as session:
+            now = self._clock()
+            before = settings.stored(session).get(setting.key, setting.default)
+            if before != value:
+                settings.put(session, setting.key, value, now, caller.name)
+                subject = ("instance_setting", setting.key)
+                record(session, now, caller, "instance_setting.changed", subject, before=before, after=value)
+        return SettingValue(setting, value)
+
+
+def _declared(name: str) -> InstanceSetting:
+    setting = find_setting(name)
+    if setting is None:
+        raise NotFound("instance setting")
+    return setting

@@ -1,0 +1,161 @@
+"""Issuing: making refresh tokens, minting access tokens from them, and giving them a new secret.
+
+Here belong the acts whose answer contains a secret. Not here: ending tokens (``revoking``).
+"""
+
+import re
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from app.domain.clock import Clock
+from app.domain.errors import BadCredentials, BadRequest, LimitReached, NotPermitted
+from app.domain.identity import Caller, User
+from app.domain.policy import Policy
+from app.domain.secrets import KeyRing, TokenFormat, new_token_text
+from app.domain.tokens import AccessToken, Issued, RefreshToken, TokenKind
+from app.services.accounts import Accounts
+from app.services.audit import record
+from app.services.instance_settings import read_policy
+from app.services.verifying import RecognisedToken, RefreshTokenVerifier
+from app.storage import access_tokens, refresh_tokens, users
+from app.storage.access_tokens import as_access_token
+from app.storage.database import Database
+from app.storage.refresh_tokens import Revocation, as_refresh_token
+
+NAME = re.compile(r"[\x20-\x7e]{1,255}")
+NAME_RULE = "A name has 1 to 255 printable ASCII characters."
+CREATING_IS_DISABLED = "Creating refresh tokens is disabled for this account."
+
+
+class Issuing:
+    """Issues refresh tokens and mints access tokens."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        ring: KeyRing,
+        format: TokenFormat,
+        verifier: RefreshTokenVerifier,
+        accounts: Accounts,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._ring = ring
+        self._format = format
+        self._verifier = verifier
+        self._accounts = accounts
+
+    def issue_with_password(self, username: str, password: str, name: str, caller: Caller) -> Issued[RefreshToken]:
+        """A refresh token for whoever has this user name and password.
+
+        Refuses as :meth:`Accounts.authenticate` and :meth:`issue` do, and with NotPermitted while the
+        instance setting ``password_api_enabled`` is off.
+        """
+        _refuse_bad_name(name)
+        with self._database.reading() as session:
+            if not read_policy(session).password_api_enabled:
+                raise NotPermitted(CREATING_IS_DISABLED)
+        user = self._accounts.authenticate(username, password, caller)
+        return self.issue(user, name, caller.as_user(user.id, user.username))
+
+    def issue(self, user: User, name: str, caller: Caller) -> Issued[RefreshToken]:
+        """A refresh token called `name` (it need not be unique) for a user who has proved who they are.
+
+        Refuses with BadRequest (the name), BadCredentials (the user was deactivated meanwhile), NotPermitted
+        (only administrators may) and LimitReached (too many are alive).
+        """
+        _refuse_bad_name(name)
+        text = new_token_text(TokenKind.REFRESH)
+        with self._database.transaction() as session:
+            now = self._clock()
+            # Holds the user's row: of two at once, the second counts the first.
+            if not users.lock(session, user.id, last_login_at=now):
+                raise BadCredentials
+            policy = read_policy(session)
+            _refuse_unless_permitted(session, policy, user, now)
+            expires_at = now + policy.refresh_token_lifespan
+            mac = self._ring.sign(text)
+            row = refresh_tokens.insert(session, text, mac, user.id, name, now, expires_at)
+            subject = ("refresh_token", row.public_id)
+            record(session, now, caller, "refresh_token.created", subject, owner=user.username, name=name)
+        return Issued(as_refresh_token(row, now), self._format.compose(text))
+
+    def mint(self, refresh_secret: str, user_id: int | None, caller: Caller) -> Issued[AccessToken]:
+        """An access token from a refresh token; what becomes of the one before it, the reissue policy says.
+
+        Refuses with a TokenRefused about the refresh token.
+        """
+        text = new_token_text(TokenKind.ACCESS)
+        with self._database.transaction() as session:
+            recognised = self._verifier.recognise(session, refresh_secret, user_id)
+            now = self._clock()
+            parent = recognised.row
+            generation = refresh_tokens.open_generation(session, parent, now, used=True, used_from=caller.address)
+            if generation is None or recognised.is_replaced_since is not None:
+                self._refuse(session, refresh_secret, recognised, now)
+                raise AssertionError("a refresh token that is good can open a generation")
+            self._sign_anew(session, recognised)
+            policy = read_policy(session)
+            access_tokens.supersede(session, parent.id, now, now + policy.overlap)
+            expires_at = policy.access_token_expiry(now, parent.expires_at)
+            mac = self._ring.sign(text)
+            row = access_tokens.insert(session, text, mac, parent, generation, now, expires_at)
+            caller = self._on_behalf_of_owner(session, caller, parent.user_id)
+            subject = ("access_token", row.public_id)
+            record(session, now, caller, "access_token.minted", subject, refresh_token=parent.public_id)
+        return Issued(as_access_token(row, now), self._format.compose(text))
+
+    def regenerate(self, refresh_secret: str, user_id: int | None, caller: Caller) -> Issued[RefreshToken]:
+        """The same refresh token with a new secret and a full new life; all that was under it ends.
+
+        An expired one may be regenerated, a revoked one not. Refuses with a TokenRefused.
+        """
+        with self._database.transaction() as session:
+            recognised = self._verifier.recognise(session, refresh_secret, user_id)
+            now = self._clock()
+            self._verifier.refuse_unless_good(session, recognised, now, expired_is_good=True)
+            row = recognised.row
+            text = new_token_text(TokenKind.REFRESH).with_public_id(row.public_id)
+            expires_at = now + read_policy(session).refresh_token_lifespan
+            if not refresh_tokens.replace_secret(session, row, self._ring.sign(text), now, expires_at):
+                self._refuse(session, refresh_secret, recognised, now)
+                raise AssertionError("a refresh token that is good can be regenerated")
+            caller = self._on_behalf_of_owner(session, caller, row.user_id)
+            revocation = Revocation(now, caller.name, "its refresh token was regenerated")
+            ended = access_tokens.revoke_under(session, [row.id], now, revocation)
+            subject = ("refresh_token", row.public_id)
+            record(session, now, caller, "refresh_token.regenerated", subject, access_tokens=len(ended))
+            renewed = refresh_tokens.find(session, row.public_id)
+            assert renewed is not None
+        return Issued(as_refresh_token(renewed, now), self._format.compose(text))
+
+    def _refuse(self, session: Session, refresh_secret: str, recognised: RecognisedToken, now: datetime) -> None:
+        """Say why a conditional write did not find the token as it should be, by looking again."""
+        again = self._verifier.recognise(session, refresh_secret, recognised.row.user_id)
+        self._verifier.refuse_unless_good(session, again, now)
+
+    def _sign_anew(self, session: Session, recognised: RecognisedToken) -> None:
+        """After a rotation of the keys, a token in use moves to the present key."""
+        if recognised.row.key_id != self._ring.current:
+            refresh_tokens.sign_anew(session, recognised.row, self._ring.sign(recognised.text))
+
+    def _on_behalf_of_owner(self, session: Session, caller: Caller, user_id: int) -> Caller:
+        """Who presents a refresh token acts for its owner."""
+        owner = users.get(session, user_id)
+        assert owner is not None
+        return caller if caller.name else caller.as_user(owner.id, owner.username)
+
+
+def _refuse_bad_name(name: str) -> None:
+    if not NAME.fullmatch(name) or name != name.strip():
+        raise BadRequest(NAME_RULE, {"name": [NAME_RULE]})
+
+
+def _refuse_unless_permitted(session: Session, policy: Policy, user: User, now: datetime) -> None:
+    if not policy.refresh_tokens_for_users and not user.is_administrator:
+        raise NotPermitted(CREATING_IS_DISABLED)
+    limit = policy.max_refresh_tokens_per_user
+    if refresh_tokens.count_alive(session, user.id, now) >= limit:
+        raise LimitReached("refresh tokens", limit)

@@ -1,0 +1,93 @@
+"""Running a job once, however many schedulers want to, and keeping the account of it.
+
+Here belong leases and their outcome. Not here: which jobs there are and when they are due (``app.jobs``).
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from app.domain.clock import Clock
+from app.domain.errors import Conflict
+from app.storage import leases
+from app.storage.database import Database
+
+LOG = structlog.get_logger(__name__)
+
+LEASE = timedelta(minutes=10)
+"""How long a holder that died keeps others from the job. The jobs may run twice at once without harm."""
+
+EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """The account of a job's latest run. `holder` has the lease now, or had it last."""
+
+    job: str
+    is_running: bool
+    holder: str | None
+    last_run_at: datetime | None
+    last_seconds: float | None
+    last_rows: int | None
+    last_error: str | None
+
+
+class JobRuns:
+    """Runs jobs under a lease."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def run(self, job: str, work: Callable[[], int], holder: str, every: timedelta | None) -> int | None:
+        """Run `work` if this scheduler gets the lease; the rows it touched, or None when another has it.
+
+        `every`: the job's interval; each tick of it is run once at most. None: by hand, at any time.
+        """
+        with self._database.transaction() as session:
+            now = self._clock()
+            tick = None if every is None else (now - EPOCH) // every
+            epoch = leases.claim(session, job, holder, now, now + LEASE, tick)
+        if epoch is None:
+            return None
+        started = time.monotonic()
+        rows, error = 0, None
+        try:
+            rows = work()
+        except Exception as failure:
+            error = f"{type(failure).__name__}: {failure}"[:255]
+            raise
+        finally:
+            seconds = time.monotonic() - started
+            with self._database.transaction() as session:
+                leases.finish(session, job, epoch, self._clock(), seconds, rows, error)
+            LOG.info("job_ran", job=job, rows=rows, seconds=round(seconds, 3), error=error)
+        return rows
+
+    def run_by_hand(self, job: str, work: Callable[[], int], holder: str) -> int:
+        """The same at once; refuses with Conflict while it is running elsewhere."""
+        rows = self.run(job, work, holder, None)
+        if rows is None:
+            raise Conflict(f"{job} is running already.")
+        return rows
+
+    def status(self) -> list[JobStatus]:
+        """The account of every job that ever ran."""
+        with self._database.reading() as session:
+            now = self._clock()
+            return [
+                JobStatus(
+                    job=row.job,
+                    is_running=row.expires_at is not None and row.expires_at > now,
+                    holder=row.holder,
+                    last_run_at=row.last_run_at,
+                    last_seconds=row.last_seconds,
+                    last_rows=row.last_rows,
+                    last_error=row.last_error,
+                )
+                for row in leases.every(session)
+            ]

@@ -1,0 +1,117 @@
+"""Passwords: how they are digested, and the gate that keeps digesting from starving everything else.
+
+Here belong bcrypt, the keyed pre-hash and the gate. Not here: whose password it is (``accounts``), and how
+often somebody may try (``throttling``).
+"""
+
+import base64
+import hmac
+import os
+import secrets
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import bcrypt
+
+from app.domain.errors import BadRequest, Unavailable
+
+SHORTEST_BYTES = 8
+LONGEST_BYTES = 1024
+QUEUE_PATIENCE_SECONDS = 5
+HASHING_NICENESS = 10
+
+
+class Passwords:
+    """Digests passwords with bcrypt over ``base64(HMAC-SHA-384(pepper, password))``.
+
+    The pre-hash is 64 characters: bcrypt's limit of 72 bytes and its dislike of NUL mean nothing, and the
+    digests in a stolen database can't be tried without the pepper.
+    `cost`: of a new digest, as a power of two. `at_once`: how many digests are computed at the same time;
+    `queue`: how many more may wait.
+    """
+
+    def __init__(self, pepper: bytes, cost: int, at_once: int, queue: int) -> None:
+        self._pepper = pepper
+        self._cost = cost
+        self._gate = _Gate(at_once, queue)
+        self._threads = ThreadPoolExecutor(at_once, "hashing", initializer=_lower_priority)
+        # What an unknown user's password is compared with, so that the answer takes the same time.
+        self._nobody = bcrypt.hashpw(self._prehash(secrets.token_hex()), bcrypt.gensalt(cost)).decode("ascii")
+
+    def accept(self, password: str) -> None:
+        """Refuse, with BadRequest, what may not become a password."""
+        size = len(password.encode("utf-8", "surrogatepass"))
+        if not SHORTEST_BYTES <= size <= LONGEST_BYTES or "\0" in password:
+            message = f"A password has {SHORTEST_BYTES} to {LONGEST_BYTES} bytes, and no NUL."
+            raise BadRequest(message, {"password": [message]})
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for a turn to digest; refuses with Unavailable when the queue is full."""
+        with self._gate.turn():
+            yield
+
+    def digest(self, password: str) -> str:
+        """The digest to store. Call it within a :meth:`turn`, or where nobody is served."""
+        return self._threads.submit(self._hash, password).result()
+
+    def matches(self, password: str, stored: str | None) -> bool:
+        """Whether the password is the one that was digested; takes the same time when `stored` is None."""
+        found = self._threads.submit(self._check, password, stored or self._nobody).result()
+        return found and stored is not None
+
+    def is_dated(self, stored: str) -> bool:
+        """Whether the digest was made with another cost than a new one would be."""
+        return stored.split("$")[2] != f"{self._cost:02}"
+
+    def _hash(self, password: str) -> str:
+        return bcrypt.hashpw(self._prehash(password), bcrypt.gensalt(self._cost)).decode("ascii")
+
+    def _check(self, password: str, stored: str) -> bool:
+        return bcrypt.checkpw(self._prehash(password), stored.encode("ascii"))
+
+    def _prehash(self, password: str) -> bytes:
+        digest = hmac.digest(self._pepper, password.encode("utf-8", "surrogatepass"), "sha384")
+        return base64.b64encode(digest)
+
+
+def hashing_capacity(workers: int, threads: int) -> tuple[int, int]:
+    """How many digests one of `workers` processes computes at once, and how many may wait.
+
+    At most half of the cores for all processes together (one for each at least), and never more than half
+    of a process's threads, so that checks never wait behind passwords.
+    """
+    at_once = max(1, (os.cpu_count() or 1) // 2 // workers)
+    at_once = min(at_once, threads // 4)
+    return at_once, threads // 2 - at_once
+
+
+class _Gate:
+    """Lets `at_once` through, lets `queue` wait, and turns the rest away."""
+
+    def __init__(self, at_once: int, queue: int) -> None:
+        self._places = threading.BoundedSemaphore(at_once + queue)
+        self._turns = threading.BoundedSemaphore(at_once)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        if not self._places.acquire(blocking=False):
+            raise Unavailable("too many passwords are being checked at once")
+        try:
+            if not self._turns.acquire(timeout=QUEUE_PATIENCE_SECONDS):
+                raise Unavailable("too many passwords are being checked at once")
+            try:
+                yield
+            finally:
+                self._turns.release()
+        finally:
+            self._places.release()
+
+
+def _lower_priority() -> None:
+    """Let everything else go first. Linux keeps a priority for each thread; elsewhere it is the process's."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), HASHING_NICENESS)

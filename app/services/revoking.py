@@ -1,0 +1,125 @@
+"""Revoking: ending tokens for good, at once, on every worker.
+
+A revocation is effective for every check that begins after it was committed. Here belong the acts that end
+tokens. Not here: expiry (``expiring``), and disabling a user, which can be undone (``accounts``).
+"""
+
+from dataclasses import dataclass
+
+from app.domain.clock import Clock
+from app.domain.errors import NotFound, TokenUnknown
+from app.domain.identity import Caller, canonical_username
+from app.domain.secrets import KeyRing, TokenFormat
+from app.domain.tokens import RefreshToken, TokenKind
+from app.services.audit import record
+from app.services.verifying import RefreshTokenVerifier
+from app.storage import access_tokens, refresh_tokens, users
+from app.storage.database import Database
+from app.storage.refresh_tokens import Revocation, as_refresh_token
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How many tokens of each tier an act ended."""
+
+    refresh_tokens: int
+    access_tokens: int
+
+
+class Revoking:
+    """Ends tokens: by the secret, by public id, or all of a user."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        ring: KeyRing,
+        format: TokenFormat,
+        verifier: RefreshTokenVerifier,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._ring = ring
+        self._format = format
+        self._verifier = verifier
+
+    def revoke_access_tokens(self, refresh_secret: str, user_id: int | None, caller: Caller) -> RefreshToken:
+        """End what is alive under a refresh token; the refresh token stays usable. Doing it twice is harmless.
+
+        Refuses with a TokenRefused about the refresh token.
+        """
+        with self._database.transaction() as session:
+            recognised = self._verifier.recognise(session, refresh_secret, user_id)
+            now = self._clock()
+            self._verifier.refuse_unless_good(session, recognised, now)
+            row = recognised.row
+            # Takes the row lock, so that a mint is wholly before (and ended here) or wholly after.
+            if refresh_tokens.open_generation(session, row, now) is None:
+                again = self._verifier.recognise(session, refresh_secret, user_id)
+                self._verifier.refuse_unless_good(session, again, now)
+            owner = users.get(session, row.user_id)
+            if owner is not None and not caller.name:
+                caller = caller.as_user(owner.id, owner.username)
+            revocation = Revocation(now, caller.name, "revoked with its refresh token")
+            for public_id in access_tokens.revoke_under(session, [row.id], now, revocation):
+                record(session, now, caller, "access_token.revoked", ("access_token", public_id))
+            return as_refresh_token(row, now)
+
+    def revoke(self, public_id: str, reason: str, caller: Caller) -> Ended:
+        """End the token with this public id; a refresh token takes its access tokens with it.
+
+        Refuses with NotFound. A token that has ended already stays as it is and counts as none.
+        """
+        with self._database.transaction() as session:
+            now = self._clock()
+            revocation = Revocation(now, caller.name, reason)
+            parent = refresh_tokens.find(session, public_id)
+            if parent is not None:
+                found = refresh_tokens.revoke(session, [parent.id], revocation)
+                ended = access_tokens.revoke_under(session, found, now, revocation)
+                if found:
+                    detail: dict[str, str | int] = {"reason": reason, "access_tokens": len(ended)}
+                    record(session, now, caller, "refresh_token.revoked", ("refresh_token", public_id), **detail)
+                return Ended(len(found), len(ended))
+            row = access_tokens.find(session, public_id)
+            if row is None:
+                raise NotFound("token")
+            ended = access_tokens.revoke_one(session, row, now, revocation)
+            if ended:
+                subject = ("access_token", public_id)
+                record(session, now, caller, "access_token.revoked", subject, reason=reason)
+            return Ended(0, len(ended))
+
+    def revoke_secret(self, secret: str, reason: str, caller: Caller) -> tuple[str, Ended]:
+        """End the token whose secret was found somewhere it should not be; its public id, and what ended.
+
+        Refuses with TokenUnknown where it is not the secret of a token of ours: a made-up one with a known
+        public id ends nothing.
+        """
+        token = self._format.parse(secret)
+        if token is None:
+            raise TokenUnknown(TokenKind.ACCESS)
+        with self._database.reading() as session:
+            if token.kind is TokenKind.REFRESH:
+                self._verifier.recognise(session, secret, None)
+            else:
+                row = access_tokens.find(session, token.public_id)
+                if row is None or not self._ring.verifies(token, row.key_id, row.mac):
+                    raise TokenUnknown(TokenKind.ACCESS)
+        return token.public_id, self.revoke(token.public_id, reason, caller)
+
+    def revoke_user(self, username: str, reason: str, caller: Caller) -> Ended:
+        """End every token of a user, of both tiers. Refuses with NotFound."""
+        with self._database.transaction() as session:
+            now = self._clock()
+            user = users.find(session, canonical_username(username) or "")
+            if user is None:
+                raise NotFound("user")
+            revocation = Revocation(now, caller.name, reason)
+            # The refresh tokens first: their locks keep mints from adding to what is ended next.
+            parents = refresh_tokens.revoke(session, refresh_tokens.ids_of_user(session, user.id), revocation)
+            ended = access_tokens.revoke_of_user(session, user.id, now, revocation)
+            detail: dict[str, str | int] = {"refresh_tokens": len(parents), "access_tokens": len(ended)}
+            subject = ("user", user.username)
+            record(session, now, caller, "user.tokens_revoked", subject, reason=reason, **detail)
+            return Ended(len(parents), len(ended))
