@@ -1,0 +1,12 @@
+"""Where ``daypass`` and ``python -m app`` begin: the command line meets the factory."""
+
+from app.cli import command_line
+from app.factory import create_app
+
+
+def main() -> None:
+    command_line(create_app)()
+
+
+if __name__ == "__main__":
+    main()

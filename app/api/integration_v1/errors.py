@@ -1,0 +1,90 @@
+"""The Alation dialect's one table from refusals to answers.
+
+``{"detail": …, "code": "<status>000", "message": <the same>, "reason": …}``. Clients mint again on 401 of the
+token endpoints and on 403 of a protected resource; `reason` tells the cases apart. Not here: what a refusal
+means (``app.domain.errors``).
+"""
+
+from flask import Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from app.domain import errors
+from app.domain.errors import Refusal, TokenRefused, every_refusal
+from app.domain.tokens import TokenKind
+from app.http.errors import Dialect, reason_of
+
+PREFIX = "/integration/"
+RESOURCES = "integration_v1_resources"
+
+LABELS = {TokenKind.REFRESH: "Refresh token", TokenKind.ACCESS: "API Access Token"}
+
+INVALID = "{label} provided is invalid."
+ENDED = "{label} provided is expired or revoked."
+NO_CREDENTIALS = "Authentication credentials were not provided."
+
+TABLE: dict[type[Refusal], tuple[int, str]] = {
+    errors.BadRequest: (400, "{message}"),
+    errors.BadCredentials: (401, "Unable to log in with provided credentials."),
+    errors.NotPermitted: (403, "{what}"),
+    errors.LimitReached: (403, "This account has {limit} active {what} already; revoke some first."),
+    errors.NotFound: (404, "Not found."),
+    errors.Conflict: (409, "{what}"),
+    errors.RateLimited: (429, "Too many attempts to log in. Try again in {retry_after} seconds."),
+    errors.Unavailable: (503, "The service is temporarily unavailable: {what}. Try again shortly."),
+    errors.TokenMissing: (401, INVALID),
+    errors.TokenMalformed: (401, INVALID),
+    errors.TokenUnknown: (401, INVALID),
+    errors.UserIdMismatch: (401, INVALID),
+    errors.TokenExpired: (401, ENDED),
+    errors.TokenRevoked: (401, ENDED),
+    errors.TokenSuperseded: (401, ENDED),
+    errors.OwnerDisabled: (401, ENDED),
+}
+"""Status and detail of each refusal at the token endpoints."""
+
+RESOURCE_TABLE = TABLE | {
+    refusal: (403, NO_CREDENTIALS) for refusal in every_refusal() if issubclass(refusal, TokenRefused)
+}
+"""The same for a resource behind the ``TOKEN`` check."""
+
+HTTP_DETAILS = {
+    400: "{description}",
+    404: "Not found.",
+    405: 'Method "{method}" not allowed.',
+    413: "The request's body is larger than 16 KiB.",
+    415: 'Unsupported media type "{media_type}" in request.',
+    500: "A server error occurred. Its request id is in the X-Request-Id header.",
+}
+
+
+def refuse(refusal: Refusal) -> Response:
+    """The answer to a refusal."""
+    at_token_endpoint = request.blueprint != RESOURCES
+    status, detail = (TABLE if at_token_endpoint else RESOURCE_TABLE)[type(refusal)]
+    label = LABELS[refusal.kind] if isinstance(refusal, TokenRefused) else ""
+    said = detail.format(label=label, **vars(refusal)) if detail != "{message}" else vars(refusal)["message"]
+    reason = refusal.reason
+    if at_token_endpoint and isinstance(refusal, errors.TokenMalformed):
+        reason = errors.TokenUnknown.reason  # in a body, a token that is none is just one that nobody knows
+    fields = refusal.fields if isinstance(refusal, errors.BadRequest) else {}
+    return _answer(status, said, reason, fields)
+
+
+def fail(error: HTTPException) -> Response:
+    """The answer to one of HTTP's own errors."""
+    status = error.code or 500
+    detail = HTTP_DETAILS.get(status, "{description}").format(
+        description=error.description, method=request.method, media_type=request.mimetype
+    )
+    return _answer(status, detail, reason_of(error), {})
+
+
+def _answer(status: int, message: str, reason: str, fields: dict[str, list[str]]) -> Response:
+    """`fields` stand at top level, again in `detail`, and said as one sentence in `message`."""
+    common = {"detail": fields or message, "code": f"{status}000", "message": message, "reason": reason}
+    answer = jsonify(fields | common)
+    answer.status_code = status
+    return answer
+
+
+DIALECT = Dialect(PREFIX, refuse, fail)

@@ -1,0 +1,130 @@
+"""Bodies of the Alation dialect, in and out.
+
+Here belong members, their types and their spelling. Not here: what the values mean.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import request
+from marshmallow import EXCLUDE, Schema, ValidationError, fields
+
+from app.domain.errors import BadRequest
+from app.domain.tokens import TokenStatus
+from app.http.context import parts
+
+MESSAGES: dict[str, Any] = {
+    "required": "This field is required.",
+    "null": "This field may not be null.",
+    "invalid": "Not a valid string.",
+}
+
+INTEGER = re.compile(r"-?[0-9]{1,18}")
+
+
+class UserId(fields.Field[int]):
+    """An integer, or the decimal text of one: real clients send ``"102"``. No boolean, no float."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
+        if isinstance(value, str) and INTEGER.fullmatch(value):
+            return int(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        raise ValidationError("A valid integer is required.")
+
+
+class Timestamp(fields.Field[datetime]):
+    """UTC with six fraction digits and ``Z``, always: clients parse nothing else."""
+
+    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class Status(fields.Field[TokenStatus]):
+    """Upper case; a replaced token that no longer works is told to be revoked."""
+
+    def _serialize(self, value: TokenStatus | None, attr: str | None, obj: Any, **kwargs: Any) -> str:
+        assert value is not None
+        return ("revoked" if value is TokenStatus.SUPERSEDED else value.value).upper()
+
+
+def _text() -> fields.String:
+    return fields.String(required=True, error_messages=MESSAGES)
+
+
+def _user_id() -> UserId:
+    return UserId(required=True, error_messages=MESSAGES)
+
+
+class RequestSchema(Schema):
+    """What every request body has in common: members we do not know are ignored."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+
+class Login(RequestSchema):
+    username = _text()
+    password = _text()
+    name = _text()
+
+
+class RefreshTokenProof(RequestSchema):
+    refresh_token = _text()
+    user_id = _user_id()
+
+
+class AccessTokenProof(RequestSchema):
+    api_access_token = _text()
+    user_id = _user_id()
+
+
+class RefreshTokenOut(Schema):
+    refresh_token = fields.String()
+    user_id = fields.Integer()
+    created_at = Timestamp()
+    name = fields.String()
+    token_expires_at = Timestamp(attribute="expires_at")
+    token_status = Status(attribute="status")
+    last_used_at = Timestamp()
+
+
+class AccessTokenOut(Schema):
+    api_access_token = fields.String()
+    user_id = fields.Integer()
+    created_at = Timestamp()
+    token_expires_at = Timestamp(attribute="expires_at")
+    token_status = Status(attribute="status")
+
+
+class UserInfoOut(Schema):
+    id = fields.Integer(attribute="user_id")
+    email = fields.String()
+    username = fields.String()
+    first_name = fields.String()
+    last_name = fields.String()
+    title = fields.String()
+    role = fields.String()
+
+
+def body(schema: Schema) -> dict[str, Any]:
+    """The members of the request's body; refuses with BadRequest, saying which and why."""
+    try:
+        loaded = schema.load(parts().bodies.read(request))
+    except ValidationError as error:
+        problems = {str(name): [str(each) for each in said] for name, said in error.messages_dict.items()}
+        message = "; ".join(f"{name}: {' '.join(said)}" for name, said in problems.items())
+        raise BadRequest(message, problems) from None
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def answer(schema: Schema, token: object, **secret: str) -> dict[str, Any]:
+    """The members of a success, the secret first."""
+    dumped = schema.dump(token)
+    assert isinstance(dumped, dict)
+    return secret | dumped

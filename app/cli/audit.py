@@ -1,0 +1,46 @@
+"""``daypass audit …``: who changed what."""
+
+import json
+
+import click
+
+from app.cli.launching import RefusingGroup, services
+from app.cli.output import as_json, show_table
+
+COLUMNS = ("at", "actor", "action", "object_id", "address", "detail")
+
+
+@click.group("audit", cls=RefusingGroup)
+def audit() -> None:
+    """The audit log."""
+
+
+@audit.command("list")
+@click.option("--actor", help="Only what this user, or cli:NAME, or job:NAME did.")
+@click.option("--action", help="Only this action, such as refresh_token.revoked.")
+@click.option("--object", "object_id", help="Only what was done to this public id, user or setting.")
+@click.option("--limit", type=click.IntRange(1, 500), default=100, show_default=True)
+@click.option("--cursor", help="Go on after the page that gave this cursor.")
+@as_json
+def list_events(as_json: bool, **narrowing: str | int | None) -> None:
+    """List changes, newest first."""
+    page = services().listing.audit_events(**narrowing)  # type: ignore[arg-type]
+    rows = [
+        {
+            "id": event.id,
+            "at": event.at,
+            "actor": event.actor,
+            "actor_id": event.actor_id,
+            "action": event.action,
+            "object_kind": event.object_kind,
+            "object_id": event.object_id,
+            "address": event.address,
+            "request_id": event.request_id,
+            "result": event.result,
+            "detail": json.loads(event.detail) if as_json else event.detail,
+        }
+        for event in page.items
+    ]
+    show_table(rows, COLUMNS, as_json)
+    if page.cursor:
+        click.echo(f"There are more: --cursor {page.cursor}", err=True)

@@ -1,0 +1,68 @@
+"""How results look: a table for people, JSON for programs.
+
+Here belongs formatting. Not here: what is shown.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+Row = Mapping[str, Any]
+
+as_json = click.option("--json", "as_json", is_flag=True, help="JSON, for programs.")
+
+
+def show_table(rows: Iterable[Row], columns: tuple[str, ...], json_wanted: bool) -> None:
+    """Rows under headings; with JSON, a list of objects with all members. Nothing at all is said as such."""
+    listed = list(rows)
+    if json_wanted:
+        click.echo(json.dumps([_plain(row) for row in listed], indent=2))
+        return
+    if not listed:
+        click.echo("None.")
+        return
+    cells = [[_text(row[column]) for column in columns] for row in listed]
+    headings = [column.replace("_", " ").upper() for column in columns]
+    widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
+    for line in (headings, *cells):
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def show_one(row: Row, json_wanted: bool) -> None:
+    """One thing, a member a line; with JSON, one object."""
+    if json_wanted:
+        click.echo(json.dumps(_plain(row), indent=2))
+        return
+    width = max(map(len, row))
+    for name, value in row.items():
+        click.echo(f"{name.replace('_', ' ').ljust(width)}  {_text(value)}".rstrip())
+
+
+def say(row: Row, sentence: Callable[[], str] | str, json_wanted: bool) -> None:
+    """What was done: a sentence; with JSON, the object."""
+    if json_wanted:
+        click.echo(json.dumps(_plain(row), indent=2))
+    else:
+        click.echo(sentence if isinstance(sentence, str) else sentence())
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    return {name: _iso(value) if isinstance(value, datetime) else value for name, value in row.items()}
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    # What a person typed as a name must not move the cursor of whoever lists it.
+    return "".join(character if character.isprintable() else "?" for character in str(value))
+
+
+def _iso(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,156 @@
+"""``daypass init``, ``serve`` and ``scheduler``: from an empty folder to a running service.
+
+Here belongs what happens before and around the server. Not here: the application (``app.factory``).
+"""
+
+import multiprocessing
+import os
+import secrets
+import signal
+import socket
+import threading
+
+import click
+from flask import Flask
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
+
+from app import logs
+from app.cli.launching import RefusingCommand, application, operator
+from app.domain.clock import system_clock
+from app.domain.errors import Conflict
+from app.domain.identity import Role
+from app.http.context import parts
+from app.jobs.scheduler import build_scheduler
+from app.storage import schema
+from app.storage.database import db, refusing_when_away
+from config import KEYS_FILE, Settings, SettingsError, generate_keys, load_settings
+from config.settings import PREFIX
+
+
+@click.command("init", cls=RefusingCommand)
+def init() -> None:
+    """Make everything ready: folder, keys, database, first administrator. Harmless when done already."""
+    settings = load_settings()
+    folder = settings.instance_folder
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not settings.token_keys and generate_keys(folder):
+        click.echo(f"Generated the keys: {folder / KEYS_FILE}. Keep a copy, apart from the database's.", err=True)
+    app = application()
+    with app.app_context(), refusing_when_away():
+        schema.upgrade()
+    _ensure_administrator(app, settings)
+
+
+def _ensure_administrator(app: Flask, settings: Settings) -> None:
+    accounts = parts(app).services.accounts
+    if not accounts.is_empty():
+        return
+    password = settings.admin_password or secrets.token_urlsafe(15)
+    try:
+        user = accounts.add(settings.admin_username, Role.SERVER_ADMIN, password, operator())
+    except Conflict:  # another host was quicker
+        return
+    if settings.admin_password:
+        click.echo(f"Created the administrator {user.username} with the password you gave.", err=True)
+    else:
+        click.echo(f"Created the administrator {user.username}; password, shown this once: {password}", err=True)
+
+
+@click.command("serve", cls=RefusingCommand)
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on.")
+@click.option("--workers", type=click.IntRange(1, 256), help="Server processes.")
+@click.option("--threads", type=click.IntRange(4, 256), help="Threads of each process.")
+def serve(**options: str | int | None) -> None:
+    """Serve until told to stop; SIGTERM lets requests that are under way finish."""
+    # The workers are processes of their own that read the settings again: what was said here must reach them.
+    for name, value in options.items():
+        if value is not None:
+            os.environ[PREFIX + name.upper()] = str(value)
+    settings = load_settings()
+    app = application()
+    _refuse_unfit(app, settings)
+    _refuse_taken_port(settings)
+    # Forking a process that has threads (the scheduler's) can copy a lock that nobody will ever release.
+    multiprocessing.set_start_method("spawn", force=True)
+    server = Granian(
+        "wsgi:application",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        workers=settings.workers,
+        blocking_threads=settings.threads,
+        websockets=False,
+        respawn_failed_workers=True,
+        log_level=LogLevels(settings.log_level.lower()),
+        log_dictconfig=logs.config(settings.log_level),
+    )
+    logs.configure(settings.log_level)
+    if settings.scheduler:
+        jobs = build_scheduler(parts(app).services, system_clock)
+        server.on_startup(jobs.start)
+        server.on_shutdown(jobs.shutdown)
+    _welcome(app, settings)
+    server.serve()
+
+
+@click.command("scheduler", cls=RefusingCommand)
+def scheduler() -> None:
+    """Run the jobs alone, for hosts that serve with DAYPASS_SCHEDULER=off."""
+    settings = load_settings()
+    app = application()
+    _refuse_unfit(app, settings)
+    logs.configure(settings.log_level)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    jobs = build_scheduler(parts(app).services, system_clock)
+    jobs.start()
+    stop.wait()
+    jobs.shutdown()
+
+
+def _refuse_unfit(app: Flask, settings: Settings) -> None:
+    """Refuse to start on what would lose or leak something, in one line."""
+    if app.debug and settings.host not in ("127.0.0.1", "::1", "localhost"):
+        raise SettingsError("debug mode is on and the address is not loopback: unset FLASK_DEBUG")
+    with app.app_context(), refusing_when_away():
+        unfit = schema.unfitness(db.engine)
+    if unfit:
+        raise SettingsError(unfit)
+    try:
+        parts(app).services.instance_settings.policy()
+    except ValueError as error:
+        raise SettingsError(f"the database holds a setting out of its range: {error}") from error
+
+
+def _refuse_taken_port(settings: Settings) -> None:
+    """Granian shares a port with whoever listens there already; half of the requests would go elsewhere."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise SettingsError(
+                f"can't listen on {settings.host}:{settings.port} ({error.strerror}): set {PREFIX}HOST or {PREFIX}PORT"
+            ) from error
+
+
+def _welcome(app: Flask, settings: Settings) -> None:
+    """Where it is, who the administrator is, and what to try next."""
+    users = parts(app).services.accounts.every()
+    administrators = [user.username for user in users if user.is_administrator and user.is_active]
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"http://{host}:{settings.port}"
+    click.echo(
+        f"\nDaypass serves on {address}\n"
+        f"Administrator: {', '.join(administrators[:3]) or 'none: run `daypass user add`'}\n\n"
+        "Try next, with a password of yours:\n"
+        f"  curl {address}/integration/v1/createRefreshToken/ \\\n"
+        f"    -d username={(administrators or ['NAME'])[0]} -d password=PASSWORD -d name=my-first-token\n"
+        "then trade the refresh token for an access token as in README.md. Stop with Ctrl-C.\n",
+        err=True,
+    )

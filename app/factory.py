@@ -1,0 +1,78 @@
+"""``create_app()``: the only place where the parts meet.
+
+Here belongs wiring: settings become constructor arguments, blueprints and handlers are registered. Not here:
+anything that decides or answers.
+"""
+
+from flask import Flask
+from flask_migrate import Migrate
+
+from app import cli, logs
+from app.api import integration_v1
+from app.domain.clock import Clock, system_clock
+from app.http.body import LARGEST_BODY, BodyReader
+from app.http.context import EXTENSION, Parts
+from app.http.edge import Edge
+from app.http.errors import install_error_dispatch
+from app.http.guards import refuse_unguarded_routes
+from app.http.health import health_blueprint
+from app.http.tracing import install_tracing
+from app.services import Services, build_services
+from app.storage.database import Database, db, engine_options
+from app.storage.schema import MIGRATIONS
+from config import Keys, Settings, load_settings, read_keys
+
+THREADS_WITHOUT_BODY = 2
+"""Threads of a worker that requests with a body can't occupy."""
+
+
+def create_app(settings: Settings | None = None, keys: Keys | None = None, clock: Clock = system_clock) -> Flask:
+    """The application. Opens no connection; refuses (``config.SettingsError``) settings and keys that won't do."""
+    settings = settings or load_settings()
+    keys = keys or read_keys(settings)
+    logs.configure(settings.log_level)
+    app = Flask("app", static_folder=None)
+    # Answers that depend on what happened to be installed or sent are no contract: no redirects to another
+    # slash form, no OPTIONS of Flask's own, members in the order they are written.
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    database = _connect(app, settings)
+    services = _services(database, clock, settings, keys)
+    bodies = BodyReader(settings.threads - THREADS_WITHOUT_BODY)
+    app.extensions[EXTENSION] = Parts(services, bodies, settings.proxies)
+    app.extensions["daypass_database"] = database
+    install_tracing(app)
+    for blueprint in (*integration_v1.BLUEPRINTS, health_blueprint(database, clock)):
+        app.register_blueprint(blueprint)
+    install_error_dispatch(app, [integration_v1.DIALECT])
+    refuse_unguarded_routes(app)
+    for command in cli.COMMANDS:
+        app.cli.add_command(command)
+    app.wsgi_app = Edge(app.wsgi_app)  # type: ignore[method-assign]
+    return app
+
+
+def _connect(app: Flask, settings: Settings) -> Database:
+    url = settings.sqlalchemy_url
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url)
+    db.init_app(app)
+    Migrate(app, db, directory=str(MIGRATIONS))
+    with app.app_context():
+        return Database(db.engine)
+
+
+def _services(database: Database, clock: Clock, settings: Settings, keys: Keys) -> Services:
+    return build_services(
+        database,
+        clock,
+        token_keys=keys.token_keys,
+        pepper=keys.pepper,
+        prefixes=settings.prefixes,
+        bcrypt_cost=settings.bcrypt_cost,
+        workers=settings.workers,
+        threads=settings.threads,
+    )

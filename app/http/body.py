@@ -1,0 +1,141 @@
+"""Strict request bodies: JSON, form or multipart in, one flat-or-nested dictionary out, anything else refused.
+
+Here belongs what is malformed in every dialect. Not here: which members a dialect wants (its ``schemas``).
+A body is at most 16 KiB; JSON nests at most 8 deep.
+"""
+
+import json
+import math
+import threading
+from typing import Any, NoReturn
+from urllib.parse import parse_qsl
+
+from flask import Request
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+
+from app.domain.errors import BadRequest, Unavailable
+
+LARGEST_BODY = 16 * 1024
+DEEPEST_JSON = 8
+MOST_FIELDS = 100
+PLACE_PATIENCE_SECONDS = 0.1
+
+JSON, FORM, MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
+
+
+class BodyReader:
+    """Reads bodies, a bounded number at once.
+
+    A slow body holds a thread for as long as its client pleases. With `at_once` below the number of threads,
+    such clients can't take the last ones: the next request with a body waits a moment, then gets 503, and
+    requests without one (the check) go on.
+    """
+
+    def __init__(self, at_once: int) -> None:
+        self._places = threading.BoundedSemaphore(at_once)
+
+    def read(self, request: Request) -> dict[str, Any]:
+        """The members of the body; empty when there is none.
+
+        Refuses with BadRequest (malformed), 413 (too large), 415 (another media type) and Unavailable.
+        """
+        if request.content_length is not None and request.content_length > LARGEST_BODY:
+            raise RequestEntityTooLarge
+        if not self._places.acquire(timeout=PLACE_PATIENCE_SECONDS):
+            raise Unavailable("too many request bodies are being received at once")
+        try:
+            raw = self._receive(request)
+        finally:
+            self._places.release()
+        return _members(request, raw)
+
+    @staticmethod
+    def _receive(request: Request) -> bytes:
+        """The bytes; they stay cached on the request, for the form parser."""
+        try:
+            raw = request.get_data(cache=True)
+        except OSError as error:  # the client went away, or sent broken chunks
+            raise BadRequest("The request's body could not be received.") from error
+        if request.content_length is not None and len(raw) != request.content_length:
+            raise BadRequest("The request's body is shorter than its Content-Length.")
+        return raw
+
+
+def _members(request: Request, raw: bytes) -> dict[str, Any]:
+    if request.mimetype == JSON:
+        return parse_json(raw)
+    if request.mimetype == FORM:
+        return _parse_form(raw)
+    if request.mimetype == MULTIPART:
+        return _parse_multipart(request)
+    if raw:
+        raise UnsupportedMediaType
+    return {}
+
+
+def parse_json(raw: bytes) -> dict[str, Any]:
+    """A JSON object, by the letter of RFC 8259 and with unique member names."""
+    try:
+        text = raw.decode("utf-8")
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
+    except BadRequest:
+        raise
+    except (ValueError, RecursionError):
+        raise BadRequest("JSON parse error: the request's body is not valid JSON in UTF-8.") from None
+    if not isinstance(value, dict):
+        raise BadRequest("The request's body must be a JSON object.")
+    _check(value, 1)
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise BadRequest("The request's body names a member twice.")
+    return members
+
+
+def _refuse_constant(_name: str) -> NoReturn:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number too large to be one")
+    return number
+
+
+def _check(value: object, depth: int) -> None:
+    """Refuse what the parser lets through: deep nesting, and text that is no text (lone surrogates)."""
+    if isinstance(value, str):
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:
+            raise BadRequest("The request's body holds a lone surrogate.") from None
+    if not isinstance(value, dict | list):
+        return
+    if depth > DEEPEST_JSON:
+        raise BadRequest(f"The request's body nests deeper than {DEEPEST_JSON}.")
+    for each in [*value, *value.values()] if isinstance(value, dict) else value:
+        _check(each, depth + 1)
+
+
+def _parse_form(raw: bytes) -> dict[str, Any]:
+    try:
+        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise BadRequest("The request's body is not a valid form in UTF-8.") from None
+    return _unique(pairs)
+
+
+def _parse_multipart(request: Request) -> dict[str, Any]:
+    try:
+        pairs = list(request.form.items(multi=True))
+    except RequestEntityTooLarge:
+        raise
+    except Exception as error:
+        raise BadRequest("The request's body is not valid multipart/form-data.") from error
+    if any(not name or "\ufffd" in name + value for name, value in pairs):
+        raise BadRequest("The request's body has a part without a name, or one that is not in UTF-8.")
+    return _unique(pairs)

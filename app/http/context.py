@@ -1,0 +1,83 @@
+"""What a request is made of, for those who answer it: the services, the caller, the principal.
+
+Here belongs reaching the application's parts from within a request. Not here: deciding anything with them.
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from flask import Flask, current_app, g, request
+
+from app.domain.identity import Caller, Principal
+from app.http.body import BodyReader
+from app.services import Services
+
+EXTENSION = "daypass"
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the factory put together for the HTTP entry points."""
+
+    services: Services
+    bodies: BodyReader
+    proxies: tuple[Network, ...]
+
+
+def parts(app: Flask | None = None) -> Parts:
+    """The parts of `app`, or of the application of the present request."""
+    return cast(Parts, (app or current_app).extensions[EXTENSION])
+
+
+def services() -> Services:
+    return parts().services
+
+
+def principal() -> Principal:
+    """Whom the guard of this route let in by their token."""
+    return cast(Principal, g.principal)
+
+
+def caller() -> Caller:
+    """Who calls, as far as it is known."""
+    known = cast(Principal | None, g.get("principal"))
+    return Caller(
+        name=known.username if known else "",
+        user_id=known.user_id if known else None,
+        address=client_address(request.environ, parts().proxies),
+        request_id=g.request_id,
+    )
+
+
+def client_address(environ: Mapping[str, Any], proxies: tuple[Network, ...]) -> str | None:
+    """The client's address: the socket's, unless that is a trusted proxy's.
+
+    Then it is the rightmost address of ``X-Forwarded-For`` that is not a trusted proxy's itself: whatever
+    stands further left was written by somebody who is not trusted.
+    """
+    address = _address(environ.get("REMOTE_ADDR", ""))
+    if address is None or not _is_within(address, proxies):
+        return str(address) if address else None
+    for hop in reversed(environ.get("HTTP_X_FORWARDED_FOR", "").split(",")):
+        parsed = _address(hop.strip())
+        if parsed is None:
+            break
+        address = parsed
+        if not _is_within(parsed, proxies):
+            break
+    return str(address)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def _is_within(address: ipaddress.IPv4Address | ipaddress.IPv6Address, networks: tuple[Network, ...]) -> bool:
+    return any(address in network for network in networks)

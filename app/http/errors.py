@@ -1,0 +1,91 @@
+"""Error dispatch: a refusal becomes an answer in the dialect of the path it happened under.
+
+Here belong the dispatch and the answers outside any dialect (RFC 9457 problems). Not here: a dialect's own
+table. Whatever goes wrong, the answer is JSON, and nothing of the inside is in it but the request id.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import structlog
+from flask import Flask, Response, g, jsonify, request
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from app.domain.errors import RateLimited, Refusal, Unavailable
+
+LOG = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How errors are said under `prefix`: `refuse` for refusals, `fail` for HTTP's own errors."""
+
+    prefix: str
+    refuse: Callable[[Refusal], Response]
+    fail: Callable[[HTTPException], Response]
+
+
+def install_error_dispatch(app: Flask, dialects: Sequence[Dialect]) -> None:
+    """Register the handlers, after whatever else registers some."""
+
+    def speak(error: Exception) -> Response:
+        dialect = _dialect(dialects, request.path)
+        if isinstance(error, Refusal):
+            g.reason = error.reason
+            answer = dialect.refuse(error)
+            if isinstance(error, RateLimited | Unavailable):
+                answer.headers["Retry-After"] = str(error.retry_after)
+            return answer
+        if not isinstance(error, HTTPException):
+            LOG.error("request_failed", exc_info=error)
+            error = InternalServerError()
+        answer = dialect.fail(error)
+        for name, value in error.get_headers():
+            if name.lower() in ("allow", "retry-after"):
+                answer.headers[name] = value
+        return answer
+
+    for kind in (Refusal, HTTPException, Exception):
+        app.register_error_handler(kind, speak)
+
+
+def _dialect(dialects: Sequence[Dialect], path: str) -> Dialect:
+    # The gate and the dialects differ in the first letters of the path only; letter case is a dialect's affair.
+    return next((each for each in dialects if path.startswith(each.prefix)), PROBLEMS)
+
+
+def reason_of(error: HTTPException) -> str:
+    """A stable word for one of HTTP's own errors, such as ``method_not_allowed``."""
+    return HTTPStatus(error.code or 500).phrase.lower().replace(" ", "_").replace("-", "_")
+
+
+def _problem(status: int, title: str, reason: str) -> Response:
+    """RFC 9457."""
+    answer = jsonify(
+        {
+            "type": "about:blank",
+            "title": title,
+            "status": status,
+            "reason": reason,
+            "request_id": g.request_id,
+        }
+    )
+    answer.status_code = status
+    answer.mimetype = "application/problem+json"
+    return answer
+
+
+def _fail(error: HTTPException) -> Response:
+    code = error.code or 500
+    return _problem(code, HTTPStatus(code).phrase, reason_of(error))
+
+
+def _refuse(error: Refusal) -> Response:
+    if isinstance(error, Unavailable):
+        return _problem(503, "Service Unavailable", error.reason)
+    return _problem(400, "Bad Request", error.reason)
+
+
+PROBLEMS = Dialect("", _refuse, _fail)
+"""What is said outside every dialect."""

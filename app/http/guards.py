@@ -1,0 +1,56 @@
+"""Who may enter: every blueprint states it, and an application with a route that does not refuses to start.
+
+Here belong the guards. Not here: what a dialect answers to whom it turns away (its ``errors``).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Flask, g, request
+
+from app.http.context import services
+from app.http.credentials import access_token_text
+
+
+@dataclass(frozen=True)
+class Guard:
+    """`name`: who may enter, for tests and documents. `check`: raises a Refusal for everybody else."""
+
+    name: str
+    check: Callable[[], None]
+
+
+def _let_in() -> None:
+    """Everybody, or whoever the view itself asks for a credential."""
+
+
+def _require_token() -> None:
+    g.principal = services().verifier.verify(access_token_text(request.environ))
+
+
+ANYBODY = Guard("anybody", _let_in)
+CREDENTIAL_IN_BODY = Guard("whoever proves themselves in the body", _let_in)
+TOKEN_HOLDER = Guard("holder of a good access token", _require_token)
+
+
+class GuardedBlueprint(Blueprint):
+    """A blueprint that can't be made without saying who may enter."""
+
+    def __init__(self, name: str, import_name: str, *, guard: Guard, **options: Any) -> None:
+        super().__init__(name, import_name, **options)
+        self.guard = guard
+        self.before_request(guard.check)
+
+
+def guard_of(app: Flask, endpoint: str) -> Guard | None:
+    """The guard of an endpoint; None when nobody stated one."""
+    blueprint = app.blueprints.get(endpoint.rpartition(".")[0])
+    return blueprint.guard if isinstance(blueprint, GuardedBlueprint) else None
+
+
+def refuse_unguarded_routes(app: Flask) -> None:
+    """Raise RuntimeError if any route does not state who may enter."""
+    unguarded = sorted(str(rule) for rule in app.url_map.iter_rules() if guard_of(app, rule.endpoint) is None)
+    if unguarded:
+        raise RuntimeError(f"routes that do not state who may enter: {', '.join(unguarded)}")

@@ -1,0 +1,59 @@
+"""Each request's id, its line in the log, and the headers every answer has.
+
+Here belongs what happens around all requests alike. Not here: headers of one dialect.
+"""
+
+import time
+import uuid
+
+import structlog
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import BadRequest
+
+from app.http.context import client_address, parts
+
+LOG = structlog.get_logger(__name__)
+
+QUERY_IS_MALFORMED = "daypass.query_is_malformed"
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Vary": "TOKEN, Authorization",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def install_tracing(app: Flask) -> None:
+    """Give every request an id and a log line, and every answer its headers."""
+
+    def begin() -> None:
+        g.request_id = uuid.uuid4().hex
+        g.started = time.perf_counter()
+        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+        if request.environ.get(QUERY_IS_MALFORMED):
+            raise BadRequest("The query string holds bytes that are not ASCII.")
+
+    def end(response: Response) -> Response:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        response.headers["X-Request-Id"] = g.request_id
+        known = g.get("principal")
+        LOG.info(
+            "request",
+            method=request.method,
+            path=request.path,  # without the query, where people put what does not belong there
+            status=response.status_code,
+            reason=g.get("reason"),
+            milliseconds=round((time.perf_counter() - g.started) * 1000, 1),
+            address=client_address(request.environ, parts().proxies),
+            user_id=known.user_id if known else None,
+            token_id=known.token_public_id if known else None,
+        )
+        return response
+
+    def forget(_error: BaseException | None) -> None:
+        structlog.contextvars.unbind_contextvars("request_id")
+
+    app.before_request(begin)
+    app.after_request(end)
+    app.teardown_request(forget)
