@@ -22,10 +22,6 @@ from app.storage.database import Database, db, engine_options
 from app.storage.schema import MIGRATIONS
 from config import Keys, Settings, load_settings, read_keys
 
-THREADS_WITHOUT_BODY = 2
-"""Threads of a worker that requests with a body can't occupy."""
-
-
 def create_app(settings: Settings | None = None, keys: Keys | None = None, clock: Clock = system_clock) -> Flask:
     """The application. Opens no connection; refuses (``config.SettingsError``) settings and keys that won't do."""
     settings = settings or load_settings()
@@ -41,7 +37,7 @@ def create_app(settings: Settings | None = None, keys: Keys | None = None, clock
     app.json.sort_keys = False  # type: ignore[attr-defined]
     database = _connect(app, settings)
     services = _services(database, clock, settings, keys)
-    bodies = BodyReader(settings.threads - THREADS_WITHOUT_BODY)
+    bodies = BodyReader(settings.threads // 2 - 1)  # passwords may take as many: two threads are left for checks
     app.extensions[EXTENSION] = Parts(services, bodies, settings.proxies)
     app.extensions["daypass_database"] = database
     install_tracing(app)

@@ -17,6 +17,13 @@ HUSHED = ("apscheduler", "alembic")
 """Libraries that tell each step at INFO; only their warnings are of interest."""
 
 
+class ExpectedWarnings(logging.Filter):
+    """Drops the server's warning of more threads than cores: ours wait for the database and for clients."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.name != "_granian" or "Python threads" not in record.getMessage()
+
+
 def clean(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Cut token text down to its public id wherever it stands, a traceback included."""
     return {key: _clean(value) for key, value in event.items()}
@@ -49,12 +56,13 @@ def config(level: str, stream: str = "ext://sys.stdout") -> dict[str, Any]:
             structlog.processors.JSONRenderer(),
         ],
     }
-    handler = {"class": "logging.StreamHandler", "formatter": "json", "stream": stream}
+    handler = {"class": "logging.StreamHandler", "formatter": "json", "stream": stream, "filters": ["expected"]}
     hushed = {name: {"level": "WARNING"} for name in HUSHED}
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"json": formatter},
+        "filters": {"expected": {"()": ExpectedWarnings}},
         "handlers": {"stream": handler},
         "root": {"handlers": ["stream"], "level": level},
         "loggers": {"_granian": {"level": level, "propagate": True}, **hushed},

@@ -17,7 +17,8 @@ USERNAME = re.compile(r"[a-z0-9._@+-]{1,150}")
 class Role(StrEnum):
     """What a user is to the APIs behind Daypass. Only SERVER_ADMIN has power in Daypass itself.
 
-    The names are Alation's: https://developer.alation.com/dev/reference/getauserdetails
+    They are Alation's seven (https://docs.alation.com/en/latest/welcome/CatalogBasics/RolesOverview.html), spelt
+    as its ``userinfo`` spells SERVER_ADMIN.
     """
 
     SERVER_ADMIN = "SERVER_ADMIN"

@@ -12,7 +12,8 @@ import structlog
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from app.domain.errors import RateLimited, Refusal, Unavailable
+from app.domain.errors import RateLimited, Refusal, TokenSuperseded, Unavailable
+from app.http.context import caller, services
 
 LOG = structlog.get_logger(__name__)
 
@@ -33,6 +34,8 @@ def install_error_dispatch(app: Flask, dialects: Sequence[Dialect]) -> None:
         dialect = _dialect(dialects, request.path)
         if isinstance(error, Refusal):
             g.reason = error.reason
+            if isinstance(error, TokenSuperseded):
+                services().sightings.report(error, caller())
             answer = dialect.refuse(error)
             if isinstance(error, RateLimited | Unavailable):
                 answer.headers["Retry-After"] = str(error.retry_after)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from app.domain.clock import Clock
 from app.domain.secrets import KeyRing, TokenFormat
 from app.services.accounts import Accounts
+from app.services.audit import Sightings
 from app.services.expiring import Expiring
 from app.services.instance_settings import InstanceSettings
 from app.services.issuing import Issuing
@@ -35,6 +36,7 @@ class Services:
     listing: Listing
     instance_settings: InstanceSettings
     job_runs: JobRuns
+    sightings: Sightings
     ring: KeyRing
 
 
@@ -65,5 +67,6 @@ def build_services(
         listing=Listing(database, clock),
         instance_settings=InstanceSettings(database, clock),
         job_runs=JobRuns(database, clock),
+        sightings=Sightings(database, clock),
         ring=ring,
     )

@@ -81,12 +81,12 @@ class Passwords:
 def hashing_capacity(workers: int, threads: int) -> tuple[int, int]:
     """How many digests one of `workers` processes computes at once, and how many may wait.
 
-    At most half of the cores for all processes together (one for each at least), and never more than half
-    of a process's threads, so that checks never wait behind passwords.
+    At most half of the cores for all processes together (one for each at least). All that compute or wait are
+    less than half of a process's `threads` (4 at least); bodies may take as many, and two are left for checks.
     """
-    at_once = max(1, (os.cpu_count() or 1) // 2 // workers)
-    at_once = min(at_once, threads // 4)
-    return at_once, threads // 2 - at_once
+    places = threads // 2 - 1
+    at_once = min(places, max(1, (os.cpu_count() or 1) // 2 // workers))
+    return at_once, places - at_once
 
 
 class _Gate:

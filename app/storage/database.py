@@ -100,6 +100,8 @@ class Database:
         # SQLite has one writer at a time. Queueing here is fair; its own waiting is not, and starves the unlucky.
         self._writer = threading.Lock()
         if self.is_sqlite:
+            if not wal_is_sound():
+                LOG.warning("sqlite_wal_unsound", version=sqlite.sqlite_version, consequence="slower rollback journal")
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
 
