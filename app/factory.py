@@ -22,6 +22,7 @@ from app.storage.database import Database, db, engine_options
 from app.storage.schema import MIGRATIONS
 from config import Keys, Settings, load_settings, read_keys
 
+
 def create_app(settings: Settings | None = None, keys: Keys | None = None, clock: Clock = system_clock) -> Flask:
     """The application. Opens no connection; refuses (``config.SettingsError``) settings and keys that won't do."""
     settings = settings or load_settings()

@@ -54,6 +54,7 @@ def application() -> Flask:
     assert launcher is not None
     app = launcher.create_app()
     logs.configure("WARNING", "ext://sys.stderr")  # standard output is for what was asked
+    app.extensions["daypass_database"].patience = None  # nobody's request waits for a command or a job
     return app
 
 

@@ -52,10 +52,14 @@ class BodyReader:
     @staticmethod
     def _receive(request: Request) -> bytes:
         """The bytes; they stay cached on the request, for the form parser."""
+        # Where no length was told, Werkzeug reads up to this limit and leaves the rest without a word.
+        request.max_content_length = LARGEST_BODY + 1
         try:
             raw = request.get_data(cache=True)
         except OSError as error:  # the client went away, or sent broken chunks
             raise BadRequest("The request's body could not be received.") from error
+        if len(raw) > LARGEST_BODY:
+            raise RequestEntityTooLarge
         if request.content_length is not None and len(raw) != request.content_length:
             raise BadRequest("The request's body is shorter than its Content-Length.")
         return raw

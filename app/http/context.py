@@ -74,9 +74,11 @@ def client_address(environ: Mapping[str, Any], proxies: tuple[Network, ...]) -> 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(text)
+        address = ipaddress.ip_address(text.partition("%")[0])  # a zone (``fe80::1%eth0``) means nothing elsewhere
     except ValueError:
         return None
+    # A server that listens on ``::`` tells IPv4 peers as ``::ffff:192.0.2.1``; networks name them as they are.
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _is_within(address: ipaddress.IPv4Address | ipaddress.IPv6Address, networks: tuple[Network, ...]) -> bool:

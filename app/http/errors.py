@@ -60,7 +60,8 @@ def _dialect(dialects: Sequence[Dialect], path: str) -> Dialect:
 
 def reason_of(error: HTTPException) -> str:
     """A stable word for one of HTTP's own errors, such as ``method_not_allowed``."""
-    return HTTPStatus(error.code or 500).phrase.lower().replace(" ", "_").replace("-", "_")
+    # Werkzeug's name, for Python's own phrases change from version to version.
+    return error.name.lower().replace(" ", "_").replace("-", "_")
 
 
 def _problem(status: int, title: str, reason: str) -> Response:

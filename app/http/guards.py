@@ -42,6 +42,12 @@ class GuardedBlueprint(Blueprint):
         self.guard = guard
         self.before_request(guard.check)
 
+    def add_url_rule(self, rule: str, *arguments: Any, **options: Any) -> None:
+        """Both slash forms are routes: by itself Werkzeug calls the wrong method a 404 under the form not written."""
+        super().add_url_rule(rule, *arguments, **options)
+        other = rule[:-1] if rule.endswith("/") else f"{rule}/"
+        super().add_url_rule(other, *arguments, **options)
+
 
 def guard_of(app: Flask, endpoint: str) -> Guard | None:
     """The guard of an endpoint; None when nobody stated one."""

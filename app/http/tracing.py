@@ -8,7 +8,7 @@ import uuid
 
 import structlog
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, NotFound
 
 from app.http.context import client_address, parts
 
@@ -32,6 +32,9 @@ def install_tracing(app: Flask) -> None:
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
         if request.environ.get(QUERY_IS_MALFORMED):
             raise BadRequest("The query string holds bytes that are not ASCII.")
+        # Werkzeug takes several slashes at the beginning for one; elsewhere the routes themselves do not match.
+        if request.environ.get("PATH_INFO", "").startswith("//"):
+            raise NotFound
 
     def end(response: Response) -> Response:
         for name, value in HEADERS.items():

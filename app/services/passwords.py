@@ -65,17 +65,25 @@ class Passwords:
 
     def is_dated(self, stored: str) -> bool:
         """Whether the digest was made with another cost than a new one would be."""
-        return stored.split("$")[2] != f"{self._cost:02}"
+        return _cost_of(stored) != self._cost
 
     def _hash(self, password: str) -> str:
         return bcrypt.hashpw(self._prehash(password), bcrypt.gensalt(self._cost)).decode("ascii")
 
     def _check(self, password: str, stored: str) -> bool:
-        return bcrypt.checkpw(self._prehash(password), stored.encode("ascii"))
+        found = bcrypt.checkpw(self._prehash(password), stored.encode("ascii"))
+        # A digest of an earlier, lower cost must not answer sooner: each step up doubles the time.
+        for cost in range(_cost_of(stored), self._cost):
+            bcrypt.hashpw(self._prehash(password), bcrypt.gensalt(cost))
+        return found
 
     def _prehash(self, password: str) -> bytes:
         digest = hmac.digest(self._pepper, password.encode("utf-8", "surrogatepass"), "sha384")
         return base64.b64encode(digest)
+
+
+def _cost_of(digest: str) -> int:
+    return int(digest.split("$")[2])
 
 
 def hashing_capacity(workers: int, threads: int) -> tuple[int, int]:
@@ -114,4 +122,7 @@ class _Gate:
 def _lower_priority() -> None:
     """Let everything else go first. Linux keeps a priority for each thread; elsewhere it is the process's."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), HASHING_NICENESS)
+        thread = threading.get_native_id()
+        # A service that was started with a lower priority still has it; only root may raise it.
+        given = os.getpriority(os.PRIO_PROCESS, thread)
+        os.setpriority(os.PRIO_PROCESS, thread, max(given, HASHING_NICENESS))

@@ -5,18 +5,18 @@ no session, no application context, and no transaction left open that would hide
 Not here: the verdict, which ``app.services.verifying`` takes from the row.
 """
 
-import threading
+import time
 from collections import deque
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import structlog
 from sqlalchemy import Engine, bindparam, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.errors import Unavailable
-from app.storage.database import Database
+from app.storage.database import PATIENCE_SECONDS, Database
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 
 LOG = structlog.get_logger(__name__)
@@ -82,19 +82,20 @@ class TokenLookup:
         self._sql = str(compiled)
         # The driver's own errors come from the plain connections, SQLAlchemy's from opening one.
         self._errors = (database.engine.dialect.loaded_dbapi.Error, SQLAlchemyError)
-        self._connections: _Connections = (
-            _ConnectionPerThread(database.engine) if database.is_sqlite else _ConnectionStack(database.engine)
-        )
+        self._connections = _ConnectionStack(database.engine)
         self._read = self._read_sqlite if database.is_sqlite else self._read_postgresql
 
     def find(self, public_id: str) -> CheckedRow | None:
         """The row as it is at this moment; refuses with :class:`Unavailable` when the database is away."""
+        started = time.monotonic()
         try:
             return self._once(public_id)
         except self._errors as error:
-            # A connection that was kept may have died with a restarted server: one fresh one tells.
             LOG.warning("check_connection_lost", error=type(error).__name__)
             self._connections.drop_idle()
+            if time.monotonic() - started > PATIENCE_SECONDS / 2:
+                raise Unavailable("the database does not answer") from error
+        # A connection that was kept may have died with a server that has restarted since: a fresh one tells.
         try:
             return self._once(public_id)
         except self._errors as error:
@@ -102,7 +103,7 @@ class TokenLookup:
             raise Unavailable("the database cannot be reached") from error
 
     def close(self) -> None:
-        """Close what this thread, or nobody, is using."""
+        """Close what nobody is using."""
         self._connections.drop_idle()
 
     def _once(self, public_id: str) -> CheckedRow | None:
@@ -133,35 +134,12 @@ class TokenLookup:
         return None if row is None else CheckedRow._make(row)
 
 
-class _Connections(Protocol):
-    """Where plain connections wait between two checks."""
-
-    def take(self) -> Any: ...
-    def give_back(self, connection: Any) -> None: ...
-    def drop_idle(self) -> None: ...
-
-
-class _ConnectionPerThread:
-    """SQLite: a connection stays with the thread that opened it, and is closed with it."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._local = threading.local()
-
-    def take(self) -> Any:
-        return self._local.__dict__.pop("connection", None) or _plain_connection(self._engine)
-
-    def give_back(self, connection: Any) -> None:
-        self._local.connection = connection
-
-    def drop_idle(self) -> None:
-        connection = self._local.__dict__.pop("connection", None)
-        if connection is not None:
-            connection.close()
-
-
 class _ConnectionStack:
-    """PostgreSQL: the connection used last is used next, so that as few are open as are busy at once."""
+    """The connection used last is used next, so that as few are open as are busy at once.
+
+    Not one per thread in thread-local storage: the server's threads are not Python's own, and an interpreter
+    that ends while such a thread lets go of a connection crashes (seen with granian 2.8 and SQLite).
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -171,9 +149,7 @@ class _ConnectionStack:
         try:
             return self._idle.pop()
         except IndexError:
-            connection = _plain_connection(self._engine)
-            connection.autocommit = True
-            return connection
+            return _plain_connection(self._engine)
 
     def give_back(self, connection: Any) -> None:
         self._idle.append(connection)
@@ -187,8 +163,10 @@ class _ConnectionStack:
 def _plain_connection(engine: Engine) -> Any:
     """A driver's own connection, opened and prepared as the engine does it, and then ours alone."""
     pooled = engine.raw_connection()
-    connection = pooled.dbapi_connection
+    connection: Any = pooled.dbapi_connection
     pooled.detach()
+    if engine.dialect.name == "postgresql":  # SQLite's are in autocommit from the start
+        connection.autocommit = True
     return connection
 
 

@@ -5,13 +5,16 @@ check's own plain connections (``check``).
 """
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
 import structlog
 from flask_sqlalchemy import SQLAlchemy
+from psycopg.abc import PQGen
 from sqlalchemy import Connection, DateTime, Dialect, Engine, event
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
@@ -30,7 +33,7 @@ except ImportError:
 LOG = structlog.get_logger(__name__)
 
 PATIENCE_SECONDS = 2
-"""How long anything waits for the database before the caller is told 503."""
+"""How long a request waits for the database before the caller is told 503."""
 
 SOUND_WAL = (3, 51, 3)
 """The first SQLite whose WAL is safe with several writing processes: https://sqlite.org/wal.html (section 11)."""
@@ -91,11 +94,31 @@ def postgresql_arguments() -> dict[str, Any]:
     }
 
 
+class PatientConnection(psycopg.Connection[Any]):
+    """A PostgreSQL connection that gives up on a server which hangs: such a server ends no wait by itself."""
+
+    patience: float | None = None
+
+    def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
+        started = time.monotonic()
+        try:
+            return super().wait(gen, interval, timeout or self.patience)
+        except psycopg.OperationalError:
+            if self.patience is not None and time.monotonic() - started >= self.patience:
+                self.close()  # its answer may still come, and would be taken for the next question's
+            raise
+
+
 class Database:
-    """One engine and its transactions."""
+    """One engine and its transactions.
+
+    `patience`: seconds that one statement may take on PostgreSQL, None for any time. Requests have little;
+    commands and jobs set None.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.patience: float | None = PATIENCE_SECONDS * 0.9
         self.is_sqlite = engine.dialect.name == "sqlite"
         # SQLite has one writer at a time. Queueing here is fair; its own waiting is not, and starves the unlucky.
         self._writer = threading.Lock()
@@ -104,6 +127,13 @@ class Database:
                 LOG.warning("sqlite_wal_unsound", version=sqlite.sqlite_version, consequence="slower rollback journal")
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
+        else:
+            event.listen(engine, "do_connect", self._connect_patiently)
+
+    def _connect_patiently(self, _dialect: object, _record: object, args: list[Any], options: dict[str, Any]) -> Any:
+        connection = PatientConnection.connect(*args, **options)
+        connection.patience = self.patience
+        return connection
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:

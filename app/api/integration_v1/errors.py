@@ -81,6 +81,8 @@ def fail(error: HTTPException) -> Response:
 
 def _answer(status: int, message: str, reason: str, fields: dict[str, list[str]]) -> Response:
     """`fields` stand at top level, again in `detail`, and said as one sentence in `message`."""
+    if fields:
+        message = "; ".join(f"{name}: {' '.join(said)}" for name, said in fields.items())
     common = {"detail": fields or message, "code": f"{status}000", "message": message, "reason": reason}
     answer = jsonify(fields | common)
     answer.status_code = status

@@ -22,16 +22,15 @@ MESSAGES: dict[str, Any] = {
 }
 
 INTEGER = re.compile(r"-?[0-9]{1,18}")
+"""What an id can look like; a longer one is nobody's."""
 
 
 class UserId(fields.Field[int]):
     """An integer, or the decimal text of one: real clients send ``"102"``. No boolean, no float."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
-        if isinstance(value, str) and INTEGER.fullmatch(value):
+        if isinstance(value, int | str) and not isinstance(value, bool) and INTEGER.fullmatch(str(value)):
             return int(value)
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
         raise ValidationError("A valid integer is required.")
 
 
@@ -117,8 +116,7 @@ def body(schema: Schema) -> dict[str, Any]:
         loaded = schema.load(parts().bodies.read(request))
     except ValidationError as error:
         problems = {str(name): [str(each) for each in said] for name, said in error.messages_dict.items()}
-        message = "; ".join(f"{name}: {' '.join(said)}" for name, said in problems.items())
-        raise BadRequest(message, problems) from None
+        raise BadRequest("Some fields are missing or wrong.", problems) from None
     assert isinstance(loaded, dict)
     return loaded
 
