@@ -57,12 +57,13 @@ def build_services(
     passwords = Passwords(pepper, bcrypt_cost, at_once, queue)
     accounts = Accounts(database, clock, passwords, LoginThrottle(database, clock, pepper))
     refresh_verifier = RefreshTokenVerifier(database, clock, ring, format)
+    verifier = TokenVerifier(TokenLookup(database), clock, ring, format)
     return Services(
         accounts=accounts,
         issuing=Issuing(database, clock, ring, format, refresh_verifier, accounts),
-        verifier=TokenVerifier(TokenLookup(database), clock, ring, format),
+        verifier=verifier,
         refresh_verifier=refresh_verifier,
-        revoking=Revoking(database, clock, ring, format, refresh_verifier),
+        revoking=Revoking(database, clock, refresh_verifier, verifier),
         expiring=Expiring(database, clock),
         listing=Listing(database, clock),
         instance_settings=InstanceSettings(database, clock),

@@ -7,12 +7,11 @@ tokens. Not here: expiry (``expiring``), and disabling a user, which can be undo
 from dataclasses import dataclass
 
 from app.domain.clock import Clock
-from app.domain.errors import NotFound, TokenUnknown
+from app.domain.errors import NotFound, TokenMalformed
 from app.domain.identity import Caller, canonical_username
-from app.domain.secrets import KeyRing, TokenFormat
-from app.domain.tokens import RefreshToken, TokenKind
+from app.domain.tokens import RefreshToken
 from app.services.audit import record
-from app.services.verifying import RefreshTokenVerifier
+from app.services.verifying import RefreshTokenVerifier, TokenVerifier
 from app.storage import access_tokens, refresh_tokens, users
 from app.storage.database import Database
 from app.storage.refresh_tokens import Revocation, as_refresh_token
@@ -30,18 +29,12 @@ class Revoking:
     """Ends tokens: by the secret, by public id, or all of a user."""
 
     def __init__(
-        self,
-        database: Database,
-        clock: Clock,
-        ring: KeyRing,
-        format: TokenFormat,
-        verifier: RefreshTokenVerifier,
+        self, database: Database, clock: Clock, verifier: RefreshTokenVerifier, access_verifier: TokenVerifier
     ) -> None:
         self._database = database
         self._clock = clock
-        self._ring = ring
-        self._format = format
         self._verifier = verifier
+        self._access_verifier = access_verifier
 
     def revoke_access_tokens(self, refresh_secret: str, user_id: int | None, caller: Caller) -> RefreshToken:
         """End what is alive under a refresh token; the refresh token stays usable. Doing it twice is harmless.
@@ -96,17 +89,15 @@ class Revoking:
         Refuses with TokenUnknown where it is not the secret of a token of ours: a made-up one with a known
         public id ends nothing.
         """
-        token = self._format.parse(secret)
-        if token is None:
-            raise TokenUnknown(TokenKind.ACCESS)
-        with self._database.reading() as session:
-            if token.kind is TokenKind.REFRESH:
-                self._verifier.recognise(session, secret, None)
-            else:
-                row = access_tokens.find(session, token.public_id)
-                if row is None or not self._ring.verifies(token, row.key_id, row.mac):
-                    raise TokenUnknown(TokenKind.ACCESS)
-        return token.public_id, self.revoke(token.public_id, reason, caller)
+        try:
+            public_id = self._access_verifier.recognise(secret)[0].public_id
+        except TokenMalformed:  # then it may be a refresh token's
+            with self._database.reading() as session:
+                recognised = self._verifier.recognise(session, secret, None)
+            public_id = recognised.text.public_id
+            if recognised.is_replaced_since is not None:  # this secret is dead; the token has another one now
+                return public_id, Ended(0, 0)
+        return public_id, self.revoke(public_id, reason, caller)
 
     def revoke_user(self, username: str, reason: str, caller: Caller) -> Ended:
         """End every token of a user, of both tiers. Refuses with NotFound."""

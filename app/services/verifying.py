@@ -52,6 +52,15 @@ class TokenVerifier:
         Refuses with a TokenRefused: malformed, unknown, somebody else's, expired, revoked, superseded, or its
         owner disabled; and with Unavailable when the database is away.
         """
+        token, row = self.recognise(text)
+        if user_id is not None and row.user_id != user_id:
+            raise UserIdMismatch(TokenKind.ACCESS, token.public_id)
+        # The clock is read after the row, so that nothing that ended before the reading can be called good.
+        _refuse_unless_good(token.public_id, row, self._clock())
+        return _principal(token.public_id, row)
+
+    def recognise(self, text: str) -> tuple[TokenText, CheckedRow]:
+        """The access token this is the secret of, in whatever state. Refuses with TokenMalformed and TokenUnknown."""
         token = self._format.parse(text)
         if token is None or token.kind is not TokenKind.ACCESS:
             raise TokenMalformed(TokenKind.ACCESS)
@@ -61,11 +70,7 @@ class TokenVerifier:
             raise TokenUnknown(TokenKind.ACCESS)
         if not self._ring.verifies(token, row.key_id, row.mac):
             raise TokenUnknown(TokenKind.ACCESS)
-        if user_id is not None and row.user_id != user_id:
-            raise UserIdMismatch(TokenKind.ACCESS, token.public_id)
-        # The clock is read after the row, so that nothing that ended before the reading can be called good.
-        _refuse_unless_good(token.public_id, row, self._clock())
-        return _principal(token.public_id, row)
+        return token, row
 
     def close(self) -> None:
         """Close the idle connections."""
