@@ -31,7 +31,7 @@ class Role(StrEnum):
 
 
 class ApiTokens(StrEnum):
-    """Whether a user may have tokens: as the instance's settings say, or decided for this user alone."""
+    """Whether a user may create tokens: as the instance's settings say, or decided for this user alone."""
 
     INHERIT = "inherit"
     ALLOW = "allow"

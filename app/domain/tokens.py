@@ -25,9 +25,14 @@ class TokenKind(StrEnum):
 
 
 class TokenStatus(StrEnum):
-    """What is stored of a token's state. The clock has a say as well: see :func:`status_at`."""
+    """What is stored of a token's state. The clock has a say as well: see :func:`status_at`.
+
+    OVERLAPPING is only ever stored: replaced, and good until its `expires_at`, which was shortened to the end of
+    the overlap. SUPERSEDED is over whatever any clock says, so that a host whose clock is behind agrees.
+    """
 
     ACTIVE = "active"
+    OVERLAPPING = "overlapping"
     SUPERSEDED = "superseded"
     EXPIRED = "expired"
     REVOKED = "revoked"
@@ -36,13 +41,12 @@ class TokenStatus(StrEnum):
 def status_at(stored: TokenStatus, expires_at: datetime | None, now: datetime) -> TokenStatus:
     """The state of a token at `now`; ACTIVE means that it works, everything else that it does not.
 
-    A token ends **at** the instant of `expires_at`, not after it; None never ends. A superseded token works
-    until its `expires_at`, which was shortened to the end of its overlap when it was replaced.
+    A token ends **at** the instant of `expires_at`, not after it; None never ends.
     """
-    if stored in (TokenStatus.EXPIRED, TokenStatus.REVOKED):
+    if stored not in (TokenStatus.ACTIVE, TokenStatus.OVERLAPPING):
         return stored
     if expires_at is not None and expires_at <= now:
-        return TokenStatus.SUPERSEDED if stored is TokenStatus.SUPERSEDED else TokenStatus.EXPIRED
+        return TokenStatus.SUPERSEDED if stored is TokenStatus.OVERLAPPING else TokenStatus.EXPIRED
     return TokenStatus.ACTIVE
 
 

@@ -9,8 +9,8 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app.domain.clock import Clock
-from app.domain.errors import BadCredentials, BadRequest, LimitReached, NotPermitted
-from app.domain.identity import Caller, User
+from app.domain.errors import BadCredentials, BadRequest, LimitReached, NotPermitted, OwnerDisabled
+from app.domain.identity import ApiTokens, Caller, User
 from app.domain.policy import Policy
 from app.domain.secrets import KeyRing, TokenFormat, new_token_text
 from app.domain.tokens import AccessToken, Issued, RefreshToken, TokenKind
@@ -24,7 +24,7 @@ from app.storage.database import Database
 from app.storage.refresh_tokens import Revocation, as_refresh_token
 
 NAME = re.compile(r"[\x20-\x7e]{1,255}")
-NAME_RULE = "A name has 1 to 255 printable ASCII characters."
+NAME_RULE = "A name has 1 to 255 printable ASCII characters, and no space at either end."
 CREATING_IS_DISABLED = "Creating refresh tokens is disabled for this account."
 
 
@@ -89,16 +89,14 @@ class Issuing:
         """
         text = new_token_text(TokenKind.ACCESS)
         with self._database.transaction() as session:
-            recognised = self._verifier.recognise(session, refresh_secret, user_id)
             now = self._clock()
+            recognised, generation = self._verifier.recognise_and_lock(
+                session, refresh_secret, user_id, now, used=True, used_from=caller.address
+            )
             parent = recognised.row
-            generation = refresh_tokens.open_generation(session, parent, now, used=True, used_from=caller.address)
-            if generation is None or recognised.is_replaced_since is not None:
-                self._refuse(session, refresh_secret, recognised, now)
-                raise AssertionError("a refresh token that is good can open a generation")
             self._sign_anew(session, recognised)
             policy = read_policy(session)
-            access_tokens.supersede(session, parent.id, now, now + policy.overlap)
+            access_tokens.supersede(session, parent.id, now, policy.overlap)
             expires_at = policy.access_token_expiry(now, parent.expires_at)
             mac = self._ring.sign(text)
             row = access_tokens.insert(session, text, mac, parent, generation, now, expires_at)
@@ -113,28 +111,23 @@ class Issuing:
         An expired one may be regenerated, a revoked one not. Refuses with a TokenRefused.
         """
         with self._database.transaction() as session:
-            recognised = self._verifier.recognise(session, refresh_secret, user_id)
+            refresh_tokens.lock(session, self._verifier.recognise(session, refresh_secret, user_id).row.id)
+            recognised = self._verifier.recognise(session, refresh_secret, user_id)  # as it is under the lock
             now = self._clock()
             self._verifier.refuse_unless_good(session, recognised, now, expired_is_good=True)
             row = recognised.row
             text = new_token_text(TokenKind.REFRESH).with_public_id(row.public_id)
             expires_at = now + read_policy(session).refresh_token_lifespan
             if not refresh_tokens.replace_secret(session, row, self._ring.sign(text), now, expires_at):
-                self._refuse(session, refresh_secret, recognised, now)
-                raise AssertionError("a refresh token that is good can be regenerated")
+                raise OwnerDisabled(TokenKind.REFRESH, row.public_id)  # a moment ago; all else is locked
             caller = self._on_behalf_of_owner(session, caller, row.user_id)
             revocation = Revocation(now, caller.name, "its refresh token was regenerated")
-            ended = access_tokens.revoke_under(session, [row.id], now, revocation)
+            ended = access_tokens.revoke_under(session, [row.id], revocation)
             subject = ("refresh_token", row.public_id)
             record(session, now, caller, "refresh_token.regenerated", subject, access_tokens=len(ended))
             renewed = refresh_tokens.find(session, row.public_id)
             assert renewed is not None
         return Issued(as_refresh_token(renewed, now), self._format.compose(text))
-
-    def _refuse(self, session: Session, refresh_secret: str, recognised: RecognisedToken, now: datetime) -> None:
-        """Say why a conditional write did not find the token as it should be, by looking again."""
-        again = self._verifier.recognise(session, refresh_secret, recognised.row.user_id)
-        self._verifier.refuse_unless_good(session, again, now)
 
     def _sign_anew(self, session: Session, recognised: RecognisedToken) -> None:
         """After a rotation of the keys, a token in use moves to the present key."""
@@ -154,7 +147,8 @@ def _refuse_bad_name(name: str) -> None:
 
 
 def _refuse_unless_permitted(session: Session, policy: Policy, user: User, now: datetime) -> None:
-    if not policy.refresh_tokens_for_users and not user.is_administrator:
+    users_may = policy.refresh_tokens_for_users or user.api_tokens is ApiTokens.ALLOW
+    if user.api_tokens is ApiTokens.DENY or not (users_may or user.is_administrator):
         raise NotPermitted(CREATING_IS_DISABLED)
     limit = policy.max_refresh_tokens_per_user
     if refresh_tokens.count_alive(session, user.id, now) >= limit:

@@ -7,7 +7,7 @@ tokens. Not here: expiry (``expiring``), and disabling a user, which can be undo
 from dataclasses import dataclass
 
 from app.domain.clock import Clock
-from app.domain.errors import NotFound, TokenMalformed
+from app.domain.errors import BadRequest, NotFound, TokenMalformed
 from app.domain.identity import Caller, canonical_username
 from app.domain.tokens import RefreshToken
 from app.services.audit import record
@@ -15,6 +15,8 @@ from app.services.verifying import RefreshTokenVerifier, TokenVerifier
 from app.storage import access_tokens, refresh_tokens, users
 from app.storage.database import Database
 from app.storage.refresh_tokens import Revocation, as_refresh_token
+
+LONGEST_REASON = 255
 
 
 @dataclass(frozen=True)
@@ -42,34 +44,32 @@ class Revoking:
         Refuses with a TokenRefused about the refresh token.
         """
         with self._database.transaction() as session:
-            recognised = self._verifier.recognise(session, refresh_secret, user_id)
             now = self._clock()
-            self._verifier.refuse_unless_good(session, recognised, now)
-            row = recognised.row
             # Takes the row lock, so that a mint is wholly before (and ended here) or wholly after.
-            if refresh_tokens.open_generation(session, row, now) is None:
-                again = self._verifier.recognise(session, refresh_secret, user_id)
-                self._verifier.refuse_unless_good(session, again, now)
+            recognised, _ = self._verifier.recognise_and_lock(session, refresh_secret, user_id, now)
+            row = recognised.row
             owner = users.get(session, row.user_id)
             if owner is not None and not caller.name:
                 caller = caller.as_user(owner.id, owner.username)
             revocation = Revocation(now, caller.name, "revoked with its refresh token")
-            for public_id in access_tokens.revoke_under(session, [row.id], now, revocation):
+            for public_id in access_tokens.revoke_under(session, [row.id], revocation):
                 record(session, now, caller, "access_token.revoked", ("access_token", public_id))
             return as_refresh_token(row, now)
 
     def revoke(self, public_id: str, reason: str, caller: Caller) -> Ended:
         """End the token with this public id; a refresh token takes its access tokens with it.
 
-        Refuses with NotFound. A token that has ended already stays as it is and counts as none.
+        Refuses with NotFound, and with BadRequest (the reason). What is revoked already, and an access token
+        that has ended, stays as it is and counts as none.
         """
+        _refuse_bad_reason(reason)
         with self._database.transaction() as session:
             now = self._clock()
             revocation = Revocation(now, caller.name, reason)
             parent = refresh_tokens.find(session, public_id)
             if parent is not None:
-                found = refresh_tokens.revoke(session, [parent.id], revocation)
-                ended = access_tokens.revoke_under(session, found, now, revocation)
+                found = refresh_tokens.revoke_one(session, parent, revocation)
+                ended = access_tokens.revoke_under(session, found, revocation)
                 if found:
                     detail: dict[str, str | int] = {"reason": reason, "access_tokens": len(ended)}
                     record(session, now, caller, "refresh_token.revoked", ("refresh_token", public_id), **detail)
@@ -77,7 +77,7 @@ class Revoking:
             row = access_tokens.find(session, public_id)
             if row is None:
                 raise NotFound("token")
-            ended = access_tokens.revoke_one(session, row, now, revocation)
+            ended = access_tokens.revoke_one(session, row, revocation)
             if ended:
                 subject = ("access_token", public_id)
                 record(session, now, caller, "access_token.revoked", subject, reason=reason)
@@ -100,17 +100,24 @@ class Revoking:
         return public_id, self.revoke(public_id, reason, caller)
 
     def revoke_user(self, username: str, reason: str, caller: Caller) -> Ended:
-        """End every token of a user, of both tiers. Refuses with NotFound."""
+        """End every token of a user, of both tiers. Refuses with NotFound, and with BadRequest (the reason)."""
+        _refuse_bad_reason(reason)
         with self._database.transaction() as session:
             now = self._clock()
-            user = users.find(session, canonical_username(username) or "")
+            user = users.find_and_lock(session, canonical_username(username) or "")
             if user is None:
                 raise NotFound("user")
             revocation = Revocation(now, caller.name, reason)
             # The refresh tokens first: their locks keep mints from adding to what is ended next.
-            parents = refresh_tokens.revoke(session, refresh_tokens.ids_of_user(session, user.id), revocation)
-            ended = access_tokens.revoke_of_user(session, user.id, now, revocation)
+            parents = refresh_tokens.revoke_of_user(session, user.id, revocation)
+            ended = access_tokens.revoke_of_user(session, user.id, revocation)
             detail: dict[str, str | int] = {"refresh_tokens": len(parents), "access_tokens": len(ended)}
             subject = ("user", user.username)
             record(session, now, caller, "user.tokens_revoked", subject, reason=reason, **detail)
             return Ended(len(parents), len(ended))
+
+
+def _refuse_bad_reason(reason: str) -> None:
+    if len(reason) > LONGEST_REASON or not reason.isprintable():
+        message = f"A reason has at most {LONGEST_REASON} characters, all of them printable."
+        raise BadRequest(message, {"reason": [message]})

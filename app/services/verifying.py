@@ -19,6 +19,7 @@ from app.domain.errors import (
     TokenRevoked,
     TokenSuperseded,
     TokenUnknown,
+    Unavailable,
     UserIdMismatch,
 )
 from app.domain.identity import Principal, Role
@@ -126,6 +127,29 @@ class RefreshTokenVerifier:
         if user_id is not None and row.user_id != user_id:
             raise UserIdMismatch(TokenKind.REFRESH, token.public_id)
         return RecognisedToken(row, token, replaced_since)
+
+    def recognise_and_lock(
+        self,
+        session: Session,
+        text: str,
+        user_id: int | None,
+        now: datetime,
+        *,
+        used: bool = False,
+        used_from: str | None = None,
+    ) -> tuple[RecognisedToken, int]:
+        """A refresh token that works, its row locked and its next generation opened; refuses with a TokenRefused.
+
+        `used`, `used_from`: whether this is a use to remember, and the client's address.
+        """
+        row = self.recognise(session, text, user_id).row
+        generation = refresh_tokens.open_generation(session, row.id, now, used=used, used_from=used_from)
+        # While the lock was waited for, the secret may have been replaced, or signed anew with another key.
+        recognised = self.recognise(session, text, user_id)
+        self.refuse_unless_good(session, recognised, now)
+        if generation is None:  # it was not good then and is good now: somebody is at work on it
+            raise Unavailable("the refresh token is being changed")
+        return recognised, generation
 
     def refuse_unless_good(
         self, session: Session, recognised: RecognisedToken, now: datetime, *, expired_is_good: bool = False

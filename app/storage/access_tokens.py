@@ -5,19 +5,18 @@ Not here: the check (``check``), lists (``listing``), and decisions.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, case, delete, select, update
+from sqlalchemy import ColumnElement, case, delete, literal, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.secrets import Mac, TokenText
 from app.domain.tokens import AccessToken, TokenStatus, status_at
-from app.storage.liveness import ended_before, is_alive, is_due
+from app.storage.database import PLAIN
+from app.storage.liveness import CLOCK_TOLERANCE, end_of_life, ended_before, is_alive, is_due
 from app.storage.refresh_tokens import Revocation
 from app.storage.tables import AccessTokenRow, RefreshTokenRow
-
-_PLAIN = {"synchronize_session": False}
 
 
 def insert(
@@ -50,45 +49,45 @@ def find(session: Session, public_id: str) -> AccessTokenRow | None:
     return session.scalars(select(AccessTokenRow).where(AccessTokenRow.public_id == public_id)).one_or_none()
 
 
-def supersede(session: Session, refresh_token_id: int, now: datetime, ends_at: datetime) -> None:
-    """Make room for a new active token: the active one lives on until `ends_at` at most, earlier ones end now."""
-    of_parent = AccessTokenRow.refresh_token_id == refresh_token_id
-    overlapping = (AccessTokenRow.status == TokenStatus.SUPERSEDED) & (AccessTokenRow.expires_at > now)
-    session.execute(
-        update(AccessTokenRow).where(of_parent, overlapping).values(expires_at=now), execution_options=_PLAIN
-    )
+def supersede(session: Session, refresh_token_id: int, now: datetime, overlap: timedelta) -> None:
+    """Make room for a new active token: the active one lives on for `overlap` at most, earlier ones end now."""
+    row = AccessTokenRow
+    of_parent = row.refresh_token_id == refresh_token_id
+    # A bare value in a CASE would be bound as whatever its Python type suggests, past UtcDateTime.
+    end = literal(now, row.expires_at.type)
+    ends_now = {"status": TokenStatus.SUPERSEDED, "expires_at": case((row.expires_at < end, row.expires_at), else_=end)}
+    overlapping = update(row).where(of_parent, row.status == TokenStatus.OVERLAPPING)
+    session.execute(overlapping.values(ends_now), execution_options=PLAIN)
     # One whose time is over already has expired, whether or not the sweep has come by: it keeps that reason.
-    status = case((AccessTokenRow.expires_at <= now, TokenStatus.EXPIRED.value), else_=TokenStatus.SUPERSEDED.value)
-    sooner = case((AccessTokenRow.expires_at < ends_at, AccessTokenRow.expires_at), else_=ends_at)
-    session.execute(
-        update(AccessTokenRow)
-        .where(of_parent, AccessTokenRow.status == TokenStatus.ACTIVE)
-        .values(status=status, expires_at=sooner),
-        execution_options=_PLAIN,
-    )
+    active = update(row).where(of_parent, row.status == TokenStatus.ACTIVE)
+    session.execute(active.where(row.expires_at <= now).values(status=TokenStatus.EXPIRED), execution_options=PLAIN)
+    if not overlap:
+        session.execute(active.values(ends_now), execution_options=PLAIN)
+        return
+    later = literal(now + overlap, row.expires_at.type)
+    sooner = case((row.expires_at < later, row.expires_at), else_=later)
+    session.execute(active.values(status=TokenStatus.OVERLAPPING, expires_at=sooner), execution_options=PLAIN)
 
 
-def revoke_under(
-    session: Session, refresh_token_ids: Sequence[int], now: datetime, revocation: Revocation
-) -> list[str]:
+def revoke_under(session: Session, refresh_token_ids: Sequence[int], revocation: Revocation) -> list[str]:
     """Revoke what is alive under these refresh tokens, overlapping ones included; the public ids."""
-    return _revoke(session, AccessTokenRow.refresh_token_id.in_(refresh_token_ids), now, revocation)
+    return _revoke(session, AccessTokenRow.refresh_token_id.in_(refresh_token_ids), revocation)
 
 
-def revoke_of_user(session: Session, user_id: int, now: datetime, revocation: Revocation) -> list[str]:
+def revoke_of_user(session: Session, user_id: int, revocation: Revocation) -> list[str]:
     """Revoke whatever is alive of a user; the public ids."""
-    return _revoke(session, AccessTokenRow.user_id == user_id, now, revocation)
+    return _revoke(session, AccessTokenRow.user_id == user_id, revocation)
 
 
-def revoke_one(session: Session, row: AccessTokenRow, now: datetime, revocation: Revocation) -> list[str]:
+def revoke_one(session: Session, row: AccessTokenRow, revocation: Revocation) -> list[str]:
     """Revoke one token if it is alive; its public id, or nothing."""
-    return _revoke(session, AccessTokenRow.id == row.id, now, revocation)
+    return _revoke(session, AccessTokenRow.id == row.id, revocation)
 
 
-def _revoke(session: Session, which: ColumnElement[bool], now: datetime, revocation: Revocation) -> list[str]:
+def _revoke(session: Session, which: ColumnElement[bool], revocation: Revocation) -> list[str]:
     statement = (
         update(AccessTokenRow)
-        .where(which, is_alive(AccessTokenRow, now))
+        .where(which, is_alive(AccessTokenRow, revocation.at - CLOCK_TOLERANCE))
         .values(
             status=TokenStatus.REVOKED,
             revoked_at=revocation.at,
@@ -97,7 +96,7 @@ def _revoke(session: Session, which: ColumnElement[bool], now: datetime, revocat
         )
         .returning(AccessTokenRow.public_id)
     )
-    return list(session.scalars(statement, execution_options=_PLAIN))
+    return list(session.scalars(statement, execution_options=PLAIN))
 
 
 def expire_due(session: Session, now: datetime, most: int) -> int:
@@ -105,7 +104,7 @@ def expire_due(session: Session, now: datetime, most: int) -> int:
     due = select(AccessTokenRow.id).where(is_due(AccessTokenRow, now)).limit(most)
     ids = list(session.scalars(due.with_for_update(skip_locked=True)))
     statement = update(AccessTokenRow).where(AccessTokenRow.id.in_(ids))
-    session.execute(statement.values(status=TokenStatus.EXPIRED), execution_options=_PLAIN)
+    session.execute(statement.values(status=end_of_life(AccessTokenRow)), execution_options=PLAIN)
     return len(ids)
 
 
@@ -113,7 +112,7 @@ def purge(session: Session, cutoff: datetime, most: int) -> int:
     """Delete at most `most` that ended by `cutoff`; how many."""
     old = select(AccessTokenRow.id).where(ended_before(AccessTokenRow, cutoff)).limit(most)
     ids = list(session.scalars(old.with_for_update(skip_locked=True)))
-    session.execute(delete(AccessTokenRow).where(AccessTokenRow.id.in_(ids)), execution_options=_PLAIN)
+    session.execute(delete(AccessTokenRow).where(AccessTokenRow.id.in_(ids)), execution_options=PLAIN)
     return len(ids)
 
 

@@ -4,20 +4,17 @@ Writes are conditional: they say in their WHERE what must still be true, and tel
 it was. Not here: decisions about why a row was not found in that state, and lists (``listing``).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.secrets import Mac, TokenText
 from app.domain.tokens import RefreshToken, TokenStatus, status_at
+from app.storage.database import PLAIN
 from app.storage.liveness import ended_before, is_alive, is_due
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, RetiredSecretRow, UserRow
-
-# The one row of a table whose WHERE names its primary key needs no synchronising with loaded objects.
-_PLAIN = {"synchronize_session": False}
 
 
 @dataclass(frozen=True)
@@ -61,12 +58,12 @@ def retired_secrets(session: Session, row: RefreshTokenRow) -> list[RetiredSecre
 
 
 def open_generation(
-    session: Session, row: RefreshTokenRow, now: datetime, *, used_from: str | None = None, used: bool = False
+    session: Session, refresh_token_id: int, now: datetime, *, used: bool = False, used_from: str | None = None
 ) -> int | None:
-    """Lock the refresh token and open its next generation; None when it is no longer good.
+    """Lock the refresh token and open its next generation; None when it, or its owner, is not good.
 
-    Good: it has the secret that was verified, it is alive, and so is its owner. Whatever else happens to this
-    refresh token waits from here to the end of the transaction.
+    Whatever else happens to this refresh token waits from here to the end of the transaction. Whether it still
+    has the secret that was presented is to be asked again afterwards, under the lock.
     """
     owner_is_active = exists().where(UserRow.id == RefreshTokenRow.user_id, UserRow.is_active)
     values: dict[str, object] = {"generation": RefreshTokenRow.generation + 1}
@@ -74,22 +71,29 @@ def open_generation(
         values |= {"last_used_at": now, "last_used_ip": used_from}
     statement = (
         update(RefreshTokenRow)
-        .where(RefreshTokenRow.id == row.id, RefreshTokenRow.mac == row.mac)
-        .where(is_alive(RefreshTokenRow, now), owner_is_active)
+        .where(RefreshTokenRow.id == refresh_token_id, is_alive(RefreshTokenRow, now), owner_is_active)
         .values(values)
         .returning(RefreshTokenRow.generation)
     )
-    return session.scalar(statement, execution_options=_PLAIN)
+    return session.scalar(statement, execution_options=PLAIN)
+
+
+def lock(session: Session, refresh_token_id: int) -> None:
+    """Let whatever else happens to this refresh token wait to the end of the transaction."""
+    session.execute(select(RefreshTokenRow.id).where(RefreshTokenRow.id == refresh_token_id).with_for_update())
 
 
 def replace_secret(session: Session, row: RefreshTokenRow, mac: Mac, now: datetime, expires_at: datetime) -> bool:
-    """Give an active or expired refresh token a new secret and a new life; False when it is neither any more."""
+    """Give an active or expired refresh token a new secret and a new life; False when it is neither.
+
+    The caller holds the lock, so that `row` has the secret that is replaced.
+    """
     retired = RetiredSecretRow(refresh_token_id=row.id, key_id=row.key_id, mac=row.mac, retired_at=now)
     owner_is_active = exists().where(UserRow.id == RefreshTokenRow.user_id, UserRow.is_active)
     statement = (
         update(RefreshTokenRow)
-        .where(RefreshTokenRow.id == row.id, RefreshTokenRow.mac == row.mac)
-        .where(RefreshTokenRow.status.in_([TokenStatus.ACTIVE, TokenStatus.EXPIRED]), owner_is_active)
+        .where(RefreshTokenRow.id == row.id, owner_is_active)
+        .where(RefreshTokenRow.status.in_([TokenStatus.ACTIVE, TokenStatus.EXPIRED]))
         .values(
             key_id=mac.key_id,
             mac=mac.digest,
@@ -100,40 +104,35 @@ def replace_secret(session: Session, row: RefreshTokenRow, mac: Mac, now: dateti
         )
         .returning(RefreshTokenRow.id)
     )
-    if session.scalar(statement, execution_options=_PLAIN) is None:
+    if session.scalar(statement, execution_options=PLAIN) is None:
         return False
     session.add(retired)
     return True
 
 
 def sign_anew(session: Session, row: RefreshTokenRow, mac: Mac) -> None:
-    """Keep the digest under the present key, unless the secret was replaced meanwhile."""
-    statement = update(RefreshTokenRow).where(RefreshTokenRow.id == row.id, RefreshTokenRow.mac == row.mac)
-    session.execute(statement.values(key_id=mac.key_id, mac=mac.digest), execution_options=_PLAIN)
+    """Keep the digest under the present key. The caller holds the lock."""
+    statement = update(RefreshTokenRow).where(RefreshTokenRow.id == row.id)
+    session.execute(statement.values(key_id=mac.key_id, mac=mac.digest), execution_options=PLAIN)
 
 
-def revoke(session: Session, ids: Sequence[int], revocation: Revocation) -> list[int]:
-    """Revoke those of `ids` that are not revoked yet, in order of id so that two acts can't deadlock."""
-    not_revoked = RefreshTokenRow.status != TokenStatus.REVOKED
-    locked = select(RefreshTokenRow.id).where(RefreshTokenRow.id.in_(ids), not_revoked)
-    found = list(session.scalars(locked.order_by(RefreshTokenRow.id).with_for_update()))
-    statement = update(RefreshTokenRow).where(RefreshTokenRow.id.in_(found))
-    session.execute(
-        statement.values(
-            status=TokenStatus.REVOKED,
-            revoked_at=revocation.at,
-            revoked_by=revocation.by,
-            revoke_reason=revocation.reason,
-        ),
-        execution_options=_PLAIN,
-    )
-    return found
+def revoke_one(session: Session, row: RefreshTokenRow, revocation: Revocation) -> list[int]:
+    """Revoke one, unless it is revoked already; its id, or nothing."""
+    return _revoke(session, RefreshTokenRow.id == row.id, revocation)
 
 
-def ids_of_user(session: Session, user_id: int) -> list[int]:
-    """All refresh tokens of a user that are not revoked."""
-    query = select(RefreshTokenRow.id).where(RefreshTokenRow.user_id == user_id)
-    return list(session.scalars(query.where(RefreshTokenRow.status != TokenStatus.REVOKED)))
+def revoke_of_user(session: Session, user_id: int, revocation: Revocation) -> list[int]:
+    """Revoke all of a user that are not revoked already; their ids."""
+    return _revoke(session, RefreshTokenRow.user_id == user_id, revocation)
+
+
+def _revoke(session: Session, which: ColumnElement[bool], revocation: Revocation) -> list[int]:
+    which = and_(which, RefreshTokenRow.status != TokenStatus.REVOKED)
+    # Locked in order of id first, so that two acts on the same tokens can't deadlock.
+    session.execute(select(RefreshTokenRow.id).where(which).order_by(RefreshTokenRow.id).with_for_update())
+    statement = update(RefreshTokenRow).where(which).returning(RefreshTokenRow.id)
+    values = {"revoked_at": revocation.at, "revoked_by": revocation.by, "revoke_reason": revocation.reason}
+    return list(session.scalars(statement.values(status=TokenStatus.REVOKED, **values), execution_options=PLAIN))
 
 
 def count_alive(session: Session, user_id: int, now: datetime) -> int:
@@ -146,7 +145,7 @@ def expire_due(session: Session, now: datetime, most: int) -> int:
     due = select(RefreshTokenRow.id).where(is_due(RefreshTokenRow, now)).limit(most)
     ids = list(session.scalars(due.with_for_update(skip_locked=True)))
     statement = update(RefreshTokenRow).where(RefreshTokenRow.id.in_(ids))
-    session.execute(statement.values(status=TokenStatus.EXPIRED), execution_options=_PLAIN)
+    session.execute(statement.values(status=TokenStatus.EXPIRED), execution_options=PLAIN)
     return len(ids)
 
 
@@ -156,7 +155,7 @@ def purge(session: Session, cutoff: datetime, most: int) -> int:
     old = select(RefreshTokenRow.id).where(ended_before(RefreshTokenRow, cutoff), ~kept).limit(most)
     ids = list(session.scalars(old.with_for_update(skip_locked=True)))
     session.execute(delete(RetiredSecretRow).where(RetiredSecretRow.refresh_token_id.in_(ids)))
-    session.execute(delete(RefreshTokenRow).where(RefreshTokenRow.id.in_(ids)), execution_options=_PLAIN)
+    session.execute(delete(RefreshTokenRow).where(RefreshTokenRow.id.in_(ids)), execution_options=PLAIN)
     return len(ids)
 
 
@@ -164,7 +163,7 @@ def purge_retired_secrets(session: Session, cutoff: datetime, most: int) -> int:
     """Delete at most `most` digests of secrets that were replaced by `cutoff`; how many."""
     old = select(RetiredSecretRow.id).where(RetiredSecretRow.retired_at <= cutoff).limit(most)
     ids = list(session.scalars(old.with_for_update(skip_locked=True)))
-    session.execute(delete(RetiredSecretRow).where(RetiredSecretRow.id.in_(ids)), execution_options=_PLAIN)
+    session.execute(delete(RetiredSecretRow).where(RetiredSecretRow.id.in_(ids)), execution_options=PLAIN)
     return len(ids)
 
 

@@ -61,7 +61,7 @@ def _create_refresh_tokens() -> None:
         sa.Column("name", sa.String(255), nullable=False),
         sa.Column("key_id", sa.String(16), nullable=False),
         sa.Column("mac", sa.LargeBinary(32), nullable=False),
-        sa.Column("status", sa.String(10), nullable=False),
+        sa.Column("status", sa.String(12), nullable=False),
         sa.Column("generation", sa.BigInteger, nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("expires_at", INSTANT, nullable=False),
@@ -73,6 +73,7 @@ def _create_refresh_tokens() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_refresh_tokens_user", "refresh_tokens", ["user_id", "id"])
+    op.create_index("ix_refresh_tokens_user_alive", "refresh_tokens", ["user_id", "status", "expires_at"])
     op.create_index("ix_refresh_tokens_status_expires", "refresh_tokens", ["status", "expires_at"])
     op.create_index("ix_refresh_tokens_revoked", "refresh_tokens", ["revoked_at"])
 
@@ -92,7 +93,7 @@ def _create_retired_secrets() -> None:
 
 
 def _create_access_tokens() -> None:
-    statuses = "status IN ('active', 'superseded', 'expired', 'revoked')"
+    statuses = "status IN ('active', 'overlapping', 'superseded', 'expired', 'revoked')"
     op.create_table(
         "access_tokens",
         sa.Column("id", ID, primary_key=True),
@@ -104,7 +105,7 @@ def _create_access_tokens() -> None:
         sa.Column("description", sa.String(255)),
         sa.Column("key_id", sa.String(16), nullable=False),
         sa.Column("mac", sa.LargeBinary(32), nullable=False),
-        sa.Column("status", sa.String(10), nullable=False),
+        sa.Column("status", sa.String(12), nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("expires_at", INSTANT),
         sa.Column("last_used_at", INSTANT),
@@ -168,6 +169,12 @@ def _create_audit_events() -> None:
                 f"CREATE TRIGGER audit_events_refuse_{act.lower()} BEFORE {act} ON audit_events "
                 "BEGIN SELECT RAISE(ABORT, 'audit_events is append-only'); END"
             )
+        # INSERT OR REPLACE deletes the earlier row without running the trigger above.
+        op.execute(
+            "CREATE TRIGGER audit_events_refuse_replace BEFORE INSERT ON audit_events "
+            "WHEN EXISTS (SELECT 1 FROM audit_events WHERE id = NEW.id) "
+            "BEGIN SELECT RAISE(ABORT, 'audit_events is append-only'); END"
+        )
         return
     op.execute(
         "CREATE FUNCTION audit_events_are_append_only() RETURNS trigger LANGUAGE plpgsql AS "
