@@ -23,6 +23,9 @@ LOG = structlog.get_logger(__name__)
 
 LAST_ADMINISTRATOR = "This is the last active administrator; make somebody else one first."
 
+LONGEST_PROFILE = {"email": 254, "first_name": 150, "last_name": 150, "title": 150}
+"""The most characters of what is said of a user; the columns hold no more."""
+
 
 class Accounts:
     """Signs users in and administers them."""
@@ -40,28 +43,35 @@ class Accounts:
         the answer and in its time. Refuses with RateLimited and Unavailable before the password is looked at.
         """
         name = canonical_username(username)
-        with self._passwords.turn():
-            attempt = self._throttle.begin(name or username.lower(), caller.address)
+        account = name or username.lower()
+        # Asked before there is a turn to wait for: attempts that are refused anyway must not fill the queue.
+        is_known = self._throttle.expect(account, caller.address)
+        with self._passwords.turn(is_known):
+            attempt = self._throttle.begin(account, caller.address)
             with self._database.reading() as session:
-                row = users.find(session, name or "")
-            matches = self._passwords.matches(password, row.password_hash if row else None)
-            if row is None or not matches or not row.is_active:
-                LOG.warning("sign_in_refused", user_id=row.id if row else None, address=caller.address)
+                found = users.find_sign_in(session, name or "")
+            matches = self._passwords.matches(password, found.password_hash)
+            if found.user_id is None or not matches or not found.is_active:
+                LOG.warning("sign_in_refused", user_id=found.user_id, address=caller.address)
                 raise BadCredentials
             self._throttle.succeeded(attempt)
-            if self._passwords.is_dated(row.password_hash or ""):
-                self._upgrade_digest(row, self._passwords.digest(password))
-        return users.as_user(row)
+            if self._passwords.is_dated(found.password_hash or ""):
+                self._upgrade_digest(found.user_id, found.password_hash, self._passwords.digest(password))
+        with self._database.reading() as session:
+            row = users.get(session, found.user_id)
+            assert row is not None
+            return users.as_user(row)
 
     def add(self, username: str, role: Role, password: str | None, caller: Caller, **profile: str) -> User:
         """A new user; without a password for single sign-on and service accounts.
 
-        Refuses with BadRequest (not a user name, not a password) and Conflict (the name is taken).
+        Refuses with BadRequest (not a user name, not a password, not printable) and Conflict (the name is taken).
         """
         name = canonical_username(username)
         if name is None:
             message = "A user name has 1 to 150 of a-z, 0-9 and . _ @ + -"
             raise BadRequest(message, {"username": [message]})
+        _refuse_bad_profile(profile)
         digest = self._digest(password)
         try:
             with self._database.transaction() as session:
@@ -128,11 +138,16 @@ class Accounts:
         with self._passwords.turn():
             return self._passwords.digest(password)
 
-    def _upgrade_digest(self, row: UserRow, digest: str) -> None:
+    def _upgrade_digest(self, user_id: int, before: str | None, digest: str) -> None:
         with self._database.transaction() as session:
-            current = users.get(session, row.id)
-            if current is not None and current.password_hash == row.password_hash:
-                current.password_hash = digest
+            users.replace_digest(session, user_id, before, digest)
+
+
+def _refuse_bad_profile(profile: dict[str, str]) -> None:
+    for member, value in profile.items():
+        if len(value) > LONGEST_PROFILE[member] or not value.isprintable():
+            message = f"{member} has at most {LONGEST_PROFILE[member]} characters, all of them printable."
+            raise BadRequest(message, {member: [message]})
 
 
 def _existing(session: Session, username: str) -> UserRow:

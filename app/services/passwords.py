@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import bcrypt
 
@@ -49,9 +49,12 @@ class Passwords:
             raise BadRequest(message, {"password": [message]})
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for a turn to digest; refuses with Unavailable when the queue is full."""
-        with self._gate.turn():
+    def turn(self, is_known: bool = True) -> Iterator[None]:
+        """Wait for a turn to digest; refuses with Unavailable when the queue is full.
+
+        `is_known`: False for whoever never signed in from where they are; such may fill only half of the places.
+        """
+        with self._gate.turn(is_known):
             yield
 
     def digest(self, password: str) -> str:
@@ -101,22 +104,25 @@ class _Gate:
     """Lets `at_once` through, lets `queue` wait, and turns the rest away."""
 
     def __init__(self, at_once: int, queue: int) -> None:
-        self._places = threading.BoundedSemaphore(at_once + queue)
+        places = at_once + queue
+        self._places = threading.BoundedSemaphore(places)
+        self._strangers_places = threading.BoundedSemaphore(max(1, places // 2))
         self._turns = threading.BoundedSemaphore(at_once)
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        if not self._places.acquire(blocking=False):
-            raise Unavailable("too many passwords are being checked at once")
-        try:
-            if not self._turns.acquire(timeout=QUEUE_PATIENCE_SECONDS):
-                raise Unavailable("too many passwords are being checked at once")
-            try:
-                yield
-            finally:
-                self._turns.release()
-        finally:
-            self._places.release()
+    def turn(self, is_known: bool) -> Iterator[None]:
+        with ExitStack() as held:
+            if not is_known:
+                _take(held, self._strangers_places, 0)
+            _take(held, self._places, 0)
+            _take(held, self._turns, QUEUE_PATIENCE_SECONDS)
+            yield
+
+
+def _take(held: ExitStack, semaphore: threading.Semaphore, patience: float) -> None:
+    if not semaphore.acquire(timeout=patience):
+        raise Unavailable("too many passwords are being checked at once")
+    held.callback(semaphore.release)
 
 
 def _lower_priority() -> None:

@@ -36,10 +36,11 @@ INSTANCE_LIMIT = 1000
 
 @dataclass(frozen=True)
 class Attempt:
-    """An attempt that is under way: what was counted for it, and the pair to remember if it succeeds."""
+    """An attempt: what is counted for it, the pair to remember if it succeeds, and whether that is known already."""
 
     buckets: tuple[Bucket, ...]
     pair_key: str
+    is_known: bool
 
 
 class LoginThrottle:
@@ -50,26 +51,25 @@ class LoginThrottle:
         self._clock = clock
         self._key = key
 
+    def expect(self, account: str, address: str | None) -> bool:
+        """Whether the account (canonical user name) signed in from there before.
+
+        Counts nothing, but refuses with RateLimited what :meth:`begin` would refuse.
+        """
+        with self._database.reading() as session:
+            now = self._clock()
+            attempt = self._attempt(session, account, address, now)
+            _refuse_full([throttle.full_until(session, bucket, now) for bucket in attempt.buckets], now)
+        return attempt.is_known
+
     def begin(self, account: str, address: str | None) -> Attempt:
-        """Count an attempt on `account` (canonical user name) from `address`; RateLimited when it is one too many."""
-        network = counted_network(address)
-        pair_key = self._bucket_key("pair", account, network)
+        """Count an attempt on `account` from `address`; RateLimited when it is one too many."""
         with self._database.transaction() as session:
             now = self._clock()
-            if self._is_known(session, pair_key, now):
-                buckets: tuple[Bucket, ...] = (Bucket(pair_key, PAIR_LIMIT),)
-            else:
-                buckets = (
-                    Bucket(self._bucket_key("account", account), ACCOUNT_LIMIT),
-                    Bucket(self._bucket_key("address", network), ADDRESS_LIMIT),
-                    Bucket(self._bucket_key("instance"), INSTANCE_LIMIT),
-                )
-            # In order of key, so that two attempts that share counters can't deadlock.
-            for bucket in sorted(buckets, key=lambda each: each.key):
-                full_until = throttle.reserve(session, bucket, now, WINDOW)
-                if full_until is not None:  # leaving the transaction takes back what was counted so far
-                    raise RateLimited(max(1, math.ceil((full_until - now).total_seconds())))
-        return Attempt(buckets, pair_key)
+            attempt = self._attempt(session, account, address, now)
+            # Leaving the transaction takes back what was counted.
+            _refuse_full([throttle.reserve(session, bucket, now, WINDOW) for bucket in attempt.buckets], now)
+        return attempt
 
     def succeeded(self, attempt: Attempt) -> None:
         """It was no failure: take it back, and remember the address for this account."""
@@ -77,12 +77,28 @@ class LoginThrottle:
             throttle.release(session, attempt.buckets)
             throttle.remember_success(session, attempt.pair_key, self._clock())
 
-    def _is_known(self, session: Session, pair_key: str, now: datetime) -> bool:
+    def _attempt(self, session: Session, account: str, address: str | None, now: datetime) -> Attempt:
+        network = counted_network(address)
+        pair_key = self._bucket_key("pair", account, network)
         last = throttle.last_success(session, pair_key)
-        return last is not None and last > now - REMEMBERED
+        if last is not None and last > now - REMEMBERED:
+            return Attempt((Bucket(pair_key, PAIR_LIMIT),), pair_key, is_known=True)
+        buckets = (
+            Bucket(self._bucket_key("account", account), ACCOUNT_LIMIT),
+            Bucket(self._bucket_key("address", network), ADDRESS_LIMIT),
+            Bucket(self._bucket_key("instance"), INSTANCE_LIMIT),
+        )
+        # In order of key, so that two attempts that share counters can't deadlock.
+        return Attempt(tuple(sorted(buckets, key=lambda each: each.key)), pair_key, is_known=False)
 
     def _bucket_key(self, *parts: str) -> str:
         return hmac.digest(self._key, "|".join(("throttle", *parts)).encode("utf-8", "surrogatepass"), "sha256").hex()
+
+
+def _refuse_full(full_until: list[datetime | None], now: datetime) -> None:
+    latest = max((end for end in full_until if end is not None), default=None)
+    if latest is not None:
+        raise RateLimited(max(1, math.ceil((latest - now).total_seconds())))
 
 
 def counted_network(address: str | None) -> str:

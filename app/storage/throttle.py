@@ -8,13 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, delete, or_, select, update
+from sqlalchemy import case, delete, literal, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.storage.database import insert_unless_present
+from app.storage.database import PLAIN, insert_unless_present
 from app.storage.tables import LoginThrottleRow
-
-_PLAIN = {"synchronize_session": False}
 
 
 @dataclass(frozen=True)
@@ -30,18 +28,26 @@ def reserve(session: Session, bucket: Bucket, now: datetime, window: timedelta) 
     row = LoginThrottleRow
     insert_unless_present(session, row, bucket=bucket.key, failures=0, window_ends_at=now + window)
     over = row.window_ends_at <= now
+    window_ends_at = literal(now + window, row.window_ends_at.type)  # see access_tokens.supersede
     statement = (
         update(row)
         .where(row.bucket == bucket.key, or_(over, row.failures < bucket.limit))
         .values(
             failures=case((over, 1), else_=row.failures + 1),
-            window_ends_at=case((over, now + window), else_=row.window_ends_at),
+            window_ends_at=case((over, window_ends_at), else_=row.window_ends_at),
         )
         .returning(row.bucket)
     )
-    if session.scalar(statement, execution_options=_PLAIN) is not None:
+    if session.scalar(statement, execution_options=PLAIN) is not None:
         return None
     return session.scalar(select(row.window_ends_at).where(row.bucket == bucket.key)) or now
+
+
+def full_until(session: Session, bucket: Bucket, now: datetime) -> datetime | None:
+    """The end of the window of a counter that is full; None while there is room."""
+    row = LoginThrottleRow
+    full = select(row.window_ends_at).where(row.bucket == bucket.key, row.failures >= bucket.limit)
+    return session.scalar(full.where(row.window_ends_at > now))
 
 
 def release(session: Session, buckets: Iterable[Bucket]) -> None:
@@ -49,7 +55,7 @@ def release(session: Session, buckets: Iterable[Bucket]) -> None:
     row = LoginThrottleRow
     for key in sorted(bucket.key for bucket in buckets):
         statement = update(row).where(row.bucket == key, row.failures > 0).values(failures=row.failures - 1)
-        session.execute(statement, execution_options=_PLAIN)
+        session.execute(statement, execution_options=PLAIN)
 
 
 def last_success(session: Session, key: str) -> datetime | None:
@@ -60,7 +66,7 @@ def last_success(session: Session, key: str) -> datetime | None:
 def remember_success(session: Session, key: str, now: datetime) -> None:
     insert_unless_present(session, LoginThrottleRow, bucket=key, failures=0, window_ends_at=now)
     statement = update(LoginThrottleRow).where(LoginThrottleRow.bucket == key).values(last_success_at=now)
-    session.execute(statement, execution_options=_PLAIN)
+    session.execute(statement, execution_options=PLAIN)
 
 
 def purge(session: Session, now: datetime, successes_before: datetime, most: int) -> int:
@@ -69,5 +75,5 @@ def purge(session: Session, now: datetime, successes_before: datetime, most: int
     forgotten = or_(row.last_success_at.is_(None), row.last_success_at <= successes_before)
     old = select(row.bucket).where(row.window_ends_at <= now, forgotten).limit(most)
     keys = list(session.scalars(old.with_for_update(skip_locked=True)))
-    session.execute(delete(row).where(row.bucket.in_(keys)), execution_options=_PLAIN)
+    session.execute(delete(row).where(row.bucket.in_(keys)), execution_options=PLAIN)
     return len(keys)

@@ -2,17 +2,35 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, literal, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.identity import ApiTokens, Role, User
+from app.storage.database import PLAIN
 from app.storage.tables import UserRow
 
 
 def find(session: Session, username: str) -> UserRow | None:
     """By canonical user name."""
     return session.scalars(select(UserRow).where(UserRow.username == username)).one_or_none()
+
+
+class SignIn(NamedTuple):
+    """What decides a sign-in; all None where there is no such user."""
+
+    user_id: int | None
+    password_hash: str | None
+    is_active: bool | None
+
+
+def find_sign_in(session: Session, username: str) -> SignIn:
+    """By canonical user name. One row whether there is such a user or not, so that reading it takes the same time."""
+    one = select(literal(1)).subquery()
+    query = select(UserRow.id, UserRow.password_hash, UserRow.is_active)
+    query = query.select_from(one.outerjoin(UserRow, UserRow.username == username))
+    return SignIn._make(session.execute(query).one())
 
 
 def get(session: Session, user_id: int) -> UserRow | None:
@@ -24,10 +42,21 @@ def every(session: Session) -> Iterator[UserRow]:
     return iter(session.scalars(select(UserRow).order_by(UserRow.username).execution_options(yield_per=500)))
 
 
+def replace_digest(session: Session, user_id: int, before: str | None, after: str) -> None:
+    """Keep the same password under a new digest, unless the password was changed meanwhile."""
+    statement = update(UserRow).where(UserRow.id == user_id, UserRow.password_hash == before)
+    session.execute(statement.values(password_hash=after), execution_options=PLAIN)
+
+
+def find_and_lock(session: Session, username: str) -> UserRow | None:
+    """By canonical user name, holding the row until the end: nothing is issued to the user meanwhile."""
+    return session.scalars(select(UserRow).where(UserRow.username == username).with_for_update()).one_or_none()
+
+
 def lock(session: Session, user_id: int, **values: object) -> bool:
     """Write `values` to a user who is active, holding the row until the end; False when there is none such."""
     statement = update(UserRow).where(UserRow.id == user_id, UserRow.is_active).values(**values)
-    found = session.scalar(statement.returning(UserRow.id), execution_options={"synchronize_session": False})
+    found = session.scalar(statement.returning(UserRow.id), execution_options=PLAIN)
     return found is not None
 
 
