@@ -29,6 +29,8 @@ def health_blueprint(database: Database, clock: Clock) -> GuardedBlueprint:
         """Ready: the database can be reached, has the current schema, and the same time as we have."""
         why = _unreadiness(database, clock)
         answer = jsonify({"ready": why is None, "detail": why})
+        if why is not None:
+            answer.headers["Retry-After"] = "1"
         return answer, 200 if why is None else 503
 
     return health
@@ -37,7 +39,7 @@ def health_blueprint(database: Database, clock: Clock) -> GuardedBlueprint:
 def _unreadiness(database: Database, clock: Clock) -> str | None:
     try:
         with refusing_when_away():
-            if schema.current_revision(database.engine) != schema.newest_revision():
+            if schema.is_behind(schema.current_revision(database.engine)):
                 return "the database's schema is not current"
             difference = schema.clock_difference(database.engine, clock())
     except Unavailable as error:

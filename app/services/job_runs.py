@@ -58,7 +58,7 @@ class JobRuns:
         rows, error = 0, None
         try:
             rows = work()
-        except Exception as failure:
+        except BaseException as failure:  # being told to stop is an outcome as well
             error = f"{type(failure).__name__}: {failure}"[:255]
             raise
         finally:

@@ -3,6 +3,7 @@
 Here belongs reading for people and programs. Not here: the check (``verifying``).
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -20,6 +21,7 @@ from app.storage.tables import AccessTokenRow, AuditEventRow, RefreshTokenRow
 T = TypeVar("T")
 
 LARGEST_PAGE = 500
+CURSOR = re.compile(r"[0-9a-f]{1,15}")
 
 __all__ = ["LARGEST_PAGE", "ListedToken", "Listing", "Page", "TokenFilter"]
 
@@ -124,7 +126,6 @@ def _page(items: list[T], limit: int, row_id: Callable[[T], int]) -> Page[T]:
 def _row_of(cursor: str | None) -> int | None:
     if cursor is None:
         return None
-    try:
-        return int(cursor, 16)
-    except ValueError:
-        raise BadRequest("The cursor is not one that a page gave.", {"cursor": ["Not a cursor."]}) from None
+    if not CURSOR.fullmatch(cursor):
+        raise BadRequest("The cursor is not one that a page gave.", {"cursor": ["Not a cursor."]})
+    return int(cursor, 16)

@@ -6,22 +6,20 @@ check's own plain connections (``check``).
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 import structlog
 from flask_sqlalchemy import SQLAlchemy
 from psycopg.abc import PQGen
-from sqlalchemy import Connection, DateTime, Dialect, Engine, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
-from sqlalchemy.types import TypeDecorator
 
 from app.domain.errors import Unavailable
 
@@ -38,66 +36,63 @@ PATIENCE_SECONDS = 2
 SOUND_WAL = (3, 51, 3)
 """The first SQLite whose WAL is safe with several writing processes: https://sqlite.org/wal.html (section 11)."""
 
+# Less than a connection's own patience: a row that somebody else holds is no sign of a server that hangs.
 POSTGRESQL_OPTIONS = (
-    f"-c lock_timeout={PATIENCE_SECONDS * 1000} -c idle_in_transaction_session_timeout=10000 -c timezone=UTC"
+    f"-c lock_timeout={PATIENCE_SECONDS * 750} -c idle_in_transaction_session_timeout=10000 -c timezone=UTC"
 )
 
+AWAY = (OperationalError, InterfaceError, PoolTimeout)
+"""What says that the database, not the statement, is at fault."""
+
+AWAY_ON_POSTGRESQL = (
+    psycopg.errors.UndefinedTable,  # as it is while a database is being restored; SQLite calls that operational
+    psycopg.errors.ReadOnlySqlTransaction,  # it was demoted to a replica
+    psycopg.errors.IdleInTransactionSessionTimeout,
+)
+
+PLAIN = {"synchronize_session": False}
+"""Execution options of an UPDATE or DELETE whose rows no loaded object shows: nothing to bring in line."""
+
 _WRITES = "daypass_writes"
+"""Execution option: the transaction writes; when to give up waiting for SQLite's lock, on the monotonic clock."""
 
 
 class Base(DeclarativeBase):
     """What the tables derive from."""
 
 
-class UtcDateTime(TypeDecorator[datetime]):
-    """An instant: aware datetimes in, aware datetimes in UTC out, to the microsecond. Naive values are refused."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a naive datetime says no instant; use aware UTC")
-        value = value.astimezone(UTC)
-        # SQLite keeps text without an offset; all of it is UTC, and sorts as it should.
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        assert isinstance(value, datetime)
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
 db = SQLAlchemy(metadata=Base.metadata)
 """Flask's handle: it makes the engine and serves the migrations. Services use :class:`Database` instead."""
 
 
-def engine_options(url: str) -> dict[str, Any]:
-    """The arguments of ``create_engine`` for this address."""
+def engine_options(url: str, threads: int) -> dict[str, Any]:
+    """The arguments of ``create_engine`` for this address, and as many connections as there are threads."""
     # Parameters hold digests and names: they must not reach a log through an exception's text.
-    options: dict[str, Any] = {"hide_parameters": True, "pool_timeout": PATIENCE_SECONDS}
+    options: dict[str, Any] = {
+        "hide_parameters": True,
+        "pool_timeout": PATIENCE_SECONDS,
+        "pool_size": threads,
+        "max_overflow": 1,  # for the check's own connections, while they are being opened
+    }
     if url.startswith("sqlite"):
-        connect = {"timeout": PATIENCE_SECONDS, "check_same_thread": False}
+        connect = {"timeout": PATIENCE_SECONDS / 2, "check_same_thread": False}
         return options | {"module": sqlite, "connect_args": connect}
-    return options | {"pool_pre_ping": True, "connect_args": postgresql_arguments()}
-
-
-def postgresql_arguments() -> dict[str, Any]:
-    """The arguments of every PostgreSQL connection: nothing waits for ever."""
-    return {
+    arguments = {
         "connect_timeout": PATIENCE_SECONDS,
         "tcp_user_timeout": PATIENCE_SECONDS * 1000,
         "options": POSTGRESQL_OPTIONS,
     }
+    return options | {"pool_pre_ping": True, "connect_args": arguments}
 
 
 class PatientConnection(psycopg.Connection[Any]):
-    """A PostgreSQL connection that gives up on a server which hangs: such a server ends no wait by itself."""
+    """A PostgreSQL connection that gives up on a server which hangs: such a server ends no wait by itself.
+
+    `patience`: seconds for one statement, None for any time. `gave_up`: called when it was not enough.
+    """
 
     patience: float | None = None
+    gave_up: Callable[[], None]
 
     def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
         started = time.monotonic()
@@ -106,6 +101,7 @@ class PatientConnection(psycopg.Connection[Any]):
         except psycopg.OperationalError:
             if self.patience is not None and time.monotonic() - started >= self.patience:
                 self.close()  # its answer may still come, and would be taken for the next question's
+                self.gave_up()
             raise
 
 
@@ -113,7 +109,7 @@ class Database:
     """One engine and its transactions.
 
     `patience`: seconds that one statement may take on PostgreSQL, None for any time. Requests have little;
-    commands and jobs set None.
+    commands and jobs set more, migrations None.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -122,6 +118,7 @@ class Database:
         self.is_sqlite = engine.dialect.name == "sqlite"
         # SQLite has one writer at a time. Queueing here is fair; its own waiting is not, and starves the unlucky.
         self._writer = threading.Lock()
+        self._hung_until = 0.0
         if self.is_sqlite:
             if not wal_is_sound():
                 LOG.warning("sqlite_wal_unsound", version=sqlite.sqlite_version, consequence="slower rollback journal")
@@ -131,9 +128,20 @@ class Database:
             event.listen(engine, "do_connect", self._connect_patiently)
 
     def _connect_patiently(self, _dialect: object, _record: object, args: list[Any], options: dict[str, Any]) -> Any:
+        # Whoever has waited for a server that hangs must not wait for a second connection to it as well.
+        if time.monotonic() < self._hung_until:
+            raise psycopg.OperationalError("the server did not answer a moment ago")
+        if self.patience is not None:
+            # The server itself ends what takes too long, a little sooner: only one that hangs lets us wait in vain.
+            limit = f"-c statement_timeout={int(self.patience * 900)}"
+            options = options | {"options": f"{options.get('options', '')} {limit}"}
         connection = PatientConnection.connect(*args, **options)
         connection.patience = self.patience
+        connection.gave_up = self._note_that_it_hangs
         return connection
+
+    def _note_that_it_hangs(self) -> None:
+        self._hung_until = time.monotonic() + 1
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -146,10 +154,11 @@ class Database:
                 with Session(self.engine, expire_on_commit=False) as session, session.begin():
                     yield session
                 return
+            deadline = time.monotonic() + PATIENCE_SECONDS
             if not self._writer.acquire(timeout=PATIENCE_SECONDS):
                 raise Unavailable("the database is busy")
             try:
-                writing = self.engine.execution_options(**{_WRITES: True})
+                writing = self.engine.execution_options(**{_WRITES: deadline})
                 with Session(writing, expire_on_commit=False) as session, session.begin():
                     yield session
             finally:
@@ -157,7 +166,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session that only reads, on one snapshot where the database offers it; refuses as above."""
+        """A session that only reads; refuses as above."""
         with refusing_when_away():
             with Session(self.engine) as session:
                 yield session
@@ -168,8 +177,10 @@ def refusing_when_away() -> Iterator[None]:
     """Turn the errors of a database that is away or busy into the refusal Unavailable."""
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
+    except (DBAPIError, PoolTimeout) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
+        if not isinstance(error, AWAY) and not isinstance(cause, AWAY_ON_POSTGRESQL):
+            raise
         LOG.error("database_unavailable", error=f"{type(cause).__name__}: {cause}".strip().split("\n")[0])
         raise Unavailable("the database cannot be reached") from error
 
@@ -182,11 +193,24 @@ def prepare_sqlite_connection(connection: Any) -> None:
     """The settings every SQLite connection of Daypass has, the check's plain ones included."""
     connection.isolation_level = None  # the driver must not open transactions by itself
     cursor = connection.cursor()
-    cursor.execute(f"PRAGMA journal_mode={'WAL' if wal_is_sound() else 'DELETE'}")
+    _choose_journal(cursor)
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA mmap_size=0")
     cursor.close()
+
+
+def _choose_journal(cursor: Any) -> None:
+    """Two processes that open a new file at once refuse each other the switch to WAL, without SQLite's own waiting."""
+    deadline = time.monotonic() + PATIENCE_SECONDS / 2
+    while True:
+        try:
+            cursor.execute(f"PRAGMA journal_mode={'WAL' if wal_is_sound() else 'DELETE'}")
+            return
+        except sqlite.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)
 
 
 def wal_is_sound() -> bool:
@@ -194,9 +218,29 @@ def wal_is_sound() -> bool:
 
 
 def _begin_sqlite(connection: Connection) -> None:
+    deadline = connection.get_execution_options().get(_WRITES)
+    if deadline is None:
+        connection.exec_driver_sql("BEGIN")
+        return
     # IMMEDIATE takes the write lock at once: a transaction that reads first and then writes can't lose a race.
-    writes = connection.get_execution_options().get(_WRITES)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    # SQLite's own waiting sleeps longer and longer, while a busy process next door takes the lock again and again:
+    # with two workers, one mint in a hundred was starved. Asking often is nearly fair.
+    connection.exec_driver_sql("PRAGMA busy_timeout=0")
+    try:
+        while not _took_write_lock(connection, last=time.monotonic() > deadline):
+            time.sleep(0.001)
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={PATIENCE_SECONDS * 500}")
+
+
+def _took_write_lock(connection: Connection, last: bool) -> bool:
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    except OperationalError:
+        if last:
+            raise
+        return False
+    return True
 
 
 def insert_unless_present(session: Session, table: type[Base], **values: object) -> None:

@@ -20,7 +20,8 @@ class TokenFilter:
     """What a list of tokens is narrowed to; None does not narrow.
 
     `status`: the state at the moment of the list. `expiring_before`: alive, and ends before that.
-    `unused_since`: not used after that (nor made after that, if never used). `name`: part of the name.
+    `unused_since`: not used after that (nor made after that, if never used). `name`: part of the
+    name, in any letter case.
     """
 
     user_id: int | None = None
@@ -38,7 +39,7 @@ def refresh_tokens(
     query = select(RefreshTokenRow, UserRow.username).join(UserRow, UserRow.id == RefreshTokenRow.user_id)
     query = query.where(*_conditions(RefreshTokenRow, wanted, now, after))
     if wanted.name:
-        query = query.where(RefreshTokenRow.name.contains(wanted.name, autoescape=True))
+        query = query.where(RefreshTokenRow.name.icontains(wanted.name, autoescape=True))
     rows = session.execute(query.order_by(RefreshTokenRow.id.desc()).limit(limit))
     return [(row, username) for row, username in rows]
 
@@ -55,7 +56,7 @@ def access_tokens(
         .where(*_conditions(AccessTokenRow, wanted, now, after))
     )
     if wanted.name:
-        query = query.where(name.contains(wanted.name, autoescape=True))
+        query = query.where(name.icontains(wanted.name, autoescape=True))
     if wanted.refresh_token_id is not None:
         query = query.where(AccessTokenRow.refresh_token_id == wanted.refresh_token_id)
     rows = session.execute(query.order_by(AccessTokenRow.id.desc()).limit(limit))

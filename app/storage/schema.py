@@ -11,7 +11,10 @@ from pathlib import Path
 import flask_migrate
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, func, select, text
+from flask import current_app
+from sqlalchemy import Engine, create_engine, func, inspect, select, text
+
+from app.storage.database import engine_options
 
 MIGRATIONS = Path(__file__).parent.parent.parent / "migrations"
 
@@ -31,16 +34,38 @@ def current_revision(engine: Engine) -> str | None:
 
 
 def upgrade() -> None:
-    """Bring the database of the current application to the newest revision."""
+    """Bring the database of the current application to the newest revision, however long it takes."""
+    current_app.extensions["daypass_database"].patience = None
     flask_migrate.upgrade()
+
+
+def holds_users(url: str) -> bool:
+    """Whether a database is in use already; asked before there are keys to make an application with."""
+    engine = create_engine(url, **engine_options(url, threads=1))
+    try:
+        with engine.connect() as connection:
+            has_users = inspect(connection).has_table("users")
+            return has_users and connection.scalar(text("SELECT count(*) FROM users")) != 0
+    finally:
+        engine.dispose()
 
 
 def unfitness(engine: Engine) -> str | None:
     """Why this database must not be served from, in one line; None when it may."""
     revision = current_revision(engine)
-    if revision != newest_revision():
+    if is_behind(revision):
         return f"the schema is at {revision or 'nothing'}, not at {newest_revision()}: run `daypass db upgrade`"
     return _postgresql_unfitness(engine) if engine.dialect.name == "postgresql" else None
+
+
+def is_behind(revision: str | None) -> bool:
+    """Whether a schema is too old for this code. One that this code does not know is newer: migrations only add."""
+    return revision is None or (revision in _known_revisions() and revision != newest_revision())
+
+
+@cache
+def _known_revisions() -> frozenset[str]:
+    return frozenset(script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions())
 
 
 def clock_difference(engine: Engine, now: datetime) -> float:
