@@ -30,8 +30,8 @@ def create_app(settings: Settings | None = None, keys: Keys | None = None, clock
     logs.configure(settings.log_level)
     app = Flask("app", static_folder=None)
     # Answers that depend on what happened to be installed or sent are no contract: no redirects to another
-    # slash form, no OPTIONS of Flask's own, members in the order they are written.
-    app.url_map.strict_slashes = False
+    # path (the guarded blueprints make routes of both slash forms), no OPTIONS of Flask's own, members in the
+    # order they are written.
     app.url_map.merge_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
@@ -55,7 +55,7 @@ def create_app(settings: Settings | None = None, keys: Keys | None = None, clock
 def _connect(app: Flask, settings: Settings) -> Database:
     url = settings.sqlalchemy_url
     app.config["SQLALCHEMY_DATABASE_URI"] = url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url, settings.threads)
     db.init_app(app)
     Migrate(app, db, directory=str(MIGRATIONS))
     with app.app_context():

@@ -82,7 +82,7 @@ def _shared() -> list[Any]:
 
 def _clean(value: object) -> object:
     if isinstance(value, dict):
-        return {key: _clean(each) for key, each in value.items()}
+        return {without_secrets(str(key)): _clean(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_clean(each) for each in value]
     return value if isinstance(value, bool | int | float | None) else without_secrets(str(value))

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
 from flask import Request
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, UnsupportedMediaType
 
 from app.domain.errors import BadRequest, Unavailable
 
@@ -56,7 +56,7 @@ class BodyReader:
         request.max_content_length = LARGEST_BODY + 1
         try:
             raw = request.get_data(cache=True)
-        except OSError as error:  # the client went away, or sent broken chunks
+        except ClientDisconnected as error:  # or the client sent broken chunks: Werkzeug has one word for both
             raise BadRequest("The request's body could not be received.") from error
         if len(raw) > LARGEST_BODY:
             raise RequestEntityTooLarge
@@ -127,7 +127,9 @@ def _check(value: object, depth: int) -> None:
 
 def _parse_form(raw: bytes) -> dict[str, Any]:
     try:
-        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+        # Bytes that should have been percent-encoded, as `curl -d` sends them, are taken for what they are.
+        text = raw.decode("utf-8")
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
     except ValueError:
         raise BadRequest("The request's body is not a valid form in UTF-8.") from None
     return _unique(pairs)
@@ -136,10 +138,12 @@ def _parse_form(raw: bytes) -> dict[str, Any]:
 def _parse_multipart(request: Request) -> dict[str, Any]:
     try:
         pairs = list(request.form.items(multi=True))
+        files = [(name, "") for name in request.files]
     except RequestEntityTooLarge:
         raise
     except Exception as error:
         raise BadRequest("The request's body is not valid multipart/form-data.") from error
-    if any(not name or "\ufffd" in name + value for name, value in pairs):
+    if any(not name or "\ufffd" in name + value for name, value in pairs + files):
         raise BadRequest("The request's body has a part without a name, or one that is not in UTF-8.")
-    return _unique(pairs)
+    _unique(pairs + files)  # a file must not hide behind a member of its name; otherwise it is one we do not know
+    return dict(pairs)

@@ -43,10 +43,15 @@ class GuardedBlueprint(Blueprint):
         self.before_request(guard.check)
 
     def add_url_rule(self, rule: str, *arguments: Any, **options: Any) -> None:
-        """Both slash forms are routes: by itself Werkzeug calls the wrong method a 404 under the form not written."""
+        """Both slash forms are routes of their own.
+
+        Werkzeug would redirect from one to the other or, told not to, answer 404 to the wrong method under the
+        form that is not written, and take a double slash at the end for a single one.
+        """
         super().add_url_rule(rule, *arguments, **options)
         other = rule[:-1] if rule.endswith("/") else f"{rule}/"
-        super().add_url_rule(other, *arguments, **options)
+        if other or self.url_prefix:
+            super().add_url_rule(other, *arguments, **options)
 
 
 def guard_of(app: Flask, endpoint: str) -> Guard | None:
