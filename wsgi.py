@@ -1,4 +1,7 @@
-"""The WSGI application, for granian (``daypass serve``) and any other WSGI server, and for ``flask --app wsgi``."""
+"""The WSGI application: for ``daypass serve``, which first refuses what is unsafe, and for ``flask --app wsgi``.
+
+Under another WSGI server, run ``daypass db check`` before it.
+"""
 
 from app.factory import create_app
 

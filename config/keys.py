@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import stat
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,8 @@ KEYS_FILE = "keys.env"
 TOKEN_KEYS = f"{PREFIX}TOKEN_KEYS"
 PASSWORD_PEPPER = f"{PREFIX}PASSWORD_PEPPER"
 LEAST_BYTES = 32
+
+MISSING = "{} is missing: run `daypass init` to generate the keys, or set this and the other one"
 
 
 @dataclass(frozen=True)
@@ -33,21 +36,42 @@ class Keys:
 def generate_keys(folder: Path) -> bool:
     """Write a keys file with fresh keys, unless there is one; whether one was written."""
     path = folder / KEYS_FILE
-    if path.exists():
+    temporary = _write(path, {"k1": secrets.token_bytes(LEAST_BYTES)}, secrets.token_hex(LEAST_BYTES))
+    try:
+        os.link(temporary, path)  # refuses when somebody else has just made one
+    except FileExistsError:
         return False
-    _write(path, {"k1": secrets.token_bytes(LEAST_BYTES)}, secrets.token_bytes(LEAST_BYTES))
+    finally:
+        temporary.unlink()
     return True
 
 
-def rotate_keys(folder: Path, keys: Keys) -> str:
-    """Put a fresh key in front of the others in the keys file; its id. The earlier ones still verify."""
+def rotate_keys(folder: Path, keys: Keys) -> tuple[str, bool]:
+    """Take the next step of a rotation in the keys file: the id of the new key, and whether it signs.
+
+    First a fresh key comes last, so that every process learns to verify with it; the next call puts it first.
+    Otherwise a process that had restarted would sign what the others did not know yet.
+    """
     path = folder / KEYS_FILE
-    if not path.exists():
-        raise SettingsError(f"there is no {path}: the keys come from the environment, add the new one there")
-    number = max((int(found[1]) for key in keys.token_keys if (found := re.fullmatch(r"k(\d+)", key))), default=0)
-    key_id = f"k{number + 1}"
-    _write(path, {key_id: secrets.token_bytes(LEAST_BYTES)} | keys.token_keys, keys.pepper)
-    return key_id
+    stored = _read(path)
+    ring = _ring(stored[TOKEN_KEYS]) if stored.get(TOKEN_KEYS) else {}
+    if ring != keys.token_keys:
+        raise SettingsError(f"the keys in use are not those of {path}: they come from the environment, add one there")
+    signing = next(iter(ring))
+    newest = max(ring, key=_number)
+    promoted = _number(newest) > _number(signing)
+    if not promoted:
+        newest = f"k{_number(newest) + 1}"
+        ring = ring | {newest: secrets.token_bytes(LEAST_BYTES)}
+    else:
+        ring = {newest: ring[newest]} | ring
+    _write(path, ring, stored.get(PASSWORD_PEPPER, "")).replace(path)
+    return newest, promoted
+
+
+def _number(key_id: str) -> int:
+    found = re.fullmatch(r"k(\d+)", key_id)
+    return int(found[1]) if found else 0
 
 
 def read_keys(settings: Settings) -> Keys:
@@ -80,13 +104,13 @@ def _ring(text: str) -> dict[str, bytes]:
             raise SettingsError(f"{TOKEN_KEYS}: every key needs an id of its own, 1 to 16 of a-z and 0-9")
         ring[key_id] = _bytes(TOKEN_KEYS, value)
     if not ring:
-        raise SettingsError(f"{TOKEN_KEYS} is missing: run `daypass init`, or set it")
+        raise SettingsError(MISSING.format(TOKEN_KEYS))
     return ring
 
 
 def _bytes(name: str, text: str) -> bytes:
     if not text:
-        raise SettingsError(f"{name} is missing: run `daypass init`, or set it")
+        raise SettingsError(MISSING.format(name))
     try:
         value = bytes.fromhex(text)
     except ValueError:
@@ -96,18 +120,17 @@ def _bytes(name: str, text: str) -> bytes:
     return value
 
 
-def _write(path: Path, token_keys: dict[str, bytes], pepper: bytes) -> None:
-    """Whole or not at all, and never readable by others, not even for a moment."""
+def _write(path: Path, token_keys: dict[str, bytes], pepper: str) -> Path:
+    """Write the file beside its place, complete and never readable by others; the caller puts it there at once."""
     ring = ",".join(f"{key_id}:{key.hex()}" for key_id, key in token_keys.items())
     text = (
         "# Daypass's keys. Whoever has them and the database can make tokens; without them no token works.\n"
         "# Keep a copy in a safe place, apart from the database's.\n"
-        f"{TOKEN_KEYS}={ring}\n{PASSWORD_PEPPER}={pepper.hex()}\n"
+        f"{TOKEN_KEYS}={ring}\n{PASSWORD_PEPPER}={pepper}\n"
     )
-    temporary = path.with_suffix(".new")
-    temporary.unlink(missing_ok=True)
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123
+    number, temporary = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)  # made with mode 0600
+    with open(number, "w") as file:  # noqa: PTH123
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    temporary.replace(path)
+    return Path(temporary)

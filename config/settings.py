@@ -10,6 +10,7 @@ import re
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from environs import Env, EnvValidationError
 from marshmallow.validate import OneOf, Range
@@ -136,8 +137,15 @@ def _check(settings: Settings) -> None:
     """What a bound can't say."""
     if not settings.prefixes or not all(re.fullmatch(r"[a-z]{1,12}", word) for word in settings.prefixes):
         raise SettingsError(f"{PREFIX}TOKEN_PREFIXES must be words of 1 to 12 letters a-z, joined by commas")
-    if not re.match(r"(sqlite:///|postgresql\+psycopg://)", settings.sqlalchemy_url):
-        raise SettingsError(f"{PREFIX}DATABASE_URL must begin with postgresql:// or sqlite:///")
+    # SQLite in memory is a database of its own for every connection.
+    if not re.match(r"(sqlite:///(?!$|:memory:)|postgresql\+psycopg://)", settings.sqlalchemy_url):
+        raise SettingsError(f"{PREFIX}DATABASE_URL must begin with postgresql:// or sqlite:///, the latter with a path")
+    try:
+        _ = urlsplit(settings.sqlalchemy_url).port
+    except ValueError:  # its text would repeat a part of a password that has a slash in it
+        raise SettingsError(
+            f"{PREFIX}DATABASE_URL has no proper port; in a password, : / ? # @ must be percent-encoded"
+        ) from None
     try:
         _ = settings.proxies
     except ValueError as error:

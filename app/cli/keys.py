@@ -3,7 +3,7 @@
 import click
 
 from app.cli.launching import RefusingGroup, services
-from app.cli.output import as_json, show_table
+from app.cli.output import as_json, say, show_table
 from config import load_settings, read_keys
 from config.keys import rotate_keys
 
@@ -31,8 +31,13 @@ def status(as_json: bool) -> None:
 
 
 @keys.command("rotate")
-def rotate() -> None:
-    """Make a new key that signs from now on; earlier ones verify until you remove them."""
+@as_json
+def rotate(as_json: bool) -> None:
+    """Take the next step of a rotation: add a key that verifies, and the next time let it sign."""
     settings = load_settings()
-    key_id = rotate_keys(settings.instance_folder, read_keys(settings))
-    click.echo(f"{key_id} signs after the next start of the server. `daypass keys status` says which keys can go.")
+    key_id, signs = rotate_keys(settings.instance_folder, read_keys(settings))
+    if signs:
+        told = f"{key_id} signs after the next start. `daypass keys status` says which earlier keys can go."
+    else:
+        told = f"{key_id} verifies after the next start. When every server has restarted, run this once more."
+    say({"key": key_id, "signs": signs}, told, as_json)

@@ -4,7 +4,9 @@ Here belongs what all command groups share of starting and ending. Not here: how
 """
 
 import getpass
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -19,6 +21,11 @@ from app.http.context import parts
 from app.services import Services
 from config import SettingsError
 
+APPLICATION = "daypass.application"
+
+COMMAND_PATIENCE_SECONDS = 60
+"""How long a statement of a command or a job may take; nobody's request waits for it."""
+
 
 @dataclass(frozen=True)
 class Launcher:
@@ -30,6 +37,14 @@ class Launcher:
 class RefusingCommand(click.Command):
     """A command whose refusals are told in one line, with exit code 1."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse words too many without repeating them, as click would: they may be a password."""
+        ctx.allow_extra_args = True
+        rest = super().parse_args(ctx, args)
+        if rest:
+            ctx.fail("That is one word too many." if len(rest) == 1 else f"Those are {len(rest)} words too many.")
+        return rest
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -37,6 +52,8 @@ class RefusingCommand(click.Command):
             raise click.ClickException(told(refusal)) from refusal
         except SettingsError as error:
             raise click.ClickException(str(error)) from error
+        except UnicodeError as error:
+            raise click.ClickException("What was given is not text in UTF-8.") from error
 
 
 class RefusingGroup(click.Group):
@@ -47,15 +64,23 @@ class RefusingGroup(click.Group):
 
 
 def application() -> Flask:
-    """The application: Flask's own under ``flask --app wsgi``, else a new one that logs to standard error."""
+    """The application, made once for a command: Flask's own under ``flask --app wsgi``, else a new one."""
+    context = click.get_current_context()
+    if APPLICATION not in context.meta:
+        context.meta[APPLICATION] = app = _application(context)
+        # Standard output is for what was asked; what goes wrong is told by the refusal.
+        logs.configure("CRITICAL", "ext://sys.stderr")
+        app.extensions["daypass_database"].patience = COMMAND_PATIENCE_SECONDS
+    return cast(Flask, context.meta[APPLICATION])
+
+
+def _application(context: click.Context) -> Flask:
     if current_app:
         return cast(Flask, current_app._get_current_object())  # type: ignore[attr-defined]
-    launcher = click.get_current_context().find_object(Launcher)
+    launcher = context.find_object(Launcher)
     assert launcher is not None
-    app = launcher.create_app()
-    logs.configure("WARNING", "ext://sys.stderr")  # standard output is for what was asked
-    app.extensions["daypass_database"].patience = None  # nobody's request waits for a command or a job
-    return app
+    with redirect_stdout(sys.stderr):  # for warnings at start
+        return launcher.create_app()
 
 
 def services() -> Services:
@@ -77,6 +102,12 @@ def told(refusal: Refusal) -> str:
         case errors.Conflict(what=what) | errors.NotPermitted(what=what):
             return what
         case errors.Unavailable(what=what):
-            return f"Not available: {what}."
+            return f"Not available: {what}{_because(refusal)}."
         case _:
             return refusal.reason.replace("_", " ")
+
+
+def _because(refusal: Refusal) -> str:
+    """What the database's driver said, in its first line."""
+    cause = getattr(refusal.__cause__, "orig", None) or refusal.__cause__ or ""
+    return f" ({first})" if (first := str(cause).strip().partition("\n")[0]) else ""

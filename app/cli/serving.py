@@ -28,19 +28,38 @@ from app.storage.database import db, refusing_when_away
 from config import KEYS_FILE, Settings, SettingsError, generate_keys, load_settings
 from config.settings import PREFIX
 
+STOP_PATIENCE_SECONDS = 10
+"""How long requests that are under way may take to finish. Ours do in less; a client that stalls in the middle of
+its body would keep the server from ever stopping."""
+
 
 @click.command("init", cls=RefusingCommand)
 def init() -> None:
     """Make everything ready: folder, keys, database, first administrator. Harmless when done already."""
     settings = load_settings()
-    folder = settings.instance_folder
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not settings.token_keys and generate_keys(folder):
-        click.echo(f"Generated the keys: {folder / KEYS_FILE}. Keep a copy, apart from the database's.", err=True)
+    _ensure_keys(settings)
     app = application()
     with app.app_context(), refusing_when_away():
         schema.upgrade()
     _ensure_administrator(app, settings)
+
+
+def _ensure_keys(settings: Settings) -> None:
+    folder = settings.instance_folder
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"can't make the folder {folder} ({error.strerror}): set {PREFIX}INSTANCE") from error
+    if settings.token_keys or (folder / KEYS_FILE).exists():
+        return
+    with refusing_when_away():
+        if schema.holds_users(settings.sqlalchemy_url):
+            raise SettingsError(
+                f"the database has users, but {folder / KEYS_FILE} is missing: put back the one it was used with, "
+                "because with other keys none of its tokens and passwords works"
+            )
+    if generate_keys(folder):
+        click.echo(f"Generated the keys: {folder / KEYS_FILE}. Keep a copy, apart from the database's.", err=True)
 
 
 def _ensure_administrator(app: Flask, settings: Settings) -> None:
@@ -77,13 +96,14 @@ def serve(**options: str | int | None) -> None:
     multiprocessing.set_start_method("spawn", force=True)
     server = Granian(
         "wsgi:application",
-        address=settings.host,
+        address=_ip_address(settings.host),
         port=settings.port,
         interface=Interfaces.WSGI,
         workers=settings.workers,
         blocking_threads=settings.threads,
         websockets=False,
         respawn_failed_workers=True,
+        workers_kill_timeout=STOP_PATIENCE_SECONDS,
         log_level=LogLevels(settings.log_level.lower()),
         log_dictconfig=logs.config(settings.log_level),
     )
@@ -128,15 +148,24 @@ def _refuse_unfit(app: Flask, settings: Settings) -> None:
 
 def _refuse_taken_port(settings: Settings) -> None:
     """Granian shares a port with whoever listens there already; half of the requests would go elsewhere."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    address = _ip_address(settings.host)
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.host, settings.port))
+            probe.bind((address, settings.port))
         except OSError as error:
             raise SettingsError(
                 f"can't listen on {settings.host}:{settings.port} ({error.strerror}): set {PREFIX}HOST or {PREFIX}PORT"
             ) from error
+
+
+def _ip_address(host: str) -> str:
+    """Granian takes no names, such as localhost."""
+    try:
+        return host if ":" in host else socket.gethostbyname(host)
+    except OSError as error:
+        raise SettingsError(f"can't listen on {host} ({error.strerror}): set {PREFIX}HOST") from error
 
 
 def _welcome(app: Flask, settings: Settings) -> None:
@@ -150,7 +179,7 @@ def _welcome(app: Flask, settings: Settings) -> None:
         f"Administrator: {', '.join(administrators[:3]) or 'none: run `daypass user add`'}\n\n"
         "Try next, with a password of yours:\n"
         f"  curl {address}/integration/v1/createRefreshToken/ \\\n"
-        f"    -d username={(administrators or ['NAME'])[0]} -d password=PASSWORD -d name=my-first-token\n"
+        f"    -d username={(administrators or ['NAME'])[0]} --data-urlencode password=PASSWORD -d name=my-first-token\n"
         "then trade the refresh token for an access token as in README.md. Stop with Ctrl-C.\n",
         err=True,
     )

@@ -9,12 +9,15 @@ import click
 from app.cli.launching import RefusingGroup, operator, services
 from app.cli.output import Row, as_json, say, show_one, show_table
 from app.domain.clock import system_clock
-from app.domain.errors import TokenUnknown
+from app.domain.errors import NotFound, TokenUnknown
 from app.domain.tokens import TokenKind, TokenStatus
 from app.services.listing import ListedToken, TokenFilter
 from app.services.revoking import Ended
 
 COLUMNS = ("kind", "public_id", "owner", "name", "status", "created_at", "expires_at", "last_used_at")
+
+STATUSES = [status.value for status in TokenStatus if status is not TokenStatus.OVERLAPPING]
+"""An overlapping token is active to whoever lists it."""
 
 days = click.IntRange(0, 36500)
 
@@ -27,12 +30,16 @@ def token() -> None:
 @token.command("list")
 @click.option("--user", "username", help="Only this user's.")
 @click.option("--kind", type=click.Choice([kind.value for kind in TokenKind]), help="Only this tier.")
-@click.option("--status", type=click.Choice([status.value for status in TokenStatus]), help="Only these.")
+@click.option("--status", type=click.Choice(STATUSES), help="Only these.")
 @click.option("--expiring-within", type=days, metavar="DAYS", help="Only those that end within DAYS.")
-@click.option("--unused-for", type=days, metavar="DAYS", help="Only those that nobody used for DAYS.")
+@click.option("--unused-for", type=days, metavar="DAYS", help="Only refresh tokens that nobody used for DAYS.")
 @as_json
 def list_tokens(as_json: bool, kind: str | None, **narrowing: str | int | None) -> None:
     """List tokens, newest first."""
+    if narrowing["unused_for"] is not None:
+        if kind == TokenKind.ACCESS:
+            raise click.UsageError("--unused-for is about refresh tokens: uses of access tokens are not recorded yet.")
+        kind = TokenKind.REFRESH
     kinds = [TokenKind(kind)] if kind else list(TokenKind)
     wanted = _filter(**narrowing)  # type: ignore[arg-type]
     show_table(
@@ -69,13 +76,16 @@ def revoke(public_ids: tuple[str, ...], username: str | None, from_stdin: bool, 
     rows = list(_revoke_pasted(reason)) if from_stdin else list(_revoke_each(public_ids, reason))
     show_table(rows, ("token", "result", "refresh_tokens", "access_tokens"), as_json)
     if any(row["result"] == "unknown" for row in rows):
-        raise click.ClickException("Not every line was a token of this instance; the others were revoked.")
+        raise click.ClickException("Not all of these are tokens of this instance; the others were revoked.")
 
 
 def _revoke_each(public_ids: tuple[str, ...], reason: str) -> Iterator[Row]:
     revoking = services().revoking
-    for public_id in public_ids:
-        yield _outcome(public_id, revoking.revoke(public_id, reason, operator()))
+    for number, public_id in enumerate(public_ids, start=1):
+        try:
+            yield _outcome(public_id, revoking.revoke(public_id, reason, operator()))
+        except NotFound:
+            yield _unknown(f"argument {number}")
 
 
 def _revoke_pasted(reason: str) -> Iterator[Row]:
@@ -86,8 +96,13 @@ def _revoke_pasted(reason: str) -> Iterator[Row]:
         try:
             public_id, ended = revoking.revoke_secret(line.strip(), reason, operator())
             yield _outcome(public_id, ended)
-        except TokenUnknown:  # the line itself is not repeated: it may be somebody's secret after all
-            yield {"token": f"line {number}", "result": "unknown", "refresh_tokens": 0, "access_tokens": 0}
+        except TokenUnknown:
+            yield _unknown(f"line {number}")
+
+
+def _unknown(place: str) -> Row:
+    """What was given is not repeated: it may be somebody's secret after all."""
+    return {"token": place, "result": "unknown", "refresh_tokens": 0, "access_tokens": 0}
 
 
 def _outcome(public_id: str, ended: Ended) -> Row:

@@ -99,7 +99,7 @@ def enable(username: str, as_json: bool) -> None:
 @click.argument("username")
 @as_json
 def allow_tokens(username: str, as_json: bool) -> None:
-    """Let a user generate API access tokens whatever the instance says."""
+    """Let a user create tokens whatever the instance's settings say."""
     _decide(username, ApiTokens.ALLOW, as_json)
 
 
@@ -107,13 +107,13 @@ def allow_tokens(username: str, as_json: bool) -> None:
 @click.argument("username")
 @as_json
 def deny_tokens(username: str, as_json: bool) -> None:
-    """Keep a user from generating API access tokens, and those they have from working."""
+    """Keep a user from creating tokens; those they have go on working until they are revoked."""
     _decide(username, ApiTokens.DENY, as_json)
 
 
 def _decide(username: str, decision: ApiTokens, json_wanted: bool) -> None:
     made = services().accounts.set_api_tokens(username, decision, operator())
-    say(_row(made), f"API access tokens of {made.username}: {made.api_tokens}.", json_wanted)
+    say(_row(made), f"Creating tokens, for {made.username}: {made.api_tokens}.", json_wanted)
 
 
 def _password(file: Path | None) -> str:
