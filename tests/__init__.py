@@ -1,0 +1,1 @@
+"""The tests mirror the tree; each name is a sentence that states what is true."""

@@ -1,0 +1,139 @@
+"""What every test can ask for: a database of either kind, the application on it, and a real server.
+
+Here belong fixtures that several folders use. Not here: how databases are made (``databases``), what is in
+them (``factories``), and ways to talk to Daypass (``drivers``).
+
+A test that takes ``database_url``, or anything made from it, runs on SQLite and on PostgreSQL.
+"""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import logs
+from app.domain.clock import system_clock
+from app.factory import create_app
+from app.http.context import parts
+from app.services import Services
+from app.storage.database import Database, db
+from config import Settings
+from tests.databases import KEYS, PostgresDatabases, SqliteFiles
+from tests.drivers.server import LiveServer
+from tests.secrecy import secrets_in
+
+# Other tests run beside: how long an example takes says nothing about the code.
+hypothesis.settings.register_profile("daypass", deadline=None)
+hypothesis.settings.load_profile("daypass")
+
+
+@pytest.fixture(scope="session")
+def sqlite_files(tmp_path_factory: pytest.TempPathFactory) -> SqliteFiles:
+    return SqliteFiles(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresDatabases]:
+    databases = PostgresDatabases(tmp_path_factory.mktemp("postgresql"))
+    yield databases
+    databases.close()
+
+
+@pytest.fixture
+def own_postgres(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[PostgresDatabases]:
+    """A server of the test's own, because stopping the shared one would stop other tests."""
+    monkeypatch.delenv("DAYPASS_TEST_POSTGRES_URL", raising=False)
+    databases = PostgresDatabases(tmp_path_factory.mktemp("own_postgresql"))
+    yield databases
+    databases.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a fresh, migrated database: once of each kind."""
+    if request.param == "sqlite":
+        with request.getfixturevalue("sqlite_files").fresh(tmp_path) as url:
+            yield url
+    else:
+        with request.getfixturevalue("postgres").fresh() as url:
+            yield url
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    return Settings(instance=str(tmp_path), database_url=database_url, bcrypt_cost=10, log_level="DEBUG")
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    """The application, with the machine's clock (freezegun stops it)."""
+    app = create_app(settings, KEYS, system_clock)
+    yield app
+    parts(app).services.verifier.close()
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def services(app: Flask) -> Services:
+    return parts(app).services
+
+
+@pytest.fixture
+def database(app: Flask) -> Database:
+    found = app.extensions["daypass_database"]
+    assert isinstance(found, Database)
+    return found
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def live_server(database_url: str, tmp_path: Path) -> Iterator[LiveServer]:
+    """`daypass serve` with two workers on that database; its log is searched for secrets at the end."""
+    with LiveServer(database_url, tmp_path) as server:
+        yield server
+    leaked = secrets_in(server.log())
+    assert not leaked, f"the server's log holds secrets: {leaked[:3]}"
+    assert "Fatal Python error" not in server.log(), "a process of the server crashed"
+
+
+class _Lines(logging.Handler):
+    """Keeps what is logged, as it would be written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+        formatter = logs.config("DEBUG")["formatters"]["json"]
+        kind = formatter.pop("()")
+        self.setFormatter(kind(**formatter))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+
+@pytest.fixture(autouse=True)
+def log_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Every log line of the test; none of them may hold a secret."""
+    handler = _Lines()
+    configure = logs.configure
+
+    def configure_and_listen(*arguments: str) -> None:
+        configure(*arguments)  # takes away all handlers, this one too
+        logging.getLogger().addHandler(handler)
+
+    monkeypatch.setattr(logs, "configure", configure_and_listen)
+    logging.getLogger().addHandler(handler)
+    yield handler.lines
+    logging.getLogger().removeHandler(handler)
+    leaked = [found for line in handler.lines for found in secrets_in(line)]
+    assert not leaked, f"log lines hold secrets: {leaked[:3]}"

@@ -1,0 +1,118 @@
+"""What the contract tests share: one application per module and database, and a clock that can be moved.
+
+Making an application costs a quarter of a second, an answer a millisecond; so the tests of a module share one,
+each with users of its own. Here belong only fixtures. Not here: asking and judging answers (``asking``).
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import pytest
+from flask import Flask
+
+from app.domain.clock import system_clock
+from app.factory import create_app
+from app.http.context import parts
+from app.services import Services
+from app.storage.database import db
+from config import Settings
+from tests.contract.asking import Alation
+from tests.databases import KEYS
+from tests.factories import OPERATOR, issue, make_user
+
+
+class MovableClock:
+    """The machine's clock; a test can stop it, or look at the future."""
+
+    def __init__(self) -> None:
+        self._stopped_at: datetime | None = None
+
+    def __call__(self) -> datetime:
+        return self._stopped_at or system_clock()
+
+    @contextmanager
+    def stopped_at(self, instant: datetime) -> Iterator[datetime]:
+        before, self._stopped_at = self._stopped_at, instant
+        try:
+            yield instant
+        finally:
+            self._stopped_at = before
+
+    def later(self, **by: float) -> AbstractContextManager[datetime]:
+        """As if that much time had passed; the arguments are a timedelta's."""
+        return self.stopped_at(self() + timedelta(**by))
+
+
+class Setting(Protocol):
+    """Changes instance settings until the end of a with block."""
+
+    def __call__(self, **values: str) -> AbstractContextManager[None]: ...
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a fresh database for one module: once of each kind."""
+    if request.param == "sqlite":
+        with request.getfixturevalue("sqlite_files").fresh(tmp_path_factory.mktemp("contract")) as url:
+            yield url
+    else:
+        with request.getfixturevalue("postgres").fresh() as url:
+            yield url
+
+
+@pytest.fixture(scope="module")
+def settings(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    folder = str(tmp_path_factory.mktemp("instance"))
+    return Settings(instance=folder, database_url=database_url, bcrypt_cost=10, log_level="DEBUG")
+
+
+@pytest.fixture(scope="module")
+def module_clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture(scope="module")
+def app(settings: Settings, module_clock: MovableClock) -> Iterator[Flask]:
+    app = create_app(settings, KEYS, module_clock)
+    yield app
+    parts(app).services.verifier.close()
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def clock(module_clock: MovableClock) -> MovableClock:
+    return module_clock
+
+
+@pytest.fixture
+def alation(app: Flask) -> Alation:
+    # With a cookie jar, the test client would drop the `Cookie` headers that tests send.
+    return Alation(app.test_client(use_cookies=False))
+
+
+@pytest.fixture
+def proof(services: Services) -> dict[str, Any]:
+    """The members that prove a fresh refresh token, of a user of its own."""
+    refresh = issue(services, make_user(services))
+    return {"refresh_token": refresh.secret, "user_id": refresh.token.user_id}
+
+
+@pytest.fixture
+def setting(services: Services) -> Setting:
+    """``with setting(access_token_lifespan="2"):`` - and as before afterwards."""
+
+    @contextmanager
+    def changed(**values: str) -> Iterator[None]:
+        before = {name: services.instance_settings.get(name).value for name in values}
+        for name, value in values.items():
+            services.instance_settings.change(name, value, OPERATOR)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                services.instance_settings.change(name, value, OPERATOR)
+
+    return changed

@@ -1,0 +1,98 @@
+"""A real server: ``daypass serve`` in a process of its own, as a user would start it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import requests
+
+from tests.databases import KEYS
+
+PATIENCE_SECONDS = 30
+
+
+class LiveServer:
+    """Starts the server on a free port and stops it with SIGTERM; commands run on the same instance."""
+
+    def __init__(self, database_url: str, folder: Path, workers: int = 2, **environment: str) -> None:
+        self.folder = folder
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._log = folder / "server.log"
+        ring = ",".join(f"{key}:{value.hex()}" for key, value in KEYS.token_keys.items())
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("DAYPASS_")}
+        self.environment = clean | {
+            "DAYPASS_INSTANCE": str(folder),
+            "DAYPASS_DATABASE_URL": database_url,
+            "DAYPASS_PORT": str(self.port),
+            "DAYPASS_WORKERS": str(workers),
+            "DAYPASS_TOKEN_KEYS": ring,
+            "DAYPASS_PASSWORD_PEPPER": KEYS.pepper.hex(),
+            "DAYPASS_BCRYPT_COST": "10",
+            **environment,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "LiveServer":
+        self.start()
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start it and wait until all its workers have."""
+        before = self.log().count("Started worker")
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "app", "serve"], env=self.environment, stdout=log, stderr=log
+            )
+        wanted = before + int(self.environment["DAYPASS_WORKERS"])
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self.log().count("Started worker") < wanted:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the server did not start:\n{self.log()}")
+            time.sleep(0.05)
+        assert requests.get(f"{self.url}/readyz", timeout=5).json()["ready"]
+
+    def stop(self) -> int:
+        """SIGTERM, and its exit code."""
+        if self.process is None:
+            return 0
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(PATIENCE_SECONDS)
+        self.process = None
+        return code
+
+    def log(self) -> str:
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    def command(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a `daypass` command on this instance, whatever its exit code."""
+        return subprocess.run(
+            [sys.executable, "-m", "app", *words],
+            env=self.environment, input=stdin, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+    def json(self, *words: str, stdin: str = "") -> Any:
+        """Run a `daypass` command that must succeed; its answer as JSON."""
+        done = self.command(*words, "--json", stdin=stdin)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        assert isinstance(port, int)
+        return port

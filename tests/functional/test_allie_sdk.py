@@ -1,0 +1,124 @@
+"""Alation's own SDK, `allie-sdk` from PyPI, against a real server: it works by changing its base URL.
+
+Here belongs what that client does. Not here: the wire itself (``tests/contract``).
+"""
+
+import importlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import requests
+from allie_sdk import Alation
+
+from tests.drivers import alation
+from tests.drivers.server import LiveServer
+from tests.factories import PASSWORD
+
+USERNAME = "anna"
+
+
+class Account:
+    """A user of the live server with a refresh token that was made over HTTP."""
+
+    def __init__(self, server: LiveServer) -> None:
+        server.json(
+            "user", "add", USERNAME, "--role", "STEWARD", "--email", "anna@example.org", "--first-name", "Anna",
+            stdin=f"{PASSWORD}\n",
+        )  # fmt: skip
+        self.url = server.url
+        with requests.Session() as session:
+            issued = alation.Alation(server.url, session).issue(USERNAME, PASSWORD, "sdk").json()
+        self.refresh_token: str = issued["refresh_token"]
+        self.user_id: int = issued["user_id"]
+
+    @contextmanager
+    def sdk(self, **credentials: str) -> Iterator[Alation]:
+        """The SDK with these credentials, and its connections closed afterwards."""
+        client = Alation(host=self.url, user_id=self.user_id, **credentials)
+        try:
+            yield client
+        finally:
+            client.authentication.s.close()
+
+
+@pytest.fixture
+def account(live_server: LiveServer) -> Account:
+    return Account(live_server)
+
+
+def test_the_sdk_works_against_daypass(account: Account) -> None:
+    """One server for the whole story: starting one costs seconds."""
+    with account.sdk(refresh_token=account.refresh_token) as sdk:
+        token = sdk.access_token
+        it_knows_its_user(sdk, account)
+        it_validates_both_tokens(sdk, account, token)
+        it_refuses_wrong_tokens(sdk)
+    with account.sdk(access_token=token, refresh_token=account.refresh_token) as sdk:
+        assert sdk.access_token == token, "a good access token is used as it is"
+        it_knows_its_user(sdk, account)
+        it_revokes_access_tokens(sdk, token)
+    it_raises_its_documented_exception_for_wrong_credentials(account)
+    with account.sdk(refresh_token=account.refresh_token) as sdk:
+        assert sdk.access_token != token
+        it_knows_its_user(sdk, account)
+
+
+def it_knows_its_user(sdk: Alation, account: Account) -> None:
+    user = sdk.user.get_authenticated_user()
+    assert (user.id, user.username, user.role) == (account.user_id, USERNAME, "STEWARD")
+    assert (user.email, user.first_name, user.last_name, user.title) == ("anna@example.org", "Anna", "", "")
+
+
+def it_validates_both_tokens(sdk: Alation, account: Account, token: str) -> None:
+    refresh = sdk.authentication.validate_refresh_token()
+    assert (refresh.refresh_token, refresh.user_id, refresh.name) == (account.refresh_token, account.user_id, "sdk")
+    assert refresh.token_status == "ACTIVE"
+    # The SDK gives None for a time in any other spelling.
+    assert refresh.token_expires_at - refresh.created_at == timedelta(days=60)
+    now = datetime.now(UTC).replace(tzinfo=None)  # noqa: TID251 - what the SDK reads as "Z" has no zone
+    assert abs(now - refresh.last_used_at) < timedelta(minutes=1)
+    access = sdk.authentication.validate_access_token(token)
+    assert (access.api_access_token, access.user_id, access.token_status) == (token, account.user_id, "ACTIVE")
+    assert access.token_expires_at - access.created_at == timedelta(hours=24)
+
+
+def it_refuses_wrong_tokens(sdk: Alation) -> None:
+    for validate in (sdk.authentication.validate_refresh_token, sdk.authentication.validate_access_token):
+        with pytest.raises(requests.HTTPError) as refused:
+            validate("no_token")
+        assert refused.value.response.status_code == 401
+        assert refused.value.response.json()["reason"] == "token_unknown"
+
+
+def it_revokes_access_tokens(sdk: Alation, token: str) -> None:
+    for _ in range(2):
+        done = sdk.authentication.revoke_access_tokens()
+        assert done.status == "successful"
+        assert done.result["detail"].startswith("Revoked active access tokens for refresh token: 'sdk' with id: ")
+    with pytest.raises(requests.HTTPError) as refused:
+        sdk.authentication.validate_access_token(token)
+    assert refused.value.response.json()["reason"] == "token_revoked"
+    with pytest.raises(requests.HTTPError) as refused:
+        sdk.user.get_authenticated_user()
+    assert refused.value.response.status_code == 403
+
+
+def it_raises_its_documented_exception_for_wrong_credentials(account: Account) -> None:
+    for credentials in ({"refresh_token": "no_token"}, {"access_token": "no_token"}):
+        with pytest.raises(requests.HTTPError) as refused, account.sdk(**credentials):
+            pass
+        assert refused.value.response.status_code == 401
+
+
+def test_the_sdk_leaves_our_logging_and_the_checkout_alone(log_lines: list[str]) -> None:
+    """It configures `logging` when it is imported: our handlers stay, and it writes no file."""
+    importlib.reload(importlib.import_module("allie_sdk.alation"))
+    logging.getLogger("allie_sdk_logger").error("the sdk speaks")
+    logging.getLogger("app.anything").error("daypass speaks")
+    assert [line for line in log_lines if "the sdk speaks" in line]
+    assert [line for line in log_lines if "daypass speaks" in line]
+    assert not Path("logs").exists()

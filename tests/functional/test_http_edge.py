@@ -1,0 +1,374 @@
+"""What a real server makes of raw bytes on its socket: malformed, oversized, torn and stalled requests.
+
+Each is answered with a 4xx or dropped, never with a 5xx and never not at all, and the server serves on. It has one
+worker with four threads, so that it is the very process that was maltreated that is asked afterwards. Not here:
+malformed bodies that arrive whole (``tests/contract/test_alation_bodies``).
+"""
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+import requests
+
+from tests.databases import SqliteFiles
+from tests.drivers.alation import Alation
+from tests.drivers.raw import PATIENCE_SECONDS, Answer, RawHttp
+from tests.drivers.server import LiveServer
+from tests.factories import PASSWORD
+from tests.secrecy import secrets_in
+
+PROMPT_SECONDS = 1.0
+
+HOST = b" HTTP/1.1\r\nHost: daypass\r\nConnection: close\r\n"
+MINT = b"POST /integration/v1/createAPIAccessToken/"
+USERINFO = b"GET /integration/v1/userinfo/"
+JSON = b"Content-Type: application/json\r\n"
+FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+LAST_CHUNK = b"0\r\n\r\n"
+
+
+@dataclass
+class Edge(RawHttp):
+    """A live server, and a user whose tokens work on it."""
+
+    server: LiveServer
+    user_id: int
+    refresh_token: str
+    access_token: str
+    stalled: list[socket.socket] = field(default_factory=list)
+
+    def stall(self, raw: bytes) -> None:
+        """Send the beginning of a request and nothing more, ever."""
+        connection = self.connect()
+        connection.sendall(raw)
+        self.stalled.append(connection)
+
+    def relent(self) -> None:
+        """Close the stalled connections."""
+        while self.stalled:
+            self.stalled.pop().close()
+
+    def post(self, endpoint: bytes, body: bytes, content_type: bytes = JSON) -> Answer:
+        """A well-formed request."""
+        head = b"POST /integration/v1/" + endpoint + HOST + content_type
+        return self.send(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+    def proof(self) -> bytes:
+        return json.dumps({"refresh_token": self.refresh_token, "user_id": self.user_id}).encode()
+
+    def form(self) -> bytes:
+        return urlencode({"refresh_token": self.refresh_token, "user_id": self.user_id}).encode()
+
+    def use(self, *headers: bytes) -> Answer:
+        return self.send(USERINFO + HOST + b"".join(line + b"\r\n" for line in headers) + b"\r\n")
+
+    def serves(self) -> bool:
+        """Whether all is well: alive, minting, and checking tokens."""
+        minted = self.post(b"createAPIAccessToken", self.proof())
+        self.access_token = json.loads(minted.body)["api_access_token"]
+        used = self.use(b"TOKEN: " + self.access_token.encode())
+        return (self.send(b"GET /healthz" + HOST + b"\r\n").status, minted.status, used.status) == (200, 201, 200)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if request.param == "sqlite":
+        with request.getfixturevalue("sqlite_files").fresh(tmp_path_factory.mktemp("edge")) as url:
+            yield url
+    else:
+        with request.getfixturevalue("postgres").fresh() as url:
+            yield url
+
+
+@pytest.fixture(scope="module")
+def module_edge(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
+    """One server for all: what one test does to it, the next would notice."""
+    with LiveServer(database_url, tmp_path_factory.mktemp("server"), workers=1, DAYPASS_THREADS="4") as server:
+        server.json("user", "add", "anna", stdin=f"{PASSWORD}\n")
+        with requests.Session() as session:
+            alation = Alation(server.url, session)
+            refresh = alation.issue("anna", PASSWORD, "edge").json()
+            access = alation.mint(refresh["refresh_token"], refresh["user_id"]).json()
+        yield Edge(server.port, server, refresh["user_id"], refresh["refresh_token"], access["api_access_token"])
+    log = server.log()
+    assert not secrets_in(log)
+    assert "request_failed" not in log
+    assert "Traceback" not in log
+
+
+@pytest.fixture
+def edge(module_edge: Edge) -> Iterator[Edge]:
+    yield module_edge
+    module_edge.relent()
+
+
+REFUSED_BY_THE_SERVER = {
+    "a raw byte in the path": (b"GET /integration/v1/\xff" + HOST + b"\r\n", 400),
+    "raw bytes that are not UTF-8 in the query": (USERINFO + b"?a=\xff\xfe" + HOST + b"\r\n", 400),
+    "no path": (b"GET integration/v1/userinfo/" + HOST + b"\r\n", 400),
+    "no method": (b"F(O /healthz" + HOST + b"\r\n", 400),
+    "no HTTP": (b"hello there\r\n\r\n", 400),
+    "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100), 400),
+    "a header with NUL": (USERINFO + HOST + b"TOKEN: a\0b\r\n\r\n", 400),
+    "a folded header": (USERINFO + HOST + b"TOKEN: a\r\n b\r\n\r\n", 400),
+    "a header without a colon": (USERINFO + HOST + b"TOKEN\r\n\r\n", 400),
+    "a length that is no number": (MINT + HOST + JSON + b"Content-Length: abc\r\n\r\n{}", 400),
+    "a negative length": (MINT + HOST + JSON + b"Content-Length: -1\r\n\r\n{}", 400),
+    "two lengths": (MINT + HOST + JSON + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400),
+    "a huge header": (USERINFO + HOST + b"TOKEN: " + b"a" * 1_000_000 + b"\r\n\r\n", 431),
+    "very many headers": (USERINFO + HOST + b"".join(b"X-%d: a\r\n" % i for i in range(2000)) + b"\r\n", 431),
+    "a huge path": (b"GET /integration/v1/" + b"a" * 100_000 + HOST + b"\r\n", 414),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED_BY_THE_SERVER)
+def test_what_is_not_http_is_refused_by_the_server(edge: Edge, case: str) -> None:
+    raw, status = REFUSED_BY_THE_SERVER[case]
+    assert edge.send(raw).status == status
+    assert edge.serves()
+
+
+TOO_LARGE = b" " * 20_000
+REFUSED_IN_THE_DIALECT = {
+    "raw bytes in the query": (MINT + "?a=é".encode() + HOST + JSON + b"Content-Length: 2\r\n\r\n{}", 400),
+    "a broken chunk": (MINT + HOST + JSON + CHUNKED + b"zz\r\n{}\r\n" + LAST_CHUNK, 400),
+    "chunks of more than 16 KiB": (MINT + HOST + JSON + CHUNKED + chunk(b" " * 4096) * 20 + LAST_CHUNK, 413),
+    "one chunk of more than 16 KiB": (MINT + HOST + JSON + CHUNKED + chunk(TOO_LARGE) + LAST_CHUNK, 413),
+    "a form whose beginning would do, in chunks of more than 16 KiB": (
+        MINT + HOST + FORM + CHUNKED + chunk(b"user_id=1&refresh_token=x&a=") + chunk(TOO_LARGE) + LAST_CHUNK, 413,
+    ),
+    "an oversize body": (MINT + HOST + JSON + b"Content-Length: 20000\r\n\r\n" + TOO_LARGE, 413),
+    "an oversize body of megabytes": (MINT + HOST + JSON + b"Content-Length: 5000000\r\n\r\n" + b" " * 5_000_000, 413),
+    "an oversize length and no body": (MINT + HOST + JSON + b"Content-Length: 9999999999\r\n\r\n", 413),
+    "the wrong method": (b"GET /integration/v1/createAPIAccessToken/" + HOST + b"\r\n", 405),
+    "a method nobody knows": (b"BREW /integration/v1/userinfo" + HOST + b"\r\n", 405),
+    "TRACE": (b"TRACE /integration/v1/userinfo/" + HOST + b"\r\n", 405),
+    "an absolute target": (b"GET http://daypass/integration/v1/userinfo/" + HOST + b"\r\n", 403),
+    "another host": (b"GET http://example.org/integration/v1/userinfo/" + HOST + b"\r\n", 403),
+    "a double slash at the beginning": (b"GET //integration/v1/userinfo/" + HOST + b"\r\n", 404),
+    "a double slash within": (b"GET /integration/v1//userinfo/" + HOST + b"\r\n", 404),
+    "a double slash at the end": (b"GET /integration/v1/userinfo//" + HOST + b"\r\n", 404),
+    "an encoded double slash": (b"GET /%2fintegration/v1/userinfo/" + HOST + b"\r\n", 404),
+    "dots": (b"GET /integration/v1/../v1/userinfo/" + HOST + b"\r\n", 404),
+    "control characters in the path": (b"GET /integration/v1/%ff%00%0a" + HOST + b"\r\n", 404),
+    "raw bytes in TOKEN": (USERINFO + HOST + b"TOKEN: \xff\xfe\r\n\r\n", 403),
+    "raw bytes in Authorization": (USERINFO + HOST + b"Authorization: Bearer \xff\r\n\r\n", 403),
+    "raw bytes in the media type": (
+        MINT + HOST + b"Content-Type: application/json; a=\xff\r\nContent-Length: 2\r\n\r\n{}", 415,
+    ),
+    "raw bytes in the boundary": (
+        MINT + HOST + b"Content-Type: multipart/form-data; boundary=\xff\r\nContent-Length: 2\r\n\r\n{}", 415,
+    ),
+    "raw bytes in other headers": (
+        MINT + HOST + JSON + b"Cookie: \xff\r\nUser-Agent: \xff\r\nForwarded: \xff\r\nContent-Length: 2\r\n\r\n{}", 400,
+    ),
+    "a body in a coding": (MINT + HOST + JSON + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b", 400),
+    "HTTP/1.0": (b"GET /integration/v1/userinfo/ HTTP/1.0\r\n\r\n", 403),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED_IN_THE_DIALECT)
+def test_what_reaches_the_application_is_refused_in_its_dialect(edge: Edge, case: str) -> None:
+    raw, status = REFUSED_IN_THE_DIALECT[case]
+    answer = edge.send(raw)
+    assert answer.status == status
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["vary"] == "TOKEN, Authorization"
+    assert "location" not in answer.headers
+    assert ("allow" in answer.headers) == (status == 405)
+    body = json.loads(answer.body)
+    assert body["code"] == f"{status}000"
+    assert edge.serves()
+
+
+@pytest.mark.parametrize("content_type", [JSON, FORM], ids=["json", "form"])
+def test_a_body_that_ends_before_its_length_is_not_obeyed(edge: Edge, content_type: bytes) -> None:
+    """The server may drop the connection or answer 400; what was sent so far would be a whole body."""
+    assert edge.serves()
+    body = edge.proof() if content_type is JSON else edge.form()
+    received = edge.exchange(
+        MINT + HOST + content_type + b"Content-Length: %d\r\n\r\n" % (len(body) + 1) + body, then_close=True
+    )
+    assert not received or Answer.of(received).status == 400
+    assert edge.use(b"TOKEN: " + edge.access_token.encode()).status == 200, "nothing took its place"
+    assert edge.serves()
+
+
+def test_a_chunk_that_is_cut_short_is_dropped_or_refused(edge: Edge) -> None:
+    for torn in (b"", b"1000", b"1000\r\n", b"1000\r\n{", b"2\r\n{"):
+        received = edge.exchange(MINT + HOST + JSON + CHUNKED + torn, then_close=True)
+        assert not received or Answer.of(received).status == 400
+    assert edge.serves()
+
+
+@pytest.mark.parametrize("target", [b"OPTIONS *", b"CONNECT daypass:80", b"GET /", b"PROPFIND /nothing"])
+def test_targets_outside_the_dialect_are_a_404_in_json(edge: Edge, target: bytes) -> None:
+    answer = edge.send(target + HOST + b"\r\n")
+    assert (answer.status, answer.headers["content-type"]) == (404, "application/problem+json")
+    assert edge.serves()
+
+
+def test_an_absolute_target_is_the_path_within_it(edge: Edge) -> None:
+    token = b"TOKEN: " + edge.access_token.encode() + b"\r\n\r\n"
+    assert edge.send(b"GET http://daypass/integration/v1/userinfo" + HOST + token).status == 200
+
+
+def test_a_body_in_chunks_is_a_body(edge: Edge) -> None:
+    proof = edge.proof()
+    pieces = b"".join(chunk(proof[at : at + 7]) for at in range(0, len(proof), 7))
+    answer = edge.send(MINT + HOST + JSON + CHUNKED + pieces + LAST_CHUNK)
+    assert answer.status == 201
+
+
+def test_expect_100_continue_is_honoured(edge: Edge) -> None:
+    """curl asks for it with larger bodies."""
+    proof = edge.proof()
+    head = MINT + HOST + JSON + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(proof)
+    with edge.connect() as connection:
+        connection.sendall(head)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
+        connection.sendall(proof)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 201 ")
+
+
+def test_a_client_that_goes_away_without_waiting_harms_nobody(edge: Edge) -> None:
+    for raw in (MINT, MINT + HOST, MINT + HOST + JSON + b"Content-Length: 500\r\n\r\n{", USERINFO + HOST + b"\r\n"):
+        for _ in range(5):
+            with edge.connect() as connection:
+                connection.sendall(raw)
+    assert edge.serves()
+
+
+def test_every_request_is_one_line_of_the_servers_log(edge: Edge) -> None:
+    """With the id that the client was told and the client's address, and without what stood in the query."""
+    query = f"?TOKEN={edge.access_token}&a=not-for-the-log".encode()
+    answer = edge.send(USERINFO + query + HOST + b"\r\n")
+    lines = [line for line in edge.server.log().splitlines() if answer.headers["x-request-id"] in line]
+    [found] = [json.loads(line) for line in lines]
+    assert (found["event"], found["path"], found["status"]) == ("request", "/integration/v1/userinfo/", 403)
+    assert found["address"] == "127.0.0.1"
+    assert "not-for-the-log" not in edge.server.log()
+
+
+# --- exactly one credential ---------------------------------------------------------------------------------------
+
+
+def reason(answer: Answer) -> tuple[int, str]:
+    return answer.status, json.loads(answer.body)["reason"]
+
+
+def test_two_token_headers_are_refused(edge: Edge) -> None:
+    """The server joins them with a comma. Fails when the first of several is taken (tried: 200)."""
+    assert edge.serves()
+    good = b"TOKEN: " + edge.access_token.encode()
+    assert edge.use(good).status == 200
+    for other in (good, b"TOKEN: no_token", b"Token: no_token", b"TOKEN:", good.lower()):
+        for headers in ((good, other), (other, good)):
+            assert reason(edge.use(*headers)) == (403, "token_malformed"), headers
+    assert edge.use(good, b"TOKEN: \xff").status == 403
+    assert edge.use(b"TOKEN: \xff", good).status == 403
+
+
+def test_two_authorization_headers_are_refused(edge: Edge) -> None:
+    assert edge.serves()
+    good = b"Authorization: Bearer " + edge.access_token.encode()
+    assert edge.use(good).status == 200
+    for headers in ((good, good), (good, b"Authorization: Bearer no_token"), (good, b"Authorization: Basic abc")):
+        assert reason(edge.use(*headers)) == (403, "token_malformed")
+
+
+def test_a_token_and_another_token_as_bearer_are_refused(edge: Edge) -> None:
+    assert edge.serves()
+    good = edge.access_token.encode()
+    assert reason(edge.use(b"TOKEN: " + good, b"Authorization: Bearer " + edge.refresh_token.encode())) == (
+        403,
+        "token_malformed",
+    )
+    assert edge.use(b"TOKEN: " + good, b"Authorization: Bearer " + good).status == 200
+    assert edge.use(b"TOKEN: " + good, b"Authorization: Bearer no_token").status == 200
+
+
+def test_white_space_around_a_header_is_the_wires_and_not_the_tokens(edge: Edge) -> None:
+    assert edge.serves()
+    assert edge.use(b"TOKEN: \t " + edge.access_token.encode() + b"  ").status == 200
+    assert reason(edge.use(b"TOKEN: " + edge.access_token.encode() + b" x")) == (403, "token_malformed")
+
+
+def test_a_header_that_only_looks_like_token_is_none(edge: Edge) -> None:
+    assert edge.serves()
+    for name in (b"T-OKEN", b"TO_KEN", b"HTTP_TOKEN", b"HTTP-TOKEN"):
+        assert reason(edge.use(name + b": " + edge.access_token.encode())) == (403, "token_missing")
+
+
+# --- slow bodies --------------------------------------------------------------------------------------------------
+
+
+def promptly(edge: Edge, raw: bytes) -> int:
+    """The status, provided that it comes at once."""
+    started = time.monotonic()
+    answer = edge.send(raw)
+    assert time.monotonic() - started < PROMPT_SECONDS
+    return answer.status
+
+
+@pytest.mark.parametrize("head", [b"Content-Length: 500\r\n\r\n", CHUNKED + b"ff\r\n"], ids=["length", "chunks"])
+def test_clients_that_stall_in_their_bodies_do_not_keep_others_from_checking_tokens(edge: Edge, head: bytes) -> None:
+    """Four threads, and eight clients that send half a body and wait.
+
+    Fails when `BodyReader` has as many places as there are threads (tried: nothing was answered any more).
+    """
+    assert edge.serves()
+    check = USERINFO + HOST + b"TOKEN: " + edge.access_token.encode() + b"\r\n\r\n"
+    for _ in range(8):
+        edge.stall(MINT + HOST + FORM + head + b"refresh_token=dpr")
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (refused := edge.post(b"validateRefreshToken", edge.proof())).status != 503:
+        assert time.monotonic() < deadline
+    assert reason(refused) == (503, "unavailable")
+    assert int(refused.headers["retry-after"]) >= 1
+    for _ in range(10):
+        assert promptly(edge, b"GET /healthz" + HOST + b"\r\n") == 200
+        assert promptly(edge, check) == 200
+        assert promptly(edge, MINT + HOST + JSON + b"Content-Length: 2\r\n\r\n{}") == 503
+    edge.relent()
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while edge.post(b"validateRefreshToken", edge.proof()).status != 200:
+        assert time.monotonic() < deadline
+    assert edge.serves()
+
+
+def test_clients_that_stall_in_their_headers_do_not_keep_others_out(edge: Edge) -> None:
+    for _ in range(20):
+        edge.stall(MINT)
+        edge.stall(USERINFO + HOST + b"TOKEN: ")
+    assert promptly(edge, b"GET /healthz" + HOST + b"\r\n") == 200
+    assert edge.serves()
+
+
+def test_a_client_that_stalls_does_not_keep_the_server_from_stopping(sqlite_files: SqliteFiles, tmp_path: Path) -> None:
+    """Fails without a limit on how long workers may take to stop (tried: the server never did)."""
+    with (
+        sqlite_files.fresh(tmp_path) as url,
+        LiveServer(url, tmp_path, workers=1) as server,
+        ExitStack() as connections,
+    ):
+        for _ in range(2):
+            connection = connections.enter_context(RawHttp(server.port).connect())
+            connection.sendall(MINT + HOST + FORM + b"Content-Length: 500\r\n\r\nrefresh_token=dpr")
+        time.sleep(0.5)  # until they are being received
+        assert server.stop() == 0

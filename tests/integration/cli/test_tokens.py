@@ -1,0 +1,303 @@
+"""``daypass token …`` on both databases: seeing and ending anybody's tokens, and keeping their secrets."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from freezegun import freeze_time
+
+from app.domain.errors import TokenRefused
+from app.domain.secrets import TokenFormat
+from app.domain.tokens import AccessToken, Issued, RefreshToken
+from app.services import Services, listing
+from tests.factories import OPERATOR, issue, make_user, mint
+from tests.integration.cli.conftest import CommandLine
+from tests.secrecy import secrets_in
+
+MEMBERS = [
+    "kind", "id", "public_id", "owner", "user_id", "name", "status", "created_at", "expires_at", "last_used_at",
+    "last_used_ip", "revoked_at", "revoked_by", "revoke_reason",
+]  # fmt: skip
+
+NOW = datetime(2027, 3, 14, 15, 9, 26, 535897, UTC)
+DAY = timedelta(days=1)
+
+
+@dataclass
+class Stock:
+    """Tokens of two users: of anna one in use, one that is new and one of old that nobody used; of bert one revoked."""
+
+    used: Issued[RefreshToken]
+    access: Issued[AccessToken]
+    new: Issued[RefreshToken]
+    old: Issued[RefreshToken]
+    revoked: Issued[RefreshToken]
+
+    def names(self, listed: list[dict[str, object]]) -> set[str]:
+        """Which of them were listed."""
+        public_ids = {issued.token.public_id: name for name, issued in vars(self).items()}
+        return {public_ids[str(each["public_id"])] for each in listed}
+
+
+@pytest.fixture
+def stock(services: Services) -> Stock:
+    anna, bert = make_user(services, "anna"), make_user(services, "bert")
+    with freeze_time(NOW - 59 * DAY):
+        used, old, revoked = issue(services, anna, "used"), issue(services, anna, "old"), issue(services, bert, "gone")
+        services.revoking.revoke(revoked.token.public_id, "lost", OPERATOR)
+    with freeze_time(NOW - DAY / 2):
+        access = mint(services, used)
+    with freeze_time(NOW - DAY / 4):
+        new = issue(services, anna, "new")
+    return Stock(used, access, new, old, revoked)
+
+
+def works(services: Services, issued: Issued[RefreshToken] | Issued[AccessToken]) -> bool:
+    try:
+        if isinstance(issued.token, RefreshToken):
+            services.refresh_verifier.validate(issued.secret, issued.token.user_id)
+        else:
+            services.verifier.verify(issued.secret)
+    except TokenRefused:
+        return False
+    return True
+
+
+# Seeing
+
+
+NARROWED = {
+    "": "used access new old revoked",
+    "--user anna": "used access new old",
+    "--user BERT": "revoked",
+    "--kind refresh": "used new old revoked",
+    "--kind access": "access",
+    "--status active": "used access new old",
+    "--status revoked": "revoked",
+    "--status expired": "",
+    "--expiring-within 0": "",
+    "--expiring-within 1": "access",
+    "--expiring-within 2": "used access old",
+    "--expiring-within 60": "used access new old",
+    "--unused-for 0": "used new old revoked",
+    "--unused-for 1": "old revoked",
+    "--unused-for 60": "",
+    "--user anna --kind refresh --status active --unused-for 30": "old",
+    "--user bert --status active": "",
+}
+
+
+@freeze_time(NOW)
+def test_a_list_can_be_narrowed(daypass: CommandLine, stock: Stock) -> None:
+    found = {words: stock.names(daypass.json("token", "list", *words.split())) for words in NARROWED}
+    assert found == {words: set(names.split()) for words, names in NARROWED.items()}
+
+
+def test_expired_is_what_the_clock_says_and_not_what_is_stored(daypass: CommandLine, stock: Stock) -> None:
+    with freeze_time(NOW + DAY):
+        assert stock.names(daypass.json("token", "list", "--status", "expired")) == {"used", "old", "access"}
+        assert stock.names(daypass.json("token", "list", "--status", "active")) == {"new"}
+
+
+def test_a_list_is_a_table_of_the_newest_first(daypass: CommandLine, stock: Stock) -> None:
+    with freeze_time(NOW):
+        heading, *lines = daypass.text("token", "list", "--kind", "refresh").splitlines()
+        assert daypass.text("token", "list", "--status", "superseded") == "None.\n"
+    assert heading.split()[:3] == ["KIND", "PUBLIC", "ID"]
+    assert [line.split()[:5] for line in lines] == [
+        ["refresh", stock.new.token.public_id, "anna", "new", "active"],
+        ["refresh", stock.revoked.token.public_id, "bert", "gone", "revoked"],
+        ["refresh", stock.old.token.public_id, "anna", "old", "active"],
+        ["refresh", stock.used.token.public_id, "anna", "used", "active"],
+    ]
+
+
+def test_a_list_is_whole_however_many_pages_it_is_read_in(
+    daypass: CommandLine, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "LARGEST_PAGE", 3)
+    anna = make_user(services, "anna")
+    made = [issue(services, anna).token.public_id for _ in range(7)]
+    assert [each["public_id"] for each in daypass.json("token", "list")] == made[::-1]
+
+
+def test_one_token_is_shown_with_the_members_of_the_list(daypass: CommandLine, stock: Stock) -> None:
+    with freeze_time(NOW):
+        listed = daypass.json("token", "list")
+        shown = [daypass.json("token", "show", each["public_id"]) for each in listed]
+        said = daypass.text("token", "show", stock.access.token.public_id).splitlines()
+    assert shown == listed
+    assert all(list(each) == MEMBERS for each in shown)
+    (access,) = (each for each in shown if each["kind"] == "access")
+    assert (access["owner"], access["name"], access["created_at"]) == ("anna", "used", "2027-03-14T03:09:26.535897Z")
+    (gone,) = (each for each in shown if each["status"] == "revoked")
+    assert (gone["revoked_by"], gone["revoke_reason"]) == ("cli:tests", "lost")
+    assert [line.split("  ")[0].strip() for line in said] == [member.replace("_", " ") for member in MEMBERS]
+
+
+def test_what_there_is_not_is_refused(daypass: CommandLine, stock: Stock) -> None:
+    for unknown in ("zzzzzzzzzzzz", "", "x" * 5000, "\udcff", stock.used.secret):
+        assert daypass.refusal("token", "show", unknown) in (
+            "There is no such token.",
+            "What was given is not text in UTF-8.",
+        )
+    assert daypass.refusal("token", "list", "--user", "nemo") == "There is no such user."
+    assert "refresh" in daypass.misuse("token", "list", "--kind", "cookie")
+    assert "active" in daypass.misuse("token", "list", "--status", "dead")
+    assert "-1" in daypass.misuse("token", "list", "--unused-for", "-1")
+    assert "--unused-for" in daypass.misuse("token", "list", "--unused-for", "1", "--kind", "access")
+    assert "range" in daypass.misuse("token", "list", "--expiring-within", "36501")
+
+
+# Ending
+
+
+def test_tokens_are_revoked_by_public_id_with_all_that_is_under_them(
+    daypass: CommandLine, services: Services, stock: Stock
+) -> None:
+    with freeze_time(NOW):
+        ids = [stock.used.token.public_id, stock.new.token.public_id, stock.revoked.token.public_id]
+        rows = daypass.json("token", "revoke", *ids, "--reason", "laptop stolen")
+        assert [tuple(row.values()) for row in rows] == [
+            (ids[0], "revoked", 1, 1),
+            (ids[1], "revoked", 1, 0),
+            (ids[2], "had ended already", 0, 0),
+        ]
+        assert [works(services, each) for each in (stock.used, stock.access, stock.new, stock.old)] == [False] * 3 + [
+            True
+        ]
+    shown = daypass.json("token", "show", ids[0])
+    assert shown["revoke_reason"] == "laptop stolen" and shown["revoked_by"].startswith("cli:")
+    assert daypass.json("token", "show", ids[2])["revoke_reason"] == "lost"
+
+
+def test_an_access_token_is_revoked_without_its_refresh_token(
+    daypass: CommandLine, services: Services, stock: Stock
+) -> None:
+    with freeze_time(NOW):
+        said = daypass.text("token", "revoke", stock.access.token.public_id)
+        assert said.splitlines()[1].split() == [stock.access.token.public_id, "revoked", "0", "1"]
+        assert not works(services, stock.access)
+        assert works(services, stock.used)
+
+
+def test_all_tokens_of_a_user_are_revoked(daypass: CommandLine, services: Services, stock: Stock) -> None:
+    with freeze_time(NOW):
+        said = daypass.text("token", "revoke", "--user", "Anna")
+        assert said == "Revoked 3 refresh tokens and 1 access tokens of Anna.\n"
+        assert not any(works(services, each) for each in (stock.used, stock.access, stock.new, stock.old))
+        again = daypass.json("token", "revoke", "--user", "anna")
+    assert again == {"user": "anna", "refresh_tokens": 0, "access_tokens": 0}
+
+
+def test_pasted_secrets_are_revoked_and_unknown_lines_told_without_repeating_them(
+    daypass: CommandLine, services: Services, stock: Stock
+) -> None:
+    made_up = stock.old.secret[:-6] + "000000"
+    pasted = ["", f"  {stock.used.secret}\r", "hunter2 is no token", stock.new.secret, made_up, stock.new.secret, ""]
+    with freeze_time(NOW):
+        ended = daypass.run("token", "revoke", "--from-stdin", "--reason", "leaked", stdin="\n".join(pasted))
+        assert [works(services, each) for each in (stock.used, stock.access, stock.new, stock.old)] == [False] * 3 + [
+            True
+        ]
+    assert ended.exit_code == 1
+    assert ended.stderr == "Error: Not all of these are tokens of this instance; the others were revoked.\n"
+    assert [line.split(maxsplit=2) for line in ended.stdout.splitlines()[1:]] == [
+        [stock.used.token.public_id, "revoked", "1               1"],
+        ["line", "3", "unknown            0               0"],
+        [stock.new.token.public_id, "revoked", "1               0"],
+        ["line", "5", "unknown            0               0"],
+        [stock.new.token.public_id, "had", "ended already  0               0"],
+    ]
+    assert secrets_in(ended.output) == [] and "hunter2" not in ended.output
+    assert daypass.json("token", "show", stock.new.token.public_id)["revoke_reason"] == "leaked"
+
+
+def test_a_pasted_access_token_ends_alone(daypass: CommandLine, services: Services, stock: Stock) -> None:
+    with freeze_time(NOW):
+        rows = daypass.json("token", "revoke", "--from-stdin", stdin=stock.access.secret)
+        assert [tuple(row.values()) for row in rows] == [(stock.access.token.public_id, "revoked", 0, 1)]
+        assert (works(services, stock.access), works(services, stock.used)) == (False, True)
+
+
+def test_a_made_up_secret_with_a_known_public_id_revokes_nothing(
+    daypass: CommandLine, services: Services, stock: Stock
+) -> None:
+    """◆ Fails when pasted text is revoked by its public id without looking at its secret."""
+    with freeze_time(NOW):
+        stranger = issue(services, make_user(services, "carl"))
+        forged = [_with_secret_of(stranger.secret, each.secret) for each in (stock.used, stock.new, stock.access)]
+        ended = daypass.run("token", "revoke", "--from-stdin", "--json", stdin="\n".join(forged))
+        assert ended.exit_code == 1
+        assert all(works(services, each) for each in (stock.used, stock.new, stock.access, stranger))
+
+
+def _with_secret_of(giver: str, taker: str) -> str:
+    """The taker's public id with the giver's secret, and a checksum that is right."""
+    tokens = TokenFormat(("dp",))
+    theirs, ours = tokens.parse(giver), tokens.parse(taker)
+    assert theirs is not None and ours is not None
+    return tokens.compose(replace(ours, secret=theirs.secret))
+
+
+def test_a_public_id_that_nobody_has_keeps_the_others_from_nothing(
+    daypass: CommandLine, services: Services, stock: Stock
+) -> None:
+    with freeze_time(NOW):
+        words = [
+            "token",
+            "revoke",
+            stock.used.token.public_id,
+            "zzzzzzzzzzzz",
+            stock.old.secret,
+            stock.new.token.public_id,
+        ]
+        ended = daypass.run(*words)
+        assert ended.exit_code == 1
+        assert [line.split("  ")[0] for line in ended.stdout.splitlines()[1:]] == [
+            stock.used.token.public_id, "argument 2", "argument 3", stock.new.token.public_id,
+        ]  # fmt: skip
+        assert len(ended.stderr.splitlines()) == 1
+        assert secrets_in(ended.output) == []
+        assert [works(services, each) for each in (stock.used, stock.old, stock.new)] == [False, True, False]
+
+
+def test_what_to_revoke_is_said_in_one_way_only(daypass: CommandLine, services: Services, stock: Stock) -> None:
+    public_id = stock.new.token.public_id
+    for words in ([], ["--user", "anna", "--from-stdin"], [public_id, "--user", "anna"], [public_id, "--from-stdin"]):
+        assert "Name public ids, or --user, or --from-stdin" in daypass.misuse("token", "revoke", *words)
+    assert daypass.refusal("token", "revoke", "--user", "nemo") == "There is no such user."
+    with freeze_time(NOW):
+        assert all(works(services, each) for each in (stock.used, stock.new, stock.old, stock.access))
+
+
+def test_a_reason_that_cannot_be_kept_or_shown_is_refused(
+    daypass: CommandLine, services: Services, stock: Stock
+) -> None:
+    public_id = stock.new.token.public_id
+    for reason in ("x" * 256, "\x1b[31m", "two\nlines", "\udcff"):
+        for words in ([public_id], ["--user", "anna"]):
+            assert "reason" in daypass.refusal("token", "revoke", *words, "--reason", reason)
+        pasted = daypass.refusal("token", "revoke", "--from-stdin", "--reason", reason, stdin=stock.new.secret)
+        assert "reason" in pasted
+    with freeze_time(NOW):
+        assert works(services, stock.new)
+
+
+def test_input_that_is_no_text_is_refused(daypass: CommandLine) -> None:
+    assert "UTF-8" in daypass.refusal("token", "revoke", "--from-stdin", stdin=b"\xff\xfe\x00\n")
+
+
+def test_no_command_shows_a_secret(daypass: CommandLine, stock: Stock) -> None:
+    said = [daypass.run("token", "list"), daypass.run("token", "list", "--json")]
+    for issued in vars(stock).values():
+        said += [daypass.run("token", "show", issued.token.public_id), daypass.run("token", "show", issued.secret)]
+        said += [daypass.run("token", "revoke", issued.secret), daypass.run("audit", "list", "--object", issued.secret)]
+        said += [daypass.run("token", "revoke", "--from-stdin", stdin=issued.secret)]
+    assert secrets_in("".join(ended.output for ended in said)) == []
+
+
+def test_every_status_that_a_list_shows_can_be_asked_for(daypass: CommandLine) -> None:
+    for status in ("active", "superseded", "expired", "revoked"):
+        assert daypass.json("token", "list", "--status", status) == []
+    assert "active" in daypass.misuse("token", "list", "--status", "overlapping")

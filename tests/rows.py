@@ -1,0 +1,77 @@
+"""What stands in the tables, read past the services, and ways to make the database refuse.
+
+Here belongs looking at rows and planting faults in SQL. Not here: making things as users do (``factories``).
+"""
+
+from typing import Any
+
+from sqlalchemy import func, select, text
+
+from app.domain.clock import system_clock
+from app.domain.tokens import AccessToken, TokenStatus
+from app.storage.access_tokens import as_access_token
+from app.storage.database import Base, Database
+from app.storage.tables import AccessTokenRow, AuditEventRow, RefreshTokenRow
+
+Rows = dict[str, list[tuple[Any, ...]]]
+
+
+def everything(database: Database) -> Rows:
+    """Every row of every table, in order of the primary key."""
+    with database.engine.connect() as connection:
+        return {
+            table.name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))]
+            for table in Base.metadata.sorted_tables
+        }
+
+
+def count(database: Database, table: type[Base]) -> int:
+    with database.engine.connect() as connection:
+        return connection.scalar(select(func.count()).select_from(table)) or 0
+
+
+def generation_of(database: Database, refresh_token_id: int) -> int:
+    with database.engine.connect() as connection:
+        query = select(RefreshTokenRow.generation).where(RefreshTokenRow.id == refresh_token_id)
+        return connection.scalars(query).one()
+
+
+def alive_under(database: Database, refresh_token_id: int) -> list[AccessToken]:
+    """The access tokens of a refresh token that are alive by their own row, whatever its own says."""
+    with database.reading() as session:
+        rows = session.scalars(select(AccessTokenRow).where(AccessTokenRow.refresh_token_id == refresh_token_id))
+        tokens = [as_access_token(row, system_clock()) for row in rows]
+    return [token for token in tokens if token.status is TokenStatus.ACTIVE]
+
+
+def audit_events(database: Database) -> list[AuditEventRow]:
+    """All of them, oldest first."""
+    with database.reading() as session:
+        return list(session.scalars(select(AuditEventRow).order_by(AuditEventRow.id)))
+
+
+def refuse_writes(database: Database, table: str, act: str) -> None:
+    """Make the database refuse an `act` (INSERT, UPDATE, DELETE) on a table, as a constraint would."""
+    if database.is_sqlite:
+        statements = [f"CREATE TRIGGER planted BEFORE {act} ON {table} BEGIN SELECT RAISE(ABORT, 'planted fault'); END"]
+    else:
+        statements = [
+            "CREATE FUNCTION planted() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'planted fault' USING ERRCODE = 'check_violation'; END $$",
+            f"CREATE TRIGGER planted BEFORE {act} ON {table} FOR EACH ROW EXECUTE FUNCTION planted()",
+        ]
+    _execute(database, *statements)
+
+
+def allow_writes(database: Database, table: str) -> None:
+    """Take that back."""
+    if database.is_sqlite:
+        _execute(database, "DROP TRIGGER planted")
+    else:
+        _execute(database, f"DROP TRIGGER planted ON {table}", "DROP FUNCTION planted()")
+
+
+def _execute(database: Database, *statements: str) -> None:
+    with database.transaction() as session:
+        for statement in statements:
+            session.execute(text(statement))

@@ -1,0 +1,1 @@
+"""One module, or one module and a database."""

@@ -1,0 +1,1 @@
+"""The deployment settings and the keys file."""

@@ -1,0 +1,1 @@
+"""The domain by itself: no database, no clock but a given instant."""

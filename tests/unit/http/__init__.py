@@ -1,0 +1,1 @@
+"""What the HTTP entry points share, module by module."""

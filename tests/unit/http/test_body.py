@@ -1,0 +1,183 @@
+"""Strict bodies: :mod:`app.http.body`, with any bytes at all, and with a server that tells no length.
+
+Not here: which bodies a dialect refuses in which words (``tests/contract/test_alation_bodies``), and slow clients
+(``tests/functional/test_http_edge``).
+"""
+
+import io
+import json
+import threading
+from typing import Any
+
+import pytest
+from flask import Flask, Request
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.test import EnvironBuilder
+
+from app.domain.errors import BadRequest, Unavailable
+from app.http.body import DEEPEST_JSON, FORM, JSON, LARGEST_BODY, BodyReader, parse_json
+
+FLASK = Flask(__name__)
+FLASK.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+def depth(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(depth, inner), default=0)
+
+
+def read(reader: BodyReader, data: bytes, content_type: str = JSON, length: int | None = None) -> dict[str, Any]:
+    """What `reader` makes of a request; `length`: what the client claims, None for a body in chunks."""
+    return read_stream(reader, io.BytesIO(data), content_type, length)
+
+
+def read_stream(reader: BodyReader, stream: Any, content_type: str, length: int | None) -> dict[str, Any]:
+    environ = EnvironBuilder(method="POST", content_type=content_type).get_environ()
+    environ |= {"wsgi.input": stream, "wsgi.input_terminated": True}
+    environ.pop("CONTENT_LENGTH", None)
+    if length is not None:
+        environ["CONTENT_LENGTH"] = str(length)
+    with FLASK.app_context():
+        return reader.read(Request(environ))
+
+
+@pytest.fixture
+def reader() -> BodyReader:
+    return BodyReader(1)
+
+
+@given(st.dictionaries(st.text(), json_values, max_size=4))
+def test_every_json_object_is_read_as_it_was_meant(value: dict[str, Any]) -> None:
+    for text in (json.dumps(value), json.dumps(value, ensure_ascii=False, indent=1)):
+        if depth(value) > DEEPEST_JSON:
+            with pytest.raises(BadRequest):
+                parse_json(text.encode())
+        else:
+            assert parse_json(text.encode()) == value
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_json_object_or_a_bad_request(raw: bytes) -> None:
+    try:
+        assert isinstance(parse_json(raw), dict)
+    except BadRequest as refusal:
+        assert refusal.fields == {}
+
+
+@given(
+    st.lists(st.sampled_from(['"', "{", "}", "[", "]", ":", ",", "\\u", "d800", "1", "e9", "-", " ", "a"]), max_size=40)
+)
+def test_any_near_json_is_a_json_object_or_a_bad_request(pieces: list[str]) -> None:
+    try:
+        assert isinstance(parse_json("".join(pieces).encode()), dict)
+    except BadRequest as refusal:
+        assert refusal.fields == {}
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_form_or_a_bad_request(raw: bytes) -> None:
+    try:
+        found = read(BodyReader(1), raw, FORM, len(raw))
+        assert all(isinstance(value, str) for value in found.values())
+    except BadRequest as refusal:
+        assert refusal.fields == {}
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_multipart_or_refused(raw: bytes) -> None:
+    for data in (raw, b"--b\r\n" + raw + b"\r\n--b--\r\n"):
+        try:
+            found = read(BodyReader(1), data, "multipart/form-data; boundary=b", len(data))
+            assert all(isinstance(value, str) for value in found.values())
+        except (BadRequest, RequestEntityTooLarge):
+            pass
+
+
+def test_no_body_has_no_members(reader: BodyReader) -> None:
+    assert read(reader, b"", "", 0) == {}
+    assert read(reader, b"", "text/plain", 0) == {}
+
+
+def test_a_body_of_another_kind_is_unsupported(reader: BodyReader) -> None:
+    with pytest.raises(UnsupportedMediaType):
+        read(reader, b"x", "text/plain", 1)
+
+
+def test_a_body_that_is_shorter_than_it_claims_is_refused(reader: BodyReader) -> None:
+    """Fails when the length is not compared (tried: the members were taken for the whole body)."""
+    with pytest.raises(BadRequest):
+        read(reader, b'{"a": 1}', length=100)
+    with pytest.raises(BadRequest):
+        read(reader, b"name=cut-sh", FORM, length=20)
+
+
+@pytest.mark.parametrize("length", [None, LARGEST_BODY + 1])
+@pytest.mark.parametrize("size", [LARGEST_BODY + 1, LARGEST_BODY + 2, 10 * LARGEST_BODY])
+def test_a_body_that_is_too_large_is_refused_whether_or_not_it_says_so(
+    reader: BodyReader, size: int, length: int | None
+) -> None:
+    """Fails without the limit in `_receive` (tried: of a body in chunks, the first 16 KiB were obeyed)."""
+    data = b"a=1&b=" + b"x" * (size - 6)
+    with pytest.raises(RequestEntityTooLarge):
+        read(reader, data, FORM, length)
+
+
+def test_a_body_in_chunks_may_be_as_large_as_any_other(reader: BodyReader) -> None:
+    data = b"a=1&b=" + b"x" * (LARGEST_BODY - 6)
+    assert read(reader, data, FORM)["a"] == "1"
+
+
+class Broken(io.RawIOBase):
+    """A connection that breaks in the middle of a body."""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, _buffer: Any) -> int:
+        raise OSError("connection reset by peer")
+
+
+def test_a_connection_that_breaks_is_a_bad_request(reader: BodyReader) -> None:
+    for length in (10, None):
+        with pytest.raises(BadRequest):
+            read_stream(reader, Broken(), JSON, length)
+    assert read(reader, b"{}") == {}, "its place was given back"
+
+
+class Slow(io.RawIOBase):
+    """A body that does not come until it is let go."""
+
+    def __init__(self) -> None:
+        self.is_asked, self.is_let_go = threading.Event(), threading.Event()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, _buffer: Any) -> int:
+        self.is_asked.set()
+        assert self.is_let_go.wait(10)
+        return 0
+
+
+def test_while_all_places_are_taken_a_body_is_unavailable_and_then_read_again(reader: BodyReader) -> None:
+    slow = Slow()
+
+    thread = threading.Thread(target=lambda: read_stream(reader, slow, FORM, None))
+    thread.start()
+    try:
+        assert slow.is_asked.wait(10)
+        with pytest.raises(Unavailable) as refused:
+            read(reader, b"{}")
+        assert refused.value.retry_after == 1
+    finally:
+        slow.is_let_go.set()
+        thread.join(10)
+    assert read(reader, b"{}") == {}

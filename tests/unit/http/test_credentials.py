@@ -1,0 +1,81 @@
+"""Which token a request carries: :func:`app.http.credentials.access_token_text`, a pure function of the headers.
+
+Not here: the same through the application (``tests/contract/test_alation_credentials``).
+"""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.errors import TokenMalformed, TokenMissing
+from app.domain.secrets import TokenFormat, new_token_text
+from app.domain.tokens import TokenKind
+from app.http.credentials import access_token_text
+
+FORMAT = TokenFormat(("dp",))
+
+
+def new_text(kind: TokenKind = TokenKind.ACCESS, prefix: str = "dp") -> str:
+    return TokenFormat((prefix,)).compose(new_token_text(kind))
+
+
+def read(token: str | None = None, authorization: str | None = None, **environ: str) -> str:
+    headers = {"HTTP_TOKEN": token, "HTTP_AUTHORIZATION": authorization}
+    return access_token_text(environ | {name: value for name, value in headers.items() if value is not None})
+
+
+def test_the_token_header_is_taken_as_it_stands() -> None:
+    assert read(" any text, whatever ") == " any text, whatever "
+
+
+def test_a_bearer_credential_is_taken_where_there_is_no_token_header() -> None:
+    assert read(authorization="Bearer abc") == "abc"
+    assert read(authorization="BEARER abc def") == "abc def"
+
+
+@pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer ", "Basic abc", "abc", " Bearer abc"])
+def test_without_a_credential_it_is_missing(authorization: str | None) -> None:
+    with pytest.raises(TokenMissing):
+        read(authorization=authorization)
+
+
+def test_an_empty_token_header_is_a_missing_token_whatever_stands_beside_it() -> None:
+    with pytest.raises(TokenMissing):
+        read("", f"Bearer {new_text()}")
+
+
+def test_the_same_token_twice_is_one_credential() -> None:
+    text = new_text()
+    assert read(text, f"Bearer {text}") == text
+
+
+@pytest.mark.parametrize(
+    "other",
+    [new_text(), new_text(TokenKind.REFRESH), new_text(prefix="acme")],
+    ids=["access", "refresh", "another prefix"],
+)
+def test_another_token_beside_the_token_header_is_one_too_many(other: str) -> None:
+    """Of any prefix: an instance that changed its own has tokens of both about."""
+    with pytest.raises(TokenMalformed):
+        read(new_text(), f"Bearer {other}")
+    with pytest.raises(TokenMalformed):
+        read("no_token", f"Bearer {other}")
+
+
+def test_text_that_is_almost_a_token_is_junk() -> None:
+    text = new_text()
+    for junk in (new_text()[:-1], new_text() + "0", new_text().upper(), new_text().replace("_", "-")):
+        assert read(text, f"Bearer {junk}") == text
+
+
+def test_neither_query_nor_cookie_nor_path_is_looked_at() -> None:
+    text = new_text()
+    with pytest.raises(TokenMissing):
+        read(QUERY_STRING=f"TOKEN={text}", HTTP_COOKIE=f"TOKEN={text}", PATH_INFO=f"/{text}", HTTP_X_TOKEN=text)
+
+
+@given(st.text(), st.text())
+def test_junk_in_authorization_never_matters_beside_a_token(authorization: str, scheme: str) -> None:
+    text = new_text()
+    assert read(text, authorization) == text
+    assert read(text, f"{scheme} {authorization}") == text

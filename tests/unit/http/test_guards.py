@@ -1,0 +1,95 @@
+"""Who may enter: a walk of the URL map, and what becomes of a route that does not say.
+
+Here belongs what must be true of every route at once. Not here: which tokens the guard lets in
+(``tests/contract``).
+"""
+
+import pytest
+from flask import Blueprint, Flask
+from flask.testing import FlaskClient
+
+from app.api import integration_v1
+from app.factory import create_app
+from app.http.guards import (
+    ANYBODY,
+    CREDENTIAL_IN_BODY,
+    TOKEN_HOLDER,
+    GuardedBlueprint,
+    guard_of,
+    refuse_unguarded_routes,
+)
+from config import Settings
+from tests.databases import KEYS
+
+GUARDS = {
+    "/healthz": ANYBODY,
+    "/readyz": ANYBODY,
+    "/integration/v1/createRefreshToken": CREDENTIAL_IN_BODY,
+    "/integration/v1/createAPIAccessToken": CREDENTIAL_IN_BODY,
+    "/integration/v1/validateRefreshToken": CREDENTIAL_IN_BODY,
+    "/integration/v1/validateAPIAccessToken": CREDENTIAL_IN_BODY,
+    "/integration/v1/regenRefreshToken": CREDENTIAL_IN_BODY,
+    "/integration/v1/revokeAPIAccessTokens": CREDENTIAL_IN_BODY,
+    "/integration/v1/userinfo": TOKEN_HOLDER,
+}
+"""Every route of the application and who may enter. A route that is added must be added here."""
+
+
+def test_every_route_states_who_may_enter(app: Flask) -> None:
+    """Fails when a route is registered past the guarded blueprints (tried with `app.add_url_rule`)."""
+    for rule in app.url_map.iter_rules():
+        assert guard_of(app, rule.endpoint) is not None, rule
+
+
+def test_the_guards_are_these_and_no_others(app: Flask) -> None:
+    found = {(rule.rule.rstrip("/"), guard_of(app, rule.endpoint)) for rule in app.url_map.iter_rules()}
+    assert found == set(GUARDS.items())
+
+
+def test_every_route_exists_in_both_slash_forms(app: Flask) -> None:
+    rules = {rule.rule for rule in app.url_map.iter_rules()}
+    assert rules == {form for path in GUARDS for form in (path, f"{path}/")}
+
+
+def test_every_route_for_token_holders_answers_403_without_a_token(app: Flask, client: FlaskClient) -> None:
+    """Fails when `TOKEN_HOLDER` lets in without looking (tried: the walk met a 200 or a 500)."""
+    walked = 0
+    for rule in app.url_map.iter_rules():
+        if guard_of(app, rule.endpoint) is not TOKEN_HOLDER:
+            continue
+        assert not rule.arguments, "teach this walk to fill in the arguments"
+        for method in rule.methods or ():
+            for headers in ({}, {"TOKEN": "no_token"}, {"Authorization": "Bearer no_token"}):
+                assert client.open(rule.rule, method=method, headers=headers).status_code == 403, (rule, method)
+                walked += 1
+    assert walked > 0
+
+
+def test_a_route_that_states_no_guard_is_refused(app: Flask) -> None:
+    app.add_url_rule("/open-door", "open_door", lambda: "come in")
+    with pytest.raises(RuntimeError, match="/open-door"):
+        refuse_unguarded_routes(app)
+
+
+def test_an_application_with_an_unguarded_blueprint_does_not_start(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fails when the factory does not ask (tried without its call of `refuse_unguarded_routes`)."""
+    careless = Blueprint("careless", __name__)
+    careless.add_url_rule("/open-door", "open_door", lambda: "come in")
+    monkeypatch.setattr(integration_v1, "BLUEPRINTS", (*integration_v1.BLUEPRINTS, careless))
+    with pytest.raises(RuntimeError, match="routes that do not state who may enter: /open-door"):
+        create_app(settings, KEYS)
+
+
+def test_a_blueprint_cannot_be_made_without_a_guard() -> None:
+    with pytest.raises(TypeError):
+        GuardedBlueprint("careless", __name__)  # type: ignore[call-arg]
+
+
+def test_a_route_at_the_root_has_one_form_only() -> None:
+    root = GuardedBlueprint("root", __name__, guard=ANYBODY)
+    root.add_url_rule("/", "root", lambda: "hello")
+    flask = Flask(__name__, static_folder=None)
+    flask.register_blueprint(root)
+    assert [rule.rule for rule in flask.url_map.iter_rules()] == ["/"]

@@ -1,0 +1,90 @@
+"""Instance settings: showing and changing them. Not here: which values each can have (``tests/unit/domain``)."""
+
+import json
+from functools import partial
+
+import pytest
+from sqlalchemy import update
+
+from app.domain.errors import BadRequest, NotFound
+from app.domain.identity import Caller
+from app.domain.policy import INSTANCE_SETTINGS
+from app.services import Services
+from app.storage.database import Database
+from app.storage.tables import InstanceSettingRow
+from tests import rows
+from tests.crowds import all_at_once
+from tests.factories import OPERATOR
+
+
+def test_settings_that_nobody_changed_have_their_defaults(services: Services) -> None:
+    shown = services.instance_settings.show()
+    assert [each.setting for each in shown] == list(INSTANCE_SETTINGS)
+    assert all(each.value == each.setting.default for each in shown)
+
+
+def test_a_change_is_kept_and_recorded_with_the_value_before_and_after(services: Services, database: Database) -> None:
+    services.instance_settings.change("retention_days", "007", Caller("anna", 7))
+    assert services.instance_settings.get("retention_days").value == "7"
+    assert services.instance_settings.policy().retention.days == 7
+    (event,) = rows.audit_events(database)
+    assert (event.actor, event.actor_id, event.action) == ("anna", 7, "instance_setting.changed")
+    assert (event.object_kind, event.object_id) == ("instance_setting", "retention_days")
+    assert json.loads(event.detail) == {"before": "90", "after": "7"}
+
+
+def test_setting_a_value_that_it_has_already_changes_and_records_nothing(
+    services: Services, database: Database
+) -> None:
+    services.instance_settings.change("retention_days", "90", OPERATOR)
+    services.instance_settings.change("retention_days", "30", OPERATOR)
+    before = rows.everything(database)
+    services.instance_settings.change("retention_days", "30", OPERATOR)
+    assert rows.everything(database) == before
+    assert len(rows.audit_events(database)) == 1
+
+
+def test_the_names_of_alation_mean_the_same_settings(services: Services) -> None:
+    for name, key in (
+        ("alation.authentication.token.refresh_token_lifespan", "refresh_token_lifespan"),
+        ("alation.authentication.token.access_token_lifespan", "access_token_lifespan"),
+    ):
+        services.instance_settings.change(name, "5", OPERATOR)
+        assert services.instance_settings.get(key) == services.instance_settings.get(name)
+        assert services.instance_settings.get(key).value == "5"
+
+
+def test_a_value_out_of_range_or_an_unknown_name_is_refused_and_changes_nothing(
+    services: Services, database: Database
+) -> None:
+    before = rows.everything(database)
+    with pytest.raises(BadRequest) as refused:
+        services.instance_settings.change("access_token_lifespan", "721", OPERATOR)
+    assert refused.value.fields == {
+        "access_token_lifespan": ["access_token_lifespan must be between 1 and 720 hours, not 721"]
+    }
+    for name in ("", "access_token_lifespam"):
+        with pytest.raises(NotFound):
+            services.instance_settings.change(name, "1", OPERATOR)
+        with pytest.raises(NotFound):
+            services.instance_settings.get(name)
+    assert rows.everything(database) == before
+
+
+def test_a_stored_value_out_of_range_is_not_used(services: Services, database: Database) -> None:
+    """Whoever wrote it did not go through Daypass; a server refuses to start on it."""
+    services.instance_settings.change("access_token_lifespan", "2", OPERATOR)
+    with database.transaction() as session:
+        session.execute(update(InstanceSettingRow).values(value="99999"))
+    with pytest.raises(ValueError, match="access_token_lifespan must be between 1 and 720 hours"):
+        services.instance_settings.policy()
+
+
+def test_simultaneous_changes_are_all_recorded_and_the_last_of_them_holds(
+    services: Services, database: Database
+) -> None:
+    values = [str(number) for number in range(1, 9)]
+    all_at_once([partial(services.instance_settings.change, "retention_days", value, OPERATOR) for value in values])
+    changes = [json.loads(event.detail) for event in rows.audit_events(database)]
+    assert sorted(change["after"] for change in changes) == values
+    assert services.instance_settings.get("retention_days").value in values

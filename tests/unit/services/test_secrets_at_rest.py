@@ -1,0 +1,100 @@
+"""No secret is in the database, in any form, after everything that can happen to one.
+
+Here belongs reading what is stored as a thief would. Not here: logs (``tests/conftest.py`` reads each line), and
+what a thief who may write could do (``test_verifying``).
+"""
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import text
+
+from app.domain.errors import BadCredentials, TokenRefused
+from app.domain.identity import Caller
+from app.services import Services
+from app.storage.database import Database
+from tests.databases import KEYS
+from tests.factories import OPERATOR, PASSWORD, issue, make_user, mint
+from tests.secrecy import PASSWORD_MARK
+
+TYPED_WRONG = f"{PASSWORD_MARK}-typed-wrong"
+TYPED_AS_USERNAME = f"{PASSWORD_MARK}-typed-as-username"
+NEW_PASSWORD = f"{PASSWORD_MARK}-of-next-year"
+BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def test_nothing_that_opens_anything_is_stored(
+    services: Services, database: Database, client: FlaskClient, tmp_path: Path
+) -> None:
+    """Reads the SQLite file, its WAL and whatever lies beside it, or every row of every PostgreSQL table as text.
+
+    Fails when the audit row of a mint holds the secret: so it was broken, and it was found on both databases.
+    """
+    issued = _story(services, client)
+    stored = _stored(database, tmp_path)
+    for handle in ("anna", "nightly-etl", issued[0].split("_")[1]):
+        assert handle.encode() in stored, "the search itself finds nothing"
+    found = [secret for secret in issued for form in _forms(secret) if form in stored]
+    assert not found, f"{len(found)} secrets of tokens are stored"
+    for password in (PASSWORD, NEW_PASSWORD, TYPED_WRONG, TYPED_AS_USERNAME):
+        assert not any(form in stored for form in _texts(password.encode())), "a password is stored"
+    for key in (*KEYS.token_keys.values(), KEYS.pepper):
+        assert not any(form in stored for form in _texts(key)), "a key is stored"
+
+
+def _story(services: Services, client: FlaskClient) -> list[str]:
+    """Everything that makes, shows, replaces, uses, mistypes and ends secrets; the secrets."""
+    anna = make_user(services, "anna", password=PASSWORD)
+    services.instance_settings.change("access_token_reissue", "overlap", OPERATOR)
+    for username, password in (("anna", TYPED_WRONG), (TYPED_AS_USERNAME, PASSWORD)):
+        with pytest.raises(BadCredentials):
+            services.issuing.issue_with_password(username, password, "nightly-etl", Caller(""))
+    first = services.issuing.issue_with_password("anna", PASSWORD, "nightly-etl", Caller(""))
+    access = [mint(services, first) for _ in range(3)]
+    for token in access:
+        client.get("/integration/v1/userinfo/", headers={"TOKEN": token.secret})
+        body = {"api_access_token": token.secret, "user_id": anna.id}
+        client.post("/integration/v1/validateAPIAccessToken/", json=body)
+    second = services.issuing.regenerate(first.secret, anna.id, Caller(""))
+    with pytest.raises(TokenRefused):
+        mint(services, first)
+    access.append(mint(services, second))
+    services.revoking.revoke_access_tokens(second.secret, anna.id, Caller(""))
+    pasted = issue(services, anna)
+    services.revoking.revoke_secret(pasted.secret, "found in a public repository", OPERATOR)
+    services.accounts.set_password("anna", NEW_PASSWORD, OPERATOR)
+    services.revoking.revoke_user("anna", "left the company", OPERATOR)
+    services.expiring.expire_due()
+    return [first.secret, second.secret, pasted.secret, *(token.secret for token in access)]
+
+
+def _stored(database: Database, folder: Path) -> bytes:
+    if database.is_sqlite:
+        files = sorted(folder.glob("daypass.db*"))
+        assert folder / "daypass.db-wal" in files
+        return b"".join(file.read_bytes() for file in files)
+    with database.engine.connect() as connection:
+        tables = connection.scalars(
+            text("SELECT quote_ident(table_name) FROM information_schema.tables WHERE table_schema = 'public'")
+        ).all()
+        assert "access_tokens" in tables and "alembic_version" in tables
+        rows = [row for table in tables for row in connection.scalars(text(f"SELECT t::text FROM {table} t"))]
+    return "\n".join(rows).encode()
+
+
+def _forms(token: str) -> Iterator[bytes]:
+    """The spellings under which the secret of a token could be stored: as it is, and the bytes behind it."""
+    secret = token.rpartition("_")[2]
+    number = 0
+    for character in secret[:43]:
+        number = number * 62 + BASE62.index(character)
+    yield from (secret.encode(), secret[:43].encode())
+    yield from _texts(secret[:43].encode())
+    yield from _texts(number.to_bytes(32, "big"))
+
+
+def _texts(raw: bytes) -> tuple[bytes, ...]:
+    return raw, raw.hex().encode(), base64.b64encode(raw).rstrip(b"="), base64.urlsafe_b64encode(raw).rstrip(b"=")

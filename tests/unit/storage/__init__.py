@@ -1,0 +1,1 @@
+"""Queries, schema and connections, each on both databases."""

@@ -1,0 +1,216 @@
+"""Writes to access tokens: making room for a new one, ending what is alive, sweeping what is over.
+
+Here belongs ``app.storage.access_tokens``. Not here: the check's reading (``test_check``), and races.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from app.domain.secrets import Mac, TokenText
+from app.domain.tokens import TokenKind, TokenStatus
+from app.storage import access_tokens
+from app.storage.liveness import CLOCK_TOLERANCE
+from app.storage.refresh_tokens import Revocation
+from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
+from tests.unit.storage.planting import (
+    HOUR,
+    MICROSECOND,
+    NOW,
+    plant_access_token,
+    plant_refresh_token,
+    plant_user,
+    public_id,
+)
+
+REVOCATION = Revocation(NOW, "anna", "left the company")
+OVERLAP = HOUR / 60
+NONE = timedelta(0)
+END = NOW + OVERLAP
+LONG_OVER = NOW - CLOCK_TOLERANCE
+
+
+@pytest.fixture
+def owner(session: Session) -> UserRow:
+    return plant_user(session)
+
+
+@pytest.fixture
+def parent(session: Session, owner: UserRow) -> RefreshTokenRow:
+    return plant_refresh_token(session, owner)
+
+
+def state(session: Session, row: AccessTokenRow) -> tuple[str, datetime | None]:
+    """What stands in the table."""
+    session.refresh(row)
+    return row.status, row.expires_at
+
+
+def test_a_new_access_token_is_active_and_belongs_to_its_refresh_token(
+    session: Session, parent: RefreshTokenRow
+) -> None:
+    text = TokenText(TokenKind.ACCESS, public_id(), "s" * 43)
+    access_tokens.insert(session, text, Mac("k1", b"m" * 32), parent, 7, NOW, NOW + HOUR)
+    session.expire_all()
+    row = access_tokens.find(session, text.public_id)
+    assert row is not None
+    assert (row.user_id, row.refresh_token_id, row.generation) == (parent.user_id, parent.id, 7)
+    fact = access_tokens.as_access_token(row, NOW)
+    assert (fact.status, fact.created_at, fact.expires_at) == (TokenStatus.ACTIVE, NOW, NOW + HOUR)
+    assert access_tokens.as_access_token(row, NOW + HOUR).status is TokenStatus.EXPIRED
+    assert access_tokens.find(session, "zzzzzzzzzzzz") is None
+
+
+# Making room: at once under `replace`, after a while under `overlap`
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "overlap", "status", "ends"),
+    [
+        (NOW + HOUR, NONE, "superseded", NOW),
+        (NOW + HOUR, OVERLAP, "overlapping", END),
+        (NOW + MICROSECOND, OVERLAP, "overlapping", NOW + MICROSECOND),
+        (NOW, OVERLAP, "expired", NOW),
+        (NOW - HOUR, OVERLAP, "expired", NOW - HOUR),
+        (NOW - HOUR, NONE, "expired", NOW - HOUR),
+    ],
+)
+def test_the_active_one_lives_until_the_overlap_ends_but_never_past_its_own_end(
+    session: Session, owner: UserRow, parent: RefreshTokenRow,
+    expires_at: datetime, overlap: timedelta, status: str, ends: datetime,
+) -> None:  # fmt: skip
+    row = plant_access_token(session, owner, parent, expires_at=expires_at)
+    access_tokens.supersede(session, parent.id, NOW, overlap)
+    assert state(session, row) == (status, ends)
+
+
+def test_only_the_immediate_predecessor_overlaps(session: Session, owner: UserRow, parent: RefreshTokenRow) -> None:
+    earlier = plant_access_token(session, owner, parent, status="overlapping", expires_at=NOW + HOUR)
+    over = plant_access_token(session, owner, parent, status="overlapping", expires_at=NOW - HOUR)
+    active = plant_access_token(session, owner, parent)
+    access_tokens.supersede(session, parent.id, NOW, OVERLAP)
+    assert state(session, earlier) == ("superseded", NOW)
+    assert state(session, over) == ("superseded", NOW - HOUR)
+    assert state(session, active) == ("overlapping", END)
+
+
+@pytest.mark.parametrize("status", ["superseded", "expired", "revoked"])
+def test_what_has_ended_is_not_touched(session: Session, owner: UserRow, parent: RefreshTokenRow, status: str) -> None:
+    row = plant_access_token(session, owner, parent, status=status, expires_at=NOW - HOUR)
+    access_tokens.supersede(session, parent.id, NOW, OVERLAP)
+    assert state(session, row) == (status, NOW - HOUR)
+
+
+def test_the_tokens_of_others_are_not_touched(session: Session, owner: UserRow, parent: RefreshTokenRow) -> None:
+    others = [
+        plant_access_token(session, owner, plant_refresh_token(session, owner)),
+        plant_access_token(session, owner),
+    ]
+    access_tokens.supersede(session, parent.id, NOW, NONE)
+    assert [state(session, row) for row in others] == [("active", NOW + HOUR)] * 2
+
+
+def test_after_making_room_there_is_room(session: Session, owner: UserRow, parent: RefreshTokenRow) -> None:
+    for _ in range(3):
+        access_tokens.supersede(session, parent.id, NOW, OVERLAP)
+        plant_access_token(session, owner, parent)
+
+
+# Ending
+
+
+def test_revoking_ends_active_and_overlapping_ones_and_keeps_the_reasons_of_the_others(
+    session: Session, owner: UserRow, parent: RefreshTokenRow
+) -> None:
+    alive = [
+        plant_access_token(session, owner, parent),
+        plant_access_token(session, owner, parent, status="overlapping"),
+    ]
+    over = [
+        plant_access_token(session, owner, parent, status="superseded"),
+        plant_access_token(session, owner, parent, status="overlapping", expires_at=LONG_OVER),
+        plant_access_token(session, owner, parent, status="superseded", expires_at=NOW),
+        plant_access_token(session, owner, parent, status="expired"),
+        plant_access_token(session, owner, parent, status="revoked", revoked_by="bert"),
+    ]
+    ended = access_tokens.revoke_under(session, [parent.id], REVOCATION)
+    assert sorted(ended) == [row.public_id for row in alive]
+    assert [state(session, row)[0] for row in over] == ["superseded", "overlapping", "superseded", "expired", "revoked"]
+    assert over[-1].revoked_by == "bert"
+    for row in alive:
+        assert state(session, row) == ("revoked", NOW + HOUR)
+        assert (row.revoked_at, row.revoked_by, row.revoke_reason) == (NOW, "anna", "left the company")
+    assert access_tokens.revoke_under(session, [parent.id], REVOCATION) == []
+
+
+@pytest.mark.parametrize("status", ["active", "overlapping"])
+def test_what_a_slower_clock_may_still_call_good_is_revoked_too(
+    session: Session, owner: UserRow, parent: RefreshTokenRow, status: str
+) -> None:
+    """Fails when `revoke` goes by this host's clock alone."""
+    barely = plant_access_token(session, owner, parent, status=status, expires_at=LONG_OVER + MICROSECOND)
+    assert access_tokens.revoke_under(session, [parent.id], REVOCATION) == [barely.public_id]
+
+
+def test_revoking_reaches_as_far_as_it_is_told(session: Session, owner: UserRow) -> None:
+    other = plant_user(session)
+    parents = [plant_refresh_token(session, owner) for _ in range(3)]
+    first, second, third = (plant_access_token(session, owner, parent).public_id for parent in parents)
+    lone, theirs = plant_access_token(session, owner), plant_access_token(session, other)
+    assert access_tokens.revoke_under(session, [], REVOCATION) == []
+    under_two = access_tokens.revoke_under(session, [parents[0].id, parents[1].id], REVOCATION)
+    assert sorted(under_two) == [first, second]
+    assert access_tokens.revoke_one(session, lone, REVOCATION) == [lone.public_id]
+    assert access_tokens.revoke_one(session, lone, REVOCATION) == []
+    assert access_tokens.revoke_of_user(session, owner.id, REVOCATION) == [third]
+    assert state(session, theirs)[0] == "active"
+
+
+# Sweeping
+
+
+def test_expiries_are_written_down_in_batches(session: Session, owner: UserRow) -> None:
+    due = [plant_access_token(session, owner, expires_at=at) for at in (NOW, NOW - MICROSECOND)]
+    replaced = plant_access_token(session, owner, expires_at=NOW, status="overlapping")
+    kept = [
+        plant_access_token(session, owner, expires_at=NOW + MICROSECOND),
+        plant_access_token(session, owner, expires_at=NOW + MICROSECOND, status="overlapping"),
+        plant_access_token(session, owner, expires_at=None),
+        plant_access_token(session, owner, expires_at=NOW, status="superseded"),
+        plant_access_token(session, owner, expires_at=NOW, status="revoked"),
+    ]
+    assert [access_tokens.expire_due(session, NOW, 2) for _ in range(3)] == [2, 1, 0]
+    assert [state(session, row)[0] for row in (*due, replaced)] == ["expired", "expired", "superseded"]
+    assert [state(session, row)[0] for row in kept] == ["active", "overlapping", "active", "superseded", "revoked"]
+
+
+@pytest.mark.parametrize(
+    ("values", "goes"),
+    [
+        ({"status": "expired", "expires_at": NOW}, True),
+        ({"status": "expired", "expires_at": NOW + MICROSECOND}, False),
+        ({"status": "superseded", "expires_at": NOW}, True),
+        ({"status": "superseded", "expires_at": NOW + MICROSECOND}, False),
+        ({"status": "revoked", "revoked_at": NOW, "expires_at": None}, True),
+        ({"status": "revoked", "revoked_at": NOW + MICROSECOND, "expires_at": NOW}, False),
+        ({"status": "active", "expires_at": None}, False),
+        ({"status": "active", "expires_at": NOW - HOUR}, False),
+        ({"status": "overlapping", "expires_at": NOW - HOUR}, False),
+    ],
+    ids=str,
+)
+def test_what_ended_long_enough_ago_is_deleted(
+    session: Session, owner: UserRow, values: dict[str, Any], goes: bool
+) -> None:
+    row = plant_access_token(session, owner, **values)
+    assert access_tokens.purge(session, NOW, 10) == int(goes)
+    session.expunge_all()
+    assert (access_tokens.find(session, row.public_id) is None) is goes
+
+
+def test_ended_tokens_are_deleted_in_batches(session: Session, owner: UserRow) -> None:
+    for _ in range(5):
+        plant_access_token(session, owner, status="superseded", expires_at=NOW)
+    assert [access_tokens.purge(session, NOW, 2) for _ in range(4)] == [2, 2, 1, 0]

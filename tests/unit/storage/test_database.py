@@ -1,0 +1,380 @@
+"""Transactions and connections: what every query relies on, and what a database that is away looks like.
+
+Here belongs ``app.storage.database``. Not here: instants (``test_instants``), the check's own connections
+(``test_check``), the schema (``test_schema``), and how clients meet a database that is away (``tests/functional``).
+"""
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.domain.errors import NotFound, Unavailable
+from app.storage.check import _plain_connection
+from app.storage.database import (
+    PATIENCE_SECONDS,
+    SOUND_WAL,
+    Database,
+    insert_unless_present,
+    sqlite,
+    wal_is_sound,
+)
+from app.storage.tables import InstanceSettingRow
+from tests.crowds import all_at_once
+from tests.unit.storage.conftest import connected
+from tests.unit.storage.planting import NOW, ON_POSTGRESQL, ON_SQLITE
+
+SOON = PATIENCE_SECONDS + 1
+"""Seconds within which a refusal must have come."""
+
+
+def setting(key: str, value: str = "0", at: datetime = NOW) -> InstanceSettingRow:
+    """The plainest of all rows."""
+    return InstanceSettingRow(key=key, value=value, changed_at=at, changed_by="anna")
+
+
+def stored(database: Database) -> dict[str, str]:
+    with database.reading() as session:
+        return {row.key: row.value for row in session.scalars(select(InstanceSettingRow))}
+
+
+def refused_as_unavailable(act: Callable[[], Any]) -> float:
+    """How many seconds it took to be told that the database is away."""
+    started = time.monotonic()
+    with pytest.raises(Unavailable) as refused:
+        act()
+    assert refused.value.retry_after >= 1
+    return time.monotonic() - started
+
+
+def eventually(act: Callable[[], Any]) -> Any:
+    """What it gives once the database is there again, which must be soon, and without a restart of ours."""
+    deadline = time.monotonic() + 5
+    while True:
+        try:
+            return act()
+        except Unavailable:
+            assert time.monotonic() < deadline, "it did not recover"
+            time.sleep(0.05)
+
+
+def read(database: Database, statement: str = "SELECT 1") -> Any:
+    with database.reading() as session:
+        return session.scalar(text(statement))
+
+
+def write(database: Database) -> None:
+    with database.transaction() as session:
+        session.execute(text("UPDATE instance_settings SET value = 'written'"))
+
+
+# How SQLite is set up
+
+
+@ON_SQLITE
+def test_the_loaded_sqlite_has_a_sound_wal(database: Database) -> None:
+    """Versions before 3.51.3 can corrupt a database that several processes write."""
+    loaded = read(database, "SELECT sqlite_version()")
+    assert tuple(map(int, loaded.split("."))) == tuple(sqlite.sqlite_version_info) >= SOUND_WAL
+    assert SOUND_WAL >= (3, 51, 3)
+    assert wal_is_sound()
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("way", ["engine", "the check's own"])
+def test_every_connection_is_durable_and_checks_foreign_keys(database: Database, way: str) -> None:
+    """Fails when the check's connections are opened past the engine's `connect` event."""
+    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "mmap_size": 0, "busy_timeout": 1000}
+    if way == "engine":
+        with database.engine.connect() as pooled:
+            found = {name: pooled.exec_driver_sql(f"PRAGMA {name}").scalar() for name in wanted}
+    else:
+        plain = _plain_connection(database.engine)
+        found = {name: plain.execute(f"PRAGMA {name}").fetchone()[0] for name in wanted}
+        assert not plain.in_transaction
+        plain.close()
+    assert found == wanted
+
+
+def test_a_new_file_that_somebody_else_is_writing_becomes_one_with_a_log_of_writes(tmp_path: Path) -> None:
+    """As when two hosts start at once. SQLite itself does not wait there: fails when it is not asked again."""
+    with (
+        holding_the_write_lock(tmp_path / "daypass.db", 0.3),
+        connected(f"sqlite:///{tmp_path}/daypass.db") as database,
+    ):
+        assert read(database, "PRAGMA journal_mode") == "wal"
+
+
+@ON_SQLITE
+def test_the_integrity_of_the_file_is_clean_after_many_writers(database: Database, elsewhere: Database) -> None:
+    all_at_once([lambda where=where: _write_often(where) for where in (database, elsewhere) * 3])
+    assert read(database, "PRAGMA integrity_check") == "ok"
+
+
+def _write_often(database: Database) -> None:
+    for number in range(10):
+        with database.transaction() as session:
+            session.add(setting(f"{threading.get_ident()}-{number}"))
+
+
+# Transactions
+
+
+def test_what_a_transaction_wrote_is_there_when_it_has_ended(database: Database, elsewhere: Database) -> None:
+    with database.transaction() as session:
+        session.add(setting("a"))
+        session.flush()
+        assert stored(elsewhere) == {}
+    assert stored(elsewhere) == {"a": "0"}
+
+
+@pytest.mark.parametrize("error", [NotFound("user"), RuntimeError("a bug"), KeyboardInterrupt()])
+def test_what_a_transaction_wrote_is_undone_when_an_exception_leaves_it(
+    database: Database, elsewhere: Database, error: BaseException
+) -> None:
+    with pytest.raises(type(error)) as left:
+        with database.transaction() as session:
+            session.add(setting("a"))
+            session.flush()
+            raise error
+    assert left.value is error
+    assert stored(elsewhere) == {}
+    write(database)  # nothing is left locked
+
+
+def test_a_constraint_that_refuses_is_told_as_it_is(database: Database) -> None:
+    """Not as a database that is away: the services turn it into the right refusal."""
+    with pytest.raises(IntegrityError):
+        with database.transaction() as session:
+            session.add_all([setting("a"), setting("b")])
+            session.flush()
+            session.execute(text("UPDATE instance_settings SET key = 'a'"))
+    assert stored(database) == {}
+
+
+def test_an_exception_does_not_repeat_the_parameters(session: Session) -> None:
+    """They are digests and names, and exceptions end up in logs."""
+    session.add(setting("a", "hidden-word"))
+    session.flush()
+    with pytest.raises(IntegrityError) as refused:
+        session.execute(text("INSERT INTO instance_settings VALUES ('a', :value, NULL, '')"), {"value": "hidden-word"})
+    assert "hidden-word" not in str(refused.value).split("DETAIL")[0]
+
+
+def test_reading_keeps_nothing_that_was_written(database: Database) -> None:
+    with database.reading() as session:
+        session.add(setting("a"))
+        session.flush()
+    assert stored(database) == {}
+
+
+def test_each_reading_begins_with_what_is_committed(database: Database, elsewhere: Database) -> None:
+    for number in range(20):
+        with elsewhere.transaction() as session:
+            session.merge(setting("a", str(number)))
+        assert stored(database) == {"a": str(number)}
+
+
+@ON_SQLITE
+def test_one_reading_sees_one_state(database: Database, elsewhere: Database) -> None:
+    with database.reading() as session:
+        assert session.scalars(select(InstanceSettingRow)).all() == []
+        with elsewhere.transaction() as other:
+            other.add(setting("a"))
+        assert session.scalars(select(InstanceSettingRow)).all() == []
+    assert stored(database) == {"a": "0"}
+
+
+@ON_SQLITE
+def test_transactions_that_read_first_and_then_write_lose_nothing(database: Database, elsewhere: Database) -> None:
+    """Fails when a transaction begins with a plain BEGIN: the second to write is told that it is too late."""
+    with database.transaction() as session:
+        session.add(setting("counter"))
+
+    def count_up(where: Database) -> None:
+        for _ in range(10):
+            with where.transaction() as session:
+                row = session.get_one(InstanceSettingRow, "counter")
+                row.value = str(int(row.value) + 1)
+
+    all_at_once([lambda where=where: count_up(where) for where in (database, elsewhere) * 4])
+    assert stored(database) == {"counter": "80"}
+
+
+def test_a_row_that_is_there_already_is_left_as_it_is(session: Session) -> None:
+    for value in ("first", "second"):
+        insert_unless_present(session, InstanceSettingRow, key="a", value=value, changed_at=NOW, changed_by="anna")
+    assert session.scalars(select(InstanceSettingRow.value)).all() == ["first"]
+
+
+def test_of_many_who_insert_the_same_row_one_does_and_none_is_refused(database: Database, elsewhere: Database) -> None:
+    def insert(where: Database, value: int) -> None:
+        with where.transaction() as session:
+            values = {"value": str(value), "changed_at": NOW, "changed_by": "anna"}
+            insert_unless_present(session, InstanceSettingRow, key="a", **values)
+
+    databases = [database, elsewhere] * 4
+    all_at_once([lambda where=where, number=number: insert(where, number) for number, where in enumerate(databases)])
+    assert stored(database)["a"] in {str(number) for number in range(8)}
+
+
+# A database that is busy, away or hung
+
+
+def test_a_database_that_stays_busy_is_refused_in_time(database: Database, elsewhere: Database) -> None:
+    """On SQLite for whoever waits for another process, and for whoever queues behind in this one."""
+    with elsewhere.transaction() as session:
+        session.add(setting("a"))
+    with elsewhere.transaction() as session:
+        session.execute(text("UPDATE instance_settings SET value = 'held'"))
+        waited = all_at_once([lambda: refused_as_unavailable(lambda: write(database))] * 3)
+    assert max(waited) < SOON
+    if database.is_sqlite:  # whose waiting is done in another way for writers: nobody else may notice
+        assert read(database, "PRAGMA busy_timeout") == 1000
+    write(database)
+    assert stored(database) == {"a": "written"}
+
+
+@ON_POSTGRESQL
+def test_a_statement_that_takes_too_long_is_ended_by_the_server(database: Database) -> None:
+    """Which goes on, and so does the connection. Fails when the server's limit is not less than our patience."""
+    database.patience = 0.3
+    pid = read(database, "SELECT pg_backend_pid()")
+    assert refused_as_unavailable(lambda: read(database, "SELECT pg_sleep(3)")) < PATIENCE_SECONDS
+    assert read(database, "SELECT pg_backend_pid()") == pid
+
+
+@ON_POSTGRESQL
+def test_rows_that_stay_locked_are_not_taken_for_a_server_that_hangs(database: Database, elsewhere: Database) -> None:
+    """A queue of writers waits for one lock after the other, each with a limit of its own."""
+    with elsewhere.transaction() as session:
+        session.add(setting("a"))
+    with elsewhere.transaction() as session:
+        session.execute(text("UPDATE instance_settings SET value = 'held'"))
+        all_at_once([lambda: refused_as_unavailable(lambda: write(database))] * 5)
+        database.engine.dispose()  # whoever comes next needs a new connection
+        assert read(database) == 1
+
+
+@ON_POSTGRESQL
+def test_a_server_process_that_hangs_is_refused_in_time(database: Database) -> None:
+    """Stopped in the middle of a transaction, as a whole server that swaps or is suspended."""
+
+    def ask_a_stopped_process() -> None:
+        with database.transaction() as session:
+            with stopped(session.scalar(text("SELECT pg_backend_pid()"))):
+                session.execute(text("SELECT 1"))
+
+    database.patience = 0.5
+    assert refused_as_unavailable(ask_a_stopped_process) < PATIENCE_SECONDS
+    assert eventually(lambda: read(database)) == 1
+
+
+@ON_POSTGRESQL
+def test_after_a_server_hung_nobody_waits_for_a_new_connection_to_it(database: Database) -> None:
+    """For a second, that is: each of them would occupy a thread, until there is none left.
+
+    Fails when `PatientConnection` leaves the connection open as well: a late answer would be the next question's.
+    """
+    database.patience = 0.3
+    connection = _plain_connection(database.engine)
+    with stopped(connection.info.backend_pid), pytest.raises(psycopg.OperationalError):
+        connection.execute("SELECT 'late'")
+    assert connection.closed
+    assert refused_as_unavailable(lambda: read(database)) < 0.3
+    assert eventually(lambda: read(database)) == 1
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    assert psutil.Process(pid).name() == "postgres", "the server runs elsewhere: this is somebody else's process"
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@ON_POSTGRESQL
+def test_commands_and_jobs_can_wait_as_long_as_it_takes(database: Database, elsewhere: Database) -> None:
+    database.patience, elsewhere.patience = None, 0.2
+    assert read(database, "SELECT pg_sleep(0.4)::text || 'done'") == "done"
+    refused_as_unavailable(lambda: read(elsewhere, "SELECT pg_sleep(0.4)"))
+
+
+@ON_POSTGRESQL
+def test_a_pooled_connection_that_died_is_replaced_unnoticed(database: Database, elsewhere: Database) -> None:
+    pid = read(database, "SELECT pg_backend_pid()")
+    read(elsewhere, f"SELECT pg_terminate_backend({pid}, 5000)")
+    write(database)
+    assert read(database, "SELECT pg_backend_pid()") != pid
+
+
+@ON_POSTGRESQL
+def test_a_connection_that_dies_in_a_transaction_is_refused_and_nothing_is_kept(
+    database: Database, elsewhere: Database
+) -> None:
+    def lose_it() -> None:
+        with database.transaction() as session:
+            session.add(setting("a"))
+            session.flush()
+            pid = session.scalar(text("SELECT pg_backend_pid()"))
+            read(elsewhere, f"SELECT pg_terminate_backend({pid}, 5000)")
+
+    assert refused_as_unavailable(lose_it) < PATIENCE_SECONDS
+    assert stored(elsewhere) == {}
+
+
+@pytest.mark.parametrize("act", [read, write])
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_database_that_is_not_there_is_refused_at_once(
+    tmp_path: Path, kind: str, act: Callable[[Database], Any]
+) -> None:
+    with socket.socket() as nobody_listens:
+        nobody_listens.bind(("127.0.0.1", 0))
+        address = f"postgresql://anna@127.0.0.1:{nobody_listens.getsockname()[1]}/daypass"
+        url = address if kind == "postgresql" else f"sqlite:///{tmp_path}/no-folder/daypass.db"
+        with connected(url) as absent:
+            assert refused_as_unavailable(lambda: act(absent)) < PATIENCE_SECONDS
+
+
+def test_a_server_that_accepts_and_says_nothing_is_refused_in_time() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        with connected(f"postgresql://anna@127.0.0.1:{silent.getsockname()[1]}/daypass") as database:
+            assert refused_as_unavailable(lambda: read(database)) < SOON
+
+
+@ON_SQLITE
+def test_a_writer_of_another_kind_is_waited_for(database: Database, tmp_path: Path) -> None:
+    """Such as a backup, which takes the file's locks without knowing of our queue."""
+    with holding_the_write_lock(tmp_path / "daypass.db", 0.3):
+        started = time.monotonic()
+        write(database)
+        assert 0.2 < time.monotonic() - started < PATIENCE_SECONDS
+
+
+@contextmanager
+def holding_the_write_lock(file: Path, seconds: float) -> Iterator[None]:
+    """Hold it for so long, from before the block until some time within it."""
+    other = sqlite.connect(file, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(seconds, lambda: other.execute("COMMIT"))
+    release.start()
+    yield
+    release.join()
+    other.close()

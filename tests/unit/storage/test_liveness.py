@@ -1,0 +1,98 @@
+"""The state of a token said in SQL: row by row the same as ``status_at`` says it.
+
+Here belongs ``app.storage.liveness``. Not here: the definition itself (``tests/unit/domain/test_tokens.py``).
+"""
+
+from datetime import datetime, timedelta
+from itertools import product
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from app.domain.tokens import TokenStatus, status_at
+from app.storage.database import Database
+from app.storage.liveness import MAYBE_ALIVE, TokenTable, end_of_life, ended_before, is_alive, is_due, status_now
+from app.storage.tables import AccessTokenRow, RefreshTokenRow
+from tests.unit.storage.planting import MICROSECOND, NOW, plant_user, public_id
+
+TABLES = pytest.mark.parametrize("table", [RefreshTokenRow, AccessTokenRow])
+NEAR = [timedelta(microseconds=number) for number in (-1_000_000, -2, -1, 0, 1, 2, 1_000_000)]
+FAR = [timedelta(days=-400), timedelta(days=400)]
+
+moments = st.sampled_from([NOW, NOW + MICROSECOND, NOW - MICROSECOND]) | st.timedeltas(*FAR).map(NOW.__add__)
+distances = st.sampled_from(NEAR) | st.timedeltas(*FAR) | st.integers(-3, 3).map(lambda number: number * MICROSECOND)
+
+
+class State(NamedTuple):
+    """What a row's state is made of."""
+
+    stored: TokenStatus
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+    def at(self, now: datetime) -> TokenStatus:
+        return status_at(self.stored, self.expires_at, now)
+
+    def ended_at(self) -> datetime | None:
+        """When it ended, by what is stored; None for what has not been written down as ended."""
+        if self.stored is TokenStatus.REVOKED:
+            return self.revoked_at
+        return None if self.stored in MAYBE_ALIVE else self.expires_at
+
+    def fits(self, table: TokenTable) -> bool:
+        """A refresh token always has an expiry and is never replaced; the table refuses it otherwise."""
+        replaced = self.stored in (TokenStatus.OVERLAPPING, TokenStatus.SUPERSEDED)
+        return table is AccessTokenRow or not (self.expires_at is None or replaced)
+
+
+def assert_sql_says_the_same(database: Database, table: TokenTable, states: list[State], now: datetime) -> None:
+    """Compare all states at `now`; what is inserted for that is undone."""
+    states = [state for state in states if state.fits(table)]
+    with Session(database.engine) as session:
+        owner = plant_user(session)
+        if states:
+            session.execute(insert(table), [_row(table, owner.id, state) for state in states])
+        said = (status_now, is_alive, is_due, ended_before)
+        query = select(*(say(table, now) for say in said), end_of_life(table))
+        answers = session.execute(query.order_by(table.public_id)).all()
+    assert len(answers) == len(states)
+    for state, (status, alive, due, ended, last) in zip(states, answers, strict=True):
+        assert status == state.at(now), state
+        assert bool(alive) is (state.at(now) is TokenStatus.ACTIVE), state
+        assert bool(due) is (state.stored in MAYBE_ALIVE and state.at(now) is not TokenStatus.ACTIVE), state
+        assert last == state.at(now) or not due, state
+        ended_at = state.ended_at()
+        assert bool(ended) is (ended_at is not None and ended_at <= now), state
+        assert not (alive and ended), state
+
+
+def _row(table: TokenTable, owner_id: int, state: State) -> dict[str, Any]:
+    handle = public_id()
+    own = {"uuid": handle} if table is AccessTokenRow else {"name": "nightly-etl"}
+    usual = {"public_id": handle, "user_id": owner_id, "key_id": "k1", "mac": b"m" * 32, "created_at": NOW}
+    return usual | own | {"status": state.stored, "expires_at": state.expires_at, "revoked_at": state.revoked_at}
+
+
+@TABLES
+@pytest.mark.parametrize("now", [NOW, NOW + MICROSECOND, NOW - MICROSECOND], ids=["second", "after", "before"])
+def test_sql_and_the_domain_agree_on_every_state_around_now(
+    kept_database: Database, table: TokenTable, now: datetime
+) -> None:
+    """Fails when any of the comparisons in `liveness` loses its `=`, or gets one too many."""
+    around = [now + distance for distance in NEAR + FAR]
+    states = [State(*each) for each in product(TokenStatus, [None, *around], [None, *around])]
+    assert_sql_says_the_same(kept_database, table, states, now)
+
+
+@TABLES
+@settings(max_examples=25)
+@given(data=st.data())
+def test_sql_and_the_domain_agree_on_any_state(kept_database: Database, table: TokenTable, data: st.DataObject) -> None:
+    now = data.draw(moments)
+    near_now = st.none() | distances.map(now.__add__)
+    states = data.draw(st.lists(st.builds(State, st.sampled_from(TokenStatus), near_now, near_now), max_size=40))
+    assert_sql_says_the_same(kept_database, table, states, now)

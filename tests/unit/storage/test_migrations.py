@@ -1,0 +1,127 @@
+"""The migrations: they go up and down, and lead to what the tables say, on both databases.
+
+Here belongs ``migrations/``. Not here: what the constraints then refuse (``test_tables``), and which revision a
+server wants (``test_schema``).
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import flask_migrate
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import Flask
+from sqlalchemy import CheckConstraint, inspect, text
+
+from app.storage import schema
+from app.storage.database import Base, Database
+from app.storage.schema import MIGRATIONS
+from tests.unit.storage.planting import KEPT_ON_SQLITE
+
+DESCRIPTIONS = {
+    "sqlite": ["SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE '%alembic%'"],
+    "postgresql": [
+        "SELECT concat_ws(' ', table_name, column_name, data_type, character_maximum_length, is_nullable,"
+        " column_default) FROM information_schema.columns"
+        " WHERE table_schema = 'public' AND table_name != 'alembic_version'",
+        "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename != 'alembic_version'",
+        "SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint"
+        " WHERE connamespace = 'public'::regnamespace AND conname !~ 'alembic'",
+        "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
+        "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace",
+        "SELECT relname FROM pg_class WHERE relkind = 'S'",
+    ],
+}
+
+
+def described(database: Database) -> list[str]:
+    """Everything that exists in the database, in the database's own words."""
+    with database.engine.connect() as connection:
+        queries = DESCRIPTIONS[database.engine.dialect.name]
+        return sorted(f"{row[0]}" for query in queries for row in connection.execute(text(query)))
+
+
+def differences(database: Database) -> list[object]:
+    """What Alembic would write into the next migration."""
+    with database.engine.connect() as connection:
+        return compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), Base.metadata)
+
+
+@pytest.fixture
+def in_app(app: Flask) -> Iterator[None]:
+    with app.app_context():
+        yield
+
+
+@pytest.mark.usefixtures("in_app")
+def test_the_migrations_go_up_and_down_and_up_again(database: Database) -> None:
+    """Down leaves nothing behind: no table, no trigger, no function."""
+    up = described(database)
+    assert len(up) > 20
+    flask_migrate.downgrade(revision="base")
+    assert schema.current_revision(database.engine) is None
+    assert [line for line in described(database) if "sqlite_sequence" not in line] == []
+    flask_migrate.upgrade()
+    assert described(database) == up
+    assert schema.current_revision(database.engine) == schema.newest_revision()
+
+
+def test_the_migrations_lead_to_what_the_tables_say(kept_database: Database) -> None:
+    """Fails when a column, an index or a constraint is added in one of the two places alone."""
+    assert differences(kept_database) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "found"),
+    [
+        ("DROP INDEX uq_access_tokens_one_active", "add_index"),
+        ("ALTER TABLE users ADD COLUMN shoe_size INTEGER", "remove_column"),
+        ("ALTER TABLE job_leases DROP COLUMN last_error", "add_column"),
+        ("DROP TABLE login_throttle", "add_table"),
+    ],
+)
+def test_a_migration_that_leads_elsewhere_is_noticed(database: Database, fault: str, found: str) -> None:
+    """That the comparison above sees what it is there for."""
+    with database.transaction() as session:
+        session.execute(text(fault))
+    assert found in str(differences(database))
+
+
+def test_checks_have_the_same_names_in_both_places(kept_database: Database) -> None:
+    """Alembic does not compare these."""
+    inspector = inspect(kept_database.engine)
+    for table in Base.metadata.sorted_tables:
+        declared = {each.name for each in table.constraints if isinstance(each, CheckConstraint)}
+        assert {each["name"] for each in inspector.get_check_constraints(table.name)} == declared
+
+
+@KEPT_ON_SQLITE
+def test_ids_are_numbered_without_reuse_in_both_places(kept_database: Database) -> None:
+    """Alembic does not compare this either."""
+    declared = {
+        name for name, table in Base.metadata.tables.items() if table.dialect_options["sqlite"]["autoincrement"]
+    }
+    assert declared == {"users", "refresh_tokens", "access_tokens", "audit_events"}
+    with kept_database.engine.connect() as connection:
+        made = connection.execute(text("SELECT name FROM sqlite_master WHERE sql LIKE '%AUTOINCREMENT%'"))
+        assert set(made.scalars()) == declared
+
+
+def test_revisions_are_consecutive_numbers_and_so_are_their_files() -> None:
+    scripts = list(ScriptDirectory(str(MIGRATIONS)).walk_revisions())[::-1]
+    numbers = [f"{number:04d}" for number in range(1, len(scripts) + 1)]
+    assert [script.revision for script in scripts] == numbers
+    assert [script.down_revision for script in scripts] == [None, *numbers[:-1]]
+    files = sorted(path.name for path in (MIGRATIONS / "versions").glob("*.py"))
+    assert [name[:5] for name in files] == [f"{number}_" for number in numbers]
+    assert all(re.fullmatch(r"\d{4}(_[a-z0-9]+)+\.py", name) for name in files)
+
+
+def test_every_migration_says_what_it_does_and_how_to_take_it_back() -> None:
+    for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions():
+        source = Path(script.path).read_text(encoding="utf-8")
+        assert script.doc.endswith(".")
+        assert re.search(r"def downgrade\(\) -> None:\n(?!    pass)", source)

@@ -1,0 +1,200 @@
+"""What the database itself refuses, whatever the code does.
+
+Here belong the constraints and triggers of the tables. Not here: whether the migrations say the same as the
+tables (``test_migrations``), and queries.
+"""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.orm import Session
+
+from app.storage.tables import AccessTokenRow, AuditEventRow, RefreshTokenRow, RetiredSecretRow, UserRow
+from tests.unit.storage.planting import (
+    HOUR,
+    KEPT_ON_POSTGRESQL,
+    KEPT_ON_SQLITE,
+    NOW,
+    plant_access_token,
+    plant_refresh_token,
+    plant_user,
+    public_id,
+)
+
+EVENT = {
+    "id": 7, "at": NOW, "actor": "anna", "action": "user.created", "object_kind": "user", "object_id": "bert",
+    "result": "done", "detail": "{}",
+}  # fmt: skip
+
+
+def refused(session: Session, statement: Any) -> str:
+    """What the database says when it refuses."""
+    with pytest.raises(DBAPIError) as caught:
+        with session.begin_nested():
+            session.execute(statement)
+    return str(caught.value.orig)
+
+
+# One access token
+
+
+@pytest.mark.parametrize("last", ["overlapping", "superseded", "expired", "revoked"])
+def test_a_refresh_token_has_one_active_access_token_and_any_number_that_ended(session: Session, last: str) -> None:
+    """Fails when the index `uq_access_tokens_one_active` is not unique, or is not of active ones alone."""
+    owner = plant_user(session)
+    parent = plant_refresh_token(session, owner)
+    for status in ("overlapping", "superseded", "expired", "revoked", last, "active"):
+        plant_access_token(session, owner, parent, status=status)
+    with pytest.raises(IntegrityError), session.begin_nested():
+        plant_access_token(session, owner, parent)
+    assert len(session.scalars(select(AccessTokenRow.id)).all()) == 6
+
+
+def test_an_ended_access_token_does_not_become_active_beside_another(session: Session) -> None:
+    owner = plant_user(session)
+    parent = plant_refresh_token(session, owner)
+    ended = plant_access_token(session, owner, parent, status="revoked")
+    plant_access_token(session, owner, parent)
+    change = update(AccessTokenRow).where(AccessTokenRow.id == ended.id).values(status="active")
+    assert "unique" in refused(session, change).lower()
+
+
+def test_each_refresh_token_has_an_active_access_token_of_its_own(session: Session) -> None:
+    owner = plant_user(session)
+    for _ in range(3):
+        plant_access_token(session, owner, plant_refresh_token(session, owner))
+
+
+def test_access_tokens_without_a_refresh_token_do_not_count_against_each_other(session: Session) -> None:
+    owner = plant_user(session)
+    for _ in range(3):
+        plant_access_token(session, owner)
+
+
+# What a row can hold
+
+
+@pytest.mark.parametrize("status", ["overlapping", "superseded", "ACTIVE", "", "deleted"])
+def test_a_refresh_token_has_no_status_but_its_three(session: Session, status: str) -> None:
+    owner = plant_user(session)
+    with pytest.raises(IntegrityError):
+        plant_refresh_token(session, owner, status=status)
+
+
+@pytest.mark.parametrize("status", ["ACTIVE", "", "deleted"])
+def test_an_access_token_has_no_status_but_its_five(session: Session, status: str) -> None:
+    owner = plant_user(session)
+    with pytest.raises(IntegrityError):
+        plant_access_token(session, owner, status=status)
+
+
+def test_a_refresh_token_always_has_an_expiry(session: Session) -> None:
+    owner = plant_user(session)
+    with pytest.raises(IntegrityError):
+        plant_refresh_token(session, owner, expires_at=None)
+
+
+@pytest.mark.parametrize("plant", [plant_refresh_token, plant_access_token])
+def test_a_public_id_belongs_to_one_token_of_its_tier(session: Session, plant: Any) -> None:
+    owner, handle = plant_user(session), public_id()
+    plant(session, owner, public_id=handle)
+    with pytest.raises(IntegrityError):
+        plant(session, owner, public_id=handle)
+
+
+def test_a_user_name_belongs_to_one_user(session: Session) -> None:
+    plant_user(session, username="anna")
+    with pytest.raises(IntegrityError):
+        plant_user(session, username="anna")
+
+
+# What refers to what
+
+
+@pytest.mark.parametrize("plant", [plant_refresh_token, plant_access_token])
+def test_a_token_has_an_owner_who_exists(session: Session, plant: Any) -> None:
+    """On SQLite, fails when the connection does not switch foreign keys on."""
+    owner = plant_user(session)
+    with pytest.raises(IntegrityError):
+        plant(session, owner, user_id=owner.id + 999)
+
+
+def test_who_or_what_still_has_tokens_can_not_be_deleted(session: Session) -> None:
+    owner = plant_user(session)
+    parent = plant_refresh_token(session, owner)
+    plant_access_token(session, owner, parent)
+    assert "foreign key" in refused(session, delete(UserRow)).lower()
+    assert "foreign key" in refused(session, delete(RefreshTokenRow)).lower()
+
+
+def test_the_digests_of_replaced_secrets_go_with_their_refresh_token(session: Session) -> None:
+    parent = plant_refresh_token(session, plant_user(session))
+    session.add(RetiredSecretRow(refresh_token_id=parent.id, key_id="k1", mac=b"m" * 32, retired_at=NOW))
+    session.flush()
+    session.execute(delete(RefreshTokenRow))
+    assert session.scalars(select(RetiredSecretRow)).all() == []
+
+
+@pytest.mark.parametrize("table", [UserRow, RefreshTokenRow, AccessTokenRow])
+def test_an_id_is_never_used_again(session: Session, table: Any) -> None:
+    """Clients and audit rows remember ids: a new row under an old one would inherit what was said of it."""
+    owner = plant_user(session)
+    plant = {
+        UserRow: lambda: plant_user(session),
+        RefreshTokenRow: lambda: plant_refresh_token(session, owner),
+        AccessTokenRow: lambda: plant_access_token(session, owner),
+    }[table]
+    last = max(plant().id for _ in range(3))
+    session.execute(delete(table).where(table.id == last))
+    session.expunge_all()
+    assert plant().id > last
+
+
+# The audit log
+
+
+@pytest.fixture
+def audited(session: Session) -> Session:
+    session.execute(insert(AuditEventRow).values(EVENT))
+    return session
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        update(AuditEventRow).values(actor="nobody"),
+        update(AuditEventRow).where(AuditEventRow.id == 7).values(detail=AuditEventRow.detail),
+        delete(AuditEventRow),
+        delete(AuditEventRow).where(AuditEventRow.at < NOW + HOUR),
+    ],
+    ids=str,
+)
+def test_an_audit_event_can_not_be_changed_or_deleted(audited: Session, statement: Any) -> None:
+    """Fails without the triggers that the migration makes."""
+    assert "append-only" in refused(audited, statement)
+    assert audited.scalars(select(AuditEventRow.actor)).all() == ["anna"]
+
+
+@KEPT_ON_POSTGRESQL
+@pytest.mark.parametrize("words", ["TRUNCATE audit_events", "TRUNCATE users, audit_events CASCADE"])
+def test_the_audit_log_can_not_be_truncated(audited: Session, words: str) -> None:
+    assert "append-only" in refused(audited, text(words))
+
+
+@KEPT_ON_POSTGRESQL
+def test_an_audit_event_can_not_be_changed_by_inserting_it_again(audited: Session) -> None:
+    """SQLite's `OR REPLACE`, below, has this form on PostgreSQL."""
+    words = "INSERT INTO audit_events SELECT * FROM audit_events ON CONFLICT (id) DO UPDATE SET actor = 'nobody'"
+    assert "append-only" in refused(audited, text(words))
+
+
+@KEPT_ON_SQLITE
+@pytest.mark.parametrize("words", ["INSERT OR REPLACE", "REPLACE", "UPDATE OR REPLACE"])
+def test_an_audit_event_can_not_be_replaced(audited: Session, words: str) -> None:
+    """Replacing deletes a row without running the triggers for deletions."""
+    statement = f"{words} INTO audit_events SELECT * FROM audit_events"
+    if words.startswith("UPDATE"):
+        statement = f"{words} audit_events SET actor = 'nobody'"
+    assert "append-only" in refused(audited, text(statement))
