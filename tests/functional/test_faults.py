@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
+import pytest
 import requests
 from sqlalchemy import select, text
 
@@ -35,7 +36,7 @@ from tests.secrecy import secrets_in
 
 MOST_SECONDS_TO_TELL = 2.0
 MOST_SECONDS_TO_RECOVER = 5.0
-REFRESH_TOKENS = 400
+REFRESH_TOKENS = 250
 MINTING_CLIENTS = 6
 
 
@@ -76,30 +77,28 @@ class Minting:
             return next(self._next, None)
 
 
-def test_workers_that_are_killed_lose_nothing_acknowledged_and_come_back(
+def test_a_worker_that_is_killed_loses_nothing_acknowledged_and_comes_back(
     live_server: LiveServer, services: Services, database: Database
 ) -> None:
-    """Kill -9 under load, one worker after the other, and every answered mint still works afterwards.
+    """Kill -9 in the middle of mints; every one that was answered still works, and asking again repairs the others.
 
     Fails when a transaction is committed a moment after its answer: so it was broken, in ``Database.transaction``,
     and tokens that had been handed out were unknown.
     """
     user = make_user(services)
     minting = Minting(live_server.url, [issue(services, user) for _ in range(REFRESH_TOKENS)])
-    killed = set(connections_of_workers(live_server))
+    victim, *_ = before = set(connections_of_workers(live_server))
     with ThreadPoolExecutor(MINTING_CLIENTS) as threads:
         clients = [threads.submit(minting.run) for _ in range(MINTING_CLIENTS)]
-        for worker in killed:
-            _until(lambda: len(minting.acknowledged) > 50)
-            os.kill(worker, signal.SIGKILL)
-            _until(lambda gone=worker: gone not in connections_of_workers(live_server))
-            _until(lambda: len(connections_of_workers(live_server)) == 2)
+        _until(lambda: len(minting.acknowledged) > 50)
+        os.kill(victim, signal.SIGKILL)
         for client in clients:
             client.result()
+    _until(lambda: len(connections_of_workers(live_server)) == 2)
+    assert set(connections_of_workers(live_server)) & before == before - {victim}
 
     with WorkerClients(live_server) as clients_of_workers:
         workers = clients_of_workers.each()
-        assert not killed & set(connections_of_workers(live_server))
         lost = [number for number, secret in minting.acknowledged.items() if workers[0].use(secret).status_code != 200]
         assert not lost, f"{len(lost)} of {len(minting.acknowledged)}"
         for number in minting.unanswered:
@@ -121,7 +120,7 @@ def test_a_database_that_is_gone_is_told_at_once_and_recovers_without_a_restart(
     Fails when the check takes a database that can't be reached for one without that token: so it was broken, in
     ``TokenLookup.find``, and it answered 403.
     """
-    with _service_on(own_postgres, tmp_path) as (server, services, _):
+    with _service_on(own_postgres, tmp_path) as (server, services):
         user = make_user(services)
         refresh = issue(services, user)
         access = mint(services, refresh)
@@ -150,25 +149,25 @@ def test_a_database_that_is_gone_is_told_at_once_and_recovers_without_a_restart(
             assert clients.are_still_apart(), "a worker was restarted"
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_connections_that_the_database_drops_are_replaced_without_a_word(
-    own_postgres: PostgresDatabases, tmp_path: Path
+    database_url: str, live_server: LiveServer, services: Services
 ) -> None:
     """Fails when the check does not try a fresh connection: so it was broken, and it answered 503."""
-    with _service_on(own_postgres, tmp_path) as (server, services, url):
-        user = make_user(services)
-        access = mint(services, issue(services, user))
-        proofs = [(issue(services, user).secret, user.id) for _ in range(2)]
-        with WorkerClients(server) as clients:
-            for _ in range(3):
-                assert [worker.use(access.secret).status_code for worker in clients.each()] == [200, 200]
-                minted = [worker.mint(*proof) for worker, proof in zip(clients.each(), proofs, strict=True)]
-                assert [answer.status_code for answer in minted] == [201, 201]
-                with psycopg.connect(url) as connection:
-                    dropped = connection.execute(
-                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                    )
-                    assert len(dropped.fetchall()) >= 2
+    user = make_user(services)
+    access = mint(services, issue(services, user))
+    proofs = [(issue(services, user).secret, user.id) for _ in range(2)]
+    with WorkerClients(live_server) as clients:
+        for _ in range(3):
+            assert [worker.use(access.secret).status_code for worker in clients.each()] == [200, 200]
+            minted = [worker.mint(*proof) for worker, proof in zip(clients.each(), proofs, strict=True)]
+            assert [answer.status_code for answer in minted] == [201, 201]
+            with psycopg.connect(database_url) as connection:
+                dropped = connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+                assert len(dropped.fetchall()) >= 4
 
 
 def test_a_database_that_crashes_loses_nothing_acknowledged(own_postgres: PostgresDatabases, tmp_path: Path) -> None:
@@ -177,7 +176,7 @@ def test_a_database_that_crashes_loses_nothing_acknowledged(own_postgres: Postgr
     Fails with ``synchronous_commit=off`` in ``POSTGRESQL_OPTIONS``: so it was broken, and tokens that had been
     handed out were unknown.
     """
-    with _service_on(own_postgres, tmp_path) as (server, services, _):
+    with _service_on(own_postgres, tmp_path) as (server, services):
         user = make_user(services)
         minting = Minting(server.url, [issue(services, user) for _ in range(REFRESH_TOKENS)])
         with ThreadPoolExecutor(MINTING_CLIENTS) as threads:
@@ -238,13 +237,13 @@ def _stopped(postgres: PostgresDatabases) -> Iterator[None]:
 
 
 @contextmanager
-def _service_on(postgres: PostgresDatabases, folder: Path) -> Iterator[tuple[LiveServer, Services, str]]:
-    """A server on that PostgreSQL, the services on its database in this process, and its address."""
+def _service_on(postgres: PostgresDatabases, folder: Path) -> Iterator[tuple[LiveServer, Services]]:
+    """A server on that PostgreSQL, and the services on its database in this process."""
     with postgres.fresh() as url:
         app = create_app(Settings(instance=str(folder), database_url=url), KEYS)
         with LiveServer(url, folder) as server, app.app_context():
             services = parts(app).services
-            yield server, services, url
+            yield server, services
             services.verifier.close()
             db.engine.dispose()
         assert not secrets_in(server.log())

@@ -1,4 +1,4 @@
-"""Instance settings changed by ``daypass conf`` while the service runs.
+"""Instance settings changed while the service runs, by ``daypass conf`` for one.
 
 Here belongs that a change reaches every worker at once, without a restart, and never a token that exists. Not
 here: which values a setting can have (``tests/unit/domain/test_policy.py``).
@@ -13,9 +13,10 @@ from tests import rows
 from tests.drivers.alation import Alation
 from tests.drivers.server import LiveServer
 from tests.drivers.workers import WorkerClients
-from tests.factories import PASSWORD, issue, make_user
+from tests.factories import OPERATOR, PASSWORD, issue, make_user
 
 ACCESS_TOKEN_LIFESPAN = "alation.authentication.token.access_token_lifespan"
+"""As administrators of Alation know it."""
 
 
 def test_a_lifetime_changed_by_conf_holds_for_new_tokens_on_every_worker_and_never_for_old_ones(
@@ -27,7 +28,7 @@ def test_a_lifetime_changed_by_conf_holds_for_new_tokens_on_every_worker_and_nev
         proofs = [(issue(services, user).secret, user.id) for _ in workers]
         old = [_minted(worker, proof) for worker, proof in zip(workers, proofs, strict=True)]
 
-        changed = live_server.command("conf", "access_token_lifespan", "-s", "2")
+        changed = live_server.command("conf", ACCESS_TOKEN_LIFESPAN, "-s", "2")
         # One refresh token each, so that nothing of the old tokens is replaced.
         new = [_minted(worker, (issue(services, user).secret, user.id)) for worker in workers]
         told = [worker.verify_access_token(old[0]["api_access_token"], user.id).json() for worker in workers]
@@ -38,16 +39,15 @@ def test_a_lifetime_changed_by_conf_holds_for_new_tokens_on_every_worker_and_nev
         assert [_lifetime(token) for token in told] == [timedelta(hours=24)] * 2
         assert [worker.use(old[0]["api_access_token"]).status_code for worker in workers] == [200, 200]
 
-        assert live_server.command("conf", ACCESS_TOKEN_LIFESPAN, "-s", "3").returncode == 0
-        newer = [_minted(worker, (issue(services, user).secret, user.id)) for worker in workers]
-        assert [_lifetime(token) for token in newer] == [timedelta(hours=3)] * 2
         assert clients.are_still_apart(), "a worker was restarted"
     changes = [event for event in rows.audit_events(database) if event.action == "instance_setting.changed"]
-    assert [event.object_id for event in changes] == ["access_token_lifespan"] * 2
-    assert all(event.actor.startswith("cli:") for event in changes)
+    assert [event.object_id for event in changes] == ["access_token_lifespan"]
+    assert changes[0].actor.startswith("cli:")
 
 
-def test_policies_changed_by_conf_hold_on_every_worker_at_once(live_server: LiveServer, services: Services) -> None:
+def test_policies_changed_by_another_process_hold_on_every_worker_at_once(
+    live_server: LiveServer, services: Services
+) -> None:
     user = make_user(services, "anna", password=PASSWORD)
     proof = (issue(services, user).secret, user.id)
     with WorkerClients(live_server) as clients:
@@ -58,7 +58,7 @@ def test_policies_changed_by_conf_hold_on_every_worker_at_once(live_server: Live
             ("access_token_reissue", "overlap"),
             ("refresh_token_lifespan", "1"),
         ):
-            assert live_server.command("conf", setting, "-s", value).returncode == 0
+            services.instance_settings.change(setting, value, OPERATOR)
 
         refused = [worker.issue("anna", PASSWORD, "nightly-etl") for worker in workers]
         assert [(answer.status_code, answer.json()["reason"]) for answer in refused] == [(403, "not_permitted")] * 2
