@@ -68,7 +68,7 @@ class Issuing:
         """
         _refuse_bad_name(name)
         text = new_token_text(TokenKind.REFRESH)
-        with self._database.transaction() as session:
+        with self._database.transaction(user.username) as session:
             now = self._clock()
             # Holds the user's row: of two at once, the second counts the first.
             if not users.lock(session, user.id, last_login_at=now):
@@ -88,7 +88,7 @@ class Issuing:
         Refuses with a TokenRefused about the refresh token.
         """
         text = new_token_text(TokenKind.ACCESS)
-        with self._database.transaction() as session:
+        with self._database.transaction(refresh_secret) as session:
             now = self._clock()
             recognised, generation = self._verifier.recognise_and_lock(
                 session, refresh_secret, user_id, now, used=True, used_from=caller.address
@@ -110,7 +110,7 @@ class Issuing:
 
         An expired one may be regenerated, a revoked one not. Refuses with a TokenRefused.
         """
-        with self._database.transaction() as session:
+        with self._database.transaction(refresh_secret) as session:
             refresh_tokens.lock(session, self._verifier.recognise(session, refresh_secret, user_id).row.id)
             recognised = self._verifier.recognise(session, refresh_secret, user_id)  # as it is under the lock
             now = self._clock()

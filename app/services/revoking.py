@@ -43,7 +43,7 @@ class Revoking:
 
         Refuses with a TokenRefused about the refresh token.
         """
-        with self._database.transaction() as session:
+        with self._database.transaction(refresh_secret) as session:
             now = self._clock()
             # Takes the row lock, so that a mint is wholly before (and ended here) or wholly after.
             recognised, _ = self._verifier.recognise_and_lock(session, refresh_secret, user_id, now)

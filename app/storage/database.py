@@ -33,6 +33,11 @@ LOG = structlog.get_logger(__name__)
 PATIENCE_SECONDS = 2
 """How long a request waits for the database before the caller is told 503."""
 
+QUEUE_PATIENCE_SECONDS = 10
+"""How long a request waits for others of its own process that go on: a crowd is no fault of the database."""
+
+QUEUES = 64
+
 SOUND_WAL = (3, 51, 3)
 """The first SQLite whose WAL is safe with several writing processes: https://sqlite.org/wal.html (section 11)."""
 
@@ -118,11 +123,12 @@ class Database:
         self.is_sqlite = engine.dialect.name == "sqlite"
         # SQLite has one writer at a time. Queueing here is fair; its own waiting is not, and starves the unlucky.
         self._writer = threading.Lock()
+        self._queues = [threading.Lock() for _ in range(QUEUES)]
         self._hung_until = 0.0
         if self.is_sqlite:
             if not wal_is_sound():
                 LOG.warning("sqlite_wal_unsound", version=sqlite.sqlite_version, consequence="slower rollback journal")
-            event.listen(engine, "connect", _prepare_sqlite)
+            event.listen(engine, "connect", prepare_sqlite_connection)
             event.listen(engine, "begin", _begin_sqlite)
         else:
             event.listen(engine, "do_connect", self._connect_patiently)
@@ -144,25 +150,32 @@ class Database:
         self._hung_until = time.monotonic() + 1
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
+    def transaction(self, subject: str = "") -> Iterator[Session]:
         """A session whose work is committed at the end, or undone when an exception leaves it.
 
-        Refuses with :class:`Unavailable` when the database is away or stays busy.
+        `subject`: what others may lock at the same moment; they wait here for each other, without a connection, and
+        in the database only for other processes. Refuses with :class:`Unavailable` when it is away or stays busy.
         """
-        with refusing_when_away():
-            if not self.is_sqlite:
-                with Session(self.engine, expire_on_commit=False) as session, session.begin():
-                    yield session
-                return
-            deadline = time.monotonic() + PATIENCE_SECONDS
-            if not self._writer.acquire(timeout=PATIENCE_SECONDS):
-                raise Unavailable("the database is busy")
-            try:
-                writing = self.engine.execution_options(**{_WRITES: deadline})
-                with Session(writing, expire_on_commit=False) as session, session.begin():
-                    yield session
-            finally:
-                self._writer.release()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        with refusing_when_away(), self._turn(subject):
+            # Whoever has queued for long still gets a moment for the lock, but does not wait all over again.
+            options = {_WRITES: max(deadline, time.monotonic() + 0.2)} if self.is_sqlite else {}
+            writing = self.engine.execution_options(**options)
+            with Session(writing, expire_on_commit=False) as session, session.begin():
+                yield session
+
+    @contextmanager
+    def _turn(self, subject: str) -> Iterator[None]:
+        if not (self.is_sqlite or subject):
+            yield
+            return
+        queue = self._writer if self.is_sqlite else self._queues[hash(subject) % len(self._queues)]
+        if not queue.acquire(timeout=QUEUE_PATIENCE_SECONDS):
+            raise Unavailable("the database is busy")
+        try:
+            yield
+        finally:
+            queue.release()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -185,11 +198,7 @@ def refusing_when_away() -> Iterator[None]:
         raise Unavailable("the database cannot be reached") from error
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    prepare_sqlite_connection(connection)
-
-
-def prepare_sqlite_connection(connection: Any) -> None:
+def prepare_sqlite_connection(connection: Any, _record: object = None) -> None:
     """The settings every SQLite connection of Daypass has, the check's plain ones included."""
     connection.isolation_level = None  # the driver must not open transactions by itself
     cursor = connection.cursor()

@@ -15,9 +15,6 @@ from tests.drivers.server import LiveServer
 from tests.drivers.workers import WorkerClients
 from tests.factories import OPERATOR, PASSWORD, issue, make_user
 
-ACCESS_TOKEN_LIFESPAN = "alation.authentication.token.access_token_lifespan"
-"""As administrators of Alation know it."""
-
 
 def test_a_lifetime_changed_by_conf_holds_for_new_tokens_on_every_worker_and_never_for_old_ones(
     live_server: LiveServer, services: Services, database: Database
@@ -28,7 +25,7 @@ def test_a_lifetime_changed_by_conf_holds_for_new_tokens_on_every_worker_and_nev
         proofs = [(issue(services, user).secret, user.id) for _ in workers]
         old = [_minted(worker, proof) for worker, proof in zip(workers, proofs, strict=True)]
 
-        changed = live_server.command("conf", ACCESS_TOKEN_LIFESPAN, "-s", "2")
+        changed = live_server.command("conf", "access_token_lifespan", "-s", "2")
         # One refresh token each, so that nothing of the old tokens is replaced.
         new = [_minted(worker, (issue(services, user).secret, user.id)) for worker in workers]
         told = [worker.verify_access_token(old[0]["api_access_token"], user.id).json() for worker in workers]
