@@ -2,16 +2,21 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+BENCH  := .venv-bench
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test lint lock docs clean
+.PHONY: run test lint lock docs bench clean
 
 run: $(VENV)/.run-installed
 	@$(BIN)/daypass init
 	@exec $(BIN)/daypass serve
 
+# Where memory is a file system with room, the tests' databases live there: waiting for the disk is half of their time.
+MEMORY := $(shell test "$$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 {print $$4}')" -gt 4000000 2>/dev/null \
+            && test -w /dev/shm && echo TMPDIR=/dev/shm)
+
 test: $(VENV)/.dev-installed lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(MEMORY) $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/.dev-installed
 	$(BIN)/ruff check .
@@ -26,13 +31,20 @@ lock: $(VENV)/.dev-installed
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	    --custom-compile-command "make lock" --upgrade pyproject.toml --group dev \
 	    --constraints requirements/run.txt --output-file requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	    --custom-compile-command "make lock" --upgrade pyproject.toml bench/requirements.in \
+	    --constraints requirements/run.txt --output-file bench/requirements.txt
 
 # The pages that are derived from the code: docs/settings.md and .env.example.
 docs: $(VENV)/.dev-installed
 	$(BIN)/python -m config
 
+# How fast it is beside other things: bench/results.md. `make bench OPTIONS=--quick` shows that it works.
+bench: $(BENCH)/.installed
+	$(BENCH)/bin/python -m bench $(OPTIONS)
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # A stamp a set of packages: make installs again only when the pinned list has changed.
 $(VENV)/.run-installed: requirements/run.txt pyproject.toml
@@ -45,4 +57,12 @@ $(VENV)/.run-installed: requirements/run.txt pyproject.toml
 $(VENV)/.dev-installed: requirements/dev.txt $(VENV)/.run-installed
 	@echo "Installing the packages for the tests ..."
 	@$(PIP) install --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+# An environment of its own: what it is compared with must not get in the way of Daypass's packages.
+$(BENCH)/.installed: bench/requirements.txt pyproject.toml
+	@test -x $(BENCH)/bin/python || { echo "Creating $(BENCH) ..."; $(PYTHON) -m venv $(BENCH); }
+	@echo "Installing the packages for the benchmark ..."
+	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --requirement $<
+	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -8,7 +8,7 @@ from flask import Flask
 from flask_migrate import Migrate
 
 from app import cli, logs
-from app.api import integration_v1
+from app.api import integration_v1, oauth
 from app.domain.clock import Clock, system_clock
 from app.http.body import LARGEST_BODY, BodyReader
 from app.http.context import EXTENSION, Parts
@@ -42,9 +42,9 @@ def create_app(settings: Settings | None = None, keys: Keys | None = None, clock
     app.extensions[EXTENSION] = Parts(services, bodies, settings.proxies)
     app.extensions["daypass_database"] = database
     install_tracing(app)
-    for blueprint in (*integration_v1.BLUEPRINTS, health_blueprint(database, clock)):
+    for blueprint in (*integration_v1.BLUEPRINTS, *oauth.BLUEPRINTS, health_blueprint(database, clock)):
         app.register_blueprint(blueprint)
-    install_error_dispatch(app, [integration_v1.DIALECT])
+    install_error_dispatch(app, [integration_v1.DIALECT, oauth.DIALECT])
     refuse_unguarded_routes(app)
     for command in cli.COMMANDS:
         app.cli.add_command(command)

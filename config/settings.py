@@ -55,6 +55,11 @@ class Settings:
         low=4,
         high=256,
     )
+    one_core_per_worker: bool = _setting(
+        True,
+        "Whether each worker keeps to a core of its own (Linux): several times as many checks. Off where other "
+        "programs keep the cores busy, such as other containers.",
+    )
     scheduler: bool = _setting(True, "Whether `daypass serve` runs the jobs too. Off where `daypass scheduler` does.")
     token_keys: str = _setting(
         "",

@@ -75,7 +75,7 @@ def app(settings: Settings) -> Iterator[Flask]:
     """The application, with the machine's clock (freezegun stops it)."""
     app = create_app(settings, KEYS, system_clock)
     yield app
-    parts(app).services.verifier.close()
+    parts(app).services.close()
     with app.app_context():
         db.engine.dispose()
 

@@ -10,7 +10,7 @@ from app.cli.launching import RefusingGroup, operator, services
 from app.cli.output import Row, as_json, say, show_one, show_table
 from app.domain.clock import system_clock
 from app.domain.errors import NotFound, TokenUnknown
-from app.domain.tokens import TokenKind, TokenStatus
+from app.domain.tokens import AccessToken, TokenKind, TokenStatus
 from app.services.listing import ListedToken, TokenFilter
 from app.services.revoking import Ended
 
@@ -32,14 +32,10 @@ def token() -> None:
 @click.option("--kind", type=click.Choice([kind.value for kind in TokenKind]), help="Only this tier.")
 @click.option("--status", type=click.Choice(STATUSES), help="Only these.")
 @click.option("--expiring-within", type=days, metavar="DAYS", help="Only those that end within DAYS.")
-@click.option("--unused-for", type=days, metavar="DAYS", help="Only refresh tokens that nobody used for DAYS.")
+@click.option("--unused-for", type=days, metavar="DAYS", help="Only those that nobody used for DAYS.")
 @as_json
 def list_tokens(as_json: bool, kind: str | None, **narrowing: str | int | None) -> None:
     """List tokens, newest first."""
-    if narrowing["unused_for"] is not None:
-        if kind == TokenKind.ACCESS:
-            raise click.UsageError("--unused-for is about refresh tokens: uses of access tokens are not recorded yet.")
-        kind = TokenKind.REFRESH
     kinds = [TokenKind(kind)] if kind else list(TokenKind)
     wanted = _filter(**narrowing)  # type: ignore[arg-type]
     show_table(
@@ -141,6 +137,7 @@ def _row(listed: ListedToken) -> Row:
         "expires_at": token.expires_at,
         "last_used_at": token.last_used_at,
         "last_used_ip": token.last_used_ip,
+        "last_used_agent": token.last_used_agent if isinstance(token, AccessToken) else None,
         "revoked_at": token.revoked_at,
         "revoked_by": token.revoked_by,
         "revoke_reason": token.revoke_reason,

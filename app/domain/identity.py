@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from app.domain.tokens import TokenKind
 
@@ -17,8 +18,9 @@ USERNAME = re.compile(r"[a-z0-9._@+-]{1,150}")
 class Role(StrEnum):
     """What a user is to the APIs behind Daypass. Only SERVER_ADMIN has power in Daypass itself.
 
-    They are Alation's seven (https://docs.alation.com/en/latest/welcome/CatalogBasics/RolesOverview.html), spelt
-    as its ``userinfo`` spells SERVER_ADMIN.
+    Seven are Alation's (https://docs.alation.com/en/latest/welcome/CatalogBasics/RolesOverview.html), spelt as its
+    ``userinfo`` spells SERVER_ADMIN. An INTROSPECTOR is a service account of an API that asks about other people's
+    tokens; its own opens nothing else.
     """
 
     SERVER_ADMIN = "SERVER_ADMIN"
@@ -28,6 +30,17 @@ class Role(StrEnum):
     COMPOSER = "COMPOSER"
     EXPLORER = "EXPLORER"
     VIEWER = "VIEWER"
+    INTROSPECTOR = "INTROSPECTOR"
+
+    @property
+    def may_introspect(self) -> bool:
+        """Whether they may ask about other people's tokens."""
+        return self in (Role.SERVER_ADMIN, Role.INTROSPECTOR)
+
+    @property
+    def may_enter(self) -> bool:
+        """Whether their access tokens open the APIs behind Daypass, and its own resources."""
+        return self is not Role.INTROSPECTOR
 
 
 class ApiTokens(StrEnum):
@@ -59,9 +72,11 @@ class User:
         return self.role is Role.SERVER_ADMIN
 
 
-@dataclass(frozen=True)
-class Principal:
-    """Whom a good token speaks for, with the token's own facts; the answer of the check."""
+class Principal(NamedTuple):
+    """Whom a good token speaks for, with the token's own facts; the answer of the check, as it was at `checked_at`.
+
+    A named tuple, because it is made thousands of times a second, and a frozen dataclass takes four times as long.
+    """
 
     user_id: int
     username: str
@@ -76,7 +91,9 @@ class Principal:
     token_name: str
     token_created_at: datetime
     token_expires_at: datetime | None
+    token_last_used_at: datetime | None
     refresh_token_expires_at: datetime | None
+    checked_at: datetime
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from typing import Any, cast
 
 from flask import Flask, current_app, g, request
 
-from app.domain.identity import Caller, Principal
+from app.domain.identity import Caller, Principal, Role
 from app.http.body import BodyReader
 from app.services import Services
+from app.services.last_use import LastUse
 
 EXTENSION = "daypass"
 
@@ -26,6 +27,15 @@ class Parts:
     services: Services
     bodies: BodyReader
     proxies: tuple[Network, ...]
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who signed in with this very request, by a password or an access token."""
+
+    user_id: int
+    username: str
+    role: Role
 
 
 def parts(app: Flask | None = None) -> Parts:
@@ -44,13 +54,25 @@ def principal() -> Principal:
 
 def caller() -> Caller:
     """Who calls, as far as it is known."""
-    known = cast(Principal | None, g.get("principal"))
+    known = cast(Principal | Asker | None, g.get("principal") or g.get("asker"))
     return Caller(
         name=known.username if known else "",
         user_id=known.user_id if known else None,
         address=client_address(request.environ, parts().proxies),
         request_id=g.request_id,
     )
+
+
+def note_use(last_use: LastUse, known: Principal, environ: Mapping[str, Any], proxies: tuple[Network, ...]) -> None:
+    """Let the last use of this request's token be remembered, unless it was a moment ago."""
+    if last_use.is_due(known):
+        last_use.note(known, client_address(environ, proxies), environ.get("HTTP_USER_AGENT"))
+
+
+def note_introspected(last_use: LastUse, known: Principal) -> None:
+    """The same for a token that an API asks about: whose client sent it, and from where, the API did not say."""
+    if last_use.is_due(known):
+        last_use.note(known, None, None)
 
 
 def client_address(environ: Mapping[str, Any], proxies: tuple[Network, ...]) -> str | None:

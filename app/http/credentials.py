@@ -1,13 +1,14 @@
-"""Which token a request carries: exactly one, or none.
+"""Which credential a request carries: exactly one token or none, or a user name and a password.
 
-Here belongs reading headers. Not here: whether the token is good (``app.services.verifying``). Tokens are
-never taken from the query string or a cookie.
+Here belongs reading headers. Not here: whether the credential is good (``app.services``). Tokens are never taken
+from the query string or a cookie.
 """
 
+import base64
 from collections.abc import Mapping
 from typing import Any
 
-from app.domain.errors import TokenMalformed, TokenMissing
+from app.domain.errors import BadCredentials, TokenMalformed, TokenMissing
 from app.domain.secrets import ANY_TOKEN_TEXT
 from app.domain.tokens import TokenKind
 
@@ -25,9 +26,26 @@ def access_token_text(environ: Mapping[str, Any]) -> str:
         return _bearer(authorization)
     if not token:
         raise TokenMissing(TokenKind.ACCESS)
-    if any(found[0] != token for found in ANY_TOKEN_TEXT.finditer(authorization)):
+    if authorization and any(found[0] != token for found in ANY_TOKEN_TEXT.finditer(authorization)):
         raise TokenMalformed(TokenKind.ACCESS)
     return token
+
+
+def basic_credentials(authorization: str) -> tuple[str, str] | None:
+    """User name and password of ``Authorization: Basic`` (RFC 7617, in UTF-8); None where it is something else.
+
+    Refuses with BadCredentials what says Basic and is not.
+    """
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        username, colon, password = base64.b64decode(encoded.strip(), validate=True).decode("utf-8").partition(":")
+    except ValueError:
+        raise BadCredentials from None
+    if not colon:
+        raise BadCredentials
+    return username, password
 
 
 def _bearer(authorization: str) -> str:

@@ -9,8 +9,12 @@ from typing import Any
 
 from flask import Blueprint, Flask, g, request
 
-from app.http.context import services
-from app.http.credentials import access_token_text
+from app.domain.errors import NotPermitted, TokenMissing
+from app.domain.tokens import TokenKind
+from app.http.context import Asker, caller, note_use, parts, services
+from app.http.credentials import access_token_text, basic_credentials
+
+OF_NO_USE_HERE = "This token is an introspector's: it can ask about tokens, and nothing else."
 
 
 @dataclass(frozen=True)
@@ -26,12 +30,47 @@ def _let_in() -> None:
 
 
 def _require_token() -> None:
-    g.principal = services().verifier.verify(access_token_text(request.environ))
+    known = services().verifier.verify(access_token_text(request.environ))
+    g.principal = known
+    if not known.role.may_enter:
+        raise NotPermitted(OF_NO_USE_HERE)
+    note_use(services().last_use, known, request.environ, parts().proxies)
+
+
+def _require_introspector() -> None:
+    known = who_asks()
+    if known is None:
+        raise TokenMissing(TokenKind.ACCESS)
+    if not known.role.may_introspect:
+        raise NotPermitted("Only administrators and introspectors may ask about tokens.")
+
+
+def who_asks() -> Asker | None:
+    """Who asks, by a password or an access token in the headers; None where there is no credential at all.
+
+    Refuses, with BadCredentials or a TokenRefused, one that is not good.
+    """
+    is_by_token = "TOKEN" in request.headers  # then what stands in Authorization is mostly junk
+    login = None if is_by_token else basic_credentials(request.headers.get("Authorization", ""))
+    if login is not None:
+        user = services().accounts.authenticate(*login, caller())
+        asker = g.asker = Asker(user.id, user.username, user.role)
+        return asker
+    try:
+        known = services().verifier.verify(access_token_text(request.environ))
+    except TokenMissing:
+        if is_by_token or "Authorization" in request.headers:
+            raise
+        return None
+    g.principal = known
+    note_use(services().last_use, known, request.environ, parts().proxies)
+    return Asker(known.user_id, known.username, known.role)
 
 
 ANYBODY = Guard("anybody", _let_in)
 CREDENTIAL_IN_BODY = Guard("whoever proves themselves in the body", _let_in)
 TOKEN_HOLDER = Guard("holder of a good access token", _require_token)
+INTROSPECTOR = Guard("administrator or introspector, by password or access token", _require_introspector)
 
 
 class GuardedBlueprint(Blueprint):

@@ -14,6 +14,7 @@ from app.services.expiring import Expiring
 from app.services.instance_settings import InstanceSettings
 from app.services.issuing import Issuing
 from app.services.job_runs import JobRuns
+from app.services.last_use import LastUse
 from app.services.listing import Listing
 from app.services.passwords import Passwords, hashing_capacity
 from app.services.revoking import Revoking
@@ -37,7 +38,13 @@ class Services:
     instance_settings: InstanceSettings
     job_runs: JobRuns
     sightings: Sightings
+    last_use: LastUse
     ring: KeyRing
+
+    def close(self) -> None:
+        """Write down what is only remembered, and let go of what is held."""
+        self.last_use.close()
+        self.verifier.close()
 
 
 def build_services(
@@ -69,5 +76,6 @@ def build_services(
         instance_settings=InstanceSettings(database, clock),
         job_runs=JobRuns(database, clock),
         sightings=Sightings(database, clock),
+        last_use=LastUse(database),
         ring=ring,
     )

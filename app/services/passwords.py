@@ -130,9 +130,14 @@ def _take(held: ExitStack, semaphore: threading.Semaphore, patience: float) -> N
     held.callback(semaphore.release)
 
 
+_CORES = os.sched_getaffinity(0) if sys.platform == "linux" else set()
+"""Where this process may run: all that it may, as it was before its threads were told to keep to one core."""
+
+
 def _lower_priority() -> None:
     """Let everything else go first. Linux keeps a priority for each thread; elsewhere it is the process's."""
     if sys.platform == "linux":
+        os.sched_setaffinity(0, _CORES)
         thread = threading.get_native_id()
         # A service that was started with a lower priority still has it; only root may raise it.
         given = os.getpriority(os.PRIO_PROCESS, thread)

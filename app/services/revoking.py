@@ -7,7 +7,7 @@ tokens. Not here: expiry (``expiring``), and disabling a user, which can be undo
 from dataclasses import dataclass
 
 from app.domain.clock import Clock
-from app.domain.errors import BadRequest, NotFound, TokenMalformed
+from app.domain.errors import BadRequest, NotFound, NotPermitted, TokenMalformed
 from app.domain.identity import Caller, canonical_username
 from app.domain.tokens import RefreshToken
 from app.services.audit import record
@@ -25,6 +25,16 @@ class Ended:
 
     refresh_tokens: int
     access_tokens: int
+
+
+@dataclass(frozen=True)
+class _Held:
+    """The token whose secret somebody holds; `is_replaced`: regeneration has given it another one since."""
+
+    public_id: str
+    owner_id: int
+    owner_name: str
+    is_replaced: bool = False
 
 
 class Revoking:
@@ -83,21 +93,33 @@ class Revoking:
                 record(session, now, caller, "access_token.revoked", subject, reason=reason)
             return Ended(0, len(ended))
 
-    def revoke_secret(self, secret: str, reason: str, caller: Caller) -> tuple[str, Ended]:
-        """End the token whose secret was found somewhere it should not be; its public id, and what ended.
+    def revoke_secret(self, secret: str, reason: str, caller: Caller, only_of: int | None = None) -> tuple[str, Ended]:
+        """End the token whose secret is presented; its public id, and what ended.
 
-        Refuses with TokenUnknown where it is not the secret of a token of ours: a made-up one with a known
-        public id ends nothing.
+        Whoever presents it holds it, or found it somewhere it should not be: when nobody is known, the caller is
+        taken for its owner. `only_of`: the user whose it must be. Refuses with TokenUnknown where it is not the
+        secret of a token of ours (a made-up one with a known public id ends nothing), and with NotPermitted.
         """
+        held = self._recognise(secret)
+        if only_of is not None and only_of != held.owner_id:
+            raise NotPermitted("The token is somebody else's.")
+        if held.is_replaced:  # this secret is dead; the token has another one now
+            return held.public_id, Ended(0, 0)
+        if not caller.name:
+            caller = caller.as_user(held.owner_id, held.owner_name)
+        return held.public_id, self.revoke(held.public_id, reason, caller)
+
+    def _recognise(self, secret: str) -> _Held:
         try:
-            public_id = self._access_verifier.recognise(secret)[0].public_id
+            token, row = self._access_verifier.recognise(secret)
+            return _Held(token.public_id, row.user_id, row.username)
         except TokenMalformed:  # then it may be a refresh token's
-            with self._database.reading() as session:
-                recognised = self._verifier.recognise(session, secret, None)
-            public_id = recognised.text.public_id
-            if recognised.is_replaced_since is not None:  # this secret is dead; the token has another one now
-                return public_id, Ended(0, 0)
-        return public_id, self.revoke(public_id, reason, caller)
+            pass
+        with self._database.reading() as session:
+            recognised = self._verifier.recognise(session, secret, None)
+            owner = users.get(session, recognised.row.user_id)
+            assert owner is not None
+            return _Held(recognised.text.public_id, owner.id, owner.username, recognised.is_replaced_since is not None)
 
     def revoke_user(self, username: str, reason: str, caller: Caller) -> Ended:
         """End every token of a user, of both tiers. Refuses with NotFound, and with BadRequest (the reason)."""

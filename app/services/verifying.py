@@ -22,7 +22,7 @@ from app.domain.errors import (
     Unavailable,
     UserIdMismatch,
 )
-from app.domain.identity import Principal, Role
+from app.domain.identity import Principal, Role, User
 from app.domain.secrets import KeyRing, TokenFormat, TokenText
 from app.domain.tokens import RefreshToken, TokenKind, TokenStatus, status_at
 from app.storage import refresh_tokens, users
@@ -36,6 +36,10 @@ _REFUSED: dict[TokenStatus, type[TokenRefused]] = {
     TokenStatus.REVOKED: TokenRevoked,
     TokenStatus.SUPERSEDED: TokenSuperseded,
 }
+
+# Looking a member up here takes a tenth of the time that calling the enumeration does.
+_STATUSES = {status.value: status for status in TokenStatus}
+_ROLES = {role.value: role for role in Role}
 
 
 class TokenVerifier:
@@ -57,8 +61,9 @@ class TokenVerifier:
         if user_id is not None and row.user_id != user_id:
             raise UserIdMismatch(TokenKind.ACCESS, token.public_id)
         # The clock is read after the row, so that nothing that ended before the reading can be called good.
-        _refuse_unless_good(token.public_id, row, self._clock())
-        return _principal(token.public_id, row)
+        now = self._clock()
+        _refuse_unless_good(token.public_id, row, now)
+        return _principal(token.public_id, row, now)
 
     def recognise(self, text: str) -> tuple[TokenText, CheckedRow]:
         """The access token this is the secret of, in whatever state. Refuses with TokenMalformed and TokenUnknown."""
@@ -101,11 +106,15 @@ class RefreshTokenVerifier:
 
     def validate(self, text: str, user_id: int | None) -> RefreshToken:
         """The refresh token, if it works; refuses with a TokenRefused."""
+        return self.introspect(text, user_id)[0]
+
+    def introspect(self, text: str, user_id: int | None = None) -> tuple[RefreshToken, User]:
+        """The refresh token and its owner, if it works; refuses with a TokenRefused."""
         with self._database.reading() as session:
             recognised = self.recognise(session, text, user_id)
             now = self._clock()
-            self.refuse_unless_good(session, recognised, now)
-            return as_refresh_token(recognised.row, now)
+            owner = self.refuse_unless_good(session, recognised, now)
+            return as_refresh_token(recognised.row, now), owner
 
     def recognise(self, session: Session, text: str, user_id: int | None) -> RecognisedToken:
         """The refresh token this is the secret of, in whatever state, if it is the user's.
@@ -153,8 +162,8 @@ class RefreshTokenVerifier:
 
     def refuse_unless_good(
         self, session: Session, recognised: RecognisedToken, now: datetime, *, expired_is_good: bool = False
-    ) -> None:
-        """Refuse with what keeps the token from working; with `expired_is_good`, expiry does not."""
+    ) -> User:
+        """Its owner; refuses with what keeps the token from working; with `expired_is_good`, expiry does not."""
         row = recognised.row
         if recognised.is_replaced_since is not None:
             raise TokenRevoked(TokenKind.REFRESH, row.public_id, recognised.is_replaced_since)
@@ -164,6 +173,7 @@ class RefreshTokenVerifier:
         owner = users.get(session, row.user_id)
         if owner is None or not owner.is_active:
             raise OwnerDisabled(TokenKind.REFRESH, row.public_id)
+        return users.as_user(owner)
 
     def _replaced_since(self, session: Session, row: RefreshTokenRow, token: TokenText) -> datetime | None:
         for retired in refresh_tokens.retired_secrets(session, row):
@@ -173,19 +183,19 @@ class RefreshTokenVerifier:
 
 
 def _refuse_unless_good(public_id: str, row: CheckedRow, now: datetime) -> None:
-    status = status_at(TokenStatus(row.status), row.expires_at, now)
+    status = status_at(_STATUSES[row.status], row.expires_at, now)
     if status is not TokenStatus.ACTIVE:
         raise _REFUSED[status](TokenKind.ACCESS, public_id, row.revoked_at or row.expires_at)
     # Ending a refresh token ends its access tokens too; looking at both means that no order of writes matters.
     if row.refresh_token_status is not None:
-        parent = status_at(TokenStatus(row.refresh_token_status), row.refresh_token_expires_at, now)
+        parent = status_at(_STATUSES[row.refresh_token_status], row.refresh_token_expires_at, now)
         if parent is not TokenStatus.ACTIVE:
             raise _REFUSED[parent](TokenKind.ACCESS, public_id, row.refresh_token_expires_at)
     if not row.user_is_active:
         raise OwnerDisabled(TokenKind.ACCESS, public_id)
 
 
-def _principal(public_id: str, row: CheckedRow) -> Principal:
+def _principal(public_id: str, row: CheckedRow, now: datetime) -> Principal:
     return Principal(
         user_id=row.user_id,
         username=row.username,
@@ -193,12 +203,14 @@ def _principal(public_id: str, row: CheckedRow) -> Principal:
         first_name=row.first_name,
         last_name=row.last_name,
         title=row.title,
-        role=Role(row.role),
+        role=_ROLES[row.role],
         token_id=row.token_id,
         token_public_id=public_id,
         token_kind=TokenKind.ACCESS,
         token_name=row.refresh_token_name or row.description or "",
         token_created_at=row.created_at,
         token_expires_at=row.expires_at,
+        token_last_used_at=row.last_used_at,
         refresh_token_expires_at=row.refresh_token_expires_at,
+        checked_at=now,
     )

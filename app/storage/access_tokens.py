@@ -4,11 +4,12 @@ Whoever writes to the access tokens of a refresh token holds that refresh token'
 Not here: the check (``check``), lists (``listing``), and decisions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, case, delete, literal, select, update
+from sqlalchemy import ColumnElement, bindparam, case, delete, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.secrets import Mac, TokenText
@@ -17,6 +18,14 @@ from app.storage.database import PLAIN
 from app.storage.liveness import CLOCK_TOLERANCE, end_of_life, ended_before, is_alive, is_due
 from app.storage.refresh_tokens import Revocation
 from app.storage.tables import AccessTokenRow, RefreshTokenRow
+
+
+class Use(NamedTuple):
+    """When, from which address, and by which user agent a token was used."""
+
+    at: datetime
+    address: str | None
+    agent: str | None
 
 
 def insert(
@@ -97,6 +106,24 @@ def _revoke(session: Session, which: ColumnElement[bool], revocation: Revocation
         .returning(AccessTokenRow.public_id)
     )
     return list(session.scalars(statement, execution_options=PLAIN))
+
+
+def record_uses(session: Session, uses: Mapping[int, Use], spacing: timedelta) -> None:
+    """Write down the last uses by token id, never back in time, and none that follows another by less than `spacing`.
+
+    A token that somebody is changing at this moment is left out: this must never wait while it holds other rows,
+    or it could deadlock with who revokes them.
+    """
+    row = AccessTokenRow
+    free = select(row.id).where(row.id.in_(uses)).with_for_update(skip_locked=True, key_share=True)
+    due = or_(row.last_used_at.is_(None), row.last_used_at <= bindparam("before"))
+    statement = update(row).where(row.id == bindparam("token"), due)
+    statement = statement.values(
+        last_used_at=bindparam("at"), last_used_ip=bindparam("address"), last_used_agent=bindparam("agent")
+    )
+    values = [{"token": id, "before": uses[id].at - spacing, **uses[id]._asdict()} for id in session.scalars(free)]
+    if values:
+        session.connection().execute(statement, values)
 
 
 def expire_due(session: Session, now: datetime, most: int) -> int:

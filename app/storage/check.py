@@ -8,7 +8,7 @@ Not here: the verdict, which ``app.services.verifying`` takes from the row.
 import time
 from collections import deque
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import structlog
@@ -21,6 +21,9 @@ from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 
 LOG = structlog.get_logger(__name__)
 
+CACHE_KIB = 128
+"""Of SQLite's pages, for each connection. More makes a check hardly quicker: the system has them in its own cache."""
+
 
 class CheckedRow(NamedTuple):
     """The columns of the statement below, in its order."""
@@ -31,6 +34,7 @@ class CheckedRow(NamedTuple):
     status: str
     created_at: datetime
     expires_at: datetime | None
+    last_used_at: datetime | None
     revoked_at: datetime | None
     description: str | None
     refresh_token_name: str | None
@@ -46,6 +50,8 @@ class CheckedRow(NamedTuple):
     user_is_active: bool
 
 
+_INSTANTS = [place for place, name in enumerate(CheckedRow._fields) if name.endswith("_at")]
+
 _STATEMENT = (
     select(
         AccessTokenRow.id,
@@ -54,6 +60,7 @@ _STATEMENT = (
         AccessTokenRow.status,
         AccessTokenRow.created_at,
         AccessTokenRow.expires_at,
+        AccessTokenRow.last_used_at,
         AccessTokenRow.revoked_at,
         AccessTokenRow.description,
         RefreshTokenRow.name,
@@ -82,7 +89,7 @@ class TokenLookup:
         self._sql = str(compiled)
         # The driver's own errors come from the plain connections, SQLAlchemy's from opening one.
         self._errors = (database.engine.dialect.loaded_dbapi.Error, SQLAlchemyError)
-        self._connections = _ConnectionStack(database.engine)
+        self._cursors = _CursorStack(database.engine)
         self._read = self._read_sqlite if database.is_sqlite else self._read_postgresql
 
     def find(self, public_id: str) -> CheckedRow | None:
@@ -92,7 +99,7 @@ class TokenLookup:
             return self._once(public_id)
         except self._errors as error:
             LOG.warning("check_connection_lost", error=type(error).__name__)
-            self._connections.drop_idle()
+            self._cursors.drop_idle()
             if time.monotonic() - started > PATIENCE_SECONDS / 2:
                 raise Unavailable("the database does not answer") from error
         # A connection that was kept may have died with a server that has restarted since: a fresh one tells.
@@ -104,38 +111,36 @@ class TokenLookup:
 
     def close(self) -> None:
         """Close what nobody is using."""
-        self._connections.drop_idle()
+        self._cursors.drop_idle()
 
     def _once(self, public_id: str) -> CheckedRow | None:
-        connection = self._connections.take()
+        cursor = self._cursors.take()
         try:
-            row = self._read(connection, public_id)
+            row = self._read(cursor, public_id)
         except BaseException:
-            connection.close()  # whatever state it is in, nobody shall meet it again
+            cursor.connection.close()  # whatever state it is in, nobody shall meet it again
             raise
-        self._connections.give_back(connection)
+        self._cursors.give_back(cursor)
         return row
 
-    def _read_sqlite(self, connection: Any, public_id: str) -> CheckedRow | None:
+    def _read_sqlite(self, cursor: Any, public_id: str) -> CheckedRow | None:
         # fetchall steps the statement to its end; a row left unread would keep a read transaction open.
-        rows = connection.execute(self._sql, (public_id,)).fetchall()
+        rows = cursor.execute(self._sql, (public_id,)).fetchall()
         if not rows:
             return None
-        row = CheckedRow._make(rows[0])
-        return row._replace(
-            created_at=_instant(row.created_at),
-            expires_at=_optional(row.expires_at),
-            revoked_at=_optional(row.revoked_at),
-            refresh_token_expires_at=_optional(row.refresh_token_expires_at),
-        )
+        values = list(rows[0])
+        for place in _INSTANTS:
+            if values[place] is not None:  # text without an offset, as UtcDateTime wrote it
+                values[place] = datetime.fromisoformat(values[place] + "+00:00")
+        return CheckedRow._make(values)
 
-    def _read_postgresql(self, connection: Any, public_id: str) -> CheckedRow | None:
-        row = connection.execute(self._sql, {"public_id": public_id}, prepare=True).fetchone()
+    def _read_postgresql(self, cursor: Any, public_id: str) -> CheckedRow | None:
+        row = cursor.execute(self._sql, {"public_id": public_id}, prepare=True).fetchone()
         return None if row is None else CheckedRow._make(row)
 
 
-class _ConnectionStack:
-    """The connection used last is used next, so that as few are open as are busy at once.
+class _CursorStack:
+    """Cursors, each on a connection of its own. The one used last is used next: as few are open as are busy at once.
 
     Not one per thread in thread-local storage: the server's threads are not Python's own, and an interpreter
     that ends while such a thread lets go of a connection crashes (seen with granian 2.8 and SQLite).
@@ -149,15 +154,15 @@ class _ConnectionStack:
         try:
             return self._idle.pop()
         except IndexError:
-            return _plain_connection(self._engine)
+            return _plain_connection(self._engine).cursor()
 
-    def give_back(self, connection: Any) -> None:
-        self._idle.append(connection)
+    def give_back(self, cursor: Any) -> None:
+        self._idle.append(cursor)
 
     def drop_idle(self) -> None:
         with suppress(IndexError):
             while True:
-                self._idle.pop().close()
+                self._idle.pop().connection.close()
 
 
 def _plain_connection(engine: Engine) -> Any:
@@ -165,15 +170,8 @@ def _plain_connection(engine: Engine) -> Any:
     pooled = engine.raw_connection()
     connection: Any = pooled.dbapi_connection
     pooled.detach()
-    if engine.dialect.name == "postgresql":  # SQLite's are in autocommit from the start
+    if engine.dialect.name == "sqlite":  # one for each busy thread: the system's own cache serves them all
+        connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+    else:  # SQLite's are in autocommit from the start
         connection.autocommit = True
     return connection
-
-
-def _instant(text: Any) -> datetime:
-    """SQLite's text as the column type would read it."""
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def _optional(text: Any) -> datetime | None:
-    return None if text is None else _instant(text)

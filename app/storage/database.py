@@ -6,14 +6,12 @@ check's own plain connections (``check``).
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import psycopg
 import structlog
 from flask_sqlalchemy import SQLAlchemy
-from psycopg.abc import PQGen
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
@@ -50,10 +48,11 @@ AWAY = (OperationalError, InterfaceError, PoolTimeout)
 """What says that the database, not the statement, is at fault."""
 
 AWAY_ON_POSTGRESQL = (
-    psycopg.errors.UndefinedTable,  # as it is while a database is being restored; SQLite calls that operational
-    psycopg.errors.ReadOnlySqlTransaction,  # it was demoted to a replica
-    psycopg.errors.IdleInTransactionSessionTimeout,
+    "42P01",  # undefined_table, as it is while a database is being restored; SQLite calls that operational
+    "25006",  # read_only_sql_transaction: it was demoted to a replica
+    "25P03",  # idle_in_transaction_session_timeout
 )
+"""The same by SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html."""
 
 PLAIN = {"synchronize_session": False}
 """Execution options of an UPDATE or DELETE whose rows no loaded object shows: nothing to bring in line."""
@@ -90,26 +89,6 @@ def engine_options(url: str, threads: int) -> dict[str, Any]:
     return options | {"pool_pre_ping": True, "connect_args": arguments}
 
 
-class PatientConnection(psycopg.Connection[Any]):
-    """A PostgreSQL connection that gives up on a server which hangs: such a server ends no wait by itself.
-
-    `patience`: seconds for one statement, None for any time. `gave_up`: called when it was not enough.
-    """
-
-    patience: float | None = None
-    gave_up: Callable[[], None]
-
-    def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
-        started = time.monotonic()
-        try:
-            return super().wait(gen, interval, timeout or self.patience)
-        except psycopg.OperationalError:
-            if self.patience is not None and time.monotonic() - started >= self.patience:
-                self.close()  # its answer may still come, and would be taken for the next question's
-                self.gave_up()
-            raise
-
-
 class Database:
     """One engine and its transactions.
 
@@ -124,30 +103,16 @@ class Database:
         # SQLite has one writer at a time. Queueing here is fair; its own waiting is not, and starves the unlucky.
         self._writer = threading.Lock()
         self._queues = [threading.Lock() for _ in range(QUEUES)]
-        self._hung_until = 0.0
         if self.is_sqlite:
             if not wal_is_sound():
                 LOG.warning("sqlite_wal_unsound", version=sqlite.sqlite_version, consequence="slower rollback journal")
             event.listen(engine, "connect", prepare_sqlite_connection)
             event.listen(engine, "begin", _begin_sqlite)
         else:
-            event.listen(engine, "do_connect", self._connect_patiently)
+            from app.storage.postgresql import Connector  # not needed with SQLite, and large
 
-    def _connect_patiently(self, _dialect: object, _record: object, args: list[Any], options: dict[str, Any]) -> Any:
-        # Whoever has waited for a server that hangs must not wait for a second connection to it as well.
-        if time.monotonic() < self._hung_until:
-            raise psycopg.OperationalError("the server did not answer a moment ago")
-        if self.patience is not None:
-            # The server itself ends what takes too long, a little sooner: only one that hangs lets us wait in vain.
-            limit = f"-c statement_timeout={int(self.patience * 900)}"
-            options = options | {"options": f"{options.get('options', '')} {limit}"}
-        connection = PatientConnection.connect(*args, **options)
-        connection.patience = self.patience
-        connection.gave_up = self._note_that_it_hangs
-        return connection
-
-    def _note_that_it_hangs(self) -> None:
-        self._hung_until = time.monotonic() + 1
+            connect = Connector().connect
+            event.listen(engine, "do_connect", lambda _dialect, _record, *given: connect(self.patience, *given))
 
     @contextmanager
     def transaction(self, subject: str = "") -> Iterator[Session]:
@@ -192,7 +157,7 @@ def refusing_when_away() -> Iterator[None]:
         yield
     except (DBAPIError, PoolTimeout) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        if not isinstance(error, AWAY) and not isinstance(cause, AWAY_ON_POSTGRESQL):
+        if not isinstance(error, AWAY) and getattr(cause, "sqlstate", None) not in AWAY_ON_POSTGRESQL:
             raise
         LOG.error("database_unavailable", error=f"{type(cause).__name__}: {cause}".strip().split("\n")[0])
         raise Unavailable("the database cannot be reached") from error

@@ -13,14 +13,16 @@ import pytest
 from flask import Flask
 
 from app.domain.clock import system_clock
+from app.domain.identity import Role
 from app.factory import create_app
 from app.http.context import parts
 from app.services import Services
 from app.storage.database import db
 from config import Settings
 from tests.contract.asking import Alation
+from tests.contract.asking_oauth import Headers, OAuth, bearer
 from tests.databases import KEYS
-from tests.factories import OPERATOR, issue, make_user
+from tests.factories import OPERATOR, issue, make_user, mint
 
 
 class MovableClock:
@@ -77,7 +79,7 @@ def module_clock() -> MovableClock:
 def app(settings: Settings, module_clock: MovableClock) -> Iterator[Flask]:
     app = create_app(settings, KEYS, module_clock)
     yield app
-    parts(app).services.verifier.close()
+    parts(app).services.close()
     with app.app_context():
         db.engine.dispose()
 
@@ -91,6 +93,17 @@ def clock(module_clock: MovableClock) -> MovableClock:
 def alation(app: Flask) -> Alation:
     # With a cookie jar, the test client would drop the `Cookie` headers that tests send.
     return Alation(app.test_client(use_cookies=False))
+
+
+@pytest.fixture
+def oauth(app: Flask) -> OAuth:
+    return OAuth(app.test_client(use_cookies=False))
+
+
+@pytest.fixture
+def as_introspector(services: Services) -> Headers:
+    """The headers of an API that asks, by the access token of its service account."""
+    return bearer(mint(services, issue(services, make_user(services, role=Role.INTROSPECTOR))).secret)
 
 
 @pytest.fixture

@@ -106,13 +106,13 @@ def doomed_application(url: str, folder: Path) -> Iterator[tuple[Flask, Callable
     app = create_app(Settings(instance=str(folder), database_url=url, bcrypt_cost=10), KEYS)
 
     def doom() -> None:
-        parts(app).services.verifier.close()
+        parts(app).services.close()
         with app.app_context():
             db.engine.dispose()
         destroy(url)
 
     yield app, doom
-    parts(app).services.verifier.close()
+    parts(app).services.close()
     with app.app_context():
         db.engine.dispose()
 

@@ -231,7 +231,7 @@ def _service_on(postgres: PostgresDatabases, folder: Path) -> Iterator[tuple[Liv
         with LiveServer(url, folder) as server, app.app_context():
             services = parts(app).services
             yield server, services
-            services.verifier.close()
+            services.close()
             db.engine.dispose()
         assert not secrets_in(server.log())
 
@@ -266,7 +266,7 @@ def _services(url: str, folder: Path) -> Iterator[Services]:
     with app.app_context():
         made = parts(app).services
         yield made
-        made.verifier.close()
+        made.close()
         db.engine.dispose()
 
 

@@ -1,15 +1,18 @@
 """Revoking while the service runs: what has ended is refused by every worker, at once and whatever races with it.
 
-Here belongs ending tokens with two workers at work. Not here: what each way of ending does to the rows
-(``tests/unit/services/test_revoking.py``).
+Here belongs ending tokens with two workers, or two servers, at work: 50,000 checks at the gate, and fewer through
+Flask. Not here: what each way of ending does to the rows (``tests/unit/services/test_revoking.py``).
 """
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle, islice
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -23,12 +26,20 @@ from app.storage.database import Database
 from tests import rows
 from tests.crowds import all_at_once
 from tests.drivers.alation import Alation
+from tests.drivers.gate import GateConnection, GateConnections
 from tests.drivers.server import LiveServer
 from tests.drivers.workers import WorkerClients
 from tests.factories import OPERATOR, issue, make_user, mint
+from tests.secrecy import secrets_in
 
-ROUNDS = 1000
-"""On each of the two databases, 2,000 together."""
+ROUNDS = 100
+"""On a protected resource, on each of the two databases."""
+
+GATE_ROUNDS, CONNECTIONS, PIPELINED = 210, 6, 10
+"""At the gate, on each of the two databases: rounds, connections to each worker, checks at once on each."""
+
+CHECKS_OF_A_ROUND = 2 * CONNECTIONS * PIPELINED
+assert 2 * GATE_ROUNDS * CHECKS_OF_A_ROUND >= 50_000
 
 RACES = 50
 """Races with a revocation, in one process and again through the server, on each of the two databases: 200."""
@@ -78,35 +89,108 @@ ENDINGS: dict[str, tuple[Callable[[Round], object], str]] = {
 }
 
 
-def test_an_ended_access_token_is_refused_by_every_worker_on_the_first_request(
-    live_server: LiveServer, services: Services
-) -> None:
-    """Each round uses the token on every worker, ends it in one of seven ways, and uses it on every worker.
+@pytest.fixture
+def servers(database_url: str, tmp_path: Path) -> Iterator[list[LiveServer]]:
+    """Two processes that answer on one database: two workers on SQLite, two servers of one worker on PostgreSQL."""
+    if database_url.startswith("sqlite"):
+        made = [LiveServer(database_url, tmp_path)]
+    else:
+        made = [LiveServer(database_url, _made(tmp_path / name), workers=1) for name in ("one", "another")]
+    with ExitStack() as running:
+        yield [running.enter_context(server) for server in made]
+    assert not any(secrets_in(server.log()) for server in made)
 
-    Two such go on side by side.
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def test_an_ended_access_token_is_refused_at_the_gate_from_the_first_check_on(
+    servers: list[LiveServer], services: Services
+) -> None:
+    """None of 25,200 checks on each database, begun after the end of a token was acknowledged, is answered with 200.
+
+    Each round shows that the token is good on every connection to both workers, has checks under way while the
+    token is ended in one of seven ways, and then checks it 120 times, in either header.
 
     Fails when ``TokenVerifier.verify`` keeps its answers for one second: so it was broken, and the first round
     already found the revoked token accepted, on both databases.
     """
-    with WorkerClients(live_server) as one, WorkerClients(live_server) as another:
-        all_at_once([partial(_end_and_look, services, each, ROUNDS // 2) for each in (one, another)])
-        assert one.are_still_apart() and another.are_still_apart()
-
-
-def _end_and_look(services: Services, clients: WorkerClients, rounds: int) -> None:
     owners = {how: make_user(services) for how in ENDINGS}
-    workers = clients.each()
-    assert len(workers) == 2
-    for how in islice(cycle(ENDINGS), rounds):
-        act, reason = ENDINGS[how]
-        refresh = issue(services, owners[how])
-        now = Round(services, owners[how], refresh, mint(services, refresh), random.choice(workers))
-        assert [worker.use(now.access.secret).status_code for worker in workers] == [200, 200], how
-        act(now)
-        after = [worker.use(now.access.secret) for worker in workers]
-        assert [(use.status_code, use.json().get("reason")) for use in after] == [(403, reason)] * 2, how
-        if reason == "owner_disabled":
-            services.accounts.enable(owners[how].username, OPERATOR)
+    accepted: Counter[str] = Counter()
+    with GateConnections(servers, each=CONNECTIONS + 1) as gates, requests.Session() as session:
+        clients = [Alation(server.url, session) for server in servers]
+        assert len(gates.of_workers) == 2
+        connections = [(number, each) for worker in gates.of_workers for number, each in enumerate(worker)]
+        for how in islice(cycle(ENDINGS), GATE_ROUNDS):
+            now = _begin_round(services, owners[how], random.choice(clients))
+            accepted[how] += _end_and_check(now, how, connections)
+            if ENDINGS[how][1] == "owner_disabled":
+                services.accounts.enable(now.owner.username, OPERATOR)
+        assert gates.are_still_apart()
+    assert sum(accepted.values()) == 0, accepted
+
+
+def _end_and_check(now: Round, how: str, connections: list[tuple[int, GateConnection]]) -> int:
+    """How many checks that began after the end found the token good; all others are refused for the right reason."""
+    act, reason = ENDINGS[how]
+    for number, each in connections:
+        each.send(_credential(now, number))
+    assert {each.receive().status for _, each in connections} == {200}, how
+
+    for number, each in connections:
+        if number == CONNECTIONS:  # these ask all the while: who keeps an answer of theirs, keeps an old one
+            each.send(_credential(now, number), times=PIPELINED)
+    act(now)
+    for number, each in connections:
+        if number < CONNECTIONS:
+            each.send(_credential(now, number), times=PIPELINED)
+    answers = []
+    for number, each in connections:
+        received = [(number % 2, each.receive()) for _ in range(PIPELINED)]
+        answers += received if number < CONNECTIONS else []
+    assert len(answers) == CHECKS_OF_A_ROUND
+    refused = [(by_token, answer) for by_token, answer in answers if answer.status != 200]
+    assert {(by_token, each.status, each.headers["x-auth-reason"]) for by_token, each in refused} <= {
+        (0, 401, reason),
+        (1, 403, reason),
+    }, how
+    return len(answers) - len(refused)
+
+
+def _credential(now: Round, number: int) -> tuple[str, str]:
+    """Every other connection uses Alation's header."""
+    return ("TOKEN", now.access.secret) if number % 2 else ("Authorization", f"Bearer {now.access.secret}")
+
+
+def test_an_ended_access_token_is_refused_by_every_worker_on_the_first_request(
+    live_server: LiveServer, services: Services
+) -> None:
+    """The same on a resource of Daypass itself, through Flask, one request on each worker after the end.
+
+    Fails when ``TokenVerifier.verify`` keeps its answers for one second: so it was broken, and the first round
+    already found the revoked token accepted, on both databases.
+    """
+    owners = {how: make_user(services) for how in ENDINGS}
+    with WorkerClients(live_server) as clients:
+        workers = clients.each()
+        assert len(workers) == 2
+        for how in islice(cycle(ENDINGS), ROUNDS):
+            act, reason = ENDINGS[how]
+            now = _begin_round(services, owners[how], random.choice(workers))
+            assert [worker.use(now.access.secret).status_code for worker in workers] == [200, 200], how
+            act(now)
+            after = [worker.use(now.access.secret) for worker in workers]
+            assert [(use.status_code, use.json().get("reason")) for use in after] == [(403, reason)] * 2, how
+            if reason == "owner_disabled":
+                services.accounts.enable(owners[how].username, OPERATOR)
+        assert clients.are_still_apart()
+
+
+def _begin_round(services: Services, owner: User, client: Alation) -> Round:
+    refresh = issue(services, owner)
+    return Round(services, owner, refresh, mint(services, refresh), client)
 
 
 def test_a_mint_that_races_with_a_revocation_never_outlives_it(services: Services, database: Database) -> None:

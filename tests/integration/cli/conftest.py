@@ -103,6 +103,6 @@ def installed(environment: pytest.MonkeyPatch) -> Iterator[CommandLine]:
 
     yield CommandLine(create)
     for app in made:
-        parts(app).services.verifier.close()
+        parts(app).services.close()
         with app.app_context():
             db.engine.dispose()

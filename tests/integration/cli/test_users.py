@@ -50,6 +50,36 @@ def test_a_user_can_be_added_without_a_password(daypass: CommandLine, services: 
     assert not signs_in(services, "robot", "")
 
 
+def test_the_service_account_of_an_api_is_an_introspector(daypass: CommandLine, services: Services) -> None:
+    """Made so, or made into one; what its token opened before, it no longer opens."""
+    assert (
+        daypass.json("user", "add", "orders-api", "--role", "introspector", "--no-password")["role"] == "INTROSPECTOR"
+    )
+    anna = make_user(services, "anna")
+    access = mint(services, issue(services, anna))
+    assert daypass.text("user", "set-role", "anna", "INTROSPECTOR") == "anna is INTROSPECTOR now.\n"
+    assert services.verifier.verify(access.secret).role.may_introspect
+    assert not services.verifier.verify(access.secret).role.may_enter
+    assert daypass.text("user", "set-role", "anna", "viewer") == "anna is VIEWER now.\n"
+    assert services.verifier.verify(access.secret).role.may_enter
+
+
+def test_the_last_administrator_cannot_become_an_introspector(daypass: CommandLine, services: Services) -> None:
+    make_user(services, "root", Role.SERVER_ADMIN)
+    assert "last active administrator" in daypass.refusal("user", "set-role", "root", "introspector")
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_every_role_can_be_given_by_its_name_in_any_letter_case(
+    daypass: CommandLine, services: Services, role: Role
+) -> None:
+    make_user(services, "anna")
+    for spelling in (role.value, role.value.lower()):
+        daypass.text("user", "set-role", "anna", spelling)
+        assert services.accounts.get("anna").role is role
+    assert "is not one of" in daypass.misuse("user", "set-role", "anna", f"{role.value}S")
+
+
 def test_every_command_answers_with_the_same_members(daypass: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "password").write_text(PASSWORD)
     from_file = ["--password-file", str(tmp_path / "password")]

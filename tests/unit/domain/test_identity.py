@@ -66,6 +66,11 @@ def test_only_a_server_administrator_is_an_administrator(role: Role) -> None:
     assert user.is_administrator is (role == "SERVER_ADMIN")
 
 
+def test_an_introspector_may_ask_about_tokens_and_nothing_else() -> None:
+    assert {role for role in Role if role.may_introspect} == {Role.SERVER_ADMIN, Role.INTROSPECTOR}
+    assert {role for role in Role if not role.may_enter} == {Role.INTROSPECTOR}
+
+
 def test_a_caller_keeps_where_the_call_came_from_when_it_is_known_whose_it_is() -> None:
     caller = Caller("", address="192.0.2.7", request_id="r-1")
     assert caller.as_user(3, "anna") == Caller("anna", 3, "192.0.2.7", "r-1")

@@ -1,16 +1,19 @@
-"""Which token a request carries: :func:`app.http.credentials.access_token_text`, a pure function of the headers.
+"""Which credential a request carries: :mod:`app.http.credentials`, pure functions of the headers.
 
-Not here: the same through the application (``tests/contract/test_alation_credentials``).
+Not here: the same through the application (``tests/contract/test_alation_credentials``, ``test_oauth_askers``).
 """
+
+import base64
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.errors import TokenMalformed, TokenMissing
+from app.domain.errors import BadCredentials, TokenMalformed, TokenMissing
 from app.domain.secrets import TokenFormat, new_token_text
 from app.domain.tokens import TokenKind
-from app.http.credentials import access_token_text
+from app.http.credentials import access_token_text, basic_credentials
 
 FORMAT = TokenFormat(("dp",))
 
@@ -79,3 +82,64 @@ def test_junk_in_authorization_never_matters_beside_a_token(authorization: str, 
     text = new_text()
     assert read(text, authorization) == text
     assert read(text, f"{scheme} {authorization}") == text
+
+
+# HTTP Basic, RFC 7617
+
+
+def encoded(pair: str | bytes) -> str:
+    raw = pair if isinstance(pair, bytes) else pair.encode("utf-8")
+    return base64.b64encode(raw).decode("ascii")
+
+
+def test_the_examples_of_the_standard_are_read() -> None:
+    """RFC 7617, sections 2 and 2.1: the second is in UTF-8."""
+    assert basic_credentials("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==") == ("Aladdin", "open sesame")
+    assert basic_credentials("Basic dGVzdDoxMjPCow==") == ("test", "123\u00a3")
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer abc", "Digest a=b", "Basically abc", "basic:abc", " Basic YTpi"])
+def test_what_is_not_basic_is_somebody_elses_affair(authorization: str) -> None:
+    assert basic_credentials(authorization) is None
+
+
+@pytest.mark.parametrize("scheme", ["Basic ", "basic ", "BASIC ", "bAsIc  "])
+def test_the_schemes_letter_case_and_the_number_of_spaces_do_not_matter(scheme: str) -> None:
+    """RFC 9110, sections 11.1 and 11.4."""
+    assert basic_credentials(f"{scheme}{encoded('anna:x')}") == ("anna", "x")
+
+
+@given(st.text(st.characters(exclude_characters=":", exclude_categories=["Cs"])), st.text())
+def test_the_first_colon_ends_the_user_name(username: str, password: str) -> None:
+    try:
+        header = f"Basic {encoded(f'{username}:{password}')}"
+    except UnicodeEncodeError:  # a lone surrogate is no text
+        return
+    assert basic_credentials(header) == (username, password)
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        "", " ", "!", "====", "YQ", "YTpi YTpi", "YTpi,Basic YTpi", "YT\u00e4", encoded("no colon"), encoded(b""),
+        encoded(b"anna:\xff"), encoded(b"\xff:x"), encoded(b"a:\xed\xa0\x80"), "YW5uYTp_Pz8-", "anna:x",
+    ],
+    ids=ascii,
+)  # fmt: skip
+def test_what_says_basic_and_is_not_is_a_bad_credential(credentials: str) -> None:
+    """Not a missing one: who meant to say who they are is told that it did not work."""
+    for header in (f"Basic {credentials}", f"basic {credentials}"):
+        with pytest.raises(BadCredentials):
+            basic_credentials(header)
+
+
+def test_the_bare_word_basic_is_a_bad_credential() -> None:
+    with pytest.raises(BadCredentials):
+        basic_credentials("Basic")
+
+
+@given(st.text())
+def test_whatever_is_sent_is_read_or_refused(text: str) -> None:
+    for header in (text, f"Basic {text}"):
+        with suppress(BadCredentials):
+            basic_credentials(header)

@@ -4,22 +4,31 @@ Here belongs what must be true of every route at once. Not here: which tokens th
 (``tests/contract``).
 """
 
+from base64 import b64encode
+
 import pytest
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, g
 from flask.testing import FlaskClient
 
 from app.api import integration_v1
+from app.domain.errors import BadCredentials, Refusal, TokenMalformed, TokenMissing
+from app.domain.identity import Role
 from app.factory import create_app
+from app.http.context import Asker, caller
 from app.http.guards import (
     ANYBODY,
     CREDENTIAL_IN_BODY,
+    INTROSPECTOR,
     TOKEN_HOLDER,
     GuardedBlueprint,
     guard_of,
     refuse_unguarded_routes,
+    who_asks,
 )
+from app.services import Services
 from config import Settings
 from tests.databases import KEYS
+from tests.factories import PASSWORD, issue, make_user, mint
 
 GUARDS = {
     "/healthz": ANYBODY,
@@ -31,6 +40,8 @@ GUARDS = {
     "/integration/v1/regenRefreshToken": CREDENTIAL_IN_BODY,
     "/integration/v1/revokeAPIAccessTokens": CREDENTIAL_IN_BODY,
     "/integration/v1/userinfo": TOKEN_HOLDER,
+    "/oauth/introspect": INTROSPECTOR,
+    "/oauth/revoke": CREDENTIAL_IN_BODY,
 }
 """Every route of the application and who may enter. A route that is added must be added here."""
 
@@ -63,6 +74,62 @@ def test_every_route_for_token_holders_answers_403_without_a_token(app: Flask, c
                 assert client.open(rule.rule, method=method, headers=headers).status_code == 403, (rule, method)
                 walked += 1
     assert walked > 0
+
+
+def test_every_route_for_introspectors_answers_401_to_everybody_else(
+    app: Flask, client: FlaskClient, services: Services
+) -> None:
+    """Fails when `INTROSPECTOR` lets in without looking (tried: the walk met a 400)."""
+    user = mint(services, issue(services, make_user(services))).secret
+    walked = 0
+    for rule in app.url_map.iter_rules():
+        if guard_of(app, rule.endpoint) is not INTROSPECTOR:
+            continue
+        assert not rule.arguments, "teach this walk to fill in the arguments"
+        for headers in ({}, {"TOKEN": "no_token"}, {"TOKEN": user}, {"Authorization": f"Bearer {user}"}):
+            for method in rule.methods or ():
+                assert client.open(rule.rule, method=method, headers=headers).status_code == 401, (rule, method)
+                walked += 1
+    assert walked > 0
+
+
+def test_who_asks_is_nobody_the_user_of_the_password_or_the_owner_of_the_token(app: Flask, services: Services) -> None:
+    anna = make_user(services, "anna", Role.STEWARD, PASSWORD)
+    access = mint(services, issue(services, anna)).secret
+    by_password = {"Authorization": f"Basic {b64encode(f'anna:{PASSWORD}'.encode()).decode()}"}
+    for headers in (by_password, {"TOKEN": access}, {"Authorization": f"Bearer {access}"}):
+        assert asker(app, headers) == (Asker(anna.id, "anna", Role.STEWARD), ("anna", anna.id))
+    assert asker(app, {}) == (None, ("", None))
+
+
+@pytest.mark.parametrize(
+    ("headers", "refusal"),
+    [
+        ({"TOKEN": ""}, TokenMissing),
+        ({"Authorization": ""}, TokenMissing),
+        ({"Authorization": "Bearer"}, TokenMissing),
+        ({"Authorization": "Digest a=b"}, TokenMissing),
+        ({"Authorization": "Basic"}, BadCredentials),
+        ({"TOKEN": "", "Authorization": "Basic !"}, TokenMissing),
+        ({"TOKEN": "x"}, TokenMalformed),
+        ({"TOKEN": "x", "Authorization": "Basic !"}, TokenMalformed),
+    ],
+    ids=str,
+)
+def test_a_credential_that_is_not_good_is_never_taken_for_none(
+    app: Flask, headers: dict[str, str], refusal: type[Refusal]
+) -> None:
+    """Fails when `who_asks` answers None for whatever holds no token (tried)."""
+    with pytest.raises(refusal):
+        asker(app, headers)
+
+
+def asker(app: Flask, headers: dict[str, str]) -> tuple[Asker | None, tuple[str, int | None]]:
+    """Who asks with these headers, and who is then on record."""
+    with app.test_request_context("/oauth/revoke", method="POST", headers=headers):
+        g.request_id = "a request's id"
+        found = who_asks()
+        return found, (caller().name, caller().user_id)
 
 
 def test_a_route_that_states_no_guard_is_refused(app: Flask) -> None:

@@ -24,7 +24,7 @@ def services_with(settings: Settings) -> Iterator[Callable[..., Services]]:
             made = parts(app).services
             at_the_end.enter_context(app.app_context())
             at_the_end.callback(lambda: db.engine.dispose())
-            at_the_end.callback(made.verifier.close)
+            at_the_end.callback(made.close)
             return made
 
         yield make

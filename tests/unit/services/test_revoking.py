@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from freezegun import freeze_time
 
-from app.domain.errors import NotFound, TokenRefused, TokenRevoked, TokenUnknown
+from app.domain.errors import BadRequest, NotFound, NotPermitted, TokenRefused, TokenRevoked, TokenUnknown
 from app.domain.identity import Caller
 from app.domain.secrets import TokenFormat, new_token_text
 from app.domain.tokens import AccessToken, Issued, RefreshToken, TokenKind, TokenStatus
@@ -145,6 +145,81 @@ def test_a_secret_that_regeneration_replaced_revokes_nothing(services: Services)
     new = services.issuing.regenerate(old.secret, None, NOBODY)
     assert services.revoking.revoke_secret(old.secret, "", OPERATOR) == (old.token.public_id, Ended(0, 0))
     assert _reason(services, mint(services, new)) is None
+
+
+def test_an_unnamed_caller_who_presents_a_secret_is_taken_for_the_tokens_owner(
+    services: Services, database: Database
+) -> None:
+    anna = make_user(services, "anna")
+    refresh = issue(services, anna)
+    access = mint(services, refresh)
+    somewhere = Caller("", address="192.0.2.1", request_id="a request's id")
+    for issued, ended in ((access, Ended(0, 1)), (refresh, Ended(1, 0))):
+        assert services.revoking.revoke_secret(issued.secret, "", somewhere) == (issued.token.public_id, ended)
+        assert services.listing.find(issued.token.public_id).token.revoked_by == "anna"
+        event = rows.audit_events(database)[-1]
+        assert (event.actor, event.actor_id, event.object_id) == ("anna", anna.id, issued.token.public_id)
+        assert (event.address, event.request_id) == (somewhere.address, somewhere.request_id)
+
+
+def test_a_named_caller_who_presents_a_secret_is_on_record_themselves(services: Services, database: Database) -> None:
+    access = mint(services, issue(services, make_user(services)))
+    berta = make_user(services, "berta")
+    services.revoking.revoke_secret(access.secret, "", Caller("berta", berta.id), only_of=None)
+    event = rows.audit_events(database)[-1]
+    assert (event.actor, event.actor_id) == ("berta", berta.id)
+
+
+def test_whoever_may_revoke_only_their_own_revokes_nobody_elses(services: Services, database: Database) -> None:
+    """Of either tier and in any state, a secret that was replaced included. Fails when `only_of` is ignored (tried)."""
+    services.instance_settings.change("access_token_reissue", "overlap", OPERATOR)
+    anna, berta = make_user(services, "anna"), make_user(services, "berta")
+    replaced, revoked = issue(services, anna), issue(services, anna)
+    refresh = services.issuing.regenerate(replaced.secret, None, NOBODY)
+    overlapping, access = mint(services, refresh), mint(services, refresh)
+    services.revoking.revoke(revoked.token.public_id, "", OPERATOR)
+    before = rows.everything(database)
+    for issued in (refresh, overlapping, access, replaced, revoked):
+        with pytest.raises(NotPermitted):
+            services.revoking.revoke_secret(issued.secret, "", Caller("berta", berta.id), only_of=berta.id)
+    assert rows.everything(database) == before
+    as_anna = Caller("anna", anna.id)
+    ended = [
+        services.revoking.revoke_secret(issued.secret, "", as_anna, only_of=anna.id)[1]
+        for issued in (replaced, revoked, access, refresh)
+    ]
+    assert ended == [Ended(0, 0), Ended(0, 0), Ended(0, 1), Ended(1, 1)]
+
+
+def test_what_is_no_token_is_unknown_also_to_whoever_may_revoke_only_their_own(services: Services) -> None:
+    """Nobody learns from the refusal whether a public id exists."""
+    anna = make_user(services)
+    access = mint(services, issue(services, make_user(services)))
+    guessed = new_token_text(TokenKind.ACCESS).with_public_id(access.token.public_id)
+    for text in (TEXT.compose(guessed), TEXT.compose(new_token_text(TokenKind.ACCESS)), "nonsense"):
+        with pytest.raises(TokenUnknown):
+            services.revoking.revoke_secret(text, "", Caller("anna", anna.id), only_of=anna.id)
+
+
+def test_presenting_a_refresh_tokens_secret_ends_all_under_it_of_any_owner_state(services: Services) -> None:
+    """Also when its owner is disabled: it would come back to life with them."""
+    services.instance_settings.change("access_token_reissue", "overlap", OPERATOR)
+    user = make_user(services)
+    refresh, other = issue(services, user), issue(services, user)
+    both, others = [mint(services, refresh), mint(services, refresh)], mint(services, other)
+    services.accounts.disable(user.username, OPERATOR)
+    assert services.revoking.revoke_secret(refresh.secret, "", NOBODY)[1] == Ended(1, 2)
+    services.accounts.enable(user.username, OPERATOR)
+    assert [_reason(services, each) for each in both] == ["token_revoked"] * 2
+    assert _reason(services, others) is None
+
+
+def test_a_secret_with_a_reason_that_cannot_be_kept_revokes_nothing(services: Services) -> None:
+    access = mint(services, issue(services, make_user(services)))
+    for reason in ("x" * 256, "\x1b[31m"):
+        with pytest.raises(BadRequest):
+            services.revoking.revoke_secret(access.secret, reason, OPERATOR)
+    assert _reason(services, access) is None
 
 
 def test_disabling_a_user_revokes_nothing(services: Services) -> None:

@@ -82,7 +82,7 @@ def settings(settings: Settings) -> Settings:
 def app(settings: Settings, clock: Clock) -> Iterator[Flask]:
     app = create_app(settings, KEYS, clock)
     yield app
-    parts(app).services.verifier.close()
+    parts(app).services.close()
     with app.app_context():
         db.engine.dispose()
 

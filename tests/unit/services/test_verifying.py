@@ -55,6 +55,43 @@ def test_a_good_access_token_says_whose_it_is(services: Services) -> None:
     assert (known.token_kind, known.token_name) == (TokenKind.ACCESS, "nightly-etl")
     assert (known.token_created_at, known.token_expires_at) == (access.token.created_at, access.token.expires_at)
     assert known.refresh_token_expires_at == refresh.token.expires_at
+    assert known.token_last_used_at is None
+    assert access.token.created_at <= known.checked_at <= system_clock()
+
+
+def test_a_check_says_when_the_token_was_used_last(services: Services, database: Database) -> None:
+    access = mint(services, issue(services, make_user(services)))
+    with database.transaction() as session:
+        session.execute(update(AccessTokenRow).values(last_used_at=NOW))
+    assert services.verifier.verify(access.secret).token_last_used_at == NOW
+
+
+def test_a_token_is_recognised_in_any_state_by_who_holds_its_secret(services: Services) -> None:
+    """Recognising is no verdict; what it is for, such as revoking, must not depend on one."""
+    refresh = issue(services, make_user(services))
+    replaced, access = mint(services, refresh), mint(services, refresh)
+    services.revoking.revoke(access.token.public_id, "", OPERATOR)
+    for issued, status in ((replaced, "superseded"), (access, "revoked")):
+        text, row = services.verifier.recognise(issued.secret)
+        assert (text.public_id, row.token_id, row.status) == (issued.token.public_id, issued.token.id, status)
+    with pytest.raises(TokenMalformed):
+        services.verifier.recognise(refresh.secret)
+    with pytest.raises(TokenUnknown):
+        services.verifier.recognise(
+            TEXT.compose(new_token_text(TokenKind.ACCESS).with_public_id(access.token.public_id))
+        )
+
+
+def test_a_token_without_refresh_token_or_end_is_good_and_called_by_its_description(
+    services: Services, database: Database
+) -> None:
+    access = mint(services, issue(services, make_user(services)))
+    for description, name in (("my laptop", "my laptop"), (None, "")):
+        with database.transaction() as session:
+            alone = {"refresh_token_id": None, "expires_at": None, "description": description}
+            session.execute(update(AccessTokenRow).values(**alone))
+        known = services.verifier.verify(access.secret)
+        assert (known.token_name, known.token_expires_at, known.refresh_token_expires_at) == (name, None, None)
 
 
 def test_rights_are_read_at_every_check(services: Services) -> None:

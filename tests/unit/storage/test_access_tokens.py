@@ -1,4 +1,4 @@
-"""Writes to access tokens: making room for a new one, ending what is alive, sweeping what is over.
+"""Writes to access tokens: making room for a new one, ending what is alive, sweeping what is over, last uses.
 
 Here belongs ``app.storage.access_tokens``. Not here: the check's reading (``test_check``), and races.
 """
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.domain.secrets import Mac, TokenText
 from app.domain.tokens import TokenKind, TokenStatus
 from app.storage import access_tokens
+from app.storage.access_tokens import Use
 from app.storage.liveness import CLOCK_TOLERANCE
 from app.storage.refresh_tokens import Revocation
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
@@ -214,3 +215,63 @@ def test_ended_tokens_are_deleted_in_batches(session: Session, owner: UserRow) -
     for _ in range(5):
         plant_access_token(session, owner, status="superseded", expires_at=NOW)
     assert [access_tokens.purge(session, NOW, 2) for _ in range(4)] == [2, 2, 1, 0]
+
+
+# Last uses
+
+SPACING = HOUR / 60
+
+
+def last_use(session: Session, row: AccessTokenRow) -> Use:
+    session.refresh(row)
+    return Use(row.last_used_at, row.last_used_ip, row.last_used_agent)
+
+
+def test_uses_are_written_to_their_tokens_and_to_no_others(session: Session, owner: UserRow) -> None:
+    one, two, other = (plant_access_token(session, owner) for _ in range(3))
+    uses = {one.id: Use(NOW, "192.0.2.7", "curl/8"), two.id: Use(NOW - HOUR, None, None)}
+    access_tokens.record_uses(session, uses, SPACING)
+    assert [last_use(session, row) for row in (one, two)] == list(uses.values())
+    assert last_use(session, other) == Use(None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("before", "is_written"),
+    [
+        (None, True),
+        (NOW - HOUR, True),
+        (NOW - SPACING, True),
+        (NOW - SPACING + MICROSECOND, False),
+        (NOW, False),
+        (NOW + MICROSECOND, False),
+        (NOW + HOUR, False),
+    ],
+)
+def test_a_use_is_written_where_the_one_before_it_is_long_enough_ago(
+    session: Session, owner: UserRow, before: datetime | None, is_written: bool
+) -> None:
+    """Never back in time. Fails when the write has no condition: so it was broken."""
+    row = plant_access_token(session, owner, last_used_at=before, last_used_ip="192.0.2.1", last_used_agent="before")
+    access_tokens.record_uses(session, {row.id: Use(NOW, "192.0.2.7", "after")}, SPACING)
+    after = Use(NOW, "192.0.2.7", "after") if is_written else Use(before, "192.0.2.1", "before")
+    assert last_use(session, row) == after
+
+
+@pytest.mark.parametrize("status", ["active", "overlapping", "superseded", "expired", "revoked"])
+def test_a_use_is_written_whatever_has_become_of_the_token_since(
+    session: Session, owner: UserRow, parent: RefreshTokenRow, status: str
+) -> None:
+    """It was good when it was used; and a use changes nothing else about it."""
+    row = plant_access_token(session, owner, parent, status=status)
+    access_tokens.record_uses(session, {row.id: Use(NOW, "192.0.2.7", "curl/8")}, SPACING)
+    assert last_use(session, row) == Use(NOW, "192.0.2.7", "curl/8")
+    assert state(session, row) == (status, NOW + HOUR)
+
+
+def test_uses_of_tokens_that_are_gone_are_passed_over(session: Session, owner: UserRow) -> None:
+    row = plant_access_token(session, owner)
+    gone = {row.id + number: Use(NOW, None, None) for number in (1000, 1001)}
+    access_tokens.record_uses(session, gone, SPACING)
+    access_tokens.record_uses(session, gone | {row.id: Use(NOW, None, "curl/8")}, SPACING)
+    assert last_use(session, row) == Use(NOW, None, "curl/8")
+    access_tokens.record_uses(session, {}, SPACING)

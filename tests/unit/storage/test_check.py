@@ -80,18 +80,22 @@ def test_a_token_is_found_with_everything_that_is_said_of_it(
         }
         owner = plant_user(session, **profile)
         parent = plant_refresh_token(session, owner, name="nightly-etl", expires_at=ends + HOUR)
-        usual = {"key_id": "k2", "mac": bytes(range(32)), "description": "mine", "revoked_at": ends}
+        usual = {"key_id": "k2", "mac": bytes(range(32)), "description": "mine"} | {
+            "last_used_at": made,
+            "revoked_at": ends,
+        }
         token = plant_access_token(session, owner, parent, created_at=made, expires_at=ends, **usual)
     found = lookup.find(token.public_id)
     assert found == CheckedRow(
         token_id=token.id, key_id="k2", mac=bytes(range(32)), status="active", created_at=made, expires_at=ends,
-        revoked_at=ends, description="mine", refresh_token_name="nightly-etl", refresh_token_status="active",
+        last_used_at=made, revoked_at=ends, description="mine", refresh_token_name="nightly-etl",
+        refresh_token_status="active",
         refresh_token_expires_at=ends + HOUR, user_id=owner.id, username=owner.username, email="anna@example.com",
         first_name="Anna", last_name="A", title="Dr", role="STEWARD", user_is_active=True,
     )  # fmt: skip
     assert isinstance(found.mac, bytes)
     instants = [each for each in found if isinstance(each, datetime)]
-    assert len(instants) == 4 and all(each.utcoffset() == timedelta(0) for each in instants)
+    assert len(instants) == 5 and all(each.utcoffset() == timedelta(0) for each in instants)
 
 
 def test_a_token_without_refresh_token_and_without_end_is_found(database: Database, lookup: TokenLookup) -> None:
@@ -194,8 +198,8 @@ def test_no_connection_stays_in_a_transaction(
 ) -> None:
     """Fails when the connection is not in autocommit."""
     assert (lookup.find(handle if known else "zzzzzzzzzzzz") is not None) is known
-    (kept,) = lookup._connections._idle
-    state = f"SELECT state FROM pg_stat_activity WHERE pid = {kept.info.backend_pid}"
+    (kept,) = lookup._cursors._idle
+    state = f"SELECT state FROM pg_stat_activity WHERE pid = {kept.connection.info.backend_pid}"
     assert execute(elsewhere, text(state)) == "idle"
 
 
@@ -233,9 +237,9 @@ def test_as_few_connections_are_open_as_are_busy_at_once(
 ) -> None:
     for _ in range(20):
         lookup.find(handle)
-    assert len(lookup._connections._idle) == 1
+    assert len(lookup._cursors._idle) == 1
     lookup.close()
-    assert len(lookup._connections._idle) == 0
+    assert len(lookup._cursors._idle) == 0
     assert lookup.find(handle) is not None  # closing is no end
 
 
@@ -263,15 +267,15 @@ def test_connections_that_were_killed_are_replaced_unnoticed(
     elsewhere: Database, lookup: TokenLookup, handle: str
 ) -> None:
     """As after a restart of the server: all that were kept are dead, and one fresh look tells."""
-    taken = [lookup._connections.take() for _ in range(3)]
-    pids = [connection.info.backend_pid for connection in taken]
-    for connection in taken:
-        lookup._connections.give_back(connection)
+    taken = [lookup._cursors.take() for _ in range(3)]
+    pids = [cursor.connection.info.backend_pid for cursor in taken]
+    for cursor in taken:
+        lookup._cursors.give_back(cursor)
     for pid in pids:
         assert execute(elsewhere, text(f"SELECT pg_terminate_backend({pid}, 5000)"))
     assert lookup.find(handle) is not None
-    (fresh,) = lookup._connections._idle
-    assert fresh.info.backend_pid not in pids
+    (fresh,) = lookup._cursors._idle
+    assert fresh.connection.info.backend_pid not in pids
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["under a kept connection", "between two"])

@@ -1,0 +1,11 @@
+"""The OAuth dialect, ``/oauth/…``: token introspection (RFC 7662) and revocation (RFC 7009).
+
+Here belongs the translation of those two documents (``docs/oauth.md``). Not here: any rule about tokens.
+"""
+
+from app.api.oauth import routes
+from app.api.oauth.errors import DIALECT
+
+BLUEPRINTS = (routes.introspection, routes.revocation)
+
+__all__ = ["BLUEPRINTS", "DIALECT"]

@@ -1,0 +1,76 @@
+"""The WSGI application in front of Flask: answers ``/auth/verify``, hands on everything else.
+
+Any method, with or without a slash; the body is never read. Longer paths are not answered: a proxy that appends its
+client's path and query would let the client write the conditions. Not here: what the answers look like (``answers``).
+"""
+
+import uuid
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from app.domain.errors import NotPermitted, Refusal, TokenSuperseded, Unavailable
+from app.domain.identity import Caller, Principal
+from app.gate.answers import COMMON, identity_headers, refusal_answer
+from app.gate.conditions import conditions_of
+from app.http.context import Parts, client_address, note_use
+from app.http.credentials import access_token_text
+from app.http.guards import OF_NO_USE_HERE
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+LOG = structlog.get_logger(__name__)
+
+PATHS = ("/auth/verify", "/auth/verify/")
+
+
+class Gate:
+    """Answers checks without entering `application`. Made of the same parts, so that there is one verdict."""
+
+    def __init__(self, application: "WSGIApplication", parts: Parts) -> None:
+        self._application = application
+        self._verify = parts.services.verifier.verify
+        self._last_use = parts.services.last_use
+        self._sightings = parts.services.sightings
+        self._proxies = parts.proxies
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if environ["PATH_INFO"] not in PATHS:
+            return self._application(environ, start_response)
+        try:
+            principal = self._verify(access_token_text(environ))
+            self._refuse_unless_permitted(principal, environ)
+            note_use(self._last_use, principal, environ, self._proxies)
+        except Refusal as refusal:
+            return self._refuse(refusal, environ, start_response)
+        except Exception as error:  # nobody is let in, and whoever asked may ask again
+            LOG.error("check_failed", exc_info=error)
+            return self._refuse(Unavailable("an error that was logged"), environ, start_response)
+        start_response("200 OK", [*identity_headers(principal), *COMMON, ("Content-Length", "0")])
+        return [b""]
+
+    @staticmethod
+    def _refuse_unless_permitted(principal: Principal, environ: "WSGIEnvironment") -> None:
+        if not principal.role.may_enter:
+            raise NotPermitted(OF_NO_USE_HERE)
+        query = environ.get("QUERY_STRING")
+        if query:
+            conditions_of(query).refuse_unless_met(principal)
+
+    def _refuse(self, refusal: Refusal, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        address, request_id = client_address(environ, self._proxies), uuid.uuid4().hex
+        if isinstance(refusal, TokenSuperseded):
+            self._sightings.report(refusal, Caller("", address=address, request_id=request_id))
+        status, headers, body = refusal_answer(refusal, environ)
+        LOG.info(
+            "check_refused",
+            request_id=request_id,
+            status=int(status[:3]),
+            reason=refusal.reason,
+            address=address,
+            token_id=getattr(refusal, "public_id", None),
+        )
+        start_response(status, [*headers, ("X-Request-Id", request_id)])
+        return [body]

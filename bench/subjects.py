@@ -1,0 +1,141 @@
+"""The subjects of the comparison: what each is called, where it is asked and how, and how it says no.
+
+Here belongs the list, and proving that a subject does its work before it is measured. Not here: the measuring
+(``bench.sections``).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from bench.ground import DATABASES, Ground
+from bench.load import Carrier, Target
+from bench.servers import Server, serving, serving_daypass
+
+NOTHING = "nothing"
+DAYPASS = "daypass"
+PEER = "peer"
+
+_TOKEN = Carrier("TOKEN")
+_TOKEN_SCHEME = Carrier("Authorization", "Token ")
+_BEARER = Carrier("Authorization", "Bearer ")
+_INTROSPECTION = Carrier("Authorization", "Bearer introspector", "token=%s")
+
+WSGI_NOTHING = "wsgi"
+FLASK_NOTHING = "flask"
+VERIFY = "verify"
+USERINFO = "userinfo"
+
+PEERS = (
+    ("drf", "REST framework TokenAuthentication", "/drf", _TOKEN_SCHEME),
+    ("knox", "django-rest-knox", "/knox", _TOKEN_SCHEME),
+    ("oauth", "django-oauth-toolkit, bearer check", "/oauth", _BEARER),
+    ("introspect", "django-oauth-toolkit, introspection", "/introspect", _INTROSPECTION),
+    ("jwt", "Flask-JWT-Extended, blocklist", "/", _BEARER),
+)
+
+
+class Unproven(Exception):
+    """A subject let a bad token in, or refused a good one; its figures would mean nothing."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One thing that is measured. `bad`: a token that must be refused, None where nothing is."""
+
+    key: str
+    label: str
+    group: str
+    database: str
+    target: Target
+    bad: str | None
+
+    @property
+    def name(self) -> str:
+        """Its key in the results."""
+        return f"{self.key}/{self.database}" if self.database else self.key
+
+    def prove(self) -> None:
+        """Refuse with :class:`Unproven` unless the good are let in and the bad are not."""
+        good = self.target.tokens.read_text().split("\n", 1)[0]
+        if not _accepted(self._ask(good)):
+            raise Unproven(f"{self.label} ({self.database}) refuses a good token: {self._ask(good).text[:300]}")
+        if self.bad is not None and _accepted(self._ask(self.bad)):
+            raise Unproven(f"{self.label} ({self.database}) accepts a bad token")
+
+    def _ask(self, token: str) -> requests.Response:
+        carrier = self.target.carrier
+        if carrier.body:
+            name, _, value = carrier.body.partition("=")
+            fields = {name: value.replace("%s", token)}
+            return requests.post(self.target.url, fields, headers={carrier.name: carrier.before}, timeout=10)
+        return requests.get(self.target.url, headers={carrier.name: carrier.before + token}, timeout=10)
+
+
+def _accepted(answer: requests.Response) -> bool:
+    """An introspection says in its body what others say with their status."""
+    if answer.status_code not in (200, 400, 401, 403):
+        raise Unproven(f"{answer.url} answers {answer.status_code}: {answer.text[:300]}")
+    said: Any = answer.json() if answer.headers.get("Content-Type", "").startswith("application/json") else {}
+    return answer.status_code == 200 and not (isinstance(said, dict) and said.get("active") is False)
+
+
+def all_subjects(ground: Ground, running: ExitStack) -> Iterator[Subject]:
+    """Every subject, its server started; those stop with `running`."""
+    sample = ground.daypass(DATABASES[0], ground.plan.tokens).tokens
+    start: Callable[[Server], Server] = running.enter_context
+    for key, label, module in (
+        (WSGI_NOTHING, "WSGI app that does nothing", "nothing"),
+        (FLASK_NOTHING, "Flask view that does nothing", "nothing_flask"),
+    ):
+        server = start(serving(f"bench.apps.{module}:application", ground.folder))
+        yield Subject(key, label, NOTHING, "", Target(f"{server.url}/", sample, _TOKEN), None)
+    for database in DATABASES:
+        yield from _daypass(ground, database, start)
+        yield from _peers(ground, database, start)
+
+
+def verify_target(server: Server, tokens: Path) -> Target:
+    """The check."""
+    return Target(f"{server.url}/auth/verify", tokens, _TOKEN)
+
+
+def mint_target(server: Server, forms: Path) -> Target:
+    """A new access token from a refresh token."""
+    return Target(f"{server.url}/integration/v1/createAPIAccessToken/", forms, Carrier(body="%s"))
+
+
+def login_target(server: Server, forms: Path) -> Target:
+    """A new refresh token from a password."""
+    return Target(f"{server.url}/integration/v1/createRefreshToken/", forms, Carrier(body="%s"))
+
+
+def _daypass(ground: Ground, database: str, start: Callable[[Server], Server]) -> Iterator[Subject]:
+    installation = ground.daypass(database, ground.plan.tokens)
+    server = start(serving_daypass(installation))
+    bad, tokens = installation.bad_token(), installation.tokens
+    userinfo = Target(f"{server.url}/integration/v1/userinfo/", tokens, _TOKEN)
+    yield Subject(VERIFY, "Daypass /auth/verify", DAYPASS, database, verify_target(server, tokens), bad)
+    yield Subject(USERINFO, "Daypass userinfo, through Flask", DAYPASS, database, userinfo, bad)
+
+
+def _peers(ground: Ground, database: str, start: Callable[[Server], Server]) -> Iterator[Subject]:
+    django = ground.peer("django_rows", database)
+    flask_jwt = ground.peer("flask_jwt", database)
+    site = start(serving("bench.apps.django_site:application", django.folder, **django.environment))
+    view = start(serving("bench.apps.flask_jwt:application", flask_jwt.folder, **flask_jwt.environment))
+    for key, label, path, carrier in PEERS:
+        server, folder = (view, flask_jwt.folder) if key == "jwt" else (site, django.folder)
+        tokens = folder / f"{'oauth' if key == 'introspect' else key}.txt"
+        bad = (folder / "jwt-revoked.txt").read_text() if key == "jwt" else _other_end(tokens)
+        yield Subject(key, label, PEER, database, Target(server.url + path, tokens, carrier), bad)
+
+
+def _other_end(tokens: Path) -> str:
+    """A token that differs from a good one in its last character: for knox, the same row with a wrong digest."""
+    good = tokens.read_text().split("\n", 1)[0]
+    return good[:-1] + ("0" if good[-1] != "0" else "1")

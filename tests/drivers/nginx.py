@@ -1,0 +1,170 @@
+"""A real nginx with the configuration that is shipped in ``deploy/nginx``, and the sample API behind it.
+
+Here belongs starting and stopping both. Only addresses and paths of the shipped files are replaced, so that those
+are what is tested. Where there is no nginx it is installed if that can be done, and otherwise the test fails.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+
+import requests
+
+PATIENCE_SECONDS = 20
+DEPLOY = Path(__file__).parents[2] / "deploy"
+
+TOKENS, API = "tokens.example.com", "api.example.com"
+"""The names under which nginx serves Daypass itself and the API."""
+
+MAIN = """\
+daemon off;
+{user}
+worker_processes 2;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log info;
+events {{ worker_connections 512; }}
+http {{
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include conf.d/*.conf;
+}}
+"""
+"""What a distribution's own nginx.conf does, in a folder of the test."""
+
+
+class _Process:
+    """A server in a process of its own, up when its port answers."""
+
+    name: str
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self._output = folder / f"{self.name}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def log(self) -> str:
+        return self._output.read_text(errors="replace") if self._output.exists() else ""
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait(PATIENCE_SECONDS)
+            self._process = None
+
+    def _start(self, *words: str, folder: Path) -> None:
+        with self._output.open("ab") as output:
+            self._process = subprocess.Popen(words, cwd=folder, stdout=output, stderr=output)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not _is_listening(self.port):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"{self.name} did not start:\n{self.log()}")
+            time.sleep(0.02)
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class SampleApi(_Process):
+    """``deploy/sample_api.py``, served by granian; its log names the path of every request that arrived."""
+
+    name = "sample_api"
+
+    def __enter__(self) -> "SampleApi":
+        words = (
+            "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1",
+            "--blocking-threads", "1", "--no-ws", "--access-log", "--access-log-fmt", "%(method)s <%(path)s>",
+        )  # fmt: skip
+        self._start(sys.executable, "-m", "granian", *words, "sample_api:app", folder=DEPLOY)
+        return self
+
+    def has_seen(self, path: str) -> bool:
+        return f"<{path}>" in self.log()
+
+
+class Nginx(_Process):
+    """nginx on one free port. `also`: lines that somebody has added to the API's server block."""
+
+    name = "nginx"
+
+    def __init__(self, folder: Path, daypass_port: int, api_port: int, also: str = "") -> None:
+        super().__init__(folder)
+        self.folder = folder / "nginx"
+        self.url = f"http://127.0.0.1:{self.port}"
+        (self.folder / "conf.d").mkdir(parents=True)
+        shutil.copytree(DEPLOY / "nginx" / "daypass", self.folder / "daypass")
+        text = (DEPLOY / "nginx" / "daypass.conf").read_text()
+        for shipped, here, times in (
+            ("127.0.0.1:8080", f"127.0.0.1:{daypass_port}", 1),
+            ("127.0.0.1:5000", f"127.0.0.1:{api_port}", 1),
+            ("listen 80;", f"listen 127.0.0.1:{self.port};", 2),
+            ("/var/log/nginx/", f"{self.folder}/", 2),
+            (f"server_name {API};", f"server_name {API};\n{also}", 1),
+        ):
+            assert text.count(shipped) == times, f"{shipped!r} is not in the shipped file {times} times"
+            text = text.replace(shipped, here)
+        (self.folder / "conf.d" / "daypass.conf").write_text(text)
+        user = "user root;" if os.geteuid() == 0 else ""  # the folders of a test are its user's alone
+        (self.folder / "nginx.conf").write_text(MAIN.format(folder=self.folder, user=user))
+
+    def __enter__(self) -> "Nginx":
+        self._start(
+            nginx_program(), "-p", str(self.folder), "-e", str(self.folder / "error.log"),
+            "-c", str(self.folder / "nginx.conf"), folder=self.folder,
+        )  # fmt: skip
+        return self
+
+    def logs(self) -> str:
+        """All that nginx wrote down."""
+        return self.log() + "".join(each.read_text(errors="replace") for each in sorted(self.folder.glob("*.log")))
+
+    def session(self, name: str) -> requests.Session:
+        """A client of the server of that name."""
+        session = requests.Session()
+        session.trust_env = False
+        session.headers["Host"] = name
+        return session
+
+
+def nginx_program() -> str:
+    """Where nginx is; it is installed first where it is not there yet."""
+    if found := _find_nginx():
+        return found
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}  # and it need not be started
+        for words in (("update",), ("install", "-y", "--no-install-recommends", "nginx")):
+            subprocess.run(
+                ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=120", *words],
+                env=quiet, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=200, check=False,
+            )  # fmt: skip
+    found = _find_nginx()
+    assert found, "these tests need nginx: as root, `apt-get install --no-install-recommends nginx`, or your system's"
+    return found
+
+
+def _find_nginx() -> str | None:
+    return shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        assert isinstance(port, int)
+        return port
+
+
+def _is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

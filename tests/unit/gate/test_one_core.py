@@ -1,0 +1,96 @@
+"""Where a worker's threads run. Not here: whether that makes them quicker (``make bench``)."""
+
+import os
+import sys
+import threading
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+
+import pytest
+
+from app.gate.one_core import OneCore
+from app.services.passwords import Passwords
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads run where they like")
+
+ALL = os.sched_getaffinity(0) if sys.platform == "linux" else set()
+
+
+@pytest.fixture
+def names() -> str:
+    """Of the test's own: servers of other tests keep cores for themselves as well."""
+    return f"daypass-test-{uuid.uuid4().hex}"
+
+
+def cores_within(layer: OneCore) -> list[set[int]]:
+    """Where a thread may run after a request through the layer."""
+    found: list[set[int]] = []
+
+    def serve() -> None:
+        layer({}, lambda *_: None)  # type: ignore[arg-type]
+        found.append(os.sched_getaffinity(0))
+
+    in_a_thread(serve)
+    return found
+
+
+def in_a_thread(act: Callable[[], None]) -> None:
+    thread = threading.Thread(target=act)
+    thread.start()
+    thread.join()
+
+
+def nothing(_environ: object, _start_response: object) -> list[bytes]:
+    return []
+
+
+def test_all_threads_of_a_worker_run_on_one_core(names: str) -> None:
+    layer = OneCore(nothing, names)
+    seen = [cores_within(layer)[0] for _ in range(4)]
+    if len(ALL) == 1:
+        assert seen == [ALL] * 4
+    else:
+        assert len(seen[0]) == 1 and seen == [seen[0]] * 4
+
+
+def test_threads_that_serve_nobody_run_where_they_like(names: str) -> None:
+    cores_within(OneCore(nothing, names))
+    assert os.sched_getaffinity(0) == ALL
+
+
+def _serve_until_hung_up(names: str, line: Connection) -> None:
+    layer = OneCore(nothing, names)
+    line.send(cores_within(layer)[0])
+    with suppress(EOFError):
+        line.recv()
+
+
+def test_workers_keep_out_of_each_others_way_and_a_dead_ones_core_is_free_again(names: str) -> None:
+    """As many as there are cores have one each; one more runs where it likes. Real processes."""
+    context = get_context("spawn")
+    lines = [context.Pipe() for _ in range(min(len(ALL), 4))]
+    workers = [context.Process(target=_serve_until_hung_up, args=(names, theirs)) for _, theirs in lines]
+    for worker in workers:
+        worker.start()
+    kept = [ours.recv() for ours, _ in lines]
+    if len(ALL) > 1:
+        assert len(set.union(*kept)) == len(workers) and {len(each) for each in kept} == {1}
+        if len(workers) == len(ALL):
+            assert cores_within(OneCore(nothing, names)) == [ALL]
+    workers[0].kill()
+    workers[0].join()
+    assert len(ALL) == 1 or len(cores_within(OneCore(nothing, names))[0]) == 1
+    for worker in workers[1:]:
+        worker.kill()
+        worker.join()
+
+
+def test_passwords_are_hashed_on_any_core_even_if_the_first_is_asked_for_by_a_worker(names: str) -> None:
+    """Fails when the hashing threads do not take back what they inherit."""
+    passwords = Passwords(b"pepper" * 8, 4, at_once=1, queue=1)
+    layer = OneCore(lambda *_: [passwords.digest("whatever").encode()], names)
+    cores_within(layer)
+    assert passwords._threads.submit(os.sched_getaffinity, 0).result() == ALL

@@ -1,0 +1,54 @@
+"""What ``deploy/`` repeats of the code is the same as there: identity headers, settings, times.
+
+Here belongs comparing texts. Not here: what a proxy does with them (``tests/functional/test_nginx.py``).
+"""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from app.cli.serving import STOP_PATIENCE_SECONDS
+from app.gate.answers import IDENTITY
+from config import load_settings
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+
+
+@pytest.mark.parametrize(
+    ("file", "spelling"),
+    [
+        ("nginx/daypass/protect.conf", r"^auth_request_set +\$daypass_\w+ +\$upstream_http_{underscored};$"),
+        ("nginx/daypass/protect.conf", r"^proxy_set_header +{name} +\$daypass_\w+;$"),
+        ("traefik/dynamic.yml", r"^ +- {name}$"),
+        ("caddy/Caddyfile", r"^\t\tcopy_headers .*\b{name}( |$)"),
+        ("envoy/envoy.yaml", r"^ +- remove: {lower}$"),
+    ],
+)
+def test_every_identity_header_is_in_the_configuration_of_every_proxy(file: str, spelling: str) -> None:
+    """Fails when one is taken out, or the gate gets another."""
+    text = (DEPLOY / file).read_text()
+    for name in IDENTITY:
+        wanted = spelling.format(name=name, lower=name.lower(), underscored=name.lower().replace("-", "_"))
+        assert re.search(wanted, text, re.MULTILINE), f"{file} says nothing of {name}"
+
+
+def test_the_example_of_an_environment_file_can_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("DAYPASS_")]:
+        monkeypatch.delenv(name)
+    lines = (DEPLOY / "daypass.env.example").read_text().splitlines()
+    for line in filter(None, lines):
+        if not line.startswith("#"):
+            name, _, value = line.partition("=")
+            monkeypatch.setenv(name, value)
+    settings = load_settings()
+    assert settings.database_url.startswith("postgresql://daypass:CHANGE-ME@")
+    assert str(settings.proxies[0]) == "127.0.0.1/32"
+
+
+def test_the_units_give_the_server_longer_to_stop_than_it_takes() -> None:
+    for unit in ("daypass.service", "daypass-scheduler.service"):
+        text = (DEPLOY / "systemd" / unit).read_text()
+        match = re.search(r"^TimeoutStopSec=(\d+)$", text, re.MULTILINE)
+        assert match and int(match[1]) >= 2 * STOP_PATIENCE_SECONDS
