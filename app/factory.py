@@ -5,7 +5,6 @@ anything that decides or answers.
 """
 
 from flask import Flask
-from flask_migrate import Migrate
 
 from app import cli, logs
 from app.api import integration_v1, oauth
@@ -19,7 +18,6 @@ from app.http.health import health_blueprint
 from app.http.tracing import install_tracing
 from app.services import Services, build_services
 from app.storage.database import Database, db, engine_options
-from app.storage.schema import MIGRATIONS
 from config import Keys, Settings, load_settings, read_keys
 
 
@@ -57,7 +55,6 @@ def _connect(app: Flask, settings: Settings) -> Database:
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url, settings.threads)
     db.init_app(app)
-    Migrate(app, db, directory=str(MIGRATIONS))
     with app.app_context():
         return Database(db.engine)
 

@@ -1,6 +1,5 @@
 """``daypass db …`` on both databases: the schema's version, and whether Daypass may serve."""
 
-import flask_migrate
 import psycopg
 import pytest
 from flask import Flask
@@ -24,7 +23,7 @@ def test_an_upgrade_makes_the_schema_out_of_nothing_and_again_changes_nothing(
     daypass: CommandLine, app: Flask, database: Database
 ) -> None:
     with app.app_context():
-        flask_migrate.downgrade(revision="base")
+        schema.migrations().downgrade(revision="base")
     assert daypass.refusal("db", "check").startswith("the schema is at nothing")
     for _ in range(2):
         assert daypass.text("db", "upgrade") == f"The schema is at {schema.newest_revision()}.\n"

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import flask_migrate
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -61,10 +60,10 @@ def test_the_migrations_go_up_and_down_and_up_again(database: Database) -> None:
     """Down leaves nothing behind: no table, no trigger, no function."""
     up = described(database)
     assert len(up) > 20
-    flask_migrate.downgrade(revision="base")
+    schema.migrations().downgrade(revision="base")
     assert schema.current_revision(database.engine) is None
     assert [line for line in described(database) if "sqlite_sequence" not in line] == []
-    flask_migrate.upgrade()
+    schema.migrations().upgrade()
     assert described(database) == up
     assert schema.current_revision(database.engine) == schema.newest_revision()
 
