@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 BENCH  := .venv-bench
+SDK    := .venv-trifacta
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test lint lock docs bench clean
+.PHONY: run test fuzz lint lock docs bench trifacta-sdk clean
 
 run: $(VENV)/.run-installed
 	@$(BIN)/daypass init
@@ -17,6 +18,11 @@ MEMORY := $(shell test "$$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 {print $$4
 
 test: $(VENV)/.dev-installed lint
 	$(MEMORY) $(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# Whether answers are as the OpenAPI documents say, for as long as you like: `make fuzz EXAMPLES=5000`.
+fuzz: $(VENV)/.dev-installed
+	DAYPASS_FUZZ_EXAMPLES=$(or $(EXAMPLES),1000) $(BIN)/python -m pytest tests/functional/test_conformance.py \
+	    --timeout=0 -n 2 --dist loadgroup
 
 lint: $(VENV)/.dev-installed
 	$(BIN)/ruff check .
@@ -34,6 +40,8 @@ lock: $(VENV)/.dev-installed
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	    --custom-compile-command "make lock" --upgrade pyproject.toml bench/requirements.in \
 	    --constraints requirements/run.txt --output-file bench/requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	    --custom-compile-command "make lock" --upgrade requirements/trifacta.in --output-file requirements/trifacta.txt
 
 # The pages that are derived from the code: docs/settings.md and .env.example.
 docs: $(VENV)/.dev-installed
@@ -43,8 +51,11 @@ docs: $(VENV)/.dev-installed
 bench: $(BENCH)/.installed
 	$(BENCH)/bin/python -m bench $(OPTIONS)
 
+# Trifacta's own SDK, for the test that it works: tests/functional/test_trifacta_sdk.py.
+trifacta-sdk: $(SDK)/.installed
+
 clean:
-	rm -rf $(VENV) $(BENCH) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(SDK) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
 
 # A stamp a set of packages: make installs again only when the pinned list has changed.
 $(VENV)/.run-installed: requirements/run.txt pyproject.toml
@@ -65,4 +76,12 @@ $(BENCH)/.installed: bench/requirements.txt pyproject.toml
 	@echo "Installing the packages for the benchmark ..."
 	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --requirement $<
 	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Without --no-deps, pip would refuse the SDK for the old packages that it asks for.
+$(SDK)/.installed: requirements/trifacta.txt requirements/trifacta-sdk.txt
+	@test -x $(SDK)/bin/python || $(BIN)/python -m venv --without-pip $(SDK)
+	@echo "Installing Trifacta's SDK and what it needs ..."
+	@$(PIP) --python $(SDK)/bin/python install --no-deps --ignore-requires-python --require-hashes \
+	    --requirement requirements/trifacta.txt --requirement requirements/trifacta-sdk.txt
 	@touch $@

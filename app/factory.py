@@ -7,18 +7,23 @@ anything that decides or answers.
 from flask import Flask
 
 from app import cli, logs
-from app.api import integration_v1, oauth
+from app.api import admin, integration_v1, oauth, v4
 from app.domain.clock import Clock, system_clock
 from app.http.body import LARGEST_BODY, BodyReader
-from app.http.context import EXTENSION, Parts
+from app.http.context import EXTENSION, Parts, parts
+from app.http.documents import documents_blueprint
 from app.http.edge import Edge
 from app.http.errors import install_error_dispatch
 from app.http.guards import refuse_unguarded_routes
 from app.http.health import health_blueprint
+from app.http.openapi import register_documented
 from app.http.tracing import install_tracing
+from app.jobs import JOBS
 from app.services import Services, build_services
 from app.storage.database import Database, db, engine_options
 from config import Keys, Settings, load_settings, read_keys
+
+DIALECTS = (integration_v1, v4, admin, oauth)
 
 
 def create_app(settings: Settings | None = None, keys: Keys | None = None, clock: Clock = system_clock) -> Flask:
@@ -37,16 +42,19 @@ def create_app(settings: Settings | None = None, keys: Keys | None = None, clock
     database = _connect(app, settings)
     services = _services(database, clock, settings, keys)
     bodies = BodyReader(settings.threads // 2 - 1)  # passwords may take as many: two threads are left for checks
-    app.extensions[EXTENSION] = Parts(services, bodies, settings.proxies)
+    app.extensions[EXTENSION] = Parts(services, bodies, settings.proxies, {job.name: job.every for job in JOBS})
     app.extensions["daypass_database"] = database
     install_tracing(app)
-    for blueprint in (*integration_v1.BLUEPRINTS, *oauth.BLUEPRINTS, health_blueprint(database, clock)):
+    documents = parts(app).documents
+    for dialect in DIALECTS:
+        documents[dialect.DOCUMENT.name] = register_documented(app, dialect.DOCUMENT)
+    for blueprint in (documents_blueprint(documents), health_blueprint(database, clock)):
         app.register_blueprint(blueprint)
-    install_error_dispatch(app, [integration_v1.DIALECT, oauth.DIALECT])
+    install_error_dispatch(app, [dialect.DIALECT for dialect in DIALECTS])  # after flask-smorest's own
     refuse_unguarded_routes(app)
     for command in cli.COMMANDS:
         app.cli.add_command(command)
-    app.wsgi_app = Edge(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = Edge(v4.CanonicalPaths(app.wsgi_app))  # type: ignore[method-assign]
     return app
 
 

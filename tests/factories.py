@@ -3,9 +3,11 @@
 Passwords begin with ``secrecy.PASSWORD_MARK``; making one costs 60 ms, so users have none unless asked for.
 """
 
+from datetime import timedelta
 from itertools import count
+from typing import Any
 
-from app.domain.identity import Caller, Role, User
+from app.domain.identity import ApiTokens, Caller, Role, User
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.services import Services
 from tests.secrecy import PASSWORD_MARK
@@ -31,3 +33,16 @@ def issue(services: Services, user: User, name: str = "nightly-etl") -> Issued[R
 def mint(services: Services, refresh: Issued[RefreshToken]) -> Issued[AccessToken]:
     """An access token under that refresh token."""
     return services.issuing.mint(refresh.secret, refresh.token.user_id, Caller(""))
+
+
+def generate(
+    services: Services, user: User, lifetime: timedelta | None = timedelta(days=1), description: str | None = None
+) -> Issued[AccessToken]:
+    """A single-tier token of that user, who must be permitted."""
+    return services.single_tier.generate(user.id, lifetime, description, Caller(user.username, user.id))
+
+
+def allowed_user(services: Services, **about: Any) -> User:
+    """A user who was individually allowed to make such tokens."""
+    user = make_user(services, **about)
+    return services.accounts.set_api_tokens(user.username, ApiTokens.ALLOW, OPERATOR)

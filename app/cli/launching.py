@@ -99,7 +99,7 @@ def told(refusal: Refusal) -> str:
             return message
         case errors.NotFound(what=what):
             return f"There is no such {what}."
-        case errors.Conflict(what=what) | errors.NotPermitted(what=what):
+        case errors.Conflict(what=what) | errors.NotPermitted(what=what) | errors.FeatureOff(what=what):
             return what
         case errors.Unavailable(what=what):
             return f"Not available: {what}{_because(refusal)}."

@@ -4,6 +4,7 @@ import click
 
 from app.cli.launching import RefusingCommand, operator, services
 from app.cli.output import Row, as_json, say, show_one, show_table
+from app.domain.policy import ON_OFF, UNLIMITED
 from app.services.instance_settings import SettingValue
 
 
@@ -23,16 +24,15 @@ def conf(key: str | None, value: str | None, as_json: bool) -> None:
     else:
         changed = settings.change(key, value, operator())
         row = _row(changed)
-        say(
-            row,
-            f"{row['key']} = {row['value']} {row['unit']}".rstrip() + ", for tokens from now on.",
-            as_json,
-        )
+        since = "from the next request on" if changed.setting.choices == ON_OFF else "for tokens from now on"
+        say(row, f"{row['key']} = {row['value']} {row['unit']}".rstrip() + f", {since}.", as_json)
 
 
 def _row(each: SettingValue) -> Row:
     setting = each.setting
     span = " | ".join(setting.choices) if setting.choices else f"{setting.low} to {setting.high}"
+    if setting.may_be_unlimited:
+        span += f", or {UNLIMITED}"
     return {
         "key": setting.key,
         "value": each.value,

@@ -99,7 +99,7 @@ def enable(username: str, as_json: bool) -> None:
 @click.argument("username")
 @as_json
 def allow_tokens(username: str, as_json: bool) -> None:
-    """Let a user create tokens whatever the instance's settings say."""
+    """Let a user make refresh tokens and API tokens whatever the instance's settings say."""
     _decide(username, ApiTokens.ALLOW, as_json)
 
 
@@ -107,7 +107,11 @@ def allow_tokens(username: str, as_json: bool) -> None:
 @click.argument("username")
 @as_json
 def deny_tokens(username: str, as_json: bool) -> None:
-    """Keep a user from creating tokens; those they have go on working until they are revoked."""
+    """Keep a user from making tokens, and stop their API tokens.
+
+    API tokens are those without a refresh token; they work again after `allow-tokens`. Refresh tokens, and the access
+    tokens minted from them, go on working until they are revoked.
+    """
     _decide(username, ApiTokens.DENY, as_json)
 
 

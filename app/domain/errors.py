@@ -8,6 +8,7 @@
     ├── NotPermitted            known, but not allowed
     ├── LimitReached            allowed, but there are too many already
     ├── NotFound                no such thing, or not yours: the two are not told apart
+    ├── FeatureOff              an administrator has turned this off
     ├── Conflict                the present state does not admit it
     ├── RateLimited             too many attempts
     ├── Unavailable             the database is away, or everything is busy
@@ -19,7 +20,9 @@
         ├── TokenExpired        its time is over
         ├── TokenRevoked        somebody ended it, or its secret was replaced
         ├── TokenSuperseded     a newer access token took its place
-        └── OwnerDisabled       its owner is deactivated
+        ├── OwnerDisabled       its owner is deactivated
+        ├── OwnerDenied         its owner may have no API tokens, and it is one without a refresh token
+        └── ApiTokensOff        all of that sort are turned off
 
 ``reason`` is the stable word a program can test; it is the same in every dialect. A refusal never carries a
 secret. Not here: status codes, bodies and headers (``app/api/*/errors.py``).
@@ -78,6 +81,14 @@ class NotFound(Refusal):
 
     what: str
     reason: ClassVar[str] = "not_found"
+
+
+@dataclass(eq=False)
+class FeatureOff(Refusal):
+    """`what`: which feature, and who can turn it on, as a sentence."""
+
+    what: str
+    reason: ClassVar[str] = "feature_off"
 
 
 @dataclass(eq=False)
@@ -144,6 +155,14 @@ class TokenSuperseded(TokenRefused):
 
 class OwnerDisabled(TokenRefused):
     reason = "owner_disabled"
+
+
+class OwnerDenied(TokenRefused):
+    reason = "owner_denied"
+
+
+class ApiTokensOff(TokenRefused):
+    reason = "api_tokens_off"
 
 
 def every_refusal(root: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:

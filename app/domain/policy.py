@@ -30,6 +30,7 @@ class InstanceSetting:
     choices: tuple[str, ...] = ()
     alias: str | None = None
     not_yet: tuple[str, ...] = ()
+    may_be_unlimited: bool = False
 
     def parse(self, text: str) -> str:
         """The value in its one spelling; ValueError, with a sentence for a person, where it is none."""
@@ -39,14 +40,22 @@ class InstanceSetting:
             if text not in self.choices:
                 raise ValueError(f"{self.key} must be {' or '.join(self.choices)}, not {text!r}")
             return text
+        if self.may_be_unlimited and text == UNLIMITED:
+            return text
         if self.low is None or self.high is None or not text.isascii() or not text.isdigit():
             raise ValueError(f"{self.key} must be a whole number of {self.unit}, not {text!r}")
         if len(text) > 9 or not self.low <= int(text) <= self.high:
-            raise ValueError(f"{self.key} must be between {self.low} and {self.high} {self.unit}, not {text}")
+            bounds = f"between {self.low} and {self.high} {self.unit}"
+            or_none = f", or {UNLIMITED} for unlimited" if self.may_be_unlimited else ""
+            raise ValueError(f"{self.key} must be {bounds}{or_none}, not {text}")
         return str(int(text))
 
 
 ON_OFF = ("on", "off")
+UNLIMITED = "-1"
+
+LONGEST_LIFETIME = timedelta(days=36_500)
+"""Beyond that, "never" is meant: a hundred years are no lifetime, and calendars end at the year 9999."""
 
 INSTANCE_SETTINGS: tuple[InstanceSetting, ...] = (
     InstanceSetting(
@@ -73,6 +82,28 @@ INSTANCE_SETTINGS: tuple[InstanceSetting, ...] = (
         "password_api_enabled", "on", "Off: no refresh token is created with a user name and a password.",
         choices=ON_OFF,
     ),
+    InstanceSetting(
+        "api_can_create_refresh_tokens", "off",
+        "On: an access token is enough to make, mint from and regenerate its owner's refresh tokens.", choices=ON_OFF,
+    ),
+    InstanceSetting(
+        "api_tokens_enabled", "on",
+        "Off: no API token without a refresh token is made, and none works until this is on again.", choices=ON_OFF,
+    ),
+    InstanceSetting(
+        "api_tokens_for_users", "off", "Off: only administrators, and users who are allowed to, make such API tokens.",
+        choices=ON_OFF,
+    ),
+    InstanceSetting(
+        "api_token_default_lifetime_days", "365", "The lifetime the web form proposes for an API token.",
+        "days", 1, 36_500,
+    ),
+    InstanceSetting(
+        "api_token_max_lifetime_days", UNLIMITED,
+        "The longest lifetime of an API token; -1: unlimited, and tokens may never expire.",
+        "days", 1, 36_500, may_be_unlimited=True,
+    ),
+    InstanceSetting("openapi_enabled", "on", "Off: neither OpenAPI documents nor pages about them.", choices=ON_OFF),
     InstanceSetting("retention_days", "90", "How long ended tokens are kept.", "days", 0, 3650),
     InstanceSetting(
         "max_refresh_tokens_per_user", "10000", "Refresh tokens one user may have alive at once.",
@@ -92,7 +123,7 @@ def find_setting(name: str) -> InstanceSetting | None:
 
 @dataclass(frozen=True)
 class Policy:
-    """All instance settings at one moment, in the types that rules need."""
+    """All instance settings at one moment, in the types that rules need. A maximum of None is unlimited."""
 
     refresh_token_lifespan: timedelta
     access_token_lifespan: timedelta
@@ -100,6 +131,12 @@ class Policy:
     access_token_overlap: timedelta
     refresh_tokens_for_users: bool
     password_api_enabled: bool
+    api_can_create_refresh_tokens: bool
+    api_tokens_enabled: bool
+    api_tokens_for_users: bool
+    api_token_default_lifetime: timedelta
+    api_token_max_lifetime: timedelta | None
+    openapi_enabled: bool
     retention: timedelta
     max_refresh_tokens_per_user: int
 
@@ -117,6 +154,12 @@ class Policy:
             access_token_overlap=timedelta(seconds=int(value["access_token_overlap_seconds"])),
             refresh_tokens_for_users=value["refresh_tokens_for_users"] == "on",
             password_api_enabled=value["password_api_enabled"] == "on",
+            api_can_create_refresh_tokens=value["api_can_create_refresh_tokens"] == "on",
+            api_tokens_enabled=value["api_tokens_enabled"] == "on",
+            api_tokens_for_users=value["api_tokens_for_users"] == "on",
+            api_token_default_lifetime=timedelta(days=int(value["api_token_default_lifetime_days"])),
+            api_token_max_lifetime=_days_or_unlimited(value["api_token_max_lifetime_days"]),
+            openapi_enabled=value["openapi_enabled"] == "on",
             retention=timedelta(days=int(value["retention_days"])),
             max_refresh_tokens_per_user=int(value["max_refresh_tokens_per_user"]),
         )
@@ -129,3 +172,7 @@ class Policy:
     def overlap(self) -> timedelta:
         """How long the replaced access token lives on; nothing at all under `replace`."""
         return self.access_token_overlap if self.access_token_reissue is Reissue.OVERLAP else timedelta(0)
+
+
+def _days_or_unlimited(value: str) -> timedelta | None:
+    return None if value == UNLIMITED else timedelta(days=int(value))

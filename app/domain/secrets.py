@@ -23,6 +23,9 @@ _PUBLIC_ID_ALPHABET = string.ascii_lowercase + string.digits
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _KINDS = {kind.letter: kind for kind in TokenKind}
 
+PUBLIC_ID = re.compile(rf"[a-z0-9]{{{PUBLIC_ID_LENGTH}}}")
+"""What a public id looks like."""
+
 ANY_TOKEN_TEXT = re.compile(r"\b([a-z]{1,12}[ra]_[a-z0-9]{12})_[0-9A-Za-z]{49}(?![0-9A-Za-z])")
 """Finds token text of any prefix inside other text."""
 

@@ -48,6 +48,8 @@ SAID: dict[type[Refusal], tuple[int, str]] = {
     errors.TokenRevoked: (401, "The access token was revoked. Mint another, or ask who revoked it."),
     errors.TokenSuperseded: (401, "A newer access token has taken this one's place."),
     errors.OwnerDisabled: (401, "The account this token belongs to is deactivated."),
+    errors.OwnerDenied: (401, "The account this token belongs to may have no API tokens."),
+    errors.ApiTokensOff: (401, "API tokens without a refresh token are turned off."),
     errors.NotPermitted: (403, "{what}"),
     errors.Unavailable: (503, "The token can't be checked at the moment: {what}. Try again shortly."),
 }

@@ -5,7 +5,8 @@ Here belongs reaching the application's parts from within a request. Not here: d
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, cast
 
 from flask import Flask, current_app, g, request
@@ -22,11 +23,16 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True)
 class Parts:
-    """What the factory put together for the HTTP entry points."""
+    """What the factory put together for the HTTP entry points.
+
+    `schedule`: the jobs, and the time between two runs of each. `documents`: OpenAPI, by name.
+    """
 
     services: Services
     bodies: BodyReader
     proxies: tuple[Network, ...]
+    schedule: dict[str, timedelta]
+    documents: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,21 @@ def services() -> Services:
 def principal() -> Principal:
     """Whom the guard of this route let in by their token."""
     return cast(Principal, g.principal)
+
+
+def asker() -> Asker:
+    """Who signed in, as the guard of this route found."""
+    return cast(Asker, g.asker)
+
+
+def asker_if_any() -> Asker | None:
+    """The same where nobody needs to sign in."""
+    return cast(Asker | None, g.get("asker"))
+
+
+def document(name: str) -> dict[str, Any]:
+    """The OpenAPI document of that name."""
+    return parts().documents[name]
 
 
 def caller() -> Caller:

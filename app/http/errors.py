@@ -12,7 +12,7 @@ import structlog
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from app.domain.errors import RateLimited, Refusal, TokenSuperseded, Unavailable
+from app.domain.errors import FeatureOff, NotFound, RateLimited, Refusal, TokenSuperseded, Unavailable
 from app.http.context import caller, services
 
 LOG = structlog.get_logger(__name__)
@@ -88,6 +88,8 @@ def _fail(error: HTTPException) -> Response:
 def _refuse(error: Refusal) -> Response:
     if isinstance(error, Unavailable):
         return _problem(503, "Service Unavailable", error.reason)
+    if isinstance(error, NotFound | FeatureOff):
+        return _problem(404, "Not Found", error.reason)
     return _problem(400, "Bad Request", error.reason)
 
 

@@ -7,22 +7,31 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Flask, g, request
+from flask import Blueprint as FlaskBlueprint
+from flask import Flask, g, request
+from flask_smorest import Blueprint
 
 from app.domain.errors import NotPermitted, TokenMissing
+from app.domain.identity import Role
 from app.domain.tokens import TokenKind
-from app.http.context import Asker, caller, note_use, parts, services
+from app.http.context import Asker, caller, note_use, parts, principal, services
 from app.http.credentials import access_token_text, basic_credentials
+from app.http.openapi import FORMS_TOO, ErrorAnswers, StrictParser, document_route
 
+ADMINISTRATORS_ONLY = "Only server administrators may do this."
 OF_NO_USE_HERE = "This token is an introspector's: it can ask about tokens, and nothing else."
 
 
 @dataclass(frozen=True)
 class Guard:
-    """`name`: who may enter, for tests and documents. `check`: raises a Refusal for everybody else."""
+    """`name`: who may enter, for tests and documents. `check`: raises a Refusal for everybody else.
+
+    `schemes`: the ways to authenticate, as the documents call them (``app.http.openapi.SCHEMES``).
+    """
 
     name: str
     check: Callable[[], None]
+    schemes: tuple[str, ...] = ()
 
 
 def _let_in() -> None:
@@ -35,6 +44,12 @@ def _require_token() -> None:
     if not known.role.may_enter:
         raise NotPermitted(OF_NO_USE_HERE)
     note_use(services().last_use, known, request.environ, parts().proxies)
+
+
+def _require_administrator() -> None:
+    _require_token()
+    if principal().role is not Role.SERVER_ADMIN:
+        raise NotPermitted(ADMINISTRATORS_ONLY)
 
 
 def _require_introspector() -> None:
@@ -54,8 +69,7 @@ def who_asks() -> Asker | None:
     login = None if is_by_token else basic_credentials(request.headers.get("Authorization", ""))
     if login is not None:
         user = services().accounts.authenticate(*login, caller())
-        asker = g.asker = Asker(user.id, user.username, user.role)
-        return asker
+        return _remember(Asker(user.id, user.username, user.role))
     try:
         known = services().verifier.verify(access_token_text(request.environ))
     except TokenMissing:
@@ -64,33 +78,89 @@ def who_asks() -> Asker | None:
         return None
     g.principal = known
     note_use(services().last_use, known, request.environ, parts().proxies)
-    return Asker(known.user_id, known.username, known.role)
+    return _remember(Asker(known.user_id, known.username, known.role))
+
+
+def _remember(asker: Asker) -> Asker:
+    g.asker = asker
+    return asker
+
+
+def _require_signed_in() -> None:
+    known = who_asks()
+    if known is None:
+        raise TokenMissing(TokenKind.ACCESS)
+    if not known.role.may_enter:
+        raise NotPermitted(OF_NO_USE_HERE)
 
 
 ANYBODY = Guard("anybody", _let_in)
 CREDENTIAL_IN_BODY = Guard("whoever proves themselves in the body", _let_in)
-TOKEN_HOLDER = Guard("holder of a good access token", _require_token)
-INTROSPECTOR = Guard("administrator or introspector, by password or access token", _require_introspector)
+TOKEN_HOLDER = Guard("holder of a good access token", _require_token, ("token", "bearer"))
+ADMINISTRATOR = Guard("administrator, by access token", _require_administrator, ("token", "bearer"))
+INTROSPECTOR = Guard(
+    "administrator or introspector, by password or access token", _require_introspector, ("basic", "token", "bearer")
+)
 
 
-class GuardedBlueprint(Blueprint):
-    """A blueprint that can't be made without saying who may enter."""
+def _know_whoever_says() -> None:
+    who_asks()
 
-    def __init__(self, name: str, import_name: str, *, guard: Guard, **options: Any) -> None:
+
+PRESENTER = Guard(
+    "whoever presents a token; a credential in the headers must be good",
+    _know_whoever_says,
+    ("basic", "token", "bearer"),
+)
+SIGNED_IN = Guard("whoever signs in, by password or access token", _require_signed_in, ("basic", "bearer", "token"))
+
+
+class GuardedBlueprint(Blueprint):  # type: ignore[misc]
+    """A blueprint that can't be made without saying who may enter.
+
+    `errors`: how its routes' errors look in the dialect's document; None where there is no document. `title`: what the
+    document calls its routes. `parser`: what reads the bodies.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        import_name: str,
+        *,
+        guard: Guard,
+        errors: ErrorAnswers | None = None,
+        title: str = "",
+        parser: StrictParser = FORMS_TOO,
+        **options: Any,
+    ) -> None:
         super().__init__(name, import_name, **options)
+        self.ARGUMENTS_PARSER = parser
         self.guard = guard
+        self.errors = errors
+        self.title = title or name.replace("_", " ")
         self.before_request(guard.check)
 
-    def add_url_rule(self, rule: str, *arguments: Any, **options: Any) -> None:
-        """Both slash forms are routes of their own.
+    def add_url_rule(
+        self, rule: str, endpoint: str | None = None, view_func: Callable[..., Any] | None = None, **options: Any
+    ) -> None:
+        """Both slash forms are routes of their own; the one that is written is documented.
 
         Werkzeug would redirect from one to the other or, told not to, answer 404 to the wrong method under the
         form that is not written, and take a double slash at the end for a single one.
         """
-        super().add_url_rule(rule, *arguments, **options)
+        assert view_func is not None
+        if self.errors is not None:
+            document_route(view_func, self.errors, self.guard.schemes)
+        super().add_url_rule(rule, endpoint, view_func, **options | {"tags": options.get("tags") or [self.title]})
         other = rule[:-1] if rule.endswith("/") else f"{rule}/"
         if other or self.url_prefix:
-            super().add_url_rule(other, *arguments, **options)
+            for_flask = {name: value for name, value in options.items() if name not in ("parameters", "tags")}
+            FlaskBlueprint.add_url_rule(self, other, endpoint or view_func.__name__, view_func, **for_flask)
+
+    def _prepare_arguments_doc(self, doc: Any, doc_info: Any, **options: Any) -> Any:
+        """flask-smorest documents its own answer to a bad body, which is never given here."""
+        doc_info.get("arguments", {}).pop("responses", None)
+        return super()._prepare_arguments_doc(doc, doc_info, **options)
 
 
 def guard_of(app: Flask, endpoint: str) -> Guard | None:

@@ -5,11 +5,13 @@ Here belongs what happens around all requests alike. Not here: headers of one di
 
 import time
 import uuid
+from datetime import UTC, datetime
 
 import structlog
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import BadRequest, NotFound
 
+from app.domain.identity import Principal
 from app.http.context import client_address, parts
 
 LOG = structlog.get_logger(__name__)
@@ -21,6 +23,22 @@ HEADERS = {
     "Vary": "TOKEN, Authorization",
     "X-Content-Type-Options": "nosniff",
 }
+
+
+def _token_headers(known: Principal) -> dict[str, str]:
+    """Which token was sent and when it ends, so that a script can renew in time; nothing for what never ends."""
+    headers = {"Token-Id": known.token_public_id}
+    if known.token_expires_at is not None:
+        headers["Token-Expires-At"] = _utc(known.token_expires_at)
+        left = known.token_expires_at - known.checked_at
+        headers["Token-Expires-In"] = str(max(0, int(left.total_seconds())))
+    if known.refresh_token_expires_at is not None:
+        headers["Refresh-Token-Expires-At"] = _utc(known.refresh_token_expires_at)
+    return headers
+
+
+def _utc(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def install_tracing(app: Flask) -> None:
@@ -41,6 +59,8 @@ def install_tracing(app: Flask) -> None:
             response.headers.setdefault(name, value)
         response.headers["X-Request-Id"] = g.request_id
         known = g.get("principal")
+        if known is not None:
+            response.headers.update(_token_headers(known))
         LOG.info(
             "request",
             method=request.method,

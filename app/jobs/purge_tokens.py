@@ -1,4 +1,7 @@
-"""Deletes what ended longer ago than ``retention_days``, and counters of failed sign-ins that are over."""
+"""Deletes what ended longer ago than ``retention_days``, and what else is remembered for a time only.
+
+That is counters of failed sign-ins, and keys of creating calls.
+"""
 
 from app.domain.identity import Caller
 from app.services import Services

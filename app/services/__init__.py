@@ -11,6 +11,8 @@ from app.domain.secrets import KeyRing, TokenFormat
 from app.services.accounts import Accounts
 from app.services.audit import Sightings
 from app.services.expiring import Expiring
+from app.services.idempotency import Idempotency
+from app.services.identifying import Identifying
 from app.services.instance_settings import InstanceSettings
 from app.services.issuing import Issuing
 from app.services.job_runs import JobRuns
@@ -18,6 +20,9 @@ from app.services.last_use import LastUse
 from app.services.listing import Listing
 from app.services.passwords import Passwords, hashing_capacity
 from app.services.revoking import Revoking
+from app.services.revoking_by_filter import RevokingByFilter
+from app.services.setting_effects import SettingEffects
+from app.services.single_tier import SingleTierTokens
 from app.services.throttling import LoginThrottle
 from app.services.verifying import RefreshTokenVerifier, TokenVerifier
 from app.storage.check import TokenLookup
@@ -30,12 +35,16 @@ class Services:
 
     accounts: Accounts
     issuing: Issuing
+    single_tier: SingleTierTokens
     verifier: TokenVerifier
     refresh_verifier: RefreshTokenVerifier
     revoking: Revoking
+    revoking_by_filter: RevokingByFilter
+    identifying: Identifying
     expiring: Expiring
     listing: Listing
     instance_settings: InstanceSettings
+    setting_effects: SettingEffects
     job_runs: JobRuns
     sightings: Sightings
     last_use: LastUse
@@ -62,18 +71,25 @@ def build_services(
     ring, format = KeyRing(token_keys), TokenFormat(prefixes)
     at_once, queue = hashing_capacity(workers, threads)
     passwords = Passwords(pepper, bcrypt_cost, at_once, queue)
-    accounts = Accounts(database, clock, passwords, LoginThrottle(database, clock, pepper))
+    idempotency = Idempotency(pepper)
+    accounts = Accounts(database, clock, passwords, LoginThrottle(database, clock, pepper), idempotency)
     refresh_verifier = RefreshTokenVerifier(database, clock, ring, format)
     verifier = TokenVerifier(TokenLookup(database), clock, ring, format)
+    listing = Listing(database, clock)
+    instance_settings = InstanceSettings(database, clock)
     return Services(
         accounts=accounts,
-        issuing=Issuing(database, clock, ring, format, refresh_verifier, accounts),
+        issuing=Issuing(database, clock, ring, format, refresh_verifier, accounts, idempotency),
+        single_tier=SingleTierTokens(database, clock, ring, format),
         verifier=verifier,
         refresh_verifier=refresh_verifier,
         revoking=Revoking(database, clock, refresh_verifier, verifier),
+        revoking_by_filter=RevokingByFilter(database, clock, pepper),
+        identifying=Identifying(format, verifier, refresh_verifier, listing),
         expiring=Expiring(database, clock),
-        listing=Listing(database, clock),
-        instance_settings=InstanceSettings(database, clock),
+        listing=listing,
+        instance_settings=instance_settings,
+        setting_effects=SettingEffects(database, clock, instance_settings),
         job_runs=JobRuns(database, clock),
         sightings=Sightings(database, clock),
         last_use=LastUse(database),

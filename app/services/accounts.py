@@ -3,7 +3,7 @@
 Here belong users and their rights. Not here: the tokens they own (``issuing``, ``revoking``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import structlog
 from sqlalchemy.exc import IntegrityError
@@ -13,6 +13,7 @@ from app.domain.clock import Clock
 from app.domain.errors import BadCredentials, BadRequest, Conflict, NotFound
 from app.domain.identity import Caller, Role, User, canonical_username
 from app.services.audit import record
+from app.services.idempotency import Idempotency, Once, Repeated
 from app.services.passwords import Passwords
 from app.services.throttling import LoginThrottle
 from app.storage import users
@@ -30,11 +31,19 @@ LONGEST_PROFILE = {"email": 254, "first_name": 150, "last_name": 150, "title": 1
 class Accounts:
     """Signs users in and administers them."""
 
-    def __init__(self, database: Database, clock: Clock, passwords: Passwords, throttle: LoginThrottle) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        passwords: Passwords,
+        throttle: LoginThrottle,
+        idempotency: Idempotency,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._passwords = passwords
         self._throttle = throttle
+        self._idempotency = idempotency
 
     def authenticate(self, username: str, password: str, caller: Caller) -> User:
         """The active user with this name and password.
@@ -67,6 +76,17 @@ class Accounts:
 
         Refuses with BadRequest (not a user name, not a password, not printable) and Conflict (the name is taken).
         """
+        user = self.add_once(username, role, password, caller, None, **profile)
+        assert isinstance(user, User)
+        return user
+
+    def add_once(
+        self, username: str, role: Role, password: str | None, caller: Caller, once: Once | None, **profile: str
+    ) -> User | Repeated:
+        """The same; where `once` was done before, the repeat, which holds the user name.
+
+        Refuses with Conflict another request under that key as well.
+        """
         name = canonical_username(username)
         if name is None:
             message = "A user name has 1 to 150 of a-z, 0-9 and . _ @ + -"
@@ -76,6 +96,9 @@ class Accounts:
         try:
             with self._database.transaction() as session:
                 now = self._clock()
+                repeated = self._idempotency.begin(session, once, caller.user_id, name, now)
+                if repeated is not None:
+                    return repeated
                 row = users.insert(session, name, role, digest, now, **profile)
                 record(session, now, caller, "user.created", ("user", name), role=role)
         except IntegrityError:
@@ -86,6 +109,14 @@ class Accounts:
         """By name; refuses with NotFound."""
         with self._database.reading() as session:
             return users.as_user(_existing(session, username))
+
+    def by_id(self, user_id: int) -> User:
+        """Refuses with NotFound."""
+        with self._database.reading() as session:
+            row = users.get(session, user_id)
+            if row is None:
+                raise NotFound("user")
+            return users.as_user(row)
 
     def every(self) -> Iterator[User]:
         """All users in order of name."""
@@ -117,6 +148,24 @@ class Accounts:
         """Decide for one user (:class:`app.domain.identity.ApiTokens`). Refuses with NotFound."""
         return self._change(username, caller, "user.api_tokens_changed", api_tokens=decision)
 
+    def administer(self, user_id: int, wanted: Mapping[str, str | bool], caller: Caller) -> User:
+        """Change ``role``, ``is_active`` and ``api_tokens`` together, as far as named: all or none.
+
+        An audit row for each that differs. Refuses with NotFound, and with Conflict for the last active administrator.
+        """
+        with self._database.transaction() as session:
+            administrators = users.lock_administrators(session)
+            row = users.get(session, user_id)
+            if row is None:
+                raise NotFound("user")
+            for column, value in wanted.items():
+                if getattr(row, column) != value:
+                    setattr(row, column, value)
+                    changed = {column: value}
+                    record(session, self._clock(), caller, _action(column, value), ("user", row.username), **changed)
+            _refuse_to_leave_none(administrators, row)
+        return users.as_user(row)
+
     def _change(self, username: str, caller: Caller, action: str, **values: str | bool | None) -> User:
         with self._database.transaction() as session:
             # Locked before reading who is an administrator: two changes at once must not leave none.
@@ -124,9 +173,7 @@ class Accounts:
             row = _existing(session, username)
             for column, value in values.items():
                 setattr(row, column, value)
-            stays = row.is_active and row.role == Role.SERVER_ADMIN
-            if administrators == [row.id] and not stays:
-                raise Conflict(LAST_ADMINISTRATOR)
+            _refuse_to_leave_none(administrators, row)
             shown = {column: value for column, value in values.items() if column != "password_hash"}
             record(session, self._clock(), caller, action, ("user", row.username), **shown)
         return users.as_user(row)
@@ -148,6 +195,18 @@ def _refuse_bad_profile(profile: dict[str, str]) -> None:
         if len(value) > LONGEST_PROFILE[member] or not value.isprintable():
             message = f"{member} has at most {LONGEST_PROFILE[member]} characters, all of them printable."
             raise BadRequest(message, {member: [message]})
+
+
+def _refuse_to_leave_none(administrators: list[int], changed: UserRow) -> None:
+    stays = changed.is_active and changed.role == Role.SERVER_ADMIN
+    if administrators == [changed.id] and not stays:
+        raise Conflict(LAST_ADMINISTRATOR)
+
+
+def _action(column: str, value: str | bool) -> str:
+    if column == "is_active":
+        return "user.enabled" if value else "user.disabled"
+    return f"user.{column}_changed"
 
 
 def _existing(session: Session, username: str) -> UserRow:

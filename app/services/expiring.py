@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 from app.domain.clock import Clock
 from app.domain.identity import Caller
 from app.services.audit import record
+from app.services.idempotency import REMEMBERED as KEYS_REMEMBERED
 from app.services.instance_settings import read_policy
 from app.services.throttling import REMEMBERED
-from app.storage import access_tokens, refresh_tokens, throttle
+from app.storage import access_tokens, idempotency, refresh_tokens, throttle
 from app.storage.database import Database
 
 BATCH = 1000
@@ -40,7 +41,10 @@ class Expiring:
         return sum(self._repeat(batch, timedelta(0)) for batch in (access_tokens.expire_due, refresh_tokens.expire_due))
 
     def purge(self, caller: Caller) -> int:
-        """Delete what ended longer ago than the instance setting ``retention_days``; how many rows."""
+        """Delete what ended longer ago than the instance setting ``retention_days``; how many rows.
+
+        So are counters and keys deleted that are remembered for a time only.
+        """
         with self._database.reading() as session:
             retention = read_policy(session).retention
         rows = 0
@@ -51,6 +55,7 @@ class Expiring:
             ("refresh_tokens", refresh_tokens.purge),
         ):
             rows += self._repeat(batch, retention, (caller, what))
+        rows += self._repeat(idempotency.purge, KEYS_REMEMBERED)
         return rows + self._repeat(_purge_throttle, timedelta(0))
 
     def _repeat(self, batch: Batch, age: timedelta, audited: tuple[Caller, str] | None = None) -> int:

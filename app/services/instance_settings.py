@@ -57,11 +57,7 @@ class InstanceSettings:
 
         Refuses with NotFound (no such setting) and BadRequest (not a value it can have).
         """
-        setting = _declared(name)
-        try:
-            value = setting.parse(text)
-        except ValueError as error:
-            raise BadRequest(str(error), {setting.key: [str(error)]}) from None
+        setting, value = parse_setting(name, text)
         with self._database.transaction() as session:
             now = self._clock()
             before = settings.stored(session).get(setting.key, setting.default)
@@ -70,6 +66,15 @@ class InstanceSettings:
                 subject = ("instance_setting", setting.key)
                 record(session, now, caller, "instance_setting.changed", subject, before=before, after=value)
         return SettingValue(setting, value)
+
+
+def parse_setting(name: str, text: str) -> tuple[InstanceSetting, str]:
+    """The declaration and the value in its one spelling; refuses as :meth:`InstanceSettings.change`."""
+    setting = _declared(name)
+    try:
+        return setting, setting.parse(text)
+    except ValueError as error:
+        raise BadRequest(str(error), {setting.key: [str(error)]}) from None
 
 
 def _declared(name: str) -> InstanceSetting:

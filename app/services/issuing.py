@@ -12,20 +12,26 @@ from app.domain.clock import Clock
 from app.domain.errors import BadCredentials, BadRequest, LimitReached, NotPermitted, OwnerDisabled
 from app.domain.identity import ApiTokens, Caller, User
 from app.domain.policy import Policy
-from app.domain.secrets import KeyRing, TokenFormat, new_token_text
+from app.domain.secrets import KeyRing, TokenFormat, TokenText, new_token_text
 from app.domain.tokens import AccessToken, Issued, RefreshToken, TokenKind
 from app.services.accounts import Accounts
 from app.services.audit import record
+from app.services.idempotency import Idempotency, Once, Repeated
 from app.services.instance_settings import read_policy
 from app.services.verifying import RecognisedToken, RefreshTokenVerifier
 from app.storage import access_tokens, refresh_tokens, users
 from app.storage.access_tokens import as_access_token
 from app.storage.database import Database
 from app.storage.refresh_tokens import Revocation, as_refresh_token
+from app.storage.tables import RefreshTokenRow
 
 NAME = re.compile(r"[\x20-\x7e]{1,255}")
 NAME_RULE = "A name has 1 to 255 printable ASCII characters, and no space at either end."
 CREATING_IS_DISABLED = "Creating refresh tokens is disabled for this account."
+NOT_BY_TOKEN = (
+    "An access token is not enough for this here. A server administrator can change that: "
+    "daypass conf api_can_create_refresh_tokens -s on."
+)
 
 
 class Issuing:
@@ -39,6 +45,7 @@ class Issuing:
         format: TokenFormat,
         verifier: RefreshTokenVerifier,
         accounts: Accounts,
+        idempotency: Idempotency,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -46,6 +53,7 @@ class Issuing:
         self._format = format
         self._verifier = verifier
         self._accounts = accounts
+        self._idempotency = idempotency
 
     def issue_with_password(self, username: str, password: str, name: str, caller: Caller) -> Issued[RefreshToken]:
         """A refresh token for whoever has this user name and password.
@@ -73,37 +81,52 @@ class Issuing:
             # Holds the user's row: of two at once, the second counts the first.
             if not users.lock(session, user.id, last_login_at=now):
                 raise BadCredentials
-            policy = read_policy(session)
-            _refuse_unless_permitted(session, policy, user, now)
-            expires_at = now + policy.refresh_token_lifespan
-            mac = self._ring.sign(text)
-            row = refresh_tokens.insert(session, text, mac, user.id, name, now, expires_at)
-            subject = ("refresh_token", row.public_id)
-            record(session, now, caller, "refresh_token.created", subject, owner=user.username, name=name)
-        return Issued(as_refresh_token(row, now), self._format.compose(text))
+            return self._issue(session, user, name, text, now, caller)
+
+    def issue_by_token(
+        self, user_id: int, name: str, caller: Caller, once: Once | None = None
+    ) -> Issued[RefreshToken] | Repeated:
+        """The same for a user of whom only an access token is known; where `once` was done before, the repeat.
+
+        Refuses as :meth:`issue`, and with NotPermitted while the instance setting ``api_can_create_refresh_tokens``
+        is off; with Conflict another request under that key.
+        """
+        _refuse_bad_name(name)
+        text = new_token_text(TokenKind.REFRESH)
+        with self._database.transaction(caller.name) as session:
+            now = self._clock()
+            owner = users.get_and_lock(session, user_id)
+            if owner is None:
+                raise BadCredentials
+            _refuse_unless_by_token(read_policy(session))
+            repeated = self._idempotency.begin(session, once, user_id, text.public_id, now)
+            return repeated or self._issue(session, users.as_user(owner), name, text, now, caller)
 
     def mint(self, refresh_secret: str, user_id: int | None, caller: Caller) -> Issued[AccessToken]:
         """An access token from a refresh token; what becomes of the one before it, the reissue policy says.
 
         Refuses with a TokenRefused about the refresh token.
         """
-        text = new_token_text(TokenKind.ACCESS)
         with self._database.transaction(refresh_secret) as session:
             now = self._clock()
             recognised, generation = self._verifier.recognise_and_lock(
                 session, refresh_secret, user_id, now, used=True, used_from=caller.address
             )
-            parent = recognised.row
             self._sign_anew(session, recognised)
-            policy = read_policy(session)
-            access_tokens.supersede(session, parent.id, now, policy.overlap)
-            expires_at = policy.access_token_expiry(now, parent.expires_at)
-            mac = self._ring.sign(text)
-            row = access_tokens.insert(session, text, mac, parent, generation, now, expires_at)
-            caller = self._on_behalf_of_owner(session, caller, parent.user_id)
-            subject = ("access_token", row.public_id)
-            record(session, now, caller, "access_token.minted", subject, refresh_token=parent.public_id)
-        return Issued(as_access_token(row, now), self._format.compose(text))
+            return self._mint(session, recognised.row, generation, now, caller)
+
+    def mint_by_token(self, public_id: str, owner_id: int, caller: Caller) -> Issued[AccessToken]:
+        """The same from one of a user's refresh tokens by its public id, when only an access token is known.
+
+        Refuses as :meth:`mint`, with NotFound, and with NotPermitted as :meth:`issue_by_token`.
+        """
+        with self._database.transaction(public_id) as session:
+            _refuse_unless_by_token(read_policy(session))
+            now = self._clock()
+            parent, generation = self._verifier.own_and_lock(
+                session, public_id, owner_id, now, used_from=caller.address
+            )
+            return self._mint(session, parent, generation, now, caller)
 
     def regenerate(self, refresh_secret: str, user_id: int | None, caller: Caller) -> Issued[RefreshToken]:
         """The same refresh token with a new secret and a full new life; all that was under it ends.
@@ -115,18 +138,59 @@ class Issuing:
             recognised = self._verifier.recognise(session, refresh_secret, user_id)  # as it is under the lock
             now = self._clock()
             self._verifier.refuse_unless_good(session, recognised, now, expired_is_good=True)
-            row = recognised.row
-            text = new_token_text(TokenKind.REFRESH).with_public_id(row.public_id)
-            expires_at = now + read_policy(session).refresh_token_lifespan
-            if not refresh_tokens.replace_secret(session, row, self._ring.sign(text), now, expires_at):
-                raise OwnerDisabled(TokenKind.REFRESH, row.public_id)  # a moment ago; all else is locked
-            caller = self._on_behalf_of_owner(session, caller, row.user_id)
-            revocation = Revocation(now, caller.name, "its refresh token was regenerated")
-            ended = access_tokens.revoke_under(session, [row.id], revocation)
-            subject = ("refresh_token", row.public_id)
-            record(session, now, caller, "refresh_token.regenerated", subject, access_tokens=len(ended))
-            renewed = refresh_tokens.find(session, row.public_id)
-            assert renewed is not None
+            return self._regenerate(session, recognised.row, now, caller)
+
+    def regenerate_by_token(self, public_id: str, owner_id: int, caller: Caller) -> Issued[RefreshToken]:
+        """The same by its public id, when only an access token is known. Refuses as :meth:`mint_by_token`."""
+        with self._database.transaction(public_id) as session:
+            _refuse_unless_by_token(read_policy(session))
+            refresh_tokens.lock(session, self._verifier.own(session, public_id, owner_id).id)
+            row = self._verifier.own(session, public_id, owner_id)
+            now = self._clock()
+            self._verifier.refuse_unless_alive(session, row, now, expired_is_good=True)
+            return self._regenerate(session, row, now, caller)
+
+    def _issue(
+        self, session: Session, user: User, name: str, text: TokenText, now: datetime, caller: Caller
+    ) -> Issued[RefreshToken]:
+        policy = read_policy(session)
+        _refuse_unless_permitted(session, policy, user, now)
+        expires_at = now + policy.refresh_token_lifespan
+        row = refresh_tokens.insert(session, text, self._ring.sign(text), user.id, name, now, expires_at)
+        subject = ("refresh_token", row.public_id)
+        record(session, now, caller, "refresh_token.created", subject, owner=user.username, name=name)
+        return Issued(as_refresh_token(row, now), self._format.compose(text))
+
+    def _mint(
+        self, session: Session, parent: RefreshTokenRow, generation: int, now: datetime, caller: Caller
+    ) -> Issued[AccessToken]:
+        text = new_token_text(TokenKind.ACCESS)
+        policy = read_policy(session)
+        access_tokens.supersede(session, parent.id, now, policy.overlap)
+        expires_at = policy.access_token_expiry(now, parent.expires_at)
+        mac = self._ring.sign(text)
+        row = access_tokens.insert(
+            session, text, mac, parent.user_id, now, expires_at, refresh_token_id=parent.id, generation=generation
+        )
+        caller = self._on_behalf_of_owner(session, caller, parent.user_id)
+        subject = ("access_token", row.public_id)
+        record(session, now, caller, "access_token.minted", subject, refresh_token=parent.public_id)
+        return Issued(as_access_token(row, now), self._format.compose(text))
+
+    def _regenerate(
+        self, session: Session, row: RefreshTokenRow, now: datetime, caller: Caller
+    ) -> Issued[RefreshToken]:
+        text = new_token_text(TokenKind.REFRESH).with_public_id(row.public_id)
+        expires_at = now + read_policy(session).refresh_token_lifespan
+        if not refresh_tokens.replace_secret(session, row, self._ring.sign(text), now, expires_at):
+            raise OwnerDisabled(TokenKind.REFRESH, row.public_id)  # a moment ago; all else is locked
+        caller = self._on_behalf_of_owner(session, caller, row.user_id)
+        revocation = Revocation(now, caller.name, "its refresh token was regenerated")
+        ended = access_tokens.revoke_under(session, [row.id], revocation)
+        subject = ("refresh_token", row.public_id)
+        record(session, now, caller, "refresh_token.regenerated", subject, access_tokens=len(ended))
+        renewed = refresh_tokens.find(session, row.public_id)
+        assert renewed is not None
         return Issued(as_refresh_token(renewed, now), self._format.compose(text))
 
     def _sign_anew(self, session: Session, recognised: RecognisedToken) -> None:
@@ -144,6 +208,11 @@ class Issuing:
 def _refuse_bad_name(name: str) -> None:
     if not NAME.fullmatch(name) or name != name.strip():
         raise BadRequest(NAME_RULE, {"name": [NAME_RULE]})
+
+
+def _refuse_unless_by_token(policy: Policy) -> None:
+    if not policy.api_can_create_refresh_tokens:
+        raise NotPermitted(NOT_BY_TOKEN)
 
 
 def _refuse_unless_permitted(session: Session, policy: Policy, user: User, now: datetime) -> None:

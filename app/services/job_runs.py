@@ -4,7 +4,7 @@ Here belong leases and their outcome. Not here: which jobs there are and when th
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -34,6 +34,16 @@ class JobStatus:
     last_seconds: float | None
     last_rows: int | None
     last_error: str | None
+
+
+@dataclass(frozen=True)
+class JobHealth:
+    """A job and how it fares. `lag`: by how much its next run is overdue; None when it never ran."""
+
+    job: str
+    every: timedelta
+    lag: timedelta | None
+    status: JobStatus | None
 
 
 class JobRuns:
@@ -91,3 +101,15 @@ class JobRuns:
                 )
                 for row in leases.every(session)
             ]
+
+    def health(self, schedule: Mapping[str, timedelta]) -> list[JobHealth]:
+        """Every job of the schedule, with the time between two of its runs, whether or not it ever ran."""
+        ran = {each.job: each for each in self.status()}
+        now = self._clock()
+        return [JobHealth(job, every, _lag(ran.get(job), every, now), ran.get(job)) for job, every in schedule.items()]
+
+
+def _lag(status: JobStatus | None, every: timedelta, now: datetime) -> timedelta | None:
+    if status is None or status.last_run_at is None:
+        return None
+    return max(timedelta(0), now - status.last_run_at - every)

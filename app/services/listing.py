@@ -6,12 +6,18 @@ Here belongs reading for people and programs. Not here: the check (``verifying``
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic, TypeVar
+
+from sqlalchemy.orm import Session
 
 from app.domain.clock import Clock
 from app.domain.errors import BadRequest, NotFound
+from app.domain.identity import Role, User
+from app.domain.secrets import PUBLIC_ID
 from app.domain.tokens import AccessToken, RefreshToken, TokenKind
-from app.storage import access_tokens, listing, refresh_tokens
+from app.services.criteria import Criteria
+from app.storage import access_tokens, listing, refresh_tokens, users
 from app.storage.access_tokens import as_access_token
 from app.storage.database import Database
 from app.storage.listing import TokenFilter
@@ -22,8 +28,9 @@ T = TypeVar("T")
 
 LARGEST_PAGE = 500
 CURSOR = re.compile(r"[0-9a-f]{1,15}")
+BOTH_TIERS = tuple(TokenKind)
 
-__all__ = ["LARGEST_PAGE", "ListedToken", "Listing", "Page", "TokenFilter"]
+__all__ = ["LARGEST_PAGE", "ListedToken", "Listing", "Page", "TokenFilter", "refuse_unless_handle"]
 
 
 @dataclass(frozen=True)
@@ -58,13 +65,55 @@ class Listing:
         after = _row_of(cursor)
         now = self._clock()
         with self._database.reading() as session:
-            if kind is TokenKind.REFRESH:
-                parents = listing.refresh_tokens(session, wanted, now, after, limit + 1)
-                items = [ListedToken(kind, as_refresh_token(row, now), row.name, owner) for row, owner in parents]
-            else:
-                rows = listing.access_tokens(session, wanted, now, after, limit + 1)
-                items = [ListedToken(kind, as_access_token(row, now), name, owner) for row, owner, name in rows]
+            read = list_refresh_tokens if kind is TokenKind.REFRESH else list_access_tokens
+            items = read(session, wanted, now, after, limit + 1)
         return _page(items, limit, lambda item: item.token.id)
+
+    def both_tiers(
+        self, kind: TokenKind | None, wanted: TokenFilter, cursor: str | None = None, limit: int = 100
+    ) -> Page[ListedToken]:
+        """Tokens of both tiers, or of one: the refresh tokens first, and each tier newest first.
+
+        The cursor begins with the tier's letter, where the next page is to go on.
+        """
+        kinds = [each for each in BOTH_TIERS if kind in (None, each)]
+        rest = None
+        if cursor is not None:
+            kinds, rest = _tiers_from(kinds, cursor)
+        items: list[ListedToken] = []
+        for each in kinds:
+            page = self.tokens(each, wanted, rest, limit - len(items))
+            items += page.items
+            rest = None
+            if page.cursor is not None:
+                return Page(items, f"{each.letter}{page.cursor}")
+            if len(items) == limit and each is not kinds[-1]:
+                return self._at_the_border(items, kinds[-1], wanted)
+        return Page(items, None)
+
+    def matching(self, criteria: Criteria, cursor: str | None = None, limit: int = 100) -> Page[ListedToken]:
+        """The same of everybody's, as the criteria narrow them."""
+        with self._database.reading() as session:
+            wanted = criteria.narrow(session, self._clock())
+        return self.both_tiers(criteria.kind, wanted, cursor, limit)
+
+    def _at_the_border(self, items: list[ListedToken], following: TokenKind, wanted: TokenFilter) -> Page[ListedToken]:
+        """The page is full with the last of one tier; another follows if the next tier has any."""
+        more = self.tokens(following, wanted, limit=1).items
+        return Page(items, following.letter if more else None)
+
+    def users(
+        self,
+        part: str | None = None,
+        role: Role | None = None,
+        is_active: bool | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Page[User]:
+        """Users that match, newest first. `part`: of the user name, in any letter case."""
+        with self._database.reading() as session:
+            rows = listing.users(session, part, role, is_active, _row_of(cursor), limit + 1)
+            return _page([users.as_user(row) for row in rows], limit, lambda user: user.id)
 
     def every_token(self, kind: TokenKind, wanted: TokenFilter) -> Iterator[ListedToken]:
         """All that match, newest first, read page by page."""
@@ -79,19 +128,15 @@ class Listing:
     def find(self, public_id: str) -> ListedToken:
         """The token with this public id, of either tier; refuses with NotFound."""
         now = self._clock()
+        refuse_unless_handle(public_id)
         with self._database.reading() as session:
             row: RefreshTokenRow | AccessTokenRow | None = refresh_tokens.find(session, public_id)
             row = row or access_tokens.find(session, public_id)
             if row is None:
                 raise NotFound("token")
             # One by id: the list's own query, so that name and owner come from one place.
-            kind = TokenKind.REFRESH if isinstance(row, RefreshTokenRow) else TokenKind.ACCESS
-            wanted = TokenFilter(user_id=row.user_id)
-            if isinstance(row, RefreshTokenRow):
-                parent, owner = listing.refresh_tokens(session, wanted, now, row.id + 1, 1)[0]
-                return ListedToken(kind, as_refresh_token(parent, now), parent.name, owner)
-            child, owner, name = listing.access_tokens(session, wanted, now, row.id + 1, 1)[0]
-            return ListedToken(kind, as_access_token(child, now), name, owner)
+            read = list_refresh_tokens if isinstance(row, RefreshTokenRow) else list_access_tokens
+            return read(session, TokenFilter(ids=[row.id]), now, None, 1)[0]
 
     def audit_events(
         self,
@@ -100,10 +145,12 @@ class Listing:
         object_id: str | None = None,
         cursor: str | None = None,
         limit: int = 100,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> Page[AuditEventRow]:
-        """Audit events that match, newest first."""
+        """Audit events that match, newest first; `since` is within, `until` no longer."""
         with self._database.reading() as session:
-            rows = listing.audit_events(session, actor, action, object_id, _row_of(cursor), limit + 1)
+            rows = listing.audit_events(session, actor, action, object_id, _row_of(cursor), limit + 1, since, until)
         return _page(rows, limit, lambda row: row.id)
 
     def keys_in_use(self) -> dict[str, int]:
@@ -117,6 +164,36 @@ class Listing:
         return counts
 
 
+def list_refresh_tokens(
+    session: Session, wanted: TokenFilter, now: datetime, after: int | None, limit: int
+) -> list[ListedToken]:
+    """At most `limit`, newest first, after the row with the id `after`."""
+    rows = listing.refresh_tokens(session, wanted, now, after, limit)
+    return [ListedToken(TokenKind.REFRESH, as_refresh_token(row, now), row.name, owner) for row, owner in rows]
+
+
+def list_access_tokens(
+    session: Session, wanted: TokenFilter, now: datetime, after: int | None, limit: int
+) -> list[ListedToken]:
+    """The same of the other tier."""
+    rows = listing.access_tokens(session, wanted, now, after, limit)
+    return [ListedToken(TokenKind.ACCESS, as_access_token(row, now), name, owner) for row, owner, name in rows]
+
+
+def refuse_unless_handle(public_id: str) -> None:
+    """Refuse with NotFound what no token can have for its public id: some of it no database would take."""
+    if not PUBLIC_ID.fullmatch(public_id):
+        raise NotFound("token")
+
+
+def _tiers_from(kinds: list[TokenKind], cursor: str) -> tuple[list[TokenKind], str | None]:
+    """The tiers that are left, and where in the first of them to go on."""
+    left = [each for each in kinds if each.letter == cursor[:1]]
+    if not left:
+        raise _no_cursor()
+    return kinds[kinds.index(left[0]) :], cursor[1:] or None
+
+
 def _page(items: list[T], limit: int, row_id: Callable[[T], int]) -> Page[T]:
     """`items` holds one more than asked for when there is another page."""
     shown = items[:limit]
@@ -127,5 +204,9 @@ def _row_of(cursor: str | None) -> int | None:
     if cursor is None:
         return None
     if not CURSOR.fullmatch(cursor):
-        raise BadRequest("The cursor is not one that a page gave.", {"cursor": ["Not a cursor."]})
+        raise _no_cursor()
     return int(cursor, 16)
+
+
+def _no_cursor() -> BadRequest:
+    return BadRequest("The cursor is not one that a page gave.", {"cursor": ["Not a cursor."]})

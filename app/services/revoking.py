@@ -11,6 +11,7 @@ from app.domain.errors import BadRequest, NotFound, NotPermitted, TokenMalformed
 from app.domain.identity import Caller, canonical_username
 from app.domain.tokens import RefreshToken
 from app.services.audit import record
+from app.services.listing import refuse_unless_handle
 from app.services.verifying import RefreshTokenVerifier, TokenVerifier
 from app.storage import access_tokens, refresh_tokens, users
 from app.storage.database import Database
@@ -66,18 +67,19 @@ class Revoking:
                 record(session, now, caller, "access_token.revoked", ("access_token", public_id))
             return as_refresh_token(row, now)
 
-    def revoke(self, public_id: str, reason: str, caller: Caller) -> Ended:
+    def revoke(self, public_id: str, reason: str, caller: Caller, only_of: int | None = None) -> Ended:
         """End the token with this public id; a refresh token takes its access tokens with it.
 
-        Refuses with NotFound, and with BadRequest (the reason). What is revoked already, and an access token
-        that has ended, stays as it is and counts as none.
+        `only_of`: the user whose it must be. Refuses with NotFound (for others' as well), and with BadRequest (the
+        reason). What is revoked already, and an access token that has ended, stays as it is and counts as none.
         """
-        _refuse_bad_reason(reason)
+        refuse_bad_reason(reason)
+        refuse_unless_handle(public_id)
         with self._database.transaction() as session:
             now = self._clock()
             revocation = Revocation(now, caller.name, reason)
             parent = refresh_tokens.find(session, public_id)
-            if parent is not None:
+            if parent is not None and only_of in (None, parent.user_id):
                 found = refresh_tokens.revoke_one(session, parent, revocation)
                 ended = access_tokens.revoke_under(session, found, revocation)
                 if found:
@@ -85,7 +87,7 @@ class Revoking:
                     record(session, now, caller, "refresh_token.revoked", ("refresh_token", public_id), **detail)
                 return Ended(len(found), len(ended))
             row = access_tokens.find(session, public_id)
-            if row is None:
+            if row is None or only_of not in (None, row.user_id):
                 raise NotFound("token")
             ended = access_tokens.revoke_one(session, row, revocation)
             if ended:
@@ -123,7 +125,7 @@ class Revoking:
 
     def revoke_user(self, username: str, reason: str, caller: Caller) -> Ended:
         """End every token of a user, of both tiers. Refuses with NotFound, and with BadRequest (the reason)."""
-        _refuse_bad_reason(reason)
+        refuse_bad_reason(reason)
         with self._database.transaction() as session:
             now = self._clock()
             user = users.find_and_lock(session, canonical_username(username) or "")
@@ -139,7 +141,8 @@ class Revoking:
             return Ended(len(parents), len(ended))
 
 
-def _refuse_bad_reason(reason: str) -> None:
+def refuse_bad_reason(reason: str) -> None:
+    """Refuse with BadRequest what can't be kept as the reason of a revocation."""
     if len(reason) > LONGEST_REASON or not reason.isprintable():
         message = f"A reason has at most {LONGEST_REASON} characters, all of them printable."
         raise BadRequest(message, {"reason": [message]})

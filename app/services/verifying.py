@@ -12,6 +12,9 @@ from sqlalchemy.orm import Session
 
 from app.domain.clock import Clock
 from app.domain.errors import (
+    ApiTokensOff,
+    NotFound,
+    OwnerDenied,
     OwnerDisabled,
     TokenExpired,
     TokenMalformed,
@@ -22,8 +25,8 @@ from app.domain.errors import (
     Unavailable,
     UserIdMismatch,
 )
-from app.domain.identity import Principal, Role, User
-from app.domain.secrets import KeyRing, TokenFormat, TokenText
+from app.domain.identity import ApiTokens, Principal, Role, User
+from app.domain.secrets import PUBLIC_ID, KeyRing, TokenFormat, TokenText
 from app.domain.tokens import RefreshToken, TokenKind, TokenStatus, status_at
 from app.storage import refresh_tokens, users
 from app.storage.check import CheckedRow, TokenLookup
@@ -160,6 +163,25 @@ class RefreshTokenVerifier:
             raise Unavailable("the refresh token is being changed")
         return recognised, generation
 
+    def own(self, session: Session, public_id: str, owner_id: int) -> RefreshTokenRow:
+        """A user's refresh token by its public id, in whatever state; refuses with NotFound, for others' as well."""
+        row = refresh_tokens.find(session, public_id) if PUBLIC_ID.fullmatch(public_id) else None
+        if row is None or row.user_id != owner_id:
+            raise NotFound("refresh token")
+        return row
+
+    def own_and_lock(
+        self, session: Session, public_id: str, owner_id: int, now: datetime, *, used_from: str | None
+    ) -> tuple[RefreshTokenRow, int]:
+        """As :meth:`recognise_and_lock`, for a use by an owner who has proved who they are without the secret."""
+        row = self.own(session, public_id, owner_id)
+        generation = refresh_tokens.open_generation(session, row.id, now, used=True, used_from=used_from)
+        row = self.own(session, public_id, owner_id)
+        self.refuse_unless_alive(session, row, now)
+        if generation is None:
+            raise Unavailable("the refresh token is being changed")
+        return row, generation
+
     def refuse_unless_good(
         self, session: Session, recognised: RecognisedToken, now: datetime, *, expired_is_good: bool = False
     ) -> User:
@@ -167,6 +189,12 @@ class RefreshTokenVerifier:
         row = recognised.row
         if recognised.is_replaced_since is not None:
             raise TokenRevoked(TokenKind.REFRESH, row.public_id, recognised.is_replaced_since)
+        return self.refuse_unless_alive(session, row, now, expired_is_good=expired_is_good)
+
+    def refuse_unless_alive(
+        self, session: Session, row: RefreshTokenRow, now: datetime, *, expired_is_good: bool = False
+    ) -> User:
+        """The same where it is known that the caller may use it."""
         status = status_at(TokenStatus(row.status), row.expires_at, now)
         if status is not TokenStatus.ACTIVE and not (expired_is_good and status is TokenStatus.EXPIRED):
             raise _REFUSED[status](TokenKind.REFRESH, row.public_id, row.revoked_at or row.expires_at)
@@ -193,6 +221,10 @@ def _refuse_unless_good(public_id: str, row: CheckedRow, now: datetime) -> None:
             raise _REFUSED[parent](TokenKind.ACCESS, public_id, row.refresh_token_expires_at)
     if not row.user_is_active:
         raise OwnerDisabled(TokenKind.ACCESS, public_id)
+    if row.user_api_tokens == ApiTokens.DENY:
+        raise OwnerDenied(TokenKind.ACCESS, public_id)
+    if row.api_tokens_enabled == "off":
+        raise ApiTokensOff(TokenKind.ACCESS, public_id)
 
 
 def _principal(public_id: str, row: CheckedRow, now: datetime) -> Principal:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, bindparam, case, delete, literal, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, case, delete, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.secrets import Mac, TokenText
@@ -17,7 +17,10 @@ from app.domain.tokens import AccessToken, TokenStatus, status_at
 from app.storage.database import PLAIN
 from app.storage.liveness import CLOCK_TOLERANCE, end_of_life, ended_before, is_alive, is_due
 from app.storage.refresh_tokens import Revocation
-from app.storage.tables import AccessTokenRow, RefreshTokenRow
+from app.storage.tables import AccessTokenRow
+
+_SINGLE_TIER = (AccessTokenRow.refresh_token_id.is_(None), AccessTokenRow.status != TokenStatus.REVOKED)
+"""Single-tier tokens that were not deleted; in that dialect, what was revoked is gone."""
 
 
 class Use(NamedTuple):
@@ -32,17 +35,22 @@ def insert(
     session: Session,
     token: TokenText,
     mac: Mac,
-    parent: RefreshTokenRow,
-    generation: int,
+    user_id: int,
     now: datetime,
-    expires_at: datetime,
+    expires_at: datetime | None,
+    *,
+    refresh_token_id: int | None = None,
+    generation: int = 0,
+    description: str | None = None,
 ) -> AccessTokenRow:
+    """One under a refresh token, of that generation; or one of a single tier, with a description."""
     row = AccessTokenRow(
         public_id=token.public_id,
         uuid=str(uuid4()),
-        user_id=parent.user_id,
-        refresh_token_id=parent.id,
+        user_id=user_id,
+        refresh_token_id=refresh_token_id,
         generation=generation,
+        description=description,
         key_id=mac.key_id,
         mac=mac.digest,
         status=TokenStatus.ACTIVE,
@@ -56,6 +64,23 @@ def insert(
 
 def find(session: Session, public_id: str) -> AccessTokenRow | None:
     return session.scalars(select(AccessTokenRow).where(AccessTokenRow.public_id == public_id)).one_or_none()
+
+
+def find_single_tier(session: Session, uuid: str) -> AccessTokenRow | None:
+    """By the id that the second dialect knows; None for one that was minted or revoked."""
+    query = select(AccessTokenRow).where(AccessTokenRow.uuid == uuid, *_SINGLE_TIER)
+    return session.scalars(query).one_or_none()
+
+
+def single_tier_of(session: Session, user_id: int, limit: int | None, offset: int) -> list[AccessTokenRow]:
+    """A user's, oldest first: at most `limit` after the first `offset`."""
+    query = select(AccessTokenRow).where(AccessTokenRow.user_id == user_id, *_SINGLE_TIER)
+    return list(session.scalars(query.order_by(AccessTokenRow.id).limit(limit).offset(offset)))
+
+
+def count_single_tier_of(session: Session, user_id: int) -> int:
+    query = select(func.count()).select_from(AccessTokenRow).where(AccessTokenRow.user_id == user_id, *_SINGLE_TIER)
+    return session.scalar(query) or 0
 
 
 def supersede(session: Session, refresh_token_id: int, now: datetime, overlap: timedelta) -> None:
@@ -91,6 +116,26 @@ def revoke_of_user(session: Session, user_id: int, revocation: Revocation) -> li
 def revoke_one(session: Session, row: AccessTokenRow, revocation: Revocation) -> list[str]:
     """Revoke one token if it is alive; its public id, or nothing."""
     return _revoke(session, AccessTokenRow.id == row.id, revocation)
+
+
+def revoke_each(session: Session, ids: Sequence[int], revocation: Revocation) -> list[str]:
+    """Revoke those of these that are alive; their public ids."""
+    return _revoke(session, AccessTokenRow.id.in_(ids), revocation)
+
+
+def count_alive_under(session: Session, refresh_token_ids: Sequence[int], now: datetime) -> int:
+    """How many would end with these refresh tokens."""
+    query = select(func.count()).select_from(AccessTokenRow)
+    query = query.where(AccessTokenRow.refresh_token_id.in_(refresh_token_ids), is_alive(AccessTokenRow, now))
+    return session.scalar(query) or 0
+
+
+def delete_single_tier(session: Session, row: AccessTokenRow, revocation: Revocation) -> bool:
+    """Revoke one whether or not its time is over, so that it is gone; False when it is gone already."""
+    which = (AccessTokenRow.id == row.id, AccessTokenRow.status != TokenStatus.REVOKED)
+    values = {"revoked_at": revocation.at, "revoked_by": revocation.by, "revoke_reason": revocation.reason}
+    statement = update(AccessTokenRow).where(*which).values(status=TokenStatus.REVOKED, **values)
+    return session.scalar(statement.returning(AccessTokenRow.id), execution_options=PLAIN) is not None
 
 
 def _revoke(session: Session, which: ColumnElement[bool], revocation: Revocation) -> list[str]:

@@ -12,12 +12,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import structlog
-from sqlalchemy import Engine, bindparam, select
+from sqlalchemy import Engine, bindparam, case, literal_column, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.errors import Unavailable
 from app.storage.database import PATIENCE_SECONDS, Database
-from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
+from app.storage.tables import AccessTokenRow, InstanceSettingRow, RefreshTokenRow, UserRow
 
 LOG = structlog.get_logger(__name__)
 
@@ -26,7 +26,7 @@ CACHE_KIB = 512
 
 
 class CheckedRow(NamedTuple):
-    """The columns of the statement below, in its order."""
+    """The columns of the statement below, in its order. The last two are read for single-tier tokens only."""
 
     token_id: int
     key_id: str
@@ -48,9 +48,15 @@ class CheckedRow(NamedTuple):
     title: str
     role: str
     user_is_active: bool
+    user_api_tokens: str | None
+    api_tokens_enabled: str | None
 
 
 _INSTANTS = [place for place, name in enumerate(CheckedRow._fields) if name.endswith("_at")]
+
+_IS_SINGLE_TIER = AccessTokenRow.refresh_token_id.is_(None)
+_THE_SETTING = InstanceSettingRow.key == literal_column("'api_tokens_enabled'")
+_ENABLED = select(InstanceSettingRow.value).where(_THE_SETTING).scalar_subquery()
 
 _STATEMENT = (
     select(
@@ -74,6 +80,8 @@ _STATEMENT = (
         UserRow.title,
         UserRow.role,
         UserRow.is_active,
+        case((_IS_SINGLE_TIER, UserRow.api_tokens)),
+        case((_IS_SINGLE_TIER, _ENABLED)),
     )
     .join(UserRow, UserRow.id == AccessTokenRow.user_id)
     .outerjoin(RefreshTokenRow, RefreshTokenRow.id == AccessTokenRow.refresh_token_id)

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, event, literal
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -217,8 +217,9 @@ def _took_write_lock(connection: Connection, last: bool) -> bool:
     return True
 
 
-def insert_unless_present(session: Session, table: type[Base], **values: object) -> None:
-    """Insert a row, or do nothing when its key is there already; safe against another process doing the same."""
+def insert_unless_present(session: Session, table: type[Base], **values: object) -> bool:
+    """Insert a row, or do nothing and answer False when its key is there; safe against others doing the same."""
     on_sqlite = session.get_bind().dialect.name == "sqlite"
     insert = sqlite_dialect.insert(table) if on_sqlite else postgresql.insert(table)
-    session.execute(insert.values(**values).on_conflict_do_nothing())
+    inserted = insert.values(**values).on_conflict_do_nothing().returning(literal(1))
+    return session.scalar(inserted) is not None

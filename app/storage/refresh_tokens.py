@@ -4,6 +4,7 @@ Writes are conditional: they say in their WHERE what must still be true, and tel
 it was. Not here: decisions about why a row was not found in that state, and lists (``listing``).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -83,6 +84,12 @@ def lock(session: Session, refresh_token_id: int) -> None:
     session.execute(select(RefreshTokenRow.id).where(RefreshTokenRow.id == refresh_token_id).with_for_update())
 
 
+def lock_each(session: Session, refresh_token_ids: Sequence[int]) -> None:
+    """The same for several, in order of id, as everybody locks more than one."""
+    query = select(RefreshTokenRow.id).where(RefreshTokenRow.id.in_(refresh_token_ids))
+    session.execute(query.order_by(RefreshTokenRow.id).with_for_update())
+
+
 def replace_secret(session: Session, row: RefreshTokenRow, mac: Mac, now: datetime, expires_at: datetime) -> bool:
     """Give an active or expired refresh token a new secret and a new life; False when it is neither.
 
@@ -124,6 +131,11 @@ def revoke_one(session: Session, row: RefreshTokenRow, revocation: Revocation) -
 def revoke_of_user(session: Session, user_id: int, revocation: Revocation) -> list[int]:
     """Revoke all of a user that are not revoked already; their ids."""
     return _revoke(session, RefreshTokenRow.user_id == user_id, revocation)
+
+
+def revoke_each(session: Session, refresh_token_ids: Sequence[int], revocation: Revocation) -> list[int]:
+    """Revoke those of these that are not revoked already; their ids."""
+    return _revoke(session, RefreshTokenRow.id.in_(refresh_token_ids), revocation)
 
 
 def _revoke(session: Session, which: ColumnElement[bool], revocation: Revocation) -> list[int]:

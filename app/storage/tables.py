@@ -175,6 +175,21 @@ class LoginThrottleRow(Base):
     last_success_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+class IdempotencyKeyRow(Base):
+    """A creating call that was done: who made it, under which key, and the handle of what came of it.
+
+    Both digests are keyed: a request may hold a password.
+    """
+
+    __tablename__ = "idempotency_keys"
+
+    user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id"), primary_key=True)
+    key_digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    request_digest: Mapped[str] = mapped_column(String(64))
+    created: Mapped[str] = mapped_column(String(150))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
 class JobLeaseRow(Base):
     __tablename__ = "job_leases"
 

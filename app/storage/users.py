@@ -53,6 +53,13 @@ def find_and_lock(session: Session, username: str) -> UserRow | None:
     return session.scalars(select(UserRow).where(UserRow.username == username).with_for_update()).one_or_none()
 
 
+def get_and_lock(session: Session, user_id: int) -> UserRow | None:
+    """A user who is active, holding the row until the end."""
+    return session.scalars(
+        select(UserRow).where(UserRow.id == user_id, UserRow.is_active).with_for_update()
+    ).one_or_none()
+
+
 def lock(session: Session, user_id: int, **values: object) -> bool:
     """Write `values` to a user who is active, holding the row until the end; False when there is none such."""
     statement = update(UserRow).where(UserRow.id == user_id, UserRow.is_active).values(**values)

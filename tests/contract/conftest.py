@@ -20,9 +20,11 @@ from app.services import Services
 from app.storage.database import db
 from config import Settings
 from tests.contract.asking import Alation
+from tests.contract.asking_native import Native
 from tests.contract.asking_oauth import Headers, OAuth, bearer
+from tests.contract.asking_trifacta import Trifacta
 from tests.databases import KEYS
-from tests.factories import OPERATOR, issue, make_user, mint
+from tests.factories import OPERATOR, allowed_user, issue, make_user, mint
 
 
 class MovableClock:
@@ -98,6 +100,22 @@ def alation(app: Flask) -> Alation:
 @pytest.fixture
 def oauth(app: Flask) -> OAuth:
     return OAuth(app.test_client(use_cookies=False))
+
+
+@pytest.fixture
+def trifacta(app: Flask) -> Trifacta:
+    return Trifacta(app.test_client(use_cookies=False))
+
+
+@pytest.fixture
+def as_allowed(services: Services) -> Headers:
+    """The headers of a user of one's own, who was individually allowed to make API tokens."""
+    return bearer(mint(services, issue(services, allowed_user(services))).secret)
+
+
+@pytest.fixture
+def native(app: Flask) -> Native:
+    return Native(app.test_client(use_cookies=False))
 
 
 @pytest.fixture

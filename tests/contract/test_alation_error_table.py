@@ -26,6 +26,7 @@ def example(kind: type[Refusal]) -> Refusal:
         errors.NotPermitted: ("Not {allowed}.",),
         errors.LimitReached: ("refresh tokens", 3),
         errors.NotFound: ("user",),
+        errors.FeatureOff: ("Turned off.",),
         errors.Conflict: ("Not {now}.",),
         errors.RateLimited: (7,),
         errors.Unavailable: ("the database is away",),
@@ -63,7 +64,7 @@ def test_whatever_is_wrong_with_a_token_is_a_403_on_a_resource_and_a_401_at_an_e
 
 def test_the_reasons_are_the_contracts_words() -> None:
     assert {kind.reason for kind in every_refusal()} == {
-        "bad_request", "bad_credentials", "not_permitted", "limit_reached", "not_found", "conflict", "rate_limited",
-        "unavailable", "token_missing", "token_malformed", "token_unknown", "user_id_mismatch", "token_expired",
-        "token_revoked", "token_superseded", "owner_disabled",
+        "bad_request", "bad_credentials", "not_permitted", "limit_reached", "not_found", "feature_off", "conflict",
+        "rate_limited", "unavailable", "token_missing", "token_malformed", "token_unknown", "user_id_mismatch",
+        "token_expired", "token_revoked", "token_superseded", "owner_disabled", "owner_denied", "api_tokens_off",
     }  # fmt: skip

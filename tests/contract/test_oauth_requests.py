@@ -211,8 +211,8 @@ def test_every_refusal_has_a_line_in_the_table_and_can_be_said(
         answer = refuse(example(kind))
         body = json.loads(answer.data)
     status, error, _ = TABLE[kind]
-    if kind is errors.NotPermitted and path == INTROSPECT:
-        status = 401  # RFC 7662, section 2.3
+    if kind is errors.NotPermitted:  # nobody is known by a token here
+        status, error = 400, "unauthorized_client"
     assert (answer.status_code, body["error"], body["reason"]) == (status, error, kind.reason)
     assert body["error_description"].isascii()
     assert (answer.status_code == 401) <= ("WWW-Authenticate" in answer.headers)

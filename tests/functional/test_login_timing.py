@@ -23,6 +23,7 @@ from app.factory import create_app
 from app.http.context import parts
 from app.services import Services
 from app.services.accounts import Accounts
+from app.services.idempotency import Idempotency
 from app.services.passwords import Passwords
 from app.services.throttling import WINDOW, LoginThrottle
 from app.storage.database import db
@@ -137,7 +138,7 @@ def test_a_missing_dummy_digest_is_caught_by_the_same_measurement(sqlite_app: Fl
     make_the_refused(parts(sqlite_app).services)
     database = sqlite_app.extensions["daypass_database"]
     throttle = LoginThrottle(database, clock, KEYS.pepper)
-    accounts = Accounts(database, clock, HastyPasswords(KEYS.pepper, COST, 1, 3), throttle)
+    accounts = Accounts(database, clock, HastyPasswords(KEYS.pepper, COST, 1, 3), throttle, Idempotency(KEYS.pepper))
 
     def attempt(username: str, password: str) -> None:
         with pytest.raises(BadCredentials):

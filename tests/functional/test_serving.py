@@ -119,7 +119,7 @@ def test_a_server_refuses_a_keys_file_that_others_can_read(database_url: str, tm
 @ON_SQLITE
 def test_a_server_refuses_a_database_without_the_current_schema(tmp_path: Path, database_url: str) -> None:
     empty = LiveServer(f"sqlite:///{tmp_path / 'empty.db'}", tmp_path)
-    assert _refusal(empty) == "the schema is at nothing, not at 0001: run `daypass db upgrade`"
+    assert _refusal(empty) == "the schema is at nothing, not at 0002: run `daypass db upgrade`"
 
 
 def test_a_server_refuses_a_lifetime_out_of_range_in_the_database(

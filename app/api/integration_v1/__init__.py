@@ -5,7 +5,13 @@ Here belongs the translation of that contract (``docs/alation.md``). Not here: a
 
 from app.api.integration_v1 import routes
 from app.api.integration_v1.errors import DIALECT
+from app.http.openapi import Document
 
-BLUEPRINTS = (routes.token_endpoints, routes.resources)
+DOCUMENT = Document(
+    "api_authentication",
+    "Token API, Alation's dialect",
+    "Refresh tokens, and the access tokens minted from them. Paths work with and without the slash at the end.",
+    (routes.token_endpoints, routes.resources),
+)
 
-__all__ = ["BLUEPRINTS", "DIALECT"]
+__all__ = ["DIALECT", "DOCUMENT"]

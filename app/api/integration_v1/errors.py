@@ -8,10 +8,12 @@ means (``app.domain.errors``).
 from flask import Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from app.api.integration_v1.schemas import ErrorOut
 from app.domain import errors
 from app.domain.errors import Refusal, TokenRefused, every_refusal
 from app.domain.tokens import TokenKind
 from app.http.errors import Dialect, reason_of
+from app.http.openapi import ErrorAnswers
 
 PREFIX = "/integration/"
 RESOURCES = "integration_v1_resources"
@@ -28,6 +30,7 @@ TABLE: dict[type[Refusal], tuple[int, str]] = {
     errors.NotPermitted: (403, "{what}"),
     errors.LimitReached: (403, "This account has {limit} active {what} already; revoke some first."),
     errors.NotFound: (404, "Not found."),
+    errors.FeatureOff: (404, "{what}"),
     errors.Conflict: (409, "{what}"),
     errors.RateLimited: (429, "Too many attempts to log in. Try again in {retry_after} seconds."),
     errors.Unavailable: (503, "The service is temporarily unavailable: {what}. Try again shortly."),
@@ -39,6 +42,8 @@ TABLE: dict[type[Refusal], tuple[int, str]] = {
     errors.TokenRevoked: (401, ENDED),
     errors.TokenSuperseded: (401, ENDED),
     errors.OwnerDisabled: (401, ENDED),
+    errors.OwnerDenied: (401, ENDED),
+    errors.ApiTokensOff: (401, ENDED),
 }
 """Status and detail of each refusal at the token endpoints."""
 
@@ -46,6 +51,9 @@ RESOURCE_TABLE = TABLE | {
     refusal: (403, NO_CREDENTIALS) for refusal in every_refusal() if issubclass(refusal, TokenRefused)
 }
 """The same for a resource behind the ``TOKEN`` check."""
+
+TOKEN_ERRORS = ErrorAnswers(ErrorOut, (400, 401, 403, 409, 413, 415, 429, 500, 503))
+RESOURCE_ERRORS = ErrorAnswers(ErrorOut, (400, 403, 500, 503))
 
 HTTP_DETAILS = {
     400: "{description}",

@@ -6,68 +6,96 @@ Not here: a rule, or an error (``errors``). Both slash forms are the same route,
 from typing import Any
 
 from app.api.integration_v1 import schemas
-from app.api.integration_v1.schemas import answer, body
+from app.api.integration_v1.errors import RESOURCE_ERRORS, TOKEN_ERRORS
+from app.domain.identity import Principal
 from app.domain.tokens import TokenStatus
 from app.http.context import caller, principal, services
 from app.http.guards import CREDENTIAL_IN_BODY, TOKEN_HOLDER, GuardedBlueprint
 
 PREFIX = "/integration/v1"
 
-token_endpoints = GuardedBlueprint("integration_v1_tokens", __name__, url_prefix=PREFIX, guard=CREDENTIAL_IN_BODY)
-resources = GuardedBlueprint("integration_v1_resources", __name__, url_prefix=PREFIX, guard=TOKEN_HOLDER)
+token_endpoints = GuardedBlueprint(
+    "integration_v1_tokens",
+    __name__,
+    url_prefix=PREFIX,
+    guard=CREDENTIAL_IN_BODY,
+    errors=TOKEN_ERRORS,
+    title="Tokens",
+)
+resources = GuardedBlueprint(
+    "integration_v1_resources",
+    __name__,
+    url_prefix=PREFIX,
+    guard=TOKEN_HOLDER,
+    errors=RESOURCE_ERRORS,
+    title="The owner of a token",
+)
 
-Answer = tuple[dict[str, Any], int]
+Members = dict[str, Any]
 
 
 @token_endpoints.post("/createRefreshToken/")
-def create_refresh_token() -> Answer:
-    sent = body(schemas.Login())
+@token_endpoints.arguments(schemas.Login)
+@token_endpoints.response(201, schemas.RefreshTokenOut)
+def create_refresh_token(sent: Members) -> Members:
+    """Make a refresh token, with a user name and a password."""
     issued = services().issuing.issue_with_password(sent["username"], sent["password"], sent["name"], caller())
-    return answer(schemas.RefreshTokenOut(), issued.token, refresh_token=issued.secret), 201
+    return {"refresh_token": issued.secret} | vars(issued.token)
 
 
 @token_endpoints.post("/createAPIAccessToken/")
-def create_api_access_token() -> Answer:
-    sent = body(schemas.RefreshTokenProof())
+@token_endpoints.arguments(schemas.RefreshTokenProof)
+@token_endpoints.response(201, schemas.AccessTokenOut)
+def create_api_access_token(sent: Members) -> Members:
+    """Mint an access token. Under the policy `replace` it takes the place of the one before it."""
     issued = services().issuing.mint(sent["refresh_token"], sent["user_id"], caller())
-    return answer(schemas.AccessTokenOut(), issued.token, api_access_token=issued.secret), 201
+    return {"api_access_token": issued.secret} | vars(issued.token)
 
 
 @token_endpoints.post("/validateRefreshToken/")
-def validate_refresh_token() -> Answer:
-    sent = body(schemas.RefreshTokenProof())
+@token_endpoints.arguments(schemas.RefreshTokenProof)
+@token_endpoints.response(200, schemas.RefreshTokenOut)
+def validate_refresh_token(sent: Members) -> Members:
+    """See whether a refresh token works, and until when."""
     token = services().refresh_verifier.validate(sent["refresh_token"], sent["user_id"])
-    return answer(schemas.RefreshTokenOut(), token, refresh_token=sent["refresh_token"]), 200
+    return {"refresh_token": sent["refresh_token"]} | vars(token)
 
 
 @token_endpoints.post("/validateAPIAccessToken/")
-def validate_api_access_token() -> Answer:
-    sent = body(schemas.AccessTokenProof())
+@token_endpoints.arguments(schemas.AccessTokenProof)
+@token_endpoints.response(200, schemas.AccessTokenOut)
+def validate_api_access_token(sent: Members) -> Members:
+    """See whether an access token works, and until when."""
     known = services().verifier.verify(sent["api_access_token"], sent["user_id"])
-    token = {
+    return {
+        "api_access_token": sent["api_access_token"],
         "user_id": known.user_id,
         "created_at": known.token_created_at,
         "expires_at": known.token_expires_at,
         "status": TokenStatus.ACTIVE,
     }
-    return answer(schemas.AccessTokenOut(), token, api_access_token=sent["api_access_token"]), 200
 
 
 @token_endpoints.post("/regenRefreshToken/")
-def regen_refresh_token() -> Answer:
-    sent = body(schemas.RefreshTokenProof())
+@token_endpoints.arguments(schemas.RefreshTokenProof)
+@token_endpoints.response(201, schemas.RefreshTokenOut)
+def regen_refresh_token(sent: Members) -> Members:
+    """Give a refresh token a new secret and a full new life; what was under it ends."""
     issued = services().issuing.regenerate(sent["refresh_token"], sent["user_id"], caller())
-    return answer(schemas.RefreshTokenOut(), issued.token, refresh_token=issued.secret), 201
+    return {"refresh_token": issued.secret} | vars(issued.token)
 
 
 @token_endpoints.post("/revokeAPIAccessTokens/")
-def revoke_api_access_tokens() -> Answer:
-    sent = body(schemas.RefreshTokenProof())
+@token_endpoints.arguments(schemas.RefreshTokenProof)
+@token_endpoints.response(200, schemas.Done)
+def revoke_api_access_tokens(sent: Members) -> Members:
+    """End the access tokens under a refresh token, which stays usable."""
     token = services().revoking.revoke_access_tokens(sent["refresh_token"], sent["user_id"], caller())
-    detail = f"Revoked active access tokens for refresh token: '{token.name}' with id: {token.id}"
-    return {"detail": detail}, 200
+    return {"detail": f"Revoked active access tokens for refresh token: '{token.name}' with id: {token.id}"}
 
 
 @resources.get("/userinfo/")
-def userinfo() -> Answer:
-    return answer(schemas.UserInfoOut(), principal()), 200
+@resources.response(200, schemas.UserInfoOut)
+def userinfo() -> Principal:
+    """Whose access token this is."""
+    return principal()

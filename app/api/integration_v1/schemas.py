@@ -8,18 +8,19 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import request
-from marshmallow import EXCLUDE, Schema, ValidationError, fields
+from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields
 
-from app.domain.errors import BadRequest
 from app.domain.tokens import TokenStatus
-from app.http.context import parts
 
 MESSAGES: dict[str, Any] = {
     "required": "This field is required.",
     "null": "This field may not be null.",
     "invalid": "Not a valid string.",
 }
+
+DATE_TIME = {"type": "string", "format": "date-time"}
+STATUS = {"type": "string", "enum": ["ACTIVE", "EXPIRED", "REVOKED"]}
+"""What the documents say of these."""
 
 INTEGER = re.compile(r"-?[0-9]{1,18}")
 """What an id can look like; a longer one is nobody's."""
@@ -85,19 +86,19 @@ class AccessTokenProof(RequestSchema):
 class RefreshTokenOut(Schema):
     refresh_token = fields.String()
     user_id = fields.Integer()
-    created_at = Timestamp()
+    created_at = Timestamp(metadata=DATE_TIME)
     name = fields.String()
-    token_expires_at = Timestamp(attribute="expires_at")
-    token_status = Status(attribute="status")
-    last_used_at = Timestamp()
+    token_expires_at = Timestamp(attribute="expires_at", metadata=DATE_TIME)
+    token_status = Status(attribute="status", metadata=STATUS)
+    last_used_at = Timestamp(allow_none=True, metadata=DATE_TIME)
 
 
 class AccessTokenOut(Schema):
     api_access_token = fields.String()
     user_id = fields.Integer()
-    created_at = Timestamp()
-    token_expires_at = Timestamp(attribute="expires_at")
-    token_status = Status(attribute="status")
+    created_at = Timestamp(metadata=DATE_TIME)
+    token_expires_at = Timestamp(attribute="expires_at", allow_none=True, metadata=DATE_TIME)
+    token_status = Status(attribute="status", metadata=STATUS)
 
 
 class UserInfoOut(Schema):
@@ -110,19 +111,19 @@ class UserInfoOut(Schema):
     role = fields.String()
 
 
-def body(schema: Schema) -> dict[str, Any]:
-    """The members of the request's body; refuses with BadRequest, saying which and why."""
-    try:
-        loaded = schema.load(parts().bodies.read(request))
-    except ValidationError as error:
-        problems = {str(name): [str(each) for each in said] for name, said in error.messages_dict.items()}
-        raise BadRequest("Some fields are missing or wrong.", problems) from None
-    assert isinstance(loaded, dict)
-    return loaded
+class Done(Schema):
+    detail = fields.String()
 
 
-def answer(schema: Schema, token: object, **secret: str) -> dict[str, Any]:
-    """The members of a success, the secret first."""
-    dumped = schema.dump(token)
-    assert isinstance(dumped, dict)
-    return secret | dumped
+class ErrorOut(Schema):
+    """Beside these stand the fields that are wrong, each with a list of what is wrong with it."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    detail = fields.Raw(
+        metadata={"type": ["string", "object"], "description": "A sentence, or what is wrong by field."}
+    )
+    code = fields.String(metadata={"description": "The status and three zeros."})
+    message = fields.String()
+    reason = fields.String(metadata={"description": "A stable word to test."})

@@ -5,7 +5,13 @@ Here belongs the translation of those two documents (``docs/oauth.md``). Not her
 
 from app.api.oauth import routes
 from app.api.oauth.errors import DIALECT
+from app.http.openapi import Document
 
-BLUEPRINTS = (routes.introspection, routes.revocation)
+DOCUMENT = Document(
+    "oauth",
+    "OAuth introspection and revocation",
+    "RFC 7662 and RFC 7009. Paths work with and without a slash at the end.",
+    (routes.introspection, routes.revocation),
+)
 
-__all__ = ["BLUEPRINTS", "DIALECT"]
+__all__ = ["DIALECT", "DOCUMENT"]

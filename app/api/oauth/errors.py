@@ -7,9 +7,11 @@ means (``app.domain.errors``).
 from flask import Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from app.api.oauth.schemas import ErrorOut
 from app.domain import errors
 from app.domain.errors import Refusal, TokenRefused
 from app.http.errors import Dialect, reason_of
+from app.http.openapi import ErrorAnswers
 
 PREFIX = "/oauth/"
 INTROSPECT = "/oauth/introspect"
@@ -24,6 +26,7 @@ TABLE: dict[type[Refusal], tuple[int, str, str]] = {
     errors.NotPermitted: (403, "insufficient_scope", "{what}"),
     errors.LimitReached: (400, "invalid_request", "There are {limit} {what} already."),
     errors.NotFound: (400, "invalid_request", "There is no such {what}."),
+    errors.FeatureOff: (400, "invalid_request", "{what}"),
     errors.Conflict: (400, "invalid_request", "{what}"),
     errors.RateLimited: (429, "temporarily_unavailable", "Too many attempts. Try again in {retry_after} seconds."),
     errors.Unavailable: (503, "temporarily_unavailable", "Temporarily unavailable: {what}. Try again shortly."),
@@ -35,8 +38,12 @@ TABLE: dict[type[Refusal], tuple[int, str, str]] = {
     errors.TokenRevoked: (401, "invalid_token", BAD_TOKEN),
     errors.TokenSuperseded: (401, "invalid_token", BAD_TOKEN),
     errors.OwnerDisabled: (401, "invalid_token", BAD_TOKEN),
+    errors.OwnerDenied: (401, "invalid_token", BAD_TOKEN),
+    errors.ApiTokensOff: (401, "invalid_token", BAD_TOKEN),
 }
 """Status, error and description of each refusal."""
+
+ERRORS = ErrorAnswers(ErrorOut, (400, 401, 403, 413, 429, 500, 503))
 
 
 def refuse(refusal: Refusal) -> Response:
@@ -56,7 +63,7 @@ def refuse(refusal: Refusal) -> Response:
 
 def _not_permitted() -> tuple[int, str]:
     """Status and error for somebody who is known, by how they signed in: scope is a token's affair."""
-    if "asker" in g:  # by password, as a client of RFC 6749
+    if "principal" not in g:  # by password, as a client of RFC 6749
         return 400, "unauthorized_client"
     # RFC 7662, section 2.3, wants 401 where RFC 6750 has 403.
     return 401 if request.path.startswith(INTROSPECT) else 403, "insufficient_scope"

@@ -6,26 +6,48 @@ Not here: a rule, or an error (``errors``). Both slash forms are the same route,
 from contextlib import suppress
 from typing import Any
 
+from flask import Response
+
 from app.api.oauth import schemas
-from app.api.oauth.schemas import REFRESH_TOKEN, form
+from app.api.oauth.errors import ERRORS
+from app.api.oauth.schemas import REFRESH_TOKEN, FormParser, TokenForm
 from app.domain.errors import NotFound, TokenMalformed, TokenRefused, TokenSuperseded
 from app.domain.identity import Role
-from app.http.context import caller, note_introspected, services
-from app.http.guards import CREDENTIAL_IN_BODY, INTROSPECTOR, GuardedBlueprint, who_asks
+from app.http.context import asker_if_any, caller, note_introspected, services
+from app.http.guards import INTROSPECTOR, PRESENTER, GuardedBlueprint
 
 PREFIX = "/oauth"
 
-introspection = GuardedBlueprint("oauth_introspection", __name__, url_prefix=PREFIX, guard=INTROSPECTOR)
-revocation = GuardedBlueprint("oauth_revocation", __name__, url_prefix=PREFIX, guard=CREDENTIAL_IN_BODY)
+introspection = GuardedBlueprint(
+    "oauth_introspection",
+    __name__,
+    url_prefix=PREFIX,
+    guard=INTROSPECTOR,
+    errors=ERRORS,
+    title="Introspection",
+    parser=FormParser(),
+)
+revocation = GuardedBlueprint(
+    "oauth_revocation",
+    __name__,
+    url_prefix=PREFIX,
+    guard=PRESENTER,
+    errors=ERRORS,
+    title="Revocation",
+    parser=FormParser(),
+)
 
-INACTIVE: dict[str, Any] = {"active": False}
+Members = dict[str, Any]
+
+INACTIVE: Members = {"active": False}
 REASON = "revoked by whoever presented it"
 
 
 @introspection.post("/introspect")
-def introspect() -> dict[str, Any]:
-    """Of a token that does not work nothing is told, not even why (RFC 7662, section 2.2)."""
-    sent = form()
+@introspection.arguments(TokenForm, location="form")
+@introspection.response(200, schemas.Active)
+def introspect(sent: Members) -> Members:
+    """Ask about a token. Of one that does not work nothing is told, not even why (RFC 7662, section 2.2)."""
     try:
         return _introspected(sent["token"], sent["token_type_hint"])
     except TokenRefused as refusal:
@@ -34,7 +56,7 @@ def introspect() -> dict[str, Any]:
         return INACTIVE
 
 
-def _introspected(token: str, hint: str) -> dict[str, Any]:
+def _introspected(token: str, hint: str) -> Members:
     """A refresh token only for whoever asks for one by the hint.
 
     An API that asks about what it was sent takes "active" for "may enter", which a refresh token never may.
@@ -52,14 +74,15 @@ def _introspected(token: str, hint: str) -> dict[str, Any]:
 
 
 @revocation.post("/revoke")
-def revoke() -> tuple[str, int]:
-    """Whoever holds a token may end it; a credential in the headers says who they are, and must be good.
+@revocation.arguments(TokenForm, location="form")
+@revocation.response(200)
+def revoke(sent: Members) -> Response:
+    """End a token. Whoever holds it may; a credential in the headers says who they are, and must be good.
 
     What is no token of ours, or has ended already, is what the caller wanted: 200 (RFC 7009, section 2.2).
     """
-    asker = who_asks()
-    sent = form()
+    asker = asker_if_any()
     only_of = None if asker is None or asker.role is Role.SERVER_ADMIN else asker.user_id
     with suppress(TokenRefused, NotFound):  # not found: purged a moment ago
         services().revoking.revoke_secret(sent["token"], REASON, caller(), only_of)
-    return "", 200
+    return Response()

@@ -23,6 +23,7 @@ SENTENCES: dict[Refusal, str] = {
     errors.NotPermitted("Not for you."): "Not for you.",
     errors.LimitReached("refresh tokens", 5): "limit reached",
     errors.NotFound("token"): "There is no such token.",
+    errors.FeatureOff("It is turned off."): "It is turned off.",
     errors.Conflict("It is running already."): "It is running already.",
     errors.RateLimited(7): "rate limited",
     errors.Unavailable("the database is busy"): "Not available: the database is busy.",
@@ -34,6 +35,8 @@ SENTENCES: dict[Refusal, str] = {
     errors.TokenRevoked(TokenKind.REFRESH, "abcdefgh2345"): "token revoked",
     errors.TokenSuperseded(TokenKind.ACCESS, "abcdefgh2345"): "token superseded",
     errors.OwnerDisabled(TokenKind.ACCESS, "abcdefgh2345"): "owner disabled",
+    errors.OwnerDenied(TokenKind.ACCESS, "abcdefgh2345"): "owner denied",
+    errors.ApiTokensOff(TokenKind.ACCESS, "abcdefgh2345"): "api tokens off",
 }  # fmt: skip
 
 

@@ -27,12 +27,24 @@ def test_all_settings_are_shown_with_defaults_and_ranges(daypass: CommandLine) -
         "access_token_overlap_seconds": ("60", "60", "seconds", "1 to 86400"),
         "refresh_tokens_for_users": ("on", "on", "", "on | off"),
         "password_api_enabled": ("on", "on", "", "on | off"),
+        "api_can_create_refresh_tokens": ("off", "off", "", "on | off"),
+        "api_tokens_enabled": ("on", "on", "", "on | off"),
+        "api_tokens_for_users": ("off", "off", "", "on | off"),
+        "api_token_default_lifetime_days": ("365", "365", "days", "1 to 36500"),
+        "api_token_max_lifetime_days": ("-1", "-1", "days", "1 to 36500, or -1"),
+        "openapi_enabled": ("on", "on", "", "on | off"),
         "retention_days": ("90", "90", "days", "0 to 3650"),
         "max_refresh_tokens_per_user": ("10000", "10000", "tokens", "1 to 1000000"),
     }
     heading, *lines = daypass.text("conf").splitlines()
     assert heading.split() == ["KEY", "VALUE", "UNIT", "DEFAULT", "HELP"]
     assert [line.split()[0] for line in lines] == [each.key for each in INSTANCE_SETTINGS]
+
+
+def test_a_switch_is_said_to_hold_for_tokens_that_exist_too(daypass: CommandLine) -> None:
+    said = daypass.text("conf", "api_tokens_enabled", "-s", "off")
+    assert said == "api_tokens_enabled = off, from the next request on.\n"
+    assert "api_token_max_lifetime_days = -1" in daypass.text("conf", "api_token_max_lifetime_days", "-s", "-1")
 
 
 def test_a_setting_is_set_and_shown_and_effective_at_once(daypass: CommandLine, services: Services) -> None:

@@ -10,7 +10,7 @@ from app.domain.errors import TokenRefused
 from app.domain.secrets import TokenFormat
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.services import Services, listing
-from tests.factories import OPERATOR, issue, make_user, mint
+from tests.factories import OPERATOR, allowed_user, generate, issue, make_user, mint
 from tests.integration.cli.conftest import CommandLine
 from tests.secrecy import secrets_in
 
@@ -302,3 +302,21 @@ def test_every_status_that_a_list_shows_can_be_asked_for(daypass: CommandLine) -
     for status in ("active", "superseded", "expired", "revoked"):
         assert daypass.json("token", "list", "--status", status) == []
     assert "active" in daypass.misuse("token", "list", "--status", "overlapping")
+
+
+def test_a_single_tier_token_is_called_by_its_description_and_may_never_end(
+    daypass: CommandLine, services: Services
+) -> None:
+    anna = allowed_user(services, username="anna")
+    described, plain = generate(services, anna, None, "reports"), generate(services, anna, DAY)
+    listed = daypass.json("token", "list", "--user", "anna")
+    assert [(each["kind"], each["public_id"], each["name"], each["status"]) for each in listed] == [
+        ("access", plain.token.public_id, "", "active"),
+        ("access", described.token.public_id, "reports", "active"),
+    ]
+    shown = daypass.json("token", "show", described.token.public_id)
+    assert (shown["name"], shown["expires_at"], list(shown)) == ("reports", None, MEMBERS)
+    assert "reports" in daypass.text("token", "list")
+    assert not daypass.json("token", "list", "--expiring-within", "36500", "--status", "expired")
+    daypass.text("token", "revoke", described.token.public_id)
+    assert not works(services, described) and works(services, plain)

@@ -16,6 +16,7 @@ REASONS = {
     "NotPermitted": "not_permitted",
     "LimitReached": "limit_reached",
     "NotFound": "not_found",
+    "FeatureOff": "feature_off",
     "Conflict": "conflict",
     "RateLimited": "rate_limited",
     "Unavailable": "unavailable",
@@ -27,6 +28,8 @@ REASONS = {
     "TokenRevoked": "token_revoked",
     "TokenSuperseded": "token_superseded",
     "OwnerDisabled": "owner_disabled",
+    "OwnerDenied": "owner_denied",
+    "ApiTokensOff": "api_tokens_off",
 }
 """Clients test these words: changing one breaks them, so it has to be changed here too."""
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.policy import INSTANCE_SETTINGS, InstanceSetting, Policy, Reissue, find_setting
+from app.domain.policy import INSTANCE_SETTINGS, UNLIMITED, InstanceSetting, Policy, Reissue, find_setting
 from tests.unit.domain.instants import NOW
 
 NUMBERS = [each for each in INSTANCE_SETTINGS if each.low is not None]
@@ -59,6 +59,8 @@ def test_a_default_is_a_value_of_its_setting(setting: InstanceSetting) -> None:
         ("access_token_overlap_seconds", "60", 1, 86400),
         ("retention_days", "90", 0, 3650),
         ("max_refresh_tokens_per_user", "10000", 1, 1000000),
+        ("api_token_default_lifetime_days", "365", 1, 36500),
+        ("api_token_max_lifetime_days", "-1", 1, 36500),
     ],
 )
 def test_a_number_has_its_documented_default_and_bounds(key: str, default: str, low: int, high: int) -> None:
@@ -74,9 +76,22 @@ def test_a_number_has_its_documented_default_and_bounds(key: str, default: str, 
 @pytest.mark.parametrize("setting", INSTANCE_SETTINGS, ids=_key)
 @pytest.mark.parametrize("text", JUNK, ids=lambda text: repr(text[:8]))
 def test_junk_is_refused_with_one_line(setting: InstanceSetting, text: str) -> None:
+    if setting.may_be_unlimited and text == UNLIMITED:
+        return
     with pytest.raises(ValueError, match=setting.key) as refused:
         setting.parse(text)
     assert "\n" not in str(refused.value)
+
+
+def test_only_the_longest_lifetime_may_be_unlimited() -> None:
+    assert [each.key for each in INSTANCE_SETTINGS if each.may_be_unlimited] == ["api_token_max_lifetime_days"]
+    setting = find_setting("api_token_max_lifetime_days")
+    assert setting is not None and setting.parse("-1") == "-1"
+    for text in ("-2", "-01", "--1", "0", "unlimited"):
+        with pytest.raises(ValueError, match="api_token_max_lifetime_days must be"):
+            setting.parse(text)
+    with pytest.raises(ValueError, match="between 1 and 36500 days, or -1 for unlimited, not 36501"):
+        setting.parse("36501")
 
 
 @pytest.mark.parametrize("setting", NUMBERS, ids=_key)
@@ -93,7 +108,7 @@ def test_whatever_is_accepted_is_in_bounds_and_in_its_one_spelling(setting: Inst
     assert setting.parse(value) == value
     if setting.choices:
         assert value in setting.choices
-    else:
+    elif not (setting.may_be_unlimited and value == UNLIMITED):
         assert setting.low <= int(value) <= setting.high
         assert value == str(int(value))
 
@@ -104,6 +119,8 @@ def test_whatever_is_accepted_is_in_bounds_and_in_its_one_spelling(setting: Inst
         ("access_token_reissue", ("replace", "overlap")),
         ("refresh_tokens_for_users", ("on", "off")),
         ("password_api_enabled", ("on", "off")),
+        ("api_tokens_enabled", ("on", "off")),
+        ("openapi_enabled", ("on", "off")),
     ],
 )
 def test_a_word_is_one_of_its_choices_and_the_first_by_default(key: str, choices: tuple[str, ...]) -> None:
@@ -114,6 +131,12 @@ def test_a_word_is_one_of_its_choices_and_the_first_by_default(key: str, choices
     for other in ("ON", "On", "true", "1", "Replace", " on"):
         with pytest.raises(ValueError, match=" or "):
             setting.parse(other)
+
+
+@pytest.mark.parametrize("key", ["api_tokens_for_users", "api_can_create_refresh_tokens"])
+def test_some_switches_are_off_by_default(key: str) -> None:
+    setting = find_setting(key)
+    assert setting is not None and (setting.choices, setting.default) == (("on", "off"), "off")
 
 
 def test_reuse_is_said_to_be_not_yet_available() -> None:
@@ -141,6 +164,12 @@ def test_without_stored_values_the_policy_is_the_defaults() -> None:
         access_token_overlap=timedelta(seconds=60),
         refresh_tokens_for_users=True,
         password_api_enabled=True,
+        api_can_create_refresh_tokens=False,
+        api_tokens_enabled=True,
+        api_tokens_for_users=False,
+        api_token_default_lifetime=timedelta(days=365),
+        api_token_max_lifetime=None,
+        openapi_enabled=True,
         retention=timedelta(days=90),
         max_refresh_tokens_per_user=10000,
     )
@@ -154,12 +183,31 @@ def test_stored_values_take_the_place_of_the_defaults() -> None:
         "access_token_overlap_seconds": "5",
         "refresh_tokens_for_users": "off",
         "password_api_enabled": "off",
+        "api_can_create_refresh_tokens": "on",
+        "api_tokens_enabled": "off",
+        "api_tokens_for_users": "on",
+        "api_token_default_lifetime_days": "30",
+        "api_token_max_lifetime_days": "90",
+        "openapi_enabled": "off",
         "retention_days": "0",
         "max_refresh_tokens_per_user": "3",
         "a_setting_of_another_release": "x",
     }
     assert Policy.of(stored) == Policy(
-        timedelta(days=7), timedelta(hours=2), Reissue.OVERLAP, timedelta(seconds=5), False, False, timedelta(0), 3
+        refresh_token_lifespan=timedelta(days=7),
+        access_token_lifespan=timedelta(hours=2),
+        access_token_reissue=Reissue.OVERLAP,
+        access_token_overlap=timedelta(seconds=5),
+        refresh_tokens_for_users=False,
+        password_api_enabled=False,
+        api_can_create_refresh_tokens=True,
+        api_tokens_enabled=False,
+        api_tokens_for_users=True,
+        api_token_default_lifetime=timedelta(days=30),
+        api_token_max_lifetime=timedelta(days=90),
+        openapi_enabled=False,
+        retention=timedelta(0),
+        max_refresh_tokens_per_user=3,
     )
 
 

@@ -17,6 +17,7 @@ from app.domain.errors import BadCredentials, BadRequest, Conflict, NotFound, No
 from app.domain.identity import ApiTokens, Caller, Role, User
 from app.services import Services
 from app.services.accounts import LAST_ADMINISTRATOR, Accounts
+from app.services.idempotency import Idempotency
 from app.services.passwords import Passwords
 from app.services.throttling import LoginThrottle
 from app.storage.database import Database
@@ -51,7 +52,8 @@ def accounts(services: Services) -> Accounts:
 
 def other_accounts(database: Database, passwords: Passwords) -> Accounts:
     """On the same database, with other passwords' ways."""
-    return Accounts(database, system_clock, passwords, LoginThrottle(database, system_clock, KEYS.pepper))
+    throttle = LoginThrottle(database, system_clock, KEYS.pepper)
+    return Accounts(database, system_clock, passwords, throttle, Idempotency(KEYS.pepper))
 
 
 def sign_in(accounts: Accounts, username: str, password: str) -> User:

@@ -73,7 +73,7 @@ CHANGES: tuple[tuple[str, str, Act], ...] = (
 )
 """What is recorded, who did it, and the act. Each is a change after those before it."""
 
-ELSEWHERE = {"tokens.purged", "access_token.superseded_presented"}
+ELSEWHERE = {"tokens.purged", "tokens.revoked", "access_token.superseded_presented", "access_token.created"}
 """Recorded as well, and tested by themselves."""
 
 

@@ -25,6 +25,7 @@ from app.factory import create_app
 from app.http.context import parts
 from app.services import Services, throttling
 from app.services.accounts import Accounts
+from app.services.idempotency import Idempotency
 from app.services.passwords import Passwords
 from app.services.throttling import (
     ACCOUNT_LIMIT,
@@ -479,7 +480,7 @@ class HeldPasswords(Passwords):
 def held(database: Database, clock: Clock, throttle: LoginThrottle) -> Iterator[tuple[Accounts, HeldPasswords]]:
     """Accounts with six places, one of them to look at a password, and anna who signed in from home before."""
     passwords = HeldPasswords(KEYS.pepper, CHEAPEST_COST, 1, 5)
-    accounts = Accounts(database, clock, passwords, throttle)
+    accounts = Accounts(database, clock, passwords, throttle, Idempotency(KEYS.pepper))
     accounts.add("anna", Role.VIEWER, PASSWORD, OPERATOR)
     accounts.authenticate("anna", PASSWORD, Caller("", address=HOME))
     yield accounts, passwords
@@ -532,7 +533,8 @@ def _wait_until(is_so: Callable[[], bool]) -> None:
 def _accounts(database: Database, clock: Clock) -> tuple[Accounts, CountingPasswords]:
     """As one of several processes would have it, with as many digests at once as a large machine allows."""
     passwords = CountingPasswords(KEYS.pepper, CHEAPEST_COST, at_once=4, queue=96)
-    return Accounts(database, clock, passwords, LoginThrottle(database, clock, KEYS.pepper)), passwords
+    throttle = LoginThrottle(database, clock, KEYS.pepper)
+    return Accounts(database, clock, passwords, throttle, Idempotency(KEYS.pepper)), passwords
 
 
 def _refusal(act: Callable[[], object]) -> type[Refusal]:

@@ -53,7 +53,8 @@ def test_a_new_access_token_is_active_and_belongs_to_its_refresh_token(
     session: Session, parent: RefreshTokenRow
 ) -> None:
     text = TokenText(TokenKind.ACCESS, public_id(), "s" * 43)
-    access_tokens.insert(session, text, Mac("k1", b"m" * 32), parent, 7, NOW, NOW + HOUR)
+    of_parent = {"refresh_token_id": parent.id, "generation": 7}
+    access_tokens.insert(session, text, Mac("k1", b"m" * 32), parent.user_id, NOW, NOW + HOUR, **of_parent)
     session.expire_all()
     row = access_tokens.find(session, text.public_id)
     assert row is not None

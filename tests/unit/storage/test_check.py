@@ -17,7 +17,7 @@ from sqlalchemy import text, update
 from app.domain.errors import Unavailable
 from app.storage.check import _STATEMENT, CheckedRow, TokenLookup
 from app.storage.database import PATIENCE_SECONDS, Database
-from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
+from app.storage.tables import AccessTokenRow, InstanceSettingRow, RefreshTokenRow, UserRow
 from tests.crowds import all_at_once
 from tests.databases import destroy
 from tests.unit.storage.conftest import connected
@@ -92,6 +92,7 @@ def test_a_token_is_found_with_everything_that_is_said_of_it(
         refresh_token_status="active",
         refresh_token_expires_at=ends + HOUR, user_id=owner.id, username=owner.username, email="anna@example.com",
         first_name="Anna", last_name="A", title="Dr", role="STEWARD", user_is_active=True,
+        user_api_tokens=None, api_tokens_enabled=None,
     )  # fmt: skip
     assert isinstance(found.mac, bytes)
     instants = [each for each in found if isinstance(each, datetime)]
@@ -105,6 +106,27 @@ def test_a_token_without_refresh_token_and_without_end_is_found(database: Databa
     assert found is not None
     assert found.expires_at is found.refresh_token_name is found.refresh_token_status is None
     assert found.refresh_token_expires_at is found.revoked_at is None
+
+
+@pytest.mark.parametrize("decision", ["inherit", "allow", "deny"])
+@pytest.mark.parametrize("switch", [None, "on", "off"])
+def test_the_switch_and_the_decision_are_read_for_single_tier_tokens_only(
+    database: Database, lookup: TokenLookup, decision: str, switch: str | None
+) -> None:
+    with database.transaction() as session:
+        owner = plant_user(session, api_tokens=decision)
+        single = plant_access_token(session, owner)
+        minted = plant_access_token(session, owner, plant_refresh_token(session, owner))
+        if switch is not None:
+            changed = {"value": switch, "changed_at": NOW, "changed_by": "cli:tests"}
+            session.add(InstanceSettingRow(key="api_tokens_enabled", **changed))
+    try:
+        for token, expected in ((single, (decision, switch)), (minted, (None, None))):
+            found = lookup.find(token.public_id)
+            assert found is not None and (found.user_api_tokens, found.api_tokens_enabled) == expected
+    finally:
+        with database.transaction() as session:
+            session.execute(text("DELETE FROM instance_settings"))
 
 
 @pytest.mark.parametrize("status", ["active", "overlapping", "superseded", "expired", "revoked"])
@@ -305,7 +327,7 @@ def test_a_database_that_comes_back_is_used_again(tmp_path: Path) -> None:
             lookup.find(public_id())
         folder.mkdir()
         with database.transaction() as session:
-            for table in (UserRow, RefreshTokenRow, AccessTokenRow):
+            for table in (UserRow, RefreshTokenRow, AccessTokenRow, InstanceSettingRow):
                 table.__table__.create(session.connection())
         assert lookup.find(public_id()) is None
         lookup.close()

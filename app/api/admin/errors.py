@@ -1,0 +1,94 @@
+"""The native dialect's one table from refusals to answers: RFC 9457 problems.
+
+``{"type", "title", "status", "detail", "reason", "request_id"}``, and ``fields`` where members are wrong; `reason` is
+the stable word to test. Not here: what a refusal means (``app.domain.errors``).
+"""
+
+from http import HTTPStatus
+from typing import Any
+
+from flask import Response, g, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from app.api.admin.schemas import ProblemOut
+from app.domain import errors
+from app.domain.errors import Refusal, TokenRefused, every_refusal
+from app.domain.tokens import TokenKind
+from app.http.errors import Dialect, reason_of
+from app.http.openapi import ErrorAnswers
+
+PREFIX = "/api/v1/"
+PROBLEM = "application/problem+json"
+
+LABELS = {TokenKind.REFRESH: "refresh token", TokenKind.ACCESS: "access token"}
+
+TABLE: dict[type[Refusal], tuple[int, str]] = {
+    errors.BadRequest: (400, "{message}"),
+    errors.BadCredentials: (401, "The account is not there, or is deactivated."),
+    errors.NotPermitted: (403, "{what}"),
+    errors.LimitReached: (403, "This account has {limit} active {what} already; revoke some first."),
+    errors.NotFound: (404, "There is no such {what}."),
+    errors.FeatureOff: (404, "{what}"),
+    errors.Conflict: (409, "{what}"),
+    errors.RateLimited: (429, "Too many attempts. Try again in {retry_after} seconds."),
+    errors.Unavailable: (503, "The service is temporarily unavailable: {what}. Try again shortly."),
+    errors.TokenMissing: (401, "Send an access token, as TOKEN or as Authorization: Bearer."),
+    errors.TokenMalformed: (401, "What was sent is not one {label}."),
+    errors.TokenUnknown: (401, "There is no such {label}."),
+    errors.UserIdMismatch: (401, "The {label} is somebody else's."),
+    errors.TokenExpired: (401, "The {label} has expired."),
+    errors.TokenRevoked: (401, "The {label} was revoked, or its secret was replaced."),
+    errors.TokenSuperseded: (401, "A newer {label} has taken this one's place."),
+    errors.OwnerDisabled: (401, "The account this {label} belongs to is deactivated."),
+    errors.OwnerDenied: (401, "API tokens are disabled for the account this {label} belongs to."),
+    errors.ApiTokensOff: (401, "API tokens are turned off. A server administrator can turn them on."),
+}
+"""Status and detail of each refusal."""
+
+NAMED_TABLE = TABLE | {kind: (409, TABLE[kind][1]) for kind in every_refusal() if issubclass(kind, TokenRefused)}
+"""The same for a refresh token that the path names: the caller's own credential is good."""
+
+HTTP_DETAILS = {
+    404: "There is nothing at this address.",
+    405: "This address does not take {method}.",
+    413: "The request's body is larger than 16 KiB.",
+    415: "Send JSON, as application/json.",
+    500: "Something went wrong. The request id says which line of the log tells more.",
+}
+
+TOKEN_ERRORS = ErrorAnswers(ProblemOut, (400, 401, 403, 404, 405, 409, 413, 415, 429, 500, 503), PROBLEM)
+MINTING_ERRORS = ErrorAnswers(ProblemOut, (400, 401, 405, 413, 415, 500, 503), PROBLEM)
+
+
+def refuse(refusal: Refusal) -> Response:
+    """The answer to a refusal."""
+    is_named = isinstance(refusal, TokenRefused) and refusal.kind is TokenKind.REFRESH and bool(request.view_args)
+    status, detail = (NAMED_TABLE if is_named else TABLE)[type(refusal)]
+    label = LABELS[refusal.kind] if isinstance(refusal, TokenRefused) else ""
+    said = detail.format_map(vars(refusal) | {"label": label})
+    fields = refusal.fields if isinstance(refusal, errors.BadRequest) else {}
+    answer = _problem(status, said, refusal.reason, fields)
+    if status == 401:  # RFC 6750, section 3: without a token, the challenge says no more than the scheme
+        error = "" if isinstance(refusal, errors.TokenMissing) else ', error="invalid_token"'
+        answer.headers["WWW-Authenticate"] = f'Bearer realm="daypass"{error}'
+    return answer
+
+
+def fail(error: HTTPException) -> Response:
+    """The answer to one of HTTP's own errors."""
+    status = error.code or 500
+    detail = HTTP_DETAILS.get(status, "{description}").format(description=error.description, method=request.method)
+    return _problem(status, detail, reason_of(error), {})
+
+
+def _problem(status: int, detail: str, reason: str, fields: dict[str, list[str]]) -> Response:
+    # With the type about:blank, the title is the status's own (RFC 9457, section 4.2.1).
+    members: dict[str, Any] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
+    members |= {"detail": detail, "reason": reason, "request_id": g.request_id}
+    answer = jsonify(members | ({"fields": fields} if fields else {}))
+    answer.status_code = status
+    answer.mimetype = PROBLEM
+    return answer
+
+
+DIALECT = Dialect(PREFIX, refuse, fail)

@@ -1,0 +1,27 @@
+"""The header ``Idempotency-Key``: a creating call that is repeated under the same key makes nothing twice.
+
+Not here: what is a repeat (``app.services.idempotency``).
+"""
+
+import json
+import re
+from typing import Any
+
+from flask import request
+
+from app.domain.errors import BadRequest
+from app.services.idempotency import Once
+
+HEADER = "Idempotency-Key"
+KEY = re.compile(r"[\x20-\x7e]{1,255}")
+KEY_RULE = f"{HEADER} has 1 to 255 printable ASCII characters."
+
+
+def once(sent: dict[str, Any]) -> Once | None:
+    """What this request wants done once, `sent` being its body; None without the header."""
+    key = request.headers.get(HEADER)
+    if key is None:
+        return None
+    if not KEY.fullmatch(key):
+        raise BadRequest(KEY_RULE, {HEADER: [KEY_RULE]})
+    return Once(key, json.dumps([request.method, request.path.rstrip("/"), sent], sort_keys=True))

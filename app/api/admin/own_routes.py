@@ -1,0 +1,104 @@
+"""What everybody may do with an access token: see who they are, and see and end what is theirs.
+
+Not here: a rule, or an error (``errors``). Both slash forms are the same route, without a redirect.
+"""
+
+from typing import Any
+
+from flask import Response
+
+from app.api.admin import schemas
+from app.api.admin.errors import MINTING_ERRORS, PREFIX, TOKEN_ERRORS
+from app.api.admin.once import once
+from app.api.admin.paging import Answer, page_of
+from app.domain.identity import User
+from app.http.context import caller, principal, services
+from app.http.guards import CREDENTIAL_IN_BODY, TOKEN_HOLDER, GuardedBlueprint
+from app.http.openapi import JSON_ONLY
+from app.services.idempotency import Repeated
+from app.services.listing import TokenFilter
+
+own = GuardedBlueprint(
+    "native_own", __name__, url_prefix=f"{PREFIX}me", guard=TOKEN_HOLDER, errors=TOKEN_ERRORS, parser=JSON_ONLY
+)
+minting = GuardedBlueprint(
+    "native_minting", __name__, url_prefix=PREFIX, guard=CREDENTIAL_IN_BODY, errors=MINTING_ERRORS, parser=JSON_ONLY
+)
+
+Members = dict[str, Any]
+
+BY_HOLDER, BY_OWNER = "revoked by its holder", "revoked by its owner"
+
+
+@own.get("")
+@own.response(200, schemas.UserOut)
+def me() -> User:
+    """Who you are."""
+    return services().accounts.by_id(principal().user_id)
+
+
+@own.get("/token")
+@own.response(200, schemas.PresentTokenOut)
+def my_token() -> Members:
+    """The access token you call with."""
+    return schemas.present_token(services().listing.find(principal().token_public_id), principal())
+
+
+@own.delete("/token")
+@own.response(204)
+def revoke_my_token() -> Response:
+    """End the access token you call with."""
+    services().revoking.revoke(principal().token_public_id, BY_HOLDER, caller(), only_of=principal().user_id)
+    return Response(status=204)
+
+
+@own.get("/tokens")
+@own.arguments(schemas.OwnTokensWanted, location="query")
+@own.response(200, schemas.TokenPage)
+def my_tokens(sent: Members) -> Answer:
+    """Your tokens: refresh tokens first, each tier newest first."""
+    wanted = TokenFilter(user_id=principal().user_id, status=sent.get("status"))
+    page = services().listing.both_tiers(sent.get("kind"), wanted, sent["cursor"], sent["limit"])
+    return page_of(page, schemas.token_members)
+
+
+@own.delete("/tokens/<public_id>")
+@own.response(204)
+def revoke_mine(public_id: str) -> Response:
+    """End one of your tokens; a refresh token takes its access tokens with it."""
+    services().revoking.revoke(public_id, BY_OWNER, caller(), only_of=principal().user_id)
+    return Response(status=204)
+
+
+@own.post("/refresh-tokens")
+@own.arguments(schemas.TokenName)
+@own.response(201, schemas.IssuedOut)
+@own.alt_response(200, schema=schemas.IssuedOut, description="A repeat under the same Idempotency-Key")
+def create_refresh_token(sent: Members) -> Members | tuple[Members, int]:
+    """Make a refresh token, while an administrator allows that with an access token alone."""
+    issued = services().issuing.issue_by_token(principal().user_id, sent["name"], caller(), once(sent))
+    if isinstance(issued, Repeated):
+        return {"public_id": issued.created, "secret_already_shown": True}, 200
+    return schemas.issued_members(issued)
+
+
+@own.post("/refresh-tokens/<public_id>/access-token")
+@own.response(201, schemas.MintedOut)
+def mint_by_public_id(public_id: str) -> Members:
+    """Mint an access token from one of your refresh tokens, under the same condition."""
+    return schemas.issued_members(services().issuing.mint_by_token(public_id, principal().user_id, caller()))
+
+
+@own.post("/refresh-tokens/<public_id>/regenerate")
+@own.response(201, schemas.IssuedOut)
+def regenerate_by_public_id(public_id: str) -> Members:
+    """Give one of your refresh tokens a new secret and a new life, under the same condition."""
+    return schemas.issued_members(services().issuing.regenerate_by_token(public_id, principal().user_id, caller()))
+
+
+@minting.post("access-tokens")
+@minting.arguments(schemas.RefreshTokenProof)
+@minting.response(201, schemas.MintedOut)
+def mint(sent: Members) -> Members:
+    """Mint an access token from a refresh token. Nothing else is needed, in the headers either."""
+    return schemas.issued_members(services().issuing.mint(sent["refresh_token"], None, caller()))

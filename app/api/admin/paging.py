@@ -1,0 +1,28 @@
+"""Pages of a list: the items, the cursor of the next page, and the ``Link`` to it (RFC 8288).
+
+Not here: which items (``app.services.listing``).
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from flask import request
+
+from app.services.listing import Page
+
+T = TypeVar("T")
+
+Answer = tuple[dict[str, Any], dict[str, str]]
+
+
+def page_of(page: Page[T], members: Callable[[T], dict[str, Any]]) -> Answer:
+    """Body and headers."""
+    body = {"items": [members(item) for item in page.items], "next_cursor": page.cursor}
+    return body, {} if page.cursor is None else {"Link": f'<{_next(page.cursor)}>; rel="next"'}
+
+
+def _next(cursor: str) -> str:
+    """This request's own address with another cursor. Without a host: a proxy may have another name for us."""
+    query = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor"]
+    return f"{request.path}?{urlencode([*query, ('cursor', cursor)])}"

@@ -1,0 +1,140 @@
+"""Bodies and queries of the native dialect, in and out: snake_case, instants in UTC.
+
+Here belong members, their types and their spelling. Not here: what the values mean.
+"""
+
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from app.api.admin.fields import Strict, cursor, instant_or_null, instant_out, limit, text, word
+from app.domain.errors import NotFound
+from app.domain.identity import Principal
+from app.domain.tokens import AccessToken, Issued, RefreshToken, TokenKind, TokenStatus
+from app.services.listing import ListedToken
+
+SECRET = "The secret. It is told this once."
+
+LONGEST_ID = 18
+
+
+class ProblemOut(Schema):
+    """RFC 9457; ``reason`` is a stable word to test, ``fields`` says what is wrong with which member."""
+
+    type = fields.String()
+    title = fields.String()
+    status = fields.Integer()
+    detail = fields.String()
+    reason = fields.String()
+    request_id = fields.String()
+    fields_ = fields.Dict(
+        keys=fields.String(), values=fields.List(fields.String()), data_key="fields", attribute="fields"
+    )
+
+
+class TokenName(Strict):
+    name = text()
+
+
+class RefreshTokenProof(Strict):
+    refresh_token = text()
+
+
+class TokenOut(Schema):
+    """A token of either tier. ``single_tier``: an access token that no refresh token stands behind."""
+
+    kind = fields.String()
+    public_id = fields.String()
+    name = fields.String()
+    owner = fields.String()
+    single_tier = fields.Boolean()
+    status = fields.String()
+    created_at = instant_out()
+    expires_at = instant_or_null()
+    last_used_at = instant_or_null()
+    last_used_ip = fields.String(allow_none=True)
+    last_used_agent = fields.String(allow_none=True)
+    regenerated_at = instant_or_null()
+    revoked_at = instant_or_null()
+    revoked_by = fields.String(allow_none=True)
+    revoke_reason = fields.String(allow_none=True)
+
+
+class PresentTokenOut(TokenOut):
+    refresh_token_expires_at = instant_or_null()
+
+
+class IssuedOut(Schema):
+    """A new token; in a repeat of a creating call only ``public_id`` and ``secret_already_shown``."""
+
+    kind = fields.String()
+    public_id = fields.String()
+    secret = fields.String(metadata={"description": SECRET})
+    name = fields.String()
+    status = fields.String()
+    created_at = instant_out()
+    expires_at = instant_out()
+    secret_already_shown = fields.Boolean()
+
+
+class MintedOut(Schema):
+    kind = fields.String()
+    public_id = fields.String()
+    secret = fields.String(metadata={"description": SECRET})
+    status = fields.String()
+    created_at = instant_out()
+    expires_at = instant_out()
+
+
+class OwnTokensWanted(Strict):
+    kind = word(TokenKind)
+    status = word(TokenStatus, but=("overlapping",))
+    limit = limit()
+    cursor = cursor()
+
+
+class TokenPage(Schema):
+    items = fields.List(fields.Nested(TokenOut))
+    next_cursor = fields.String(allow_none=True)
+
+
+class UserOut(Schema):
+    id = fields.Integer()
+    username = fields.String()
+    email = fields.String()
+    first_name = fields.String()
+    last_name = fields.String()
+    title = fields.String()
+    role = fields.String()
+    is_active = fields.Boolean()
+    api_tokens = fields.String()
+    created_at = instant_out()
+    last_login_at = instant_or_null()
+
+
+def token_members(listed: ListedToken) -> dict[str, Any]:
+    """What is told of a token; a member that its tier does not have is null."""
+    token = listed.token
+    single_tier = isinstance(token, AccessToken) and token.refresh_token_id is None
+    usual = {"last_used_agent": None, "regenerated_at": None}
+    return usual | vars(token) | {
+        "kind": listed.kind, "name": listed.name, "owner": listed.owner, "single_tier": single_tier
+    }  # fmt: skip
+
+
+def present_token(listed: ListedToken, known: Principal) -> dict[str, Any]:
+    """The same of the token that a request was sent with."""
+    return token_members(listed) | {"refresh_token_expires_at": known.refresh_token_expires_at}
+
+
+def issued_members(issued: Issued[RefreshToken] | Issued[AccessToken]) -> dict[str, Any]:
+    """A token with its secret."""
+    kind = TokenKind.REFRESH if isinstance(issued.token, RefreshToken) else TokenKind.ACCESS
+    return vars(issued.token) | {"kind": kind, "secret": issued.secret}
+
+
+def user_id_of(text: str) -> int:
+    """The id in a path; refuses with NotFound what can be nobody's."""
+    if not text.isascii() or not text.isdigit() or len(text) > LONGEST_ID:
+        raise NotFound("user")
+    return int(text)

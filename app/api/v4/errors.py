@@ -1,0 +1,99 @@
+"""The Trifacta dialect's one table from refusals to answers: ``{"exception": {"name", "message", "details"}}``.
+
+Not here: what a refusal means (``app.domain.errors``).
+"""
+
+from flask import Response, g, jsonify
+from werkzeug.exceptions import HTTPException
+
+from app.api.v4.schemas import ErrorOut
+from app.domain import errors
+from app.domain.errors import Refusal
+from app.http.errors import Dialect
+from app.http.openapi import ErrorAnswers
+
+PREFIX = "/v4"
+
+INVALID = ("ValidationFailed", "Input validation failed")
+MISSING = ("MissingPersonException", "Person is missing")
+FORBIDDEN = ("AccessControlException", "Access denied")
+NO_DATA = ("DataNotFoundException", "Data not found")
+NO_ROUTE = ("RouteNotFoundException", "Route doesn't exist")
+BUSY = ("TooManyRequestsException", "Too many requests")
+AWAY = ("ServiceUnavailableException", "The service is temporarily unavailable")
+
+CHALLENGES = ('Basic realm="daypass", charset="UTF-8"', 'Bearer realm="daypass"')
+NO_CREDENTIALS = "Send HTTP Basic credentials, or an access token as Bearer."
+
+TABLE: dict[type[Refusal], tuple[int, tuple[str, str], str]] = {
+    errors.BadRequest: (400, INVALID, "{message}"),
+    errors.BadCredentials: (401, MISSING, "The login or the password is wrong."),
+    errors.NotPermitted: (403, FORBIDDEN, "{what}"),
+    errors.LimitReached: (403, FORBIDDEN, "There are {limit} active {what} already; delete some first."),
+    errors.NotFound: (404, NO_DATA, "There is no such {what}."),
+    errors.FeatureOff: (404, NO_ROUTE, "{what}"),
+    errors.Conflict: (409, ("ConflictException", "Conflict"), "{what}"),
+    errors.RateLimited: (429, BUSY, "Too many attempts to log in. Try again in {retry_after} seconds."),
+    errors.Unavailable: (503, AWAY, "{what}"),
+    errors.TokenMissing: (401, MISSING, NO_CREDENTIALS),
+    errors.TokenMalformed: (401, MISSING, "What was sent is not one access token."),
+    errors.TokenUnknown: (401, MISSING, "There is no such access token."),
+    errors.UserIdMismatch: (401, MISSING, "The access token is somebody else's."),
+    errors.TokenExpired: (401, MISSING, "The access token has expired."),
+    errors.TokenRevoked: (401, MISSING, "The access token was deleted or revoked."),
+    errors.TokenSuperseded: (401, MISSING, "A newer access token has taken this one's place."),
+    errors.OwnerDisabled: (401, MISSING, "The account this token belongs to is deactivated."),
+    errors.OwnerDenied: (401, MISSING, "API access tokens are disabled for the account this token belongs to."),
+    errors.ApiTokensOff: (401, MISSING, "API access tokens are turned off. An administrator can turn them on."),
+}
+"""Status, name and message, and details of each refusal."""
+
+HTTP_NAMES = {
+    404: NO_ROUTE,
+    405: ("MethodNotAllowedException", "Method not allowed"),
+    413: ("RequestEntityTooLargeException", "The request's body is larger than 16 KiB"),
+    415: ("UnsupportedMediaTypeException", "Send JSON"),
+    500: ("InternalServerException", "Something went wrong"),
+}
+
+ERRORS = ErrorAnswers(ErrorOut, (400, 401, 403, 404, 413, 415, 429, 500, 503))
+
+FIELDS = {"lifetime": "lifetimeSeconds"}
+"""What the services call a member that this dialect calls otherwise."""
+
+
+def refuse(refusal: Refusal) -> Response:
+    """The answer to a refusal."""
+    status, named, details = TABLE[type(refusal)]
+    said = details.format_map(vars(refusal))
+    if isinstance(refusal, errors.BadRequest) and refusal.fields:
+        said = "; ".join(f"{FIELDS.get(name, name)}: {' '.join(why)}" for name, why in refusal.fields.items())
+    answer = _answer(status, named, said)
+    if status == 401:
+        for challenge in CHALLENGES:
+            answer.headers.add("WWW-Authenticate", challenge)
+    if isinstance(refusal, errors.RateLimited):
+        answer.headers["x-retry-after"] = str(refusal.retry_after)
+    return answer
+
+
+def fail(error: HTTPException) -> Response:
+    """The answer to one of HTTP's own errors."""
+    status = error.code or 500
+    return _answer(status, HTTP_NAMES.get(status, INVALID), None if status in HTTP_NAMES else error.description)
+
+
+def _answer(status: int, named: tuple[str, str], details: str | None) -> Response:
+    name, message = named
+    answer = jsonify({"exception": {"name": name, "message": message, "details": details}})
+    answer.status_code = status
+    return name_request(answer)
+
+
+def name_request(answer: Response) -> Response:
+    """Give an answer the id under which it is in the log."""
+    answer.headers["x-trifacta-request-id"] = g.request_id
+    return answer
+
+
+DIALECT = Dialect(PREFIX, refuse, fail)

@@ -1,0 +1,105 @@
+"""Bodies of the Trifacta dialect, in and out: camelCase.
+
+Here belong members, their types and their spelling. Not here: what the values mean.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields
+from marshmallow.validate import Range
+
+NEVER = -1
+"""The lifetime of a token that does not expire."""
+
+DATE_TIME = {"type": "string", "format": "date-time"}
+
+LARGEST_NUMBER = 10**15
+"""Beyond that, a number of seconds or of rows is a mistake; a date could not hold it."""
+
+
+class Lifetime(fields.Field[timedelta | None]):
+    """Whole seconds as a JSON integer; -1 is for ever, loaded as None. Bounds are the service's affair."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValidationError("must be an integer number of seconds, or -1 for never")
+        if value == NEVER:
+            return None
+        if value <= 0:
+            raise ValidationError("must be a positive number of seconds, or -1 for never")
+        if value > LARGEST_NUMBER:
+            raise ValidationError("is too large")
+        return timedelta(seconds=min(value, 10**11))
+
+
+class Timestamp(fields.Field[datetime]):
+    """UTC with three fraction digits and ``Z``, cut off."""
+
+    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class NewToken(Schema):
+    class Meta:
+        unknown = EXCLUDE
+
+    lifetimeSeconds = Lifetime(
+        required=True,
+        metadata={"type": "integer", "description": "How long it shall live; -1 for ever, where that is allowed."},
+        error_messages={"required": "is required", "null": "must not be null"},
+    )
+    description = fields.String(load_default=None, allow_none=True, error_messages={"invalid": "must be a string"})
+
+
+class Wanted(Schema):
+    """Which part of a list. Other parameters are ignored."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    limit = fields.Integer(validate=Range(0, LARGEST_NUMBER, error="must be 0 or more"))
+    offset = fields.Integer(load_default=0, validate=Range(0, LARGEST_NUMBER, error="must be 0 or more"))
+    includeCount = fields.Boolean(load_default=False)
+
+
+class TokenInfo(Schema):
+    tokenId = fields.UUID(attribute="uuid")
+    description = fields.String(allow_none=True)
+    expiredAt = Timestamp(attribute="expires_at", allow_none=True, metadata=DATE_TIME)
+    lastUsed = Timestamp(attribute="last_used_at", allow_none=True, metadata=DATE_TIME)
+    createdAt = Timestamp(attribute="created_at", metadata=DATE_TIME)
+
+
+class CreatedToken(Schema):
+    tokenValue = fields.String(metadata={"description": "The secret. It is told this once."})
+    tokenInfo = fields.Nested(TokenInfo)
+
+
+class TokenList(Schema):
+    data = fields.List(fields.Nested(TokenInfo))
+    count = fields.Integer()
+
+
+class Person(Schema):
+    id = fields.Integer(attribute="user_id")
+    email = fields.String()
+    name = fields.String()
+    firstName = fields.String(attribute="first_name")
+    lastName = fields.String(attribute="last_name")
+    title = fields.String()
+    isDisabled = fields.Boolean()
+    isAdmin = fields.Boolean()
+
+
+class ExceptionOut(Schema):
+    name = fields.String()
+    message = fields.String()
+    details = fields.String(allow_none=True)
+
+
+class ErrorOut(Schema):
+    exception = fields.Nested(ExceptionOut)

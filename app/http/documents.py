@@ -1,0 +1,115 @@
+"""``/openapi/…`` serves the documents, ``/docs/…`` shows them in Swagger UI, which comes with a package.
+
+Not here: how documents are made (``openapi``). Both are there while ``openapi_enabled`` is on.
+"""
+
+from collections.abc import Mapping
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+from flask import Response, jsonify
+
+from app.domain.errors import FeatureOff, NotFound
+from app.http.context import services
+from app.http.guards import ANYBODY, GuardedBlueprint
+
+VIEWER = {"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"}
+"""The files of Swagger UI that a page needs; nothing else of that package is served."""
+
+OWN = {"docs.css", "docs.js"}
+
+TYPES = {"css": "text/css", "js": "text/javascript", "png": "image/png"}
+"""Said here, because Python's own table depends on the machine, and browsers are told not to guess."""
+
+FEATURE_OFF = (
+    "The documents of the API are turned off. A server administrator can turn them on: daypass conf openapi_enabled "
+    "-s on."
+)
+
+# Swagger UI draws with inline images, and sets styles from its script, which this allows.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title} · Daypass</title>
+<link rel="icon" href="/docs/files/favicon-32x32.png">
+<link rel="stylesheet" href="/docs/files/swagger-ui.css">
+<link rel="stylesheet" href="/docs/files/docs.css">
+</head>
+<body>
+<nav aria-label="Documents">{links}</nav>
+<main id="document" data-url="/openapi/{name}/"><noscript>
+<p>This page needs JavaScript. The document itself does not: <a href="/openapi/{name}/">/openapi/{name}/</a></p>
+</noscript></main>
+<script src="/docs/files/swagger-ui-bundle.js"></script>
+<script src="/docs/files/docs.js"></script>
+</body>
+</html>
+"""
+
+
+def documents_blueprint(documents: Mapping[str, Mapping[str, Any]]) -> GuardedBlueprint:
+    """Routes for these documents, by name."""
+    served = GuardedBlueprint("documents", __name__, guard=ANYBODY)
+    served.before_request(refuse_while_off)
+
+    @served.get("/openapi/<name>/")
+    def openapi(name: str) -> Response:
+        """The document."""
+        return jsonify(_existing(documents, name))
+
+    @served.get("/docs/")
+    def first_page() -> Response:
+        """The page of the first document."""
+        return _page(documents, next(iter(documents)))
+
+    @served.get("/docs/<name>/")
+    def page(name: str) -> Response:
+        """The page that shows a document."""
+        return _page(documents, name)
+
+    @served.get("/docs/files/<name>")
+    def file(name: str) -> Response:
+        """What the pages are made of."""
+        if name not in VIEWER | OWN:
+            raise NotFound("file")
+        folder = files("swagger_ui") if name in VIEWER else files("app.http")
+        content = (folder / "static" / name).read_bytes()
+        answer = Response(content, mimetype=TYPES[name.rpartition(".")[2]])
+        answer.headers["Cache-Control"] = "public, max-age=3600"
+        return answer
+
+    return served
+
+
+def refuse_while_off() -> None:
+    """Refuse with FeatureOff while an administrator has turned the documents off."""
+    if not services().instance_settings.policy().openapi_enabled:
+        raise FeatureOff(FEATURE_OFF)
+
+
+def _existing(documents: Mapping[str, Mapping[str, Any]], name: str) -> Mapping[str, Any]:
+    if name not in documents:
+        raise NotFound("document")
+    return documents[name]
+
+
+def _page(documents: Mapping[str, Mapping[str, Any]], name: str) -> Response:
+    title = _existing(documents, name)["info"]["title"]
+    links = "".join(_link(each, documents[each]["info"]["title"], each == name) for each in documents)
+    answer = Response(PAGE.format(title=escape(title), name=escape(name), links=links), mimetype="text/html")
+    answer.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    return answer
+
+
+def _link(name: str, title: str, is_here: bool) -> str:
+    here = ' aria-current="page"' if is_here else ""
+    return f'<a href="/docs/{escape(name)}/"{here}>{escape(title)}</a>'

@@ -1,0 +1,193 @@
+"""The OpenAPI documents and the pages that show them.
+
+Here belongs what must be true of each document. Not here: whether answers are as it says, which is tried at large in
+``tests/functional/test_conformance.py``, and what a route does.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import schemathesis
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app.domain.identity import Role
+from app.http.context import parts
+from app.http.guards import GuardedBlueprint
+from app.services import Services
+from tests.contract.asking_oauth import bearer
+from tests.contract.asking_trifacta import DOCUMENT, Trifacta, said
+from tests.contract.conftest import Setting
+from tests.factories import generate, make_user
+
+Document = dict[str, Any]
+
+PREFIXES = {"api_authentication": "/integration/v1/", "v4": "/v4/", "native": "/api/v1/", "oauth": "/oauth/"}
+"""Each document, and what its paths begin with."""
+
+FILES = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png", "docs.css", "docs.js")
+
+BEYOND_DOCUMENTS = {"HEAD", "OPTIONS"}
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client(use_cookies=False)
+
+
+@pytest.fixture(params=PREFIXES)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def document(client: FlaskClient, name: str) -> Document:
+    answer = client.get(f"/openapi/{name}/")
+    assert (answer.status_code, answer.content_type) == (200, "application/json")
+    found: Document = answer.get_json()
+    return found
+
+
+def operations(document: Document) -> Iterator[tuple[str, str, Document]]:
+    """Path, method and the rest of each."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if method != "parameters":
+                yield path, method.upper(), operation
+
+
+def test_there_is_a_document_for_each_dialect(app: Flask) -> None:
+    assert set(parts(app).documents) == set(PREFIXES)
+
+
+def test_each_document_is_valid_openapi_3_1(document: Document) -> None:
+    """By the schema of the specification itself. Fails when a route's answers have no description (tried)."""
+    assert document["openapi"].startswith("3.1.")
+    schemathesis.openapi.from_dict(document).validate()
+
+
+def test_each_schema_in_it_is_valid_json_schema_and_each_reference_leads_somewhere(document: Document) -> None:
+    schemas = document["components"]["schemas"]
+    for schema in schemas.values():
+        assert jsonschema_rs.meta.is_valid(schema)
+    referred = set(re.findall(r'"\$ref": "#/components/schemas/([^"]+)"', json.dumps(document)))
+    assert referred == set(schemas), "none is missing and none is left over"
+
+
+def test_paths_and_methods_are_those_of_the_url_map(app: Flask, name: str, document: Document) -> None:
+    """Fails when a route is registered past the document, and when one is documented twice."""
+    served = {
+        (re.sub("<(?:[^:>]+:)?([^>]+)>", r"{\1}", rule.rule).rstrip("/"), method)
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - BEYOND_DOCUMENTS
+        if rule.rule.startswith(PREFIXES[name])
+    }
+    documented = [(path.rstrip("/"), method) for path, method, _ in operations(document)]
+    assert sorted(documented) == sorted(served)
+
+
+def test_every_operation_says_what_it_is_for_and_what_it_answers(document: Document) -> None:
+    for path, method, operation in operations(document):
+        answers = operation["responses"]
+        assert operation["summary"].endswith("."), (method, path)
+        (tag,) = operation["tags"]
+        assert "_" not in tag, "a title for people, not the name of a blueprint"
+        assert [status for status in answers if status < "300"], (method, path)
+        assert {"400", "500", "503"} <= set(answers), (method, path)
+        for status, answer in answers.items():
+            assert answer["description"]
+            assert "content" in answer or status in ("200", "204"), (method, path, status)
+        if any(status >= "400" and "content" not in answer for status, answer in answers.items()):
+            pytest.fail(f"{method} {path} has an error without a schema")
+
+
+def test_every_operation_says_how_to_authenticate(app: Flask, document: Document) -> None:
+    """As its guard does."""
+    known = set(document["components"]["securitySchemes"])
+    by_rule = {re.sub("<(?:[^:>]+:)?([^>]+)>", r"{\1}", rule.rule): rule.endpoint for rule in app.url_map.iter_rules()}
+    for path, _, operation in operations(document):
+        blueprint = app.blueprints[by_rule[path].rpartition(".")[0]]
+        assert isinstance(blueprint, GuardedBlueprint)
+        schemes = {scheme for each in operation["security"] for scheme in each}
+        assert schemes <= known
+        assert schemes == set(blueprint.guard.schemes)
+
+
+def test_the_dialect_that_serves_its_own_document_serves_the_same(
+    client: FlaskClient, trifacta: Trifacta, services: Services
+) -> None:
+    token = generate(services, make_user(services, role=Role.SERVER_ADMIN)).secret
+    answer = trifacta.send("GET", DOCUMENT, bearer(token))
+    assert (answer.status_code, answer.data) == (200, client.get("/openapi/v4/").data)
+    assert trifacta.send("GET", DOCUMENT).status_code == 401
+
+
+def test_the_documents_are_there_for_whoever_asks_in_both_slash_forms(client: FlaskClient, name: str) -> None:
+    answers = [client.get(path) for path in (f"/openapi/{name}", f"/openapi/{name}/")]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].data == answers[1].data
+
+
+def test_each_page_names_its_document_and_links_the_others(client: FlaskClient, name: str) -> None:
+    for path in (f"/docs/{name}", f"/docs/{name}/"):
+        page = client.get(path)
+        assert (page.status_code, page.content_type) == (200, "text/html; charset=utf-8")
+        assert f'data-url="/openapi/{name}/"' in page.text
+        assert set(re.findall(r'href="/docs/([^/"]+)/"', page.text)) == set(PREFIXES)
+        assert page.text.count('aria-current="page"') == 1
+        policy = page.headers["Content-Security-Policy"]
+        assert "unsafe" not in policy and "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
+        assert "<script>" not in page.text and "style=" not in page.text and "://" not in page.text
+
+
+def test_there_is_a_page_without_a_name(client: FlaskClient) -> None:
+    for path in ("/docs", "/docs/"):
+        assert client.get(path).data == client.get("/docs/api_authentication/").data
+
+
+def test_everything_a_page_needs_is_served_and_nothing_else(client: FlaskClient, name: str) -> None:
+    page = client.get(f"/docs/{name}/").text
+    wanted = re.findall(r'(?:href|src)="/docs/files/([^"]+)"', page)
+    assert set(wanted) == set(FILES)
+    kinds = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "png": "image/png"}
+    for file in wanted:
+        with client.get(f"/docs/files/{file}") as answer:
+            assert (answer.status_code, answer.content_type) == (200, kinds[file.rpartition(".")[2]])
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert len(answer.data) > 100
+    for file in ("index.html", "oauth2-redirect.html", "doc.html", "..", "../documents.py", "%2e%2e/x", "docs.CSS"):
+        assert client.get(f"/docs/files/{file}").status_code == 404, file
+
+
+@pytest.mark.parametrize("path", ["/openapi/nothing/", "/docs/nothing/", "/openapi/", "/openapi", "/docs/files/"])
+def test_what_there_is_not_is_a_404_problem(client: FlaskClient, path: str) -> None:
+    problem(client.get(path), "not_found")
+
+
+def test_turned_off_there_are_neither_documents_nor_pages(
+    client: FlaskClient, trifacta: Trifacta, services: Services, setting: Setting, name: str
+) -> None:
+    paths = [f"/openapi/{name}/", "/docs/", f"/docs/{name}/", "/docs/files/docs.js", "/openapi/nothing/"]
+    token = generate(services, make_user(services, role=Role.SERVER_ADMIN)).secret
+    with setting(openapi_enabled="off"):
+        for path in paths:
+            problem(client.get(path), "feature_off")
+        assert said(trifacta.send("GET", DOCUMENT, bearer(token))) == (
+            404,
+            "RouteNotFoundException",
+            "The documents of the API are turned off. A server administrator can turn them on: "
+            "daypass conf openapi_enabled -s on.",
+        )
+    for path in paths[:4]:
+        with client.get(path) as answer:
+            assert answer.status_code == 200
+
+
+def problem(answer: TestResponse, reason: str) -> None:
+    assert (answer.status_code, answer.content_type) == (404, "application/problem+json")
+    assert answer.get_json()["reason"] == reason

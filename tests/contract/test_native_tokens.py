@@ -1,0 +1,149 @@
+"""Everybody's tokens in the native dialect: found by filters, shown, ended one by one, and identified.
+
+Not here: revoking by filter (``test_native_revocations``), and how lists scale (``test_native_lists``).
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.domain.identity import Role
+from app.domain.secrets import TokenFormat, new_token_text
+from app.domain.tokens import TokenKind
+from app.services import Services
+from tests.contract.asking_native import Native, Person, fields_of, person, said
+from tests.contract.conftest import MovableClock
+from tests.factories import OPERATOR, issue, make_user, mint
+
+TEXT = TokenFormat(("dp",))
+NOW = datetime(2030, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def admin(services: Services, native: Native) -> Person:
+    return person(services, native, Role.SERVER_ADMIN)
+
+
+@pytest.fixture
+def anna(services: Services, native: Native) -> Person:
+    return person(services, native)
+
+
+def names(admin: Person, query: str) -> list[str]:
+    answer = admin.native.get(f"tokens?{query}")
+    assert answer.status_code == 200, answer.text
+    return [f"{each['kind'][0]}-{each['name']}" for each in answer.get_json()["items"]]
+
+
+def test_tokens_are_narrowed_to_owner_tier_state_name_and_times(
+    services: Services, native: Native, clock: MovableClock
+) -> None:
+    with clock.stopped_at(NOW):
+        user = make_user(services)
+        early = issue(services, user, "early")
+        mint(services, early)
+    with clock.stopped_at(NOW + timedelta(days=10)):
+        late = issue(services, user, "late")
+        services.revoking.revoke(issue(services, user, "ended").token.public_id, "", OPERATOR)
+    with clock.stopped_at(NOW + timedelta(days=11)):
+        mint(services, late)
+        admin = person(services, native, Role.SERVER_ADMIN)
+        mine = f"owner={user.username}"
+        for query, expected in (
+            (mine, ["r-ended", "r-late", "r-early", "a-late", "a-early"]),
+            (f"owner={user.username.upper()}&kind=refresh", ["r-ended", "r-late", "r-early"]),
+            (f"{mine}&kind=access", ["a-late", "a-early"]),
+            (f"{mine}&status=active", ["r-late", "r-early", "a-late"]),
+            (f"{mine}&status=revoked", ["r-ended"]),
+            (f"{mine}&status=expired", ["a-early"]),
+            (f"{mine}&name=EAR", ["r-early", "a-early"]),
+            (f"{mine}&created_after=2030-03-11T12:00:00Z", ["r-ended", "r-late", "a-late"]),
+            (f"{mine}&created_before=2030-03-11T12:00:00Z", ["r-early", "a-early"]),
+            (f"{mine}&created_after=2030-03-11T14:00:00%2B02:00&created_before=2030-03-12T12:00:00Z",
+             ["r-ended", "r-late"]),
+            (f"{mine}&expires_before=2030-03-03T00:00:00Z", ["a-early"]),
+            (f"{mine}&expires_after=2030-05-01T00:00:00Z", ["r-ended", "r-late"]),
+            (f"{mine}&last_used_after=2030-03-12T12:00:00Z", ["r-late"]),
+            (f"{mine}&last_used_before=2030-03-12T12:00:00Z", ["r-early"]),
+            (f"{mine}&unused_for_days=11", ["r-early", "a-early"]),
+            (f"{mine}&unused_for_days=12", []),
+            ("owner=nobody-of-that-name", []),
+            ("owner=not%20a%20name", []),
+        ):  # fmt: skip
+            assert names(admin, query) == expected, query
+
+
+def test_a_filter_that_is_none_is_refused(admin: Person) -> None:
+    for query in (
+        "owner=", "name=", "kind=x", "created_after=2030-03-01", "created_before=2030-03-01T12:00:00",
+        "expires_after=soon",
+        "last_used_before=0001-01-01T00:00:00%2B01:00", "unused_for_days=0", "unused_for_days=36501", "onwer=anna",
+        "unused_for_days=" + "9" * 5000, "name=%00", "limit=-1",
+    ):  # fmt: skip
+        assert fields_of(admin.native.get(f"tokens?{query}")) == [query.partition("=")[0]], query
+
+
+def test_a_token_of_either_tier_is_shown_by_its_public_id(admin: Person, anna: Person) -> None:
+    shown = admin.native.get(f"tokens/{anna.refresh.token.public_id}").get_json()
+    assert (shown["kind"], shown["owner"], shown["status"]) == ("refresh", anna.user.username, "active")
+    shown = admin.native.get(f"tokens/{anna.access.token.public_id}").get_json()
+    assert list(shown) == [
+        "kind", "public_id", "name", "owner", "single_tier", "status", "created_at", "expires_at", "last_used_at",
+        "last_used_ip", "last_used_agent", "regenerated_at", "revoked_at", "revoked_by", "revoke_reason",
+    ]  # fmt: skip
+    for public_id in ("zzzzzzzzzzzz", "short", "%00", "ZZZZZZZZZZZZ"):
+        assert said(admin.native.get(f"tokens/{public_id}")) == (404, "not_found")
+
+
+def test_one_token_is_ended_with_a_reason_and_only_once(services: Services, admin: Person, anna: Person) -> None:
+    path = f"tokens/{anna.refresh.token.public_id}/revoke"
+    assert fields_of(admin.native.post(path, {})) == ["reason"]
+    assert admin.native.post(path, {"reason": "lost laptop"}).get_json() == {"refresh_tokens": 1, "access_tokens": 1}
+    assert admin.native.post(path, {"reason": "again"}).get_json() == {"refresh_tokens": 0, "access_tokens": 0}
+    assert said(anna.native.get("me")) == (401, "token_revoked")
+    kept = services.listing.find(anna.access.token.public_id).token
+    assert (kept.revoked_by, kept.revoke_reason) == (admin.user.username, "lost laptop")
+    assert said(admin.native.post("tokens/zzzzzzzzzzzz/revoke", {"reason": "x"})) == (404, "not_found")
+
+
+def identified(admin: Person, secret: str) -> dict[str, object]:
+    """What is said of a secret; that it is not repeated, every answer is searched for."""
+    answer = admin.native.post("tokens/identify", {"secret": secret})
+    assert answer.status_code == 200
+    assert secret.strip() not in answer.text
+    return answer.get_json()
+
+
+def test_a_found_secret_is_identified_with_its_owner_and_state(services: Services, admin: Person, anna: Person) -> None:
+    for issued, kind in ((anna.refresh, "refresh"), (anna.access, "access")):
+        told = identified(admin, f" {issued.secret}\n")
+        token = told.pop("token")
+        assert told == {
+            "checksum_ok": True, "is_known": True, "works": True, "reason": None, "kind": kind,
+            "public_id": issued.token.public_id,
+        }  # fmt: skip
+        assert (token["owner"], token["status"]) == (anna.user.username, "active")
+    services.accounts.disable(anna.user.username, OPERATOR)
+    assert (identified(admin, anna.access.secret)["works"], identified(admin, anna.access.secret)["reason"]) == (
+        False, "owner_disabled",
+    )  # fmt: skip
+
+
+def test_a_replaced_secret_is_known_and_no_longer_works(services: Services, admin: Person, anna: Person) -> None:
+    services.issuing.regenerate(anna.refresh.secret, None, OPERATOR)
+    told = identified(admin, anna.refresh.secret)
+    assert (told["is_known"], told["works"], told["reason"]) == (True, False, "token_revoked")
+    assert told["token"]["status"] == "active"
+
+
+def test_a_made_up_secret_is_nobodys_even_with_a_known_public_id(admin: Person, anna: Person) -> None:
+    """Fails when the token is looked up by its public id alone."""
+    for public_id in (anna.refresh.token.public_id, "zzzzzzzzzzzz"):
+        made_up = TEXT.compose(new_token_text(TokenKind.REFRESH).with_public_id(public_id))
+        told = identified(admin, made_up)
+        assert (told["checksum_ok"], told["is_known"], told["works"], told["token"]) == (True, False, False, None)
+        assert (told["reason"], told["public_id"]) == ("token_unknown", public_id)
+    for nonsense in ("", "nonsense", anna.refresh.secret[:-1], anna.refresh.secret.swapcase(), "ü" * 500):
+        told = admin.native.post("tokens/identify", {"secret": nonsense}).get_json()
+        assert (told["checksum_ok"], told["is_known"], told["public_id"]) == (False, False, None)
+    assert fields_of(admin.native.post("tokens/identify", {"secret": 5})) == ["secret"]

@@ -1,0 +1,129 @@
+"""Whatever is sent, each answer is as its OpenAPI document says, and none is a 5xx: schemathesis, on both databases.
+
+The examples are bounded here; ``make fuzz EXAMPLES=5000`` goes on for longer. Here belongs sending at large. Not here:
+what a single answer says (``tests/contract``), and whether the documents are whole (``tests/contract/test_documents``).
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+import schemathesis
+from flask import Flask
+from schemathesis.engine import events, from_schema
+
+from app.domain.errors import FeatureOff, TokenRefused
+from app.domain.identity import Role
+from app.http.context import parts
+from app.services import Services
+from tests.factories import PASSWORD, generate, issue, make_user, mint
+
+EXAMPLES = int(os.environ.get("DAYPASS_FUZZ_EXAMPLES", "5"))
+
+CHECKS = [
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+]
+
+NAMES = ("api_authentication", "v4", "native", "oauth")
+
+
+class RealCredentials:
+    """Signs each request in as an administrator, another one as soon as what was sent has disabled or revoked that one.
+
+    What is made up is mostly refused at the door, so every fourth body gets real secrets, and every fourth path a real
+    id.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._login = make_user(services, password=PASSWORD).username
+        self._renew()
+        self.sent = 0
+        self.statuses: Counter[tuple[str, int]] = Counter()
+
+    def sign_in(self, case: Any) -> None:
+        self.sent += 1
+        if self.sent % 4 == 1 or not self._is_good():
+            self._renew()
+        case.headers["TOKEN"] = self._real["token"]
+        if self.sent % 4:
+            return
+        for place in (case.body, case.path_parameters):
+            if isinstance(place, dict):
+                place.update({name: self._real[name] for name in self._real if name in place})
+
+    def _renew(self) -> None:
+        user = make_user(self._services, role=Role.SERVER_ADMIN)
+        refresh = issue(self._services, user)
+        access = mint(self._services, refresh)
+        self._real: dict[str, Any] = {
+            "refresh_token": refresh.secret, "api_access_token": access.secret, "token": access.secret,
+            "user_id": user.id, "public_id": refresh.token.public_id, "username": self._login,
+            "password": PASSWORD,
+            "name": "made at large",
+        }  # fmt: skip
+        with suppress(FeatureOff):  # what was sent may have turned them off
+            self._real["tokenId"] = generate(self._services, user).token.uuid
+
+    def _is_good(self) -> bool:
+        try:
+            return self._services.verifier.verify(self._real["token"]).role is Role.SERVER_ADMIN
+        except TokenRefused:
+            return False
+
+
+@pytest.fixture
+def credentials(services: Services) -> Iterator[RealCredentials]:
+    made = RealCredentials(services)
+
+    def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
+        made.sign_in(case)
+
+    def after_call(context: Any, case: Any, response: Any) -> None:
+        made.statuses[case.operation.label, response.status_code] += 1
+
+    for hook in (before_call, after_call):  # of these names, they can be registered for all schemas only
+        schemathesis.hook(hook)
+    yield made
+    for hook in (before_call, after_call):
+        schemathesis.hooks.unregister(hook)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_answer_is_as_the_document_says(app: Flask, credentials: RealCredentials, name: str) -> None:
+    """Fails when a status is taken out of a dialect's `ErrorAnswers`, or a member gets another type (tried both)."""
+    schema = schemathesis.openapi.from_wsgi(f"/openapi/{name}/", app)
+    schema.config.generation.update(max_examples=EXAMPLES, database="none", deterministic=EXAMPLES < 100)
+    schema.config.phases.update(phases=["examples", "coverage", "fuzzing"])
+    schema.config.checks.update(included_check_names=CHECKS)
+    operations = len(list(schema.get_all_operations()))
+    tried, wrong = set(), []
+    for event in from_schema(schema).execute():
+        if isinstance(event, events.NonFatalError | events.FatalError):
+            wrong.append(str(event))
+        if isinstance(event, events.ScenarioFinished):
+            tried.add(event.recorder.label)
+            wrong += [said for nodes in event.recorder.checks.values() for said in failures(nodes)]
+    assert not wrong, "\n\n".join(wrong[:5])
+    assert len(tried) == operations
+    assert credentials.sent >= operations * 5
+    succeeded = {label for label, status in credentials.statuses if status < 300}
+    assert len(succeeded) >= 0.8 * operations, "what is always refused shows little"
+
+
+def failures(nodes: list[Any]) -> list[str]:
+    """What each check that failed has to say, and how to ask again."""
+    infos = [node.failure_info for node in nodes if node.failure_info is not None]
+    return [f"{info.failure.title}: {info.failure.message}\n{info.code_sample}" for info in infos]
+
+
+def test_the_documents_are_those_there_are(app: Flask) -> None:
+    """One that is added must be tried here too."""
+    assert set(parts(app).documents) == set(NAMES)

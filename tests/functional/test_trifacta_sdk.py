@@ -1,0 +1,72 @@
+"""The vendor's own SDK, `trifacta` from PyPI, against a real server: it works by changing its base URL.
+
+It lives in an environment of its own (``make trifacta-sdk``), because it brings a hundred megabytes of packages that
+have no business beside ours. Here belongs what that client does. Not here: the wire itself (``tests/contract``).
+"""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.drivers.server import LiveServer
+from tests.drivers.trifacta import Trifacta
+from tests.factories import PASSWORD
+
+ROOT = Path(__file__).parent.parent.parent
+PYTHON = ROOT / ".venv-trifacta" / "bin" / "python"
+DRIVER = ROOT / "tests" / "drivers" / "trifacta_sdk.py"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_sdk_works_against_daypass(live_server: LiveServer, tmp_path: Path) -> None:
+    """One server for the whole story: starting one costs seconds."""
+    install_the_sdk()
+    live_server.json("user", "add", "anna", "--email", "anna@example.org", stdin=f"{PASSWORD}\n")
+    live_server.json("user", "allow-tokens", "anna")
+    by_password = Trifacta.with_password(live_server.url, "anna", PASSWORD)
+    token = by_password.generate(600, "for the SDK").json()["tokenValue"]
+    by_password.session.close()
+    told = run_the_sdk(live_server.url, token, tmp_path)
+    status, created = told["created"]
+    info = created["tokenInfo"]
+    assert (status, info["description"], info["lastUsed"]) == (201, "by the SDK", None)
+    assert (told["listed"]["count"], told["listed"]["data"][1]) == (2, info)
+    assert told["shown"] == info
+    assert (told["user"]["email"], told["user"]["isDisabled"]) == ("anna@example.org", False)
+    assert told["configured"] == live_server.url
+    assert told["deleted"] == 204
+    names = {case: told[case]["exception"]["name"] for case in told if "exception" in str(told[case])}
+    assert names == {
+        "bad request": "ValidationFailed",
+        "deleted again": "DataNotFoundException",
+        "no such route": "RouteNotFoundException",
+        "no update": "MethodNotAllowedException",
+        "bad token": "MissingPersonException",
+    }
+
+
+def install_the_sdk() -> None:
+    """With the pinned hashes; nothing is done where they have not changed."""
+    done = subprocess.run(["make", "trifacta-sdk"], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, (
+        "The vendor's SDK could not be installed. It comes from the package index that pip is configured for: see "
+        f"that it can be reached, then try `make trifacta-sdk`.\n{done.stdout}{done.stderr}"
+    )
+
+
+def run_the_sdk(url: str, token: str, home: Path) -> dict[str, Any]:
+    """What the SDK gave back, call by call."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DAYPASS_", "PYTHON"))}
+    done = subprocess.run(
+        [PYTHON, "-P", "-W", "ignore", DRIVER],
+        input=json.dumps({"url": url, "token": token}),
+        env=environment | {"HOME": str(home)},
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found

@@ -1,0 +1,86 @@
+"""What a change of a setting is foretold to affect: the right numbers of the right things.
+
+Not here: how it is asked and answered (``tests/contract/test_native_instance``).
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from freezegun import freeze_time
+
+from app.domain.errors import BadRequest, NotFound
+from app.domain.identity import ApiTokens, Role
+from app.domain.policy import INSTANCE_SETTINGS
+from app.services import Services
+from app.services.setting_effects import EFFECTS
+from tests.factories import OPERATOR, allowed_user, generate, issue, make_user, mint
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def foretold(services: Services, key: str, value: str) -> list[tuple[str, int | None]]:
+    return [(effect.what, effect.count) for effect in services.setting_effects.preview(key, value).effects]
+
+
+def test_every_setting_has_its_line() -> None:
+    """Fails when a setting is added to the policy alone."""
+    assert set(EFFECTS) == {setting.key for setting in INSTANCE_SETTINGS}
+
+
+def test_a_lifetime_affects_no_token_that_is_alive(services: Services) -> None:
+    user = make_user(services)
+    mint(services, issue(services, user))
+    services.revoking.revoke(issue(services, user).token.public_id, "", OPERATOR)
+    assert foretold(services, "refresh_token_lifespan", "1") == [("refresh tokens unaffected", 1)]
+    assert foretold(services, "access_token_lifespan", "1") == [("access tokens unaffected", 1)]
+    assert foretold(services, "access_token_reissue", "overlap") == [("refresh tokens", 1)]
+
+
+def test_turning_api_tokens_off_stops_exactly_those_that_work(services: Services) -> None:
+    users = [allowed_user(services) for _ in range(4)]
+    tokens = [generate(services, user, None) for user in users]
+    mint(services, issue(services, users[0]))
+    services.accounts.disable(users[1].username, OPERATOR)
+    services.accounts.set_api_tokens(users[2].username, ApiTokens.DENY, OPERATOR)
+    services.revoking.revoke(tokens[3].token.public_id, "", OPERATOR)
+    assert foretold(services, "api_tokens_enabled", "off") == [("api tokens", 1)]
+    services.instance_settings.change("api_tokens_enabled", "off", OPERATOR)
+    assert foretold(services, "api_tokens_enabled", "on") == [("api tokens", 1)]
+
+
+def test_rights_of_users_are_counted_without_administrators_and_those_decided_individually(services: Services) -> None:
+    make_user(services), make_user(services, role=Role.SERVER_ADMIN), allowed_user(services)
+    services.accounts.disable(make_user(services).username, OPERATOR)
+    for key, value in (("refresh_tokens_for_users", "off"), ("api_tokens_for_users", "on")):
+        assert foretold(services, key, value) == [("users", 1)]
+
+
+def test_a_shorter_retention_deletes_what_ended_before_it(services: Services) -> None:
+    with freeze_time(NOW) as clock:
+        user = make_user(services)
+        services.revoking.revoke(issue(services, user).token.public_id, "", OPERATOR)
+        clock.move_to(NOW + timedelta(days=10))
+        services.revoking.revoke(issue(services, user).token.public_id, "", OPERATOR)
+        clock.move_to(NOW + timedelta(days=30))
+        assert foretold(services, "retention_days", "25") == [("refresh tokens", 1), ("access tokens", 0)]
+        assert foretold(services, "retention_days", "20") == [("refresh tokens", 2), ("access tokens", 0)]
+        assert foretold(services, "retention_days", "91") == [("refresh tokens", 0), ("access tokens", 0)]
+        services.instance_settings.change("retention_days", "25", OPERATOR)
+        assert services.expiring.purge(OPERATOR) == 1
+
+
+def test_a_smaller_limit_counts_the_users_who_have_reached_it(services: Services) -> None:
+    user, other = make_user(services), make_user(services)
+    for _ in range(2):
+        issue(services, user)
+    issue(services, other)
+    assert foretold(services, "max_refresh_tokens_per_user", "2") == [("users", 1)]
+    assert foretold(services, "max_refresh_tokens_per_user", "1") == [("users", 2)]
+
+
+def test_no_change_has_no_effect_and_what_is_none_is_refused(services: Services) -> None:
+    assert services.setting_effects.preview("retention_days", "90").effects == []
+    with pytest.raises(BadRequest):
+        services.setting_effects.preview("retention_days", "x")
+    with pytest.raises(NotFound):
+        services.setting_effects.preview("nothing", "x")
