@@ -14,7 +14,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import flask_migrate
 import pytest
 import requests
 from flask import Flask
@@ -24,6 +23,7 @@ from app.domain.errors import BadCredentials
 from app.domain.identity import Caller, Role
 from app.http.context import parts
 from app.services import Services
+from app.storage import schema
 from tests.crowds import all_at_once
 from tests.drivers.server import PATIENCE_SECONDS, LiveServer
 from tests.factories import PASSWORD
@@ -112,7 +112,7 @@ def test_several_hosts_may_init_an_empty_database_at_once(
     app: Flask, services: Services, database_url: str, tmp_path: Path
 ) -> None:
     with app.app_context():
-        flask_migrate.downgrade(revision="base")
+        schema.migrations().downgrade(revision="base")
     server = LiveServer(database_url, tmp_path)
     ended = all_at_once([partial(server.command, "init")] * 3)
     assert [each.returncode for each in ended] == [0, 0, 0]
