@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from app.domain.errors import NotPermitted
 from app.domain.tokens import TokenKind
 
 USERNAME = re.compile(r"[a-z0-9._@+-]{1,150}")
@@ -49,6 +50,12 @@ class ApiTokens(StrEnum):
     INHERIT = "inherit"
     ALLOW = "allow"
     DENY = "deny"
+
+
+def refuse_unless_may_enter(role: Role) -> None:
+    """Refuse with NotPermitted whoever's access tokens open nothing (:attr:`Role.may_enter`)."""
+    if not role.may_enter:
+        raise NotPermitted("This token is an introspector's: it can ask about tokens, and nothing else.")
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from app.domain.errors import NotPermitted, Refusal, TokenSuperseded, Unavailable
-from app.domain.identity import Caller, Principal
+from app.domain.errors import Refusal, TokenSuperseded, Unavailable
+from app.domain.identity import Caller, Principal, refuse_unless_may_enter
 from app.gate.answers import COMMON, identity_headers, refusal_answer
 from app.gate.conditions import conditions_of
 from app.http.context import Parts, client_address, note_use
 from app.http.credentials import access_token_text
-from app.http.guards import OF_NO_USE_HERE
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -53,8 +52,7 @@ class Gate:
 
     @staticmethod
     def _refuse_unless_permitted(principal: Principal, environ: "WSGIEnvironment") -> None:
-        if not principal.role.may_enter:
-            raise NotPermitted(OF_NO_USE_HERE)
+        refuse_unless_may_enter(principal.role)
         query = environ.get("QUERY_STRING")
         if query:
             conditions_of(query).refuse_unless_met(principal)

@@ -12,14 +12,13 @@ from flask import Flask, g, request
 from flask_smorest import Blueprint
 
 from app.domain.errors import NotPermitted, TokenMissing
-from app.domain.identity import Role
+from app.domain.identity import Role, refuse_unless_may_enter
 from app.domain.tokens import TokenKind
 from app.http.context import Asker, caller, note_use, parts, principal, services
 from app.http.credentials import access_token_text, basic_credentials
 from app.http.openapi import FORMS_TOO, ErrorAnswers, StrictParser, document_route
 
 ADMINISTRATORS_ONLY = "Only server administrators may do this."
-OF_NO_USE_HERE = "This token is an introspector's: it can ask about tokens, and nothing else."
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,7 @@ def _let_in() -> None:
 def _require_token() -> None:
     known = services().verifier.verify(access_token_text(request.environ))
     g.principal = known
-    if not known.role.may_enter:
-        raise NotPermitted(OF_NO_USE_HERE)
+    refuse_unless_may_enter(known.role)
     note_use(services().last_use, known, request.environ, parts().proxies)
 
 
@@ -90,8 +88,7 @@ def _require_signed_in() -> None:
     known = who_asks()
     if known is None:
         raise TokenMissing(TokenKind.ACCESS)
-    if not known.role.may_enter:
-        raise NotPermitted(OF_NO_USE_HERE)
+    refuse_unless_may_enter(known.role)
 
 
 ANYBODY = Guard("anybody", _let_in)

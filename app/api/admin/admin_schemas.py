@@ -24,7 +24,6 @@ from app.domain.tokens import TokenKind, TokenStatus
 from app.services.identifying import Identified
 from app.services.revoking_by_filter import Preview
 
-LONGEST_PASSWORD = 1024
 LONGEST_UNUSED_DAYS = 36_500
 
 

@@ -13,7 +13,6 @@ from marshmallow.validate import Length, OneOf, Range
 from app.services.listing import LARGEST_PAGE
 
 LONGEST_TEXT = 255
-LONGEST_WAIT_DAYS = 36_500
 
 MESSAGES: dict[str, Any] = {
     "required": "is required",
