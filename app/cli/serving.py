@@ -92,7 +92,7 @@ def serve(**options: str | int | None) -> None:
     app = application()
     _refuse_unfit(app, settings)
     _refuse_taken_port(settings)
-    # glibc gives each thread a heap of its own; sixteen of them hold on to memory that nobody uses.
+    # glibc gives each thread a heap of its own, and they hold on to memory that nobody uses.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     # Forking a process that has threads (the scheduler's) can copy a lock that nobody will ever release.
     multiprocessing.set_start_method("spawn", force=True)
