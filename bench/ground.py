@@ -39,7 +39,7 @@ class Ground:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self._open = ExitStack()
-        self._installations: dict[tuple[str, int, int], Installation] = {}
+        self._installations: dict[tuple[str, int, int, int], Installation] = {}
         self._peers: dict[tuple[str, str], Filled] = {}
 
     def __enter__(self) -> "Ground":
@@ -56,13 +56,13 @@ class Ground:
     def postgres(self) -> Postgres:
         return self._open.enter_context(Postgres())
 
-    def daypass(self, database: str, live: int, due: int = 0) -> Installation:
+    def daypass(self, database: str, live: int, due: int = 0, users: int | None = None) -> Installation:
         """An installation with that many tokens; the same one when asked again."""
-        key = (database, live, due)
+        users = min(live, users or self.plan.users)
+        key = (database, live, due, users)
         if key not in self._installations:
             say(f"filling Daypass on {database}: {live:,} live tokens, {due:,} due")
-            users = min(live, self.plan.users)
-            folder, url = self._empty(f"daypass_{live}_{due}", database)
+            folder, url = self._empty(f"daypass_{live}_{due}_{users}", database)
             self._installations[key] = install(folder, url, users, live, due, self.plan.sample)
             self._settle(database)
         return self._installations[key]

@@ -83,6 +83,12 @@ def _memory(found: Figures) -> str:
     return f"{words}\n\n{table(('database', 'few checks', 'many checks', 'grown to'), rows)}"
 
 
+def _pages(found: Figures) -> str:
+    rows = [(*name.split(" ", 1), median(each["ms"], 1)) for name, each in found.items()]
+    words = "The web pages, one request after the other, as an administrator; the first of each is left aside."
+    return f"{words}\n\n{table(('database', 'page', 'ms'), rows, left=(0, 1))}"
+
+
 def _starting(found: Figures) -> str:
     rows = [(database, median(each["seconds"], 2)) for database, each in found.items()]
     words = "From starting `daypass serve` (one worker) to the first good answer of `/readyz`."
@@ -95,6 +101,7 @@ SHOWN: dict[str, tuple[str, Callable[[Figures], str]]] = {
     "sweeping": ("A sweep in the middle of checks", _sweeping),
     "hashing": ("Passwords in the middle of checks", _hashing),
     "memory": ("Memory", _memory),
+    "pages": ("Pages, at 50,000 tokens of 5,000 users", _pages),
     "starting": ("Start-up", _starting),
 }
 """Title and function of each, in the order of the page."""

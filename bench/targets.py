@@ -60,6 +60,7 @@ def declared() -> Iterator[Target]:
             f"memory after many checks to after few, {database}", "memory", 1.05, _growth(database), at_most=True
         )
         yield Target(f"memory of a worker, {database}", "memory", 90, _megabytes(database), at_most=True, unit=" MB")
+    yield Target("the slowest of the pages, median", "pages", 100, _slowest_page, at_most=True, unit=" ms")
 
 
 def fastest_peer(comparison: dict[str, Any], database: str) -> dict[str, Any]:
@@ -72,6 +73,10 @@ def per_second(figures: dict[str, Any]) -> float:
     """The median."""
     median: float = figures["per_second"]["median"]
     return median
+
+
+def _slowest_page(found: dict[str, Any]) -> float:
+    return max(float(page["ms"]["median"]) for page in found.values())
 
 
 def _against(database: str, other: str) -> Callable[[dict[str, Any]], float]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.ground import Ground
-from bench.sections import comparison, hashing, memory, minting, size, starting, sweeping
+from bench.sections import comparison, hashing, memory, minting, pages, size, starting, sweeping
 
 SECTIONS: dict[str, Callable[[Ground], dict[str, Any]]] = {
     "comparison": comparison.measure,
@@ -17,5 +17,6 @@ SECTIONS: dict[str, Callable[[Ground], dict[str, Any]]] = {
     "sweeping": sweeping.measure,
     "hashing": hashing.measure,
     "memory": memory.measure,
+    "pages": pages.measure,
     "starting": starting.measure,
 }
