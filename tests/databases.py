@@ -63,6 +63,7 @@ class PostgresDatabases:
 
     def __init__(self, folder: Path) -> None:
         self._server = None
+        self._connection: psycopg.Connection | None = None
         given = os.environ.get("DAYPASS_TEST_POSTGRES_URL")
         self._admin_url = given or self._start()
         self._template = f"daypass_template_{uuid.uuid4().hex[:12]}"
@@ -84,7 +85,8 @@ class PostgresDatabases:
     def fresh(self) -> Iterator[str]:
         """The address of a database of one's own."""
         name = f"daypass_{uuid.uuid4().hex[:12]}"
-        self._run(f"CREATE DATABASE {name} TEMPLATE {self._template}")
+        # Copying the files takes two thirds of the time that writing them to the log does.
+        self._run(f"CREATE DATABASE {name} TEMPLATE {self._template} STRATEGY FILE_COPY")
         try:
             yield self._url(name)
         finally:
@@ -116,6 +118,8 @@ class PostgresDatabases:
 
     def close(self) -> None:
         self._run(f"DROP DATABASE IF EXISTS {self._template} WITH (FORCE)")
+        assert self._connection is not None
+        self._connection.close()
         if self._server is not None:
             self._server.cleanup()
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -124,5 +128,10 @@ class PostgresDatabases:
         return urlsplit(self._admin_url)._replace(path=f"/{name}").geturl()
 
     def _run(self, statement: str) -> None:
-        with psycopg.connect(self._admin_url, autocommit=True) as connection:
-            connection.execute(statement)
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(self._admin_url, autocommit=True)
+        try:
+            self._connection.execute(statement)
+        except psycopg.OperationalError:  # the test has stopped the server, or made it crash, meanwhile
+            self._connection = psycopg.connect(self._admin_url, autocommit=True)
+            self._connection.execute(statement)

@@ -33,6 +33,7 @@ class OneCore:
         self._names = names
         self._settled = threading.local()
         self._choosing = threading.Lock()
+        self._has_complained = False
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         if not hasattr(self._settled, "is_done"):
@@ -41,11 +42,17 @@ class OneCore:
 
     def _settle(self) -> None:
         self._settled.is_done = True
-        if sys.platform == "linux":
+        if sys.platform != "linux":
+            return
+        try:
             with self._choosing:
                 core = self._core
             if core is not None:
                 os.sched_setaffinity(0, {core})
+        except OSError as error:  # the request is answered all the same, on whatever core
+            if not self._has_complained:
+                self._has_complained = True
+                LOG.warning("worker_not_on_one_core", error=str(error), consequence="checks cost more processor time")
 
     @cached_property
     def _core(self) -> int | None:

@@ -54,7 +54,7 @@ def install_error_dispatch(app: Flask, dialects: Sequence[Dialect]) -> None:
 
 
 def _dialect(dialects: Sequence[Dialect], path: str) -> Dialect:
-    # The gate and the dialects differ in the first letters of the path only; letter case is a dialect's affair.
+    # A dialect that takes its paths in any letter case has respelt them before Flask saw them.
     return next((each for each in dialects if path.startswith(each.prefix)), PROBLEMS)
 
 

@@ -6,6 +6,9 @@ is recorded although it changes nothing. Not here: reading (``listing``).
 
 import json
 import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -18,6 +21,8 @@ from app.storage.database import Database
 
 SIGHTING_EVERY = timedelta(minutes=10)
 MOST_SIGHTINGS = 10_000
+MOST_WAITING = 1_000
+"""What comes on top, before the next writing, is not recorded."""
 
 
 def record(
@@ -49,37 +54,62 @@ def record(
     )
 
 
+@dataclass(frozen=True)
+class _Sighting:
+    at: datetime
+    public_id: str
+    caller: Caller
+
+
 class Sightings:
     """Records that a superseded token was presented: two programs may be sharing a refresh token, or one was stolen.
 
-    A sample: one row a token every ten minutes in each process. It revokes nothing, and if the row can't be
-    written, the refusal it belongs to is answered all the same.
+    A sample: one row a token every ten minutes in each process. It revokes nothing, and the refusal it belongs to
+    never waits for it: the rows are written a few seconds later, together with the last uses. `begin`: called at each;
+    from then on somebody calls :meth:`flush`.
     """
+
+    begin: Callable[[], None]
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
         self._lock = threading.Lock()
         self._latest: dict[str, datetime] = {}
+        self._waiting: list[_Sighting] = []
 
     def report(self, refusal: TokenSuperseded, caller: Caller) -> None:
-        """Record it, unless this token was seen a moment ago."""
+        """Let it be recorded, unless this token was seen a moment ago, or too many wait already. Refuses nothing."""
         now = self._clock()
-        if refusal.public_id is None or not self._is_due(refusal.public_id, now):
+        if refusal.public_id is None or not self._note(_Sighting(now, refusal.public_id, caller)):
+            return
+        with suppress(RuntimeError):  # the process is about to end and begins no thread any more
+            self.begin()
+
+    def flush(self) -> None:
+        """Write down what waits. Refuses with Unavailable; then it waits on."""
+        with self._lock:
+            taken, self._waiting = self._waiting, []
+        if not taken:
             return
         try:
             with self._database.transaction() as session:
-                subject = ("access_token", refusal.public_id)
-                record(session, now, caller, "access_token.superseded_presented", subject)
-        except Unavailable:  # logged where it was raised
-            return
+                for seen in taken:
+                    subject = ("access_token", seen.public_id)
+                    record(session, seen.at, seen.caller, "access_token.superseded_presented", subject)
+        except Unavailable:
+            with self._lock:
+                self._waiting = (taken + self._waiting)[:MOST_WAITING]
+            raise
 
-    def _is_due(self, public_id: str, now: datetime) -> bool:
+    def _note(self, seen: _Sighting) -> bool:
         with self._lock:
-            latest = self._latest.get(public_id)
-            if latest is not None and now - latest < SIGHTING_EVERY:
+            latest = self._latest.get(seen.public_id)
+            is_recent = latest is not None and seen.at - latest < SIGHTING_EVERY
+            if is_recent or len(self._waiting) >= MOST_WAITING:
                 return False
             if len(self._latest) >= MOST_SIGHTINGS:  # forgetting costs a few more rows, remembering all memory
                 self._latest.clear()
-            self._latest[public_id] = now
+            self._latest[seen.public_id] = seen.at
+            self._waiting.append(seen)
             return True

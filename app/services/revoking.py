@@ -6,6 +6,8 @@ tokens. Not here: expiry (``expiring``), and disabling a user, which can be undo
 
 from dataclasses import dataclass
 
+from sqlalchemy.orm import Session
+
 from app.domain.clock import Clock
 from app.domain.errors import BadRequest, NotFound, NotPermitted, TokenMalformed
 from app.domain.identity import Caller, canonical_username
@@ -30,12 +32,12 @@ class Ended:
 
 @dataclass(frozen=True)
 class _Held:
-    """The token whose secret somebody holds; `is_replaced`: regeneration has given it another one since."""
+    """The token whose secret somebody holds, or held before regeneration; `refresh_token_id`: None for other tokens."""
 
     public_id: str
     owner_id: int
     owner_name: str
-    is_replaced: bool = False
+    refresh_token_id: int | None = None
 
 
 class Revoking:
@@ -76,24 +78,27 @@ class Revoking:
         refuse_bad_reason(reason)
         refuse_unless_handle(public_id)
         with self._database.transaction() as session:
-            now = self._clock()
-            revocation = Revocation(now, caller.name, reason)
-            parent = refresh_tokens.find(session, public_id)
-            if parent is not None and only_of in (None, parent.user_id):
-                found = refresh_tokens.revoke_one(session, parent, revocation)
-                ended = access_tokens.revoke_under(session, found, revocation)
-                if found:
-                    detail: dict[str, str | int] = {"reason": reason, "access_tokens": len(ended)}
-                    record(session, now, caller, "refresh_token.revoked", ("refresh_token", public_id), **detail)
-                return Ended(len(found), len(ended))
-            row = access_tokens.find(session, public_id)
-            if row is None or only_of not in (None, row.user_id):
-                raise NotFound("token")
-            ended = access_tokens.revoke_one(session, row, revocation)
-            if ended:
-                subject = ("access_token", public_id)
-                record(session, now, caller, "access_token.revoked", subject, reason=reason)
-            return Ended(0, len(ended))
+            return self._end(session, public_id, reason, caller, only_of)
+
+    def _end(self, session: Session, public_id: str, reason: str, caller: Caller, only_of: int | None = None) -> Ended:
+        now = self._clock()
+        revocation = Revocation(now, caller.name, reason)
+        parent = refresh_tokens.find(session, public_id)
+        if parent is not None and only_of in (None, parent.user_id):
+            found = refresh_tokens.revoke_one(session, parent, revocation)
+            ended = access_tokens.revoke_under(session, found, revocation)
+            if found:
+                detail: dict[str, str | int] = {"reason": reason, "access_tokens": len(ended)}
+                record(session, now, caller, "refresh_token.revoked", ("refresh_token", public_id), **detail)
+            return Ended(len(found), len(ended))
+        row = access_tokens.find(session, public_id)
+        if row is None or only_of not in (None, row.user_id):
+            raise NotFound("token")
+        ended = access_tokens.revoke_one(session, row, revocation)
+        if ended:
+            subject = ("access_token", public_id)
+            record(session, now, caller, "access_token.revoked", subject, reason=reason)
+        return Ended(0, len(ended))
 
     def revoke_secret(self, secret: str, reason: str, caller: Caller, only_of: int | None = None) -> tuple[str, Ended]:
         """End the token whose secret is presented; its public id, and what ended.
@@ -105,11 +110,18 @@ class Revoking:
         held = self._recognise(secret)
         if only_of is not None and only_of != held.owner_id:
             raise NotPermitted("The token is somebody else's.")
-        if held.is_replaced:  # this secret is dead; the token has another one now
-            return held.public_id, Ended(0, 0)
+        refuse_bad_reason(reason)
         if not caller.name:
             caller = caller.as_user(held.owner_id, held.owner_name)
-        return held.public_id, self.revoke(held.public_id, reason, caller)
+        with self._database.transaction() as session:
+            if held.refresh_token_id is not None and self._is_replaced(session, held.refresh_token_id, secret):
+                return held.public_id, Ended(0, 0)  # this secret is dead; the token has another one now
+            return held.public_id, self._end(session, held.public_id, reason, caller)
+
+    def _is_replaced(self, session: Session, refresh_token_id: int, secret: str) -> bool:
+        """Whether regeneration has replaced this secret, a moment ago perhaps: asked under the lock."""
+        refresh_tokens.lock(session, refresh_token_id)
+        return self._verifier.recognise(session, secret, None).is_replaced_since is not None
 
     def _recognise(self, secret: str) -> _Held:
         try:
@@ -121,7 +133,7 @@ class Revoking:
             recognised = self._verifier.recognise(session, secret, None)
             owner = users.get(session, recognised.row.user_id)
             assert owner is not None
-            return _Held(recognised.text.public_id, owner.id, owner.username, recognised.is_replaced_since is not None)
+            return _Held(recognised.text.public_id, owner.id, owner.username, recognised.row.id)
 
     def revoke_user(self, username: str, reason: str, caller: Caller) -> Ended:
         """End every token of a user, of both tiers. Refuses with NotFound, and with BadRequest (the reason)."""

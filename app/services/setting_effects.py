@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from app.domain.clock import Clock
-from app.services.instance_settings import InstanceSettings, parse_setting
+from app.domain.policy import Reissue
+from app.services.instance_settings import InstanceSettings, parse_setting, read_policy
 from app.storage import counting
 from app.storage.database import Database
 from app.storage.liveness import TokenTable
@@ -88,6 +89,12 @@ def _next_mint(session: Session, now: datetime, change: Change) -> list[Effect]:
     return [Effect(said, "refresh tokens", counting.alive(session, RefreshTokenRow, now))]
 
 
+def _overlap_seconds(session: Session, now: datetime, change: Change) -> list[Effect]:
+    if read_policy(session).access_token_reissue is Reissue.OVERLAP:
+        return _next_mint(session, now, change)
+    return [Effect(f"Nobody, while access_token_reissue is {Reissue.REPLACE.value}: a replaced token ends at once.")]
+
+
 def _refresh_tokens_for_users(session: Session, now: datetime, change: Change) -> list[Effect]:
     may = (
         "may create refresh tokens" if change.turns_on else "can no longer create refresh tokens; theirs go on working"
@@ -152,7 +159,7 @@ EFFECTS: dict[str, Counting] = {
     "refresh_token_lifespan": _new_tokens_only(RefreshTokenRow, "refresh tokens"),
     "access_token_lifespan": _new_tokens_only(AccessTokenRow, "access tokens"),
     "access_token_reissue": _next_mint,
-    "access_token_overlap_seconds": _next_mint,
+    "access_token_overlap_seconds": _overlap_seconds,
     "refresh_tokens_for_users": _refresh_tokens_for_users,
     "password_api_enabled": _password_api_enabled,
     "api_can_create_refresh_tokens": _api_can_create,

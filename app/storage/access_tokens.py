@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, bindparam, case, delete, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, String, and_, bindparam, case, delete, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.secrets import Mac, TokenText
@@ -139,9 +139,13 @@ def delete_single_tier(session: Session, row: AccessTokenRow, revocation: Revoca
 
 
 def _revoke(session: Session, which: ColumnElement[bool], revocation: Revocation) -> list[str]:
+    which = and_(which, is_alive(AccessTokenRow, revocation.at - CLOCK_TOLERANCE))
+    # Locked in order of id first: of tokens without a refresh token, no other lock keeps two acts from a deadlock.
+    locking = select(AccessTokenRow.id).where(which).order_by(AccessTokenRow.id)
+    session.execute(locking.with_for_update(key_share=True))
     statement = (
         update(AccessTokenRow)
-        .where(which, is_alive(AccessTokenRow, revocation.at - CLOCK_TOLERANCE))
+        .where(which)
         .values(
             status=TokenStatus.REVOKED,
             revoked_at=revocation.at,
@@ -156,15 +160,20 @@ def _revoke(session: Session, which: ColumnElement[bool], revocation: Revocation
 def record_uses(session: Session, uses: Mapping[int, Use], spacing: timedelta) -> None:
     """Write down the last uses by token id, never back in time, and none that follows another by less than `spacing`.
 
-    A token that somebody is changing at this moment is left out: this must never wait while it holds other rows,
-    or it could deadlock with who revokes them.
+    Of a use without address and agent, which somebody else only told us of, the time alone is written. A token that
+    somebody is changing at this moment is left out: this must never wait while it holds other rows, or it could
+    deadlock with who revokes them.
     """
     row = AccessTokenRow
+    address, agent = (bindparam(name, type_=String) for name in ("address", "agent"))
+    is_hearsay = and_(address.is_(None), agent.is_(None))
     free = select(row.id).where(row.id.in_(uses)).with_for_update(skip_locked=True, key_share=True)
     due = or_(row.last_used_at.is_(None), row.last_used_at <= bindparam("before"))
     statement = update(row).where(row.id == bindparam("token"), due)
     statement = statement.values(
-        last_used_at=bindparam("at"), last_used_ip=bindparam("address"), last_used_agent=bindparam("agent")
+        last_used_at=bindparam("at"),
+        last_used_ip=case((is_hearsay, row.last_used_ip), else_=address),
+        last_used_agent=case((is_hearsay, row.last_used_agent), else_=agent),
     )
     values = [{"token": id, "before": uses[id].at - spacing, **uses[id]._asdict()} for id in session.scalars(free)]
     if values:

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, event, literal
+from sqlalchemy import Connection, Engine, event, literal, make_url
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -86,6 +86,10 @@ def engine_options(url: str, threads: int) -> dict[str, Any]:
         "tcp_user_timeout": PATIENCE_SECONDS * 1000,
         "options": POSTGRESQL_OPTIONS,
     }
+    if "target_session_attrs" not in make_url(url).query:
+        # After a failover an address may lead to the server that was the primary, or not yet is: a standby does not
+        # know the latest revocations.
+        arguments["target_session_attrs"] = "read-write"
     return options | {"pool_pre_ping": True, "connect_args": arguments}
 
 

@@ -36,7 +36,6 @@ class TokenFilter:
     expiring_before: datetime | None = None
     unused_since: datetime | None = None
     name: str | None = None
-    refresh_token_id: int | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
     expires_after: datetime | None = None
@@ -167,8 +166,6 @@ def _names(table: TokenTable, wanted: TokenFilter) -> list[ColumnElement[bool]]:
     name = RefreshTokenRow.name if table is RefreshTokenRow else _ACCESS_TOKEN_NAME
     if wanted.name:
         conditions.append(name.icontains(wanted.name, autoescape=True))
-    if wanted.refresh_token_id is not None and table is AccessTokenRow:
-        conditions.append(AccessTokenRow.refresh_token_id == wanted.refresh_token_id)
     return conditions
 
 

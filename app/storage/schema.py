@@ -11,10 +11,15 @@ from types import ModuleType
 
 from flask import current_app
 from sqlalchemy import Engine, create_engine, func, inspect, select, text
+from sqlalchemy.exc import OperationalError
 
 from app.storage.database import db, engine_options
 
 MIGRATIONS = Path(__file__).parent.parent.parent / "migrations"
+
+REPLICA = "the database is a replica, or read-only: a revocation would be seen too late; name the primary"
+READ_ONLY = "session is read-only"
+"""What libpq says of a server that is not what ``target_session_attrs`` asks for."""
 
 
 @cache
@@ -65,7 +70,12 @@ def holds_users(url: str) -> bool:
 
 def unfitness(engine: Engine) -> str | None:
     """Why this database must not be served from, in one line; None when it may."""
-    revision = current_revision(engine)
+    try:
+        revision = current_revision(engine)
+    except OperationalError as error:
+        if READ_ONLY in str(error.orig):
+            return REPLICA
+        raise
     if is_behind(revision):
         return f"the schema is at {revision or 'nothing'}, not at {newest_revision()}: run `daypass db upgrade`"
     return _postgresql_unfitness(engine) if engine.dialect.name == "postgresql" else None
@@ -90,7 +100,7 @@ def clock_difference(engine: Engine, now: datetime) -> float:
 def _postgresql_unfitness(engine: Engine) -> str | None:
     with engine.connect() as connection:
         if connection.scalar(text("SELECT pg_is_in_recovery()")):
-            return "the database is a replica: a revocation would be seen too late; name the primary"
+            return REPLICA
         for name in ("fsync", "synchronous_commit"):
             if connection.scalar(text("SELECT current_setting(:name)"), {"name": name}) == "off":
                 return f"the database runs with {name}=off: acknowledged writes could be lost; turn it on"

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import func, literal, select, update
+from sqlalchemy import Select, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.identity import ApiTokens, Role, User
@@ -49,15 +49,13 @@ def replace_digest(session: Session, user_id: int, before: str | None, after: st
 
 
 def find_and_lock(session: Session, username: str) -> UserRow | None:
-    """By canonical user name, holding the row until the end: nothing is issued to the user meanwhile."""
-    return session.scalars(select(UserRow).where(UserRow.username == username).with_for_update()).one_or_none()
+    """By canonical user name, holding the row until the end: no refresh token is issued to the user meanwhile."""
+    return session.scalars(_held(select(UserRow).where(UserRow.username == username))).one_or_none()
 
 
 def get_and_lock(session: Session, user_id: int) -> UserRow | None:
     """A user who is active, holding the row until the end."""
-    return session.scalars(
-        select(UserRow).where(UserRow.id == user_id, UserRow.is_active).with_for_update()
-    ).one_or_none()
+    return session.scalars(_held(select(UserRow).where(UserRow.id == user_id, UserRow.is_active))).one_or_none()
 
 
 def lock(session: Session, user_id: int, **values: object) -> bool:
@@ -70,7 +68,13 @@ def lock(session: Session, user_id: int, **values: object) -> bool:
 def lock_administrators(session: Session) -> list[int]:
     """The ids of all active administrators, each row held until the end, so that two acts can't leave none."""
     query = select(UserRow.id).where(UserRow.role == Role.SERVER_ADMIN, UserRow.is_active)
-    return list(session.scalars(query.order_by(UserRow.id).with_for_update()))
+    return list(session.scalars(_held(query.order_by(UserRow.id))))
+
+
+def _held(query: Select[Any]) -> Select[Any]:
+    """FOR NO KEY UPDATE, as an UPDATE locks. Whoever inserts a token, holding its refresh token, looks whether the user
+    exists; FOR UPDATE would make that wait for us, while we wait for the refresh token: a deadlock."""
+    return query.with_for_update(key_share=True)
 
 
 def count(session: Session) -> int:
@@ -78,9 +82,23 @@ def count(session: Session) -> int:
 
 
 def insert(
-    session: Session, username: str, role: Role, password_hash: str | None, now: datetime, **profile: str
+    session: Session,
+    username: str,
+    role: Role,
+    password_hash: str | None,
+    now: datetime,
+    has_temporary_password: bool = False,
+    **profile: str,
 ) -> UserRow:
-    row = UserRow(username=username, role=role, password_hash=password_hash, is_active=True, created_at=now, **profile)
+    row = UserRow(
+        username=username,
+        role=role,
+        password_hash=password_hash,
+        has_temporary_password=has_temporary_password,
+        is_active=True,
+        created_at=now,
+        **profile,
+    )
     session.add(row)
     session.flush()
     return row

@@ -191,7 +191,7 @@ def test_no_two_refusals_have_the_same_request_id(gate: AskedGate) -> None:
 
 
 def test_a_superseded_token_that_is_presented_is_audited_once_in_ten_minutes(
-    gate: AskedGate, alation: Alation, world: World, database: Database
+    gate: AskedGate, alation: Alation, world: World, services: Services, database: Database
 ) -> None:
     """With the address and the id of the request; and however often, it stays refused and revokes nothing."""
     secret, _ = superseded(world)
@@ -200,11 +200,13 @@ def test_a_superseded_token_that_is_presented_is_audited_once_in_ten_minutes(
         gate.verify(secret)
         gate.verify_bearer(secret)
         alation.use(secret)
+    services.last_use.flush()
     seen = [each for each in rows.audit_events(database) if each.action == "access_token.superseded_presented"]
     (event,) = [each for each in seen if each.object_id == secret.split("_")[1]]
     assert (event.request_id, event.address, event.actor) == (first.headers["X-Request-Id"], "127.0.0.1", "")
     assert len(rows.alive_under(database, world.refresh.token.id)) == 1
     with world.clock.later(minutes=10):
         again = gate.verify_bearer(secret)
+    services.last_use.flush()
     latest = [each for each in rows.audit_events(database) if each.object_id == event.object_id][-1]
     assert latest.request_id == again.headers["X-Request-Id"] != event.request_id

@@ -18,7 +18,7 @@ from tests import rows
 from tests.contract.asking_native import Native, Person, fields_of, person, said
 from tests.contract.conftest import MovableClock, Setting
 from tests.crowds import all_at_once
-from tests.factories import OPERATOR, PASSWORD, mint
+from tests.factories import OPERATOR, PASSWORD, issue, mint
 
 TOKENS, USERS = "me/refresh-tokens", "users"
 
@@ -56,6 +56,34 @@ def test_a_repeated_user_is_told_and_not_made_again(admin: Person) -> None:
     again = sent(admin, USERS, "one", username="Olga", password=PASSWORD)
     assert (made.status_code, again.status_code) == (201, 200)
     assert again.get_json() == made.get_json() | {"secret_already_shown": True}
+
+
+def test_a_repeated_mint_is_told_which_token_it_was_and_replaces_nothing(
+    services: Services, admin: Person, native: Native
+) -> None:
+    """By public id and by the refresh token alone. Fails when the key is not handed on (tried: 201 again)."""
+    refresh = issue(services, admin.user)
+    by_id = f"{TOKENS}/{refresh.token.public_id}/access-token"
+    for path, members in ((by_id, None), ("access-tokens", {"refresh_token": refresh.secret})):
+        headers = {"Idempotency-Key": f"once {path}"}
+        made, again = (admin.native.post(path, members, headers=headers) for _ in range(2))
+        assert (made.status_code, again.status_code) == (201, 200)
+        assert again.get_json() == {"public_id": made.get_json()["public_id"], "secret_already_shown": True}
+        assert native.holding(made.get_json()["secret"]).get("me").status_code == 200
+        assert admin.native.post(path, members).status_code == 201
+    assert said(admin.native.post("access-tokens", {"refresh_token": admin.refresh.secret}, headers=headers)) == (
+        409, "conflict"
+    )  # fmt: skip
+
+
+def test_a_repeated_regeneration_is_told_and_the_new_secret_stays(services: Services, admin: Person) -> None:
+    """Fails when the key is not handed on (tried: 201 again, and the secret that was told first is dead)."""
+    refresh = issue(services, admin.user)
+    path, headers = f"{TOKENS}/{refresh.token.public_id}/regenerate", {"Idempotency-Key": "one"}
+    made, again = (admin.native.post(path, headers=headers) for _ in range(2))
+    assert (made.status_code, again.status_code) == (201, 200)
+    assert again.get_json() == {"public_id": refresh.token.public_id, "secret_already_shown": True}
+    assert admin.native.post("access-tokens", {"refresh_token": made.get_json()["secret"]}).status_code == 201
 
 
 def test_another_request_under_the_same_key_is_a_conflict(services: Services, admin: Person) -> None:

@@ -116,6 +116,20 @@ def test_all_tokens_of_a_user_are_ended_with_a_reason(services: Services, admin:
 
 
 def test_an_id_that_is_nobodys_is_a_404_whatever_it_looks_like(admin: Person) -> None:
-    for user_id in ("0", "999999999", "9" * 18, "9" * 30, "9" * 5000, "-1", "x", "%00", "%ff", "1.0", "٣"):
+    """Each id has one spelling. Fails when leading zeros are taken (tried)."""
+    for user_id in (
+        f"00{admin.user.id}",
+        "0",
+        "999999999",
+        "9" * 18,
+        "9" * 30,
+        "9" * 5000,
+        "-1",
+        "x",
+        "%00",
+        "%ff",
+        "1.0",
+        "٣",
+    ):
         assert said(admin.native.get(f"users/{user_id}")) == (404, "not_found"), user_id
         assert said(admin.native.post(f"users/{user_id}/revoke-tokens", {"reason": "x"})) == (404, "not_found")

@@ -1,6 +1,7 @@
 """Which token was sent and when it ends: the ``Token-…`` headers of every authenticated answer, in every dialect.
 
-Not here: the gate, which tells proxies the same in its ``X-Auth-…`` headers (``test_gate``).
+Not here: the gate, which has none of them. It tells proxies the id in ``X-Auth-Token-Id`` and the seconds that are left
+in ``X-Auth-Expires-In`` (``test_gate``).
 """
 
 from collections.abc import Callable
@@ -30,6 +31,8 @@ ANSWERS: dict[str, Ask] = {
     "Trifacta, the document": lambda client, headers: client.get("/v4/open-api-spec", headers=headers),
     "Trifacta, a 400": lambda client, headers: client.post("/v4/apiAccessTokens", headers=headers),
     "Trifacta, a 404": lambda client, headers: client.get("/v4/apiAccessTokens/:tokenId", headers=headers),
+    "Native, a user": lambda client, headers: client.get("/api/v1/me", headers=headers),
+    "Native, a 404": lambda client, headers: client.delete("/api/v1/me/tokens/zzzzzzzzzzzz", headers=headers),
     "OAuth, introspection": lambda client, headers: client.post(
         "/oauth/introspect", headers=headers, data={"token": "x"}
     ),
@@ -90,9 +93,70 @@ def test_a_token_that_never_ends_is_told_its_id_only(client: FlaskClient, servic
 def test_nothing_is_told_to_whoever_was_let_in_by_a_password(client: FlaskClient, services: Services) -> None:
     admin = make_user(services, role=Role.SERVER_ADMIN, password=PASSWORD)
     for name, each in ANSWERS.items():
-        if not name.startswith("Alation"):
+        if not name.startswith(("Alation", "Native")):
             answer = each(client, basic(admin.username, PASSWORD))
             assert answer.status_code != 401 and told(answer) == {}, name
+
+
+MINT = {"Alation": "/integration/v1/createAPIAccessToken/", "Native": "/api/v1/access-tokens"}
+
+
+@pytest.mark.parametrize("dialect", MINT)
+def test_of_a_token_that_was_just_minted_the_same_is_told(
+    client: FlaskClient, services: Services, clock: MovableClock, setting: Setting, dialect: str
+) -> None:
+    """Whatever stands in the headers, which is nobody's credential there. Fails when the route tells nothing."""
+    with clock.stopped_at(NOW), setting(refresh_token_lifespan="60", access_token_lifespan="24"):
+        refresh = issue(services, make_user(services))
+        sent = {"refresh_token": refresh.secret}
+        if dialect == "Alation":
+            sent["user_id"] = str(refresh.token.user_id)
+        answer = client.post(MINT[dialect], json=sent, headers={"TOKEN": mint(services, refresh).secret})
+        secret = answer.get_json().get("secret") or answer.get_json()["api_access_token"]
+    assert answer.status_code == 201
+    assert told(answer) == {
+        "Token-Id": secret.split("_")[1],
+        "Token-Expires-At": "2031-05-02T12:00:00Z",
+        "Token-Expires-In": str(24 * 3600),
+        "Refresh-Token-Expires-At": "2031-06-30T12:00:00Z",
+    }
+
+
+def test_of_an_access_token_in_the_body_it_is_told_when_it_works(
+    client: FlaskClient, services: Services, clock: MovableClock, setting: Setting
+) -> None:
+    with clock.stopped_at(NOW), setting(refresh_token_lifespan="60", access_token_lifespan="24"):
+        token = mint(services, issue(services, make_user(services)))
+        sent = {"api_access_token": token.secret, "user_id": token.token.user_id}
+        path = "/integration/v1/validateAPIAccessToken/"
+        with clock.stopped_at(NOW + timedelta(minutes=1)):
+            assert told(client.post(path, json=sent)) == {
+                "Token-Id": token.token.public_id,
+                "Token-Expires-At": "2031-05-02T12:00:00Z",
+                "Token-Expires-In": str(24 * 3600 - 60),
+                "Refresh-Token-Expires-At": "2031-06-30T12:00:00Z",
+            }
+        assert told(client.post(path, json=sent | {"user_id": token.token.user_id + 1})) == {}
+
+
+def test_of_a_refresh_token_in_the_body_its_own_end_is_told(
+    client: FlaskClient, services: Services, clock: MovableClock, setting: Setting
+) -> None:
+    with clock.stopped_at(NOW), setting(refresh_token_lifespan="60"):
+        user = make_user(services, password=PASSWORD)
+        login = {"username": user.username, "password": PASSWORD, "name": "etl"}
+        made = client.post("/integration/v1/createRefreshToken/", json=login)
+        proof = {"refresh_token": made.get_json()["refresh_token"], "user_id": user.id}
+        seen = client.post("/integration/v1/validateRefreshToken/", json=proof)
+        with clock.stopped_at(NOW + timedelta(days=1)):
+            again = client.post("/integration/v1/regenRefreshToken/", json=proof)
+            assert told(client.post("/integration/v1/regenRefreshToken/", json=proof)) == {}
+    for answer, end in (
+        (made, "2031-06-30T12:00:00Z"),
+        (seen, "2031-06-30T12:00:00Z"),
+        (again, "2031-07-01T12:00:00Z"),
+    ):
+        assert told(answer) == {"Refresh-Token-Expires-At": end}
 
 
 def test_nothing_is_told_of_a_token_that_was_refused(client: FlaskClient, services: Services, ask: Ask) -> None:

@@ -5,6 +5,7 @@ Each decision holds from the very next request on. Not here: credentials that do
 """
 
 from collections.abc import Callable
+from itertools import product
 
 import pytest
 from flask import Flask
@@ -176,6 +177,11 @@ def test_while_the_feature_is_off_there_are_no_such_routes_whoever_asks(
                 assert said(trifacta.send("GET", path, headers)) == FEATURE_OFF
             assert said(trifacta.create(headers)) == FEATURE_OFF
             assert said(trifacta.send("POST", TOKENS, headers, data=b"{", content_type="text/plain")) == FEATURE_OFF
+            for method, path in product(
+                ("PUT", "PATCH", "OPTIONS", "DELETE"), (TOKENS, f"{TOKENS}/{token.token.uuid}/")
+            ):
+                answer = trifacta.send(method, path, headers, json={})
+                assert said(answer) == FEATURE_OFF and "Allow" not in answer.headers
             for token_id in (token.token.uuid, ":tokenId"):
                 assert said(trifacta.shown(headers, token_id)) == FEATURE_OFF
                 assert said(trifacta.deleted(headers, token_id)) == FEATURE_OFF

@@ -24,6 +24,8 @@ from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.factory import create_app
 from app.http.context import parts
 from app.services import Services
+from app.services.accounts import LONGEST_PROFILE
+from app.services.single_tier import LONGEST_DESCRIPTION
 from app.storage.database import db
 from config import Settings
 from tests.crowds import all_at_once
@@ -33,7 +35,7 @@ from tests.drivers.nginx import API, TOKENS, Nginx, SampleApi, free_port
 from tests.drivers.raw import Answer, RawHttp
 from tests.drivers.server import LiveServer
 from tests.drivers.workers import connections_of_workers
-from tests.factories import OPERATOR, issue, make_user, mint
+from tests.factories import OPERATOR, allowed_user, generate, issue, make_user, mint
 from tests.secrecy import secrets_in
 
 pytestmark = pytest.mark.xdist_group("nginx")
@@ -162,6 +164,14 @@ def test_the_token_itself_does_not_reach_the_api(stack: Stack) -> None:
 )
 def test_names_that_need_encoding_decode_to_what_they_are(stack: Stack, name: str, email: str) -> None:
     access = mint(stack.services, issue(stack.services, make_user(stack.services, email=email), name))
+    caller = stack.call(TOKEN=access.secret).json()["caller"]
+    assert (caller["X-Auth-Token-Name"], caller["X-Auth-Email"]) == (name, email)
+
+
+def test_the_longest_names_there_are_reach_the_api_whole(stack: Stack) -> None:
+    """Fails without ``proxy_buffer_size`` in ``ask.conf``: so it was, and the token was answered with 503."""
+    name, email = "\N{GRINNING FACE}" * LONGEST_DESCRIPTION, "\N{GRINNING FACE}" * LONGEST_PROFILE["email"]
+    access = generate(stack.services, allowed_user(stack.services, email=email), description=name)
     caller = stack.call(TOKEN=access.secret).json()["caller"]
     assert (caller["X-Auth-Token-Name"], caller["X-Auth-Email"]) == (name, email)
 

@@ -34,6 +34,20 @@ def test_every_identity_header_is_in_the_configuration_of_every_proxy(file: str,
         assert re.search(wanted, text, re.MULTILINE), f"{file} says nothing of {name}"
 
 
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("nginx/daypass/protect.conf", r'^proxy_set_header X-Auth-Reason +"";$'),
+        ("traefik/dynamic.yml", r"^ +- X-Auth-Reason$"),
+        ("caddy/Caddyfile", r"^\trequest_header -X-Auth-\*$"),
+        ("envoy/envoy.yaml", r"^ +- remove: x-auth-reason$"),
+    ],
+)
+def test_a_reason_that_a_client_claims_is_dropped_by_every_proxy(file: str, line: str) -> None:
+    """A good token has none. Fails when the line is taken out."""
+    assert re.search(line, (DEPLOY / file).read_text(), re.MULTILINE)
+
+
 def test_the_example_of_an_environment_file_can_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("DAYPASS_")]:
         monkeypatch.delenv(name)

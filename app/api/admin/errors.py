@@ -57,7 +57,7 @@ HTTP_DETAILS = {
 }
 
 TOKEN_ERRORS = ErrorAnswers(ProblemOut, (400, 401, 403, 404, 405, 409, 413, 415, 429, 500, 503), PROBLEM)
-MINTING_ERRORS = ErrorAnswers(ProblemOut, (400, 401, 405, 413, 415, 500, 503), PROBLEM)
+MINTING_ERRORS = ErrorAnswers(ProblemOut, (400, 401, 405, 409, 413, 415, 500, 503), PROBLEM)
 
 
 def refuse(refusal: Refusal) -> Response:

@@ -12,9 +12,11 @@ from app.api.admin.errors import MINTING_ERRORS, PREFIX, TOKEN_ERRORS
 from app.api.admin.once import once
 from app.api.admin.paging import Answer, page_of
 from app.domain.identity import User
+from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.http.context import caller, principal, services
 from app.http.guards import CREDENTIAL_IN_BODY, TOKEN_HOLDER, GuardedBlueprint
 from app.http.openapi import JSON_ONLY
+from app.http.tracing import tell_of
 from app.services.idempotency import Repeated
 from app.services.listing import TokenFilter
 
@@ -26,8 +28,19 @@ minting = GuardedBlueprint(
 )
 
 Members = dict[str, Any]
+Made = tuple[Members, int]
 
 BY_HOLDER, BY_OWNER = "revoked by its holder", "revoked by its owner"
+
+
+REPEATED = "A repeat under the same Idempotency-Key"
+
+
+def _issued(made: Issued[RefreshToken] | Issued[AccessToken] | Repeated) -> Made:
+    """A new token with its secret; of a repeat only which it was."""
+    if isinstance(made, Repeated):
+        return {"public_id": made.created, "secret_already_shown": True}, 200
+    return schemas.issued_members(made), 201
 
 
 @own.get("")
@@ -73,32 +86,35 @@ def revoke_mine(public_id: str) -> Response:
 @own.post("/refresh-tokens")
 @own.arguments(schemas.TokenName)
 @own.response(201, schemas.IssuedOut)
-@own.alt_response(200, schema=schemas.IssuedOut, description="A repeat under the same Idempotency-Key")
-def create_refresh_token(sent: Members) -> Members | tuple[Members, int]:
+@own.alt_response(200, schema=schemas.IssuedOut, description=REPEATED)
+def create_refresh_token(sent: Members) -> Made:
     """Make a refresh token, while an administrator allows that with an access token alone."""
-    issued = services().issuing.issue_by_token(principal().user_id, sent["name"], caller(), once(sent))
-    if isinstance(issued, Repeated):
-        return {"public_id": issued.created, "secret_already_shown": True}, 200
-    return schemas.issued_members(issued)
+    return _issued(services().issuing.issue_own(principal().user_id, sent["name"], caller(), once(sent), by_token=True))
 
 
 @own.post("/refresh-tokens/<public_id>/access-token")
 @own.response(201, schemas.MintedOut)
-def mint_by_public_id(public_id: str) -> Members:
+@own.alt_response(200, schema=schemas.MintedOut, description=REPEATED)
+def mint_by_public_id(public_id: str) -> Made:
     """Mint an access token from one of your refresh tokens, under the same condition."""
-    return schemas.issued_members(services().issuing.mint_by_token(public_id, principal().user_id, caller()))
+    return _issued(services().issuing.mint_own(public_id, principal().user_id, caller(), once({}), by_token=True))
 
 
 @own.post("/refresh-tokens/<public_id>/regenerate")
 @own.response(201, schemas.IssuedOut)
-def regenerate_by_public_id(public_id: str) -> Members:
+@own.alt_response(200, schema=schemas.IssuedOut, description=REPEATED)
+def regenerate_by_public_id(public_id: str) -> Made:
     """Give one of your refresh tokens a new secret and a new life, under the same condition."""
-    return schemas.issued_members(services().issuing.regenerate_by_token(public_id, principal().user_id, caller()))
+    return _issued(services().issuing.regenerate_own(public_id, principal().user_id, caller(), once({}), by_token=True))
 
 
 @minting.post("access-tokens")
 @minting.arguments(schemas.RefreshTokenProof)
 @minting.response(201, schemas.MintedOut)
-def mint(sent: Members) -> Members:
+@minting.alt_response(200, schema=schemas.MintedOut, description=REPEATED)
+def mint(sent: Members) -> Made:
     """Mint an access token from a refresh token. Nothing else is needed, in the headers either."""
-    return schemas.issued_members(services().issuing.mint(sent["refresh_token"], None, caller()))
+    made = services().issuing.mint_once(sent["refresh_token"], None, caller(), once(sent))
+    if isinstance(made, Issued):
+        tell_of(made)
+    return _issued(made)

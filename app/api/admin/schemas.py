@@ -78,12 +78,15 @@ class IssuedOut(Schema):
 
 
 class MintedOut(Schema):
+    """The same of a new access token."""
+
     kind = fields.String()
     public_id = fields.String()
     secret = fields.String(metadata={"description": SECRET})
     status = fields.String()
     created_at = instant_out()
     expires_at = instant_out()
+    secret_already_shown = fields.Boolean()
 
 
 class OwnTokensWanted(Strict):
@@ -134,7 +137,7 @@ def issued_members(issued: Issued[RefreshToken] | Issued[AccessToken]) -> dict[s
 
 
 def user_id_of(text: str) -> int:
-    """The id in a path; refuses with NotFound what can be nobody's."""
-    if not text.isascii() or not text.isdigit() or len(text) > LONGEST_ID:
+    """The id in a path; refuses with NotFound what can be nobody's. Each has one spelling: 7 is not 007."""
+    if not text.isascii() or not text.isdigit() or text.startswith("0") or len(text) > LONGEST_ID:
         raise NotFound("user")
     return int(text)

@@ -11,6 +11,7 @@ from app.domain.identity import Principal
 from app.domain.tokens import TokenStatus
 from app.http.context import caller, principal, services
 from app.http.guards import CREDENTIAL_IN_BODY, TOKEN_HOLDER, GuardedBlueprint
+from app.http.tracing import tell_of
 
 PREFIX = "/integration/v1"
 
@@ -40,6 +41,7 @@ Members = dict[str, Any]
 def create_refresh_token(sent: Members) -> Members:
     """Make a refresh token, with a user name and a password."""
     issued = services().issuing.issue_with_password(sent["username"], sent["password"], sent["name"], caller())
+    tell_of(issued)
     return {"refresh_token": issued.secret} | vars(issued.token)
 
 
@@ -49,6 +51,7 @@ def create_refresh_token(sent: Members) -> Members:
 def create_api_access_token(sent: Members) -> Members:
     """Mint an access token. Under the policy `replace` it takes the place of the one before it."""
     issued = services().issuing.mint(sent["refresh_token"], sent["user_id"], caller())
+    tell_of(issued)
     return {"api_access_token": issued.secret} | vars(issued.token)
 
 
@@ -58,6 +61,7 @@ def create_api_access_token(sent: Members) -> Members:
 def validate_refresh_token(sent: Members) -> Members:
     """See whether a refresh token works, and until when."""
     token = services().refresh_verifier.validate(sent["refresh_token"], sent["user_id"])
+    tell_of(token)
     return {"refresh_token": sent["refresh_token"]} | vars(token)
 
 
@@ -67,6 +71,7 @@ def validate_refresh_token(sent: Members) -> Members:
 def validate_api_access_token(sent: Members) -> Members:
     """See whether an access token works, and until when."""
     known = services().verifier.verify(sent["api_access_token"], sent["user_id"])
+    tell_of(known)
     return {
         "api_access_token": sent["api_access_token"],
         "user_id": known.user_id,
@@ -82,6 +87,7 @@ def validate_api_access_token(sent: Members) -> Members:
 def regen_refresh_token(sent: Members) -> Members:
     """Give a refresh token a new secret and a full new life; what was under it ends."""
     issued = services().issuing.regenerate(sent["refresh_token"], sent["user_id"], caller())
+    tell_of(issued)
     return {"refresh_token": issued.secret} | vars(issued.token)
 
 

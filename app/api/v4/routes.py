@@ -5,10 +5,11 @@ Credential and body in, one service call, success out. Not here: a rule, or an e
 
 from typing import Any
 
-from flask import Response, jsonify
+from flask import Response, jsonify, request
+from werkzeug.exceptions import MethodNotAllowed
 
 from app.api.v4 import schemas
-from app.api.v4.errors import ERRORS, name_request
+from app.api.v4.errors import ERRORS, PREFIX, name_request
 from app.domain.identity import Role
 from app.domain.tokens import AccessToken
 from app.http.context import asker, caller, document, services
@@ -16,7 +17,12 @@ from app.http.documents import refuse_while_off
 from app.http.guards import SIGNED_IN, Guard, GuardedBlueprint
 from app.http.openapi import JSON_ONLY
 
-PREFIX = "/v4"
+
+def _refuse_other_methods_while_off() -> None:
+    """A method that there is not is found out before any guard is asked."""
+    is_other_method = isinstance(request.routing_exception, MethodNotAllowed)
+    if is_other_method and request.path.startswith(f"{PREFIX}/apiAccessTokens"):
+        services().single_tier.refuse_while_off()
 
 
 def _require_signed_in_while_on() -> None:
@@ -39,6 +45,8 @@ tokens = GuardedBlueprint(
 resources = GuardedBlueprint(
     "v4_resources", __name__, url_prefix=PREFIX, guard=SIGNED_IN, errors=ERRORS, title="Whoever signed in"
 )
+
+tokens.before_app_request(_refuse_other_methods_while_off)
 
 for _each in (tokens, resources):
     _each.after_request(name_request)
@@ -78,9 +86,7 @@ def deleted(tokenId: str) -> Response:
     """End a token for good. Administrators may end anybody's."""
     only_of = None if asker().role is Role.SERVER_ADMIN else asker().user_id
     services().single_tier.delete(tokenId, caller(), only_of)
-    answer = Response(status=204)
-    del answer.headers["Content-Type"]  # of no content; Werkzeug would say text/html
-    return answer
+    return Response(status=204)
 
 
 @resources.get("/open-api-spec")

@@ -1,6 +1,7 @@
 """Where a worker's threads run. Not here: whether that makes them quicker (``make bench``)."""
 
 import os
+import resource
 import sys
 import threading
 import uuid
@@ -11,6 +12,7 @@ from multiprocessing.connection import Connection
 
 import pytest
 
+from app import logs
 from app.gate.one_core import OneCore
 from app.services.passwords import Passwords
 
@@ -59,6 +61,32 @@ def test_all_threads_of_a_worker_run_on_one_core(names: str) -> None:
 def test_threads_that_serve_nobody_run_where_they_like(names: str) -> None:
     cores_within(OneCore(nothing, names))
     assert os.sched_getaffinity(0) == ALL
+
+
+def test_a_core_that_cannot_be_had_fails_no_request_and_is_told_once(names: str, log_lines: list[str]) -> None:
+    """As when the container's cores change. Fails when the system's refusal is let through (tried)."""
+    logs.configure("INFO")
+    layer = OneCore(nothing, names)
+    layer.__dict__["_core"] = 10_000
+    assert [cores_within(layer) for _ in range(3)] == [[ALL]] * 3
+    assert [line for line in log_lines if "worker_not_on_one_core" in line] == [log_lines[-1]]
+
+
+def _serve_without_files(names: str, line: Connection) -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))  # those that are open stay so
+    line.send(cores_within(OneCore(nothing, names)))
+
+
+@pytest.mark.skipif(len(ALL) == 1, reason="nothing is asked for where there is one core")
+def test_without_a_socket_to_keep_a_core_by_requests_are_answered(names: str) -> None:
+    """The process has no file descriptor left. Fails when the system's refusal is let through (tried)."""
+    context = get_context("spawn")
+    ours, theirs = context.Pipe()
+    worker = context.Process(target=_serve_without_files, args=(names, theirs))
+    worker.start()
+    theirs.close()
+    assert ours.recv() == [ALL]
+    worker.join()
 
 
 def _serve_until_hung_up(names: str, line: Connection) -> None:

@@ -16,14 +16,15 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 import app.services
-from app.domain.errors import Conflict, TokenSuperseded
+from app.domain.errors import Conflict, TokenSuperseded, Unavailable
 from app.domain.identity import ApiTokens, Caller, Role, User
 from app.domain.tokens import AccessToken, Issued, RefreshToken, TokenKind
-from app.services import Services
+from app.services import Services, audit, last_use
 from app.services.audit import SIGHTING_EVERY
 from app.storage.database import Database
 from app.storage.tables import AuditEventRow
 from tests import rows
+from tests.databases import destroy
 from tests.factories import OPERATOR, PASSWORD, issue, make_user, mint
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -165,11 +166,62 @@ def test_a_superseded_token_that_is_presented_is_recorded_once_in_ten_minutes_an
         ):
             clock.move_to(NOW + moment)
             services.sightings.report(seen, CLIENT)
+            services.last_use.flush()
             events = services.listing.audit_events(action="access_token.superseded_presented").items
             assert [(event.object_id, event.address) for event in events] == [
                 (old.token.public_id, "192.0.2.7")
             ] * sightings
         assert services.verifier.verify(new.secret).token_id == new.token.id
+
+
+def test_a_sighting_is_written_later_with_the_time_and_the_request_at_which_it_was(
+    services: Services, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fails when `report` writes it down itself: so it was at first."""
+    monkeypatch.setattr(last_use, "WRITE_EVERY_SECONDS", 600)
+    before = rows.everything(database)
+    with freeze_time(NOW) as clock:
+        services.sightings.report(_seen(1), CLIENT)
+        clock.move_to(NOW + timedelta(minutes=1))
+        assert rows.everything(database) == before
+        services.last_use.flush()
+        services.last_use.flush()
+    (event,) = rows.audit_events(database)
+    assert (event.at, event.object_id, event.address, event.request_id) == (NOW, _seen(1).public_id, *_whence(CLIENT))
+
+
+def test_sightings_beyond_a_bound_are_dropped_until_those_before_are_written(
+    services: Services, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fails without the bound (tried)."""
+    monkeypatch.setattr(last_use, "WRITE_EVERY_SECONDS", 600)
+    monkeypatch.setattr(audit, "MOST_WAITING", 3)
+    for number in range(5):
+        services.sightings.report(_seen(number), CLIENT)
+    services.last_use.flush()
+    services.sightings.report(_seen(4), CLIENT)
+    services.last_use.flush()
+    assert [event.object_id for event in rows.audit_events(database)] == [_seen(n).public_id for n in (0, 1, 2, 4)]
+
+
+def test_a_sighting_refuses_nothing_and_waits_while_the_database_is_away(
+    services: Services, database: Database, database_url: str
+) -> None:
+    """Fails when what could not be written is forgotten (tried)."""
+    database.engine.dispose()
+    destroy(database_url)
+    for _ in range(2):
+        services.sightings.report(_seen(1), CLIENT)
+        with pytest.raises(Unavailable):
+            services.sightings.flush()
+
+
+def _seen(number: int) -> TokenSuperseded:
+    return TokenSuperseded(TokenKind.ACCESS, f"seen{number:08d}")
+
+
+def _whence(caller: Caller) -> tuple[str | None, str | None]:
+    return caller.address, caller.request_id
 
 
 def _annas_tokens(services: Services) -> tuple[User, list[Tokens]]:

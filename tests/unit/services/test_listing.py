@@ -92,18 +92,6 @@ def test_a_list_is_narrowed_to_owner_name_state_use_and_nearness_of_the_end(serv
         assert (expired.token.name, idle.token.name) == ("expired-100%", "idle_token")
 
 
-def test_access_tokens_are_narrowed_to_one_refresh_token(services: Services) -> None:
-    user = make_user(services)
-    refresh, other = issue(services, user), issue(services, user)
-    mint(services, other)
-    mine = [mint(services, refresh).token.id, mint(services, refresh).token.id]
-    listed = services.listing.tokens(TokenKind.ACCESS, TokenFilter(refresh_token_id=refresh.token.id)).items
-    assert [(each.token.id, each.token.status) for each in listed] == [
-        (mine[1], TokenStatus.ACTIVE),
-        (mine[0], TokenStatus.SUPERSEDED),
-    ]
-
-
 def test_a_token_of_either_tier_is_found_by_its_public_id_alone(services: Services) -> None:
     user = make_user(services, "anna")
     refresh, _ = issue(services, user, "nightly-etl"), issue(services, user)

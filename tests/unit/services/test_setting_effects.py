@@ -36,6 +36,14 @@ def test_a_lifetime_affects_no_token_that_is_alive(services: Services) -> None:
     assert foretold(services, "access_token_reissue", "overlap") == [("refresh tokens", 1)]
 
 
+def test_the_overlap_affects_nobody_while_tokens_are_replaced_at_once(services: Services) -> None:
+    """Fails when the reissue policy is not asked (tried)."""
+    issue(services, make_user(services))
+    assert foretold(services, "access_token_overlap_seconds", "600") == [("nothing", None)]
+    services.instance_settings.change("access_token_reissue", "overlap", OPERATOR)
+    assert foretold(services, "access_token_overlap_seconds", "600") == [("refresh tokens", 1)]
+
+
 def test_turning_api_tokens_off_stops_exactly_those_that_work(services: Services) -> None:
     users = [allowed_user(services) for _ in range(4)]
     tokens = [generate(services, user, None) for user in users]

@@ -3,16 +3,19 @@
 Here belongs ``app.storage.access_tokens``. Not here: the check's reading (``test_check``), and races.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from app.domain.secrets import Mac, TokenText
 from app.domain.tokens import TokenKind, TokenStatus
 from app.storage import access_tokens
 from app.storage.access_tokens import Use
+from app.storage.database import Database
 from app.storage.liveness import CLOCK_TOLERANCE
 from app.storage.refresh_tokens import Revocation
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
@@ -20,6 +23,7 @@ from tests.unit.storage.planting import (
     HOUR,
     MICROSECOND,
     NOW,
+    ON_POSTGRESQL,
     plant_access_token,
     plant_refresh_token,
     plant_user,
@@ -267,6 +271,49 @@ def test_a_use_is_written_whatever_has_become_of_the_token_since(
     access_tokens.record_uses(session, {row.id: Use(NOW, "192.0.2.7", "curl/8")}, SPACING)
     assert last_use(session, row) == Use(NOW, "192.0.2.7", "curl/8")
     assert state(session, row) == (status, NOW + HOUR)
+
+
+def test_a_use_that_was_only_told_of_keeps_from_where_and_by_what_the_one_before_was(
+    session: Session, owner: UserRow
+) -> None:
+    """As when an API introspects the token it was sent. Fails when the empty values are written as well (tried)."""
+    row = plant_access_token(
+        session, owner, last_used_at=NOW - HOUR, last_used_ip="192.0.2.1", last_used_agent="before"
+    )
+    access_tokens.record_uses(session, {row.id: Use(NOW, None, None)}, SPACING)
+    assert last_use(session, row) == Use(NOW, "192.0.2.1", "before")
+    access_tokens.record_uses(session, {row.id: Use(NOW + HOUR, "192.0.2.7", None)}, SPACING)
+    assert last_use(session, row) == Use(NOW + HOUR, "192.0.2.7", None)
+
+
+@ON_POSTGRESQL
+def test_the_tokens_of_a_user_are_locked_in_order_of_id(database: Database, elsewhere: Database) -> None:
+    """Two acts on the same tokens can't deadlock. Here the order of the table is another one.
+
+    Fails when the UPDATE takes the locks as it comes by (tried: the last one was taken before the first).
+    """
+    row = AccessTokenRow
+    with database.transaction() as session:
+        owner = plant_user(session)
+        for _ in range(3):
+            plant_access_token(session, owner)
+        session.execute(update(row).values(id=1000 - row.id))
+        session.execute(text(f"ALTER DATABASE {database.engine.url.database} SET enable_indexscan = off"))
+    database.engine.dispose()
+
+    def revoke() -> int:
+        with database.transaction() as session:
+            return len(access_tokens.revoke_of_user(session, owner.id, Revocation(NOW, "anna", "")))
+
+    with ThreadPoolExecutor(1) as thread, elsewhere.transaction() as session:
+        first, *others = session.scalars(select(row.id).order_by(row.id))
+        session.execute(select(row.id).where(row.id == first).with_for_update())
+        revoking = thread.submit(revoke)
+        while not session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+            assert not revoking.done()
+        free = select(row.id).where(row.id.in_(others)).order_by(row.id).with_for_update(skip_locked=True)
+        assert list(session.scalars(free)) == others
+    assert revoking.result() == 3
 
 
 def test_uses_of_tokens_that_are_gone_are_passed_over(session: Session, owner: UserRow) -> None:

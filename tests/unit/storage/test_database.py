@@ -23,7 +23,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFound, Unavailable
-from app.storage.check import _plain_connection
+from app.storage.check import TokenLookup, _plain_connection
 from app.storage.database import (
     PATIENCE_SECONDS,
     SOUND_WAL,
@@ -32,6 +32,7 @@ from app.storage.database import (
     sqlite,
     wal_is_sound,
 )
+from app.storage.schema import unfitness
 from app.storage.tables import InstanceSettingRow
 from tests.crowds import all_at_once
 from tests.unit.storage.conftest import connected
@@ -336,6 +337,24 @@ def test_a_connection_that_dies_in_a_transaction_is_refused_and_nothing_is_kept(
 
     assert refused_as_unavailable(lose_it) < PATIENCE_SECONDS
     assert stored(elsewhere) == {}
+
+
+@ON_POSTGRESQL
+def test_a_server_that_takes_no_writes_is_no_database_of_ours(database: Database, elsewhere: Database) -> None:
+    """As a standby, where a failover left one at the address: it does not know the latest revocations.
+
+    Fails without `target_session_attrs` (tried: it was read from). Whoever writes that into the address decides.
+    """
+    name, own_word = database.engine.url.database, {"target_session_attrs": "any"}
+    chosen = database.engine.url.update_query_dict(own_word).render_as_string(hide_password=False)
+    with elsewhere.transaction() as session:
+        session.execute(text(f"ALTER DATABASE {name} SET default_transaction_read_only = on"))
+    database.engine.dispose()
+    refused_as_unavailable(lambda: read(database))
+    refused_as_unavailable(lambda: TokenLookup(database).find("a" * 12))
+    with connected(chosen) as as_chosen:
+        assert read(as_chosen) == 1
+    assert "read-only" in str(unfitness(database.engine))
 
 
 @pytest.mark.parametrize("act", [read, write])

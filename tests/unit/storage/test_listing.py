@@ -207,14 +207,6 @@ def test_an_access_token_is_named_after_its_refresh_token_or_by_its_description(
     assert [label for _, _, label in rows] == ["", "my own", "nightly-etl"]
 
 
-def test_a_list_of_access_tokens_can_be_of_one_refresh_token(session: Session, owner: UserRow) -> None:
-    parents = [plant_refresh_token(session, owner) for _ in range(2)]
-    made = [plant_access_token(session, owner, parent).id for parent in parents]
-    plant_access_token(session, owner)
-    for parent, token in zip(parents, made, strict=True):
-        assert matching(session, listing.access_tokens, refresh_token_id=parent.id) == [token]
-
-
 @TIERS
 def test_filters_narrow_together(session: Session, owner: UserRow, listed: Listed, plant: Plant, table: Any) -> None:
     other = plant_user(session)
