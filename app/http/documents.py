@@ -3,7 +3,6 @@
 Not here: how documents are made (``openapi``). Both are there while ``openapi_enabled`` is on.
 """
 
-from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -13,6 +12,7 @@ from flask import Response, jsonify
 from app.domain.errors import FeatureOff, NotFound
 from app.http.context import services
 from app.http.guards import ANYBODY, GuardedBlueprint
+from app.http.openapi import Documents
 
 VIEWER = {"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"}
 """The files of Swagger UI that a page needs; nothing else of that package is served."""
@@ -55,7 +55,7 @@ PAGE = """<!doctype html>
 """
 
 
-def documents_blueprint(documents: Mapping[str, Mapping[str, Any]]) -> GuardedBlueprint:
+def documents_blueprint(documents: Documents) -> GuardedBlueprint:
     """Routes for these documents, by name."""
     served = GuardedBlueprint("documents", __name__, guard=ANYBODY)
     served.before_request(refuse_while_off)
@@ -95,15 +95,17 @@ def refuse_while_off() -> None:
         raise FeatureOff(FEATURE_OFF)
 
 
-def _existing(documents: Mapping[str, Mapping[str, Any]], name: str) -> Mapping[str, Any]:
+def _existing(documents: Documents, name: str) -> dict[str, Any]:
     if name not in documents:
         raise NotFound("document")
     return documents[name]
 
 
-def _page(documents: Mapping[str, Mapping[str, Any]], name: str) -> Response:
-    title = _existing(documents, name)["info"]["title"]
-    links = "".join(_link(each, documents[each]["info"]["title"], each == name) for each in documents)
+def _page(documents: Documents, name: str) -> Response:
+    if name not in documents:
+        raise NotFound("document")
+    title = documents.title(name)
+    links = "".join(_link(each, documents.title(each), each == name) for each in documents)
     answer = Response(PAGE.format(title=escape(title), name=escape(name), links=links), mimetype="text/html")
     answer.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     answer.headers["Referrer-Policy"] = "no-referrer"

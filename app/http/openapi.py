@@ -4,8 +4,9 @@ Here belongs how routes are documented. Not here: what a route takes and answers
 ``schemas.py`` say it once, for the code and the document), and serving the documents (``documents``).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -22,6 +23,8 @@ from app.http.context import parts
 OPENAPI = "3.1.0"
 VERSION = "1"
 
+OF_A_BODY = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE}
+
 SCHEMES: dict[str, dict[str, str]] = {
     "token": {"type": "apiKey", "in": "header", "name": "TOKEN", "description": "An access token."},
     "bearer": {"type": "http", "scheme": "bearer", "description": "An access token."},
@@ -32,7 +35,10 @@ SCHEMES: dict[str, dict[str, str]] = {
 
 @dataclass(frozen=True)
 class ErrorAnswers:
-    """How the errors of a dialect look, and the statuses its routes can answer with."""
+    """How the errors of a dialect look, and the statuses its routes can answer with.
+
+    Those in OF_A_BODY are for the routes that take one; the others do not look at what they are sent.
+    """
 
     schema: type[Schema]
     statuses: tuple[int, ...]
@@ -46,7 +52,7 @@ class Document:
     name: str
     title: str
     description: str
-    blueprints: Sequence[Blueprint]
+    blueprints: tuple[Blueprint, ...]
 
 
 class StrictParser(FlaskParser):
@@ -93,10 +99,18 @@ def document_route(view: Callable[..., Any], errors: ErrorAnswers, schemes: tupl
     """Add to what a route's decorators have noted: the errors it can answer with, and how to authenticate."""
     notes = view.__dict__.setdefault("_apidoc", {})
     answers = notes.setdefault("response", {}).setdefault("responses", {})
+    takes_a_body = _takes_a_body(notes)
     for status in errors.statuses:
+        if status in OF_A_BODY and not takes_a_body:
+            continue
         answer = {"description": HTTPStatus(status).phrase, "schema": errors.schema, "content_type": errors.media_type}
         answers.setdefault(status, []).append(answer)
     notes.setdefault("manual_doc", {}).setdefault("security", [{scheme: []} for scheme in schemes])
+
+
+def _takes_a_body(notes: dict[str, Any]) -> bool:
+    taken = notes.get("arguments", {}).get("parameters", [])
+    return any(each["in"] in Blueprint.DEFAULT_LOCATION_CONTENT_TYPE_MAPPING for each in taken)
 
 
 _OF_FLASK_SMOREST = ("Error", "PaginationMetadata")
@@ -107,9 +121,31 @@ class _Api(Api):  # type: ignore[misc]
     DEFAULT_ERROR_RESPONSE_NAME = None
 
 
-def register_documented(app: Flask, document: Document) -> dict[str, Any]:
-    """Register the document's blueprints with the application; the document."""
+class Documents(Mapping[str, dict[str, Any]]):
+    """The documents by name. Each is made when it is first asked for: that takes as long as all else at the start."""
+
+    def __init__(self, declared: Sequence[Document]) -> None:
+        self._declared = {each.name: each for each in declared}
+
+    def __getitem__(self, name: str) -> dict[str, Any]:
+        return _written(self._declared[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._declared)
+
+    def __len__(self) -> int:
+        return len(self._declared)
+
+    def title(self, name: str) -> str:
+        """Without making the document."""
+        return self._declared[name].title
+
+
+@cache
+def _written(document: Document) -> dict[str, Any]:
+    """What flask-smorest makes of the blueprints, on an application that serves nobody: it adds handlers of its own."""
     about = {"title": document.title, "version": VERSION, "openapi_version": OPENAPI}
+    app = Flask("documents", static_folder=None)
     api = _Api(app, config_prefix=document.name, spec_kwargs=about | {"info": {"description": document.description}})
     for name, scheme in SCHEMES.items():
         api.spec.components.security_scheme(name, scheme)

@@ -106,6 +106,20 @@ def test_every_operation_says_what_it_is_for_and_what_it_answers(document: Docum
             pytest.fail(f"{method} {path} has an error without a schema")
 
 
+def test_what_is_wrong_with_a_body_is_declared_where_one_is_taken_and_answered_nowhere_else(
+    client: FlaskClient, services: Services, document: Document
+) -> None:
+    """Fails when `document_route` gives every route all statuses (tried)."""
+    for path, method, operation in operations(document):
+        (media_type, *_) = operation.get("requestBody", {}).get("content", {"application/json": {}})
+        for status, body, kind in (("413", b" " * 20_000, media_type), ("415", b"<a/>", "application/xml")):
+            # One of its own each time: some of these operations end the token that they are called with.
+            token = generate(services, make_user(services, role=Role.SERVER_ADMIN)).secret
+            sent = {"headers": bearer(token), "data": body, "content_type": kind}
+            answer = client.open(re.sub("{[^}]+}", "1", path), method=method, **sent)
+            assert (str(answer.status_code) == status) == (status in operation["responses"]), (method, path, status)
+
+
 def test_every_operation_says_how_to_authenticate(app: Flask, document: Document) -> None:
     """As its guard does."""
     known = set(document["components"]["securitySchemes"])

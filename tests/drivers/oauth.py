@@ -17,13 +17,13 @@ class OAuth:
     session: requests.Session
 
     @classmethod
-    def signed_in(cls, url: str, username: str, password: str) -> "OAuth":
-        """A client that sends HTTP Basic with every call.
+    def signed_in(cls, url: str, username: str, password: str, session: requests.Session | None = None) -> "OAuth":
+        """A client that sends HTTP Basic with every call; by a session of its own, if it is given none.
 
         As bytes, for ``requests`` sends text in Latin-1, whatever the challenge said.
         """
         assert password.startswith(PASSWORD_MARK), "so that it is recognised where it may not be"
-        session = requests.Session()
+        session = session or requests.Session()
         session.auth = (username.encode(), password.encode())
         return cls(url, session)
 

@@ -17,17 +17,19 @@ class Trifacta:
     session: requests.Session
 
     @classmethod
-    def with_password(cls, url: str, username: str, password: str) -> "Trifacta":
-        """A client that sends HTTP Basic with every call."""
+    def with_password(
+        cls, url: str, username: str, password: str, session: requests.Session | None = None
+    ) -> "Trifacta":
+        """A client that sends HTTP Basic with every call; by a session of its own, if it is given none."""
         assert password.startswith(PASSWORD_MARK), "so that it is recognised where it may not be"
-        session = requests.Session()
+        session = session or requests.Session()
         session.auth = (username.encode(), password.encode())
         return cls(url, session)
 
     @classmethod
-    def with_token(cls, url: str, token: str) -> "Trifacta":
-        """A client that sends the token as Bearer with every call."""
-        session = requests.Session()
+    def with_token(cls, url: str, token: str, session: requests.Session | None = None) -> "Trifacta":
+        """The same with the token as Bearer."""
+        session = session or requests.Session()
         session.headers["Authorization"] = f"Bearer {token}"
         return cls(url, session)
 

@@ -1,0 +1,67 @@
+"""A person at a browser: Debian's Chromium, driven by Playwright, on a live server.
+
+Here belongs what people do on every page. Not here: what a page must show (``tests/browser``).
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+
+MISSING = "The browser tests need Chromium. Install it: apt-get install chromium (or Google Chrome)."
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The browser of this machine; AssertionError says what to install where there is none."""
+    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    assert found, MISSING
+    with sync_playwright() as playwright:
+        # Root has no sandbox; a small /dev/shm would make pages crash.
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield browser
+        browser.close()
+
+
+class Visitor:
+    """Somebody with a browser of their own: cookies and all."""
+
+    def __init__(self, browser: Browser, url: str, **options: Any) -> None:
+        self.url = url
+        self.context: BrowserContext = browser.new_context(base_url=url, **options)
+        self.context.set_default_timeout(10_000)
+        self.page: Page = self.context.new_page()
+
+    def __enter__(self) -> "Visitor":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.context.close()
+
+    def sign_in(self, username: str, password: str, at: str = "/login") -> None:
+        self.page.goto(at)
+        self.page.get_by_label("User name").fill(username)
+        self.page.get_by_label("Password").fill(password)
+        self.page.get_by_role("button", name="Sign in").click()
+
+    def click(self, name: str, role: Any = "button") -> None:
+        self.page.get_by_role(role, name=name, exact=True).click()
+
+    def create_refresh_token(self, name: str) -> str:
+        """Through the dialog; the secret that is shown."""
+        self.page.goto("/account/auth")
+        self.page.get_by_role("link", name="Create Refresh Token").first.click()
+        self.page.get_by_label("Name").fill(name)
+        self.click("Create")
+        return self.shown_secret()
+
+    def shown_secret(self) -> str:
+        return self.page.locator("#secret").input_value()
+
+    def row(self, name: str) -> Any:
+        """The row of a table that holds this text."""
+        return self.page.get_by_role("row").filter(has_text=name)
