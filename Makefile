@@ -6,7 +6,7 @@ BENCH  := .venv-bench
 SDK    := .venv-trifacta
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test fuzz lint lock docs bench trifacta-sdk clean
+.PHONY: run test fuzz lint lock docs screenshots bench trifacta-sdk clean
 
 run: $(VENV)/.run-installed
 	@$(BIN)/daypass init
@@ -47,6 +47,10 @@ lock: $(VENV)/.dev-installed
 docs: $(VENV)/.dev-installed
 	$(BIN)/python -m config
 
+# A picture of every page and dialog, in screenshots/; `make screenshots OPTIONS=--readme` renews the README's as well.
+screenshots: $(VENV)/.dev-installed
+	$(MEMORY) $(BIN)/python -m tests.browser.screenshots $(OPTIONS)
+
 # How fast it is beside other things: bench/results.md. `make bench OPTIONS=--quick` shows that it works.
 bench: $(BENCH)/.installed
 	$(BENCH)/bin/python -m bench $(OPTIONS)
@@ -55,7 +59,7 @@ bench: $(BENCH)/.installed
 trifacta-sdk: $(SDK)/.installed
 
 clean:
-	rm -rf $(VENV) $(BENCH) $(SDK) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
+	rm -rf $(VENV) $(BENCH) $(SDK) screenshots build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
 
 # A stamp a set of packages: make installs again only when the pinned list has changed.
 $(VENV)/.run-installed: requirements/run.txt pyproject.toml

@@ -10,17 +10,20 @@ from app import cli, logs
 from app.api import admin, integration_v1, oauth, v4
 from app.domain.clock import Clock, system_clock
 from app.http.body import LARGEST_BODY, BodyReader
-from app.http.context import EXTENSION, Parts, parts
+from app.http.context import EXTENSION, Parts
 from app.http.documents import documents_blueprint
 from app.http.edge import Edge
 from app.http.errors import install_error_dispatch
 from app.http.guards import refuse_unguarded_routes
 from app.http.health import health_blueprint
-from app.http.openapi import register_documented
+from app.http.openapi import Documents
 from app.http.tracing import install_tracing
 from app.jobs import JOBS
 from app.services import Services, build_services
 from app.storage.database import Database, db, engine_options
+from app.web import BLUEPRINTS as PAGES
+from app.web import DIALECTS as PAGE_DIALECTS
+from app.web import install_rendering
 from config import Keys, Settings, load_settings, read_keys
 
 DIALECTS = (integration_v1, v4, admin, oauth)
@@ -42,15 +45,16 @@ def create_app(settings: Settings | None = None, keys: Keys | None = None, clock
     database = _connect(app, settings)
     services = _services(database, clock, settings, keys)
     bodies = BodyReader(settings.threads // 2 - 1)  # passwords may take as many: two threads are left for checks
-    app.extensions[EXTENSION] = Parts(services, bodies, settings.proxies, {job.name: job.every for job in JOBS})
+    documents = Documents([dialect.DOCUMENT for dialect in DIALECTS])
+    schedule = {job.name: job.every for job in JOBS}
+    app.extensions[EXTENSION] = Parts(services, bodies, settings.proxies, schedule, clock, documents)
     app.extensions["daypass_database"] = database
     install_tracing(app)
-    documents = parts(app).documents
-    for dialect in DIALECTS:
-        documents[dialect.DOCUMENT.name] = register_documented(app, dialect.DOCUMENT)
-    for blueprint in (documents_blueprint(documents), health_blueprint(database, clock)):
+    install_rendering(app)
+    dialects = [blueprint for dialect in DIALECTS for blueprint in dialect.DOCUMENT.blueprints]
+    for blueprint in (*dialects, documents_blueprint(documents), health_blueprint(database, clock), *PAGES):
         app.register_blueprint(blueprint)
-    install_error_dispatch(app, [dialect.DIALECT for dialect in DIALECTS])  # after flask-smorest's own
+    install_error_dispatch(app, [*(dialect.DIALECT for dialect in DIALECTS), *PAGE_DIALECTS])
     refuse_unguarded_routes(app)
     for command in cli.COMMANDS:
         app.cli.add_command(command)

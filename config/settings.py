@@ -73,7 +73,9 @@ class Settings:
         "dp", "What token text begins with, `new[,earlier…]`: the first is issued, all are accepted."
     )
     bcrypt_cost: int = _setting(12, "Cost of a password hash, as a power of two.", low=10, high=14)
-    trusted_proxies: str = _setting("", "Networks whose `X-Forwarded-For` is believed, `10.0.0.0/8[,…]`. Empty: none.")
+    trusted_proxies: str = _setting(
+        "", "Networks whose `X-Forwarded-For` and `-Proto` are believed, `10.0.0.0/8[,…]`. Empty: none."
+    )
     admin_username: str = _setting("admin", "`daypass init`: name of the first administrator.")
     admin_password: str = _setting(
         "",

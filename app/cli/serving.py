@@ -68,7 +68,8 @@ def _ensure_administrator(app: Flask, settings: Settings) -> None:
         return
     password = settings.admin_password or secrets.token_urlsafe(15)
     try:
-        user = accounts.add(settings.admin_username, Role.SERVER_ADMIN, password, operator())
+        is_temporary = not settings.admin_password
+        user = accounts.add(settings.admin_username, Role.SERVER_ADMIN, password, operator(), is_temporary=is_temporary)
     except Conflict:  # another host was quicker
         return
     if settings.admin_password:

@@ -3,6 +3,7 @@
 import getpass
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -35,7 +36,7 @@ def user() -> None:
 @click.option("--no-password", is_flag=True, help="For single sign-on: the password API is closed to them.")
 @password_file
 @as_json
-def add(username: str, role: str, no_password: bool, password_file: Path | None, as_json: bool, **profile: str) -> None:
+def add(username: str, role: str, no_password: bool, password_file: Path | None, as_json: bool, **profile: Any) -> None:
     """Add a user."""
     password = None if no_password else _password(password_file)
     made = services().accounts.add(username, Role(role), password, operator(), **profile)

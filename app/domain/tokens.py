@@ -97,7 +97,11 @@ class AccessToken:
 
 @dataclass(frozen=True)
 class Issued(Generic[T]):
-    """A new token together with its secret, which exists in clear text here and nowhere else."""
+    """A new token together with its secret, which exists in clear text here and nowhere else.
+
+    `refresh_token_expires_at`: of an access token that was minted, when the refresh token behind it ends.
+    """
 
     token: T
     secret: str = field(repr=False)
+    refresh_token_expires_at: datetime | None = None

@@ -5,12 +5,13 @@ Here belongs reaching the application's parts from within a request. Not here: d
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
 from flask import Flask, current_app, g, request
 
+from app.domain.clock import Clock
 from app.domain.identity import Caller, Principal, Role
 from app.http.body import BodyReader
 from app.services import Services
@@ -25,14 +26,16 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 class Parts:
     """What the factory put together for the HTTP entry points.
 
-    `schedule`: the jobs, and the time between two runs of each. `documents`: OpenAPI, by name.
+    `schedule`: the jobs, and the time between two runs of each. `clock`: for showing how long ago something was.
+    `documents`: OpenAPI, by name.
     """
 
     services: Services
     bodies: BodyReader
     proxies: tuple[Network, ...]
     schedule: dict[str, timedelta]
-    documents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    clock: Clock
+    documents: Mapping[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,15 @@ def client_address(environ: Mapping[str, Any], proxies: tuple[Network, ...]) -> 
         if not _is_within(parsed, proxies):
             break
     return str(address)
+
+
+def is_https(environ: Mapping[str, Any], proxies: tuple[Network, ...]) -> bool:
+    """Whether the client came over HTTPS: to us, or to the trusted proxy in front, which says so."""
+    peer = _address(environ.get("REMOTE_ADDR", ""))
+    if peer is not None and _is_within(peer, proxies):
+        told: str = environ.get("HTTP_X_FORWARDED_PROTO", "")
+        return told.rpartition(",")[2].strip().lower() == "https"
+    return environ.get("wsgi.url_scheme") == "https"
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -12,7 +12,8 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import BadRequest, NotFound
 
 from app.domain.identity import Principal
-from app.http.context import client_address, parts
+from app.domain.tokens import AccessToken, Issued, RefreshToken
+from app.http.context import client_address, is_https, parts
 
 LOG = structlog.get_logger(__name__)
 
@@ -22,18 +23,42 @@ HEADERS = {
     "Cache-Control": "no-store",
     "Vary": "TOKEN, Authorization",
     "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
 }
+"""Pages and documents, which need more, say so themselves."""
+
+STRICT_TRANSPORT = "max-age=31536000"
+"""A year of HTTPS only, for whoever came by HTTPS."""
 
 
-def _token_headers(known: Principal) -> dict[str, str]:
-    """Which token was sent and when it ends, so that a script can renew in time; nothing for what never ends."""
-    headers = {"Token-Id": known.token_public_id}
-    if known.token_expires_at is not None:
-        headers["Token-Expires-At"] = _utc(known.token_expires_at)
-        left = known.token_expires_at - known.checked_at
-        headers["Token-Expires-In"] = str(max(0, int(left.total_seconds())))
-    if known.refresh_token_expires_at is not None:
-        headers["Refresh-Token-Expires-At"] = _utc(known.refresh_token_expires_at)
+def tell_of(known: Principal | Issued[AccessToken] | Issued[RefreshToken] | RefreshToken) -> None:
+    """Let the answer say when a token ends that was not in the headers: one from the body, or one just made."""
+    match known:
+        case Principal():
+            g.token_headers = _of_principal(known)
+        case Issued(token=AccessToken() as made):
+            ends = (made.expires_at, known.refresh_token_expires_at)
+            g.token_headers = _of_access_token(made.public_id, made.created_at, *ends)
+        case Issued(token=RefreshToken() as made) | (RefreshToken() as made):
+            g.token_headers = {"Refresh-Token-Expires-At": _utc(made.expires_at)}
+
+
+def _of_principal(known: Principal) -> dict[str, str]:
+    ends = (known.token_expires_at, known.refresh_token_expires_at)
+    return _of_access_token(known.token_public_id, known.checked_at, *ends)
+
+
+def _of_access_token(
+    public_id: str, now: datetime, expires_at: datetime | None, refresh_token_expires_at: datetime | None
+) -> dict[str, str]:
+    """Which token it is and when it ends, so that a script can renew in time; nothing for what never ends."""
+    headers = {"Token-Id": public_id}
+    if expires_at is not None:
+        headers["Token-Expires-At"] = _utc(expires_at)
+        headers["Token-Expires-In"] = str(max(0, int((expires_at - now).total_seconds())))
+    if refresh_token_expires_at is not None:
+        headers["Refresh-Token-Expires-At"] = _utc(refresh_token_expires_at)
     return headers
 
 
@@ -57,10 +82,15 @@ def install_tracing(app: Flask) -> None:
     def end(response: Response) -> Response:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
+        if is_https(request.environ, parts().proxies):
+            response.headers.setdefault("Strict-Transport-Security", STRICT_TRANSPORT)
         response.headers["X-Request-Id"] = g.request_id
         known = g.get("principal")
         if known is not None:
-            response.headers.update(_token_headers(known))
+            response.headers.update(_of_principal(known))
+        response.headers.update(g.get("token_headers", {}))
+        if response.is_sequence and not any(response.response):
+            response.headers.pop("Content-Type", None)  # of no content; Werkzeug would say text/html
         LOG.info(
             "request",
             method=request.method,

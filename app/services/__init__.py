@@ -10,6 +10,7 @@ from app.domain.clock import Clock
 from app.domain.secrets import KeyRing, TokenFormat
 from app.services.accounts import Accounts
 from app.services.audit import Sightings
+from app.services.check_counts import CheckCounts
 from app.services.expiring import Expiring
 from app.services.idempotency import Idempotency
 from app.services.identifying import Identifying
@@ -18,9 +19,11 @@ from app.services.issuing import Issuing
 from app.services.job_runs import JobRuns
 from app.services.last_use import LastUse
 from app.services.listing import Listing
+from app.services.overview import Overview
 from app.services.passwords import Passwords, hashing_capacity
 from app.services.revoking import Revoking
 from app.services.revoking_by_filter import RevokingByFilter
+from app.services.sessions import Sessions
 from app.services.setting_effects import SettingEffects
 from app.services.single_tier import SingleTierTokens
 from app.services.throttling import LoginThrottle
@@ -43,11 +46,14 @@ class Services:
     identifying: Identifying
     expiring: Expiring
     listing: Listing
+    overview: Overview
     instance_settings: InstanceSettings
     setting_effects: SettingEffects
     job_runs: JobRuns
     sightings: Sightings
     last_use: LastUse
+    check_counts: CheckCounts
+    sessions: Sessions
     ring: KeyRing
 
     def close(self) -> None:
@@ -74,13 +80,14 @@ def build_services(
     idempotency = Idempotency(pepper)
     accounts = Accounts(database, clock, passwords, LoginThrottle(database, clock, pepper), idempotency)
     refresh_verifier = RefreshTokenVerifier(database, clock, ring, format)
-    verifier = TokenVerifier(TokenLookup(database), clock, ring, format)
+    check_counts, sightings, last_use = _remembering(database, clock)
+    verifier = TokenVerifier(TokenLookup(database), clock, ring, format, check_counts)
     listing = Listing(database, clock)
     instance_settings = InstanceSettings(database, clock)
     return Services(
         accounts=accounts,
         issuing=Issuing(database, clock, ring, format, refresh_verifier, accounts, idempotency),
-        single_tier=SingleTierTokens(database, clock, ring, format),
+        single_tier=SingleTierTokens(database, clock, ring, format, idempotency),
         verifier=verifier,
         refresh_verifier=refresh_verifier,
         revoking=Revoking(database, clock, refresh_verifier, verifier),
@@ -88,10 +95,21 @@ def build_services(
         identifying=Identifying(format, verifier, refresh_verifier, listing),
         expiring=Expiring(database, clock),
         listing=listing,
+        overview=Overview(database, clock, listing),
         instance_settings=instance_settings,
         setting_effects=SettingEffects(database, clock, instance_settings),
         job_runs=JobRuns(database, clock),
-        sightings=Sightings(database, clock),
-        last_use=LastUse(database),
+        sightings=sightings,
+        last_use=last_use,
+        check_counts=check_counts,
+        sessions=Sessions(database, clock, accounts, pepper),
         ring=ring,
     )
+
+
+def _remembering(database: Database, clock: Clock) -> tuple[CheckCounts, Sightings, LastUse]:
+    """What is only remembered while requests are served, and written down by one thread for all of it."""
+    check_counts, sightings = CheckCounts(database, clock), Sightings(database, clock)
+    last_use = LastUse(database, check_counts.flush, sightings.flush)
+    check_counts.begin = sightings.begin = last_use.start
+    return check_counts, sightings, last_use

@@ -16,7 +16,7 @@ from app.services.audit import record
 from app.services.idempotency import Idempotency, Once, Repeated
 from app.services.passwords import Passwords
 from app.services.throttling import LoginThrottle
-from app.storage import users
+from app.storage import sessions, users
 from app.storage.database import Database
 from app.storage.tables import UserRow
 
@@ -71,17 +71,35 @@ class Accounts:
             assert row is not None
             return users.as_user(row)
 
-    def add(self, username: str, role: Role, password: str | None, caller: Caller, **profile: str) -> User:
+    def add(
+        self,
+        username: str,
+        role: Role,
+        password: str | None,
+        caller: Caller,
+        *,
+        is_temporary: bool = False,
+        **profile: str,
+    ) -> User:
         """A new user; without a password for single sign-on and service accounts.
 
-        Refuses with BadRequest (not a user name, not a password, not printable) and Conflict (the name is taken).
+        `is_temporary`: the password was made for them, and the pages offer to change it. Refuses with BadRequest (not
+        a user name, not a password, not printable) and Conflict (the name is taken).
         """
-        user = self.add_once(username, role, password, caller, None, **profile)
+        user = self.add_once(username, role, password, caller, None, is_temporary=is_temporary, **profile)
         assert isinstance(user, User)
         return user
 
     def add_once(
-        self, username: str, role: Role, password: str | None, caller: Caller, once: Once | None, **profile: str
+        self,
+        username: str,
+        role: Role,
+        password: str | None,
+        caller: Caller,
+        once: Once | None,
+        *,
+        is_temporary: bool = False,
+        **profile: str,
     ) -> User | Repeated:
         """The same; where `once` was done before, the repeat, which holds the user name.
 
@@ -99,7 +117,7 @@ class Accounts:
                 repeated = self._idempotency.begin(session, once, caller.user_id, name, now)
                 if repeated is not None:
                     return repeated
-                row = users.insert(session, name, role, digest, now, **profile)
+                row = users.insert(session, name, role, digest, now, is_temporary, **profile)
                 record(session, now, caller, "user.created", ("user", name), role=role)
         except IntegrityError:
             raise Conflict(f"There is a user called {name} already.") from None
@@ -128,9 +146,13 @@ class Accounts:
         with self._database.reading() as session:
             return users.count(session) == 0
 
-    def set_password(self, username: str, password: str, caller: Caller) -> User:
-        """Replace the password. Tokens are not touched. Refuses with NotFound and BadRequest."""
-        return self._change(username, caller, "user.password_changed", password_hash=self._digest(password))
+    def set_password(self, username: str, password: str, caller: Caller, keep_session: int | None = None) -> User:
+        """Replace the password. Tokens are not touched; sessions of the pages end, but the one with that id.
+
+        Refuses with NotFound and BadRequest.
+        """
+        values = {"password_hash": self._digest(password), "has_temporary_password": False}
+        return self._change(username, caller, "user.password_changed", keep_session=keep_session, **values)
 
     def set_role(self, username: str, role: Role, caller: Caller) -> User:
         """Refuses with NotFound, and with Conflict for the last active administrator."""
@@ -164,9 +186,19 @@ class Accounts:
                     changed = {column: value}
                     record(session, self._clock(), caller, _action(column, value), ("user", row.username), **changed)
             _refuse_to_leave_none(administrators, row)
+            if not row.is_active:
+                sessions.end_of_user(session, row.id)
         return users.as_user(row)
 
-    def _change(self, username: str, caller: Caller, action: str, **values: str | bool | None) -> User:
+    def _change(
+        self,
+        username: str,
+        caller: Caller,
+        action: str,
+        *,
+        keep_session: int | None = None,
+        **values: str | bool | None,
+    ) -> User:
         with self._database.transaction() as session:
             # Locked before reading who is an administrator: two changes at once must not leave none.
             administrators = users.lock_administrators(session)
@@ -174,7 +206,9 @@ class Accounts:
             for column, value in values.items():
                 setattr(row, column, value)
             _refuse_to_leave_none(administrators, row)
-            shown = {column: value for column, value in values.items() if column != "password_hash"}
+            if "password_hash" in values or not row.is_active:
+                sessions.end_of_user(session, row.id, but=keep_session)
+            shown = {column: value for column, value in values.items() if column not in _NOT_AUDITED}
             record(session, self._clock(), caller, action, ("user", row.username), **shown)
         return users.as_user(row)
 
@@ -188,6 +222,9 @@ class Accounts:
     def _upgrade_digest(self, user_id: int, before: str | None, digest: str) -> None:
         with self._database.transaction() as session:
             users.replace_digest(session, user_id, before, digest)
+
+
+_NOT_AUDITED = ("password_hash", "has_temporary_password")
 
 
 def _refuse_bad_profile(profile: dict[str, str]) -> None:

@@ -12,11 +12,13 @@ from sqlalchemy.orm import Session
 
 from app.domain.clock import Clock
 from app.domain.identity import Caller
+from app.domain.sessions import LONGEST
 from app.services.audit import record
+from app.services.check_counts import REMEMBERED as CHECKS_REMEMBERED
 from app.services.idempotency import REMEMBERED as KEYS_REMEMBERED
 from app.services.instance_settings import read_policy
 from app.services.throttling import REMEMBERED
-from app.storage import access_tokens, idempotency, refresh_tokens, throttle
+from app.storage import access_tokens, check_counts, idempotency, refresh_tokens, sessions, throttle
 from app.storage.database import Database
 
 BATCH = 1000
@@ -43,7 +45,7 @@ class Expiring:
     def purge(self, caller: Caller) -> int:
         """Delete what ended longer ago than the instance setting ``retention_days``; how many rows.
 
-        So are counters and keys deleted that are remembered for a time only.
+        So are counters, keys and sessions deleted that are remembered for a time only.
         """
         with self._database.reading() as session:
             retention = read_policy(session).retention
@@ -56,6 +58,8 @@ class Expiring:
         ):
             rows += self._repeat(batch, retention, (caller, what))
         rows += self._repeat(idempotency.purge, KEYS_REMEMBERED)
+        rows += self._repeat(sessions.purge, LONGEST)
+        rows += self._repeat(check_counts.purge, CHECKS_REMEMBERED)
         return rows + self._repeat(_purge_throttle, timedelta(0))
 
     def _repeat(self, batch: Batch, age: timedelta, audited: tuple[Caller, str] | None = None) -> int:

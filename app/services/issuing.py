@@ -83,13 +83,14 @@ class Issuing:
                 raise BadCredentials
             return self._issue(session, user, name, text, now, caller)
 
-    def issue_by_token(
-        self, user_id: int, name: str, caller: Caller, once: Once | None = None
+    def issue_own(
+        self, user_id: int, name: str, caller: Caller, once: Once | None = None, *, by_token: bool = False
     ) -> Issued[RefreshToken] | Repeated:
-        """The same for a user of whom only an access token is known; where `once` was done before, the repeat.
+        """The same for a user who is signed in; where `once` was done before, the repeat.
 
-        Refuses as :meth:`issue`, and with NotPermitted while the instance setting ``api_can_create_refresh_tokens``
-        is off; with Conflict another request under that key.
+        `by_token`: of whom only an access token is known. Refuses as :meth:`issue`; by token also with NotPermitted
+        while the instance setting ``api_can_create_refresh_tokens`` is off; with Conflict another request under that
+        key.
         """
         _refuse_bad_name(name)
         text = new_token_text(TokenKind.REFRESH)
@@ -98,7 +99,8 @@ class Issuing:
             owner = users.get_and_lock(session, user_id)
             if owner is None:
                 raise BadCredentials
-            _refuse_unless_by_token(read_policy(session))
+            if by_token:
+                _refuse_unless_by_token(read_policy(session))
             repeated = self._idempotency.begin(session, once, user_id, text.public_id, now)
             return repeated or self._issue(session, users.as_user(owner), name, text, now, caller)
 
@@ -107,26 +109,47 @@ class Issuing:
 
         Refuses with a TokenRefused about the refresh token.
         """
+        issued = self.mint_once(refresh_secret, user_id, caller, None)
+        assert isinstance(issued, Issued)
+        return issued
+
+    def mint_once(
+        self, refresh_secret: str, user_id: int | None, caller: Caller, once: Once | None
+    ) -> Issued[AccessToken] | Repeated:
+        """The same; where `once` was done before, the repeat. Refuses with Conflict another request under that key."""
+        text = new_token_text(TokenKind.ACCESS)
         with self._database.transaction(refresh_secret) as session:
             now = self._clock()
+            if once is not None:  # the key before the refresh token's lock, as when minting by public id
+                owner_id = self._verifier.recognise(session, refresh_secret, user_id).row.user_id
+                repeated = self._idempotency.begin(session, once, owner_id, text.public_id, now)
+                if repeated:
+                    return repeated
             recognised, generation = self._verifier.recognise_and_lock(
                 session, refresh_secret, user_id, now, used=True, used_from=caller.address
             )
             self._sign_anew(session, recognised)
-            return self._mint(session, recognised.row, generation, now, caller)
+            return self._mint(session, recognised.row, generation, text, now, caller)
 
-    def mint_by_token(self, public_id: str, owner_id: int, caller: Caller) -> Issued[AccessToken]:
-        """The same from one of a user's refresh tokens by its public id, when only an access token is known.
+    def mint_own(
+        self, public_id: str, owner_id: int, caller: Caller, once: Once | None = None, *, by_token: bool = False
+    ) -> Issued[AccessToken] | Repeated:
+        """The same from one of a user's refresh tokens by its public id; where `once` was done before, the repeat.
 
-        Refuses as :meth:`mint`, with NotFound, and with NotPermitted as :meth:`issue_by_token`.
+        Refuses as :meth:`mint`, with NotFound, and as :meth:`issue_own` by token.
         """
+        text = new_token_text(TokenKind.ACCESS)
         with self._database.transaction(public_id) as session:
-            _refuse_unless_by_token(read_policy(session))
+            if by_token:
+                _refuse_unless_by_token(read_policy(session))
             now = self._clock()
+            repeated = self._idempotency.begin(session, once, owner_id, text.public_id, now)
+            if repeated:
+                return repeated
             parent, generation = self._verifier.own_and_lock(
                 session, public_id, owner_id, now, used_from=caller.address
             )
-            return self._mint(session, parent, generation, now, caller)
+            return self._mint(session, parent, generation, text, now, caller)
 
     def regenerate(self, refresh_secret: str, user_id: int | None, caller: Caller) -> Issued[RefreshToken]:
         """The same refresh token with a new secret and a full new life; all that was under it ends.
@@ -140,10 +163,16 @@ class Issuing:
             self._verifier.refuse_unless_good(session, recognised, now, expired_is_good=True)
             return self._regenerate(session, recognised.row, now, caller)
 
-    def regenerate_by_token(self, public_id: str, owner_id: int, caller: Caller) -> Issued[RefreshToken]:
-        """The same by its public id, when only an access token is known. Refuses as :meth:`mint_by_token`."""
+    def regenerate_own(
+        self, public_id: str, owner_id: int, caller: Caller, once: Once | None = None, *, by_token: bool = False
+    ) -> Issued[RefreshToken] | Repeated:
+        """The same by its public id. Refuses as :meth:`mint_own`."""
         with self._database.transaction(public_id) as session:
-            _refuse_unless_by_token(read_policy(session))
+            if by_token:
+                _refuse_unless_by_token(read_policy(session))
+            repeated = self._idempotency.begin(session, once, owner_id, public_id, self._clock())
+            if repeated:
+                return repeated
             refresh_tokens.lock(session, self._verifier.own(session, public_id, owner_id).id)
             row = self._verifier.own(session, public_id, owner_id)
             now = self._clock()
@@ -162,9 +191,14 @@ class Issuing:
         return Issued(as_refresh_token(row, now), self._format.compose(text))
 
     def _mint(
-        self, session: Session, parent: RefreshTokenRow, generation: int, now: datetime, caller: Caller
+        self,
+        session: Session,
+        parent: RefreshTokenRow,
+        generation: int,
+        text: TokenText,
+        now: datetime,
+        caller: Caller,
     ) -> Issued[AccessToken]:
-        text = new_token_text(TokenKind.ACCESS)
         policy = read_policy(session)
         access_tokens.supersede(session, parent.id, now, policy.overlap)
         expires_at = policy.access_token_expiry(now, parent.expires_at)
@@ -175,7 +209,7 @@ class Issuing:
         caller = self._on_behalf_of_owner(session, caller, parent.user_id)
         subject = ("access_token", row.public_id)
         record(session, now, caller, "access_token.minted", subject, refresh_token=parent.public_id)
-        return Issued(as_access_token(row, now), self._format.compose(text))
+        return Issued(as_access_token(row, now), self._format.compose(text), parent.expires_at)
 
     def _regenerate(
         self, session: Session, row: RefreshTokenRow, now: datetime, caller: Caller

@@ -7,6 +7,8 @@ Not here: the use of refresh tokens, which is minting (``issuing``).
 
 import atexit
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from itertools import islice
 
@@ -36,10 +38,11 @@ LONGEST_AGENT = 255
 
 
 class LastUse:
-    """Notes uses, and writes them down. One for a process."""
+    """Notes uses, and writes them down. One for a process. `also`: what else is to be written down each time."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *also: Callable[[], None]) -> None:
         self._database = database
+        self._also = also
         self._waiting: dict[int, Use] = {}
         self._lock = threading.Lock()  # of what waits
         self._writing = threading.Lock()  # of who writes
@@ -61,12 +64,15 @@ class LastUse:
                 return
             self._waiting[principal.token_id] = use
             number = len(self._waiting)
-            self._start()
+        self.start()
         if number == WRITE_AT_ONCE:
             self._wake.set()
 
     def flush(self) -> None:
         """Write down what waits. What can't be written now waits on."""
+        for write in self._also:
+            with suppress(Unavailable):  # logged where it was raised
+                write()
         with self._writing:
             with self._lock:
                 taken, self._waiting = self._waiting, {}
@@ -89,12 +95,15 @@ class LastUse:
             self._thread.join()
         self.flush()
 
-    def _start(self) -> None:
-        """At the first use: a process that serves nobody, such as a command, has no such thread."""
-        if self._thread is None and self._is_open:
-            atexit.register(self.close)
-            self._thread = threading.Thread(target=self._run, name="last-use", daemon=True)
-            self._thread.start()
+    def start(self) -> None:
+        """At the first check: a process that serves nobody, such as a command, has no such thread."""
+        if self._thread is not None:
+            return
+        with self._lock:
+            if self._thread is None and self._is_open:
+                atexit.register(self.close)
+                self._thread = threading.Thread(target=self._run, name="last-use", daemon=True)
+                self._thread.start()
 
     def _run(self) -> None:
         while self._is_open:

@@ -18,6 +18,7 @@ from app.domain.policy import LONGEST_LIFETIME, Policy
 from app.domain.secrets import KeyRing, TokenFormat, new_token_text
 from app.domain.tokens import AccessToken, Issued, TokenKind
 from app.services.audit import record
+from app.services.idempotency import Idempotency, Once, Repeated
 from app.services.instance_settings import read_policy
 from app.storage import access_tokens, users
 from app.storage.access_tokens import as_access_token
@@ -47,7 +48,10 @@ class OwnTokens:
 class SingleTierTokens:
     """What users do with their own. `user_id`: whoever has proved to be that user."""
 
-    def __init__(self, database: Database, clock: Clock, ring: KeyRing, format: TokenFormat) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, ring: KeyRing, format: TokenFormat, idempotency: Idempotency
+    ) -> None:
+        self._idempotency = idempotency
         self._database = database
         self._clock = clock
         self._ring = ring
@@ -58,10 +62,27 @@ class SingleTierTokens:
         with self._database.reading() as session:
             _refuse_while_off(read_policy(session))
 
+    def refuse_unless_may_generate(self, user_id: int) -> None:
+        """Refuse with FeatureOff or NotPermitted a user who may not make any."""
+        with self._database.reading() as session:
+            policy = read_policy(session)
+            _refuse_while_off(policy)
+            owner = users.get(session, user_id)
+            if owner is not None:
+                _refuse_unless_permitted(policy, owner)
+
     def generate(
         self, user_id: int, lifetime: timedelta | None, description: str | None, caller: Caller
     ) -> Issued[AccessToken]:
-        """A new token that lives for `lifetime`; None is for ever.
+        """A new token that lives for `lifetime`; None is for ever. Refuses as :meth:`generate_once`."""
+        issued = self.generate_once(user_id, lifetime, description, caller, None)
+        assert isinstance(issued, Issued)
+        return issued
+
+    def generate_once(
+        self, user_id: int, lifetime: timedelta | None, description: str | None, caller: Caller, once: Once | None
+    ) -> Issued[AccessToken] | Repeated:
+        """The same; where `once` was done before, the repeat.
 
         Refuses with BadRequest (fields ``lifetime``, ``description``), FeatureOff, NotPermitted, and BadCredentials
         (the user was deactivated meanwhile).
@@ -77,6 +98,9 @@ class SingleTierTokens:
             _refuse_while_off(policy)
             _refuse_unless_permitted(policy, owner)
             _refuse_bad_lifetime(policy, lifetime)
+            repeated = self._idempotency.begin(session, once, user_id, text.public_id, now)
+            if repeated:
+                return repeated
             expires_at = None if lifetime is None else now + lifetime
             mac = self._ring.sign(text)
             row = access_tokens.insert(session, text, mac, user_id, now, expires_at, description=description)

@@ -28,6 +28,7 @@ from app.domain.errors import (
 from app.domain.identity import ApiTokens, Principal, Role, User
 from app.domain.secrets import PUBLIC_ID, KeyRing, TokenFormat, TokenText
 from app.domain.tokens import RefreshToken, TokenKind, TokenStatus, status_at
+from app.services.check_counts import CheckCounts
 from app.storage import refresh_tokens, users
 from app.storage.check import CheckedRow, TokenLookup
 from app.storage.database import Database
@@ -48,8 +49,11 @@ _ROLES = {role.value: role for role in Role}
 class TokenVerifier:
     """The check: the one function that every route with an access token goes through."""
 
-    def __init__(self, lookup: TokenLookup, clock: Clock, ring: KeyRing, format: TokenFormat) -> None:
+    def __init__(
+        self, lookup: TokenLookup, clock: Clock, ring: KeyRing, format: TokenFormat, counts: CheckCounts
+    ) -> None:
         self._lookup = lookup
+        self._counts = counts
         self._clock = clock
         self._ring = ring
         self._format = format
@@ -60,6 +64,15 @@ class TokenVerifier:
         Refuses with a TokenRefused: malformed, unknown, somebody else's, expired, revoked, superseded, or its
         owner disabled; and with Unavailable when the database is away.
         """
+        try:
+            principal = self._verify(text, user_id)
+        except TokenRefused:
+            self._counts.refuse()
+            raise
+        self._counts.accept()
+        return principal
+
+    def _verify(self, text: str, user_id: int | None) -> Principal:
         token, row = self.recognise(text)
         if user_id is not None and row.user_id != user_id:
             raise UserIdMismatch(TokenKind.ACCESS, token.public_id)
@@ -73,8 +86,7 @@ class TokenVerifier:
         token = self._format.parse(text)
         if token is None or token.kind is not TokenKind.ACCESS:
             raise TokenMalformed(TokenKind.ACCESS)
-        row = self._lookup.find(token.public_id)
-        if row is None:
+        if (row := self._lookup.find(token.public_id)) is None:
             self._ring.verifies_nothing(token)
             raise TokenUnknown(TokenKind.ACCESS)
         if not self._ring.verifies(token, row.key_id, row.mac):

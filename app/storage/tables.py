@@ -17,6 +17,7 @@ from sqlalchemy import (
     LargeBinary,
     String,
     Text,
+    false,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -49,6 +50,7 @@ class UserRow(Base):
     api_tokens: Mapped[str] = mapped_column(String(10), default=ApiTokens.INHERIT)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_login_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    has_temporary_password: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
 
 
 class RefreshTokenRow(Base):
@@ -134,6 +136,29 @@ class AccessTokenRow(Base):
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_by: Mapped[str | None] = mapped_column(String(150))
     revoke_reason: Mapped[str | None] = mapped_column(String(255))
+
+
+class SessionRow(Base):
+    """A session of the web pages. `digest`: of what the cookie holds; `proved_at`: when the password was given last."""
+
+    __tablename__ = "sessions"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    proved_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class CheckCountRow(Base):
+    """How many access tokens were let in and refused in the hour that begins then, by all processes together."""
+
+    __tablename__ = "check_counts"
+
+    hour: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    accepted: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    refused: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
 
 class InstanceSettingRow(Base):

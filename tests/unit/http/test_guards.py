@@ -34,6 +34,7 @@ from app.http.guards import (
     who_asks,
 )
 from app.services import Services
+from app.web.guards import ADMINISTRATOR_IN_SESSION, IN_SESSION, VISITOR
 from config import Settings
 from tests.databases import KEYS
 from tests.factories import PASSWORD, issue, make_user, mint
@@ -48,6 +49,18 @@ ADMINISTRATORS = (
     "settings/<key>", "settings/<key>/preview", "audit-events", "jobs",
 )  # fmt: skip
 """The routes of the native dialect."""
+
+OWN_PAGES = (
+    "account/auth", "account/auth/refresh-tokens", "account/auth/refresh-tokens/<public_id>/access-token",
+    "account/auth/refresh-tokens/<public_id>/regenerate", "account/auth/refresh-tokens/<public_id>/revoke",
+    "account/auth/test-token", "account/password", "preferences/access-tokens", "preferences/access-tokens/new",
+    "preferences/access-tokens/<uuid>/delete",
+)  # fmt: skip
+ADMIN_PAGES = (
+    "", "/users", "/users/new", "/users/<user_id>", "/users/<user_id>/disable", "/users/<user_id>/revoke-tokens",
+    "/tokens", "/tokens/<public_id>", "/tokens/<public_id>/revoke", "/tokens/revoke-by-filter", "/identify",
+    "/settings", "/settings/<key>", "/audit", "/jobs",
+)  # fmt: skip
 
 GUARDS = {
     "/healthz": ANYBODY,
@@ -72,6 +85,9 @@ GUARDS = {
     "/api/v1/access-tokens": CREDENTIAL_IN_BODY,
     **dict.fromkeys((f"/api/v1/{path}" for path in EVERYBODYS), TOKEN_HOLDER),
     **dict.fromkeys((f"/api/v1/{path}" for path in ADMINISTRATORS), ADMINISTRATOR),
+    **dict.fromkeys(("", "/login", "/logout", "/theme", "/static/<name>"), VISITOR),
+    **dict.fromkeys((f"/{path}" for path in OWN_PAGES), IN_SESSION),
+    **dict.fromkeys((f"/admin{path}" for path in ADMIN_PAGES), ADMINISTRATOR_IN_SESSION),
 }
 """Every route of the application and who may enter. A route that is added must be added here."""
 
@@ -89,7 +105,7 @@ def test_the_guards_are_these_and_no_others(app: Flask) -> None:
 
 def test_every_route_exists_in_both_slash_forms(app: Flask) -> None:
     rules = {rule.rule for rule in app.url_map.iter_rules()}
-    assert rules == {form for path in GUARDS for form in (path, f"{path}/")}
+    assert rules == {form for path in GUARDS for form in (path, f"{path}/") if form}
 
 
 def test_every_route_for_token_holders_refuses_whoever_has_none(app: Flask, client: FlaskClient) -> None:

@@ -1,0 +1,62 @@
+"""Queries on the sessions of the web pages. Not here: when one is over (``app.domain.sessions``)."""
+
+from datetime import datetime
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from app.domain.sessions import WebSession
+from app.storage.database import PLAIN
+from app.storage.tables import SessionRow, UserRow
+from app.storage.users import as_user
+
+
+def insert(session: Session, digest: str, user_id: int, now: datetime) -> SessionRow:
+    row = SessionRow(digest=digest, user_id=user_id, created_at=now, seen_at=now, proved_at=now)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def find(session: Session, digest: str) -> WebSession | None:
+    """With its user, as they are at this moment; whether or not it is over."""
+    query = select(SessionRow, UserRow).join(UserRow, UserRow.id == SessionRow.user_id)
+    found = session.execute(query.where(SessionRow.digest == digest)).one_or_none()
+    return None if found is None else as_session(*found)
+
+
+def touch(session: Session, row_id: int, **instants: datetime) -> None:
+    """Write that the session was seen, or its password given."""
+    session.execute(update(SessionRow).where(SessionRow.id == row_id).values(**instants), execution_options=PLAIN)
+
+
+def end(session: Session, digest: str) -> int | None:
+    """End one; whose it was, or None where there is none."""
+    statement = delete(SessionRow).where(SessionRow.digest == digest).returning(SessionRow.user_id)
+    return session.scalar(statement, execution_options=PLAIN)
+
+
+def end_of_user(session: Session, user_id: int, but: int | None = None) -> int:
+    """End all of a user's, but the one with the id `but`; how many."""
+    statement = delete(SessionRow).where(SessionRow.user_id == user_id)
+    if but is not None:
+        statement = statement.where(SessionRow.id != but)
+    return len(session.scalars(statement.returning(SessionRow.id), execution_options=PLAIN).all())
+
+
+def purge(session: Session, cutoff: datetime, most: int) -> int:
+    """Delete at most `most` that began at or before `cutoff`; how many."""
+    old = select(SessionRow.id).where(SessionRow.created_at <= cutoff).order_by(SessionRow.created_at).limit(most)
+    statement = delete(SessionRow).where(SessionRow.id.in_(old)).returning(SessionRow.id)
+    return len(session.scalars(statement, execution_options=PLAIN).all())
+
+
+def as_session(row: SessionRow, owner: UserRow) -> WebSession:
+    return WebSession(
+        id=row.id,
+        user=as_user(owner),
+        created_at=row.created_at,
+        seen_at=row.seen_at,
+        proved_at=row.proved_at,
+        has_temporary_password=owner.has_temporary_password,
+    )

@@ -1,0 +1,16 @@
+"""The pages for administrators.
+
+Not here: a rule (``app.services``), and who is one (``app.web.guards``).
+"""
+
+from app.web.admin.by_filter import by_filter
+from app.web.admin.identify import identify
+from app.web.admin.instance import instance
+from app.web.admin.overview import overview
+from app.web.admin.settings import settings
+from app.web.admin.tokens import tokens
+from app.web.admin.users import users
+
+BLUEPRINTS = (overview, users, tokens, by_filter, identify, settings, instance)
+
+__all__ = ["BLUEPRINTS"]

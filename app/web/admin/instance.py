@@ -1,0 +1,100 @@
+"""The instance: its audit log and its jobs.
+
+Not here: its settings (``settings``), and writing down what happens (``app.services.audit``).
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from flask import request, url_for
+
+from app.domain.errors import BadRequest
+from app.http.context import parts, services
+from app.http.guards import GuardedBlueprint
+from app.services.listing import Page
+from app.storage.tables import AuditEventRow
+from app.web.admin import wanted
+from app.web.admin.jobs import condition
+from app.web.forms import said
+from app.web.guards import ADMINISTRATOR_IN_SESSION
+from app.web.rendering import page
+
+instance = GuardedBlueprint("web_instance", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix="/admin",
+                            template_folder="../templates")  # fmt: skip
+
+PAGE = 50
+FILTERS = ("actor", "action", "object", "since", "until")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An event with its detail as pairs, and the page about its object, where there is one."""
+
+    event: AuditEventRow
+    detail: list[tuple[str, str]]
+    href: str
+
+
+@instance.get("/audit")
+def audit() -> Any:
+    """Who changed what, newest first."""
+    try:
+        found, status, error = _found(), 200, ""
+    except BadRequest as refusal:
+        found, status, error = Page[AuditEventRow]([], None), 400, said(refusal)
+    return page(
+        "admin_audit.html",
+        status,
+        items=[Shown(event, _pairs(event.detail), _page_of(event)) for event in found.items],
+        pager=wanted.pager(found.cursor),
+        typed=wanted.typed(request.args, FILTERS),
+        error=error,
+    )
+
+
+@instance.get("/jobs")
+def jobs() -> Any:
+    """The background jobs, and how they fare."""
+    health = services().job_runs.health(parts().schedule)
+    return page("admin_jobs.html", jobs=[(each, condition(each)) for each in health])
+
+
+def _found() -> Page[AuditEventRow]:
+    told = request.args
+    return services().listing.audit_events(
+        actor=wanted.text(told, "actor", wanted.LONGEST_NAME),
+        action=wanted.text(told, "action"),
+        object_id=wanted.text(told, "object", wanted.LONGEST_NAME),
+        since=wanted.day(told, "since"),
+        until=wanted.day_after(told, "until"),
+        cursor=wanted.cursor(),
+        limit=PAGE,
+    )
+
+
+def _pairs(detail: str) -> list[tuple[str, str]]:
+    """What an event says beside its act; a filter is such an object itself."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in json.loads(detail).items():
+        if name == "filter":
+            pairs += [(f"filter: {each}", str(what)) for each, what in json.loads(value).items()]
+        else:
+            pairs.append((name.replace("_", " "), _word(value)))
+    return pairs
+
+
+def _word(value: object) -> str:
+    if value is None:
+        return "none"
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+def _page_of(event: AuditEventRow) -> str:
+    if event.object_kind in ("refresh_token", "access_token"):
+        return url_for("web_tokens.one", public_id=event.object_id)
+    if event.object_kind == "user":
+        return url_for("web_users.every", part=event.object_id)
+    if event.object_kind == "instance_setting":
+        return url_for("web_settings.ask", key=event.object_id)
+    return ""

@@ -1,0 +1,96 @@
+"""The overview: how many there are, what ends when, what was checked, and how the jobs fare.
+
+Not here: counting (``app.services.overview``, ``check_counts``), and where a bar stands (``app.web.charts``).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import url_for
+
+from app.domain.tokens import TokenStatus
+from app.http.context import parts, services
+from app.http.guards import GuardedBlueprint
+from app.services.check_counts import HourOfChecks
+from app.services.overview import Glance
+from app.storage.overview import Ending
+from app.web import charts
+from app.web.admin.jobs import condition
+from app.web.guards import ADMINISTRATOR_IN_SESSION
+from app.web.rendering import count_of, page, status_word
+
+overview = GuardedBlueprint("web_overview", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix="/admin",
+                            template_folder="../templates")  # fmt: skip
+
+HOURS = 48
+HOURS_A_MARK = 12
+DAYS_A_MARK = 10
+
+SERIES = {TokenStatus.ACTIVE: 3, TokenStatus.SUPERSEDED: 1, TokenStatus.EXPIRED: 4, TokenStatus.REVOKED: 2}
+"""The states in the order in which they are shown, and the colour of each."""
+
+
+@overview.get("")
+def glance() -> Any:
+    """The instance as a whole."""
+    seen = services().overview.glance()
+    hours = services().check_counts.latest(HOURS)
+    jobs = [(each, condition(each)) for each in services().job_runs.health(parts().schedule)]
+    return page(
+        "admin_overview.html",
+        glance=seen,
+        tiers=_tiers(seen),
+        statuses=list(SERIES),
+        endings=charts.columns([_ending(index, each) for index, each in enumerate(seen.endings)]),
+        ending_in_all=sum(each.number for each in seen.endings),
+        checks=charts.columns([_hour(each) for each in hours]),
+        hours=hours,
+        accepted=sum(each.accepted for each in hours),
+        refused=sum(each.refused for each in hours),
+        jobs=jobs,
+    )
+
+
+def _tiers(seen: Glance) -> list[tuple[str, dict[str, int], charts.RowChart, str]]:
+    """Each tier's name, how many tokens are in each state, the chart of it, and the same in words."""
+    named = (
+        ("Refresh tokens", seen.refresh_tokens),
+        ("API access tokens", seen.access_tokens),
+        ("Single-tier API tokens", seen.api_tokens),
+    )
+    return [(name, counts, _by_status(counts), _said(name, counts)) for name, counts in named]
+
+
+def _by_status(counts: dict[str, int]) -> charts.RowChart:
+    return charts.rows(
+        [charts.Row(status_word(each), counts.get(each, 0), series) for each, series in SERIES.items()]
+    )  # fmt: skip
+
+
+def _said(name: str, counts: dict[str, int]) -> str:
+    return f"{name}: " + ", ".join(f"{counts.get(each, 0):,} {status_word(each).lower()}" for each in SERIES)
+
+
+def _ending(index: int, each: Ending) -> charts.Column:
+    said = f"{each.day:%a} {each.day.day} {each.day:%b %Y}: {count_of(each.number, 'token')}{_names(each)}"
+    mark = f"{each.day.day} {each.day:%b}" if index % DAYS_A_MARK == 0 else ""
+    return charts.Column(said, (each.number,), mark, that_day(each) if each.number else "")
+
+
+def that_day(each: Ending) -> str:
+    """The address of the list of those that end on that day."""
+    day = each.day.isoformat()
+    return url_for("web_tokens.every", status=TokenStatus.ACTIVE, expires_from=day, expires_to=day)
+
+
+def _names(each: Ending) -> str:
+    more = each.number - len(each.names)
+    shown: Sequence[str] = [*each.names, f"{more:,} more"] if more and each.names else each.names
+    return f": {', '.join(shown)}" if shown else ""
+
+
+def _hour(each: HourOfChecks) -> charts.Column:
+    when = f"{each.hour:%a} {each.hour.day} {each.hour:%b %H:%M} UTC"
+    said = f"{when}: {each.accepted:,} let in, {each.refused:,} refused"
+    mark = f"{each.hour:%a %H:%M}" if each.hour.hour % HOURS_A_MARK == 0 else ""
+    return charts.Column(said, (each.accepted, each.refused), mark)

@@ -1,0 +1,123 @@
+// What makes pages more convenient. Each of them works without it.
+// Here belong copying, dialogs shown in place, the test of a token, and closing menus. Not here: any rule.
+"use strict";
+
+function copyFrom(button) {
+  const field = document.getElementById(button.dataset.copy);
+  const label = document.querySelector(`label[for="${field.id}"]`).textContent;
+  const said = document.getElementById("copied");
+  const finish = (isDone) => {
+    button.firstChild.data = isDone ? "Copied" : "Press Ctrl+C";
+    if (said) said.textContent = isDone ? `${label} copied` : `${label} is selected; press Control and C to copy it`;
+    setTimeout(() => { button.firstChild.data = "Copy"; }, 3000);
+  };
+  field.focus();
+  field.select();
+  // Off localhost and without HTTPS there is no clipboard; the older way works there, or the selection stays.
+  if (navigator.clipboard && window.isSecureContext) {
+    navigator.clipboard.writeText(field.value).then(() => finish(true), () => finish(false));
+  } else {
+    finish(document.execCommand("copy"));
+  }
+}
+
+let opening = false; // an impatient second click must not open a second one
+
+async function fetchDialog(address) {
+  const answer = await fetch(address, { credentials: "same-origin" });
+  if (!answer.ok || answer.redirected) return null;
+  return new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("section.dialog");
+}
+
+async function openDialog(link) {
+  if (opening) return;
+  opening = true;
+  const found = await fetchDialog(link.href).catch(() => null);
+  opening = false;
+  if (!found) { // signed out meanwhile, or gone: the page itself says what is the matter
+    window.location.assign(link.href);
+    return;
+  }
+  const dialog = document.createElement("dialog");
+  dialog.setAttribute("aria-labelledby", "dialog-title");
+  found.removeAttribute("aria-labelledby");
+  dialog.append(document.adoptNode(found));
+  dialog.addEventListener("close", () => { dialog.remove(); link.focus(); });
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog || event.target.closest("[data-close]")) {
+      event.preventDefault();
+      dialog.close();
+    }
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+  // Where nothing is to be typed, reading comes first: else the focus would be on the button that ends something.
+  if (!dialog.querySelector("[autofocus]")) {
+    const title = dialog.querySelector("h1");
+    title.tabIndex = -1;
+    title.focus();
+  }
+}
+
+async function testToken(form) {
+  const place = form.querySelector(".test-answer");
+  place.textContent = "Asking…";
+  try {
+    const body = new URLSearchParams(new FormData(form));
+    const answer = await fetch(form.action, { method: "POST", body, credentials: "same-origin" });
+    const found = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".answer");
+    const otherwise = answer.redirected
+      ? "You are signed out, so nothing was asked. Copy the secret before you leave this page."
+      : "The answer could not be understood.";
+    place.replaceChildren(found ? document.adoptNode(found) : otherwise);
+  } catch {
+    place.textContent = "Daypass could not be reached.";
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const copy = event.target.closest("[data-copy]");
+  if (copy) copyFrom(copy);
+  const link = event.target.closest("a[data-dialog]");
+  if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey && window.HTMLDialogElement) {
+    event.preventDefault();
+    openDialog(link);
+  }
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target) || link) menu.open = false;
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.matches("[data-test]")) {
+    event.preventDefault();
+    testToken(form);
+  } else if (form.method === "post") {
+    // Of a double click, the first counts: the answer to the second could not show the secret again.
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "yes";
+  }
+});
+
+// A page that is kept to come back to must not hold a secret any more.
+window.addEventListener("pagehide", () => {
+  for (const field of document.querySelectorAll("[data-secret]")) field.value = "";
+});
+window.addEventListener("pageshow", (event) => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+  if (event.persisted && document.querySelector("[data-secret]")) window.location.replace("/account/auth");
+});
+
+for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+for (const field of document.querySelectorAll(".copyable [readonly]")) {
+  field.addEventListener("focus", () => field.select());
+}

@@ -1,0 +1,282 @@
+"""Every page and every dialog in each state worth looking at: its name, who sees it, and how one gets there.
+
+Both ``test_accessibility`` and ``screenshots`` go through it. Here belongs what there is to see. Not here: what it must
+show (the stories), and the data behind it (``sample``).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from playwright.sync_api import Browser, Page
+
+from tests.browser import sample
+from tests.browser.sample import Past
+from tests.drivers.browser import Visitor
+from tests.factories import PASSWORD
+
+AUTH, PREFERENCES = "/account/auth", "/preferences/access-tokens"
+
+Go = Callable[[Visitor], object]
+
+
+@dataclass(frozen=True)
+class View:
+    """`who`: the user name of who sees it, "" for somebody who is not signed in. `go`: the way there."""
+
+    name: str
+    who: str
+    go: Go
+    is_dialog: bool = False
+
+
+def at(path: str) -> Go:
+    return lambda visitor: visitor.page.goto(path)
+
+
+def opened(path: str, link: str) -> Go:
+    """The dialog of a link, shown in place."""
+    return then_opened(at(path), link)
+
+
+def then(go: Go, link: str) -> Go:
+    """On that page, where this link leads."""
+
+    def further(visitor: Visitor) -> None:
+        go(visitor)
+        visitor.page.get_by_role("link", name=link).click()
+        visitor.page.wait_for_load_state()
+
+    return further
+
+
+def reloaded(go: Go) -> Go:
+    def further(visitor: Visitor) -> None:
+        go(visitor)
+        visitor.page.reload()
+
+    return further
+
+
+def filled(go: Go, button: str, **fields: str) -> Go:
+    """After that, a form filled in and sent."""
+
+    def further(visitor: Visitor) -> None:
+        go(visitor)
+        for name, value in fields.items():
+            visitor.page.locator(f"main [name={name}], dialog [name={name}]").last.fill(value)
+        visitor.page.get_by_role("button", name=button, exact=True).click()
+        visitor.page.wait_for_load_state()
+
+    return further
+
+
+def followed(path: str, link: str, ending: str = "") -> Go:
+    """The page of a thing, by its link in a list; or one below it."""
+
+    def go(visitor: Visitor) -> None:
+        visitor.page.goto(path)
+        target = visitor.page.get_by_role("link", name=link).first.get_attribute("href")
+        visitor.page.goto(f"{target}{ending}")
+
+    return go
+
+
+def with_menu(path: str, summary: str) -> Go:
+    def go(visitor: Visitor) -> None:
+        visitor.page.goto(path)
+        visitor.page.locator(f"summary[aria-label^='{summary}']").first.click()
+
+    return go
+
+
+def then_chosen(summary: str, item: str) -> Go:
+    """The dialog of an item of a row's menu."""
+
+    def go(visitor: Visitor) -> None:
+        with_menu(PREFERENCES, summary)(visitor)
+        visitor.page.get_by_role("link", name=item).locator("visible=true").click()
+        visitor.page.locator("dialog[open]").wait_for()
+
+    return go
+
+
+def with_tables(path: str) -> Go:
+    """With the tables beneath its plots."""
+
+    def go(visitor: Visitor) -> None:
+        visitor.page.goto(path)
+        for summary in visitor.page.locator("details.table-alternative > summary").all():
+            summary.click()
+
+    return go
+
+
+def then_opened(go: Go, link: str) -> Go:
+    """On that page, the dialog of a link."""
+
+    def further(visitor: Visitor) -> None:
+        go(visitor)
+        visitor.page.get_by_role("link", name=link).first.click()
+        visitor.page.locator("dialog[open]").wait_for()
+
+    return further
+
+
+def tested(go: Go) -> Go:
+    def further(visitor: Visitor) -> None:
+        go(visitor)
+        visitor.click("Test it now")
+        visitor.page.locator(".test-answer .answer").wait_for()
+
+    return further
+
+
+def identified(of: str) -> Go:
+    """What is said of a secret: of a new one's own, or of something else."""
+
+    def go(visitor: Visitor) -> None:
+        secret = of or visitor.create_refresh_token("found in a log")
+        filled(at("/admin/identify"), "Identify", secret=secret)(visitor)
+
+    return go
+
+
+WRONG = f"{PASSWORD}-mistyped"
+ANNA, CLARA = sample.PERSON, sample.ADMINISTRATOR
+
+CREATE = opened(AUTH, "Create Refresh Token")
+MADE = filled(CREATE, "Create", name="weekly-report")
+MINTED = filled(opened(AUTH, "API Token under lineage-export"), "Create")
+GENERATE = opened(PREFERENCES, "Generate New Token")
+GENERATED = filled(GENERATE, "Generate", description="weekly report")
+
+ENTRANCE = [
+    View("login", "", at("/login")),
+    View("login-refused", "", filled(at("/login"), "Sign in", username="nobody", password=WRONG)),
+    View("login-session-ended", "", at("/login?why=ended&next=/account/auth")),
+    View("login-appearance", "", with_menu("/login", "Appearance")),
+]
+
+ACCOUNT = [
+    View("account-tokens", ANNA, at(AUTH)),
+    View("account-tokens-empty", sample.DENIED, at(AUTH)),
+    View("account-tokens-long-names", sample.WORDY, at(AUTH)),
+    View("account-tokens-revoked", ANNA, at(f"{AUTH}?done=revoked")),
+    View("account-menu", ANNA, with_menu(AUTH, "Menu of")),
+    View("account-password-is-temporary", sample.NEWCOMER, at(AUTH)),
+    View("refresh-token-create", ANNA, CREATE, is_dialog=True),
+    View("refresh-token-create-page", ANNA, at(f"{AUTH}/refresh-tokens")),
+    View("refresh-token-create-wrong", ANNA, filled(CREATE, "Create", name="näher")),
+    View("refresh-token-create-refused", sample.DENIED, filled(CREATE, "Create", name="nightly-etl")),
+    View("refresh-token-reveal", ANNA, MADE),
+    View("refresh-token-reveal-tested", ANNA, tested(MADE)),
+    View("refresh-token-already-shown", ANNA, reloaded(MADE)),
+    View("refresh-token-regenerate", ANNA, opened(AUTH, "Regenerate nightly-etl"), is_dialog=True),
+    View("refresh-token-revoke", ANNA, opened(AUTH, "Revoke nightly-etl"), is_dialog=True),
+    View("refresh-token-revoke-long-name", sample.WORDY, opened(AUTH, "Revoke a-name"), is_dialog=True),
+    View("access-token-create", ANNA, opened(AUTH, "API Token under lineage-export"), is_dialog=True),
+    View("access-token-regenerate", ANNA, opened(AUTH, "API Token under nightly-etl"), is_dialog=True),
+    View("access-token-reveal", ANNA, MINTED),
+    View("account-password", ANNA, at("/account/password")),
+    View("account-password-temporary", sample.NEWCOMER, at("/account/password")),
+    View("account-password-wrong", ANNA, filled(
+        at("/account/password"), "Change password", present=WRONG, password=f"{WRONG}-1", again=f"{WRONG}-2"
+    )),
+    View("account-password-changed", ANNA, at("/account/password?done=changed")),
+    View("not-found", ANNA, at("/account/auth/refresh-tokens/aaaaaaaaaaaa/revoke")),
+    View("not-permitted", ANNA, at("/admin")),
+]  # fmt: skip
+
+PREFERRED = [
+    View("preferences-tokens", ANNA, at(PREFERENCES)),
+    View("preferences-tokens-empty", sample.ADMINISTRATOR, at(f"{PREFERENCES}?offset=50")),
+    View("preferences-tokens-not-permitted", sample.DENIED, at(PREFERENCES)),
+    View("preferences-tokens-long-names", sample.WORDY, at(PREFERENCES)),
+    View("preferences-row-menu", ANNA, with_menu(PREFERENCES, "Actions for dashboard")),
+    View("api-token-generate", ANNA, GENERATE, is_dialog=True),
+    View("api-token-generate-wrong", ANNA, filled(GENERATE, "Generate", lifetime="soon")),
+    View("api-token-reveal", ANNA, GENERATED),
+    View("api-token-delete", ANNA, then_chosen("Actions for dashboard", "Delete Token…"), True),
+]
+
+SOON = "/admin/tokens?kind=refresh&status=active&name=sandbox"
+SETTINGS = "/admin/settings"
+
+ADMINISTRATION = [
+    View("admin-overview", CLARA, at("/admin")),
+    View("admin-overview-tables", CLARA, with_tables("/admin")),
+    View("admin-users", CLARA, at("/admin/users")),
+    View("admin-users-none", CLARA, at("/admin/users?part=zzz")),
+    View("admin-user-create", CLARA, opened("/admin/users", "Create User"), is_dialog=True),
+    View("admin-user-create-wrong", CLARA, filled(at("/admin/users/new"), "Create User", username="Zoë!")),
+    View("admin-user", CLARA, followed("/admin/users?part=anna", "anna")),
+    View("admin-user-long-names", CLARA, followed("/admin/users?part=walter", "walter")),
+    View("admin-user-disabled", CLARA, followed("/admin/users?part=olga", "olga")),
+    View("admin-user-disable", CLARA, then_opened(followed("/admin/users?part=anna", "anna"), "Disable anna"), True),
+    View(
+        "admin-user-revoke", CLARA, then_opened(followed("/admin/users?part=anna", "anna"), "Revoke API Tokens"), True
+    ),
+    View("admin-tokens", CLARA, at("/admin/tokens")),
+    View("admin-tokens-filtered", CLARA, at(SOON)),
+    View("admin-tokens-wrong-filter", CLARA, at("/admin/tokens?unused_for_days=some")),
+    View("admin-token", CLARA, followed("/admin/tokens?owner=anna&name=nightly-etl", "nightly-etl")),
+    View("admin-token-long-name", CLARA, followed("/admin/tokens?name=a-name-without", "a-name-without")),
+    View("admin-token-revoked", CLARA, followed("/admin/tokens?owner=anna&name=old-laptop", "old-laptop")),
+    View("admin-token-revoke", CLARA, opened("/admin/tokens?owner=anna", "Revoke nightly-etl"), True),
+    View("admin-revoke-by-filter", CLARA, then(at(SOON), "Revoke all that match…")),
+    View("admin-revoke-by-filter-nothing", CLARA, at("/admin/tokens/revoke-by-filter")),
+    View("admin-identify", CLARA, at("/admin/identify")),
+    View("admin-identify-works", CLARA, identified("")),
+    View("admin-identify-unknown", CLARA, identified("hello")),
+    View("admin-settings", CLARA, at(SETTINGS)),
+    View("admin-settings-changed", CLARA, at(f"{SETTINGS}?done=retention_days")),
+    View("admin-setting", CLARA, opened(SETTINGS, "Change refresh_token_lifespan"), True),
+    View("admin-setting-choice", CLARA, opened(SETTINGS, "Change access_token_reissue"), True),
+    View("admin-setting-wrong", CLARA, at(f"{SETTINGS}/refresh_token_lifespan?value=0")),
+    View("admin-setting-preview", CLARA, at(f"{SETTINGS}/retention_days?value=10")),
+    View("admin-audit", CLARA, at("/admin/audit")),
+    View("admin-audit-none", CLARA, at("/admin/audit?actor=nobody")),
+    View("admin-jobs", CLARA, at("/admin/jobs")),
+    View("confirm-password", sample.AWAY, filled(
+        opened("/admin/tokens?owner=anna", "Revoke nightly-etl"), "Revoke nightly-etl", reason="found in a log"
+    )),
+]  # fmt: skip
+
+VIEWS = [*ENTRANCE, *ACCOUNT, *PREFERRED, *ADMINISTRATION]
+
+
+class Guests:
+    """The people who look: each with a browser of their own, signed in when they are first needed."""
+
+    def __init__(self, browser: Browser, url: str, past: Past) -> None:
+        self._browser = browser
+        self._url = url
+        self._past = past
+        self._known: dict[str, Visitor] = {}
+        self.blocked: list[str] = []
+        """What the browser said that the Content Security Policy kept it from."""
+
+    def show(self, view: View) -> Page:
+        """Go there."""
+        visitor = self._visitor(view.who)
+        view.go(visitor)
+        return visitor.page
+
+    def close(self) -> None:
+        for visitor in self._known.values():
+            visitor.context.close()
+
+    def _listen(self, said: str) -> None:
+        if "Content Security Policy" in said:
+            self.blocked.append(said)
+
+    def _visitor(self, who: str) -> Visitor:
+        if who not in self._known:
+            # Nothing moves: colours that are still changing can neither be measured nor compared.
+            self._known[who] = visitor = Visitor(self._browser, self._url, reduced_motion="reduce")
+            visitor.page.on("console", lambda said: self._listen(said.text))
+            if who:
+                visitor.sign_in(who, PASSWORD)
+            if who == sample.AWAY:
+                self._past.forget_passwords(who)
+        return self._known[who]

@@ -1,0 +1,220 @@
+"""An instance as one finds it after some months: people and scripts with tokens in every state.
+
+All of it is made through the services, with a clock that is set to when each thing happened; only the counts of checks,
+which no service can make up, are written to their table. Here belongs what is in it. Not here: what pages show of it
+(``gallery``).
+"""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import update
+
+from app.domain.clock import system_clock
+from app.domain.errors import TokenRefused
+from app.domain.identity import ApiTokens, Caller, Role, User
+from app.domain.tokens import Issued, RefreshToken
+from app.factory import create_app
+from app.http.context import parts
+from app.services import Services
+from app.storage import check_counts
+from app.storage.database import Database, db
+from app.storage.tables import SessionRow
+from config import Settings
+from tests.databases import KEYS
+from tests.factories import OPERATOR, PASSWORD
+
+ADMINISTRATOR, AWAY, PERSON, DENIED, NEWCOMER, OFF = "clara", "ida", "anna", "denis", "noor", "olga"
+"""Who can sign in with ``PASSWORD``, but for the one who is disabled. The second is an administrator as well, who is
+asked for the password again; the denied may not create tokens; the newcomer has a generated password."""
+
+WORDY = "walter-with-a-long-name-who-signs-in-from-far-away.and.has.a.team+too@example.com"
+"""Somebody whose names are as long as they may be."""
+
+LONG_NAME = "a-name-without-any-break-" + "x" * 230
+LONG_WORDS = "the quarterly export of everything that the warehouse holds about suppliers and what they deliver " * 2
+
+NAMES = [
+    "adam", "ben", "birgit", "carlos", "dana", "david", "elena", "emil", "fatima", "felix", "frida", "gustav",
+    "hana", "hugo", "ines", "ivan", "jana", "jonas", "julia", "kai", "karim", "laura", "lena", "leo", "lucia",
+    "maja", "marek", "mia", "nadia", "nils", "oscar", "paula", "rosa", "sami", "tara", "tom", "vera", "yusuf",
+    "zoe",
+]  # fmt: skip
+
+SCRIPTS = [
+    "nightly-etl", "catalog-sync", "lineage-export", "dashboards", "dbt-docs", "airflow", "quality-checks",
+    "usage-report", "glossary-import", "tableau-refresh", "backup", "terraform", "sandbox", "notebook",
+]  # fmt: skip
+
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+HOURS_OF_CHECKS = 48
+
+
+class SetClock:
+    """A clock that shows what it was set to."""
+
+    def __init__(self) -> None:
+        self.now = system_clock()
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(milliseconds=7)  # no two things happen at once
+        return self.now
+
+
+@dataclass
+class Past:
+    """The services of a database, and the clock by which they act."""
+
+    services: Services
+    database: Database
+    clock: SetClock
+    present: datetime
+
+    def ago(self, span: timedelta) -> None:
+        self.clock.now = self.present - span
+
+    def user(self, username: str, role: Role = Role.VIEWER, password: str | None = None) -> User:
+        profile = {"email": f"{username}@example.com", "first_name": username.capitalize()}
+        return self.services.accounts.add(username, role, password, OPERATOR, **({} if "@" in username else profile))
+
+    def issue(self, user: User, name: str, age: timedelta) -> Issued[RefreshToken]:
+        self.ago(age)
+        return self.services.issuing.issue(user, name, Caller(user.username, user.id, "192.0.2.7"))
+
+    def mint(self, refresh: Issued[RefreshToken], age: timedelta, *, used: bool = True) -> None:
+        self.ago(age)
+        access = self.services.issuing.mint(refresh.secret, refresh.token.user_id, Caller("", address="192.0.2.7"))
+        if used:
+            self.use(access.secret, age - timedelta(minutes=3))
+
+    def use(self, secret: str, age: timedelta) -> None:
+        self.ago(age)
+        try:
+            principal = self.services.verifier.verify(secret)
+        except TokenRefused:
+            return
+        self.services.last_use.note(principal, "192.0.2.7", "python-requests/2.34")
+
+    def revoke(self, refresh: Issued[RefreshToken], age: timedelta, reason: str) -> None:
+        self.ago(age)
+        self.services.revoking.revoke(refresh.token.public_id, reason, OPERATOR)
+
+    def generate(self, user: User, description: str, days: int | None, age: timedelta, *, used: bool = True) -> None:
+        self.ago(age)
+        lifetime = None if days is None else timedelta(days=days)
+        made = self.services.single_tier.generate(user.id, lifetime, description, Caller(user.username, user.id))
+        if used:
+            self.use(made.secret, age / 2)
+
+    def forget_passwords(self, username: str) -> None:
+        """As if this user had signed in an hour ago, and gone on since."""
+        self._change_sessions(username, proved_at=system_clock() - HOUR)
+
+    def let_session_rest(self, username: str) -> None:
+        """As if this user had signed in and then gone to lunch."""
+        self._change_sessions(username, seen_at=system_clock() - HOUR)
+
+    def _change_sessions(self, username: str, **values: datetime) -> None:
+        mine = SessionRow.user_id == self.services.accounts.get(username).id
+        with self.database.transaction() as session:
+            session.execute(update(SessionRow).where(mine).values(**values))
+
+
+@contextmanager
+def past_of(database_url: str, folder: Path) -> Iterator[Past]:
+    """The services on that database, under a clock of their own."""
+    clock = SetClock()
+    settings = Settings(instance=str(folder), database_url=database_url, bcrypt_cost=10, log_level="ERROR")
+    app = create_app(settings, KEYS, clock)
+    database = app.extensions["daypass_database"]
+    assert isinstance(database, Database)
+    yield Past(parts(app).services, database, clock, system_clock())
+    parts(app).services.close()
+    with app.app_context():
+        db.engine.dispose()
+
+
+def fill(past: Past) -> None:
+    """Put all of it there; the same each time, but for secrets and ids."""
+    chance = random.Random(11)
+    _fill_crowd(past, chance)
+    _fill_people(past)
+    _fill_checks(past, chance)
+    past.ago(timedelta(0))
+
+
+def _fill_people(past: Past) -> None:
+    past.ago(150 * DAY)
+    clara = past.user(ADMINISTRATOR, Role.SERVER_ADMIN, PASSWORD)
+    past.user(AWAY, Role.SERVER_ADMIN, PASSWORD)
+    past.issue(clara, "backup", 20 * DAY)
+    past.generate(clara, "status board", None, 90 * DAY)
+
+    past.ago(130 * DAY)
+    anna = past.user(PERSON, Role.STEWARD, PASSWORD)
+    past.services.accounts.set_api_tokens(PERSON, ApiTokens.ALLOW, OPERATOR)
+    past.issue(anna, "first-try", 100 * DAY)
+    past.revoke(past.issue(anna, "old-laptop", 40 * DAY), 12 * DAY, "the laptop was sold")
+    past.mint(past.issue(anna, "catalog-sync", 58 * DAY), 3 * DAY)
+    past.mint(past.issue(anna, "nightly-etl", 9 * DAY), 5 * HOUR)
+    past.issue(anna, "lineage-export", 10 * timedelta(minutes=1))
+    past.generate(anna, "spreadsheet add-in", 30, 50 * DAY)
+    past.generate(anna, "dashboard in the hall", None, 33 * DAY)
+    past.generate(anna, "", 7, 2 * DAY, used=False)
+
+    past.ago(60 * DAY)
+    past.user(DENIED, password=PASSWORD)
+    past.services.accounts.set_api_tokens(DENIED, ApiTokens.DENY, OPERATOR)
+    past.services.accounts.add(NEWCOMER, Role.VIEWER, PASSWORD, OPERATOR, is_temporary=True)
+    past.user(OFF)
+    past.services.accounts.disable(OFF, OPERATOR)
+
+    past.ago(45 * DAY)
+    wordy = past.user(WORDY, Role.COMPOSER, PASSWORD)
+    past.services.accounts.set_api_tokens(WORDY, ApiTokens.ALLOW, OPERATOR)
+    past.mint(past.issue(wordy, LONG_NAME[:255], 3 * DAY), HOUR)
+    past.issue(wordy, LONG_WORDS[:255].strip(), 2 * DAY)
+    past.issue(wordy, "<script>alert(1)</script>", DAY)
+    past.generate(wordy, LONG_WORDS[:255].strip(), 90, DAY)
+
+
+def _fill_crowd(past: Past, chance: random.Random) -> None:
+    """Some three hundred tokens; the active ones end at any time in the next sixty days."""
+    roles = (Role.VIEWER, Role.VIEWER, Role.EXPLORER, Role.COMPOSER, Role.STEWARD, Role.SOURCE_ADMIN)
+    for number, name in enumerate(NAMES):
+        past.ago((200 - number) * DAY)
+        user = past.user(name, chance.choice(roles))
+        for script in chance.sample(SCRIPTS, chance.randint(1, 6)):
+            _fill_script(past, chance, user, script)
+        if number % 5 == 0:
+            past.services.accounts.set_api_tokens(name, ApiTokens.ALLOW, OPERATOR)
+            past.generate(user, chance.choice(SCRIPTS), chance.choice((30, 90, 365, None)), chance.randint(1, 80) * DAY)
+        if number % 13 == 5:
+            past.ago(chance.randint(1, 20) * DAY)
+            past.services.accounts.disable(name, OPERATOR)
+
+
+def _fill_script(past: Past, chance: random.Random, user: User, script: str) -> None:
+    # Most are younger than their life of sixty days; one in six has ended.
+    age = chance.uniform(0.1, 59.9) * DAY if chance.random() < 0.85 else chance.uniform(61, 85) * DAY
+    refresh = past.issue(user, script, age)
+    for each in sorted((chance.uniform(0.02, 1.9) * DAY for _ in range(chance.randint(0, 3))), reverse=True):
+        if age - each < 60 * DAY and each < age:
+            past.mint(refresh, each, used=chance.random() < 0.8)
+    if chance.random() < 0.15 and age < 60 * DAY:
+        past.revoke(refresh, min(age, chance.uniform(0.05, 1.5) * DAY), "its secret was in a log")
+
+
+def _fill_checks(past: Past, chance: random.Random) -> None:
+    """More by day than by night, and a few hours in which somebody used a token that had ended."""
+    first = past.present.astimezone(UTC).replace(minute=0, second=0, microsecond=0) - (HOURS_OF_CHECKS - 1) * HOUR
+    with past.database.transaction() as session:
+        for each in range(HOURS_OF_CHECKS):
+            hour = first + each * HOUR
+            busy = 1.0 if 6 <= hour.hour <= 18 else 0.35
+            refused = 900 + chance.randint(0, 400) if each in (29, 30) else chance.randint(5, 60)
+            check_counts.add(session, hour, int(busy * chance.randint(3200, 5200)), refused)

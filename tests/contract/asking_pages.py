@@ -1,0 +1,87 @@
+"""People who use the pages, every address that pages have, and what stands in the tables apart from a last visit.
+
+Here belongs what several tests of the pages need. Not here: a browser in-process (``tests.drivers.pages``).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flask import Flask
+
+from app.domain.identity import Role, User
+from app.domain.tokens import AccessToken, Issued, RefreshToken
+from app.http.context import parts
+from app.services import Services
+from app.storage.database import Database
+from app.storage.tables import SessionRow
+from tests import rows
+from tests.drivers.pages import HOME, Pages
+from tests.factories import PASSWORD, allowed_user, generate, issue, make_user, mint
+
+NOBODYS = "zzzzzzzzzzzz"
+NOBODYS_UUID = "00000000-0000-4000-8000-000000000000"
+
+
+@dataclass
+class Somebody:
+    """A user, and a browser in which they are signed in."""
+
+    user: User
+    pages: Pages
+
+
+def somebody(app: Flask, role: Role = Role.VIEWER, url: str = HOME, *, allowed: bool = False) -> Somebody:
+    """Of their own, signed in through the form. `allowed`: to make API tokens."""
+    make = allowed_user if allowed else make_user
+    user = make(parts(app).services, role=role, password=PASSWORD)
+    pages = Pages(app, url)
+    pages.sign_in(user.username)
+    return Somebody(user, pages)
+
+
+@dataclass
+class Holding:
+    """One token of each sort."""
+
+    refresh: Issued[RefreshToken]
+    access: Issued[AccessToken]
+    single: Issued[AccessToken]
+
+    @property
+    def secrets(self) -> list[str]:
+        return [self.refresh.secret, self.access.secret, self.single.secret]
+
+
+def holding(services: Services, user: User, name: str = "nightly-etl", description: str = "a report") -> Holding:
+    """Of this user, who may make all of them."""
+    refresh = issue(services, user, name)
+    return Holding(refresh, mint(services, refresh), generate(services, user, description=description))
+
+
+def addresses(app: Flask, method: str, both_slash_forms: bool = False, **values: str | int) -> Iterator[str]:
+    """Every address of the pages that takes this method, with `values` for what is variable in them."""
+    for rule in app.url_map.iter_rules():
+        is_wanted = both_slash_forms or rule.rule == "/" or not rule.rule.endswith("/")
+        if rule.endpoint.startswith("web_") and method in (rule.methods or ()) and is_wanted:
+            yield re.sub(r"<(\w+)>", lambda found: str(values[found[1]]), rule.rule)
+
+
+def variables(user: User, held: Holding) -> dict[str, str | int]:
+    """What makes addresses about this user and their tokens."""
+    return {
+        "public_id": held.refresh.token.public_id,
+        "uuid": held.single.token.uuid,
+        "user_id": user.id,
+        "key": "retention_days",
+        "name": "daypass.css",
+    }
+
+
+def kept(services: Services, database: Database) -> rows.Rows:
+    """Every row of every table, without the instants at which sessions were seen last."""
+    services.last_use.flush()  # what earlier tests left in memory
+    found = rows.everything(database)
+    seen = list(SessionRow.__table__.columns.keys()).index("seen_at")
+    found["sessions"] = [row[:seen] + row[seen + 1 :] for row in found["sessions"]]
+    return found

@@ -1,0 +1,190 @@
+"""The access matrix of the pages: every page and form, and what each sort of visitor is answered.
+
+A route that is added must be given its line here, or the walk of the URL map fails. Not here: the APIs
+(``test_access_matrix``), and what a page shows.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app.domain.identity import Role, User
+from app.http.context import parts
+from app.services import Services
+from tests.factories import OPERATOR, PASSWORD, allowed_user, generate, issue, make_user, mint
+
+VISITORS = ("nobody", "user", "another", "administrator", "introspector", "disabled", "token holder")
+"""The last one has a good access token of the user's, and no session."""
+
+
+@dataclass
+class World:
+    """Visitors who are signed in, and fresh things of the user's for each request."""
+
+    services: Services
+    user: User
+    people: dict[str, FlaskClient] = field(default_factory=dict)
+
+    def refresh_id(self) -> str:
+        return issue(self.services, self.user).token.public_id
+
+    def uuid(self) -> str:
+        return generate(self.services, self.user).token.uuid
+
+    def someone(self) -> str:
+        return str(make_user(self.services).id)
+
+
+Make = Callable[[World], str]
+
+
+@dataclass(frozen=True)
+class Line:
+    """The statuses of the visitors; the argument in the path, and the fields of a form that is in order."""
+
+    statuses: tuple[int, ...]
+    argument: Make = lambda world: ""
+    form: dict[str, str] = field(default_factory=dict)
+
+
+def everybody(status: int) -> tuple[int, ...]:
+    return (status,) * len(VISITORS)
+
+
+def signed_in(status: int, others: int | None = None) -> tuple[int, ...]:
+    """`others`: what who is not the owner is answered, where the path names something of the user's."""
+    other = status if others is None else others
+    return 303, status, other, other, 403, 303, 303
+
+
+def administrators(status: int) -> tuple[int, ...]:
+    return 303, 403, 403, status, 403, 303, 303
+
+
+MINE = "/account/auth/refresh-tokens/<public_id>"
+PREFERENCES = "/preferences/access-tokens"
+
+MATRIX: dict[tuple[str, str], Line] = {
+    ("GET", ""): Line(everybody(303)),
+    ("GET", "/login"): Line((200, 303, 303, 303, 303, 200, 200)),
+    ("POST", "/login"): Line(everybody(401)),
+    ("POST", "/logout"): Line(everybody(303)),
+    ("POST", "/theme"): Line(everybody(303)),
+    ("GET", "/static/<name>"): Line(everybody(200), lambda world: "daypass.css"),
+    ("GET", "/account/auth"): Line(signed_in(200)),
+    ("GET", "/account/auth/refresh-tokens"): Line(signed_in(200)),
+    ("POST", "/account/auth/refresh-tokens"): Line(signed_in(200), form={"name": "x"}),
+    ("GET", f"{MINE}/regenerate"): Line(signed_in(200, 404), World.refresh_id),
+    ("POST", f"{MINE}/regenerate"): Line(signed_in(200, 404), World.refresh_id),
+    ("GET", f"{MINE}/access-token"): Line(signed_in(200, 404), World.refresh_id),
+    ("POST", f"{MINE}/access-token"): Line(signed_in(200, 404), World.refresh_id),
+    ("GET", f"{MINE}/revoke"): Line(signed_in(200, 404), World.refresh_id),
+    ("POST", f"{MINE}/revoke"): Line(signed_in(303, 404), World.refresh_id),
+    ("POST", "/account/auth/test-token"): Line(signed_in(409), form={"secret": "x", "kind": "access"}),
+    ("GET", "/account/password"): Line(signed_in(200)),
+    ("POST", "/account/password"): Line(signed_in(400), form={"present": "x", "password": "y", "again": "z"}),
+    ("GET", PREFERENCES): Line(signed_in(200)),
+    ("GET", f"{PREFERENCES}/new"): Line(signed_in(200)),
+    ("POST", f"{PREFERENCES}/new"): Line(signed_in(200), form={"lifetime": "1"}),
+    ("GET", f"{PREFERENCES}/<uuid>/delete"): Line(signed_in(200, 404), World.uuid),
+    ("POST", f"{PREFERENCES}/<uuid>/delete"): Line(signed_in(303, 404), World.uuid),
+    ("GET", "/admin"): Line(administrators(200)),
+    ("GET", "/admin/users"): Line(administrators(200)),
+    ("GET", "/admin/users/new"): Line(administrators(200)),
+    ("POST", "/admin/users/new"): Line(administrators(400), form={"username": "no name", "role": "VIEWER"}),
+    ("GET", "/admin/users/<user_id>"): Line(administrators(200), World.someone),
+    ("POST", "/admin/users/<user_id>"): Line(administrators(303), World.someone, {"role": "STEWARD"}),
+    ("GET", "/admin/users/<user_id>/disable"): Line(administrators(200), World.someone),
+    ("GET", "/admin/users/<user_id>/revoke-tokens"): Line(administrators(200), World.someone),
+    ("POST", "/admin/users/<user_id>/revoke-tokens"): Line(administrators(303), World.someone, {"reason": "x"}),
+    ("GET", "/admin/tokens"): Line(administrators(200)),
+    ("GET", "/admin/tokens/<public_id>"): Line(administrators(200), World.refresh_id),
+    ("GET", "/admin/tokens/<public_id>/revoke"): Line(administrators(200), World.refresh_id),
+    ("POST", "/admin/tokens/<public_id>/revoke"): Line(administrators(303), World.refresh_id, {"reason": "x"}),
+    ("GET", "/admin/tokens/revoke-by-filter"): Line(administrators(400)),  # a filter narrows to something
+    ("POST", "/admin/tokens/revoke-by-filter"): Line(administrators(400), form={"confirmation": "x"}),
+    ("GET", "/admin/identify"): Line(administrators(200)),
+    ("POST", "/admin/identify"): Line(administrators(200), form={"secret": "x"}),
+    ("GET", "/admin/settings"): Line(administrators(200)),
+    ("GET", "/admin/settings/<key>"): Line(administrators(200), lambda world: "retention_days"),
+    ("POST", "/admin/settings/<key>"): Line(administrators(400), lambda world: "retention_days", {"value": "x"}),
+    ("GET", "/admin/audit"): Line(administrators(200)),
+    ("GET", "/admin/jobs"): Line(administrators(200)),
+}
+
+
+@pytest.fixture(scope="module")
+def world(app: Flask) -> World:
+    services = parts(app).services
+    user = allowed_user(services, password=PASSWORD)
+    another = allowed_user(services, password=PASSWORD)
+    administrator = make_user(services, role=Role.SERVER_ADMIN, password=PASSWORD)
+    introspector = make_user(services, role=Role.INTROSPECTOR, password=PASSWORD)
+    leaver = make_user(services, password=PASSWORD)
+    made = World(services, user, {"nobody": app.test_client(), "token holder": app.test_client()})
+    signing_in = {"user": user, "another": another, "administrator": administrator, "introspector": introspector}
+    for name, who in (signing_in | {"disabled": leaver}).items():
+        made.people[name] = app.test_client()
+        entered = send(made.people[name], "/login", {"username": who.username, "password": PASSWORD})
+        assert entered.status_code == 303
+    services.accounts.disable(leaver.username, OPERATOR)
+    made.people["token holder"].environ_base["HTTP_TOKEN"] = mint(services, issue(services, user)).secret
+    return made
+
+
+def send(client: FlaskClient, path: str, fields: dict[str, str]) -> TestResponse:
+    """Send a form as a page of this browser would."""
+    shown = client.get("/login", follow_redirects=True).get_data(as_text=True)
+    token = re.search(r'name="form_token" value="([0-9a-f]+)"', shown)
+    assert token is not None
+    return client.post(path, data=fields | {"form_token": token[1]})
+
+
+def routes(app: Flask) -> Iterator[tuple[str, str]]:
+    for rule in app.url_map.iter_rules():
+        for method in (rule.methods or set()) - {"HEAD"} if rule.endpoint.startswith("web_") else ():
+            yield method, rule.rule.rstrip("/")
+
+
+def test_every_page_has_its_line_and_every_line_a_page(app: Flask) -> None:
+    assert set(routes(app)) == set(MATRIX)
+
+
+@pytest.mark.parametrize(("method", "path"), list(MATRIX), ids=lambda part: part or "home")
+def test_each_visitor_is_answered_as_the_matrix_says(world: World, method: str, path: str) -> None:
+    """Fails when a guard is exchanged for another."""
+    line, found = MATRIX[method, path], {}
+    for visitor in VISITORS if path != "/logout" else ("nobody",):
+        address = re.sub(r"<\w+>", line.argument(world), path) or "/"
+        client = world.people[visitor]
+        answer = client.get(address) if method == "GET" else send(client, address, line.form)
+        found[visitor] = answer.status_code
+        if answer.status_code == 303 and path.startswith(("/account", "/admin", "/preferences")):
+            leaves = visitor in ("nobody", "disabled", "token holder")
+            assert answer.location.startswith("/login?next=") == leaves, visitor
+    assert found == {name: status for name, status in zip(VISITORS, line.statuses, strict=True) if name in found}
+
+
+OWNED = [key for key, line in MATRIX.items() if line.statuses[VISITORS.index("another")] == 404]
+
+
+@pytest.mark.parametrize("key", OWNED, ids=lambda key: " ".join(key))
+def test_anothers_id_and_an_unknown_one_are_answered_in_the_same_bytes(world: World, key: tuple[str, str]) -> None:
+    """But for the request's own id."""
+    method, path = key
+    unknown = "00000000-0000-4000-8000-000000000000" if "uuid" in path else "zzzzzzzzzzzz"
+    told: list[Any] = []
+    for each in (MATRIX[key].argument(world), unknown):
+        address = re.sub(r"<\w+>", each, path)
+        client = world.people["another"]
+        answer = client.get(address) if method == "GET" else send(client, address, MATRIX[key].form)
+        body = answer.data.replace(answer.headers["X-Request-Id"].encode(), b"").replace(address.encode(), b"")
+        told.append((answer.status_code, body))
+    assert told[0] == told[1]
+    assert told[0][0] == 404
