@@ -28,6 +28,7 @@ lint: $(VENV)/.dev-installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file clients/python/pyproject.toml
 	$(BIN)/lint-imports
 
 # The exact versions and hashes of everything, from the bounds in pyproject.toml.
@@ -59,7 +60,8 @@ bench: $(BENCH)/.installed
 trifacta-sdk: $(SDK)/.installed
 
 clean:
-	rm -rf $(VENV) $(BENCH) $(SDK) screenshots build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
+	rm -rf $(VENV) $(BENCH) $(SDK) screenshots build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis \
+	    clients/python/build clients/python/src/*.egg-info
 
 # A stamp a set of packages: make installs again only when the pinned list has changed.
 $(VENV)/.run-installed: requirements/run.txt pyproject.toml
@@ -69,9 +71,10 @@ $(VENV)/.run-installed: requirements/run.txt pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.dev-installed: requirements/dev.txt $(VENV)/.run-installed
+$(VENV)/.dev-installed: requirements/dev.txt clients/python/pyproject.toml $(VENV)/.run-installed
 	@echo "Installing the packages for the tests ..."
 	@$(PIP) install --require-hashes --requirement requirements/dev.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable clients/python
 	@touch $@
 
 # An environment of its own: what it is compared with must not get in the way of Daypass's packages.

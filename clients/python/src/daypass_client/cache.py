@@ -1,0 +1,144 @@
+"""What the processes of one user on this machine share: small private files, and a lock.
+
+Here belongs that nobody else can read them, and that none that somebody else could have written is believed. A cache
+that can't be used is one that is empty. Not here: what the files hold (``tokens``, ``notice``).
+"""
+
+import json
+import logging
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+LOG = logging.getLogger("daypass_client")
+
+POLL_SECONDS = 0.02
+LARGEST = 16 * 1024
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+Members = dict[str, Any]
+
+_complaints: set[str] = set()
+
+
+class Cache:
+    """Files of one server and refresh token (`key`) in `folder`; None: none."""
+
+    def __init__(self, folder: Path | None, key: str) -> None:
+        self._folder = folder
+        self._key = key
+
+    def read(self, kind: str) -> Members | None:
+        """What was written last; None where there is nothing that can be believed."""
+        if not self._is_ours():
+            return None
+        path = self._path(kind)
+        try:
+            text = _read_private(path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            _complain(f"{path} is not used: {_why(error)}.")
+            return None
+        try:
+            members = json.loads(text)
+        except ValueError:
+            return None
+        return members if isinstance(members, dict) else None
+
+    def write(self, kind: str, members: Members) -> None:
+        """Put it in the place of what is there, at once and for this user alone."""
+        if not self._is_ours():
+            return
+        path = self._path(kind)
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+        try:
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                json.dump(members, file)
+            draft.replace(path)
+        except OSError as error:
+            with suppress(OSError):
+                draft.unlink()
+            _complain(f"{path} can't be written, each process mints for itself: {_why(error)}.")
+
+    @contextmanager
+    def locked(self, patience: float) -> Iterator[None]:
+        """One process at a time. After `patience` seconds without it: to go on matters more."""
+        lock = None
+        if self._is_ours():
+            wanted = FileLock(self._path("lock"), mode=0o600)
+            try:
+                wanted.acquire(timeout=patience, poll_interval=POLL_SECONDS)
+                lock = wanted
+            except OSError as error:  # a Timeout is one
+                LOG.warning("going on without the lock %s: %s", self._path("lock"), _why(error))
+        try:
+            yield
+        finally:
+            if lock is not None:
+                lock.release()
+
+    def _path(self, kind: str) -> Path:
+        assert self._folder is not None
+        return self._folder / f"{self._key}.{kind}"
+
+    def _is_ours(self) -> bool:
+        if self._folder is None:
+            return False
+        try:
+            _refuse_foreign_home(self._folder)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            about = self._folder.stat()
+            if about.st_uid != os.geteuid() or about.st_mode & OTHERS_WRITE:
+                raise PermissionError("somebody else can write there")
+        except OSError as error:
+            _complain(f"{self._folder} is not used, each process mints for itself: {_why(error)}.")
+            return False
+        return True
+
+
+def default_folder() -> Path | None:
+    """The user's cache folder; None where there is no telling."""
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if base.is_absolute():
+        return base / "daypass"
+    try:
+        return Path.home() / ".cache" / "daypass"
+    except RuntimeError:
+        return None
+
+
+def _refuse_foreign_home(folder: Path) -> None:
+    """Root in somebody's home (``sudo``) makes nothing there: that user could not use it afterwards."""
+    if os.geteuid() == 0:
+        nearest = next(each for each in (folder, *folder.parents) if each.exists())
+        if nearest.stat().st_uid != 0:
+            raise PermissionError("it is in somebody else's home")
+
+
+def _read_private(path: Path) -> bytes:
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        about = os.fstat(file.fileno())
+        if not stat.S_ISREG(about.st_mode) or about.st_uid != os.geteuid():
+            raise PermissionError("it is somebody else's")
+        if about.st_mode & OTHERS:
+            raise PermissionError("others can read or write it")
+        return file.read(LARGEST)
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or str(error) or type(error).__name__
+
+
+def _complain(said: str) -> None:
+    """Once in the life of the process."""
+    if said not in _complaints:
+        _complaints.add(said)
+        LOG.warning(said)

@@ -1,0 +1,57 @@
+"""Where a token may go: to the scheme, host and port that it is for, and to no other.
+
+Here belongs comparing addresses. Not here: following a redirect (``requests_auth``, ``httpx_auth``).
+"""
+
+from collections.abc import Iterable
+from urllib.parse import urljoin, urlsplit
+
+from daypass_client.errors import ConfigurationError, WrongAddress
+
+Origin = tuple[str, str, int]
+
+PORTS = {"http": 80, "https": 443}
+
+
+def origin_of(url: str) -> Origin | None:
+    """Scheme, host and port; None where there are none, which is no origin's equal."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or PORTS.get(parts.scheme)
+    except ValueError:
+        return None
+    return (parts.scheme, host.lower(), port) if host and port and parts.scheme in PORTS else None
+
+
+def is_same_origin(one: str | None, other: str | None) -> bool:
+    """Whether both are addresses of one scheme, host and port."""
+    return bool(one and other) and (origin := origin_of(one or "")) is not None and origin == origin_of(other or "")
+
+
+def redirects_elsewhere(url: str, location: str) -> bool:
+    """Whether an answer of `url` with that ``Location`` leads to another origin, or to none."""
+    try:
+        return not is_same_origin(url, urljoin(url, location))
+    except ValueError:
+        return True
+
+
+class Allowed:
+    """The origins that a token may be sent to: those of the given addresses."""
+
+    def __init__(self, urls: Iterable[str]) -> None:
+        self._origins = {url: origin_of(url) for url in urls}
+        for url, origin in self._origins.items():
+            if origin is None:
+                raise ConfigurationError(f"{url!r} is no address: it must begin with https:// or http:// and a host.")
+
+    def check(self, url: str | None) -> None:
+        """Refuse with WrongAddress what is none of them."""
+        origin = origin_of(url or "")
+        if origin is None or origin not in self._origins.values():
+            named = "no address" if origin is None else "{}://{}:{}".format(*origin)
+            known = ", ".join(self._origins)
+            raise WrongAddress(
+                f"Nothing was sent to {named}: the token is for {known}. If it is for that API as well,"
+                " name its address in DAYPASS_APIS, or in apis=[…]."
+            )

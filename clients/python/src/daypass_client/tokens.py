@@ -1,0 +1,178 @@
+"""The one access token that all threads and processes of this machine use under one refresh token.
+
+Here belongs when it is minted, and that it is minted once. Not here: how (``minting``), nor where it is kept
+(``cache``).
+"""
+
+import copy
+import logging
+import os
+import threading
+import time
+from collections import deque
+from dataclasses import asdict, dataclass, field, replace
+from math import inf
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from daypass_client.cache import Cache, default_folder
+from daypass_client.errors import DaypassError, NotNow
+from daypass_client.machine_clock import boot_id, machine_clock
+from daypass_client.minting import Minter
+from daypass_client.notice import Notice
+from daypass_client.secrecy import Secret, remember
+from daypass_client.settings import Options, settings_from
+
+LOG = logging.getLogger("daypass_client")
+
+PATIENCE_SECONDS = 30.0
+
+LONGEST_MARGIN, MARGIN = 60.0, 0.1
+"""How long before its end a token is renewed: in seconds, and as a part of its life where that is less."""
+
+NEXT_TRY_SECONDS = 30.0
+"""After renewing in time has failed, while the old token is still good."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """An access token, when to renew it and when it and its refresh token end, by the machine's clock."""
+
+    token: Secret
+    made_at: float
+    renew_at: float
+    ends_at: float
+    refresh_ends_at: float | None
+
+
+@dataclass
+class Slot:
+    """What the threads of a process share under one refresh token. `refused`: the latest tokens that did not work."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    held: Held | None = None
+    failure: DaypassError | None = None
+    refused: deque[str] = field(default_factory=lambda: deque(maxlen=32))
+
+
+_slots: dict[str, Slot] = {}
+
+
+def _forget_locks() -> None:
+    """After a fork: the thread that held one is not in the child, and would never let go."""
+    for slot in _slots.values():
+        slot.lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget_locks)
+
+
+class TokenSource:
+    """Good access tokens. Any number of threads may ask; two sources of one refresh token are as one."""
+
+    def __init__(self, options: Options) -> None:
+        self.settings = settings_from(options)
+        folder = options.get("cache_folder")
+        folder = Path(folder) if folder else default_folder()
+        self._slot = _slots.setdefault(f"{self.settings.key}|{folder}", Slot())
+        self._cache = Cache(folder, self.settings.key)
+        self._clock = options.get("clock", machine_clock)
+        self._patience = options.get("patience", PATIENCE_SECONDS)
+        self._minter = Minter(self.settings, options.get("verify", True))
+        self._notice = Notice(self._cache, self.settings.page, self._clock, options.get("on_expiring"))
+
+    def token(self) -> Secret:
+        """An access token that is good as far as is known."""
+        held = self._slot.held
+        if not self._is_usable(held):
+            held, _ = self._obtain()
+        assert held is not None
+        self._notice.consider(held.refresh_ends_at)
+        return held.token
+
+    def after_refusal(self, refused: str) -> tuple[Secret, bool]:
+        """Another access token, because that one was refused; and whether it is newer than the refusal for sure.
+
+        It is not where others have minted since the refused one: that may have been long ago.
+        """
+        self.forget(refused)
+        held, was_minted = self._obtain()
+        return held.token, was_minted
+
+    def forget(self, refused: str) -> None:
+        """Never give that one out again."""
+        if refused not in self._slot.refused:
+            self._slot.refused.append(refused)
+
+    def _obtain(self) -> tuple[Held, bool]:
+        slot, failure_before = self._slot, self._slot.failure
+        with slot.lock:
+            for held in (slot.held, self._cached()):
+                if held is not None and self._is_usable(held):
+                    slot.held = held
+                    return held, False
+            if slot.failure is not None and slot.failure is not failure_before:
+                raise copy.copy(slot.failure)  # it failed while we waited: a crowd does not try one after the other
+            try:
+                slot.held, was_minted = self._renew()
+            except DaypassError as error:
+                slot.failure = copy.copy(error)
+                raise
+            return slot.held, was_minted
+
+    def _renew(self) -> tuple[Held, bool]:
+        """Mint, unless another process does first. While an old token works, a server that is away is no failure."""
+        old = next((held for held in (self._slot.held, self._cached()) if self._still_works(held)), None)
+        patience = self._patience if old is None else 0.0
+        deadline = time.monotonic() + patience
+        with self._cache.locked(self._patience):
+            held = self._cached()
+            if held is not None and self._is_usable(held):
+                return held, False
+            try:
+                held = self._mint(max(0.0, deadline - time.monotonic()))
+            except NotNow as error:
+                if old is None:
+                    raise
+                LOG.warning("renewing in time has failed: %s", error)
+                return replace(old, renew_at=min(old.ends_at, self._clock() + NEXT_TRY_SECONDS)), False
+            self._keep(held)
+            return held, True
+
+    def _mint(self, patience: float) -> Held:
+        began = self._clock()
+        LOG.debug("minting at %s", self.settings.url)
+        minted = self._minter.mint(patience)
+        # Of several tries the first counts: a token that is thought older than it is does no harm.
+        left = inf if minted.seconds_left is None else minted.seconds_left
+        refresh_ends_at = None if minted.refresh_seconds_left is None else began + minted.refresh_seconds_left
+        renew_at = began + left - min(LONGEST_MARGIN, left * MARGIN)
+        return Held(minted.token, began, renew_at, began + left, refresh_ends_at)
+
+    def _still_works(self, held: Held | None) -> bool:
+        return held is not None and self._clock() < held.ends_at and held.token not in self._slot.refused
+
+    def _is_usable(self, held: Held | None) -> bool:
+        return held is not None and self._clock() < held.renew_at and held.token not in self._slot.refused
+
+    def _keep(self, held: Held) -> None:
+        self._cache.write("token", asdict(held) | {"boot": boot_id()})
+
+    def _cached(self) -> Held | None:
+        return _held(self._cache.read("token") or {}, self._clock())
+
+
+def _held(members: dict[str, Any], now: float) -> Held | None:
+    """What another process kept; None unless it is of this run of the machine, and all there."""
+    token, refresh_ends_at = members.get("token"), members.get("refresh_ends_at")
+    times = [each for name in ("made_at", "renew_at", "ends_at") if _is_time(each := members.get(name))]
+    if members.get("boot") != boot_id() or len(times) != 3 or times[0] > now:
+        return None
+    if not isinstance(token, str) or not token.isprintable() or not token.isascii():
+        return None
+    made_at, renew_at, ends_at = times
+    return Held(remember(token), made_at, renew_at, ends_at, refresh_ends_at if _is_time(refresh_ends_at) else None)
+
+
+def _is_time(value: object) -> TypeGuard[float]:
+    return isinstance(value, float | int)

@@ -1,0 +1,131 @@
+"""What every test of the client can ask for: a running Daypass, a refresh token, a cache folder of its own.
+
+Here belong fixtures. Not here: servers that are no Daypass (``recording``), and clients in processes (``processes``).
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from app.domain.clock import system_clock
+from app.domain.tokens import Issued, RefreshToken
+from app.factory import create_app
+from app.http.context import parts
+from app.services import Services
+from app.storage.database import Database, db
+from app.storage.tables import AccessTokenRow
+from clients.python.tests.recording import Recorder
+from config import Settings
+from tests.databases import KEYS, SqliteFiles
+from tests.drivers.server import LiveServer
+from tests.factories import issue, make_user
+from tests.secrecy import secrets_in
+
+
+@dataclass(frozen=True)
+class Daypass:
+    """A real server, and in this process the services on its database. `past`: those of some time ago."""
+
+    server: LiveServer
+    services: Services
+    database: Database
+    past: Callable[[timedelta], Services]
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    def refresh_token(self, ends_in: timedelta | None = None) -> Issued[RefreshToken]:
+        """A new one of a new user; of the usual 60 days of life, `ends_in` are left."""
+        services = self.services if ends_in is None else self.past(timedelta(days=60) - ends_in)
+        return issue(services, make_user(self.services))
+
+    def mints(self, refresh: Issued[RefreshToken]) -> int:
+        """How many access tokens were minted from it."""
+        with self.database.engine.connect() as connection:
+            minted = select(func.count()).where(AccessTokenRow.refresh_token_id == refresh.token.id)
+            return connection.scalars(minted).one()
+
+
+@pytest.fixture(scope="session")
+def daypass(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daypass]:
+    """One for all tests: each makes a user of its own."""
+    folder = tmp_path_factory.mktemp("daypass")
+    files = SqliteFiles(tmp_path_factory.mktemp("template"))
+    with files.fresh(folder) as url:
+        settings = Settings(instance=str(folder), database_url=url, bcrypt_cost=10)
+        app = create_app(settings, KEYS)
+        database = app.extensions["daypass_database"]
+        made = [app]
+
+        def past(ago: timedelta) -> Services:
+            root = logging.getLogger()
+            handlers, level = root.handlers[:], root.level
+            made.append(create_app(settings, KEYS, lambda: system_clock() - ago))
+            root.handlers[:] = handlers  # the application has put its own there
+            root.setLevel(level)
+            return parts(made[-1]).services
+
+        with LiveServer(url, folder) as server:
+            yield Daypass(server, parts(app).services, database, past)
+        assert not secrets_in(server.log())
+        for each in made:
+            parts(each).services.close()
+            with each.app_context():
+                db.engine.dispose()
+
+
+@pytest.fixture
+def refresh(daypass: Daypass) -> Issued[RefreshToken]:
+    return daypass.refresh_token()
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    """A server that is no Daypass, and writes down what reaches it."""
+    with Recorder() as server:
+        yield server
+
+
+@pytest.fixture
+def another_recorder() -> Iterator[Recorder]:
+    with Recorder() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where clients of this test keep what they share; and an environment without anything of Daypass."""
+    for name in ("URL", "REFRESH_TOKEN", "USER_ID", "APIS", "FILE"):
+        monkeypatch.delenv(f"DAYPASS_{name}", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "daypass"
+
+
+class _Lines(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+        self.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+
+@pytest.fixture(autouse=True)
+def log_lines() -> Iterator[list[str]]:
+    """Every log line of this process down to DEBUG, requests' and urllib3's too; none may hold a secret."""
+    root, handler = logging.getLogger(), _Lines()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield handler.lines
+    root.removeHandler(handler)
+    root.setLevel(level)
+    leaked = [found for line in handler.lines for found in secrets_in(line)]
+    assert not leaked, f"log lines hold secrets: {leaked[:3]}"

@@ -1,0 +1,78 @@
+"""Saying that the refresh token ends: when there is less than a week, once a day, to everybody who should know."""
+
+from datetime import timedelta
+
+import pytest
+
+from clients.python.tests.conftest import Daypass
+from clients.python.tests.recording import Answer, Recorder
+from daypass_client import DaypassAuth
+from daypass_client import tokens as tokens_module
+
+DAY = 86_400
+
+
+def warnings_in(lines: list[str]) -> list[str]:
+    return [line for line in lines if line.startswith("WARNING daypass_client the refresh token ends")]
+
+
+def test_less_than_a_week_before_its_end_it_is_said_once_a_day_by_one_process_of_many(
+    daypass: Daypass, monkeypatch: pytest.MonkeyPatch, log_lines: list[str]
+) -> None:
+    refresh = daypass.refresh_token(ends_in=timedelta(days=6))
+    now, told = [1000.0], list[float]()
+
+    def new_process() -> DaypassAuth:
+        monkeypatch.setattr(tokens_module, "_slots", {})
+        options = {"url": daypass.url, "refresh_token": refresh.secret}
+        return DaypassAuth(**options, on_expiring=told.append, clock=lambda: now[0])
+
+    for _ in range(3):
+        auth = new_process()
+        auth.token()
+        auth.token()
+    (line,) = warnings_in(log_lines)
+    assert f"ends in 6.0 days: renew it at {daypass.url}/account/auth" in line
+    assert told == pytest.approx([6 * DAY], abs=60)
+    now[0] += DAY - 10
+    auth.token()
+    assert len(told) == 1
+    now[0] += 20
+    auth.token()
+    new_process().token()
+    assert len(told) == len(warnings_in(log_lines)) == 2
+    assert told[1] == pytest.approx(6 * DAY, abs=60)  # minted anew by then, and the server's clock has not moved
+
+
+def test_more_than_a_week_before_nothing_is_said(daypass: Daypass, log_lines: list[str]) -> None:
+    refresh = daypass.refresh_token(ends_in=timedelta(days=7, minutes=5))
+    told: list[float] = []
+    now = [1000.0]
+    options = {"url": daypass.url, "refresh_token": refresh.secret}
+    auth = DaypassAuth(**options, on_expiring=told.append, clock=lambda: now[0])
+    auth.token()
+    assert (told, warnings_in(log_lines)) == ([], [])
+    now[0] += 600  # the same token still, and less than a week now
+    auth.token()
+    assert len(told) == len(warnings_in(log_lines)) == 1
+
+
+def test_without_a_cache_it_is_said_once_a_day_by_each(daypass: Daypass, log_lines: list[str]) -> None:
+    refresh = daypass.refresh_token(ends_in=timedelta(days=1))
+    auth = DaypassAuth(url=daypass.url, refresh_token=refresh.secret, cache_folder="/proc/daypass")
+    for _ in range(3):
+        auth.token()
+    assert len(warnings_in(log_lines)) == 1
+
+
+def test_a_server_whose_clock_is_years_from_ours_is_understood(recorder: Recorder, log_lines: list[str]) -> None:
+    """In the header, or in the body."""
+    life = {"created_at": "2017-01-01T10:00:00Z", "expires_at": "2017-01-01T12:00:00Z"}
+    header = {"Refresh-Token-Expires-At": "2017-01-03T12:00:00Z", "Token-Expires-In": "7200"}
+    recorder.script.append(Answer(201, {"secret": "opaque-token"} | life, header))
+    recorder.script.append(
+        Answer(201, {"secret": "opaque-token", "refresh_token_expires_at": "2017-01-04T11:00:00Z"} | life)
+    )
+    for number, said in enumerate(("2.1 days", "3.0 days")):
+        DaypassAuth(url=recorder.url, refresh_token=f"opaque-{number}").token()
+        assert said in warnings_in(log_lines)[number]

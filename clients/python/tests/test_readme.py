@@ -1,0 +1,40 @@
+"""What the README promises, done as it says."""
+
+import re
+from pathlib import Path
+
+import daypass_client
+from app.domain.tokens import Issued, RefreshToken
+from clients.python.tests import processes
+from clients.python.tests.conftest import Daypass
+
+FOLDER = Path(__file__).parent.parent
+README = (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+def example() -> str:
+    found = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def test_the_first_example_works_as_pasted(daypass: Daypass, refresh: Issued[RefreshToken]) -> None:
+    said = processes.run(example(), DAYPASS_URL=daypass.url, DAYPASS_REFRESH_TOKEN=refresh.secret)
+    username = daypass.services.accounts.by_id(refresh.token.user_id).username
+    assert said == f"I am {username}\n"
+
+
+def test_the_first_example_has_five_lines() -> None:
+    assert example().count("\n") == 5
+
+
+def test_the_exceptions_it_names_are_those_there_are() -> None:
+    table = README.partition("## What goes wrong")[2]
+    named = set(re.findall(r"`([A-Z][a-z]\w+)`", table)) - {"DaypassError"}
+    there = {name for name in daypass_client.__all__ if hasattr(getattr(daypass_client, name), "add_note")}
+    assert named == there - {"DaypassError"}
+
+
+def test_nothing_of_the_server_is_imported() -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in (FOLDER / "src").rglob("*.py"))
+    assert not re.search(r"^\s*(from|import) (app|config|tests|wsgi)\b", sources, re.MULTILINE)

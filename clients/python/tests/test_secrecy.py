@@ -1,0 +1,132 @@
+"""Secrets stay out of logs, exceptions and whatever shows an object. (On the wire: ``test_redirects``.)"""
+
+import io
+import logging
+import pickle
+import traceback
+
+import pytest
+import requests
+
+from app.domain.tokens import Issued, RefreshToken
+from clients.python.tests.conftest import Daypass
+from clients.python.tests.recording import Answer, Recorder
+from daypass_client import DaypassAuth, DaypassError, SecretFilter, Session
+from daypass_client.secrecy import Secret
+from tests.factories import OPERATOR
+from tests.secrecy import secrets_in
+
+
+def test_logs_at_debug_have_no_secret_whatever_happens(
+    daypass: Daypass, refresh: Issued[RefreshToken], recorder: Recorder, log_lines: list[str]
+) -> None:
+    """requests', urllib3's and ours: a mint, a refusal, a redirect elsewhere, a server that is away, a revocation."""
+    recorder.answer = lambda seen: Answer(302, headers={"Location": f"http://localhost:{recorder.port}/end"}) if (
+        seen.path == "/start"
+    ) else Answer()  # fmt: skip
+    auth = DaypassAuth(url=daypass.url, refresh_token=refresh.secret, apis=[recorder.url, "http://127.0.0.1:9"])
+    with Session(auth) as session:
+        session.get("/api/v1/me", timeout=10)
+        session.get(f"{recorder.url}/start", timeout=10)
+        daypass.services.revoking.revoke_access_tokens(refresh.secret, None, OPERATOR)
+        session.get("/api/v1/me", timeout=10)
+        with pytest.raises(requests.ConnectionError) as away:
+            session.get("http://127.0.0.1:9/", timeout=10)
+        daypass.services.revoking.revoke(refresh.token.public_id, "a test", OPERATOR)
+        with pytest.raises(DaypassError) as refused:
+            session.get("/api/v1/me", timeout=10)
+    shown = "\n".join(log_lines)
+    assert all(name in shown for name in (" urllib3.", " daypass_client "))
+    for error in (away.value, refused.value):
+        shown += "".join(traceback.format_exception(error)) + repr(error)
+    assert not secrets_in(shown)
+
+
+def test_tracebacks_that_show_local_variables_show_no_secret(daypass: Daypass) -> None:
+    """As error reporters make them, of our own lines."""
+    disabled = daypass.refresh_token()
+    daypass.services.accounts.disable(daypass.services.accounts.by_id(disabled.token.user_id).username, OPERATOR)
+    with pytest.raises(DaypassError) as caught:
+        DaypassAuth(url=daypass.url, refresh_token=disabled.secret).token()
+    ours = [frame for frame in caught.traceback if "daypass_client" in str(frame.path)]
+    assert len(ours) > 3
+    assert not [frame for frame in ours if secrets_in(repr(frame.frame.f_locals))]
+
+
+def test_nothing_that_shows_itself_shows_a_secret(daypass: Daypass, refresh: Issued[RefreshToken]) -> None:
+    auth = DaypassAuth(url=daypass.url, refresh_token=refresh.secret)
+    answer = requests.get(f"{daypass.url}/api/v1/me", auth=auth, timeout=10)
+    token = auth.token()
+    shown = [
+        auth,
+        auth._source.settings,
+        auth._source._slot,
+        token,
+        answer,
+        answer.request.headers,
+        [token],
+        vars(auth),
+    ]
+    assert not [each for each in shown if secrets_in(repr(each))]
+    assert answer.request.headers["TOKEN"] == token
+    assert str(token) == pickle.loads(pickle.dumps(token)) == token
+    assert secrets_in(str(token))
+    assert repr(Secret("of another server")) == "'<hidden>'"
+
+
+@pytest.fixture
+def written() -> tuple[logging.Logger, io.StringIO]:
+    """A logger whose handler has our filter, and what it writes."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(message)s %(more)s", defaults={"more": ""}))
+    handler.addFilter(SecretFilter("a configured secret", ""))
+    logger = logging.Logger("of somebody else", logging.DEBUG)
+    logger.addHandler(handler)
+    return logger, stream
+
+
+def test_the_filter_takes_token_text_out_of_messages_arguments_extras_and_tracebacks(
+    daypass: Daypass, refresh: Issued[RefreshToken], written: tuple[logging.Logger, io.StringIO]
+) -> None:
+    logger, stream = written
+    token = str(DaypassAuth(url=daypass.url, refresh_token=refresh.secret).token())
+    logger.info(f"in the message {token}")
+    logger.info("in arguments %s %r %s", token, {"TOKEN": token}, token.encode())
+    logger.info("in extras", extra={"more": {"headers": [token]}})
+    logger.info("glued: TOKEN%%3D%s&", token)
+    logger.info("cut short: %s", refresh.secret[:50])
+    logger.info("configured: a configured secret, a%%20configured%%20secret")
+    try:
+        raise ValueError(token)
+    except ValueError:
+        logger.exception("in a traceback")
+    said = stream.getvalue()
+    assert not secrets_in(said)
+    assert token[20:40] not in said
+    assert refresh.secret[20:40] not in said
+    assert "configured secret" not in said
+    assert "configured%20secret" not in said
+    assert said.count("\n") > 8
+    assert said.count(f"{token[:16]}_<hidden>") >= 6
+    assert "Traceback" in said
+    assert "ValueError" in said
+
+
+def test_the_filter_knows_tokens_that_no_pattern_can_know(
+    recorder: Recorder, written: tuple[logging.Logger, io.StringIO]
+) -> None:
+    """Alation's, which this process has minted."""
+    logger, stream = written
+    recorder.script.append(Answer(201, {"api_access_token": "u-7Hk/s3cret+of=Alation"}))
+    token = DaypassAuth(url=recorder.url, refresh_token="r-opaque-of-Alation", user_id=7).token()
+    logger.info("%s %s %s", str(token), "r-opaque-of-Alation", "u-7Hk%2Fs3cret%2Bof%3DAlation")
+    assert stream.getvalue() == "<hidden> <hidden> <hidden> \n"
+
+
+def test_the_filter_leaves_other_records_as_they_are_even_bad_ones() -> None:
+    for message, arguments in (("%d of %s", (3, "x")), ("%d", ("no number",)), (7, ())):
+        record = logging.LogRecord("name", logging.INFO, "path", 1, message, arguments, None)
+        before = dict(vars(record))
+        assert SecretFilter().filter(record) is True
+        assert vars(record) == before
