@@ -11,10 +11,15 @@ from enum import StrEnum
 
 
 class Reissue(StrEnum):
-    """What minting does to the access token that is still active under the same refresh token."""
+    """What minting does while an access token is active under the same refresh token.
+
+    REPLACE: that one dies at once. OVERLAP: it lives on for a moment. REUSE: it is given again, while at least half of
+    its life is left; after that as OVERLAP.
+    """
 
     REPLACE = "replace"
     OVERLAP = "overlap"
+    REUSE = "reuse"
 
 
 @dataclass(frozen=True)
@@ -29,13 +34,10 @@ class InstanceSetting:
     high: int | None = None
     choices: tuple[str, ...] = ()
     alias: str | None = None
-    not_yet: tuple[str, ...] = ()
     may_be_unlimited: bool = False
 
     def parse(self, text: str) -> str:
         """The value in its one spelling; ValueError, with a sentence for a person, where it is none."""
-        if text in self.not_yet:
-            raise ValueError(f"{self.key} = {text} is not yet available; use {' or '.join(self.choices)}")
         if self.choices:
             if text not in self.choices:
                 raise ValueError(f"{self.key} must be {' or '.join(self.choices)}, not {text!r}")
@@ -68,11 +70,11 @@ INSTANCE_SETTINGS: tuple[InstanceSetting, ...] = (
     ),
     InstanceSetting(
         "access_token_reissue", "replace",
-        "Minting while an access token is active: the old one dies at once, or after an overlap.",
-        choices=tuple(Reissue), not_yet=("reuse",),
+        "Minting while an access token is active: the old one dies at once, or after an overlap, or is given again.",
+        choices=tuple(Reissue),
     ),
     InstanceSetting(
-        "access_token_overlap_seconds", "60", "How long a replaced access token lives on under `overlap`.",
+        "access_token_overlap_seconds", "60", "How long a replaced access token lives on under overlap and reuse.",
         "seconds", 1, 86400,
     ),
     InstanceSetting(
@@ -169,9 +171,17 @@ class Policy:
         return min(now + self.access_token_lifespan, refresh_expires_at)
 
     @property
-    def overlap(self) -> timedelta:
-        """How long the replaced access token lives on; nothing at all under `replace`."""
-        return self.access_token_overlap if self.access_token_reissue is Reissue.OVERLAP else timedelta(0)
+    def proposed_api_token_lifetime(self) -> timedelta:
+        """What a form proposes: the default, as far as it is allowed."""
+        return min(self.api_token_default_lifetime, self.api_token_max_lifetime or self.api_token_default_lifetime)
+
+    def reissue_of(self, chosen: str | None) -> Reissue:
+        """What holds for a refresh token: what was chosen for it, or else what the instance has."""
+        return self.access_token_reissue if chosen is None else Reissue(chosen)
+
+    def overlap_under(self, reissue: Reissue) -> timedelta:
+        """How long a replaced access token lives on; not at all under `replace`."""
+        return timedelta(0) if reissue is Reissue.REPLACE else self.access_token_overlap
 
 
 def _days_or_unlimited(value: str) -> timedelta | None:

@@ -41,6 +41,15 @@ class TokenText:
     public_id: str
     secret: str = field(repr=False)
 
+    @classmethod
+    def of_access(cls, public_id: str, secret: str) -> "TokenText":
+        """An access token's."""
+        return cls(TokenKind.ACCESS, public_id, secret)
+
+    def with_secret(self, secret: str) -> "TokenText":
+        """Another secret under the same handle."""
+        return replace(self, secret=secret)
+
     def with_public_id(self, public_id: str) -> "TokenText":
         """The same secret under another handle: a regenerated token keeps its own."""
         return replace(self, public_id=public_id)
@@ -121,6 +130,17 @@ class KeyRing:
         """
         key = self._keys.get(key_id, self._unknown_key)
         return hmac.compare_digest(_digest(key, token), digest)
+
+    def derive(self, key_id: str, *parts: str) -> str | None:
+        """A secret that only whoever has this key and knows all of `parts` can make; None where the key is gone.
+
+        None of the parts may hold a ``|``. What it rests on is in docs/reuse.md.
+        """
+        if key_id not in self._keys:
+            return None
+        digest = self._keys[key_id].copy()
+        digest.update("|".join(("reuse", *parts)).encode("ascii"))
+        return encode_secret(digest.digest())
 
     def verifies_nothing(self, token: TokenText) -> None:
         """Spend the time of a comparison, so that an unknown public id answers no sooner than a wrong secret."""

@@ -68,6 +68,7 @@ class RefreshToken:
     revoked_at: datetime | None = None
     revoked_by: str | None = None
     revoke_reason: str | None = None
+    access_token_reissue: str | None = None
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,11 @@ class AccessToken:
 class Issued(Generic[T]):
     """A new token together with its secret, which exists in clear text here and nowhere else.
 
-    `refresh_token_expires_at`: of an access token that was minted, when the refresh token behind it ends.
+    `refresh_token_expires_at`: of an access token that was minted, when the refresh token behind it ends. `replaced`:
+    the access token that was alive before it, as it was then.
     """
 
     token: T
     secret: str = field(repr=False)
     refresh_token_expires_at: datetime | None = None
+    replaced: AccessToken | None = None

@@ -19,6 +19,7 @@ from app.services.issuing import Issuing
 from app.services.job_runs import JobRuns
 from app.services.last_use import LastUse
 from app.services.listing import Listing
+from app.services.minting import Minting
 from app.services.overview import Overview
 from app.services.passwords import Passwords, hashing_capacity
 from app.services.revoking import Revoking
@@ -38,6 +39,7 @@ class Services:
 
     accounts: Accounts
     issuing: Issuing
+    minting: Minting
     single_tier: SingleTierTokens
     verifier: TokenVerifier
     refresh_verifier: RefreshTokenVerifier
@@ -87,6 +89,7 @@ def build_services(
     return Services(
         accounts=accounts,
         issuing=Issuing(database, clock, ring, format, refresh_verifier, accounts, idempotency),
+        minting=Minting(database, clock, ring, format, refresh_verifier, idempotency),
         single_tier=SingleTierTokens(database, clock, ring, format, idempotency),
         verifier=verifier,
         refresh_verifier=refresh_verifier,

@@ -42,9 +42,14 @@ def insert(
     refresh_token_id: int | None = None,
     generation: int = 0,
     description: str | None = None,
+    is_derived: bool = False,
 ) -> AccessTokenRow:
-    """One under a refresh token, of that generation; or one of a single tier, with a description."""
+    """One under a refresh token, of that generation; or one of a single tier, with a description.
+
+    `is_derived`: its secret can be made again from the refresh token's.
+    """
     row = AccessTokenRow(
+        is_derived=is_derived,
         public_id=token.public_id,
         uuid=str(uuid4()),
         user_id=user_id,
@@ -81,6 +86,14 @@ def single_tier_of(session: Session, user_id: int, limit: int | None, offset: in
 def count_single_tier_of(session: Session, user_id: int) -> int:
     query = select(func.count()).select_from(AccessTokenRow).where(AccessTokenRow.user_id == user_id, *_SINGLE_TIER)
     return session.scalar(query) or 0
+
+
+def find_active_under(session: Session, refresh_token_id: int, now: datetime) -> AccessTokenRow | None:
+    """The one that is active and was not replaced; the caller holds the refresh token's lock."""
+    row = AccessTokenRow
+    query = select(row).where(row.refresh_token_id == refresh_token_id, row.status == TokenStatus.ACTIVE)
+    query = query.where(row.expires_at > now)
+    return session.scalars(query, execution_options={"populate_existing": True}).one_or_none()
 
 
 def supersede(session: Session, refresh_token_id: int, now: datetime, overlap: timedelta) -> None:

@@ -28,9 +28,17 @@ class Revocation:
 
 
 def insert(
-    session: Session, token: TokenText, mac: Mac, user_id: int, name: str, now: datetime, expires_at: datetime
+    session: Session,
+    token: TokenText,
+    mac: Mac,
+    user_id: int,
+    name: str,
+    now: datetime,
+    expires_at: datetime,
+    access_token_reissue: str | None = None,
 ) -> RefreshTokenRow:
     row = RefreshTokenRow(
+        access_token_reissue=access_token_reissue,
         public_id=token.public_id,
         user_id=user_id,
         name=name,
@@ -195,5 +203,6 @@ def as_refresh_token(row: RefreshTokenRow, now: datetime) -> RefreshToken:
         regenerated_at=row.regenerated_at,
         revoked_at=row.revoked_at,
         revoked_by=row.revoked_by,
+        access_token_reissue=row.access_token_reissue,
         revoke_reason=row.revoke_reason,
     )

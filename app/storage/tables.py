@@ -78,6 +78,7 @@ class RefreshTokenRow(Base):
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_used_ip: Mapped[str | None] = mapped_column(String(45))
     regenerated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    access_token_reissue: Mapped[str | None] = mapped_column(String(10))
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_by: Mapped[str | None] = mapped_column(String(150))
     revoke_reason: Mapped[str | None] = mapped_column(String(255))
@@ -125,6 +126,7 @@ class AccessTokenRow(Base):
     refresh_token_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("refresh_tokens.id"))
     generation: Mapped[int] = mapped_column(BigInteger, default=0)
     description: Mapped[str | None] = mapped_column(String(255))
+    is_derived: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     key_id: Mapped[str] = mapped_column(String(16))
     mac: Mapped[bytes] = mapped_column(LargeBinary(32))
     status: Mapped[str] = mapped_column(String(12), default=TokenStatus.ACTIVE)
@@ -174,7 +176,11 @@ class AuditEventRow(Base):
     """Append-only: triggers, made by the migration, refuse every change and deletion."""
 
     __tablename__ = "audit_events"
-    __table_args__ = ({"sqlite_autoincrement": True},)
+    __table_args__ = (
+        Index("ix_audit_events_object", "object_id", "id"),
+        Index("ix_audit_events_actor", "actor", "id"),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

@@ -44,6 +44,26 @@ def test_minting_replaces_the_access_token_before_at_once(alation: Alation, data
         assert active_access_tokens(database, proof["user_id"]) == 1
 
 
+def test_a_mint_says_what_it_replaced_and_from_where_that_was_used_last(
+    alation: Alation, services: Services, proof: Proof
+) -> None:
+    first = alation.post("createAPIAccessToken", **proof).json
+    assert first["replaced_previous"] is False and "replaced_public_id" not in first
+    alation.use(first["api_access_token"])
+    services.last_use.flush()
+    second = alation.post("createAPIAccessToken", **proof).json
+    assert second["replaced_previous"] is True
+    assert second["replaced_public_id"] == first["api_access_token"].split("_")[1]
+    assert second["replaced_last_used_at"].endswith("Z") and second["replaced_last_used_ip"] == "127.0.0.1"
+
+
+def test_what_is_given_again_under_reuse_replaced_nothing(alation: Alation, proof: Proof, setting: Setting) -> None:
+    with setting(access_token_reissue="reuse"):
+        first, again = (alation.post("createAPIAccessToken", **proof).json for _ in range(2))
+    assert again["api_access_token"] == first["api_access_token"]
+    assert again["replaced_previous"] is False
+
+
 def test_under_overlap_only_the_immediate_predecessor_lives_on(
     alation: Alation, database: Database, proof: Proof, setting: Setting, clock: MovableClock
 ) -> None:

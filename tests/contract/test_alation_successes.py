@@ -79,7 +79,7 @@ def test_create_api_access_token_answers_201_with_an_access_token(alation: Alati
     refresh, _ = pair
     answer = alation.post("createAPIAccessToken", refresh_token=refresh.secret, user_id=refresh.token.user_id)
     body = members(answer, 201)
-    assert list(body) == ACCESS_TOKEN
+    assert list(body)[: len(ACCESS_TOKEN)] == ACCESS_TOKEN  # and then what it replaced: test_alation_minting
     assert body["user_id"] == refresh.token.user_id
     assert body["token_status"] == "ACTIVE"
     assert alation.use(body["api_access_token"]).status_code == 200

@@ -89,7 +89,10 @@ def revoke_mine(public_id: str) -> Response:
 @own.alt_response(200, schema=schemas.IssuedOut, description=REPEATED)
 def create_refresh_token(sent: Members) -> Made:
     """Make a refresh token, while an administrator allows that with an access token alone."""
-    return _issued(services().issuing.issue_own(principal().user_id, sent["name"], caller(), once(sent), by_token=True))
+    made = services().issuing.issue_own(
+        principal().user_id, sent["name"], caller(), once(sent), by_token=True, reissue=sent["access_token_reissue"]
+    )
+    return _issued(made)
 
 
 @own.post("/refresh-tokens/<public_id>/access-token")
@@ -97,7 +100,7 @@ def create_refresh_token(sent: Members) -> Made:
 @own.alt_response(200, schema=schemas.MintedOut, description=REPEATED)
 def mint_by_public_id(public_id: str) -> Made:
     """Mint an access token from one of your refresh tokens, under the same condition."""
-    return _issued(services().issuing.mint_own(public_id, principal().user_id, caller(), once({}), by_token=True))
+    return _issued(services().minting.mint_own(public_id, principal().user_id, caller(), once({}), by_token=True))
 
 
 @own.post("/refresh-tokens/<public_id>/regenerate")
@@ -114,7 +117,7 @@ def regenerate_by_public_id(public_id: str) -> Made:
 @minting.alt_response(200, schema=schemas.MintedOut, description=REPEATED)
 def mint(sent: Members) -> Made:
     """Mint an access token from a refresh token. Nothing else is needed, in the headers either."""
-    made = services().issuing.mint_once(sent["refresh_token"], None, caller(), once(sent))
+    made = services().minting.mint_once(sent["refresh_token"], None, caller(), once(sent))
     if isinstance(made, Issued):
         tell_of(made)
     return _issued(made)

@@ -10,6 +10,7 @@ from marshmallow import Schema, fields
 from app.api.admin.fields import Strict, cursor, instant_or_null, instant_out, limit, text, word
 from app.domain.errors import NotFound
 from app.domain.identity import Principal
+from app.domain.policy import Reissue
 from app.domain.tokens import AccessToken, Issued, RefreshToken, TokenKind, TokenStatus
 from app.services.listing import ListedToken
 
@@ -34,6 +35,7 @@ class ProblemOut(Schema):
 
 class TokenName(Strict):
     name = text()
+    access_token_reissue = fields.Enum(Reissue, by_value=True, load_default=None)
 
 
 class RefreshTokenProof(Strict):
@@ -55,6 +57,7 @@ class TokenOut(Schema):
     last_used_ip = fields.String(allow_none=True)
     last_used_agent = fields.String(allow_none=True)
     regenerated_at = instant_or_null()
+    access_token_reissue = fields.String(allow_none=True)
     revoked_at = instant_or_null()
     revoked_by = fields.String(allow_none=True)
     revoke_reason = fields.String(allow_none=True)
@@ -78,7 +81,7 @@ class IssuedOut(Schema):
 
 
 class MintedOut(Schema):
-    """The same of a new access token."""
+    """The same of a new access token, with what it took the place of, where one was alive."""
 
     kind = fields.String()
     public_id = fields.String()
@@ -86,6 +89,10 @@ class MintedOut(Schema):
     status = fields.String()
     created_at = instant_out()
     expires_at = instant_out()
+    replaced_previous = fields.Boolean()
+    replaced_public_id = fields.String()
+    replaced_last_used_at = instant_or_null()
+    replaced_last_used_ip = fields.String(allow_none=True)
     secret_already_shown = fields.Boolean()
 
 
@@ -119,7 +126,7 @@ def token_members(listed: ListedToken) -> dict[str, Any]:
     """What is told of a token; a member that its tier does not have is null."""
     token = listed.token
     single_tier = isinstance(token, AccessToken) and token.refresh_token_id is None
-    usual = {"last_used_agent": None, "regenerated_at": None}
+    usual = {"last_used_agent": None, "regenerated_at": None, "access_token_reissue": None}
     return usual | vars(token) | {
         "kind": listed.kind, "name": listed.name, "owner": listed.owner, "single_tier": single_tier
     }  # fmt: skip
@@ -133,7 +140,14 @@ def present_token(listed: ListedToken, known: Principal) -> dict[str, Any]:
 def issued_members(issued: Issued[RefreshToken] | Issued[AccessToken]) -> dict[str, Any]:
     """A token with its secret."""
     kind = TokenKind.REFRESH if isinstance(issued.token, RefreshToken) else TokenKind.ACCESS
-    return vars(issued.token) | {"kind": kind, "secret": issued.secret}
+    members = vars(issued.token) | {"kind": kind, "secret": issued.secret}
+    if kind is TokenKind.ACCESS:
+        members["replaced_previous"] = issued.replaced is not None
+    if issued.replaced is not None:
+        members["replaced_public_id"] = issued.replaced.public_id
+        members["replaced_last_used_at"] = issued.replaced.last_used_at
+        members["replaced_last_used_ip"] = issued.replaced.last_used_ip
+    return members
 
 
 def user_id_of(text: str) -> int:

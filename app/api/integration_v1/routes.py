@@ -40,19 +40,21 @@ Members = dict[str, Any]
 @token_endpoints.response(201, schemas.RefreshTokenOut)
 def create_refresh_token(sent: Members) -> Members:
     """Make a refresh token, with a user name and a password."""
-    issued = services().issuing.issue_with_password(sent["username"], sent["password"], sent["name"], caller())
+    login = (sent["username"], sent["password"])
+    issued = services().issuing.issue_with_password(*login, sent["name"], caller(), sent["access_token_reissue"])
     tell_of(issued)
     return {"refresh_token": issued.secret} | vars(issued.token)
 
 
 @token_endpoints.post("/createAPIAccessToken/")
 @token_endpoints.arguments(schemas.RefreshTokenProof)
-@token_endpoints.response(201, schemas.AccessTokenOut)
+@token_endpoints.response(201, schemas.MintedOut)
 def create_api_access_token(sent: Members) -> Members:
     """Mint an access token. Under the policy `replace` it takes the place of the one before it."""
-    issued = services().issuing.mint(sent["refresh_token"], sent["user_id"], caller())
+    issued = services().minting.mint(sent["refresh_token"], sent["user_id"], caller())
     tell_of(issued)
-    return {"api_access_token": issued.secret} | vars(issued.token)
+    about = schemas.replaced_members(issued.replaced)
+    return {"api_access_token": issued.secret} | vars(issued.token) | about
 
 
 @token_endpoints.post("/validateRefreshToken/")

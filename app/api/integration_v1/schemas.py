@@ -10,7 +10,8 @@ from typing import Any
 
 from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields
 
-from app.domain.tokens import TokenStatus
+from app.domain.policy import Reissue
+from app.domain.tokens import AccessToken, TokenStatus
 
 MESSAGES: dict[str, Any] = {
     "required": "This field is required.",
@@ -71,6 +72,7 @@ class Login(RequestSchema):
     username = _text()
     password = _text()
     name = _text()
+    access_token_reissue = fields.Enum(Reissue, by_value=True, load_default=None)
 
 
 class RefreshTokenProof(RequestSchema):
@@ -99,6 +101,27 @@ class AccessTokenOut(Schema):
     created_at = Timestamp(metadata=DATE_TIME)
     token_expires_at = Timestamp(attribute="expires_at", allow_none=True, metadata=DATE_TIME)
     token_status = Status(attribute="status", metadata=STATUS)
+
+
+class MintedOut(AccessTokenOut):
+    """With what it took the place of, where an access token was alive."""
+
+    replaced_previous = fields.Boolean()
+    replaced_public_id = fields.String()
+    replaced_last_used_at = Timestamp(allow_none=True, metadata=DATE_TIME)
+    replaced_last_used_ip = fields.String(allow_none=True)
+
+
+def replaced_members(replaced: AccessToken | None) -> dict[str, Any]:
+    """What a mint tells of the access token it replaced."""
+    if replaced is None:
+        return {"replaced_previous": False}
+    return {
+        "replaced_previous": True,
+        "replaced_public_id": replaced.public_id,
+        "replaced_last_used_at": replaced.last_used_at,
+        "replaced_last_used_ip": replaced.last_used_ip,
+    }
 
 
 class UserInfoOut(Schema):

@@ -99,9 +99,10 @@ def test_a_value_out_of_range_is_refused_and_changes_nothing(daypass: CommandLin
     assert services.listing.audit_events(action="instance_setting.changed").items == []
 
 
-def test_reuse_is_refused_as_not_yet_available(daypass: CommandLine) -> None:
-    assert "not yet available" in daypass.refusal("conf", "access_token_reissue", "-s", "reuse")
-    assert daypass.json("conf", "access_token_reissue")["value"] == "replace"
+def test_each_reissue_policy_can_be_set_and_no_other(daypass: CommandLine) -> None:
+    for policy in ("overlap", "reuse", "replace"):
+        assert daypass.json("conf", "access_token_reissue", "-s", policy)["value"] == policy
+    assert "replace or overlap or reuse" in daypass.refusal("conf", "access_token_reissue", "-s", "keep")
 
 
 def test_a_setting_that_there_is_not_is_refused(daypass: CommandLine) -> None:

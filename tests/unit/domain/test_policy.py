@@ -116,7 +116,7 @@ def test_whatever_is_accepted_is_in_bounds_and_in_its_one_spelling(setting: Inst
 @pytest.mark.parametrize(
     ("key", "choices"),
     [
-        ("access_token_reissue", ("replace", "overlap")),
+        ("access_token_reissue", ("replace", "overlap", "reuse")),
         ("refresh_tokens_for_users", ("on", "off")),
         ("password_api_enabled", ("on", "off")),
         ("api_tokens_enabled", ("on", "off")),
@@ -137,13 +137,6 @@ def test_a_word_is_one_of_its_choices_and_the_first_by_default(key: str, choices
 def test_some_switches_are_off_by_default(key: str) -> None:
     setting = find_setting(key)
     assert setting is not None and (setting.choices, setting.default) == (("on", "off"), "off")
-
-
-def test_reuse_is_said_to_be_not_yet_available() -> None:
-    setting = find_setting("access_token_reissue")
-    assert setting is not None
-    with pytest.raises(ValueError, match="not yet available; use replace or overlap"):
-        setting.parse("reuse")
 
 
 @pytest.mark.parametrize("key", ["refresh_token_lifespan", "access_token_lifespan"])
@@ -237,7 +230,13 @@ def test_an_access_token_ends_with_the_sooner_of_two(refresh_ends: datetime, end
     assert Policy.of({"access_token_lifespan": "2"}).access_token_expiry(NOW, refresh_ends) == ends
 
 
-def test_a_replaced_token_lives_on_only_under_overlap() -> None:
-    seconds = {"access_token_overlap_seconds": "90"}
-    assert Policy.of(seconds).overlap == timedelta(0)
-    assert Policy.of(seconds | {"access_token_reissue": "overlap"}).overlap == timedelta(seconds=90)
+def test_a_replaced_token_lives_on_under_all_policies_but_replace() -> None:
+    policy = Policy.of({"access_token_overlap_seconds": "90"})
+    found = {reissue: policy.overlap_under(reissue) for reissue in Reissue}
+    ninety = timedelta(seconds=90)
+    assert found == {Reissue.REPLACE: timedelta(0), Reissue.OVERLAP: ninety, Reissue.REUSE: ninety}
+
+
+def test_what_was_chosen_for_a_refresh_token_goes_before_the_instance_s_setting() -> None:
+    policy = Policy.of({"access_token_reissue": "overlap"})
+    assert [policy.reissue_of(chosen) for chosen in (None, "reuse")] == [Reissue.OVERLAP, Reissue.REUSE]
