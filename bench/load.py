@@ -13,7 +13,7 @@ from pathlib import Path
 SCRIPT = Path(__file__).with_name("load.lua")
 
 BUSY_CONNECTIONS = 16
-"""For throughput: twice as many as the server has threads, so that none is ever without work."""
+"""For throughput: as many as the server has threads."""
 
 CALM_CONNECTIONS = 4
 """For how long an answer takes: enough to be disturbed by what else happens, too few to queue for long by itself."""

@@ -50,7 +50,7 @@ class Settings:
     port: int = _setting(8080, "Port to listen on.", low=1, high=65535)
     workers: int = _setting(2, "Server processes.", low=1, high=256)
     threads: int = _setting(
-        8,
+        16,
         "Threads of each process. Requests whose body or password takes long can occupy all but two of them.",
         low=4,
         high=256,

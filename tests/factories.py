@@ -32,7 +32,7 @@ def issue(services: Services, user: User, name: str = "nightly-etl") -> Issued[R
 
 def mint(services: Services, refresh: Issued[RefreshToken]) -> Issued[AccessToken]:
     """An access token under that refresh token."""
-    return services.issuing.mint(refresh.secret, refresh.token.user_id, Caller(""))
+    return services.minting.mint(refresh.secret, refresh.token.user_id, Caller(""))
 
 
 def generate(

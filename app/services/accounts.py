@@ -146,13 +146,16 @@ class Accounts:
         with self._database.reading() as session:
             return users.count(session) == 0
 
-    def set_password(self, username: str, password: str, caller: Caller, keep_session: int | None = None) -> User:
+    def set_password(
+        self, username: str, password: str, caller: Caller, keep_session: int | None = None, before: str | None = None
+    ) -> User:
         """Replace the password. Tokens are not touched; sessions of the pages end, but the one with that id.
 
-        Refuses with NotFound and BadRequest.
+        Refuses with NotFound and BadRequest, and with BadCredentials unless the digest is still `before`, if given.
         """
-        values = {"password_hash": self._digest(password), "has_temporary_password": False}
-        return self._change(username, caller, "user.password_changed", keep_session=keep_session, **values)
+        digest, act = self._digest(password), "user.password_changed"
+        values = {"password_hash": digest, "has_temporary_password": False}
+        return self._change(username, caller, act, keep_session, before, **values)
 
     def set_role(self, username: str, role: Role, caller: Caller) -> User:
         """Refuses with NotFound, and with Conflict for the last active administrator."""
@@ -195,14 +198,16 @@ class Accounts:
         username: str,
         caller: Caller,
         action: str,
-        *,
         keep_session: int | None = None,
+        before: str | None = None,
         **values: str | bool | None,
     ) -> User:
         with self._database.transaction() as session:
             # Locked before reading who is an administrator: two changes at once must not leave none.
             administrators = users.lock_administrators(session)
             row = _existing(session, username)
+            if before is not None and row.password_hash != before:
+                raise BadCredentials
             for column, value in values.items():
                 setattr(row, column, value)
             _refuse_to_leave_none(administrators, row)

@@ -26,6 +26,7 @@ class Criteria:
     """None does not narrow. Of each ``…_after`` and ``…_before``, the first instant is within, the second is not.
 
     `name`: part of the name, in any letter case. `unused_for_days`: not used for so long, and not made since either.
+    `to_renew`: only what somebody has to renew by hand, that is no access token under a refresh token.
     """
 
     owner: str | None = None
@@ -39,6 +40,7 @@ class Criteria:
     last_used_after: datetime | None = None
     last_used_before: datetime | None = None
     unused_for_days: int | None = None
+    to_renew: bool | None = None
 
     @classmethod
     def of(cls, members: Mapping[str, Any]) -> "Criteria":
@@ -67,6 +69,7 @@ class Criteria:
             expires_before=self.expires_before,
             last_used_after=self.last_used_after,
             last_used_before=self.last_used_before,
+            to_renew=bool(self.to_renew),
             unused_since=None if unused is None else now - timedelta(days=unused),
         )
 

@@ -7,9 +7,10 @@ what a page asks for (``app.web``).
 
 import re
 import secrets
+from contextlib import suppress
 
 from app.domain.clock import Clock
-from app.domain.errors import BadCredentials, BadRequest
+from app.domain.errors import BadCredentials, BadRequest, Unavailable
 from app.domain.identity import Caller, User, canonical_username
 from app.domain.seals import Seal
 from app.domain.sessions import WebSession
@@ -83,7 +84,7 @@ class Sessions:
         if found is None or found.is_over(now):
             return None
         if (now - found.seen_at).total_seconds() >= SEEN_EVERY_SECONDS:
-            with self._database.transaction() as session:
+            with suppress(Unavailable), self._database.transaction() as session:  # reading must not fail for it
                 sessions.touch(session, found.id, seen_at=now)
         return found
 
@@ -120,8 +121,13 @@ class Sessions:
         if present == wanted:
             message = "The new password is the same as the present one."
             raise BadRequest(message, {"password": [message]})
-        self._accounts.authenticate(known.user.username, present, caller)
-        self._accounts.set_password(known.user.username, wanted, caller, keep_session=known.id)
+        username = known.user.username
+        digest = None
+        while digest != self._digest_of(username):  # again, where it was another one or upgraded meanwhile
+            digest = self._digest_of(username)
+            self._accounts.authenticate(username, present, caller)
+        # An administrator may set another one at this moment, and theirs must stand.
+        self._accounts.set_password(username, wanted, caller, keep_session=known.id, before=digest)
 
     def form_token(self, cookie: str) -> str:
         """What a form must send along, to show that it was made for this browser."""

@@ -164,7 +164,7 @@ def _refuse_bad_lifetime(policy: Policy, lifetime: timedelta | None) -> None:
     if lifetime is None and longest is not None:
         _refuse_lifetime(f"Tokens that never expire are not allowed here; the longest lifetime is {longest.days} days.")
     if lifetime is not None and lifetime <= timedelta(0):
-        _refuse_lifetime("A lifetime is a positive number of seconds, or -1 for never.")
+        _refuse_lifetime("A lifetime is positive, or -1 for never.")
     if lifetime is not None and lifetime > (longest or LONGEST_LIFETIME):
         _refuse_lifetime(f"The longest lifetime is {(longest or LONGEST_LIFETIME).days} days.")
 

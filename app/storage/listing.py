@@ -28,7 +28,8 @@ class TokenFilter:
     `status`: the state at the moment of the list. `expiring_before`: alive, and ends before that.
     `unused_since`: not used after that (nor made after that, if never used). `name`: part of the
     name, in any letter case. Of each `…_after` and `…_before`, the first instant is within, the second is not.
-    `revocable`: only what a revocation would end. `ids`: only these rows.
+    `revocable`: only what a revocation would end. `to_renew`: no access token under a refresh token. `ids`: only
+    these rows.
     """
 
     user_id: int | None = None
@@ -43,6 +44,7 @@ class TokenFilter:
     last_used_after: datetime | None = None
     last_used_before: datetime | None = None
     revocable: bool = False
+    to_renew: bool = False
     ids: Sequence[int] | None = None
 
 
@@ -156,6 +158,8 @@ def _conditions(table: TokenTable, wanted: TokenFilter, now: datetime) -> list[C
         conditions.append(or_(table.last_used_at <= wanted.unused_since, never))
     if wanted.revocable:
         conditions.append(_is_revocable(table, now))
+    if wanted.to_renew and table is AccessTokenRow:
+        conditions.append(AccessTokenRow.refresh_token_id.is_(None))
     if wanted.ids is not None:
         conditions.append(table.id.in_(wanted.ids))
     return conditions

@@ -8,6 +8,7 @@ from typing import Any
 from flask import redirect, request, url_for
 
 from app.domain.errors import BadCredentials, BadRequest, LimitReached, NotFound, NotPermitted, RateLimited, Refusal
+from app.domain.policy import Reissue
 from app.domain.tokens import AccessToken, Issued, RefreshToken, TokenKind
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
@@ -48,7 +49,8 @@ def create() -> Any:
     """Make one and show its secret, once."""
     name = read_form().get("name", "").strip()
     try:
-        made = services().issuing.issue_own(web_session().user.id, name, caller(), once())
+        reissue = Reissue.REUSE if read_form().get("is_shared") == "on" else None
+        made = services().issuing.issue_own(web_session().user.id, name, caller(), once(), reissue=reissue)
     except (BadRequest, LimitReached, NotPermitted) as refusal:
         policy = services().instance_settings.policy()
         values = {"name": name, "error": said(refusal), "fields": fields_of(refusal)}
@@ -78,7 +80,7 @@ def ask_mint(public_id: str) -> Any:
 @account.post("/refresh-tokens/<public_id>/access-token")
 def mint(public_id: str) -> Any:
     """Do so, and show it, once."""
-    return _reveal(services().issuing.mint_own(public_id, web_session().user.id, caller(), once()), parent=public_id)
+    return _reveal(services().minting.mint_own(public_id, web_session().user.id, caller(), once()), parent=public_id)
 
 
 @account.get("/refresh-tokens/<public_id>/revoke")
@@ -146,7 +148,8 @@ def _confirm(template: str, public_id: str) -> Any:
     assert isinstance(found, RefreshToken)
     policy = services().instance_settings.policy()
     under = services().overview.access_token_under(found.id)
-    return page(template, token=found, under=under, policy=policy)
+    overlap = policy.overlap_under(policy.reissue_of(found.access_token_reissue))
+    return page(template, token=found, under=under, policy=policy, overlap=overlap)
 
 
 def _reveal(made: Made, parent: str | None = None) -> Any:

@@ -37,7 +37,7 @@ def session_cookie() -> str | None:
 
 
 def set_session_cookie(answer: Response, value: str) -> None:
-    """Keep it until the browser is closed, but no longer than a session can last."""
+    """Keep it as long as a session can last."""
     secure = not is_loopback()
     answer.set_cookie(
         _session_name(), value, max_age=int(LONGEST.total_seconds()), path="/", secure=secure, httponly=True,

@@ -9,13 +9,13 @@ from typing import Any, cast
 
 from flask import Response, abort, current_app, g, redirect, request, url_for
 
-from app.domain.errors import BadCredentials, BadRequest, NotPermitted, RateLimited, Refusal
+from app.domain.errors import BadCredentials, BadRequest, NotPermitted, RateLimited, Refusal, Unavailable
 from app.domain.identity import refuse_unless_may_enter
 from app.domain.sessions import WebSession
 from app.http.context import Asker, caller, services
 from app.http.guards import ADMINISTRATORS_ONLY, Guard
 from app.web.cookies import session_cookie
-from app.web.forms import read_form
+from app.web.forms import read_form, status_of
 from app.web.rendering import page
 
 CHANGING = ("POST", "PUT", "PATCH", "DELETE")
@@ -44,7 +44,13 @@ def find_session() -> WebSession | None:
 
 
 def _let_in() -> None:
-    _refuse_forged_form()
+    try:
+        _refuse_forged_form()
+    except BadRequest:
+        # Of a page from before somebody signed out in another tab; there is nothing left to protect.
+        if find_session() is None and not _is_from_elsewhere() and request.path.startswith(("/logout", "/theme")):
+            abort(to_sign_in())
+        raise
     find_session()
 
 
@@ -123,7 +129,7 @@ def asking_again(view: View) -> View:
             return _ask_again(None)
         try:
             services().sessions.prove(web_session(), password, caller())
-        except (BadCredentials, RateLimited) as refusal:
+        except (BadCredentials, RateLimited, Unavailable) as refusal:
             return _ask_again(refusal)
         return view(*arguments, **named)
 
@@ -134,7 +140,7 @@ def _ask_again(refusal: Refusal | None) -> Any:
     form = read_form()
     kept = {name: value for name, value in form.items() if name not in ("form_token", PASSWORD_FIELD)}
     answer = page("confirm_password.html", kept=kept, refusal=refusal, status=200 if refusal is None else 403)
-    if isinstance(refusal, RateLimited):
-        answer.status_code = 429
+    if isinstance(refusal, RateLimited | Unavailable):
+        answer.status_code = status_of(refusal)
         answer.headers["Retry-After"] = str(refusal.retry_after)
     return answer

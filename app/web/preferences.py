@@ -76,7 +76,7 @@ def _form(status: int, error: str = "", fields: dict[str, str] | None = None, **
         status,
         error="" if fields else error,
         fields=fields or {},
-        lifetime=typed.get("lifetime", str(policy.api_token_default_lifetime.days)),
+        lifetime=typed.get("lifetime", str(policy.proposed_api_token_lifetime.days)),
         description=typed.get("description", ""),
         longest=policy.api_token_max_lifetime,
         why_not=_why_not(),

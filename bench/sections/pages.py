@@ -19,7 +19,7 @@ PAGES = (
     "/preferences/access-tokens",
     "/admin",
     "/admin/users",
-    "/admin/users?username=9",
+    "/admin/users?part=9",
     "/admin/users/7",
     "/admin/tokens",
     "/admin/tokens?kind=access&status=active",

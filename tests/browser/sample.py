@@ -87,7 +87,7 @@ class Past:
 
     def mint(self, refresh: Issued[RefreshToken], age: timedelta, *, used: bool = True) -> None:
         self.ago(age)
-        access = self.services.issuing.mint(refresh.secret, refresh.token.user_id, Caller("", address="192.0.2.7"))
+        access = self.services.minting.mint(refresh.secret, refresh.token.user_id, Caller("", address="192.0.2.7"))
         if used:
             self.use(access.secret, age - timedelta(minutes=3))
 

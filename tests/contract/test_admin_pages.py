@@ -264,6 +264,11 @@ def test_a_bar_leads_to_the_tokens_that_end_on_its_day(services: Services, admin
     day = with_name.token.expires_at.date().isoformat()
     listed = admin.get("/admin/tokens", status="active", expires_from=day, expires_to=day)
     assert with_name.token.public_id in said(listed)
+    minted = mint(services, issue(services, make_user(services)))
+    today = minted.token.expires_at.date().isoformat() if minted.token.expires_at else ""
+    asked = {"status": "active", "expires_from": today, "expires_to": today}
+    assert minted.token.public_id in said(admin.get("/admin/tokens", **asked))
+    assert minted.token.public_id not in said(admin.get("/admin/tokens", **asked, to_renew="1"))  # as the bar counts
     other = (with_name.token.expires_at + timedelta(days=1)).date().isoformat()
     assert with_name.token.public_id not in said(
         admin.get("/admin/tokens", status="active", expires_from=other, expires_to=other)

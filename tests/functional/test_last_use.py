@@ -19,6 +19,7 @@ from app.domain.clock import system_clock
 from app.domain.tokens import AccessToken, Issued
 from app.services import Services
 from app.storage.database import Base, Database
+from app.storage.tables import CheckCountRow
 from tests import rows
 from tests.drivers.alation import Alation
 from tests.drivers.gate import GateConnections, connected
@@ -156,11 +157,12 @@ def test_a_check_never_writes(database_url: str, tmp_path: Path, services: Servi
 
 
 def writes_so_far(watching: Connection) -> object:
-    """What changes whenever somebody else writes anything; PostgreSQL keeps a row's place and transaction with it."""
+    """Every row but the hours' counts, which are written in batches; PostgreSQL keeps its place and transaction too."""
     watching.rollback()
+    tables = [table for table in Base.metadata.tables if table != CheckCountRow.__tablename__]
     if watching.dialect.name == "sqlite":
-        return watching.exec_driver_sql("PRAGMA data_version").scalar()
-    places = (f"SELECT tableoid, ctid, xmin::text FROM {table}" for table in Base.metadata.tables)
+        return [watching.exec_driver_sql(f"SELECT * FROM {table}").fetchall() for table in tables]
+    places = (f"SELECT tableoid, ctid, xmin::text FROM {table}" for table in tables)
     return sorted(map(str, watching.exec_driver_sql(" UNION ALL ".join(places))))
 
 

@@ -263,7 +263,7 @@ def test_a_mint_that_races_with_a_revocation_never_outlives_it_on_two_workers(
 
 def _minted_or_refused(services: Services, refresh: Issued[RefreshToken]) -> Issued[AccessToken] | TokenRefused:
     try:
-        return services.issuing.mint(refresh.secret, refresh.token.user_id, Caller(""))
+        return services.minting.mint(refresh.secret, refresh.token.user_id, Caller(""))
     except TokenRefused as refusal:
         return refusal
 

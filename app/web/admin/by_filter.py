@@ -25,7 +25,7 @@ SHOWN = 20
 ASKED = {
     "owner": "Owner", "kind": "Kind", "status": "Status", "name": "Name contains", "created_from": "Created from",
     "created_to": "Created up to", "expires_from": "Expires from", "expires_to": "Expires up to",
-    "unused_for_days": "Unused for days",
+    "unused_for_days": "Unused for days", "to_renew": "Only to be renewed by hand",
 }  # fmt: skip
 
 

@@ -80,7 +80,7 @@ def _ending(index: int, each: Ending) -> charts.Column:
 def that_day(each: Ending) -> str:
     """The address of the list of those that end on that day."""
     day = each.day.isoformat()
-    return url_for("web_tokens.every", status=TokenStatus.ACTIVE, expires_from=day, expires_to=day)
+    return url_for("web_tokens.every", status=TokenStatus.ACTIVE, expires_from=day, expires_to=day, to_renew=1)
 
 
 def _names(each: Ending) -> str:

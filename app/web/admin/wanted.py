@@ -30,6 +30,7 @@ A_DAY = timedelta(days=1)
 
 TOKEN_FIELDS = (
     "owner", "kind", "status", "name", "created_from", "created_to", "expires_from", "expires_to", "unused_for_days",
+    "to_renew",
 )  # fmt: skip
 
 NOT_ON_THE_NEXT_PAGE = ("cursor", "done")
@@ -123,6 +124,7 @@ def token_criteria(told: Told) -> Criteria:
         expires_after=day(told, "expires_from"),
         expires_before=day_after(told, "expires_to"),
         unused_for_days=number(told, "unused_for_days", 1, LONGEST_UNUSED_DAYS),
+        to_renew=number(told, "to_renew", 1, 1) == 1 or None,
     )
 
 

@@ -42,9 +42,14 @@ async function openDialog(link) {
   dialog.setAttribute("aria-labelledby", "dialog-title");
   found.removeAttribute("aria-labelledby");
   dialog.append(document.adoptNode(found));
-  dialog.addEventListener("close", () => { dialog.remove(); link.focus(); });
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    (link.closest("details:not([open])")?.querySelector("summary") ?? link).focus();
+  });
+  let pressed = null; // a selection that is dragged out of the dialog ends on what is behind it
+  dialog.addEventListener("pointerdown", (event) => { pressed = event.target; });
   dialog.addEventListener("click", (event) => {
-    if (event.target === dialog || event.target.closest("[data-close]")) {
+    if ((event.target === dialog && pressed === dialog) || event.target.closest("[data-close]")) {
       event.preventDefault();
       dialog.close();
     }
@@ -105,6 +110,7 @@ document.addEventListener("submit", (event) => {
     // Of a double click, the first counts: the answer to the second could not show the secret again.
     if (form.dataset.sent) event.preventDefault();
     form.dataset.sent = "yes";
+    setTimeout(() => { delete form.dataset.sent; }, 5000); // the answer may have been stopped
   }
 });
 
@@ -114,7 +120,10 @@ window.addEventListener("pagehide", () => {
 });
 window.addEventListener("pageshow", (event) => {
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
-  if (event.persisted && document.querySelector("[data-secret]")) window.location.replace("/account/auth");
+  if (event.persisted && document.querySelector("[data-secret]")) {
+    const isPreferences = window.location.pathname.startsWith("/preferences");
+    window.location.replace(isPreferences ? "/preferences/access-tokens" : "/account/auth");
+  }
 });
 
 for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;

@@ -62,7 +62,7 @@ CHANGES: tuple[tuple[str, str, Act], ...] = (
     ("user.role_changed", CLI, lambda its, _: its.accounts.set_role("anna", Role.STEWARD, OPERATOR)),
     ("user.api_tokens_changed", CLI, lambda its, _: its.accounts.set_api_tokens("anna", ApiTokens.ALLOW, OPERATOR)),
     ("refresh_token.created", ANNA, lambda its, _: its.issuing.issue_with_password("anna", PASSWORD, "etl", CLIENT)),
-    ("access_token.minted", ANNA, lambda its, own: its.issuing.mint(*own.proof, CLIENT)),
+    ("access_token.minted", ANNA, lambda its, own: its.minting.mint(*own.proof, CLIENT)),
     ("refresh_token.regenerated", ANNA, lambda its, own: its.issuing.regenerate(*own.proof, CLIENT)),
     ("access_token.revoked", ANNA, lambda its, own: its.revoking.revoke_access_tokens(*own.proof, CLIENT)),
     ("access_token.revoked", CLI, lambda its, own: its.revoking.revoke(own.access_id, "lost", OPERATOR)),

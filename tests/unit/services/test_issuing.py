@@ -122,7 +122,7 @@ def test_minting_notes_when_and_from_where_the_refresh_token_was_used(services: 
     refresh = issue(services, make_user(services))
     assert (refresh.token.last_used_at, refresh.token.last_used_ip) == (None, None)
     with freeze_time(refresh.token.created_at + timedelta(hours=1)) as clock:
-        services.issuing.mint(refresh.secret, None, Caller("", address="192.0.2.7"))
+        services.minting.mint(refresh.secret, None, Caller("", address="192.0.2.7"))
         used = _kept(services, refresh)
         assert used.last_used_at == clock().replace(tzinfo=UTC)
     assert used.last_used_ip == "192.0.2.7"
@@ -165,7 +165,7 @@ def test_an_expired_refresh_token_cannot_mint_but_can_be_regenerated(services: S
         clock.move_to(refresh.token.expires_at - MICROSECOND)
         mint(services, refresh)
         clock.move_to(refresh.token.expires_at)
-        for act in (services.issuing.mint, services.revoking.revoke_access_tokens):
+        for act in (services.minting.mint, services.revoking.revoke_access_tokens):
             with pytest.raises(TokenExpired):
                 act(refresh.secret, None, NOBODY)
         renewed = services.issuing.regenerate(refresh.secret, None, NOBODY)
@@ -348,7 +348,7 @@ def _assert_nothing_works(
 ) -> None:
     """Every act that takes a refresh token refuses it for the same reason, and changes nothing."""
     before = rows.everything(database)
-    for act in (services.issuing.mint, services.issuing.regenerate, services.revoking.revoke_access_tokens):
+    for act in (services.minting.mint, services.issuing.regenerate, services.revoking.revoke_access_tokens):
         with pytest.raises(refusal):
             act(refresh.secret, user_id, NOBODY)
     with pytest.raises(refusal):

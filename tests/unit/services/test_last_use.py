@@ -508,5 +508,5 @@ def test_a_refresh_token_is_used_when_it_mints_and_at_no_other_time(services: Se
     assert last_of(refresh.token.id) == (None, None)
     later = system_clock().replace(microsecond=0) + timedelta(hours=1)
     with freeze_time(later):
-        services.issuing.mint(refresh.secret, None, Caller("", address="192.0.2.7"))
+        services.minting.mint(refresh.secret, None, Caller("", address="192.0.2.7"))
     assert last_of(refresh.token.id) == (later, "192.0.2.7")

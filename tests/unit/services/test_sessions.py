@@ -328,3 +328,25 @@ def test_a_password_that_is_changed_while_somebody_signs_in_with_it_lets_nobody_
     with pytest.raises(BadCredentials):
         sessions.sign_in(user.username, PASSWORD, Caller(""), None)
     assert rows.count(database, SessionRow) == 0
+
+
+def test_a_password_that_an_administrator_sets_while_another_is_chosen_stands(
+    services: Services, database: Database, anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fails when the digest is not looked at again under the lock."""
+    cookie = sign_in(services, anna)
+    known = services.sessions.find(cookie)
+    assert known is not None
+    digest = services.accounts._digest
+
+    def interrupted(password: str | None) -> str | None:
+        """Hashing takes a while; at the end of it, somebody else has been quicker."""
+        made = digest(password)
+        monkeypatch.setattr(services.accounts, "_digest", digest)
+        services.accounts.set_password("anna", f"{PASSWORD_MARK}-of-the-operator", OPERATOR)
+        return made
+
+    monkeypatch.setattr(services.accounts, "_digest", interrupted)
+    with pytest.raises(BadCredentials):
+        services.sessions.change_password(known, PASSWORD, ANOTHER, HERE)
+    services.accounts.authenticate("anna", f"{PASSWORD_MARK}-of-the-operator", HERE)

@@ -264,7 +264,7 @@ def test_a_row_that_was_planted_without_the_key_does_not_authenticate(services: 
         _plant(database, user, RefreshTokenRow(name="planted"), refresh, key_id, digest(refresh))
         assert _is_unknown(lambda secret: services.verifier.verify(secret), access), how
         assert _is_unknown(lambda secret: services.refresh_verifier.validate(secret, user.id), refresh), how
-        assert _is_unknown(lambda secret: services.issuing.mint(secret, user.id, Caller("")), refresh), how
+        assert _is_unknown(lambda secret: services.minting.mint(secret, user.id, Caller("")), refresh), how
 
 
 def test_a_digest_copied_from_another_row_does_not_authenticate(services: Services, database: Database) -> None:
