@@ -113,7 +113,7 @@ def test_a_token_that_another_process_minted_and_that_was_revoked_meanwhile_is_n
 ) -> None:
     auth = auth_of(daypass, refresh)
     first = auth.token()
-    second = daypass.services.issuing.mint(refresh.secret, None, MACHINE)  # the first one is superseded
+    second = daypass.services.minting.mint(refresh.secret, None, MACHINE)  # the first one is superseded
     daypass.services.revoking.revoke_access_tokens(refresh.secret, None, MACHINE)
     path = kept(cache_folder)
     path.write_text(path.read_text().replace(first, second.secret))

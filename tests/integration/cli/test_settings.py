@@ -23,7 +23,7 @@ def test_all_settings_are_shown_with_defaults_and_ranges(daypass: CommandLine) -
     assert {each["key"]: (each["value"], each["default"], each["unit"], each["range"]) for each in shown} == {
         "refresh_token_lifespan": ("60", "60", "days", "1 to 3650"),
         "access_token_lifespan": ("24", "24", "hours", "1 to 720"),
-        "access_token_reissue": ("replace", "replace", "", "replace | overlap"),
+        "access_token_reissue": ("replace", "replace", "", "replace | overlap | reuse"),
         "access_token_overlap_seconds": ("60", "60", "seconds", "1 to 86400"),
         "refresh_tokens_for_users": ("on", "on", "", "on | off"),
         "password_api_enabled": ("on", "on", "", "on | off"),
