@@ -48,12 +48,13 @@ def ask_name() -> Any:
 def create() -> Any:
     """Make one and show its secret, once."""
     name = read_form().get("name", "").strip()
+    is_shared = read_form().get("is_shared") == "on"
     try:
-        reissue = Reissue.REUSE if read_form().get("is_shared") == "on" else None
+        reissue = Reissue.REUSE if is_shared else None
         made = services().issuing.issue_own(web_session().user.id, name, caller(), once(), reissue=reissue)
     except (BadRequest, LimitReached, NotPermitted) as refusal:
         policy = services().instance_settings.policy()
-        values = {"name": name, "error": said(refusal), "fields": fields_of(refusal)}
+        values = {"name": name, "is_shared": is_shared, "error": said(refusal), "fields": fields_of(refusal)}
         return page("refresh_token_new.html", status_of(refusal), days=policy.refresh_token_lifespan.days, **values)
     return _reveal(made)
 

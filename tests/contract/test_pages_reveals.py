@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 
 from app.domain.errors import TokenRefused
 from app.domain.identity import Role
+from app.domain.tokens import RefreshToken
 from app.services import Services
 from app.storage.database import Database
 from app.storage.tables import AccessTokenRow, AuditEventRow, RefreshTokenRow
@@ -221,3 +222,14 @@ def test_what_is_turned_off_or_denied_is_said_in_words(
         assert owner.pages.post(path, TYPED).status_code == 403
     services.accounts.set_api_tokens(owner.user.username, "allow", OPERATOR)
     assert tokens(database) == before
+
+
+def test_a_token_that_several_jobs_share_is_made_so_and_the_choice_stays_when_the_name_is_wrong(
+    services: Services, owner: Somebody
+) -> None:
+    made = page(owner.pages.post(CREATE, owner.pages.fill_in(CREATE, TYPED | {"is_shared": "on"})))
+    public_id = made.value_of("secret").split("_")[1]
+    token = services.listing.find(public_id).token
+    assert isinstance(token, RefreshToken) and token.access_token_reissue == "reuse"
+    wrong = owner.pages.post(CREATE, owner.pages.fill_in(CREATE, {"name": " ", "is_shared": "on"}))
+    assert wrong.status_code == 400 and "checked" in wrong.get_data(as_text=True)
