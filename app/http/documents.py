@@ -5,7 +5,6 @@ Not here: how documents are made (``openapi``). Both are there while ``openapi_e
 
 from html import escape
 from importlib.resources import files
-from typing import Any
 
 from flask import Response, jsonify
 
@@ -63,7 +62,8 @@ def documents_blueprint(documents: Documents) -> GuardedBlueprint:
     @served.get("/openapi/<name>/")
     def openapi(name: str) -> Response:
         """The document."""
-        return jsonify(_existing(documents, name))
+        _refuse_unknown(documents, name)
+        return jsonify(documents[name])
 
     @served.get("/docs/")
     def first_page() -> Response:
@@ -95,15 +95,13 @@ def refuse_while_off() -> None:
         raise FeatureOff(FEATURE_OFF)
 
 
-def _existing(documents: Documents, name: str) -> dict[str, Any]:
+def _refuse_unknown(documents: Documents, name: str) -> None:
     if name not in documents:
         raise NotFound("document")
-    return documents[name]
 
 
 def _page(documents: Documents, name: str) -> Response:
-    if name not in documents:
-        raise NotFound("document")
+    _refuse_unknown(documents, name)
     title = documents.title(name)
     links = "".join(_link(each, documents.title(each), each == name) for each in documents)
     answer = Response(PAGE.format(title=escape(title), name=escape(name), links=links), mimetype="text/html")
