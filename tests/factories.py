@@ -35,6 +35,12 @@ def mint(services: Services, refresh: Issued[RefreshToken]) -> Issued[AccessToke
     return services.minting.mint(refresh.secret, refresh.token.user_id, Caller(""))
 
 
+def fight_over(services: Services, refresh: Issued[RefreshToken]) -> None:
+    """What two programs at two addresses do to each other with one refresh token."""
+    for number in range(6):
+        services.minting.mint(refresh.secret, None, Caller("", address=f"192.0.2.{number % 2 + 1}"))
+
+
 def generate(
     services: Services, user: User, lifetime: timedelta | None = timedelta(days=1), description: str | None = None
 ) -> Issued[AccessToken]:

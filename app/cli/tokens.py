@@ -10,11 +10,11 @@ from app.cli.launching import RefusingGroup, operator, services
 from app.cli.output import Row, as_json, say, show_one, show_table
 from app.domain.clock import system_clock
 from app.domain.errors import NotFound, TokenUnknown
-from app.domain.tokens import AccessToken, TokenKind, TokenStatus
+from app.domain.tokens import SEEMS_SHARED, AccessToken, RefreshToken, TokenKind, TokenStatus
 from app.services.listing import ListedToken, TokenFilter
 from app.services.revoking import Ended
 
-COLUMNS = ("kind", "public_id", "owner", "name", "status", "created_at", "expires_at", "last_used_at")
+COLUMNS = ("kind", "public_id", "owner", "name", "status", "created_at", "expires_at", "last_used_at", "seems_shared")
 
 STATUSES = [status.value for status in TokenStatus if status is not TokenStatus.OVERLAPPING]
 """An overlapping token is active to whoever lists it."""
@@ -50,7 +50,10 @@ def list_tokens(as_json: bool, kind: str | None, **narrowing: str | int | None) 
 @as_json
 def show(public_id: str, as_json: bool) -> None:
     """Show one token."""
-    show_one(_row(services().listing.find(public_id)), as_json)
+    row = _row(services().listing.find(public_id))
+    show_one(row, as_json)
+    if row["seems_shared"]:
+        click.echo(SEEMS_SHARED, err=True)
 
 
 @token.command("revoke")
@@ -138,6 +141,7 @@ def _row(listed: ListedToken) -> Row:
         "last_used_at": token.last_used_at,
         "last_used_ip": token.last_used_ip,
         "last_used_agent": token.last_used_agent if isinstance(token, AccessToken) else None,
+        "seems_shared": isinstance(token, RefreshToken) and token.seems_shared,
         "revoked_at": token.revoked_at,
         "revoked_by": token.revoked_by,
         "revoke_reason": token.revoke_reason,

@@ -4,12 +4,23 @@ Here belong what a token is and :func:`status_at`. Not here: the text a client h
 a token lives (``policy``), and the same definition in SQL (``app.storage.liveness``, compared by test).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+SHARING_WINDOW = timedelta(minutes=10)
+MOST_MINTS_OF_ONE = 5
+"""In that window. Whoever mints more often, from several addresses, is more than one."""
+
+SHARING_IS_TOLD_FOR = timedelta(days=1)
+SEEMS_SHARED = (
+    "Two programs seem to share this token, and each ends the access token of the other. "
+    "Make a refresh token for each, or one that several jobs may share (access_token_reissue: reuse)."
+)
 
 
 class TokenKind(StrEnum):
@@ -50,6 +61,19 @@ def status_at(stored: TokenStatus, expires_at: datetime | None, now: datetime) -
     return TokenStatus.ACTIVE
 
 
+def is_sharing(minted_from: Sequence[str | None]) -> bool:
+    """Whether mints look like two programs that end each other's access tokens.
+
+    `minted_from`: the client's address of each mint of the last SHARING_WINDOW; None where it is not known.
+    """
+    return len(minted_from) > MOST_MINTS_OF_ONE and len(set(minted_from) - {None}) > 1
+
+
+def seems_shared_at(seen_at: datetime | None, now: datetime) -> bool:
+    """Whether that is still worth telling. `seen_at`: when it looked so last."""
+    return seen_at is not None and now - seen_at < SHARING_IS_TOLD_FOR
+
+
 @dataclass(frozen=True)
 class RefreshToken:
     """A refresh token as it is kept: all but its secret. `status` is the state at the moment of reading."""
@@ -69,6 +93,7 @@ class RefreshToken:
     revoked_by: str | None = None
     revoke_reason: str | None = None
     access_token_reissue: str | None = None
+    seems_shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,6 +119,7 @@ class AccessToken:
     revoked_at: datetime | None = None
     revoked_by: str | None = None
     revoke_reason: str | None = None
+    minted_from: str | None = None
 
 
 @dataclass(frozen=True)
@@ -101,10 +127,11 @@ class Issued(Generic[T]):
     """A new token together with its secret, which exists in clear text here and nowhere else.
 
     `refresh_token_expires_at`: of an access token that was minted, when the refresh token behind it ends. `replaced`:
-    the access token that was alive before it, as it was then.
+    the access token that was alive before it, as it was then. `seems_shared`: several programs seem to mint.
     """
 
     token: T
     secret: str = field(repr=False)
     refresh_token_expires_at: datetime | None = None
     replaced: AccessToken | None = None
+    seems_shared: bool = False

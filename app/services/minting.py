@@ -4,12 +4,14 @@ Here belongs who may mint, and the refresh token's lock under which it happens. 
 (``reissuing``), and making refresh tokens (``issuing``).
 """
 
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from app.domain.clock import Clock
 from app.domain.identity import Caller
+from app.domain.policy import Reissue
 from app.domain.secrets import KeyRing, TokenFormat, TokenText, new_token_text
 from app.domain.tokens import AccessToken, Issued, TokenKind
 from app.services.audit import record
@@ -17,6 +19,7 @@ from app.services.idempotency import Idempotency, Once, Repeated
 from app.services.instance_settings import read_policy
 from app.services.issuing import on_behalf_of_owner, refuse_unless_by_token
 from app.services.reissuing import Reissuing
+from app.services.sharing import notice_sharing
 from app.services.verifying import RecognisedToken, RefreshTokenVerifier
 from app.storage import refresh_tokens
 from app.storage.database import Database
@@ -104,11 +107,13 @@ class Minting:
     ) -> Issued[AccessToken]:
         """A new one; `refresh`: the refresh token's text, where its secret was presented."""
         policy = read_policy(session)
-        issued = self._reissuing.new(session, parent, refresh, generation, text, policy, now)
+        issued = self._reissuing.new(session, parent, refresh, generation, text, policy, now, caller.address)
         caller = on_behalf_of_owner(session, caller, parent.user_id)
         subject = ("access_token", issued.token.public_id)
         record(session, now, caller, "access_token.minted", subject, refresh_token=parent.public_id)
-        return issued
+        if issued.replaced is None or policy.reissue_of(parent.access_token_reissue) is not Reissue.REPLACE:
+            return issued
+        return replace(issued, seems_shared=notice_sharing(session, parent, now, caller))
 
     def _sign_anew(self, session: Session, recognised: RecognisedToken) -> None:
         """After a rotation of the keys, a token in use moves to the present key."""

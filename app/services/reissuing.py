@@ -50,8 +50,9 @@ class Reissuing:
         text: TokenText,
         policy: Policy,
         now: datetime,
+        minted_from: str | None,
     ) -> Issued[AccessToken]:
-        """A new one called `text`; what becomes of the one before it, the policy says.
+        """A new one called `text`, for a client at that address; what becomes of the one before it, the policy says.
 
         Under `reuse` its secret is a derived one, so that it can be given again, unless nobody presented a secret.
         """
@@ -66,7 +67,7 @@ class Reissuing:
         row = access_tokens.insert(
             session, text, self._ring.sign(text), parent.user_id, now,
             policy.access_token_expiry(now, parent.expires_at), refresh_token_id=parent.id, generation=generation,
-            is_derived=reissue is Reissue.REUSE and refresh is not None,
+            is_derived=reissue is Reissue.REUSE and refresh is not None, minted_from=minted_from,
         )  # fmt: skip
         return Issued(as_access_token(row, now), self._format.compose(text), parent.expires_at, replaced)
 

@@ -43,13 +43,15 @@ def insert(
     generation: int = 0,
     description: str | None = None,
     is_derived: bool = False,
+    minted_from: str | None = None,
 ) -> AccessTokenRow:
     """One under a refresh token, of that generation; or one of a single tier, with a description.
 
-    `is_derived`: its secret can be made again from the refresh token's.
+    `is_derived`: its secret can be made again from the refresh token's. `minted_from`: the client's address.
     """
     row = AccessTokenRow(
         is_derived=is_derived,
+        minted_from=minted_from,
         public_id=token.public_id,
         uuid=str(uuid4()),
         user_id=user_id,
@@ -94,6 +96,13 @@ def find_active_under(session: Session, refresh_token_id: int, now: datetime) ->
     query = select(row).where(row.refresh_token_id == refresh_token_id, row.status == TokenStatus.ACTIVE)
     query = query.where(row.expires_at > now)
     return session.scalars(query, execution_options={"populate_existing": True}).one_or_none()
+
+
+def minted_from(session: Session, refresh_token_id: int, since: datetime, most: int) -> list[str | None]:
+    """From which address each was minted since then: the latest ones, `most` of them at most."""
+    row = AccessTokenRow
+    query = select(row.minted_from).where(row.refresh_token_id == refresh_token_id, row.created_at > since)
+    return list(session.scalars(query.order_by(row.created_at.desc()).limit(most)))
 
 
 def supersede(session: Session, refresh_token_id: int, now: datetime, overlap: timedelta) -> None:
@@ -229,4 +238,5 @@ def as_access_token(row: AccessTokenRow, now: datetime) -> AccessToken:
         revoked_at=row.revoked_at,
         revoked_by=row.revoked_by,
         revoke_reason=row.revoke_reason,
+        minted_from=row.minted_from,
     )

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.secrets import Mac, TokenText
-from app.domain.tokens import RefreshToken, TokenStatus, status_at
+from app.domain.tokens import RefreshToken, TokenStatus, seems_shared_at, status_at
 from app.storage.database import PLAIN
 from app.storage.liveness import ended_before, is_alive, is_due
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, RetiredSecretRow, UserRow
@@ -116,6 +116,7 @@ def replace_secret(session: Session, row: RefreshTokenRow, mac: Mac, now: dateti
             generation=RefreshTokenRow.generation + 1,
             expires_at=expires_at,
             regenerated_at=now,
+            sharing_seen_at=None,
         )
         .returning(RefreshTokenRow.id)
     )
@@ -129,6 +130,12 @@ def sign_anew(session: Session, row: RefreshTokenRow, mac: Mac) -> None:
     """Keep the digest under the present key. The caller holds the lock."""
     statement = update(RefreshTokenRow).where(RefreshTokenRow.id == row.id)
     session.execute(statement.values(key_id=mac.key_id, mac=mac.digest), execution_options=PLAIN)
+
+
+def note_sharing(session: Session, row: RefreshTokenRow, now: datetime) -> None:
+    """Keep that several programs seemed to share it just now. The caller holds the lock."""
+    statement = update(RefreshTokenRow).where(RefreshTokenRow.id == row.id)
+    session.execute(statement.values(sharing_seen_at=now), execution_options=PLAIN)
 
 
 def revoke_one(session: Session, row: RefreshTokenRow, revocation: Revocation) -> list[int]:
@@ -189,12 +196,13 @@ def purge_retired_secrets(session: Session, cutoff: datetime, most: int) -> int:
 
 def as_refresh_token(row: RefreshTokenRow, now: datetime) -> RefreshToken:
     """The row as the domain's fact, with its state at `now`."""
+    status = status_at(TokenStatus(row.status), row.expires_at, now)
     return RefreshToken(
         id=row.id,
         public_id=row.public_id,
         user_id=row.user_id,
         name=row.name,
-        status=status_at(TokenStatus(row.status), row.expires_at, now),
+        status=status,
         generation=row.generation,
         created_at=row.created_at,
         expires_at=row.expires_at,
@@ -204,5 +212,6 @@ def as_refresh_token(row: RefreshTokenRow, now: datetime) -> RefreshToken:
         revoked_at=row.revoked_at,
         revoked_by=row.revoked_by,
         access_token_reissue=row.access_token_reissue,
+        seems_shared=status is TokenStatus.ACTIVE and seems_shared_at(row.sharing_seen_at, now),
         revoke_reason=row.revoke_reason,
     )

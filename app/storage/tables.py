@@ -79,6 +79,7 @@ class RefreshTokenRow(Base):
     last_used_ip: Mapped[str | None] = mapped_column(String(45))
     regenerated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     access_token_reissue: Mapped[str | None] = mapped_column(String(10))
+    sharing_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_by: Mapped[str | None] = mapped_column(String(150))
     revoke_reason: Mapped[str | None] = mapped_column(String(255))
@@ -112,7 +113,7 @@ class AccessTokenRow(Base):
             sqlite_where=text("status = 'active' AND refresh_token_id IS NOT NULL"),
             postgresql_where=text("status = 'active' AND refresh_token_id IS NOT NULL"),
         ),
-        Index("ix_access_tokens_refresh_token", "refresh_token_id"),
+        Index("ix_access_tokens_refresh_token", "refresh_token_id", "created_at"),
         Index("ix_access_tokens_user", "user_id", "id"),
         Index("ix_access_tokens_status_expires", "status", "expires_at"),
         Index("ix_access_tokens_revoked", "revoked_at"),
@@ -127,6 +128,7 @@ class AccessTokenRow(Base):
     generation: Mapped[int] = mapped_column(BigInteger, default=0)
     description: Mapped[str | None] = mapped_column(String(255))
     is_derived: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    minted_from: Mapped[str | None] = mapped_column(String(45))
     key_id: Mapped[str] = mapped_column(String(16))
     mac: Mapped[bytes] = mapped_column(LargeBinary(32))
     status: Mapped[str] = mapped_column(String(12), default=TokenStatus.ACTIVE)

@@ -26,7 +26,7 @@ from app.storage.database import Database, db
 from app.storage.tables import SessionRow
 from config import Settings
 from tests.databases import KEYS
-from tests.factories import OPERATOR, PASSWORD
+from tests.factories import OPERATOR, PASSWORD, fight_over
 
 ADMINISTRATOR, AWAY, PERSON, DENIED, NEWCOMER, OFF = "clara", "ida", "anna", "denis", "noor", "olga"
 """Who can sign in with ``PASSWORD``, but for the one who is disabled. The second is an administrator as well, who is
@@ -162,6 +162,8 @@ def _fill_people(past: Past) -> None:
     past.mint(past.issue(anna, "catalog-sync", 58 * DAY), 3 * DAY)
     past.mint(past.issue(anna, "nightly-etl", 9 * DAY), 5 * HOUR)
     past.issue(anna, "lineage-export", 10 * timedelta(minutes=1))
+    past.ago(2 * HOUR)
+    fight_over(past.services, past.issue(anna, "quality-checks", 2 * HOUR))
     past.generate(anna, "spreadsheet add-in", 30, 50 * DAY)
     past.generate(anna, "dashboard in the hall", None, 33 * DAY)
     past.generate(anna, "", 7, 2 * DAY, used=False)

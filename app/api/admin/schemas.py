@@ -11,7 +11,7 @@ from app.api.admin.fields import Strict, cursor, instant_or_null, instant_out, l
 from app.domain.errors import NotFound
 from app.domain.identity import Principal
 from app.domain.policy import Reissue
-from app.domain.tokens import AccessToken, Issued, RefreshToken, TokenKind, TokenStatus
+from app.domain.tokens import SEEMS_SHARED, AccessToken, Issued, RefreshToken, TokenKind, TokenStatus
 from app.services.listing import ListedToken
 
 SECRET = "The secret. It is told this once."
@@ -58,6 +58,8 @@ class TokenOut(Schema):
     last_used_agent = fields.String(allow_none=True)
     regenerated_at = instant_or_null()
     access_token_reissue = fields.String(allow_none=True)
+    seems_shared = fields.Boolean(metadata={"description": SEEMS_SHARED})
+    minted_from = fields.String(allow_none=True, metadata={"description": "The address that asked for it."})
     revoked_at = instant_or_null()
     revoked_by = fields.String(allow_none=True)
     revoke_reason = fields.String(allow_none=True)
@@ -93,6 +95,7 @@ class MintedOut(Schema):
     replaced_public_id = fields.String()
     replaced_last_used_at = instant_or_null()
     replaced_last_used_ip = fields.String(allow_none=True)
+    seems_shared = fields.Boolean(metadata={"description": SEEMS_SHARED})
     secret_already_shown = fields.Boolean()
 
 
@@ -126,7 +129,8 @@ def token_members(listed: ListedToken) -> dict[str, Any]:
     """What is told of a token; a member that its tier does not have is null."""
     token = listed.token
     single_tier = isinstance(token, AccessToken) and token.refresh_token_id is None
-    usual = {"last_used_agent": None, "regenerated_at": None, "access_token_reissue": None}
+    usual: dict[str, Any] = dict.fromkeys(("last_used_agent", "regenerated_at", "access_token_reissue", "minted_from"))
+    usual["seems_shared"] = False
     return usual | vars(token) | {
         "kind": listed.kind, "name": listed.name, "owner": listed.owner, "single_tier": single_tier
     }  # fmt: skip
@@ -142,7 +146,7 @@ def issued_members(issued: Issued[RefreshToken] | Issued[AccessToken]) -> dict[s
     kind = TokenKind.REFRESH if isinstance(issued.token, RefreshToken) else TokenKind.ACCESS
     members = vars(issued.token) | {"kind": kind, "secret": issued.secret}
     if kind is TokenKind.ACCESS:
-        members["replaced_previous"] = issued.replaced is not None
+        members |= {"replaced_previous": issued.replaced is not None, "seems_shared": issued.seems_shared}
     if issued.replaced is not None:
         members["replaced_public_id"] = issued.replaced.public_id
         members["replaced_last_used_at"] = issued.replaced.last_used_at

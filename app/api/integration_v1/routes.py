@@ -53,8 +53,7 @@ def create_api_access_token(sent: Members) -> Members:
     """Mint an access token. Under the policy `replace` it takes the place of the one before it."""
     issued = services().minting.mint(sent["refresh_token"], sent["user_id"], caller())
     tell_of(issued)
-    about = schemas.replaced_members(issued.replaced)
-    return {"api_access_token": issued.secret} | vars(issued.token) | about
+    return {"api_access_token": issued.secret} | vars(issued.token) | schemas.replaced_members(issued)
 
 
 @token_endpoints.post("/validateRefreshToken/")

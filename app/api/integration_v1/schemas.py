@@ -11,7 +11,7 @@ from typing import Any
 from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields
 
 from app.domain.policy import Reissue
-from app.domain.tokens import AccessToken, TokenStatus
+from app.domain.tokens import SEEMS_SHARED, AccessToken, Issued, TokenStatus
 
 MESSAGES: dict[str, Any] = {
     "required": "This field is required.",
@@ -110,14 +110,17 @@ class MintedOut(AccessTokenOut):
     replaced_public_id = fields.String()
     replaced_last_used_at = Timestamp(allow_none=True, metadata=DATE_TIME)
     replaced_last_used_ip = fields.String(allow_none=True)
+    seems_shared = fields.Boolean(metadata={"description": SEEMS_SHARED})
 
 
-def replaced_members(replaced: AccessToken | None) -> dict[str, Any]:
-    """What a mint tells of the access token it replaced."""
+def replaced_members(issued: Issued[AccessToken]) -> dict[str, Any]:
+    """What a mint tells of the access token it replaced, and of who else mints."""
+    replaced = issued.replaced
     if replaced is None:
-        return {"replaced_previous": False}
+        return {"replaced_previous": False, "seems_shared": issued.seems_shared}
     return {
         "replaced_previous": True,
+        "seems_shared": issued.seems_shared,
         "replaced_public_id": replaced.public_id,
         "replaced_last_used_at": replaced.last_used_at,
         "replaced_last_used_ip": replaced.last_used_ip,

@@ -1,13 +1,16 @@
-"""Saying that the refresh token ends: when there is less than a week, once a day, to everybody who should know."""
+"""Saying what somebody should do about the refresh token, once a day: it ends within a week, or others use it too."""
 
 from datetime import timedelta
 
 import pytest
 
+from app.domain.tokens import Issued, RefreshToken
 from clients.python.tests.conftest import Daypass
+from clients.python.tests.in_process import auth_of
 from clients.python.tests.recording import Answer, Recorder
 from daypass_client import DaypassAuth
 from daypass_client import tokens as tokens_module
+from tests.factories import fight_over
 
 DAY = 86_400
 
@@ -76,3 +79,22 @@ def test_a_server_whose_clock_is_years_from_ours_is_understood(recorder: Recorde
     for number, said in enumerate(("2.1 days", "3.0 days")):
         DaypassAuth(url=recorder.url, refresh_token=f"opaque-{number}").token()
         assert said in warnings_in(log_lines)[number]
+
+
+def test_that_somebody_elsewhere_uses_it_too_is_said_once_a_day_by_one_process_of_many(
+    daypass: Daypass, refresh: Issued[RefreshToken], monkeypatch: pytest.MonkeyPatch, log_lines: list[str]
+) -> None:
+    now = [1000.0]
+
+    def mint_in_a_new_process() -> None:
+        monkeypatch.setattr(tokens_module, "_slots", {})
+        auth = auth_of(daypass, refresh, clock=lambda: now[0])
+        auth._source.after_refusal(auth.token())
+
+    for said in (1, 1, 2):
+        fight_over(daypass.services, refresh)
+        mint_in_a_new_process()
+        lines = [line for line in log_lines if "another program seems to use this refresh token" in line]
+        assert len(lines) == said
+        now[0] += DAY / 2 + 10
+    assert f"make one for each at {daypass.url}/account/auth" in lines[0]

@@ -64,11 +64,15 @@ ALATION_SAYS: dict[str, tuple[type[DaypassError], str]] = {
 
 @dataclass(frozen=True)
 class Minted:
-    """A new access token, and for how many seconds it and its refresh token are good; None: not told."""
+    """A new access token, and for how many seconds it and its refresh token are good; None: not told.
+
+    `seems_shared`: the server says that other programs, on other machines, mint from the same refresh token.
+    """
 
     token: Secret
     seconds_left: float | None
     refresh_seconds_left: float | None
+    seems_shared: bool = False
 
 
 class Minter:
@@ -127,7 +131,7 @@ class Minter:
         text = members.get("api_access_token") or members.get("secret")
         if not isinstance(text, str) or not text.isascii() or not text.isprintable() or " " in text:
             raise self._no_daypass(answer)
-        return Minted(remember(text), *_seconds_left(answer, members))
+        return Minted(remember(text), *_seconds_left(answer, members), members.get("seems_shared") is True)
 
     def _refusal(self, answer: requests.Response, members: Members) -> DaypassError:
         status = answer.status_code

@@ -1,6 +1,6 @@
-"""Saying in time that the refresh token ends: once a day on this machine, however many processes use it.
+"""What somebody should do about the refresh token: said once a day on this machine, however many processes use it.
 
-Here belongs when to say it. Not here: when it ends, which the server tells (``minting``).
+Here belongs when to say it. Not here: whether it is so, which the server tells (``minting``).
 """
 
 import logging
@@ -17,7 +17,10 @@ PATIENCE_SECONDS = 1.0
 
 
 class Notice:
-    """A line in the log, and a call of `on_expiring` with the seconds left. `page`: where to do something about it."""
+    """Lines in the log; in time before the end, also a call of `on_expiring` with the seconds left.
+
+    `page`: where to do something about it.
+    """
 
     def __init__(self, cache: Cache, page: str, clock: Clock, on_expiring: Callable[[float], None] | None) -> None:
         self._cache = cache
@@ -25,23 +28,40 @@ class Notice:
         self._clock = clock
         self._on_expiring = on_expiring
         self._silent_until = 0.0
+        self._shared_silent_until = 0.0
 
     def consider(self, ends_at: float | None) -> None:
-        """Say it if it is due. `ends_at`: by the machine's clock; None: nobody knows."""
+        """Say in time that it ends. `ends_at`: by the machine's clock; None: nobody knows."""
         now = self._clock()
         if ends_at is None or ends_at - now >= WEEK or now < self._silent_until:
             return
         self._silent_until = now + DAY
         with self._cache.locked(PATIENCE_SECONDS):
-            if self._was_said(now):
+            if not self._is_due("notice", now):
                 return
-            self._cache.write("notice", {"boot": boot_id(), "said_at": now})
         left = max(0.0, ends_at - now)
         LOG.warning("the refresh token ends in %.1f days: renew it at %s", left / DAY, self._page)
         if self._on_expiring is not None:
             self._on_expiring(left)
 
-    def _was_said(self, now: float) -> bool:
-        told = self._cache.read("notice") or {}
+    def tell_shared(self) -> None:
+        """Say that programs elsewhere use it too. The caller holds the cache's lock."""
+        now = self._clock()
+        if now < self._shared_silent_until:
+            return
+        self._shared_silent_until = now + DAY
+        if self._is_due("shared", now):
+            LOG.warning(
+                "another program seems to use this refresh token, and each ends the access token of the other:"
+                " make one for each at %s, or one that several jobs share",
+                self._page,
+            )
+
+    def _is_due(self, name: str, now: float) -> bool:
+        """Whether that was not said for a day; from now on it was. The cache's lock is held."""
+        told = self._cache.read(name) or {}
         said_at = told.get("said_at")
-        return told.get("boot") == boot_id() and isinstance(said_at, float | int) and 0 <= now - said_at < DAY
+        if told.get("boot") == boot_id() and isinstance(said_at, float | int) and 0 <= now - said_at < DAY:
+            return False
+        self._cache.write(name, {"boot": boot_id(), "said_at": now})
+        return True

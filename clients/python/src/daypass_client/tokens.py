@@ -143,6 +143,8 @@ class TokenSource:
         began = self._clock()
         LOG.debug("minting at %s", self.settings.url)
         minted = self._minter.mint(patience)
+        if minted.seems_shared:
+            self._notice.tell_shared()
         # Of several tries the first counts: a token that is thought older than it is does no harm.
         left = inf if minted.seconds_left is None else minted.seconds_left
         refresh_ends_at = None if minted.refresh_seconds_left is None else began + minted.refresh_seconds_left
