@@ -6,7 +6,7 @@ BENCH  := .venv-bench
 SDK    := .venv-trifacta
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test fuzz lint lock docs screenshots bench trifacta-sdk clean
+.PHONY: run test fuzz soak lint lock docs screenshots bench trifacta-sdk clean
 
 run: $(VENV)/.run-installed
 	@$(BIN)/daypass init
@@ -30,6 +30,10 @@ lint: $(VENV)/.dev-installed
 	$(BIN)/mypy
 	$(BIN)/mypy --config-file clients/python/pyproject.toml
 	$(BIN)/lint-imports
+
+# Many processes on one refresh token, for three minutes under each policy: clients/python/tests/soak.py.
+soak: $(VENV)/.dev-installed
+	$(MEMORY) $(BIN)/python -m clients.python.tests.soak $(or $(SECONDS),180)
 
 # The exact versions and hashes of everything, from the bounds in pyproject.toml.
 lock: $(VENV)/.dev-installed

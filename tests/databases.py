@@ -17,7 +17,7 @@ import psycopg
 
 from app.factory import create_app
 from app.storage import schema
-from app.storage.database import db
+from app.storage.database import Database, db
 from config import Keys, Settings
 
 KEYS = Keys({"k1": b"1" * 32}, b"p" * 32)
@@ -41,6 +41,16 @@ def destroy(url: str) -> None:
         return
     with psycopg.connect(urlsplit(url)._replace(path="/postgres").geturl(), autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def patient(database: Database) -> Iterator[None]:
+    """Statements may take as long as they do, as a busy machine needs for more rows than any request writes."""
+    usual, database.patience = database.patience, None
+    database.engine.dispose()
+    yield
+    database.patience = usual
+    database.engine.dispose()
 
 
 class SqliteFiles:

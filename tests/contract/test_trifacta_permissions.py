@@ -275,6 +275,7 @@ def test_an_introspector_may_do_nothing_here(trifacta: Trifacta, services: Servi
 
 
 def test_what_a_user_may_is_read_anew_for_each_request(trifacta: Trifacta, services: Services) -> None:
+    make_user(services, role=Role.SERVER_ADMIN)  # another one, for the last can't be demoted
     user = make_user(services)
     headers = signed_in(services, user)
     assert said(trifacta.create(headers)) == FORBIDDEN

@@ -31,6 +31,7 @@ from app.jobs import JOBS
 from app.services import Services
 from app.storage.database import Database
 from app.storage.tables import AccessTokenRow, JobLeaseRow
+from tests.databases import patient
 from tests.drivers.alation import Alation
 from tests.drivers.server import LiveServer
 from tests.factories import issue, make_user, mint
@@ -176,7 +177,7 @@ def _plant_ended_tokens(database: Database, owner: User) -> None:
     """Access tokens whose time is over: some of them not written down yet, some long ago."""
     now = system_clock()
     ended = (TokenStatus.ACTIVE, now - timedelta(minutes=1)), (TokenStatus.EXPIRED, now - timedelta(days=100))
-    with database.transaction() as session:
+    with patient(database), database.transaction() as session:
         session.execute(
             insert(AccessTokenRow),
             [

@@ -4,6 +4,7 @@ import io
 import logging
 import pickle
 import traceback
+from collections import deque
 
 import pytest
 import requests
@@ -11,7 +12,7 @@ import requests
 from app.domain.tokens import Issued, RefreshToken
 from clients.python.tests.conftest import Daypass
 from clients.python.tests.recording import Answer, Recorder
-from daypass_client import DaypassAuth, DaypassError, SecretFilter, Session
+from daypass_client import DaypassAuth, DaypassError, SecretFilter, Session, secrecy
 from daypass_client.secrecy import Secret
 from tests.factories import OPERATOR
 from tests.secrecy import secrets_in
@@ -122,6 +123,16 @@ def test_the_filter_knows_tokens_that_no_pattern_can_know(
     token = DaypassAuth(url=recorder.url, refresh_token="r-opaque-of-Alation", user_id=7).token()
     logger.info("%s %s %s", str(token), "r-opaque-of-Alation", "u-7Hk%2Fs3cret%2Bof%3DAlation")
     assert stream.getvalue() == "<hidden> <hidden> <hidden> \n"
+
+
+def test_a_secret_that_is_a_part_of_another_does_not_keep_that_from_being_hidden(
+    written: tuple[logging.Logger, io.StringIO], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fails when they are taken out in the order in which they came."""
+    logger, stream = written
+    monkeypatch.setattr(secrecy, "_known", deque(["part", "a-part-of-more"]))
+    logger.info("a-part-of-more part")
+    assert stream.getvalue() == "<hidden> <hidden> \n"
 
 
 def test_the_filter_leaves_other_records_as_they_are_even_bad_ones() -> None:

@@ -20,6 +20,7 @@ from app.services.revoking import Ended
 from app.services.revoking_by_filter import CHUNK, RevokingByFilter
 from app.storage.database import Database
 from app.storage.tables import AccessTokenRow, RefreshTokenRow
+from tests.databases import patient
 from tests.factories import OPERATOR, issue, make_user, mint
 from tests.rows import audit_events, refuse_writes
 
@@ -36,7 +37,7 @@ def plant(database: Database, user_id: int, number: int) -> None:
     for start in range(0, number, 1000):
         some = range(start, min(start + 1000, number))
         parents = [usual | {"public_id": f"r{each:011d}", "name": "planted"} for each in some]
-        with database.transaction() as session:
+        with patient(database), database.transaction() as session:
             ids = session.scalars(insert(RefreshTokenRow).returning(RefreshTokenRow.id), parents).all()
             children = [
                 usual | {"public_id": f"a{each:011d}", "uuid": f"{each:036d}", "refresh_token_id": each} for each in ids

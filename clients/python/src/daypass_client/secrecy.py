@@ -41,7 +41,7 @@ def remember(secret: str) -> Secret:
 
 def without_secrets(text: str, *more: str) -> str:
     """The text without token text of Daypass, secrets of this process, and `more`."""
-    for secret in (*_known, *more):
+    for secret in sorted((*_known, *more), key=len, reverse=True):  # one may be a part of another
         for written in (str(secret), quote(secret, safe="")):
             text = text.replace(written, shown(secret))
     return _TOKEN_TEXT.sub(rf"\1_{HIDDEN}", text)
