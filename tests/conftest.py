@@ -8,12 +8,14 @@ A test that takes ``database_url``, or anything made from it, runs on SQLite and
 
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import delete
 
 from app import logs
 from app.domain.clock import system_clock
@@ -21,6 +23,7 @@ from app.factory import create_app
 from app.http.context import parts
 from app.services import Services
 from app.storage.database import Database, db
+from app.storage.tables import InstanceSettingRow
 from config import Settings
 from tests.databases import KEYS, PostgresDatabases, SqliteFiles
 from tests.drivers.server import LiveServer
@@ -54,10 +57,48 @@ def own_postgres(
     databases.close()
 
 
+@contextmanager
+def _serving(url: str, folder: Path) -> Iterator[LiveServer]:
+    """`daypass serve` with two workers on that database; its log is searched for secrets at the end."""
+    with LiveServer(url, folder) as server:
+        yield server
+    leaked = secrets_in(server.log())
+    assert not leaked, f"the server's log holds secrets: {leaked[:3]}"
+    assert "Fatal Python error" not in server.log(), "a process of the server crashed"
+
+
+@pytest.fixture(scope="session")
+def shared_sqlite_server(sqlite_files: SqliteFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    folder = tmp_path_factory.mktemp("shared_sqlite")
+    with sqlite_files.fresh(folder) as url, _serving(url, folder) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def shared_postgresql_server(
+    postgres: PostgresDatabases, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LiveServer]:
+    folder = tmp_path_factory.mktemp("shared_postgresql")
+    with postgres.fresh() as url, _serving(url, folder) as server:
+        yield server
+
+
+def _shared_server(request: pytest.FixtureRequest) -> LiveServer | None:
+    """The one for the test's kind of database, if the test is marked ``shares_server``."""
+    if request.node.get_closest_marker("shares_server") is None:
+        return None
+    kind = request.node.callspec.params["database_url"]
+    server = request.getfixturevalue(f"shared_{kind}_server")
+    assert isinstance(server, LiveServer)
+    return server
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of a fresh, migrated database: once of each kind."""
-    if request.param == "sqlite":
+    """The address of a fresh, migrated database, once of each kind; or of the one behind a shared server."""
+    if shared := _shared_server(request):
+        yield shared.environment["DAYPASS_DATABASE_URL"]
+    elif request.param == "sqlite":
         with request.getfixturevalue("sqlite_files").fresh(tmp_path) as url:
             yield url
     else:
@@ -98,13 +139,21 @@ def client(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def live_server(database_url: str, tmp_path: Path) -> Iterator[LiveServer]:
-    """`daypass serve` with two workers on that database; its log is searched for secrets at the end."""
-    with LiveServer(database_url, tmp_path) as server:
-        yield server
-    leaked = secrets_in(server.log())
-    assert not leaked, f"the server's log holds secrets: {leaked[:3]}"
-    assert "Fatal Python error" not in server.log(), "a process of the server crashed"
+def live_server(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[LiveServer]:
+    """`daypass serve` with two workers on that database.
+
+    Starting one takes seconds, so tests that leave it as it is, count nothing but what is theirs and make users of
+    their own are marked ``shares_server``. The instance settings are put back for the next one.
+    """
+    shared = _shared_server(request)
+    if shared is None:
+        with _serving(database_url, tmp_path) as server:
+            yield server
+        return
+    database = request.getfixturevalue("database")
+    yield shared
+    with database.transaction() as session:
+        session.execute(delete(InstanceSettingRow))
 
 
 class _Lines(logging.Handler):

@@ -26,6 +26,9 @@ from tests.contract.asking_trifacta import Trifacta
 from tests.databases import KEYS
 from tests.factories import OPERATOR, allowed_user, issue, make_user, mint
 
+CHEAPEST_COST = 4
+"""Of a password hash, for bcrypt; how long one takes is not this folder's affair."""
+
 
 class MovableClock:
     """The machine's clock; a test can stop it, or look at the future."""
@@ -69,7 +72,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="module")
 def settings(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     folder = str(tmp_path_factory.mktemp("instance"))
-    return Settings(instance=folder, database_url=database_url, bcrypt_cost=10, log_level="DEBUG")
+    return Settings(instance=folder, database_url=database_url, bcrypt_cost=CHEAPEST_COST, log_level="DEBUG")
 
 
 @pytest.fixture(scope="module")

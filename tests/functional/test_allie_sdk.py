@@ -14,24 +14,24 @@ import pytest
 import requests
 from allie_sdk import Alation
 
+from app.domain.identity import Role
+from app.services import Services
 from tests.drivers import alation
 from tests.drivers.server import LiveServer
-from tests.factories import PASSWORD
+from tests.factories import PASSWORD, make_user
 
-USERNAME = "anna"
+pytestmark = pytest.mark.shares_server
 
 
 class Account:
     """A user of the live server with a refresh token that was made over HTTP."""
 
-    def __init__(self, server: LiveServer) -> None:
-        server.json(
-            "user", "add", USERNAME, "--role", "STEWARD", "--email", "anna@example.org", "--first-name", "Anna",
-            stdin=f"{PASSWORD}\n",
-        )  # fmt: skip
+    def __init__(self, server: LiveServer, services: Services) -> None:
+        profile = {"email": "anna@example.org", "first_name": "Anna"}
+        self.username = make_user(services, role=Role.STEWARD, password=PASSWORD, **profile).username
         self.url = server.url
         with requests.Session() as session:
-            issued = alation.Alation(server.url, session).issue(USERNAME, PASSWORD, "sdk").json()
+            issued = alation.Alation(server.url, session).issue(self.username, PASSWORD, "sdk").json()
         self.refresh_token: str = issued["refresh_token"]
         self.user_id: int = issued["user_id"]
 
@@ -46,8 +46,8 @@ class Account:
 
 
 @pytest.fixture
-def account(live_server: LiveServer) -> Account:
-    return Account(live_server)
+def account(live_server: LiveServer, services: Services) -> Account:
+    return Account(live_server, services)
 
 
 def test_the_sdk_works_against_daypass(account: Account) -> None:
@@ -69,7 +69,7 @@ def test_the_sdk_works_against_daypass(account: Account) -> None:
 
 def it_knows_its_user(sdk: Alation, account: Account) -> None:
     user = sdk.user.get_authenticated_user()
-    assert (user.id, user.username, user.role) == (account.user_id, USERNAME, "STEWARD")
+    assert (user.id, user.username, user.role) == (account.user_id, account.username, "STEWARD")
     assert (user.email, user.first_name, user.last_name, user.title) == ("anna@example.org", "Anna", "", "")
 
 

@@ -6,6 +6,7 @@ Not here: a revocation that races with mints (``test_revocation``), and what min
 
 from functools import partial
 
+import pytest
 import requests
 
 from app.services import Services
@@ -20,6 +21,7 @@ from tests.factories import issue, make_user
 MINTS = 64
 
 
+@pytest.mark.shares_server
 def test_64_simultaneous_mints_are_all_answered_and_leave_exactly_one_access_token(
     live_server: LiveServer, services: Services, database: Database
 ) -> None:

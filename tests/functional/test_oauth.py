@@ -9,14 +9,15 @@ from dataclasses import dataclass
 import pytest
 import requests
 
+from app.domain.identity import Role, User
+from app.services import Services
 from tests.drivers.alation import Alation
 from tests.drivers.oauth import OAuth
 from tests.drivers.server import LiveServer
 from tests.drivers.workers import WorkerClients
-from tests.factories import PASSWORD
+from tests.factories import PASSWORD, make_user
 from tests.secrecy import PASSWORD_MARK, secrets_in
 
-API = "orders-api@example.org"
 API_PASSWORD = f"{PASSWORD_MARK}: of the API, ünd \U0001f511"
 
 
@@ -25,7 +26,8 @@ class World:
     """A user with tokens made over HTTP, and the API that is asked to serve them."""
 
     server: LiveServer
-    user_id: int
+    name: str
+    user: User
     refresh_token: str
     access_token: str
     api: OAuth
@@ -33,17 +35,17 @@ class World:
 
 
 @pytest.fixture
-def world(live_server: LiveServer) -> Iterator[World]:
+def world(live_server: LiveServer, services: Services) -> Iterator[World]:
     server = live_server
-    server.json("user", "add", API, "--role", "INTROSPECTOR", stdin=f"{API_PASSWORD}\n")
-    server.json("user", "add", "anna", "--role", "STEWARD", "--email", "anna@example.org", stdin=f"{PASSWORD}\n")
+    name = make_user(services, role=Role.INTROSPECTOR, password=API_PASSWORD).username
+    user = make_user(services, role=Role.STEWARD, password=PASSWORD, email="anna@example.org")
     with requests.Session() as session:
         alation = Alation(server.url, session)
-        issued = alation.issue("anna", PASSWORD, "nightly etl").json()
+        issued = alation.issue(user.username, PASSWORD, "nightly etl").json()
         minted = alation.mint(issued["refresh_token"], issued["user_id"]).json()
-        api = OAuth.signed_in(server.url, API, API_PASSWORD)
+        api = OAuth.signed_in(server.url, name, API_PASSWORD)
         secrets = issued["refresh_token"], minted["api_access_token"]
-        yield World(server, issued["user_id"], *secrets, api, OAuth(server.url, session))
+        yield World(server, name, user, *secrets, api, OAuth(server.url, session))
         api.session.close()
 
 
@@ -52,6 +54,7 @@ def verify(world: World, token: str) -> requests.Response:
     return requests.get(f"{world.server.url}/auth/verify", headers=headers, timeout=30)
 
 
+@pytest.mark.shares_server
 def test_an_api_asks_by_its_password_and_is_told(world: World) -> None:
     answer = world.api.introspect(world.access_token)
     assert answer.status_code == 200
@@ -61,33 +64,36 @@ def test_an_api_asks_by_its_password_and_is_told(world: World) -> None:
     assert told.pop("exp") - told.pop("iat") == 24 * 60 * 60
     assert told.pop("jti") in world.access_token
     assert told == {
-        "active": True, "token_type": "Bearer", "sub": str(world.user_id), "username": "anna", "name": "nightly etl",
-        "role": "STEWARD", "email": "anna@example.org",
+        "active": True, "token_type": "Bearer", "sub": str(world.user.id), "username": world.user.username,
+        "name": "nightly etl", "role": "STEWARD", "email": "anna@example.org",
     }  # fmt: skip
     assert world.api.introspect(world.refresh_token, "refresh_token").json()["token_type"] == "refresh_token"
     assert world.api.introspect(world.refresh_token).json() == {"active": False}
 
 
+@pytest.mark.shares_server
 def test_plain_text_is_enough_where_a_password_is_ascii(world: World) -> None:
     """``auth=(user, password)``, as every example has it."""
-    world.server.json("user", "set-password", API, stdin=f"{PASSWORD}\n")
-    sent = {"data": {"token": world.access_token}, "auth": (API, PASSWORD), "timeout": 30}
+    world.server.json("user", "set-password", world.name, stdin=f"{PASSWORD}\n")
+    sent = {"data": {"token": world.access_token}, "auth": (world.name, PASSWORD), "timeout": 30}
     answer = requests.post(f"{world.server.url}/oauth/introspect", **sent)
     assert answer.json()["active"] is True
 
 
+@pytest.mark.shares_server
 def test_an_api_trades_its_password_for_a_token_and_asks_by_that(world: World) -> None:
     with requests.Session() as session:
         alation = Alation(world.server.url, session)
-        own = alation.issue(API, API_PASSWORD, "to ask with").json()
+        own = alation.issue(world.name, API_PASSWORD, "to ask with").json()
         token = alation.mint(own["refresh_token"], own["user_id"]).json()["api_access_token"]
         session.headers["Authorization"] = f"Bearer {token}"
-        assert OAuth(world.server.url, session).introspect(world.access_token).json()["username"] == "anna"
+        assert OAuth(world.server.url, session).introspect(world.access_token).json()["username"] == world.user.username
     assert world.api.introspect(token).json() == {"active": False}
     answer = verify(world, token)
     assert (answer.status_code, answer.headers["X-Auth-Reason"]) == (403, "not_permitted")
 
 
+@pytest.mark.shares_server
 @pytest.mark.parametrize("which", ["access_token", "refresh_token"])
 def test_a_holder_revokes_and_every_worker_refuses_at_once(world: World, which: str) -> None:
     with WorkerClients(world.server) as clients:
@@ -103,18 +109,20 @@ def test_a_holder_revokes_and_every_worker_refuses_at_once(world: World, which: 
     refused = verify(world, world.access_token)
     assert (refused.status_code, refused.headers["X-Auth-Reason"]) == (401, "token_revoked")
     assert world.anybody.revoke(getattr(world, which)).status_code == 200
-    actors = {each["actor"] for each in world.server.json("audit", "list") if each["action"].endswith(".revoked")}
-    assert actors == {"anna"}
+    ended = {world.refresh_token.split("_")[1], world.access_token.split("_")[1]}
+    events = [each for each in world.server.json("audit", "list") if each["object_id"] in ended]
+    assert {each["actor"] for each in events if each["action"].endswith(".revoked")} == {world.user.username}
 
 
+@pytest.mark.shares_server
 def test_a_wrong_password_is_challenged_and_stands_in_no_log(world: World) -> None:
-    wrong = OAuth.signed_in(world.server.url, API, f"{PASSWORD_MARK}-wrong")
+    wrong = OAuth.signed_in(world.server.url, world.name, f"{PASSWORD_MARK}-wrong")
     with wrong.session:
         for answer in (wrong.introspect(world.access_token), wrong.revoke(world.access_token)):
             assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
             assert answer.headers["WWW-Authenticate"] == 'Basic realm="daypass", charset="UTF-8"'
     assert verify(world, world.access_token).status_code == 200
-    encoded = requests.Request("POST", world.server.url, auth=(API.encode(), API_PASSWORD.encode())).prepare()
+    encoded = requests.Request("POST", world.server.url, auth=(world.name.encode(), API_PASSWORD.encode())).prepare()
     log = world.server.log()
     assert "/oauth/introspect" in log
     assert encoded.headers["Authorization"].split()[1] not in log

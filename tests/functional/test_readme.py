@@ -6,17 +6,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from app.domain.identity import Role
+from app.services import Services
 from tests.drivers.server import LiveServer
-from tests.factories import PASSWORD
+from tests.factories import PASSWORD, make_user
 
 README = (Path(__file__).parent.parent.parent / "README.md").read_text(encoding="utf-8")
 ADDRESS = "http://127.0.0.1:8080"
 
 
-def test_the_example_of_the_readme_works_as_pasted(live_server: LiveServer) -> None:
+@pytest.mark.shares_server
+def test_the_example_of_the_readme_works_as_pasted(live_server: LiveServer, services: Services) -> None:
     """Only the port differs: the README's own may be taken on this machine."""
-    live_server.json("user", "add", "admin", "--role", Role.SERVER_ADMIN, stdin=PASSWORD)
+    make_user(services, "admin", Role.SERVER_ADMIN, PASSWORD)
     example = _example().replace(ADDRESS, live_server.url)
     environment = os.environ | {"DAYPASS_ADMIN_PASSWORD": PASSWORD}
     done = subprocess.run(

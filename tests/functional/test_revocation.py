@@ -48,6 +48,8 @@ RACING_MINTS = 16
 MOMENT_SECONDS = 0.02
 """Within which all that race begin; together they take longer. At the very same time, whoever waits first is first."""
 
+pytestmark = pytest.mark.shares_server
+
 Outcome = TypeVar("Outcome")
 
 
@@ -90,12 +92,12 @@ ENDINGS: dict[str, tuple[Callable[[Round], object], str]] = {
 
 
 @pytest.fixture
-def servers(database_url: str, tmp_path: Path) -> Iterator[list[LiveServer]]:
+def servers(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[list[LiveServer]]:
     """Two processes that answer on one database: two workers on SQLite, two servers of one worker on PostgreSQL."""
     if database_url.startswith("sqlite"):
-        made = [LiveServer(database_url, tmp_path)]
-    else:
-        made = [LiveServer(database_url, _made(tmp_path / name), workers=1) for name in ("one", "another")]
+        yield [request.getfixturevalue("live_server")]
+        return
+    made = [LiveServer(database_url, _made(tmp_path / name), workers=1) for name in ("one", "another")]
     with ExitStack() as running:
         yield [running.enter_context(server) for server in made]
     assert not any(secrets_in(server.log()) for server in made)

@@ -83,6 +83,7 @@ def _call_until_turned_away(url: str, call: Call) -> tuple[list[int], float]:
             statuses.append(answer.status_code)
 
 
+@pytest.mark.shares_server
 @ON_SQLITE
 def test_a_second_server_on_the_same_port_is_refused_and_does_no_harm(live_server: LiveServer) -> None:
     refusal = _refusal(live_server)

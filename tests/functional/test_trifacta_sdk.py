@@ -12,22 +12,22 @@ from typing import Any
 
 import pytest
 
+from app.services import Services
 from tests.drivers.server import LiveServer
 from tests.drivers.trifacta import Trifacta
-from tests.factories import PASSWORD
+from tests.factories import PASSWORD, allowed_user
 
 ROOT = Path(__file__).parent.parent.parent
 PYTHON = ROOT / ".venv-trifacta" / "bin" / "python"
 DRIVER = ROOT / "tests" / "drivers" / "trifacta_sdk.py"
 
 
+@pytest.mark.shares_server
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_the_sdk_works_against_daypass(live_server: LiveServer, tmp_path: Path) -> None:
-    """One server for the whole story: starting one costs seconds."""
+def test_the_sdk_works_against_daypass(live_server: LiveServer, services: Services, tmp_path: Path) -> None:
     install_the_sdk()
-    live_server.json("user", "add", "anna", "--email", "anna@example.org", stdin=f"{PASSWORD}\n")
-    live_server.json("user", "allow-tokens", "anna")
-    by_password = Trifacta.with_password(live_server.url, "anna", PASSWORD)
+    user = allowed_user(services, password=PASSWORD, email="anna@example.org")
+    by_password = Trifacta.with_password(live_server.url, user.username, PASSWORD)
     token = by_password.generate(600, "for the SDK").json()["tokenValue"]
     by_password.session.close()
     told = run_the_sdk(live_server.url, token, tmp_path)
