@@ -5,12 +5,14 @@ authenticates nothing. The checksum refuses typing errors and made-up strings wi
 Only a keyed digest (MAC) of the secret is ever stored. Not here: which tokens exist, and their state.
 """
 
+import hashlib
 import hmac
 import re
 import secrets
 import string
 import zlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from app.domain.tokens import TokenKind
 
@@ -33,13 +35,18 @@ ANY_TOKEN_TEXT = re.compile(r"\b([a-z]{1,12}[ra]_[a-z0-9]{12})_[0-9A-Za-z]{49}(?
 _ANY_SECRET = re.compile(r"([a-z]{1,12}[ra]_[a-z0-9]{12})_[0-9A-Za-z]{20,49}")
 
 
-@dataclass(frozen=True)
-class TokenText:
-    """Token text that was recognised: its shape and checksum are right, nothing else is known yet."""
+class TokenText(NamedTuple):
+    """Token text that was recognised: its shape and checksum are right, nothing else is known yet.
+
+    A named tuple, because every check makes one, and a frozen dataclass takes three times as long.
+    """
 
     kind: TokenKind
     public_id: str
-    secret: str = field(repr=False)
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"TokenText(kind={self.kind!r}, public_id={self.public_id!r})"
 
     @classmethod
     def of_access(cls, public_id: str, secret: str) -> "TokenText":
@@ -48,11 +55,11 @@ class TokenText:
 
     def with_secret(self, secret: str) -> "TokenText":
         """Another secret under the same handle."""
-        return replace(self, secret=secret)
+        return self._replace(secret=secret)
 
     def with_public_id(self, public_id: str) -> "TokenText":
         """The same secret under another handle: a regenerated token keeps its own."""
-        return replace(self, public_id=public_id)
+        return self._replace(public_id=public_id)
 
 
 class TokenFormat:
@@ -102,6 +109,28 @@ class Mac:
     digest: bytes = field(repr=False)
 
 
+class _Key:
+    """A key of HMAC-SHA-256 (RFC 2104, section 2), mixed in beforehand: digesting takes half as long as by ``hmac``.
+
+    The digests are the same (compared by test).
+    """
+
+    BLOCK_BYTES = 64
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) > self.BLOCK_BYTES:
+            key = hashlib.sha256(key).digest()
+        block = key.ljust(self.BLOCK_BYTES, b"\0")
+        self._inner = hashlib.sha256(bytes(each ^ 0x36 for each in block))
+        self._outer = hashlib.sha256(bytes(each ^ 0x5C for each in block))
+
+    def digest(self, message: bytes) -> bytes:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(message)
+        outer.update(inner.digest())
+        return outer.digest()
+
+
 class KeyRing:
     """The keys that digest secrets: the first signs, all verify.
 
@@ -110,10 +139,9 @@ class KeyRing:
     """
 
     def __init__(self, keys: dict[str, bytes]) -> None:
-        # With the key mixed in already, a copy costs two thirds of a digest made from the key.
-        self._keys = {key_id: hmac.new(key, digestmod="sha256") for key_id, key in keys.items()}
+        self._keys = {key_id: _Key(key) for key_id, key in keys.items()}
         self.current = next(iter(keys))
-        self._unknown_key = hmac.new(secrets.token_bytes(SECRET_BYTES), digestmod="sha256")
+        self._unknown_key = _Key(secrets.token_bytes(SECRET_BYTES))
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -138,9 +166,7 @@ class KeyRing:
         """
         if key_id not in self._keys:
             return None
-        digest = self._keys[key_id].copy()
-        digest.update("|".join(("reuse", *parts)).encode("ascii"))
-        return encode_secret(digest.digest())
+        return encode_secret(self._keys[key_id].digest("|".join(("reuse", *parts)).encode("ascii")))
 
     def verifies_nothing(self, token: TokenText) -> None:
         """Spend the time of a comparison, so that an unknown public id answers no sooner than a wrong secret."""
@@ -152,10 +178,9 @@ def without_secrets(text: str) -> str:
     return _ANY_SECRET.sub(r"\1_<hidden>", text)
 
 
-def _digest(key: hmac.HMAC, token: TokenText) -> bytes:
-    digest = key.copy()
-    digest.update(f"v1|{token.kind}|{token.public_id}|{token.secret}".encode("ascii"))
-    return digest.digest()
+def _digest(key: _Key, token: TokenText) -> bytes:
+    kind, public_id, secret = token
+    return key.digest(f"v1|{kind}|{public_id}|{secret}".encode("ascii"))
 
 
 _PAIRS = [first + second for first in _BASE62 for second in _BASE62]

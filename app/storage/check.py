@@ -5,9 +5,10 @@ no session, no application context, and no transaction left open that would hide
 Not here: the verdict, which ``app.services.verifying`` takes from the row.
 """
 
+import threading
 import time
 from collections import deque
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -21,8 +22,8 @@ from app.storage.tables import AccessTokenRow, InstanceSettingRow, RefreshTokenR
 
 LOG = structlog.get_logger(__name__)
 
-CACHE_KIB = 512
-"""Of SQLite's pages, for each connection: what the upper levels of the indexes of 100,000 tokens take."""
+CACHE_KIB = 4096
+"""Of SQLite's pages: what the upper levels of the indexes of a million tokens take, and some of what is below them."""
 
 
 class CheckedRow(NamedTuple):
@@ -99,6 +100,9 @@ class TokenLookup:
         self._errors = (database.engine.dialect.loaded_dbapi.Error, SQLAlchemyError)
         self._cursors = _CursorStack(database.engine)
         self._read = self._read_sqlite if database.is_sqlite else self._read_postgresql
+        # SQLite answers within this process, whose threads take turns anyway. One connection for all of them has one
+        # cache, which is warm, and nobody gives way to others in the middle of a look. On a server threads wait apart.
+        self._turn: AbstractContextManager[object] = threading.Lock() if database.is_sqlite else nullcontext()
 
     def find(self, public_id: str) -> CheckedRow | None:
         """The row as it is at this moment; refuses with :class:`Unavailable` when the database is away."""
@@ -122,14 +126,15 @@ class TokenLookup:
         self._cursors.drop_idle()
 
     def _once(self, public_id: str) -> CheckedRow | None:
-        cursor = self._cursors.take()
-        try:
-            row = self._read(cursor, public_id)
-        except BaseException:
-            cursor.connection.close()  # whatever state it is in, nobody shall meet it again
-            raise
-        self._cursors.give_back(cursor)
-        return row
+        with self._turn:
+            cursor = self._cursors.take()
+            try:
+                row = self._read(cursor, public_id)
+            except BaseException:
+                cursor.connection.close()  # whatever state it is in, nobody shall meet it again
+                raise
+            self._cursors.give_back(cursor)
+            return row
 
     def _read_sqlite(self, cursor: Any, public_id: str) -> CheckedRow | None:
         # fetchall steps the statement to its end; a row left unread would keep a read transaction open.
@@ -178,7 +183,7 @@ def _plain_connection(engine: Engine) -> Any:
     pooled = engine.raw_connection()
     connection: Any = pooled.dbapi_connection
     pooled.detach()
-    if engine.dialect.name == "sqlite":  # one for each busy thread: the system's own cache serves them all
+    if engine.dialect.name == "sqlite":
         connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
     else:  # SQLite's are in autocommit from the start
         connection.autocommit = True

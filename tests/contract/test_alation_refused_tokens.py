@@ -5,7 +5,6 @@ Here belong the lines of the error table that are about a token's state. Not her
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -69,7 +68,7 @@ def crossed(text: str, other: str) -> str:
     one, two = format.parse(text), format.parse(other)
     assert one is not None
     assert two is not None
-    return format.compose(replace(one, secret=two.secret))
+    return format.compose(one.with_secret(two.secret))
 
 
 def wrong_secret(world: World) -> Proof:

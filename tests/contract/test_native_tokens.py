@@ -89,8 +89,8 @@ def test_a_token_of_either_tier_is_shown_by_its_public_id(admin: Person, anna: P
     shown = admin.native.get(f"tokens/{anna.access.token.public_id}").get_json()
     assert list(shown) == [
         "kind", "public_id", "name", "owner", "single_tier", "status", "created_at", "expires_at", "last_used_at",
-        "last_used_ip", "last_used_agent", "regenerated_at", "access_token_reissue", "revoked_at",
-        "revoked_by", "revoke_reason",
+        "last_used_ip", "last_used_agent", "regenerated_at", "access_token_reissue", "seems_shared",
+        "minted_from", "revoked_at", "revoked_by", "revoke_reason",
     ]  # fmt: skip
     for public_id in ("zzzzzzzzzzzz", "short", "%00", "ZZZZZZZZZZZZ"):
         assert said(admin.native.get(f"tokens/{public_id}")) == (404, "not_found")

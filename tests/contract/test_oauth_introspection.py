@@ -6,7 +6,6 @@ understood (``test_oauth_requests``).
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -231,7 +230,7 @@ def _not_tokens(access: Issued[AccessToken]) -> list[str]:
         TEXT.compose(made_up),
         TEXT.compose(new_token_text(TokenKind.REFRESH)),
         TEXT.compose(made_up.with_public_id(access.token.public_id)),
-        TEXT.compose(replace(known, public_id=made_up.public_id)),
+        TEXT.compose(known.with_public_id(made_up.public_id)),
         access.token.public_id,
         secret[:-1], f"{secret}0", secret.upper(), f" {secret}", f"{secret} ", f"{secret}\n", f"Bearer {secret}",
         f"{secret}{secret}", f"{secret},{secret}", secret.replace("_", "-"), secret.replace("d", "\uff44"),

@@ -1,6 +1,6 @@
 """``daypass token …`` on both databases: seeing and ending anybody's tokens, and keeping their secrets."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,13 +10,13 @@ from app.domain.errors import TokenRefused
 from app.domain.secrets import TokenFormat
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.services import Services, listing
-from tests.factories import OPERATOR, allowed_user, generate, issue, make_user, mint
+from tests.factories import OPERATOR, allowed_user, fight_over, generate, issue, make_user, mint
 from tests.integration.cli.conftest import CommandLine
 from tests.secrecy import secrets_in
 
 MEMBERS = [
     "kind", "id", "public_id", "owner", "user_id", "name", "status", "created_at", "expires_at", "last_used_at",
-    "last_used_ip", "last_used_agent", "revoked_at", "revoked_by", "revoke_reason",
+    "last_used_ip", "last_used_agent", "seems_shared", "revoked_at", "revoked_by", "revoke_reason",
 ]  # fmt: skip
 
 NOW = datetime(2027, 3, 14, 15, 9, 26, 535897, UTC)
@@ -137,6 +137,18 @@ def test_one_token_is_shown_with_the_members_of_the_list(daypass: CommandLine, s
     assert [line.split("  ")[0].strip() for line in said] == [member.replace("_", " ") for member in MEMBERS]
 
 
+def test_a_refresh_token_that_seems_shared_is_shown_as_such_with_what_to_do(
+    daypass: CommandLine, services: Services
+) -> None:
+    refresh = issue(services, make_user(services))
+    fight_over(services, refresh)
+    (listed, *_) = daypass.json("token", "list", "--kind", "refresh")
+    assert listed["seems_shared"] is True
+    shown = daypass.run("token", "show", refresh.token.public_id)
+    assert "seems shared" in shown.stdout
+    assert shown.stderr.startswith("Two programs seem to share this token")
+
+
 def test_what_there_is_not_is_refused(daypass: CommandLine, stock: Stock) -> None:
     for unknown in ("zzzzzzzzzzzz", "", "x" * 5000, "\udcff", stock.used.secret):
         assert daypass.refusal("token", "show", unknown) in (
@@ -238,7 +250,7 @@ def _with_secret_of(giver: str, taker: str) -> str:
     tokens = TokenFormat(("dp",))
     theirs, ours = tokens.parse(giver), tokens.parse(taker)
     assert theirs is not None and ours is not None
-    return tokens.compose(replace(ours, secret=theirs.secret))
+    return tokens.compose(ours.with_secret(theirs.secret))
 
 
 def test_a_public_id_that_nobody_has_keeps_the_others_from_nothing(

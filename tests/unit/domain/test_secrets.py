@@ -7,7 +7,6 @@ import hmac
 import re
 import string
 import zlib
-from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
@@ -180,7 +179,7 @@ def test_an_edit_with_a_repaired_checksum_is_refused_by_the_digest(token: TokenT
     place = data.draw(st.integers(0, len(part) - 1))
     wrong = data.draw(st.sampled_from(DIGITS if field == "secret" else string.ascii_lowercase + string.digits))
     assume(wrong != part[place])
-    edited = replace(token, **{field: part[:place] + wrong + part[place + 1 :]})
+    edited = token._replace(**{field: part[:place] + wrong + part[place + 1 :]})
     text = checksummed(f"dp{edited.kind.letter}_{edited.public_id}_{edited.secret}")
     assert FORMAT.parse(text) == edited
     assert does_not_authenticate(token, text)
@@ -236,7 +235,7 @@ def test_the_tiers_can_not_be_exchanged_in_the_digest(public_id: str, secret: st
 # Digests and keys
 
 
-@given(tokens, st.binary(min_size=32, max_size=64))
+@given(tokens, st.binary(min_size=32, max_size=200))
 def test_a_digest_is_what_is_documented(token: TokenText, key: bytes) -> None:
     """Stored digests must be readable by every later release: this is the form they have."""
     kind = "refresh" if token.kind is TokenKind.REFRESH else "access"

@@ -74,7 +74,10 @@ CHANGES: tuple[tuple[str, str, Act], ...] = (
 )
 """What is recorded, who did it, and the act. Each is a change after those before it."""
 
-ELSEWHERE = {"tokens.purged", "tokens.revoked", "access_token.superseded_presented", "access_token.created"}
+ELSEWHERE = {
+    "tokens.purged", "tokens.revoked", "access_token.superseded_presented", "access_token.created",
+    "refresh_token.found_shared",
+}  # fmt: skip
 """Recorded as well, and tested by themselves."""
 
 

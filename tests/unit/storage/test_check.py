@@ -254,6 +254,13 @@ def test_many_threads_look_at_once(lookup: TokenLookup, handle: str) -> None:
     assert sum(len(looks) for looks in found) == 400
 
 
+@KEPT_ON_SQLITE
+def test_all_threads_take_turns_on_one_connection(lookup: TokenLookup, handle: str) -> None:
+    """Fails without the turns: each thread that meets another opens one more, with a cache of its own."""
+    all_at_once([lambda: [lookup.find(handle) for _ in range(50)]] * 8)
+    assert len(lookup._cursors._idle) == 1
+
+
 def test_as_few_connections_are_open_as_are_busy_at_once(
     database: Database, elsewhere: Database, lookup: TokenLookup, handle: str
 ) -> None:
