@@ -111,7 +111,7 @@ class Minting:
         caller = on_behalf_of_owner(session, caller, parent.user_id)
         subject = ("access_token", issued.token.public_id)
         record(session, now, caller, "access_token.minted", subject, refresh_token=parent.public_id)
-        if issued.replaced is None or policy.reissue_of(parent.access_token_reissue) is not Reissue.REPLACE:
+        if policy.reissue_of(parent.access_token_reissue) is not Reissue.REPLACE:
             return issued
         return replace(issued, seems_shared=notice_sharing(session, parent, now, caller))
 

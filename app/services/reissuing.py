@@ -1,6 +1,6 @@
 """What a mint gives: the access token that is there already, or a new one in place of it.
 
-Both happen under the refresh token's lock, which the caller (``issuing``) holds. Here belongs the reissue policy.
+Both happen under the refresh token's lock, which the caller (``minting``) holds. Here belongs the reissue policy.
 Not here: who may mint. What giving a token again promises and what it does not is in docs/reuse.md.
 """
 

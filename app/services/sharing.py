@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.domain.identity import Caller
 from app.domain.tokens import SEEMS_SHARED, SHARING_WINDOW, is_sharing, seems_shared_at
 from app.services.audit import record
+from app.services.throttling import counted_network
 from app.storage import access_tokens, refresh_tokens
 from app.storage.tables import RefreshTokenRow
 
@@ -23,9 +24,12 @@ def notice_sharing(session: Session, parent: RefreshTokenRow, now: datetime, cal
 
     The refresh token's lock is held, and `parent` was read under it.
     """
-    minted_from = access_tokens.minted_from(session, parent.id, now - SHARING_WINDOW, LOOKED_AT)
+    since = now - SHARING_WINDOW
+    if parent.regenerated_at is not None:  # who minted from the secret before has nothing to mint from any more
+        since = max(since, parent.regenerated_at)
+    minted_from = access_tokens.minted_from(session, parent.id, since, LOOKED_AT)
     was_told = seems_shared_at(parent.sharing_seen_at, now)
-    if not is_sharing(minted_from):
+    if not is_sharing([counted_network(address) if address else None for address in minted_from]):
         return was_told
     if not was_told:
         addresses = ", ".join(sorted({address for address in minted_from if address}))

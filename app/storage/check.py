@@ -8,7 +8,7 @@ Not here: the verdict, which ``app.services.verifying`` takes from the row.
 import threading
 import time
 from collections import deque
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -102,7 +102,7 @@ class TokenLookup:
         self._read = self._read_sqlite if database.is_sqlite else self._read_postgresql
         # SQLite answers within this process, whose threads take turns anyway. One connection for all of them has one
         # cache, which is warm, and nobody gives way to others in the middle of a look. On a server threads wait apart.
-        self._turn: AbstractContextManager[object] = threading.Lock() if database.is_sqlite else nullcontext()
+        self._turn = threading.Lock() if database.is_sqlite else None
 
     def find(self, public_id: str) -> CheckedRow | None:
         """The row as it is at this moment; refuses with :class:`Unavailable` when the database is away."""
@@ -126,15 +126,24 @@ class TokenLookup:
         self._cursors.drop_idle()
 
     def _once(self, public_id: str) -> CheckedRow | None:
-        with self._turn:
-            cursor = self._cursors.take()
-            try:
-                row = self._read(cursor, public_id)
-            except BaseException:
-                cursor.connection.close()  # whatever state it is in, nobody shall meet it again
-                raise
-            self._cursors.give_back(cursor)
-            return row
+        if self._turn is None:
+            return self._look(public_id)
+        if not self._turn.acquire(timeout=PATIENCE_SECONDS / 2):  # a file that is locked: not one after the other
+            raise Unavailable("the database does not answer")
+        try:
+            return self._look(public_id)
+        finally:
+            self._turn.release()
+
+    def _look(self, public_id: str) -> CheckedRow | None:
+        cursor = self._cursors.take()
+        try:
+            row = self._read(cursor, public_id)
+        except BaseException:
+            cursor.connection.close()  # whatever state it is in, nobody shall meet it again
+            raise
+        self._cursors.give_back(cursor)
+        return row
 
     def _read_sqlite(self, cursor: Any, public_id: str) -> CheckedRow | None:
         # fetchall steps the statement to its end; a row left unread would keep a read transaction open.

@@ -58,8 +58,8 @@ class TokenOut(Schema):
     last_used_agent = fields.String(allow_none=True)
     regenerated_at = instant_or_null()
     access_token_reissue = fields.String(allow_none=True)
-    seems_shared = fields.Boolean(metadata={"description": SEEMS_SHARED})
-    minted_from = fields.String(allow_none=True, metadata={"description": "The address that asked for it."})
+    seems_shared = fields.Boolean(metadata={"description": f"True for a day: {SEEMS_SHARED}"})
+    minted_from = fields.String(allow_none=True, metadata={"description": "The address that minted it, if known."})
     revoked_at = instant_or_null()
     revoked_by = fields.String(allow_none=True)
     revoke_reason = fields.String(allow_none=True)
@@ -95,7 +95,7 @@ class MintedOut(Schema):
     replaced_public_id = fields.String()
     replaced_last_used_at = instant_or_null()
     replaced_last_used_ip = fields.String(allow_none=True)
-    seems_shared = fields.Boolean(metadata={"description": SEEMS_SHARED})
+    seems_shared = fields.Boolean(metadata={"description": f"True for a day: {SEEMS_SHARED}"})
     secret_already_shown = fields.Boolean()
 
 

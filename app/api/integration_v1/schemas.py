@@ -110,7 +110,7 @@ class MintedOut(AccessTokenOut):
     replaced_public_id = fields.String()
     replaced_last_used_at = Timestamp(allow_none=True, metadata=DATE_TIME)
     replaced_last_used_ip = fields.String(allow_none=True)
-    seems_shared = fields.Boolean(metadata={"description": SEEMS_SHARED})
+    seems_shared = fields.Boolean(metadata={"description": f"True for a day: {SEEMS_SHARED}"})
 
 
 def replaced_members(issued: Issued[AccessToken]) -> dict[str, Any]:

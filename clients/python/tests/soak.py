@@ -79,9 +79,13 @@ class Run:
     def outcome(self, database: Database) -> Outcome:
         """Wait for its end."""
         outcome = Outcome()
-        for caller in self._callers:
-            outcome.seen += self._finish(caller)
-        revoked = self._finish(self._revoking)
+        try:
+            for caller in self._callers:
+                outcome.seen += self._finish(caller)
+            revoked = self._finish(self._revoking)
+        finally:
+            for process in (*self._callers, self._revoking):
+                process.kill()  # whoever is still there, because another one failed
         outcome.revocations = revoked["200"]
         assert revoked.total() == outcome.revocations, revoked
         with database.reading() as session:

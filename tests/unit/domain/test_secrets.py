@@ -7,6 +7,7 @@ import hmac
 import re
 import string
 import zlib
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
@@ -179,7 +180,7 @@ def test_an_edit_with_a_repaired_checksum_is_refused_by_the_digest(token: TokenT
     place = data.draw(st.integers(0, len(part) - 1))
     wrong = data.draw(st.sampled_from(DIGITS if field == "secret" else string.ascii_lowercase + string.digits))
     assume(wrong != part[place])
-    edited = token._replace(**{field: part[:place] + wrong + part[place + 1 :]})
+    edited = replace(token, **{field: part[:place] + wrong + part[place + 1 :]})
     text = checksummed(f"dp{edited.kind.letter}_{edited.public_id}_{edited.secret}")
     assert FORMAT.parse(text) == edited
     assert does_not_authenticate(token, text)

@@ -127,6 +127,35 @@ def test_while_it_goes_on_it_is_marked_and_told_once_and_a_day_after_it_no_longe
 
 
 @freeze_time(NOW)
+def test_a_lone_program_that_goes_on_after_regenerating_is_not_marked(
+    services: Services, user: User, refresh: Issued[RefreshToken]
+) -> None:
+    """Fails when mints from the secret before count."""
+    minted(services, refresh, *[ONE, OTHER] * 3)
+    with freeze_time(NOW + timedelta(seconds=30)):
+        renewed = services.issuing.regenerate(refresh.secret, None, Caller(""))
+        assert not minted(services, renewed, ONE, ONE, ONE).seems_shared
+    assert len(found(services)) == 1
+
+
+@freeze_time(NOW)
+def test_one_host_with_many_addresses_of_its_network_is_one(
+    services: Services, user: User, refresh: Issued[RefreshToken]
+) -> None:
+    """IPv6 counts by the /64, as for sign-ins."""
+    assert not minted(services, refresh, *(f"2001:db8::{number}" for number in range(8))).seems_shared
+    assert minted(services, refresh, *(f"2001:db8:0:{number}::1" for number in range(8))).seems_shared
+
+
+@freeze_time(NOW)
+def test_a_mint_that_replaced_nothing_says_so_too(services: Services, refresh: Issued[RefreshToken]) -> None:
+    minted(services, refresh, *[ONE, OTHER] * 3)
+    services.revoking.revoke_access_tokens(refresh.secret, None, OPERATOR)
+    again = minted(services, refresh, ONE)
+    assert again.replaced is None and again.seems_shared
+
+
+@freeze_time(NOW)
 def test_regenerating_takes_the_mark_away_and_so_does_revoking(
     services: Services, user: User, refresh: Issued[RefreshToken]
 ) -> None:

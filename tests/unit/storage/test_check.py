@@ -7,7 +7,9 @@ import gc
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,10 @@ from sqlalchemy import text, update
 
 from app.domain.errors import Unavailable
 from app.storage.check import _STATEMENT, CheckedRow, TokenLookup
-from app.storage.database import PATIENCE_SECONDS, Database
+from app.storage.database import PATIENCE_SECONDS, Database, sqlite
 from app.storage.tables import AccessTokenRow, InstanceSettingRow, RefreshTokenRow, UserRow
 from tests.crowds import all_at_once
-from tests.databases import destroy
+from tests.databases import SqliteFiles, destroy
 from tests.unit.storage.conftest import connected
 from tests.unit.storage.planting import (
     HOUR,
@@ -338,6 +340,30 @@ def test_a_database_that_comes_back_is_used_again(tmp_path: Path) -> None:
                 table.__table__.create(session.connection())
         assert lookup.find(public_id()) is None
         lookup.close()
+
+
+def test_a_crowd_that_meets_a_locked_file_is_refused_together_and_in_time(
+    sqlite_files: SqliteFiles, tmp_path: Path
+) -> None:
+    """Fails when each waits for its turn without end: the eighth is told after eight seconds."""
+    with sqlite_files.fresh(tmp_path) as url, connected(url) as database:
+        lookup = TokenLookup(database)
+        with closing(sqlite.connect(tmp_path / "daypass.db", isolation_level=None)) as locking:
+            locking.execute("PRAGMA locking_mode=EXCLUSIVE")
+            locking.execute("BEGIN EXCLUSIVE")
+            locking.execute("CREATE TABLE anything (id INTEGER)")
+            told = all_at_once([partial(_seconds_until_refused, lookup)] * 8)
+            assert max(told) < PATIENCE_SECONDS + 1
+            locking.execute("ROLLBACK")
+        assert lookup.find(public_id()) is None
+        lookup.close()
+
+
+def _seconds_until_refused(lookup: TokenLookup) -> float:
+    started = time.monotonic()
+    with pytest.raises(Unavailable):
+        lookup.find(public_id())
+    return time.monotonic() - started
 
 
 @KEPT_ON_POSTGRESQL
