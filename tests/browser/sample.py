@@ -162,8 +162,6 @@ def _fill_people(past: Past) -> None:
     past.mint(past.issue(anna, "catalog-sync", 58 * DAY), 3 * DAY)
     past.mint(past.issue(anna, "nightly-etl", 9 * DAY), 5 * HOUR)
     past.issue(anna, "lineage-export", 10 * timedelta(minutes=1))
-    past.ago(2 * HOUR)
-    fight_over(past.services, past.issue(anna, "quality-checks", 2 * HOUR))
     past.generate(anna, "spreadsheet add-in", 30, 50 * DAY)
     past.generate(anna, "dashboard in the hall", None, 33 * DAY)
     past.generate(anna, "", 7, 2 * DAY, used=False)
@@ -180,6 +178,7 @@ def _fill_people(past: Past) -> None:
     past.services.accounts.set_api_tokens(WORDY, ApiTokens.ALLOW, OPERATOR)
     past.mint(past.issue(wordy, LONG_NAME[:255], 3 * DAY), HOUR)
     past.issue(wordy, LONG_WORDS[:255].strip(), 2 * DAY)
+    fight_over(past.services, past.issue(wordy, "quality-checks", 2 * HOUR))
     past.issue(wordy, "<script>alert(1)</script>", DAY)
     past.generate(wordy, LONG_WORDS[:255].strip(), 90, DAY)
 
