@@ -87,7 +87,7 @@ class Run:
             for process in (*self._callers, self._revoking):
                 process.kill()  # whoever is still there, because another one failed
         outcome.revocations = revoked["200"]
-        assert revoked.total() == outcome.revocations, revoked
+        assert set(revoked) <= {"200", "503"}, revoked  # a busy database did nothing; the next one comes soon
         with database.reading() as session:
             row = session.get_one(RefreshTokenRow, self._refresh.token.id)
             outcome.asks = row.generation - outcome.revocations  # each opens a generation
