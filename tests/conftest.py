@@ -25,7 +25,7 @@ from app.services import Services
 from app.storage.database import Database, db
 from app.storage.tables import InstanceSettingRow
 from config import Settings
-from tests.databases import KEYS, PostgresDatabases, SqliteFiles
+from tests.databases import CHEAPEST_COST, KEYS, PostgresDatabases, SqliteFiles
 from tests.drivers.server import LiveServer
 from tests.secrecy import secrets_in
 
@@ -108,7 +108,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
-    return Settings(instance=str(tmp_path), database_url=database_url, bcrypt_cost=10, log_level="DEBUG")
+    return Settings(instance=str(tmp_path), database_url=database_url, bcrypt_cost=CHEAPEST_COST, log_level="DEBUG")
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Things to put into a database, made through the services like everything else.
 
-Passwords begin with ``secrecy.PASSWORD_MARK``; making one costs 60 ms, so users have none unless asked for.
+Passwords begin with ``secrecy.PASSWORD_MARK``; users have none unless asked for.
 """
 
 from datetime import timedelta

@@ -23,11 +23,8 @@ from tests.contract.asking import Alation
 from tests.contract.asking_native import Native
 from tests.contract.asking_oauth import Headers, OAuth, bearer
 from tests.contract.asking_trifacta import Trifacta
-from tests.databases import KEYS
+from tests.databases import CHEAPEST_COST, KEYS
 from tests.factories import OPERATOR, allowed_user, issue, make_user, mint
-
-CHEAPEST_COST = 4
-"""Of a password hash, for bcrypt; how long one takes is not this folder's affair."""
 
 
 class MovableClock:

@@ -24,7 +24,7 @@ from app.storage.database import Database, db
 from config import Settings
 from tests.contract.asking import ENDPOINTS, PREFIX, Alation, said
 from tests.contract.conftest import MovableClock, Setting
-from tests.databases import KEYS, destroy
+from tests.databases import CHEAPEST_COST, KEYS, destroy
 from tests.factories import OPERATOR, PASSWORD, issue, make_user, mint
 from tests.secrecy import PASSWORD_MARK
 
@@ -103,7 +103,7 @@ def test_too_many_wrong_passwords_are_a_429_with_retry_after(
 @contextmanager
 def doomed_application(url: str, folder: Path) -> Iterator[tuple[Flask, Callable[[], None]]]:
     """An application on a database of its own, and what takes that database away."""
-    app = create_app(Settings(instance=str(folder), database_url=url, bcrypt_cost=10), KEYS)
+    app = create_app(Settings(instance=str(folder), database_url=url, bcrypt_cost=CHEAPEST_COST), KEYS)
 
     def doom() -> None:
         parts(app).services.close()

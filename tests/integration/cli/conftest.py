@@ -17,10 +17,6 @@ from app.cli import command_line
 from app.factory import create_app
 from app.http.context import parts
 from app.storage.database import db
-from config import Settings
-
-CHEAPEST_COST = 4
-"""bcrypt's own least cost: a password takes 1 ms, and nothing here depends on it."""
 
 
 class CommandLine:
@@ -62,16 +58,6 @@ class CommandLine:
         assert (ended.exit_code, ended.stdout) == (2, "")
         assert ended.stderr.startswith("Usage: ")
         return ended.stderr
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return Settings(
-        instance=settings.instance,
-        database_url=settings.database_url,
-        bcrypt_cost=CHEAPEST_COST,
-        log_level="DEBUG",
-    )
 
 
 @pytest.fixture

@@ -22,27 +22,13 @@ from app.services.passwords import Passwords
 from app.services.throttling import LoginThrottle
 from app.storage.database import Database
 from app.storage.tables import AuditEventRow
-from config import Settings
 from tests.crowds import all_at_once
-from tests.databases import KEYS
+from tests.databases import CHEAPEST_COST, KEYS
 from tests.factories import OPERATOR, PASSWORD, issue, make_user, mint
 from tests.secrecy import PASSWORD_MARK
 
-CHEAPEST_COST = 4
-"""bcrypt's own least cost: a sign-in takes 1 ms, and nothing here depends on it."""
-
 NEW_PASSWORD = f"{PASSWORD_MARK}-that-is-new"
 SOMEBODY = Caller("", address="192.0.2.10")
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return Settings(
-        instance=settings.instance,
-        database_url=settings.database_url,
-        bcrypt_cost=CHEAPEST_COST,
-        log_level="DEBUG",
-    )
 
 
 @pytest.fixture

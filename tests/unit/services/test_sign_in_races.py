@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import update
@@ -18,12 +19,20 @@ from app.services.passwords import Passwords
 from app.storage import users
 from app.storage.database import Database
 from app.storage.tables import UserRow
+from config import Settings
 from tests.databases import KEYS
 from tests.factories import OPERATOR, PASSWORD, make_user
 
 HOME, ELSEWHERE = Caller("", address="192.0.2.1"), Caller("", address="198.51.100.7")
 NEW_PASSWORD = f"{PASSWORD}-another"
 SIGN_INS = 4
+COST = 10
+"""Of a digest, as on an instance: with a cheap one, nobody would have to wait for a turn."""
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return replace(settings, bcrypt_cost=COST)
 
 
 @contextmanager
@@ -73,7 +82,7 @@ def _wait_until_refused_elsewhere(services: Services) -> None:
 
 
 def test_strangers_get_only_half_of_the_places_to_wait_in() -> None:
-    passwords = Passwords(KEYS.pepper, cost=10, at_once=4, queue=2)
+    passwords = Passwords(KEYS.pepper, cost=COST, at_once=4, queue=2)
     with ExitStack() as held:
         for _ in range(3):
             held.enter_context(passwords.turn(is_known=False))
@@ -100,7 +109,7 @@ def test_a_password_that_is_changed_during_a_sign_in_stays_changed(services: Ser
 
 def test_an_upgraded_digest_is_of_the_same_password(services: Services, database: Database) -> None:
     make_user(services, "anna", password=PASSWORD)
-    dated = Passwords(KEYS.pepper, cost=11, at_once=1, queue=0).digest(PASSWORD)
+    dated = Passwords(KEYS.pepper, cost=COST + 1, at_once=1, queue=0).digest(PASSWORD)
     with database.transaction() as session:
         session.execute(update(UserRow).values(password_hash=dated))
     assert services.accounts.authenticate("anna", PASSWORD, HOME)

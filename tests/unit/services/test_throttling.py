@@ -40,14 +40,12 @@ from app.services.throttling import (
 from app.storage.database import Database, db
 from config import Settings
 from tests.crowds import all_at_once
-from tests.databases import KEYS
+from tests.databases import CHEAPEST_COST, KEYS
 from tests.factories import OPERATOR, PASSWORD, issue, make_user, mint
 from tests.secrecy import PASSWORD_MARK
 
 HOME, ABROAD = "192.0.2.10", "198.51.100.7"
 WRONG = f"{PASSWORD_MARK}-that-is-wrong"
-CHEAPEST_COST = 4
-"""bcrypt's own least cost: budgets don't depend on it, and a sign-in takes 1 ms."""
 
 
 class Clock:
