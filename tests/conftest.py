@@ -28,10 +28,13 @@ from config import Settings
 from tests.databases import CHEAPEST_COST, KEYS, PostgresDatabases, SqliteFiles
 from tests.drivers.server import LiveServer
 from tests.secrecy import secrets_in
+from tests.url_builders import compile_once
 
 # Other tests run beside: how long an example takes says nothing about the code.
 hypothesis.settings.register_profile("daypass", deadline=None)
 hypothesis.settings.load_profile("daypass")
+
+compile_once()
 
 
 @pytest.fixture(scope="session")
