@@ -16,8 +16,9 @@ run: $(VENV)/.run-installed
 MEMORY := $(shell test "$$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 {print $$4}')" -gt 4000000 2>/dev/null \
             && test -w /dev/shm && echo TMPDIR=/dev/shm)
 
+# The tests start hundreds of processes, a fifth of whose time would go into compiling the same modules each time.
 test: $(VENV)/.dev-installed lint
-	$(MEMORY) $(BIN)/python -m pytest -n 2 --dist loadgroup
+	PYTHONDONTWRITEBYTECODE= $(MEMORY) $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 # Whether answers are as the OpenAPI documents say, for as long as you like: `make fuzz EXAMPLES=5000`.
 fuzz: $(VENV)/.dev-installed
