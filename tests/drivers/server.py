@@ -60,6 +60,7 @@ class LiveServer:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while self.log().count("Started worker") < wanted:
             if self.process.poll() is not None or time.monotonic() > deadline:
+                self.stop()  # nobody else would, for the with block was never entered
                 raise AssertionError(f"the server did not start:\n{self.log()}")
             time.sleep(0.05)
         assert requests.get(f"{self.url}/readyz", timeout=5).json()["ready"]
