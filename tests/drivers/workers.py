@@ -59,7 +59,7 @@ class WorkerClients:
 
     def _connect(self) -> None:
         session = requests.Session()
-        session.trust_env = False  # looking for proxies in the environment costs as much as a check
+        session.trust_env = False
         self._sessions.append(session)
         before = connections_of_workers(self._server)
         session.get(f"{self._server.url}/healthz", timeout=10).raise_for_status()
