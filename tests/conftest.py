@@ -61,9 +61,9 @@ def own_postgres(
 
 
 @contextmanager
-def _serving(url: str, folder: Path) -> Iterator[LiveServer]:
-    """`daypass serve` with two workers on that database; its log is searched for secrets at the end."""
-    with LiveServer(url, folder) as server:
+def _serving(url: str, folder: Path, workers: int = 2) -> Iterator[LiveServer]:
+    """`daypass serve` on that database; its log is searched for secrets at the end."""
+    with LiveServer(url, folder, workers) as server:
         yield server
     leaked = secrets_in(server.log())
     assert not leaked, f"the server's log holds secrets: {leaked[:3]}"
@@ -157,6 +157,13 @@ def live_server(request: pytest.FixtureRequest, database_url: str, tmp_path: Pat
     yield shared
     with database.transaction() as session:
         session.execute(delete(InstanceSettingRow))
+
+
+@pytest.fixture
+def server_of_one_worker(database_url: str, tmp_path: Path) -> Iterator[LiveServer]:
+    """One of the test's own, for what does not depend on there being several: it starts in two thirds of the time."""
+    with _serving(database_url, tmp_path, workers=1) as server:
+        yield server
 
 
 class _Lines(logging.Handler):

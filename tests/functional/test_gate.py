@@ -171,7 +171,7 @@ def test_answers_of_many_users_at_once_are_never_mixed(live_server: LiveServer, 
 
 @ON_POSTGRESQL
 def test_without_its_database_a_server_answers_every_check_503_in_time(
-    live_server: LiveServer, services: Services, database_url: str
+    server_of_one_worker: LiveServer, services: Services, database_url: str
 ) -> None:
     """By either header, with conditions or without: never 200, 401 or 403.
 
@@ -180,7 +180,7 @@ def test_without_its_database_a_server_answers_every_check_503_in_time(
     Fails when ``TokenLookup.find`` answers None in place of refusing: so it was broken, and it was 403 and 401.
     """
     secret = token_of(services)
-    with connected(live_server) as connection:
+    with connected(server_of_one_worker) as connection:
         assert connection.ask(("TOKEN", secret)).status == 200
         destroy(database_url)
         for header, query in product((("TOKEN", secret), ("Authorization", f"Bearer {secret}")), ("", "?role=STEWARD")):

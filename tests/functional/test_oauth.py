@@ -4,6 +4,7 @@ Here belongs an API that asks and revokes over the wire. Not here: each answer (
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -36,7 +37,12 @@ class World:
 
 @pytest.fixture
 def world(live_server: LiveServer, services: Services) -> Iterator[World]:
-    server = live_server
+    with _world(live_server, services) as made:
+        yield made
+
+
+@contextmanager
+def _world(server: LiveServer, services: Services) -> Iterator[World]:
     name = make_user(services, role=Role.INTROSPECTOR, password=API_PASSWORD).username
     user = make_user(services, role=Role.STEWARD, password=PASSWORD, email="anna@example.org")
     with requests.Session() as session:
@@ -129,9 +135,12 @@ def test_a_wrong_password_is_challenged_and_stands_in_no_log(world: World) -> No
     assert not secrets_in(log)
 
 
-def test_it_is_on_record_when_a_token_was_last_asked_about(world: World) -> None:
+def test_it_is_on_record_when_a_token_was_last_asked_about(
+    server_of_one_worker: LiveServer, services: Services
+) -> None:
     """Written within seconds by whichever worker was asked, and at the latest when it stops."""
-    world.api.introspect(world.access_token)
+    with _world(server_of_one_worker, services) as world:
+        world.api.introspect(world.access_token)
     world.server.stop()
     shown = world.server.json("token", "show", world.access_token.split("_")[1])
     assert shown["last_used_at"] is not None

@@ -54,7 +54,7 @@ def test_jobs_run_in_the_supervisor_and_once_for_all_workers(live_server: LiveSe
 
 @pytest.fixture
 def server_without_jobs(database_url: str, tmp_path: Path) -> Iterator[LiveServer]:
-    with LiveServer(database_url, tmp_path, DAYPASS_SCHEDULER="off") as server:
+    with LiveServer(database_url, tmp_path, workers=1, DAYPASS_SCHEDULER="off") as server:
         yield server
     assert not secrets_in(server.log())
 
