@@ -1,15 +1,14 @@
-"""Scripts that share a refresh token for some time: they call a protected view from many threads, or revoke.
+"""A script that calls a protected view from many threads, all with one refresh token, until its input ends.
 
-``python -m clients.python.tests.callers client|naive SECONDS THREADS``, or ``revoking SECONDS EVERY``, with
-``DAYPASS_URL``, ``DAYPASS_REFRESH_TOKEN`` and ``DAYPASS_USER_ID`` in the environment. Each prints how often it saw
-what: statuses, and the names of exceptions. Not here: starting many of them (``soak``).
+``python -m clients.python.tests.callers client|naive THREADS``, with ``DAYPASS_URL``, ``DAYPASS_REFRESH_TOKEN`` and
+``DAYPASS_USER_ID`` in the environment. It prints a line when each thread has called once, and at the end how often it
+saw what: statuses, and the names of exceptions. Not here: starting many of them (``soak``).
 """
 
 import json
 import os
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -20,22 +19,18 @@ from daypass_client import DaypassError, Session
 TIMEOUT_SECONDS = 60
 
 
-def with_the_client(is_over: Callable[[], bool], seen: Counter[str]) -> None:
+def with_the_client() -> Callable[[], int]:
     """As the README says."""
-    with Session() as session:
-        while not is_over():
-            try:
-                seen[str(session.get("/api/v1/me", timeout=TIMEOUT_SECONDS).status_code)] += 1
-            except (DaypassError, requests.RequestException) as error:
-                seen[type(error).__name__] += 1
+    session = Session()
+    return lambda: session.get("/api/v1/me", timeout=TIMEOUT_SECONDS).status_code
 
 
 class Naive:
     """What every team writes: keep a token, send it, on a refusal mint another one and try once more."""
 
-    def __init__(self) -> None:
-        self.url = os.environ["DAYPASS_URL"]
-        self.proof = {"refresh_token": os.environ["DAYPASS_REFRESH_TOKEN"], "user_id": os.environ["DAYPASS_USER_ID"]}
+    def __init__(self, url: str, refresh_token: str, user_id: int) -> None:
+        self.url = url
+        self.proof = {"refresh_token": refresh_token, "user_id": user_id}
         self.session = requests.Session()
         self.token = ""
 
@@ -60,42 +55,54 @@ class Naive:
         return status
 
 
-def by_hand(is_over: Callable[[], bool], seen: Counter[str]) -> None:
+def by_hand() -> Callable[[], int]:
     """Each thread with a token of its own."""
-    naive = Naive()
-    while not is_over():
+    words = os.environ
+    return Naive(words["DAYPASS_URL"], words["DAYPASS_REFRESH_TOKEN"], int(words["DAYPASS_USER_ID"])).call
+
+
+class Crowd:
+    """So many threads of one kind of caller."""
+
+    def __init__(self, make_caller: Callable[[], Callable[[], int]], threads: int) -> None:
+        self._make_caller = make_caller
+        self._all_began = threading.Barrier(threads + 1)
+        self._is_over = threading.Event()
+        self._each_saw: list[Counter[str]] = [Counter() for _ in range(threads)]
+        self._threads = [threading.Thread(target=self._call, args=(seen,)) for seen in self._each_saw]
+
+    def begin(self) -> None:
+        """Until each thread has called once."""
+        for thread in self._threads:
+            thread.start()
+        self._all_began.wait(2 * TIMEOUT_SECONDS)
+
+    def end(self) -> Counter[str]:
+        self._is_over.set()
+        for thread in self._threads:
+            thread.join()
+        return sum(self._each_saw, Counter())
+
+    def _call(self, seen: Counter[str]) -> None:
+        call = self._make_caller()
+        self._call_once(call, seen)
+        self._all_began.wait(2 * TIMEOUT_SECONDS)
+        while not self._is_over.is_set():
+            self._call_once(call, seen)
+
+    def _call_once(self, call: Callable[[], int], seen: Counter[str]) -> None:
         try:
-            seen[str(naive.call())] += 1
-        except requests.RequestException as error:
+            seen[str(call())] += 1
+        except (DaypassError, requests.RequestException) as error:
             seen[type(error).__name__] += 1
 
 
-def revoke(seconds: float, every: float) -> Counter[str]:
-    """End the access token under the refresh token again and again."""
-    naive, seen, ends = Naive(), Counter[str](), time.monotonic() + seconds
-    while time.monotonic() + every < ends:
-        time.sleep(every)
-        url = f"{naive.url}/integration/v1/revokeAPIAccessTokens/"
-        seen[str(naive.session.post(url, json=naive.proof, timeout=TIMEOUT_SECONDS).status_code)] += 1
-    return seen
-
-
-def crowd(kind: str, seconds: float, threads: int) -> Counter[str]:
-    """So many threads of that kind of client."""
-    ends = time.monotonic() + seconds
-    each_saw: list[Counter[str]] = [Counter() for _ in range(threads)]
-    call = {"client": with_the_client, "naive": by_hand}[kind]
-    running = [threading.Thread(target=call, args=(lambda: time.monotonic() > ends, seen)) for seen in each_saw]
-    for thread in running:
-        thread.start()
-    for thread in running:
-        thread.join()
-    return sum(each_saw, Counter())
-
-
-def main(kind: str, seconds: str, number: str) -> None:
-    done = revoke(float(seconds), float(number)) if kind == "revoking" else crowd(kind, float(seconds), int(number))
-    print(json.dumps(done))
+def main(kind: str, threads: str) -> None:
+    crowd = Crowd({"client": with_the_client, "naive": by_hand}[kind], int(threads))
+    crowd.begin()
+    print("begun", flush=True)
+    sys.stdin.read()
+    print(json.dumps(crowd.end()))
 
 
 if __name__ == "__main__":

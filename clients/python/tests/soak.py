@@ -1,6 +1,6 @@
-"""Many processes and threads on one refresh token, while another process ends the access token again and again.
+"""Many processes and threads on one refresh token, while somebody revokes the access token again and again.
 
-``make soak`` runs each of :data:`CASES` for three minutes and prints a table; the suite runs all of them for seconds.
+``make soak`` runs each of :data:`CASES` for three minutes and prints a table; the suite runs the client for seconds.
 Here belongs the set-up. Not here: what the callers do (``callers``), and what must come of it (``test_sharing``).
 """
 
@@ -9,7 +9,10 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +25,7 @@ from app.http.context import parts
 from app.services import Services
 from app.storage.database import Database
 from app.storage.tables import AccessTokenRow, RefreshTokenRow
+from clients.python.tests.callers import TIMEOUT_SECONDS, Naive
 from config import Settings
 from tests.databases import KEYS, SqliteFiles
 from tests.drivers.server import LiveServer
@@ -39,12 +43,12 @@ CASES = (
 
 @dataclass(frozen=True)
 class Load:
-    """How many call for how many seconds, and how many lie between two revocations."""
+    """How many call, and how many revocations they live through, so many seconds after each other."""
 
     processes: int = 5
     threads: int = 20
-    seconds: float = 180
-    revoke_every: float = 5
+    revocations: int = 36
+    every: float = 5
 
 
 @dataclass
@@ -61,55 +65,61 @@ class Outcome:
         return self.seen.total() - self.seen["200"]
 
 
-class Run:
-    """One case under way on a server."""
+def run(url: str, services: Services, database: Database, kind: str, policy: Reissue, load: Load) -> Outcome:
+    """One case on a server. The first revocation waits until everybody has called, the end until the last is over."""
+    user = make_user(services)
+    refresh = services.issuing.issue(user, "shared", Caller(user.username, user.id), policy)
+    naive = Naive(url, refresh.secret, user.id)
+    outcome = Outcome()
+    with ExitStack() as stack:
+        callers = [stack.enter_context(_caller(kind, load.threads, naive)) for _ in range(load.processes)]
+        for caller in callers:
+            assert caller.stdout is not None and caller.stdout.readline() == "begun\n"
+        for _ in range(load.revocations):
+            outcome.revocations += _revoke(naive)
+            time.sleep(load.every)
+        for caller in callers:
+            out, _ = caller.communicate(timeout=120)  # its input ends
+            assert caller.returncode == 0
+            outcome.seen += Counter(json.loads(out))
+    with database.reading() as session:
+        row = session.get_one(RefreshTokenRow, refresh.token.id)
+        outcome.asks = row.generation - outcome.revocations  # each opens a generation
+        under = select(func.count()).where(AccessTokenRow.refresh_token_id == row.id)
+        outcome.tokens = session.scalar(under) or 0
+    return outcome
 
-    def __init__(self, url: str, services: Services, kind: str, policy: Reissue, load: Load) -> None:
-        user = make_user(services)
-        self._load = load
-        self._refresh = services.issuing.issue(user, "shared", Caller(user.username, user.id), policy)
-        self._environment = os.environ | {
-            "DAYPASS_URL": url,
-            "DAYPASS_REFRESH_TOKEN": self._refresh.secret,
-            "DAYPASS_USER_ID": str(user.id),
-        }
-        self._callers = [self._start(kind, load.threads) for _ in range(load.processes)]
-        self._revoking = self._start("revoking", load.revoke_every)
 
-    def outcome(self, database: Database) -> Outcome:
-        """Wait for its end."""
-        outcome = Outcome()
+@contextmanager
+def _caller(kind: str, threads: int, like: Naive) -> Iterator[subprocess.Popen[str]]:
+    environment = {
+        "DAYPASS_URL": like.url,
+        "DAYPASS_REFRESH_TOKEN": str(like.proof["refresh_token"]),
+        "DAYPASS_USER_ID": str(like.proof["user_id"]),
+    }
+    with subprocess.Popen(
+        [sys.executable, "-m", "clients.python.tests.callers", kind, str(threads)],
+        env=os.environ | environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as process:  # fmt: skip
         try:
-            for caller in self._callers:
-                outcome.seen += self._finish(caller)
-            revoked = self._finish(self._revoking)
+            yield process
         finally:
-            for process in (*self._callers, self._revoking):
-                process.kill()  # whoever is still there, because another one failed
-        outcome.revocations = revoked["200"]
-        assert set(revoked) <= {"200", "503"}, revoked  # a busy database did nothing; the next one comes soon
-        with database.reading() as session:
-            row = session.get_one(RefreshTokenRow, self._refresh.token.id)
-            outcome.asks = row.generation - outcome.revocations  # each opens a generation
-            under = select(func.count()).where(AccessTokenRow.refresh_token_id == row.id)
-            outcome.tokens = session.scalar(under) or 0
-        return outcome
+            process.kill()  # it is still there if something failed
 
-    def _start(self, kind: str, number: float) -> subprocess.Popen[str]:
-        words = [sys.executable, "-m", "clients.python.tests.callers", kind, str(self._load.seconds), str(number)]
-        return subprocess.Popen(words, env=self._environment, stdout=subprocess.PIPE, text=True)
 
-    def _finish(self, process: subprocess.Popen[str]) -> Counter[str]:
-        out, _ = process.communicate(timeout=self._load.seconds + 120)
-        assert process.returncode == 0
-        return Counter(json.loads(out))
+def _revoke(naive: Naive) -> bool:
+    """Whether it was done: a busy database does nothing, and the next time comes soon."""
+    url = f"{naive.url}/integration/v1/revokeAPIAccessTokens/"
+    status = naive.session.post(url, json=naive.proof, timeout=TIMEOUT_SECONDS).status_code
+    assert status in (200, 503)
+    return status == 200
 
 
 def main(seconds: float) -> None:
-    load = Load(seconds=seconds)
+    load = Load(revocations=round(seconds / Load.every))
     print(
         f"{load.processes} processes x {load.threads} threads, {seconds:.0f} s each, the access token revoked every "
-        f"{load.revoke_every:.0f} s; SQLite, two workers\n\n"
+        f"{load.every:.0f} s; SQLite, two workers\n\n"
         "| client | policy | calls | refused | revocations | asks | access tokens |\n|---|---|---|---|---|---|---|"
     )
     with tempfile.TemporaryDirectory() as name:
@@ -118,8 +128,7 @@ def main(seconds: float) -> None:
         with SqliteFiles(folder).fresh(folder) as url, LiveServer(url, folder) as server:
             app = create_app(Settings(instance=name, database_url=url, log_level="ERROR"), KEYS)
             for kind, policy in CASES:
-                run = Run(server.url, parts(app).services, kind, policy, load)
-                done = run.outcome(app.extensions["daypass_database"])
+                done = run(server.url, parts(app).services, app.extensions["daypass_database"], kind, policy, load)
                 what = " ".join(f"{name}: {times:,}" for name, times in done.seen.items() if name != "200")
                 refused = f"{done.refused:,} {what and f'({what})'}".strip()
                 numbers = f"{done.revocations} | {done.asks:,} | {done.tokens:,}"
