@@ -18,12 +18,12 @@ MEMORY := $(shell test "$$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 {print $$4
 
 # The tests start hundreds of processes, a fifth of whose time would go into compiling the same modules each time.
 test: $(VENV)/.dev-installed lint
-	PYTHONDONTWRITEBYTECODE= $(MEMORY) $(BIN)/python -m pytest -n 2 --dist loadgroup
+	PYTHONDONTWRITEBYTECODE= $(MEMORY) $(BIN)/python -m pytest -n 2
 
 # Whether answers are as the OpenAPI documents say, for as long as you like: `make fuzz EXAMPLES=5000`.
 fuzz: $(VENV)/.dev-installed
 	DAYPASS_FUZZ_EXAMPLES=$(or $(EXAMPLES),1000) $(BIN)/python -m pytest tests/functional/test_conformance.py \
-	    --timeout=0 -n 2 --dist loadgroup
+	    --timeout=0 -n 2
 
 lint: $(VENV)/.dev-installed
 	$(BIN)/ruff check .

@@ -16,6 +16,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import delete
+from xdist.remote import Producer
 
 from app import logs
 from app.domain.clock import system_clock
@@ -27,6 +28,7 @@ from app.storage.tables import InstanceSettingRow
 from config import Settings
 from tests.databases import CHEAPEST_COST, KEYS, PostgresDatabases, SqliteFiles
 from tests.drivers.server import LiveServer
+from tests.groups import InGroups
 from tests.secrecy import secrets_in
 from tests.url_builders import compile_once
 
@@ -35,6 +37,11 @@ hypothesis.settings.register_profile("daypass", deadline=None)
 hypothesis.settings.load_profile("daypass")
 
 compile_once()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> InGroups:
+    """What distributes the tests, where several processes run them."""
+    return InGroups(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,6 @@ from tests.browser import gallery
 from tests.browser.conftest import Instance
 from tests.browser.gallery import Guests, View
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 COLOURS = ["color-contrast", "link-in-text-block"]
 """All that differs between light and dark (``daypass.css``), so that the other rules need not be gone through twice."""
 

@@ -5,7 +5,6 @@ Here belong the usual ways, with what scripts notice of them. Not here: users' o
 
 import re
 
-import pytest
 import requests
 from playwright.sync_api import expect
 
@@ -14,8 +13,6 @@ from tests.browser.conftest import Instance, Visit
 from tests.drivers.alation import Alation
 from tests.drivers.browser import Visitor
 from tests.factories import OPERATOR, issue, mint
-
-pytestmark = pytest.mark.xdist_group("browser")
 
 
 def test_an_administrator_finds_a_user_ends_all_tokens_disables_and_enables(instance: Instance, visit: Visit) -> None:

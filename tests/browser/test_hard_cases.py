@@ -16,8 +16,6 @@ from tests.drivers.browser import Visitor
 from tests.factories import OPERATOR, PASSWORD, allowed_user
 from tests.secrecy import secrets_in
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 TOKENS = "/account/auth"
 
 

@@ -6,7 +6,6 @@ Here belong the usual ways. Not here: what can come between (``test_hard_cases``
 import re
 from typing import Any
 
-import pytest
 import requests
 from playwright.sync_api import expect
 
@@ -16,8 +15,6 @@ from tests.drivers.browser import Visitor
 from tests.drivers.trifacta import Trifacta
 from tests.factories import PASSWORD
 from tests.secrecy import PASSWORD_MARK
-
-pytestmark = pytest.mark.xdist_group("browser")
 
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
 

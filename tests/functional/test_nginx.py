@@ -38,8 +38,6 @@ from tests.drivers.workers import connections_of_workers
 from tests.factories import OPERATOR, allowed_user, generate, issue, make_user, mint
 from tests.secrecy import secrets_in
 
-pytestmark = pytest.mark.xdist_group("nginx")
-
 ROUNDS = 125
 """On each of the two databases, 250 together; each asks AT_ONCE times before and AT_ONCE times after."""
 
