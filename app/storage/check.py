@@ -25,8 +25,9 @@ LOG = structlog.get_logger(__name__)
 CACHE_KIB = 2048
 """Of SQLite's pages, for each connection: most of the upper levels of the indexes of a million tokens.
 
-With 512, a fifth fewer checks among a million are answered. One connection on which all threads take turns would need
-one cache only; but they would wait for each other at each of its pauses, and a quarter fewer are answered then.
+Where all threads are busy at once, a worker has as many of them: 24 MB more than with 512, with which a tenth to a
+fifth fewer checks among a million are answered. One connection on which all threads take turns would need one cache
+only; but they would wait for each other at each of its pauses, and a fifth to a quarter fewer are answered then.
 """
 
 
