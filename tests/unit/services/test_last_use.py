@@ -289,15 +289,18 @@ def test_many_that_wait_are_written_before_their_time(noting: Noting) -> None:
 # The thread, and the end
 
 
+@pytest.fixture
+def threads() -> Callable[[], list[threading.Thread]]:
+    """What runs now and did not when the test began: other tests of the process may share what has threads."""
+    before = set(threading.enumerate())
+    return lambda: [thread for thread in threading.enumerate() if thread not in before and thread.name == "last-use"]
+
+
 @pytest.mark.usefixtures("quickly")
 def test_the_thread_begins_with_the_first_use_and_ends_when_it_is_closed(
-    noting: Noting, token: Issued[AccessToken]
+    threads: Callable[[], list[threading.Thread]], noting: Noting, token: Issued[AccessToken]
 ) -> None:
     """A command that serves nobody has none."""
-
-    def threads() -> list[threading.Thread]:
-        return [thread for thread in threading.enumerate() if thread.name == "last-use"]
-
     assert threads() == []
     noting.use(token, NOW)
     (thread,) = threads()
