@@ -3,7 +3,8 @@
 Here belong fixtures that several folders use. Not here: how databases are made (``databases``), what is in
 them (``factories``), and ways to talk to Daypass (``drivers``).
 
-A test that takes ``database_url``, or anything made from it, runs on SQLite and on PostgreSQL.
+A test that takes ``database_url``, or anything made from it, runs on SQLite; marked ``both_databases`` (a test or a
+module), on PostgreSQL too. Mark what depends on the database: queries, locks, lists, races, one story of each API.
 """
 
 import logging
@@ -42,6 +43,14 @@ compile_once()
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> InGroups:
     """What distributes the tests, where several processes run them."""
     return InGroups(config, log)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Decide on which kinds of database a test runs, unless it says so itself."""
+    decided = {marker.args[0] for marker in metafunc.definition.iter_markers("parametrize")}
+    for fixture in {"database_url", "kept_database"} & set(metafunc.fixturenames) - decided:
+        both = metafunc.definition.get_closest_marker("both_databases")
+        metafunc.parametrize(fixture, ["sqlite", "postgresql"] if both else ["sqlite"], indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -103,9 +112,9 @@ def _shared_server(request: pytest.FixtureRequest) -> LiveServer | None:
     return server
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of a fresh, migrated database, once of each kind; or of the one behind a shared server."""
+    """The address of a fresh, migrated database of the test's kind; or of the one behind a shared server."""
     if shared := _shared_server(request):
         yield shared.environment["DAYPASS_DATABASE_URL"]
     elif request.param == "sqlite":

@@ -55,9 +55,9 @@ class Setting(Protocol):
     def __call__(self, **values: str) -> AbstractContextManager[None]: ...
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module")
 def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a fresh database for one module: once of each kind."""
+    """The address of a fresh database for one module."""
     if request.param == "sqlite":
         with request.getfixturevalue("sqlite_files").fresh(tmp_path_factory.mktemp("contract")) as url:
             yield url

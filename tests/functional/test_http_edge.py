@@ -84,7 +84,7 @@ class Edge(RawHttp):
         return (self.send(b"GET /healthz" + HOST + b"\r\n").status, minted.status, used.status) == (200, 201, 200)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module")
 def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if request.param == "sqlite":
         with request.getfixturevalue("sqlite_files").fresh(tmp_path_factory.mktemp("edge")) as url:

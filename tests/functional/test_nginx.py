@@ -104,7 +104,7 @@ def sample_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleApi]:
         yield api
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module")
 def stack(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, sample_api: SampleApi
 ) -> Iterator[Stack]:

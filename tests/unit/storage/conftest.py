@@ -24,7 +24,7 @@ def connected(url: str) -> Iterator[Database]:
     engine.dispose()
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module")
 def kept_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """A migrated database of each kind, the same for all tests of a module: they must leave nothing in it."""
     if request.param == "sqlite":

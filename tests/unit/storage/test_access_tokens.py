@@ -30,6 +30,8 @@ from tests.unit.storage.planting import (
     public_id,
 )
 
+pytestmark = pytest.mark.both_databases
+
 REVOCATION = Revocation(NOW, "anna", "left the company")
 OVERLAP = HOUR / 60
 NONE = timedelta(0)

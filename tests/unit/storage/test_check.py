@@ -35,6 +35,8 @@ from tests.unit.storage.planting import (
     public_id,
 )
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def database(kept_database: Database) -> Database:

@@ -38,6 +38,8 @@ from tests.crowds import all_at_once
 from tests.unit.storage.conftest import connected
 from tests.unit.storage.planting import NOW, ON_POSTGRESQL, ON_SQLITE
 
+pytestmark = pytest.mark.both_databases
+
 SOON = PATIENCE_SECONDS + 1
 """Seconds within which a refusal must have come."""
 

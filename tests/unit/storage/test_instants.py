@@ -14,6 +14,8 @@ from app.storage.instants import UtcDateTime
 from app.storage.tables import InstanceSettingRow, UserRow
 from tests.unit.storage.planting import KEPT_ON_SQLITE, MICROSECOND, NOW, plant_user
 
+pytestmark = pytest.mark.both_databases
+
 
 def setting(key: str, at: datetime) -> InstanceSettingRow:
     """The plainest row that has an instant."""

@@ -12,6 +12,8 @@ from app.storage.tables import JobLeaseRow
 from tests.crowds import all_at_once
 from tests.unit.storage.planting import HOUR, MICROSECOND, NOW
 
+pytestmark = pytest.mark.both_databases
+
 JOB = "expire_tokens"
 UNTIL = NOW + HOUR
 

@@ -25,6 +25,8 @@ from tests.unit.storage.planting import (
     plant_user,
 )
 
+pytestmark = pytest.mark.both_databases
+
 ACTIVE, OVERLAPPING, SUPERSEDED, EXPIRED, REVOKED = TokenStatus
 TIERS = pytest.mark.parametrize(
     ("listed", "plant", "table"),

@@ -19,6 +19,8 @@ from app.storage.liveness import MAYBE_ALIVE, TokenTable, end_of_life, ended_bef
 from app.storage.tables import AccessTokenRow, RefreshTokenRow
 from tests.unit.storage.planting import MICROSECOND, NOW, plant_user, public_id
 
+pytestmark = pytest.mark.both_databases
+
 TABLES = pytest.mark.parametrize("table", [RefreshTokenRow, AccessTokenRow])
 NEAR = [timedelta(microseconds=number) for number in (-1_000_000, -2, -1, 0, 1, 2, 1_000_000)]
 FAR = [timedelta(days=-400), timedelta(days=400)]

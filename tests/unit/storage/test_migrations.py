@@ -20,6 +20,8 @@ from app.storage.database import Base, Database
 from app.storage.schema import MIGRATIONS
 from tests.unit.storage.planting import KEPT_ON_SQLITE
 
+pytestmark = pytest.mark.both_databases
+
 DESCRIPTIONS = {
     "sqlite": ["SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE '%alembic%'"],
     "postgresql": [

@@ -28,6 +28,8 @@ from tests.unit.storage.planting import (
     public_id,
 )
 
+pytestmark = pytest.mark.both_databases
+
 REVOCATION = Revocation(NOW, "anna", "left the company")
 NEW_MAC = Mac("k2", b"n" * 32)
 

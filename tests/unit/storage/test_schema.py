@@ -40,6 +40,8 @@ from app.factory import create_app
 from app.storage import schema
 from app.storage.database import db
 
+pytestmark = pytest.mark.both_databases
+
 with create_app().app_context():
     print("ready", flush=True)
     for _ in sys.stdin:

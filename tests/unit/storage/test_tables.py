@@ -23,6 +23,8 @@ from tests.unit.storage.planting import (
     public_id,
 )
 
+pytestmark = pytest.mark.both_databases
+
 EVENT = {
     "id": 7, "at": NOW, "actor": "anna", "action": "user.created", "object_kind": "user", "object_id": "bert",
     "result": "done", "detail": "{}",

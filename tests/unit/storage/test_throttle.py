@@ -16,6 +16,8 @@ from app.storage.throttle import Bucket
 from tests.crowds import all_at_once
 from tests.unit.storage.planting import HOUR, MICROSECOND, NOW
 
+pytestmark = pytest.mark.both_databases
+
 BUCKET = Bucket("account", 3)
 OTHER = Bucket("address", 3)
 WINDOW = timedelta(minutes=15)

@@ -4,11 +4,14 @@ Here belong ``app.storage.users`` and ``app.storage.settings``. Not here: what a
 (``tests/unit/services``).
 """
 
+import pytest
 from sqlalchemy.orm import Session
 
 from app.domain.identity import ApiTokens, Role, User
 from app.storage import settings, users
 from tests.unit.storage.planting import HOUR, NOW, plant_user
+
+pytestmark = pytest.mark.both_databases
 
 
 def test_a_new_user_is_active_and_has_what_was_given(session: Session) -> None:

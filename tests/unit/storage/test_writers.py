@@ -7,11 +7,14 @@ import multiprocessing
 import time
 from multiprocessing.synchronize import Event
 
+import pytest
 from sqlalchemy import text
 
 from app.storage.database import Database
 from tests.unit.storage.conftest import connected
 from tests.unit.storage.planting import ON_SQLITE
+
+pytestmark = pytest.mark.both_databases
 
 TURNS = 20
 
