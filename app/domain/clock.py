@@ -14,3 +14,8 @@ Clock = Callable[[], datetime]
 def system_clock() -> datetime:
     """The machine's clock, in UTC."""
     return datetime.now(UTC)
+
+
+def utc_text(instant: datetime, timespec: str = "auto") -> str:
+    """ISO 8601 in UTC with ``Z``. `timespec`: as of ``datetime.isoformat``, such as "microseconds" for six digits."""
+    return instant.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")

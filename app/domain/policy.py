@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from app.domain.identity import ApiTokens, User
+
 
 class Reissue(StrEnum):
     """What minting does while an access token is active under the same refresh token.
@@ -174,6 +176,16 @@ class Policy:
     def proposed_api_token_lifetime(self) -> timedelta:
         """What a form proposes: the default, as far as it is allowed."""
         return min(self.api_token_default_lifetime, self.api_token_max_lifetime or self.api_token_default_lifetime)
+
+    def allows_refresh_tokens(self, user: User) -> bool:
+        """Whether this user may create refresh tokens."""
+        users_may = self.refresh_tokens_for_users or user.api_tokens is ApiTokens.ALLOW
+        return user.api_tokens is not ApiTokens.DENY and (users_may or user.is_administrator)
+
+    def allows_api_tokens(self, user: User) -> bool:
+        """Whether this user may create single-tier API tokens, while there are any."""
+        by_rule = self.api_tokens_for_users or user.is_administrator
+        return user.api_tokens is not ApiTokens.DENY and (by_rule or user.api_tokens is ApiTokens.ALLOW)
 
     def reissue_of(self, chosen: str | None) -> Reissue:
         """What holds for a refresh token: what was chosen for it, or else what the instance has."""

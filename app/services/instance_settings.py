@@ -11,8 +11,8 @@ from app.domain.clock import Clock
 from app.domain.errors import BadRequest, NotFound
 from app.domain.identity import Caller
 from app.domain.policy import INSTANCE_SETTINGS, InstanceSetting, Policy, find_setting
-from app.services.audit import record
 from app.storage import settings
+from app.storage.audit import record
 from app.storage.database import Database
 
 

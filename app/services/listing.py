@@ -130,13 +130,12 @@ class Listing:
         now = self._clock()
         refuse_unless_handle(public_id)
         with self._database.reading() as session:
-            row: RefreshTokenRow | AccessTokenRow | None = refresh_tokens.find(session, public_id)
-            row = row or access_tokens.find(session, public_id)
-            if row is None:
-                raise NotFound("token")
             # One by id: the list's own query, so that name and owner come from one place.
-            read = list_refresh_tokens if isinstance(row, RefreshTokenRow) else list_access_tokens
-            return read(session, TokenFilter(ids=[row.id]), now, None, 1)[0]
+            if refresh := refresh_tokens.find(session, public_id):
+                return list_refresh_tokens(session, TokenFilter(ids=[refresh.id]), now, None, 1)[0]
+            if access := access_tokens.find(session, public_id):
+                return list_access_tokens(session, TokenFilter(ids=[access.id]), now, None, 1)[0]
+        raise NotFound("token")
 
     def audit_events(
         self,

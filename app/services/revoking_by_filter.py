@@ -18,11 +18,11 @@ from app.domain.errors import BadRequest, Conflict
 from app.domain.identity import Caller
 from app.domain.seals import Seal
 from app.domain.tokens import TokenKind
-from app.services.audit import record
 from app.services.criteria import Criteria
 from app.services.listing import ListedToken, list_access_tokens, list_refresh_tokens
 from app.services.revoking import Ended, refuse_bad_reason
 from app.storage import access_tokens, listing, refresh_tokens
+from app.storage.audit import record
 from app.storage.database import Database
 from app.storage.listing import TokenFilter
 from app.storage.refresh_tokens import Revocation
@@ -98,7 +98,7 @@ class RevokingByFilter:
         with self._database.transaction() as session:
             confirmed = self._find_confirmed(session, criteria, confirmation)
             for ids in self._chunks(confirmed.parents):
-                refresh_tokens.lock_each(session, ids)
+                refresh_tokens.lock(session, ids)
             found = self._find_confirmed(session, criteria, confirmation)  # as it is under the locks
             now = self._clock()
             ended = self._end(session, found, Revocation(now, caller.name, reason))

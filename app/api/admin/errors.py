@@ -10,12 +10,15 @@ from typing import Any
 from flask import Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from app.api.admin.admin_schemas import CreatedUserOut
 from app.api.admin.schemas import ProblemOut
 from app.domain import errors
 from app.domain.errors import Refusal, TokenRefused, every_refusal
 from app.domain.tokens import TokenKind
+from app.http.context import services
 from app.http.errors import Dialect, reason_of
 from app.http.openapi import ErrorAnswers
+from app.services.idempotency import Repeated
 
 PREFIX = "/api/v1/"
 PROBLEM = "application/problem+json"
@@ -91,4 +94,12 @@ def _problem(status: int, detail: str, reason: str, fields: dict[str, list[str]]
     return answer
 
 
-DIALECT = Dialect(PREFIX, refuse, fail)
+def repeat(repeated: Repeated) -> Response:
+    """The answer to a creating call that was done before: what it created, without the secret."""
+    if repeated.kind == "user":
+        user = vars(services().accounts.get(repeated.handle))
+        return jsonify(CreatedUserOut().dump(user | {"secret_already_shown": True}))
+    return jsonify({"public_id": repeated.handle, "secret_already_shown": True})
+
+
+DIALECT = Dialect(PREFIX, refuse, fail, repeat)

@@ -17,7 +17,7 @@ from app.http.context import caller, principal, services
 from app.http.guards import CREDENTIAL_IN_BODY, TOKEN_HOLDER, GuardedBlueprint
 from app.http.openapi import JSON_ONLY
 from app.http.tracing import tell_of
-from app.services.idempotency import Repeated
+from app.services.held_tokens import ByOwner, BySecret
 from app.services.listing import TokenFilter
 
 own = GuardedBlueprint(
@@ -36,11 +36,13 @@ BY_HOLDER, BY_OWNER = "revoked by its holder", "revoked by its owner"
 REPEATED = "A repeat under the same Idempotency-Key"
 
 
-def _issued(made: Issued[RefreshToken] | Issued[AccessToken] | Repeated) -> Made:
-    """A new token with its secret; of a repeat only which it was."""
-    if isinstance(made, Repeated):
-        return {"public_id": made.created, "secret_already_shown": True}, 200
+def _issued(made: Issued[RefreshToken] | Issued[AccessToken]) -> Made:
+    """A new token with its secret."""
     return schemas.issued_members(made), 201
+
+
+def _claim(public_id: str) -> ByOwner:
+    return ByOwner(public_id, principal().user_id, is_by_token=True)
 
 
 @own.get("")
@@ -89,8 +91,8 @@ def revoke_mine(public_id: str) -> Response:
 @own.alt_response(200, schema=schemas.IssuedOut, description=REPEATED)
 def create_refresh_token(sent: Members) -> Made:
     """Make a refresh token, while an administrator allows that with an access token alone."""
-    made = services().issuing.issue_own(
-        principal().user_id, sent["name"], caller(), once(sent), by_token=True, reissue=sent["access_token_reissue"]
+    made = services().issuing.issue(
+        principal().user_id, sent["name"], caller(), once(sent), is_by_token=True, reissue=sent["access_token_reissue"]
     )
     return _issued(made)
 
@@ -100,7 +102,7 @@ def create_refresh_token(sent: Members) -> Made:
 @own.alt_response(200, schema=schemas.MintedOut, description=REPEATED)
 def mint_by_public_id(public_id: str) -> Made:
     """Mint an access token from one of your refresh tokens, under the same condition."""
-    return _issued(services().minting.mint_own(public_id, principal().user_id, caller(), once({}), by_token=True))
+    return _issued(services().minting.mint(_claim(public_id), caller(), once({})))
 
 
 @own.post("/refresh-tokens/<public_id>/regenerate")
@@ -108,7 +110,7 @@ def mint_by_public_id(public_id: str) -> Made:
 @own.alt_response(200, schema=schemas.IssuedOut, description=REPEATED)
 def regenerate_by_public_id(public_id: str) -> Made:
     """Give one of your refresh tokens a new secret and a new life, under the same condition."""
-    return _issued(services().issuing.regenerate_own(public_id, principal().user_id, caller(), once({}), by_token=True))
+    return _issued(services().issuing.regenerate(_claim(public_id), caller(), once({})))
 
 
 @minting.post("access-tokens")
@@ -117,7 +119,6 @@ def regenerate_by_public_id(public_id: str) -> Made:
 @minting.alt_response(200, schema=schemas.MintedOut, description=REPEATED)
 def mint(sent: Members) -> Made:
     """Mint an access token from a refresh token. Nothing else is needed, in the headers either."""
-    made = services().minting.mint_once(sent["refresh_token"], None, caller(), once(sent))
-    if isinstance(made, Issued):
-        tell_of(made)
+    made = services().minting.mint(BySecret(sent["refresh_token"]), caller(), once(sent))
+    tell_of(made)
     return _issued(made)

@@ -14,7 +14,6 @@ from app.domain.identity import Role, User
 from app.http.context import caller, services
 from app.http.guards import ADMINISTRATOR, GuardedBlueprint
 from app.http.openapi import JSON_ONLY
-from app.services.idempotency import Repeated
 from app.services.revoking import Ended
 
 users = GuardedBlueprint(
@@ -39,14 +38,11 @@ def list_users(sent: Members) -> Answer:
 @users.arguments(admin_schemas.NewUser)
 @users.response(201, admin_schemas.CreatedUserOut)
 @users.alt_response(200, schema=admin_schemas.CreatedUserOut, description="A repeat under the same Idempotency-Key")
-def create_user(sent: Members) -> User | tuple[Members, int]:
+def create_user(sent: Members) -> User:
     """Make a user; without a password for single sign-on and service accounts."""
     wanted = once(sent)
     name, role, password = sent.pop("username"), Role(sent.pop("role")), sent.pop("password")
-    made = services().accounts.add_once(name, role, password, caller(), wanted, **sent)
-    if isinstance(made, Repeated):
-        return vars(services().accounts.get(made.created)) | {"secret_already_shown": True}, 200
-    return made
+    return services().accounts.add(name, role, password, caller(), wanted, **sent)
 
 
 @users.get("/<user_id>")
@@ -61,7 +57,7 @@ def show_user(user_id: str) -> User:
 @users.response(200, UserOut)
 def change_user(sent: Members, user_id: str) -> User:
     """Change the role, disable or enable, allow or deny API tokens: what is named, all or none."""
-    return services().accounts.administer(user_id_of(user_id), sent, caller())
+    return services().accounts.change(user_id_of(user_id), sent, caller())
 
 
 @users.post("/<user_id>/revoke-tokens")

@@ -11,7 +11,6 @@ from app.domain.errors import BadCredentials, BadRequest, Conflict, RateLimited
 from app.domain.identity import ApiTokens, Role, User
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
-from app.services.idempotency import Repeated
 from app.services.listing import Page, TokenFilter
 from app.services.revoking import Ended
 from app.web.admin import wanted
@@ -68,12 +67,11 @@ def create() -> Any:
         _prove(form)
         role = wanted.word(form, "new_role", Role) or Role.VIEWER
         password = form.get("password") or None
-        made = services().accounts.add_once(typed["username"], role, password, caller(), once(), email=typed["email"])
+        user = services().accounts.add(typed["username"], role, password, caller(), once(), email=typed["email"])
     except BadCredentials:
         return _form(403, fields={PASSWORD_FIELD: "Give your own password to go on."}, **typed)
     except (BadRequest, Conflict, RateLimited) as refusal:
         return _form(status_of(refusal), said(refusal), fields_of(refusal), **typed)
-    user = services().accounts.get(made.created) if isinstance(made, Repeated) else made
     return redirect(url_for("web_users.one", user_id=user.id, done="created"), 303)
 
 
@@ -89,7 +87,7 @@ def change(user_id: str) -> Any:
     """Change the role, disable or enable, allow or deny API tokens: what the form names, all or none."""
     user = _user(user_id)
     try:
-        changed = services().accounts.administer(user.id, _changes(), caller())
+        changed = services().accounts.change(user.id, _changes(), caller())
     except (BadRequest, Conflict) as refusal:
         return _profile(user, status_of(refusal), said(refusal))
     if changed.id == web_session().user.id and not changed.is_administrator:
