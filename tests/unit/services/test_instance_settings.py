@@ -59,6 +59,7 @@ def test_a_value_out_of_range_or_an_unknown_name_is_refused_and_changes_nothing(
     assert rows.everything(database) == before
 
 
+@pytest.mark.both_databases
 def test_simultaneous_changes_are_all_recorded_and_the_last_of_them_holds(
     services: Services, database: Database
 ) -> None:

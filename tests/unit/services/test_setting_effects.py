@@ -13,7 +13,9 @@ from app.domain.identity import ApiTokens, Role
 from app.domain.policy import INSTANCE_SETTINGS, Reissue
 from app.domain.tokens import Issued
 from app.services import Services
-from tests.factories import OPERATOR, allowed_user, generate, issue, make_user, mint
+from tests.factories import OPERATOR, PASSWORD, allowed_user, generate, issue, make_user, mint
+
+pytestmark = pytest.mark.both_databases
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -22,18 +24,20 @@ def foretold(services: Services, key: str, value: str) -> list[tuple[str, int | 
     return [(effect.what, effect.count) for effect in services.setting_effects.preview(key, value).effects]
 
 
-@pytest.mark.parametrize("key", [each.key for each in INSTANCE_SETTINGS])
-def test_a_change_of_any_setting_has_the_effects_that_it_declares(services: Services, key: str) -> None:
-    declared = services.instance_settings.get(key).setting
-    other = next(each for each in (*declared.choices, "7") if each != declared.default)
-    forecast = services.setting_effects.preview(key, other)
-    assert (forecast.key, forecast.before, forecast.after) == (key, declared.default, other)
-    assert [effect.affects for effect in forecast.effects] == list(declared.affects)
-    assert all((effect.count is None) == (effect.what == "nothing") for effect in forecast.effects)
-    services.instance_settings.change(key, other, OPERATOR)
-    back = services.setting_effects.preview(key, declared.default)
-    for there, after in zip(forecast.effects, back.effects, strict=True):
-        assert {there.statement, after.statement} == {there.affects.statement, there.affects.lowered} - {""}
+def test_a_change_of_any_setting_has_the_effects_that_it_declares(services: Services) -> None:
+    for declared in INSTANCE_SETTINGS:
+        key, default = declared.key, declared.default
+        other = next(each for each in (*declared.choices, "7") if each != default)
+        forecast = services.setting_effects.preview(key, other)
+        assert (forecast.key, forecast.before, forecast.after) == (key, default, other)
+        assert [effect.affects for effect in forecast.effects] == list(declared.affects)
+        assert all((effect.count is None) == (effect.what == "nothing") for effect in forecast.effects)
+        services.instance_settings.change(key, other, OPERATOR)
+        both = forecast.effects, services.setting_effects.preview(key, default).effects
+        services.instance_settings.change(key, default, OPERATOR)
+        for less, more in zip(*(both if other in ("off", "7") else reversed(both)), strict=True):
+            assert more.statement == more.affects.statement, key
+            assert less.statement == (less.affects.lowered or less.affects.statement), key
 
 
 def test_a_lifetime_affects_no_token_that_is_active(services: Services) -> None:
@@ -42,6 +46,7 @@ def test_a_lifetime_affects_no_token_that_is_active(services: Services) -> None:
     services.revoking.revoke(issue(services, user).token.public_id, "", OPERATOR)
     assert foretold(services, "refresh_token_lifespan", "1") == [("refresh tokens unaffected", 1)]
     assert foretold(services, "access_token_lifespan", "1") == [("access tokens unaffected", 1)]
+    assert foretold(services, "api_can_create_refresh_tokens", "on") == [("access tokens", 1)]
 
 
 @pytest.mark.parametrize(
@@ -75,10 +80,12 @@ def test_turning_api_tokens_off_stops_exactly_those_that_work(services: Services
     assert foretold(services, "api_tokens_enabled", "on") == [("api tokens", 1)]
 
 
-def test_rights_of_users_are_counted_without_administrators_and_those_decided_individually(services: Services) -> None:
-    make_user(services), make_user(services, role=Role.SERVER_ADMIN), allowed_user(services)
-    services.accounts.disable(make_user(services).username, OPERATOR)
-    for key, value in (("refresh_tokens_for_users", "off"), ("api_tokens_for_users", "on")):
+def test_users_are_counted_whom_a_change_of_rights_affects(services: Services) -> None:
+    make_user(services, password=PASSWORD), make_user(services, role=Role.SERVER_ADMIN), allowed_user(services)
+    services.accounts.disable(make_user(services, password=PASSWORD).username, OPERATOR)
+    for key, value in (
+        ("refresh_tokens_for_users", "off"), ("api_tokens_for_users", "on"), ("password_api_enabled", "off"),
+    ):  # fmt: skip
         assert foretold(services, key, value) == [("users", 1)]
 
 
