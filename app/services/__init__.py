@@ -101,7 +101,7 @@ def build_services(
         listing=listing,
         overview=Overview(database, clock, listing),
         instance_settings=instance_settings,
-        setting_effects=SettingEffects(database, clock, instance_settings),
+        setting_effects=SettingEffects(database, clock),
         job_runs=JobRuns(database, clock),
         sightings=sightings,
         last_use=last_use,

@@ -11,6 +11,8 @@ from app.api.admin.paging import Answer, page_of
 from app.http.context import caller, parts, services
 from app.http.guards import ADMINISTRATOR, GuardedBlueprint
 from app.http.openapi import JSON_ONLY
+from app.services.instance_settings import SettingValue
+from app.services.setting_effects import Forecast
 
 instance = GuardedBlueprint(
     "native_instance", __name__, url_prefix=PREFIX, guard=ADMINISTRATOR, errors=TOKEN_ERRORS, parser=JSON_ONLY
@@ -21,32 +23,32 @@ Members = dict[str, Any]
 
 @instance.get("/settings")
 @instance.response(200, instance_schemas.SettingPage)
-def list_settings() -> Members:
-    """All instance settings, with what they may be."""
-    return {"items": [instance_schemas.setting_members(each) for each in services().instance_settings.show()]}
+def list_settings() -> dict[str, list[SettingValue]]:
+    """All instance settings, with what they may be and when a change takes effect."""
+    return {"items": services().instance_settings.show()}
 
 
 @instance.get("/settings/<key>")
 @instance.response(200, instance_schemas.SettingOut)
-def show_setting(key: str) -> Members:
+def show_setting(key: str) -> SettingValue:
     """One, by its key or by the name Alation has for it."""
-    return instance_schemas.setting_members(services().instance_settings.get(key))
+    return services().instance_settings.get(key)
 
 
 @instance.put("/settings/<key>")
 @instance.arguments(instance_schemas.NewValue)
 @instance.response(200, instance_schemas.SettingOut)
-def change_setting(sent: Members, key: str) -> Members:
-    """Set one: effective at once on all workers, and never for tokens that exist."""
-    return instance_schemas.setting_members(services().instance_settings.change(key, sent["value"], caller()))
+def change_setting(sent: Members, key: str) -> SettingValue:
+    """Set one, on all workers without a restart. `takes_effect` states when tokens and users are affected."""
+    return services().instance_settings.change(key, sent["value"], caller())
 
 
 @instance.post("/settings/<key>/preview")
 @instance.arguments(instance_schemas.NewValue)
 @instance.response(200, instance_schemas.ForecastOut)
-def preview_setting(sent: Members, key: str) -> Members:
-    """See whom a change would affect. Nothing is changed."""
-    return instance_schemas.forecast_members(services().setting_effects.preview(key, sent["value"]))
+def preview_setting(sent: Members, key: str) -> Forecast:
+    """See what a change would affect. Nothing is changed."""
+    return services().setting_effects.preview(key, sent["value"])
 
 
 @instance.get("/audit-events")

@@ -9,10 +9,9 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields
 
 from app.api.admin.fields import MESSAGES, Strict, cursor, instant_in, instant_or_null, instant_out, limit, text
-from app.domain.policy import InstanceSetting
+from app.domain.setting import From
 from app.services.instance_settings import SettingValue
 from app.services.job_runs import JobHealth
-from app.services.setting_effects import Forecast
 from app.storage.tables import AuditEventRow
 
 
@@ -26,7 +25,13 @@ class SettingOut(Schema):
     choices = fields.List(fields.String())
     may_be_unlimited = fields.Boolean()
     alias = fields.String(allow_none=True)
+    label = fields.String()
+    takes_effect = fields.Enum(From, by_value=True, attribute="effective")
     help = fields.String()
+
+    def get_attribute(self, obj: SettingValue, attr: str, default: Any) -> Any:
+        """The value beside its declaration."""
+        return getattr(obj if attr == "value" else obj.setting, attr)
 
 
 class SettingPage(Schema):
@@ -51,7 +56,7 @@ class NewValue(Strict):
 class EffectOut(Schema):
     what = fields.String()
     count = fields.Integer(allow_none=True)
-    said = fields.String()
+    said = fields.String(attribute="statement")
 
 
 class ForecastOut(Schema):
@@ -106,15 +111,6 @@ class JobOut(Schema):
 
 class JobPage(Schema):
     items = fields.List(fields.Nested(JobOut))
-
-
-def setting_members(each: SettingValue) -> dict[str, Any]:
-    setting: InstanceSetting = each.setting
-    return vars(setting) | {"value": each.value}
-
-
-def forecast_members(forecast: Forecast) -> dict[str, Any]:
-    return vars(forecast.change) | {"effects": forecast.effects}
 
 
 def event_members(event: AuditEventRow) -> dict[str, Any]:
