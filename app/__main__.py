@@ -1,4 +1,4 @@
-"""Where ``daypass`` and ``python -m app`` begin: the command line meets the factory."""
+"""The entry point of ``daypass`` and ``python -m app``."""
 
 from app.cli import command_line
 from app.factory import create_app

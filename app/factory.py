@@ -1,8 +1,4 @@
-"""``create_app()``: the only place where the parts meet.
-
-Here belongs wiring: settings become constructor arguments, blueprints and handlers are registered. Not here:
-anything that decides or answers.
-"""
+"""``create_app()``: creates the parts from the settings, and registers blueprints and handlers."""
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
@@ -30,25 +26,24 @@ from config import Keys, Settings, load_settings, read_keys
 DIALECTS = (integration_v1, v4, admin, oauth)
 
 db = SQLAlchemy(metadata=Base.metadata)
-"""Flask's handle: it makes the engine and serves the migrations. Services use :class:`Database` instead."""
+"""Creates the engine, and serves the migrations. Services use :class:`Database`."""
 
 
 def create_app(settings: Settings | None = None, keys: Keys | None = None, clock: Clock = system_clock) -> Flask:
-    """The application. Opens no connection; refuses (``config.SettingsError``) settings and keys that won't do."""
+    """The application, without an open connection. Raises ``config.SettingsError`` for invalid settings or keys."""
     settings = settings or load_settings()
     keys = keys or read_keys(settings)
     logs.configure(settings.log_level)
     app = Flask("app", static_folder=None)
-    # Answers that depend on what happened to be installed or sent are no contract: no redirects to another
-    # path (the guarded blueprints make routes of both slash forms), no OPTIONS of Flask's own, members in the
-    # order they are written.
+    # No redirects (guarded blueprints have routes for both slash forms), no automatic OPTIONS, and JSON members in
+    # their order.
     app.url_map.merge_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.json.sort_keys = False  # type: ignore[attr-defined]
     database = _connect(app, settings)
     services = _services(database, clock, settings, keys)
-    bodies = BodyReader(settings.threads // 2 - 1)  # passwords may take as many: two threads are left for checks
+    bodies = BodyReader(settings.threads // 2 - 1)  # passwords may occupy as many: two threads are left for checks
     documents = Documents([dialect.DOCUMENT for dialect in DIALECTS])
     schedule = {job.name: job.every for job in JOBS}
     app.extensions[EXTENSION] = Parts(services, bodies, settings.proxies, schedule, clock, documents)

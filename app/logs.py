@@ -1,8 +1,4 @@
-"""Logs: one JSON object per line, with a request id and never a secret.
-
-Here belongs how lines look and what is taken out of them. Not here: what is logged, and where the lines go
-(standard output for servers, standard error for commands). Every process calls :func:`configure` once.
-"""
+"""Logs: one JSON object per line, without secrets. Each process calls :func:`configure` once."""
 
 import logging
 import logging.config
@@ -13,24 +9,24 @@ from structlog.typing import EventDict, WrappedLogger
 
 from app.domain.secrets import without_secrets
 
-HUSHED = ("apscheduler", "alembic")
-"""Libraries that tell each step at INFO; only their warnings are of interest."""
+QUIET = ("apscheduler", "alembic")
+"""Libraries that are verbose at INFO: only their warnings are logged."""
 
 
 class ExpectedWarnings(logging.Filter):
-    """Drops the server's warning of more threads than cores: ours wait for the database and for clients."""
+    """Drops the server's warning about more threads than cores: they wait for the database and clients."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return record.name != "_granian" or "Python threads" not in record.getMessage()
 
 
 def clean(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Cut token text down to its public id wherever it stands, a traceback included."""
+    """Reduce token text to its public id everywhere in the event, tracebacks included."""
     return {key: _clean(value) for key, value in event.items()}
 
 
 def configure(level: str, stream: str = "ext://sys.stdout") -> None:
-    """Send structlog's and the standard library's lines through one formatter, to `stream`."""
+    """Send structlog's and the standard library's lines to `stream` through one formatter."""
     logging.config.dictConfig(config(level, stream))
     structlog.configure(
         processors=[
@@ -45,7 +41,7 @@ def configure(level: str, stream: str = "ext://sys.stdout") -> None:
 
 
 def config(level: str, stream: str = "ext://sys.stdout") -> dict[str, Any]:
-    """The same as a ``logging.config`` dictionary, which the server hands to its own processes."""
+    """The same as a ``logging.config`` dictionary, for the server's processes."""
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,
         "foreign_pre_chain": _shared(),
@@ -57,7 +53,7 @@ def config(level: str, stream: str = "ext://sys.stdout") -> dict[str, Any]:
         ],
     }
     handler = {"class": "logging.StreamHandler", "formatter": "json", "stream": stream, "filters": ["expected"]}
-    hushed = {name: {"level": "WARNING"} for name in HUSHED}
+    quiet = {name: {"level": "WARNING"} for name in QUIET}
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -65,7 +61,7 @@ def config(level: str, stream: str = "ext://sys.stdout") -> dict[str, Any]:
         "filters": {"expected": {"()": ExpectedWarnings}},
         "handlers": {"stream": handler},
         "root": {"handlers": ["stream"], "level": level},
-        "loggers": {"_granian": {"level": level, "propagate": True}, **hushed},
+        "loggers": {"_granian": {"level": level, "propagate": True}, **quiet},
     }
 
 

@@ -1,8 +1,6 @@
-"""Deployment settings: what is true of one installation and needs a restart to change.
+"""Deployment settings (``DAYPASS_*``) and keys, read at start. Imports no other package of Daypass.
 
-Here belongs each ``DAYPASS_*`` variable, declared once, and the keys read from the instance folder.
-Not here: instance settings such as lifetimes, which live in the database and change at run time
-(``app.domain.policy``). This package imports nothing of ours.
+Not here: instance settings such as lifetimes, which are in the database (``app.domain.policy``).
 """
 
 from config.keys import KEYS_FILE, Keys, generate_keys, read_keys

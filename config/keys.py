@@ -1,8 +1,7 @@
 """The keys: secrets of the installation that must never be in the database.
 
-Here belongs how they are generated, read and refused. They live in ``keys.env`` of the instance folder
-(mode 0600), in the form of the environment variables that replace them, so that several hosts can share
-them by copying two lines. Not here: what is done with them (``app.domain.secrets``, ``app.services``).
+They are in ``keys.env`` of the instance folder (mode 0600), in the form of environment variables, so that several hosts
+can share them. Not here: their use (``app.domain.secrets``, ``app.services``).
 """
 
 import os
@@ -22,7 +21,7 @@ TOKEN_KEYS = f"{PREFIX}TOKEN_KEYS"
 PASSWORD_PEPPER = f"{PREFIX}PASSWORD_PEPPER"
 LEAST_BYTES = 32
 
-MISSING = "{} is missing: run `daypass init` to generate the keys, or set this and the other one"
+MISSING = "{} is missing: run `daypass init` to generate the keys, or set both variables"
 
 
 @dataclass(frozen=True)
@@ -34,11 +33,11 @@ class Keys:
 
 
 def generate_keys(folder: Path) -> bool:
-    """Write a keys file with fresh keys, unless there is one; whether one was written."""
+    """Write a keys file with new keys; False where it exists."""
     path = folder / KEYS_FILE
     temporary = _write(path, {"k1": secrets.token_bytes(LEAST_BYTES)}, secrets.token_hex(LEAST_BYTES))
     try:
-        os.link(temporary, path)  # refuses when somebody else has just made one
+        os.link(temporary, path)  # fails where another process has created it
     except FileExistsError:
         return False
     finally:
@@ -49,14 +48,14 @@ def generate_keys(folder: Path) -> bool:
 def rotate_keys(folder: Path, keys: Keys) -> tuple[str, bool]:
     """Take the next step of a rotation in the keys file: the id of the new key, and whether it signs.
 
-    First a fresh key comes last, so that every process learns to verify with it; the next call puts it first.
-    Otherwise a process that had restarted would sign what the others did not know yet.
+    The first call appends a new key, with which every process then verifies; the second puts it first. Otherwise a
+    restarted process would sign with a key that the others do not know.
     """
     path = folder / KEYS_FILE
     stored = _read(path)
     ring = _ring(stored[TOKEN_KEYS]) if stored.get(TOKEN_KEYS) else {}
     if ring != keys.token_keys:
-        raise SettingsError(f"the keys in use are not those of {path}: they come from the environment, add one there")
+        raise SettingsError(f"the keys in use are not those of {path}: they are in the environment, add one there")
     signing = next(iter(ring))
     newest = max(ring, key=_number)
     promoted = _number(newest) > _number(signing)
@@ -70,15 +69,14 @@ def rotate_keys(folder: Path, keys: Keys) -> tuple[str, bool]:
 
 
 def _number(key_id: str) -> int:
-    found = re.fullmatch(r"k(\d+)", key_id)
-    return int(found[1]) if found else 0
+    match = re.fullmatch(r"k(\d+)", key_id)
+    return int(match[1]) if match else 0
 
 
 def read_keys(settings: Settings) -> Keys:
     """The keys from the environment, else from the keys file.
 
-    Refuses, with :class:`SettingsError`, keys that are missing, short or equal, and a keys file that
-    anybody but its owner may read.
+    Raises :class:`SettingsError` for missing, short or equal keys, and for a keys file that others can read.
     """
     stored = _read(settings.instance_folder / KEYS_FILE)
     token_keys = _ring(settings.token_keys or stored.get(TOKEN_KEYS, ""))
@@ -121,14 +119,14 @@ def _bytes(name: str, text: str) -> bytes:
 
 
 def _write(path: Path, token_keys: dict[str, bytes], pepper: str) -> Path:
-    """Write the file beside its place, complete and never readable by others; the caller puts it there at once."""
+    """Write a complete file next to `path`, not readable by others; the caller renames it."""
     ring = ",".join(f"{key_id}:{key.hex()}" for key_id, key in token_keys.items())
     text = (
-        "# Daypass's keys. Whoever has them and the database can make tokens; without them no token works.\n"
+        "# Daypass's keys. With them and the database, anyone can create tokens; without them, no token works.\n"
         "# Keep a copy in a safe place, apart from the database's.\n"
         f"{TOKEN_KEYS}={ring}\n{PASSWORD_PEPPER}={pepper}\n"
     )
-    number, temporary = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)  # made with mode 0600
+    number, temporary = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)  # created with mode 0600
     with open(number, "w") as file:  # noqa: PTH123
         file.write(text)
         file.flush()

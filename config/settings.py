@@ -1,8 +1,4 @@
-"""The ``DAYPASS_*`` variables: one field each, with its default, its bounds and its help.
-
-Everything else about them is derived: parsing (environs), refusals, ``docs/settings.md`` and
-``.env.example`` (``python -m config``). Not here: values that change while the service runs.
-"""
+"""The ``DAYPASS_*`` variables: one field each, from which parsing, refusals and documents derive."""
 
 import ipaddress
 import os
@@ -20,7 +16,7 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 class SettingsError(Exception):
-    """A setting is missing, out of range or unknown; the message is one line that says which and why."""
+    """A setting is missing, out of range or unknown; the message is one line."""
 
 
 def _setting(
@@ -38,12 +34,12 @@ def _setting(
 
 @dataclass(frozen=True)
 class Settings:
-    """What this installation was started with. Build it with :func:`load_settings`."""
+    """The deployment settings; created by :func:`load_settings`."""
 
-    instance: str = _setting("instance", "Folder for the keys and, with SQLite, the database.")
+    instance: str = _setting("instance", "Folder of the keys and, with SQLite, the database.")
     database_url: str = _setting(
         "",
-        "`postgresql://user:password@host/name`, or `sqlite:///path`. Empty: `daypass.db` in the folder above.",
+        "`postgresql://user:password@host/name`, or `sqlite:///path`. Empty: `daypass.db` in that folder.",
         secret=True,
     )
     host: str = _setting("127.0.0.1", "Address to listen on. Off loopback, put a buffering proxy in front.")
@@ -51,16 +47,18 @@ class Settings:
     workers: int = _setting(2, "Server processes.", low=1, high=256)
     threads: int = _setting(
         16,
-        "Threads of each process. Requests whose body or password takes long can occupy all but two of them.",
+        "Threads of each process. Requests with slow bodies or passwords can occupy all but two.",
         low=4,
         high=256,
     )
     one_core_per_worker: bool = _setting(
         True,
-        "Whether each worker keeps to a core of its own (Linux): several times as many checks. Off where other "
-        "programs keep the cores busy, such as other containers.",
+        "Whether each worker uses only one core, its own (Linux): several times as many checks. Turn it off where "
+        "other programs or containers keep the cores busy.",
     )
-    scheduler: bool = _setting(True, "Whether `daypass serve` runs the jobs too. Off where `daypass scheduler` does.")
+    scheduler: bool = _setting(
+        True, "Whether `daypass serve` also runs the jobs. Turn it off where `daypass scheduler` does."
+    )
     token_keys: str = _setting(
         "",
         "Keys that sign tokens, `id:hex[,id:hex…]`: the first signs, all verify. Empty: read from the keys file.",
@@ -70,7 +68,7 @@ class Settings:
         "", "Key mixed into every password, in hex. Empty: read from the keys file.", secret=True
     )
     token_prefixes: str = _setting(
-        "dp", "What token text begins with, `new[,earlier…]`: the first is issued, all are accepted."
+        "dp", "Prefixes of token text, `new[,earlier…]`: the first is issued, all are accepted."
     )
     bcrypt_cost: int = _setting(12, "Cost of a password hash, as a power of two.", low=10, high=14)
     trusted_proxies: str = _setting(
@@ -82,7 +80,7 @@ class Settings:
         "`daypass init`: password of the first administrator. Empty: one is generated and shown once.",
         secret=True,
     )
-    log_level: str = _setting("INFO", "Least important log lines that are written.", choices=LOG_LEVELS)
+    log_level: str = _setting("INFO", "Lowest level that is logged.", choices=LOG_LEVELS)
 
     @property
     def instance_folder(self) -> Path:
@@ -90,7 +88,7 @@ class Settings:
 
     @property
     def sqlalchemy_url(self) -> str:
-        """The database address as SQLAlchemy wants it, with psycopg 3 named for PostgreSQL."""
+        """The database URL for SQLAlchemy, with psycopg 3 for PostgreSQL."""
         if not self.database_url:
             return f"sqlite:///{self.instance_folder / 'daypass.db'}"
         return re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql+psycopg://", self.database_url)
@@ -107,15 +105,14 @@ class Settings:
 def load_settings() -> Settings:
     """Read the settings from the environment.
 
-    Refuses, with :class:`SettingsError`, an unknown ``DAYPASS_*`` name (a misspelt setting must not be
-    ignored in silence), a value of the wrong type, and one outside its bounds.
+    Raises :class:`SettingsError` for an unknown ``DAYPASS_*`` name, and for a value of the wrong type or out of bounds.
     """
     declared = {variable(each): each for each in fields(Settings)}
-    # The test suite's own switches share the prefix, so that one look at the environment finds everything.
+    # The test suite's switches share the prefix.
     unknown = [name for name in os.environ if name.startswith(PREFIX) and name not in declared]
     unknown = [name for name in unknown if not name.startswith(f"{PREFIX}TEST_")]
     if unknown:
-        raise SettingsError(f"unknown setting {sorted(unknown)[0]}: see docs/settings.md for those that exist")
+        raise SettingsError(f"unknown setting {sorted(unknown)[0]}: see docs/settings.md")
     env = Env()
     values: dict[str, Any] = {each.name: _value(env, name, each) for name, each in declared.items()}
     settings = Settings(**values)
@@ -129,7 +126,7 @@ def variable(setting: "Field[Any]") -> str:
 
 
 def _value(env: Env, name: str, setting: "Field[Any]") -> Any:
-    if not os.environ.get(name):  # set to nothing is the same as not set, as in the example file
+    if not os.environ.get(name):  # empty is the same as unset, as in the example file
         return setting.default
     read: Any = {int: env.int, bool: env.bool, str: env.str}[setting.type]  # type: ignore[index]
     low, high, choices = (setting.metadata[key] for key in ("low", "high", "choices"))
@@ -141,17 +138,17 @@ def _value(env: Env, name: str, setting: "Field[Any]") -> Any:
 
 
 def _check(settings: Settings) -> None:
-    """What a bound can't say."""
+    """The checks beyond bounds."""
     if not settings.prefixes or not all(re.fullmatch(r"[a-z]{1,12}", word) for word in settings.prefixes):
         raise SettingsError(f"{PREFIX}TOKEN_PREFIXES must be words of 1 to 12 letters a-z, joined by commas")
-    # SQLite in memory is a database of its own for every connection.
+    # SQLite in memory is a separate database for each connection.
     if not re.match(r"(sqlite:///(?!$|:memory:)|postgresql\+psycopg://)", settings.sqlalchemy_url):
         raise SettingsError(f"{PREFIX}DATABASE_URL must begin with postgresql:// or sqlite:///, the latter with a path")
     try:
         _ = urlsplit(settings.sqlalchemy_url).port
-    except ValueError:  # its text would repeat a part of a password that has a slash in it
+    except ValueError:  # the error's text can hold part of a password with a slash
         raise SettingsError(
-            f"{PREFIX}DATABASE_URL has no proper port; in a password, : / ? # @ must be percent-encoded"
+            f"{PREFIX}DATABASE_URL has no valid port; in a password, : / ? # @ must be percent-encoded"
         ) from None
     try:
         _ = settings.proxies

@@ -1,4 +1,4 @@
-"""Numbered migrations, up and down (Alembic through Flask-Migrate); the tests compare them with the tables.
+"""Numbered migrations (Flask-Migrate), compared with the tables by test.
 
 Additive only: the previous release's code must work on the new schema.
 """

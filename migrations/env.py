@@ -1,4 +1,4 @@
-"""How migrations run: on the application's own engine, in one transaction, one process at a time."""
+"""Runs migrations on the application's engine, in one transaction, one process at a time."""
 
 import time
 
@@ -9,10 +9,10 @@ from sqlalchemy import text
 database = current_app.extensions["migrate"].db
 
 MIGRATION_LOCK = 0x6461797061737300
-"""Any number that is Daypass's own: two hosts that start at once must not migrate at once."""
+"""The key of an advisory lock: two hosts that start at once must not migrate at once."""
 
 PATIENCE_SECONDS = 60
-"""How long one of them waits for the other to be done."""
+"""How long one waits for the other."""
 
 
 def run_migrations() -> None:

@@ -1,6 +1,4 @@
-"""The dialects: each translates one product's wire contract, and holds no rule.
+"""The dialects: each translates one product's wire contract to service calls, without rules of its own.
 
-A dialect is five translations: credential in, body in, one service call, success out, refusal out. Each has
-the same files: ``__init__`` (blueprints and guards), ``routes``, ``schemas``, ``errors``. Dialects never
-import each other.
+Each has the same files: ``__init__``, ``routes``, ``schemas``, ``errors``. Dialects never import each other.
 """

@@ -1,9 +1,7 @@
-"""The ``daypass`` command: a module for each group of commands.
+"""The ``daypass`` command: a module per group; each command calls one service and prints text or JSON.
 
-Here belongs translating words into one service call and its answer into lines or JSON. Not here: rules, and
-secrets as arguments (they would stand in the process list and the shell's history).
-
-Exit codes: 0 done, 1 refused (one line on standard error says why), 2 wrong usage.
+Not here: rules, and secrets as arguments (the process list and the shell's history would show them).
+Exit codes: 0 OK, 1 refused (with one line on standard error), 2 wrong usage.
 """
 
 from collections.abc import Callable
@@ -29,7 +27,7 @@ COMMANDS: tuple[click.Command, ...] = (
 
 
 def command_line(create_app: Callable[[], Flask]) -> click.Group:
-    """The whole command; it makes the application when a subcommand needs it."""
+    """The whole command; it creates the application when a subcommand needs it."""
 
     @click.group("daypass", cls=RefusingGroup, help="Self-hosted two-tier API tokens.")
     @click.version_option(package_name="daypass")

@@ -1,4 +1,4 @@
-"""``daypass db …``: the schema's version and the database's fitness."""
+"""``daypass db …``: the version of the schema, and the checks of the database."""
 
 from types import ModuleType
 
@@ -6,7 +6,7 @@ import click
 from flask import Flask
 
 from app.cli.launching import RefusingGroup, application
-from app.cli.output import as_json, say
+from app.cli.output import as_json, show_result
 from app.storage import schema
 from app.storage.database import refusing_when_away
 
@@ -19,31 +19,31 @@ def db() -> None:
 @db.command("upgrade")
 @as_json
 def upgrade(as_json: bool) -> None:
-    """Bring the schema to the newest version; harmless when it is."""
+    """Upgrade the schema to the newest version."""
     app = application()
     with app.app_context(), refusing_when_away():
         migrations(app).upgrade()
         revision = schema.current_revision(app.extensions["daypass_database"].engine)
-    say({"revision": revision}, f"The schema is at {revision}.", as_json)
+    show_result({"revision": revision}, f"The schema is at {revision}.", as_json)
 
 
 @db.command("check")
 @as_json
 def check(as_json: bool) -> None:
-    """Say whether Daypass may serve from this database."""
+    """Check whether Daypass can serve from this database."""
     with refusing_when_away():
-        unfit = schema.unfitness(application().extensions["daypass_database"].engine)
-    if unfit:
-        raise click.ClickException(unfit)
-    told = "The database can be reached, its schema is current, and its settings are safe."
-    say({"revision": schema.newest_revision()}, told, as_json)
+        problem = schema.startup_problem(application().extensions["daypass_database"].engine)
+    if problem:
+        raise click.ClickException(problem)
+    sentence = "The database can be reached, its schema is current, and its settings are safe."
+    show_result({"revision": schema.newest_revision()}, sentence, as_json)
 
 
 def migrations(app: Flask) -> ModuleType:
-    """Flask-Migrate's commands for this application, however long they take; to be called in its context."""
-    import flask_migrate  # a process that only serves needs neither it nor Alembic
+    """Flask-Migrate for this application, without a time limit; call it in the application context."""
+    import flask_migrate  # not needed by servers
 
     app.extensions["daypass_database"].patience = None
     flask_migrate.Migrate(app, app.extensions["sqlalchemy"], directory=str(schema.MIGRATIONS))
-    found: ModuleType = flask_migrate
-    return found
+    module: ModuleType = flask_migrate
+    return module

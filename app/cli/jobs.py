@@ -1,11 +1,11 @@
-"""``daypass job …``: the background jobs, by hand and how they fared."""
+"""``daypass job …``: running background jobs, and their state."""
 
 from functools import partial
 
 import click
 
 from app.cli.launching import RefusingGroup, services
-from app.cli.output import Row, as_json, say, show_table
+from app.cli.output import Row, as_json, show_result, show_table
 from app.jobs import JOBS, find_job
 from app.jobs.scheduler import holder_name
 from app.services.job_runs import JobStatus
@@ -23,17 +23,17 @@ def job() -> None:
 @as_json
 def run(name: str, as_json: bool) -> None:
     """Run a job now."""
-    found = find_job(name)
-    assert found is not None
-    made = services()
-    rows = made.job_runs.run_by_hand(name, partial(found.run, made), holder_name())
-    say({"job": name, "rows": rows}, f"{name}: {rows} rows.", as_json)
+    selected = find_job(name)
+    assert selected is not None
+    context = services()
+    rows = context.job_runs.run_by_hand(name, partial(selected.run, context), holder_name())
+    show_result({"job": name, "rows": rows}, f"{name}: {rows} row{'' if rows == 1 else 's'}.", as_json)
 
 
 @job.command("status")
 @as_json
 def status(as_json: bool) -> None:
-    """Each job's latest run: who has or had the lease, when, how many rows, what went wrong."""
+    """Show each job's latest run: holder of the lease, time, rows, error."""
     ran = {each.job: each for each in services().job_runs.status()}
     show_table((_row(each.name, str(each.every), ran.get(each.name)) for each in JOBS), COLUMNS, as_json)
 

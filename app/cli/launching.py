@@ -1,7 +1,4 @@
-"""How commands reach the application, and how its refusals become exit code 1 and one line.
-
-Here belongs what all command groups share of starting and ending. Not here: how results look (``output``).
-"""
+"""Starting commands, and turning refusals into one line and exit code 1."""
 
 import getpass
 import sys
@@ -24,51 +21,51 @@ from config import SettingsError
 APPLICATION = "daypass.application"
 
 COMMAND_PATIENCE_SECONDS = 60
-"""How long a statement of a command or a job may take; nobody's request waits for it."""
+"""The maximum time of a statement of a command or a job."""
 
 
 @dataclass(frozen=True)
 class Launcher:
-    """What the command line was given to make the application with."""
+    """Creates the application for the command line."""
 
     create_app: Callable[[], Flask]
 
 
 class RefusingCommand(click.Command):
-    """A command whose refusals are told in one line, with exit code 1."""
+    """A command that reports refusals in one line, with exit code 1."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Refuse words too many without repeating them, as click would: they may be a password."""
+        """Refuse extra arguments without repeating them, as click would: they may be a password."""
         ctx.allow_extra_args = True
         rest = super().parse_args(ctx, args)
         if rest:
-            ctx.fail("That is one word too many." if len(rest) == 1 else f"Those are {len(rest)} words too many.")
+            ctx.fail(f"{len(rest)} unexpected argument{'' if len(rest) == 1 else 's'}.")
         return rest
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except Refusal as refusal:
-            raise click.ClickException(told(refusal)) from refusal
+            raise click.ClickException(message(refusal)) from refusal
         except SettingsError as error:
             raise click.ClickException(str(error)) from error
         except UnicodeError as error:
-            raise click.ClickException("What was given is not text in UTF-8.") from error
+            raise click.ClickException("The input is not UTF-8 text.") from error
 
 
 class RefusingGroup(click.Group):
-    """A group whose commands are such."""
+    """A group of such commands."""
 
     command_class = RefusingCommand
     group_class = type
 
 
 def application() -> Flask:
-    """The application, made once for a command: Flask's own under ``flask --app wsgi``, else a new one."""
+    """The application of this command: the current one under ``flask --app wsgi``, else a new one."""
     context = click.get_current_context()
     if APPLICATION not in context.meta:
         context.meta[APPLICATION] = app = _application(context)
-        # Standard output is for what was asked; what goes wrong is told by the refusal.
+        # Standard output is for results; the refusal reports the failure.
         logs.configure("CRITICAL", "ext://sys.stderr")
         app.extensions["daypass_database"].patience = COMMAND_PATIENCE_SECONDS
     return cast(Flask, context.meta[APPLICATION])
@@ -88,11 +85,11 @@ def services() -> Services:
 
 
 def operator() -> Caller:
-    """Who types the command, for the audit log."""
+    """The caller for the audit log: the system user."""
     return Caller(f"cli:{getpass.getuser()}"[:150])
 
 
-def told(refusal: Refusal) -> str:
+def message(refusal: Refusal) -> str:
     """The refusal in one line."""
     match refusal:
         case errors.BadRequest(message=message):
@@ -108,6 +105,6 @@ def told(refusal: Refusal) -> str:
 
 
 def _because(refusal: Refusal) -> str:
-    """What the database's driver said, in its first line."""
+    """The first line of the driver's error."""
     cause = getattr(refusal.__cause__, "orig", None) or refusal.__cause__ or ""
     return f" ({first})" if (first := str(cause).strip().partition("\n")[0]) else ""

@@ -1,7 +1,4 @@
-"""How results look: a table for people, JSON for programs.
-
-Here belongs formatting. Not here: what is shown.
-"""
+"""Printing results: a table for people, JSON for programs."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -15,14 +12,14 @@ Row = Mapping[str, Any]
 as_json = click.option("--json", "as_json", is_flag=True, help="JSON, for programs.")
 
 
-def show_table(rows: Iterable[Row], columns: tuple[str, ...], json_wanted: bool) -> None:
-    """Rows under headings; with JSON, a list of objects with all members. Nothing at all is said as such."""
+def show_table(rows: Iterable[Row], columns: tuple[str, ...], is_json: bool, empty: str = "No matches.") -> None:
+    """Rows under headings, or `empty` without rows; with JSON, a list of objects with all members."""
     listed = list(rows)
-    if json_wanted:
+    if is_json:
         click.echo(json.dumps([_plain(row) for row in listed], indent=2))
         return
     if not listed:
-        click.echo("None.")
+        click.echo(empty)
         return
     cells = [[_text(row[column]) for column in columns] for row in listed]
     headings = [column.replace("_", " ").upper() for column in columns]
@@ -31,9 +28,9 @@ def show_table(rows: Iterable[Row], columns: tuple[str, ...], json_wanted: bool)
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-def show_one(row: Row, json_wanted: bool) -> None:
-    """One thing, a member a line; with JSON, one object."""
-    if json_wanted:
+def show_one(row: Row, is_json: bool) -> None:
+    """One object, a member per line; with JSON, one object."""
+    if is_json:
         click.echo(json.dumps(_plain(row), indent=2))
         return
     width = max(map(len, row))
@@ -41,9 +38,9 @@ def show_one(row: Row, json_wanted: bool) -> None:
         click.echo(f"{name.replace('_', ' ').ljust(width)}  {_text(value)}".rstrip())
 
 
-def say(row: Row, sentence: Callable[[], str] | str, json_wanted: bool) -> None:
-    """What was done: a sentence; with JSON, the object."""
-    if json_wanted:
+def show_result(row: Row, sentence: Callable[[], str] | str, is_json: bool) -> None:
+    """The result of a change: a sentence; with JSON, the object."""
+    if is_json:
         click.echo(json.dumps(_plain(row), indent=2))
     else:
         click.echo(sentence if isinstance(sentence, str) else sentence())
@@ -60,7 +57,7 @@ def _text(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-    # What a person typed as a name must not move the cursor of whoever lists it.
+    # A name must not control the terminal.
     return "".join(character if character.isprintable() else "?" for character in str(value))
 
 

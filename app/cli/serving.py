@@ -1,7 +1,4 @@
-"""``daypass init``, ``serve`` and ``scheduler``: from an empty folder to a running service.
-
-Here belongs what happens before and around the server. Not here: the application (``app.factory``).
-"""
+"""``daypass init``, ``serve`` and ``scheduler``."""
 
 import multiprocessing
 import os
@@ -30,13 +27,12 @@ from config import KEYS_FILE, Settings, SettingsError, generate_keys, load_setti
 from config.settings import PREFIX
 
 STOP_PATIENCE_SECONDS = 10
-"""How long requests that are under way may take to finish. Ours do in less; a client that stalls in the middle of
-its body would keep the server from ever stopping."""
+"""How long running requests may take to finish; a client that stalls within its body must not block the stop."""
 
 
 @click.command("init", cls=RefusingCommand)
 def init() -> None:
-    """Make everything ready: folder, keys, database, first administrator. Harmless when done already."""
+    """Create what is missing: folder, keys, database, first administrator."""
     settings = load_settings()
     _ensure_keys(settings)
     app = application()
@@ -50,14 +46,14 @@ def _ensure_keys(settings: Settings) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise SettingsError(f"can't make the folder {folder} ({error.strerror}): set {PREFIX}INSTANCE") from error
+        raise SettingsError(f"can't create the folder {folder} ({error.strerror}): set {PREFIX}INSTANCE") from error
     if settings.token_keys or (folder / KEYS_FILE).exists():
         return
     with refusing_when_away():
-        if schema.holds_users(settings.sqlalchemy_url):
+        if schema.has_users(settings.sqlalchemy_url):
             raise SettingsError(
-                f"the database has users, but {folder / KEYS_FILE} is missing: put back the one it was used with, "
-                "because with other keys none of its tokens and passwords works"
+                f"the database has users, but {folder / KEYS_FILE} is missing: restore the file that was used with it; "
+                "with other keys, none of its tokens and passwords work"
             )
     if generate_keys(folder):
         click.echo(f"Generated the keys: {folder / KEYS_FILE}. Keep a copy, apart from the database's.", err=True)
@@ -71,7 +67,7 @@ def _ensure_administrator(app: Flask, settings: Settings) -> None:
     try:
         is_temporary = not settings.admin_password
         user = accounts.add(settings.admin_username, Role.SERVER_ADMIN, password, operator(), is_temporary=is_temporary)
-    except Conflict:  # another host was quicker
+    except Conflict:  # another host has created it
         return
     if settings.admin_password:
         click.echo(f"Created the administrator {user.username} with the password you gave.", err=True)
@@ -85,18 +81,18 @@ def _ensure_administrator(app: Flask, settings: Settings) -> None:
 @click.option("--workers", type=click.IntRange(1, 256), help="Server processes.")
 @click.option("--threads", type=click.IntRange(4, 256), help="Threads of each process.")
 def serve(**options: str | int | None) -> None:
-    """Serve until told to stop; SIGTERM lets requests that are under way finish."""
-    # The workers are processes of their own that read the settings again: what was said here must reach them.
+    """Serve until stopped; SIGTERM lets running requests finish."""
+    # The workers are processes that read the settings again: pass the options on.
     for name, value in options.items():
         if value is not None:
             os.environ[PREFIX + name.upper()] = str(value)
     settings = load_settings()
     app = application()
-    _refuse_unfit(app, settings)
+    _refuse_unsafe(app, settings)
     _refuse_taken_port(settings)
-    # glibc gives each thread a heap of its own, and they hold on to memory that nobody uses.
+    # glibc gives each thread its own heap, which keeps unused memory.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
-    # Forking a process that has threads (the scheduler's) can copy a lock that nobody will ever release.
+    # Forking a process with threads (the scheduler's) can copy a held lock.
     multiprocessing.set_start_method("spawn", force=True)
     server = Granian(
         "wsgi:application",
@@ -122,10 +118,10 @@ def serve(**options: str | int | None) -> None:
 
 @click.command("scheduler", cls=RefusingCommand)
 def scheduler() -> None:
-    """Run the jobs alone, for hosts that serve with DAYPASS_SCHEDULER=off."""
+    """Run only the jobs, for hosts that serve with DAYPASS_SCHEDULER=off."""
     settings = load_settings()
     app = application()
-    _refuse_unfit(app, settings)
+    _refuse_unsafe(app, settings)
     logs.configure(settings.log_level)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -136,22 +132,22 @@ def scheduler() -> None:
     jobs.shutdown()
 
 
-def _refuse_unfit(app: Flask, settings: Settings) -> None:
-    """Refuse to start on what would lose or leak something, in one line."""
+def _refuse_unsafe(app: Flask, settings: Settings) -> None:
+    """Refuse to start where data could be lost or leaked."""
     if app.debug and settings.host not in ("127.0.0.1", "::1", "localhost"):
         raise SettingsError("debug mode is on and the address is not loopback: unset FLASK_DEBUG")
     with refusing_when_away():
-        unfit = schema.unfitness(app.extensions["daypass_database"].engine)
-    if unfit:
-        raise SettingsError(unfit)
+        problem = schema.startup_problem(app.extensions["daypass_database"].engine)
+    if problem:
+        raise SettingsError(problem)
     try:
         parts(app).services.instance_settings.policy()
     except ValueError as error:
-        raise SettingsError(f"the database holds a setting out of its range: {error}") from error
+        raise SettingsError(f"the database has a setting out of its range: {error}") from error
 
 
 def _refuse_taken_port(settings: Settings) -> None:
-    """Granian shares a port with whoever listens there already; half of the requests would go elsewhere."""
+    """Granian would share a port that is in use, and get only some of the requests."""
     address = _ip_address(settings.host)
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as probe:
@@ -165,7 +161,7 @@ def _refuse_taken_port(settings: Settings) -> None:
 
 
 def _ip_address(host: str) -> str:
-    """Granian takes no names, such as localhost."""
+    """Granian requires an address, not a name."""
     try:
         return host if ":" in host else socket.gethostbyname(host)
     except OSError as error:
@@ -173,7 +169,7 @@ def _ip_address(host: str) -> str:
 
 
 def _welcome(app: Flask, settings: Settings) -> None:
-    """Where it is, who the administrator is, and what to try next."""
+    """Print the address, the administrators, and a first request."""
     users = parts(app).services.accounts.every()
     administrators = [user.username for user in users if user.is_administrator and user.is_active]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -184,6 +180,6 @@ def _welcome(app: Flask, settings: Settings) -> None:
         "Try next, with a password of yours:\n"
         f"  curl {address}/integration/v1/createRefreshToken/ \\\n"
         f"    -d username={(administrators or ['NAME'])[0]} --data-urlencode password=PASSWORD -d name=my-first-token\n"
-        "then trade the refresh token for an access token as in README.md. Stop with Ctrl-C.\n",
+        "then use the refresh token to request an access token, as in README.md. Stop with Ctrl-C.\n",
         err=True,
     )

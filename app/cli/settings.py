@@ -1,9 +1,9 @@
-"""``daypass conf``: instance settings, on all workers without a restart."""
+"""``daypass conf``: instance settings, for all workers without a restart."""
 
 import click
 
 from app.cli.launching import RefusingCommand, operator, services
-from app.cli.output import Row, as_json, say, show_one, show_table
+from app.cli.output import Row, as_json, show_one, show_result, show_table
 from app.domain.setting import UNLIMITED
 from app.services.instance_settings import SettingValue
 
@@ -13,11 +13,11 @@ from app.services.instance_settings import SettingValue
 @click.option("-s", "--set", "value", help="The new value.")
 @as_json
 def conf(key: str | None, value: str | None, as_json: bool) -> None:
-    """Show all instance settings, or one, or set it. The names Alation's alation_conf uses work too."""
+    """Show all instance settings or one, or set it. The keys of Alation's alation_conf work too."""
     settings = services().instance_settings
     if key is None:
         if value is not None:
-            raise click.UsageError("Name the setting to set.")
+            raise click.UsageError("Name the setting to change.")
         show_table(map(_row, settings.show()), ("key", "value", "unit", "default", "takes_effect", "help"), as_json)
     elif value is None:
         show_one(_row(settings.get(key)), as_json)
@@ -25,7 +25,7 @@ def conf(key: str | None, value: str | None, as_json: bool) -> None:
         changed = settings.change(key, value, operator())
         setting = changed.setting
         sentence = f"{setting.key} = {setting.spell(changed.value)}, effective {setting.effective}."
-        say(_row(changed), sentence, as_json)
+        show_result(_row(changed), sentence, as_json)
 
 
 def _row(each: SettingValue) -> Row:

@@ -7,12 +7,12 @@ from datetime import timedelta
 import click
 
 from app.cli.launching import RefusingGroup, operator, services
-from app.cli.output import Row, as_json, say, show_one, show_table
+from app.cli.output import Row, as_json, show_one, show_result, show_table
 from app.domain.clock import system_clock
 from app.domain.errors import NotFound, TokenUnknown
 from app.domain.tokens import SEEMS_SHARED, AccessToken, RefreshToken, TokenKind, TokenStatus
 from app.services.listing import ListedToken, TokenFilter
-from app.services.revoking import Ended
+from app.services.revoking import Revoked
 
 COLUMNS = ("kind", "public_id", "owner", "name", "status", "created_at", "expires_at", "last_used_at", "seems_shared")
 
@@ -70,7 +70,7 @@ def revoke(public_ids: tuple[str, ...], username: str | None, from_stdin: bool, 
         ended = services().revoking.revoke_user(username, reason, operator())
         row = {"user": username, "refresh_tokens": ended.refresh_tokens, "access_tokens": ended.access_tokens}
         told = f"Revoked {ended.refresh_tokens} refresh tokens and {ended.access_tokens} access tokens of {username}."
-        say(row, told, as_json)
+        show_result(row, told, as_json)
         return
     rows = list(_revoke_pasted(reason)) if from_stdin else list(_revoke_each(public_ids, reason))
     show_table(rows, ("token", "result", "refresh_tokens", "access_tokens"), as_json)
@@ -104,7 +104,7 @@ def _unknown(place: str) -> Row:
     return {"token": place, "result": "unknown", "refresh_tokens": 0, "access_tokens": 0}
 
 
-def _outcome(public_id: str, ended: Ended) -> Row:
+def _outcome(public_id: str, ended: Revoked) -> Row:
     some = ended.refresh_tokens + ended.access_tokens > 0
     return {
         "token": public_id,

@@ -1,4 +1,4 @@
-"""``daypass user …``: accounts, their roles and their state."""
+"""``daypass user …``: users, their roles and their state."""
 
 import getpass
 import sys
@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from app.cli.launching import RefusingGroup, operator, services
-from app.cli.output import Row, as_json, say, show_one, show_table
+from app.cli.output import Row, as_json, show_one, show_result, show_table
 from app.domain.identity import ApiTokens, Role, User
 
 COLUMNS = ("id", "username", "role", "is_active", "email", "last_login_at")
@@ -33,21 +33,21 @@ def user() -> None:
 @click.option("--first-name", default="")
 @click.option("--last-name", default="")
 @click.option("--title", default="")
-@click.option("--no-password", is_flag=True, help="For single sign-on: the password API is closed to them.")
+@click.option("--no-password", is_flag=True, help="For single sign-on and service accounts: no sign-in by password.")
 @password_file
 @as_json
 def add(username: str, role: str, no_password: bool, password_file: Path | None, as_json: bool, **profile: Any) -> None:
     """Add a user."""
     password = None if no_password else _password(password_file)
-    made = services().accounts.add(username, Role(role), password, operator(), **profile)
-    say(_row(made), f"Added {made.username} with the user id {made.id}.", as_json)
+    user = services().accounts.add(username, Role(role), password, operator(), **profile)
+    show_result(_row(user), f"Added {user.username} with the user id {user.id}.", as_json)
 
 
 @user.command("list")
 @as_json
 def list_users(as_json: bool) -> None:
     """List all users."""
-    show_table((_row(each) for each in services().accounts.every()), COLUMNS, as_json)
+    show_table((_row(each) for each in services().accounts.every()), COLUMNS, as_json, "No users yet.")
 
 
 @user.command("show")
@@ -63,9 +63,9 @@ def show(username: str, as_json: bool) -> None:
 @password_file
 @as_json
 def set_password(username: str, password_file: Path | None, as_json: bool) -> None:
-    """Set a user's password. Tokens are not touched."""
-    made = services().accounts.set_password(username, _password(password_file), operator())
-    say(_row(made), f"Set the password of {made.username}; their tokens are as before.", as_json)
+    """Set a user's password. Tokens are not affected."""
+    user = services().accounts.set_password(username, _password(password_file), operator())
+    show_result(_row(user), f"Set the password of {user.username}. Tokens are not affected.", as_json)
 
 
 @user.command("set-role")
@@ -73,34 +73,34 @@ def set_password(username: str, password_file: Path | None, as_json: bool) -> No
 @click.argument("role", type=role_type)
 @as_json
 def set_role(username: str, role: str, as_json: bool) -> None:
-    """Give a user another role, effective on the next request."""
-    made = services().accounts.change(username, {"role": Role(role)}, operator())
-    say(_row(made), f"{made.username} is {made.role} now.", as_json)
+    """Change a user's role, effective on the next request."""
+    user = services().accounts.change(username, {"role": Role(role)}, operator())
+    show_result(_row(user), f"Changed the role of {user.username} to {user.role}.", as_json)
 
 
 @user.command("disable")
 @click.argument("username")
 @as_json
 def disable(username: str, as_json: bool) -> None:
-    """Stop everything of a user at once; `enable` undoes it."""
-    made = services().accounts.change(username, {"is_active": False}, operator())
-    say(_row(made), f"Disabled {made.username}: none of their tokens works until they are enabled.", as_json)
+    """Disable a user and their tokens at once; `enable` undoes it."""
+    user = services().accounts.change(username, {"is_active": False}, operator())
+    show_result(_row(user), f"Disabled {user.username}. Their tokens do not work until they are enabled.", as_json)
 
 
 @user.command("enable")
 @click.argument("username")
 @as_json
 def enable(username: str, as_json: bool) -> None:
-    """Let a disabled user, and those of their tokens that still live, work again."""
-    made = services().accounts.change(username, {"is_active": True}, operator())
-    say(_row(made), f"Enabled {made.username}.", as_json)
+    """Enable a disabled user; their active tokens work again."""
+    user = services().accounts.change(username, {"is_active": True}, operator())
+    show_result(_row(user), f"Enabled {user.username}.", as_json)
 
 
 @user.command("allow-tokens")
 @click.argument("username")
 @as_json
 def allow_tokens(username: str, as_json: bool) -> None:
-    """Let a user make refresh tokens and API tokens whatever the instance's settings say."""
+    """Let a user create refresh tokens and API tokens, whatever the instance settings."""
     _decide(username, ApiTokens.ALLOW, as_json)
 
 
@@ -108,28 +108,28 @@ def allow_tokens(username: str, as_json: bool) -> None:
 @click.argument("username")
 @as_json
 def deny_tokens(username: str, as_json: bool) -> None:
-    """Keep a user from making tokens, and stop their API tokens.
+    """Stop a user from creating tokens, and stop their API tokens.
 
-    API tokens are those without a refresh token; they work again after `allow-tokens`. Refresh tokens, and the access
-    tokens minted from them, go on working until they are revoked.
+    API tokens are those without a refresh token; they work again after `allow-tokens`. Refresh tokens and their access
+    tokens work until they are revoked.
     """
     _decide(username, ApiTokens.DENY, as_json)
 
 
-def _decide(username: str, decision: ApiTokens, json_wanted: bool) -> None:
-    made = services().accounts.change(username, {"api_tokens": decision}, operator())
-    say(_row(made), f"Creating tokens, for {made.username}: {made.api_tokens}.", json_wanted)
+def _decide(username: str, decision: ApiTokens, is_json: bool) -> None:
+    user = services().accounts.change(username, {"api_tokens": decision}, operator())
+    show_result(_row(user), f"Creating tokens, for {user.username}: {user.api_tokens}.", is_json)
 
 
 def _password(file: Path | None) -> str:
-    """Never from an argument: those stand in the process list and the shell's history."""
+    """Never from an argument, which the process list and the shell's history show."""
     if file is not None:
         return file.read_text(encoding="utf-8").rstrip("\r\n")
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     password = getpass.getpass("Password: ")
-    if getpass.getpass("The same again: ") != password:
-        raise click.ClickException("The two are not the same.")
+    if getpass.getpass("Repeat the password: ") != password:
+        raise click.ClickException("The passwords do not match.")
     return password
 
 

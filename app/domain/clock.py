@@ -1,14 +1,10 @@
-"""The one place that reads the time.
-
-Everything that needs "now" is given a :data:`Clock`; a ruff rule refuses ``datetime.now`` elsewhere.
-Not here: durations of a wait, which are measured with ``time.monotonic`` where they are needed.
-"""
+"""The only place that reads the time: all else takes a :data:`Clock`. Durations use ``time.monotonic``."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 Clock = Callable[[], datetime]
-"""Returns the present instant as an aware datetime in UTC, to the microsecond."""
+"""Returns the current time: an aware datetime in UTC, to the microsecond."""
 
 
 def system_clock() -> datetime:

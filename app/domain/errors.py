@@ -1,31 +1,31 @@
-"""Why somebody is refused: facts, without HTTP. Each dialect has one table from these to its answers.
+"""Refusals: the reasons why a call fails, without HTTP. Each dialect maps them to its answers in one table.
 
 ::
 
     Refusal
-    ├── BadRequest              the request can't be understood, or a field is missing or wrong
-    ├── BadCredentials          unknown user, wrong password, deactivated or password-less account
-    ├── NotPermitted            known, but not allowed
-    ├── LimitReached            allowed, but there are too many already
-    ├── NotFound                no such thing, or not yours: the two are not told apart
-    ├── FeatureOff              an administrator has turned this off
-    ├── Conflict                the present state does not admit it
+    ├── BadRequest              the request is malformed, or a field is missing or invalid
+    ├── BadCredentials          unknown user, wrong password, disabled account, account without a password
+    ├── NotPermitted            authenticated, but not allowed
+    ├── LimitReached            allowed, but the limit is reached
+    ├── NotFound                it does not exist, or belongs to another user
+    ├── FeatureOff              an administrator turned this off
+    ├── Conflict                the current state does not allow it
     ├── RateLimited             too many attempts
     ├── Unavailable             the database is away, or everything is busy
-    └── TokenRefused            a token was needed, and
-        ├── TokenMissing        there was none
-        ├── TokenMalformed      what was sent is not one token text
-        ├── TokenUnknown        no such token
-        ├── UserIdMismatch      the user id beside it is somebody else's
-        ├── TokenExpired        its time is over
-        ├── TokenRevoked        somebody ended it, or its secret was replaced
+    └── TokenRefused            a token is required, and
+        ├── TokenMissing        none was sent
+        ├── TokenMalformed      the text is not a token
+        ├── TokenUnknown        it does not exist
+        ├── UserIdMismatch      the user id sent with it is not its owner's
+        ├── TokenExpired        it has expired
+        ├── TokenRevoked        it was revoked, or its secret was replaced
         ├── TokenSuperseded     a newer access token took its place
-        ├── OwnerDisabled       its owner is deactivated
-        ├── OwnerDenied         its owner may have no API tokens, and it is one without a refresh token
-        └── ApiTokensOff        all of that sort are turned off
+        ├── OwnerDisabled       its owner is disabled
+        ├── OwnerDenied         it is a single-tier token and its owner may not have any
+        └── ApiTokensOff        single-tier tokens are turned off
 
-``reason`` is the stable word a program can test; it is the same in every dialect. A refusal never carries a
-secret. Not here: status codes, bodies and headers (``app/api/*/errors.py``).
+``reason`` is a stable word for programs, the same in every dialect. A refusal never holds a secret.
+Not here: statuses, bodies and headers (``app/api/*/errors.py``).
 """
 
 from collections.abc import Iterator
@@ -37,14 +37,14 @@ from app.domain.tokens import TokenKind
 
 
 class Refusal(Exception):
-    """The root: raise one of the classes below, catch this."""
+    """The base class. Raise one of the classes below."""
 
     reason: ClassVar[str]
 
 
 @dataclass(eq=False)
 class BadRequest(Refusal):
-    """`message`: a sentence for a person; `fields`: what is wrong with which member, when it is about members."""
+    """`message`: a sentence; `fields`: the errors of each invalid member, by name."""
 
     message: str
     fields: dict[str, list[str]] = field(default_factory=dict)
@@ -53,14 +53,14 @@ class BadRequest(Refusal):
 
 @dataclass(eq=False)
 class BadCredentials(Refusal):
-    """Says no more than this on purpose: why is only for the log."""
+    """Holds no detail on purpose: which of the causes it was is for the log only."""
 
     reason: ClassVar[str] = "bad_credentials"
 
 
 @dataclass(eq=False)
 class NotPermitted(Refusal):
-    """`what`: the thing that is not allowed, as a sentence."""
+    """`what`: what is not allowed, as a sentence."""
 
     what: str
     reason: ClassVar[str] = "not_permitted"
@@ -68,7 +68,7 @@ class NotPermitted(Refusal):
 
 @dataclass(eq=False)
 class LimitReached(Refusal):
-    """`limit`: how many `what` there may be."""
+    """`limit`: the maximum number of `what`, such as "refresh tokens"."""
 
     what: str
     limit: int
@@ -77,7 +77,7 @@ class LimitReached(Refusal):
 
 @dataclass(eq=False)
 class NotFound(Refusal):
-    """`what`: the kind of thing, such as "user"."""
+    """`what`: the kind of object, such as "user"."""
 
     what: str
     reason: ClassVar[str] = "not_found"
@@ -85,7 +85,7 @@ class NotFound(Refusal):
 
 @dataclass(eq=False)
 class FeatureOff(Refusal):
-    """`what`: which feature, and who can turn it on, as a sentence."""
+    """`what`: the feature and who can turn it on, as a sentence."""
 
     what: str
     reason: ClassVar[str] = "feature_off"
@@ -93,7 +93,7 @@ class FeatureOff(Refusal):
 
 @dataclass(eq=False)
 class Conflict(Refusal):
-    """`what`: why not, as a sentence."""
+    """`what`: the cause, as a sentence."""
 
     what: str
     reason: ClassVar[str] = "conflict"
@@ -101,7 +101,7 @@ class Conflict(Refusal):
 
 @dataclass(eq=False)
 class RateLimited(Refusal):
-    """`retry_after`: whole seconds after which another attempt makes sense."""
+    """`retry_after`: whole seconds until the next attempt."""
 
     retry_after: int
     reason: ClassVar[str] = "rate_limited"
@@ -109,7 +109,7 @@ class RateLimited(Refusal):
 
 @dataclass(eq=False)
 class Unavailable(Refusal):
-    """`what`: what is away or busy; `retry_after`: whole seconds."""
+    """`what`: the part that is away or busy; `retry_after`: whole seconds."""
 
     what: str
     retry_after: int = 1
@@ -118,7 +118,7 @@ class Unavailable(Refusal):
 
 @dataclass(eq=False)
 class TokenRefused(Refusal):
-    """`kind`: the tier that was asked for; `public_id` and `since`: known only to who held the secret."""
+    """`kind`: the required tier. `public_id`, `since`: set only where the secret was valid."""
 
     kind: TokenKind
     public_id: str | None = None
@@ -166,7 +166,7 @@ class ApiTokensOff(TokenRefused):
 
 
 def every_refusal(root: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:
-    """All classes of the tree that are raised, that is, those with a reason."""
+    """All classes of the tree that have a reason."""
     for each in root.__subclasses__():
         if hasattr(each, "reason"):
             yield each

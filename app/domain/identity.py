@@ -1,8 +1,4 @@
-"""Who somebody is: users, their roles, the principal behind a token, and the caller of a service.
-
-Here belong names and rights. Not here: passwords (``app.services.passwords``), and how an HTTP request
-carries a credential (``app.http.credentials``).
-"""
+"""Users, their roles and permissions, the principal of a token, and the caller of a service."""
 
 import re
 from dataclasses import dataclass
@@ -18,11 +14,10 @@ USER_ID = re.compile(r"[1-9][0-9]{0,17}")
 
 
 class Role(StrEnum):
-    """What a user is to the APIs behind Daypass. Only SERVER_ADMIN has power in Daypass itself.
+    """A user's role in the APIs behind Daypass. In Daypass itself only SERVER_ADMIN has permissions.
 
-    Seven are Alation's (https://docs.alation.com/en/latest/welcome/CatalogBasics/RolesOverview.html), spelt as its
-    ``userinfo`` spells SERVER_ADMIN. An INTROSPECTOR is a service account of an API that asks about other people's
-    tokens; its own opens nothing else.
+    Seven are Alation's (https://docs.alation.com/en/latest/welcome/CatalogBasics/RolesOverview.html), in the spelling
+    of its ``userinfo``. INTROSPECTOR is for the service account of an API that introspects other users' tokens.
     """
 
     SERVER_ADMIN = "SERVER_ADMIN"
@@ -36,27 +31,27 @@ class Role(StrEnum):
 
     @property
     def may_introspect(self) -> bool:
-        """Whether they may ask about other people's tokens."""
+        """Whether the role may introspect other users' tokens."""
         return self in (Role.SERVER_ADMIN, Role.INTROSPECTOR)
 
     @property
-    def may_enter(self) -> bool:
-        """Whether their access tokens open the APIs behind Daypass, and its own resources."""
+    def may_use_apis(self) -> bool:
+        """Whether access tokens of the role are accepted by the APIs behind Daypass and by its own resources."""
         return self is not Role.INTROSPECTOR
 
 
 class ApiTokens(StrEnum):
-    """Whether a user may create tokens: as the instance's settings say, or decided for this user alone."""
+    """Whether a user may create tokens. INHERIT: as the instance settings say."""
 
     INHERIT = "inherit"
     ALLOW = "allow"
     DENY = "deny"
 
 
-def refuse_unless_may_enter(role: Role) -> None:
-    """Refuse with NotPermitted whoever's access tokens open nothing (:attr:`Role.may_enter`)."""
-    if not role.may_enter:
-        raise NotPermitted("This token is an introspector's: it can ask about tokens, and nothing else.")
+def refuse_unless_may_use_apis(role: Role) -> None:
+    """Refuse with NotPermitted a role whose access tokens are not accepted (:attr:`Role.may_use_apis`)."""
+    if not role.may_use_apis:
+        raise NotPermitted("This is an introspector's token: it can introspect tokens, and nothing else.")
 
 
 @dataclass(frozen=True)
@@ -81,9 +76,9 @@ class User:
 
 
 class Principal(NamedTuple):
-    """Whom a good token speaks for, with the token's own facts; the answer of the check, as it was at `checked_at`.
+    """The owner of an accepted token, and the token itself, as of `checked_at`: the result of the check.
 
-    A named tuple, because it is made thousands of times a second, and a frozen dataclass takes four times as long.
+    A named tuple because each check creates one, and a frozen dataclass takes four times as long.
     """
 
     user_id: int
@@ -106,10 +101,10 @@ class Principal(NamedTuple):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks a service to do something, as the audit row will say.
+    """Who calls a service; recorded in the audit log.
 
-    `name`: a user name, or ``cli:<system user>``, or ``job:<name>``; empty while nobody is known yet.
-    `address`: of the client, without port; None inside the machine. `request_id`: ties log lines together.
+    `name`: a user name, ``cli:<system user>`` or ``job:<name>``; empty before authentication.
+    `address`: the client's, without port; None for commands and jobs. `request_id`: as in the log.
     """
 
     name: str
@@ -118,23 +113,20 @@ class Caller:
     request_id: str | None = None
 
     def as_user(self, user_id: int, username: str) -> "Caller":
-        """The same call, now that it is known whose it is."""
+        """The same call, made by this user."""
         return Caller(username, user_id, self.address, self.request_id)
 
     def acting_for(self, owner: User) -> "Caller":
-        """The same call; who presents a token without signing in acts for its owner."""
+        """The same call; a caller who presents a token without signing in acts as its owner."""
         return self if self.name else self.as_user(owner.id, owner.username)
 
 
 def canonical_username(text: str) -> str | None:
-    """The one spelling under which a user is looked up and throttled, or None where it can't be a user name.
-
-    ASCII, lower case, of ``a-z 0-9 . _ @ + -``, at most 150 characters.
-    """
+    """The spelling for look-up and throttling: lower case; None for anything but 1 to 150 of ``a-z 0-9 . _ @ + -``."""
     name = text.lower() if text.isascii() else ""
     return name if USERNAME.fullmatch(name) else None
 
 
 def parse_user_id(text: str) -> int | None:
-    """The user id in a path, or None where it can be nobody's. Each id has one spelling: 7 is not 007."""
+    """The user id in a path; None for text that is no id. Each id has one spelling: 7, not 007."""
     return int(text) if USER_ID.fullmatch(text) else None

@@ -1,7 +1,7 @@
-"""Instance settings: the lifetimes and policies an administrator changes while the service runs.
+"""Instance settings: lifetimes and policies that an administrator changes while the service runs.
 
-Each is declared once, in :class:`Policy`: commands, pages, the API, previews and refusals derive from it.
-Not here: deployment settings (``config``), and how the values are stored (``app.services.instance_settings``).
+Each is declared once, in :class:`Policy`; commands, pages, the API, previews and refusals derive from it.
+Not here: deployment settings (``config``).
 """
 
 from collections.abc import Mapping
@@ -15,17 +15,17 @@ from app.domain.identity import ApiTokens, User
 from app.domain.setting import DAYS, HOURS, SECONDS, SWITCH, TOKENS, Affects, Counted, From, Kind, Setting
 
 LONGEST_LIFETIME = timedelta(days=36_500)
-"""Beyond that, "never" is meant: a hundred years are no lifetime, and calendars end at the year 9999."""
+"""A hundred years: dates end at the year 9999."""
 
 UNDECIDED = "Users who are neither administrators nor decided individually"
 BY_TOKEN = "to create, mint from and regenerate their owner's refresh tokens"
 
 
 class Reissue(StrEnum):
-    """What minting does while an access token is active under the same refresh token.
+    """What a mint does while another access token of the refresh token is active.
 
-    REPLACE: that one ends at once. OVERLAP: it works for a while longer. REUSE: it is given again, while at least half
-    of its life is left; after that as OVERLAP.
+    REPLACE: that one stops at once. OVERLAP: it works a while longer. REUSE: it is returned while at least half of its
+    lifetime is left; after that as OVERLAP.
     """
 
     REPLACE = "replace"
@@ -35,9 +35,9 @@ class Reissue(StrEnum):
 
 @dataclass(frozen=True)
 class Policy:
-    """All instance settings at one moment, in the types that rules need. A maximum of None is unlimited.
+    """All instance settings, parsed. A maximum of None is unlimited.
 
-    `values`: by key; the attributes of the same names read them.
+    `values`: by key; the attributes read them.
     """
 
     values: Mapping[str, Any]
@@ -70,7 +70,7 @@ class Policy:
     )  # fmt: skip
     access_token_reissue = Setting(
         Kind(Reissue, choices=tuple(Reissue)), "replace", group="Minting", label="Reissue of access tokens",
-        help="Minting while an access token is active: the old one ends at once, or after an overlap, or is reused.",
+        help="Minting while an access token is active: the old one stops at once, or after an overlap, or is reused.",
         effective=From.NEXT_MINT,
         affects=(Affects(Counted.REFRESH_TOKENS_MINTING_OTHERWISE, "Refresh tokens without a reissue policy of their "
                          "own, from their next mint on; access tokens replaced already keep their expiry."),),
@@ -132,27 +132,24 @@ class Policy:
 
     @classmethod
     def of(cls, stored: Mapping[str, str]) -> "Policy":
-        """The policy of the stored values, with defaults for the others.
-
-        ValueError where a stored value is out of its bounds: it was not written through Daypass.
-        """
+        """The policy of the stored values, with defaults for the others; ValueError where one is out of bounds."""
         return _policy_of(frozenset(stored.items()))
 
     def access_token_expiry(self, now: datetime, refresh_expires_at: datetime) -> datetime:
-        """When an access token minted at `now` ends: after its lifespan, or with its refresh token if sooner."""
+        """When an access token minted at `now` expires: after its lifespan, or with its refresh token if sooner."""
         return min(now + self.access_token_lifespan, refresh_expires_at)
 
     @property
     def proposed_api_token_lifetime(self) -> timedelta:
-        """What a form proposes: the default, as far as it is allowed."""
+        """The default, or the maximum if that is less."""
         return min(self.api_token_default_lifetime, self.api_token_max_lifetime or self.api_token_default_lifetime)
 
     def reissue_of(self, chosen: str | None) -> Reissue:
-        """What holds for a refresh token: what was chosen for it, or else what the instance has."""
+        """The reissue policy of a refresh token: its own, or else the instance's."""
         return self.access_token_reissue if chosen is None else Reissue(chosen)
 
     def overlap_under(self, reissue: Reissue) -> timedelta:
-        """How long a replaced access token works on; not at all under `replace`."""
+        """How long a replaced access token still works; zero under `replace`."""
         return timedelta(0) if reissue is Reissue.REPLACE else self.access_token_overlap
 
     def allows_refresh_tokens(self, user: User) -> bool:
@@ -160,12 +157,12 @@ class Policy:
         return _allows(self.refresh_tokens_for_users, user)
 
     def allows_api_tokens(self, user: User) -> bool:
-        """Whether this user may create API tokens without a refresh token, while there are any."""
+        """Whether this user may create single-tier tokens while these are enabled."""
         return _allows(self.api_tokens_for_users, user)
 
 
 def _allows(users_may: bool, user: User) -> bool:
-    """What was decided about a user goes before the setting, and a denial before the role."""
+    """An individual decision takes precedence over the setting and over the role."""
     if user.api_tokens is ApiTokens.INHERIT:
         return users_may or user.is_administrator
     return user.api_tokens is ApiTokens.ALLOW
@@ -183,6 +180,6 @@ def find_setting(name: str) -> Setting[Any] | None:
 
 @lru_cache
 def _policy_of(stored: frozenset[tuple[str, str]]) -> Policy:
-    """Asked for at every mint, and hardly ever another."""
+    """Cached: every mint reads it, and it seldom changes."""
     text = {each.key: each.default for each in INSTANCE_SETTINGS} | dict(stored)
     return Policy({each.key: each.kind.read(each.parse(text[each.key])) for each in INSTANCE_SETTINGS})

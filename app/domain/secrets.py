@@ -1,8 +1,7 @@
-"""Token text: how it is made, recognised and digested.
+"""Token text: generating, parsing and digesting it.
 
-``<prefix><r|a>_<public id: 12>_<secret: 43><checksum: 6>``. The public id may be logged and shown; it
-authenticates nothing. The checksum refuses typing errors and made-up strings without touching the database.
-Only a keyed digest (MAC) of the secret is ever stored. Not here: which tokens exist, and their state.
+``<prefix><r|a>_<public id: 12>_<secret: 43><checksum: 6>``. The public id may be logged and shown. The checksum refuses
+mistyped and invented text without reading the database. Only a keyed digest (MAC) of the secret is stored.
 """
 
 import hmac
@@ -24,18 +23,17 @@ _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _KINDS = {kind.letter: kind for kind in TokenKind}
 
 PUBLIC_ID = re.compile(rf"[a-z0-9]{{{PUBLIC_ID_LENGTH}}}")
-"""What a public id looks like."""
 
 ANY_TOKEN_TEXT = re.compile(r"\b([a-z]{1,12}[ra]_[a-z0-9]{12})_[0-9A-Za-z]{49}(?![0-9A-Za-z])")
-"""Finds token text of any prefix inside other text."""
+"""Token text of any prefix within other text."""
 
-# Laxer, for cleaning: text that is glued to something (``TOKEN%3Ddpa_…``) or was cut short has a secret in it too.
+# Less strict, for redaction: text joined to other text (``TOKEN%3Ddpa_…``) or truncated holds a secret too.
 _ANY_SECRET = re.compile(r"([a-z]{1,12}[ra]_[a-z0-9]{12})_[0-9A-Za-z]{20,49}")
 
 
-@dataclass(slots=True)  # not frozen: every check makes one, and that would take three times as long
+@dataclass(slots=True)  # not frozen: each check creates one, and that would take three times as long
 class TokenText:
-    """Token text that was recognised: its shape and checksum are right, nothing else is known yet."""
+    """Parsed token text: its form and checksum are valid; the token may not exist."""
 
     kind: TokenKind
     public_id: str
@@ -43,40 +41,36 @@ class TokenText:
 
     @classmethod
     def of_access(cls, public_id: str, secret: str) -> "TokenText":
-        """An access token's."""
+        """The text of an access token."""
         return cls(TokenKind.ACCESS, public_id, secret)
 
     def with_secret(self, secret: str) -> "TokenText":
-        """Another secret under the same handle."""
+        """The same public id with another secret."""
         return replace(self, secret=secret)
 
     def with_public_id(self, public_id: str) -> "TokenText":
-        """The same secret under another handle: a regenerated token keeps its own."""
+        """The same secret with another public id: regeneration keeps the public id."""
         return replace(self, public_id=public_id)
 
 
 class TokenFormat:
-    """Writes and recognises token text.
-
-    `prefixes`: words of letters a-z; the first is issued, all are recognised, so that an instance can change
-    its prefix while earlier tokens keep working.
-    """
+    """Composes and parses token text. `prefixes`: of letters a-z; the first is issued, all are accepted."""
 
     def __init__(self, prefixes: tuple[str, ...]) -> None:
         self._prefix = prefixes[0]
-        # ASCII only and matched whole: exactly one spelling of each token is accepted.
+        # ASCII only and a full match: each token has exactly one accepted spelling.
         self._pattern = re.compile(
             rf"(?:{'|'.join(prefixes)})([ra])_([a-z0-9]{{{PUBLIC_ID_LENGTH}}})"
             rf"_([0-9A-Za-z]{{{SECRET_LENGTH}}})([0-9A-Za-z]{{{CHECKSUM_LENGTH}}})"
         )
 
     def compose(self, token: TokenText) -> str:
-        """The text a client is given."""
+        """The token text for the client."""
         body = f"{self._prefix}{token.kind.letter}_{token.public_id}_{token.secret}"
         return body + _checksum(body)
 
     def parse(self, text: str) -> TokenText | None:
-        """What the text says, or None when it is not exactly a token text of this instance."""
+        """The parsed text; None where it is not exactly token text of this instance."""
         match = self._pattern.fullmatch(text)
         if match is None or _checksum(text[:-CHECKSUM_LENGTH]) != match[4]:
             return None
@@ -84,7 +78,7 @@ class TokenFormat:
 
 
 def new_token_text(kind: TokenKind) -> TokenText:
-    """A fresh public id and a fresh secret of 256 random bits."""
+    """A new public id and a new secret of 256 random bits."""
     public_id = _digits(int.from_bytes(secrets.token_bytes(SECRET_BYTES)), _PUBLIC_ID_ALPHABET, PUBLIC_ID_LENGTH)
     return TokenText(kind, public_id, encode_secret(secrets.token_bytes(SECRET_BYTES)))
 
@@ -96,21 +90,20 @@ def encode_secret(raw: bytes) -> str:
 
 @dataclass(frozen=True)
 class Mac:
-    """What is stored of a secret: the digest and the id of the key that made it."""
+    """The stored digest of a secret, and the id of its key."""
 
     key_id: str
     digest: bytes = field(repr=False)
 
 
 class KeyRing:
-    """The keys that digest secrets: the first signs, all verify.
+    """The keys that digest secrets, by id in order: the first signs, all verify.
 
-    `keys`: id to key, in order. They live outside the database, so that whoever reads or writes only the
-    database can neither use nor plant a token.
+    They are not in the database, so that access to the database alone is not enough to use or plant a token.
     """
 
     def __init__(self, keys: dict[str, bytes]) -> None:
-        # A copy of a keyed digest costs less than mixing in the key at every check.
+        # Copying a keyed digest costs less than keying it at every check.
         self._keys = {key_id: _keyed(key) for key_id, key in keys.items()}
         self.current = next(iter(keys))
         self._unknown_key = _keyed(secrets.token_bytes(SECRET_BYTES))
@@ -120,33 +113,30 @@ class KeyRing:
         return tuple(self._keys)
 
     def sign(self, token: TokenText) -> Mac:
-        """The digest of a secret under the current key. The kind is part of it: tiers can't be exchanged."""
+        """The digest of a secret under the current key. It covers the kind, so that tiers cannot be exchanged."""
         return Mac(self.current, _digest(self._keys[self.current], token))
 
     def verifies(self, token: TokenText, key_id: str, digest: bytes) -> bool:
-        """Whether `digest` is of this secret, compared in constant time.
-
-        An unknown `key_id` costs the same time and is never true.
-        """
+        """Whether `digest` is of this secret, in constant time; an unknown key takes the same time."""
         key = self._keys.get(key_id, self._unknown_key)
         return hmac.compare_digest(_digest(key, token), digest)
 
     def derive(self, key_id: str, *parts: str) -> str | None:
-        """A secret that only whoever has this key and knows all of `parts` can make; None where the key is gone.
+        """A secret derived from this key and `parts`, none of which holds a ``|``; None where the key is gone.
 
-        None of the parts may hold a ``|``. What it rests on is in docs/reuse.md.
+        The reasoning is in docs/reuse.md.
         """
         if key_id not in self._keys:
             return None
         return encode_secret(_mac(self._keys[key_id], "|".join(("reuse", *parts))))
 
-    def verifies_nothing(self, token: TokenText) -> None:
-        """Spend the time of a comparison, so that an unknown public id answers no sooner than a wrong secret."""
+    def verify_dummy(self, token: TokenText) -> None:
+        """Take the time of a comparison, so that an unknown public id is refused no faster than a wrong secret."""
         hmac.compare_digest(_digest(self._unknown_key, token), b"\0" * SECRET_BYTES)
 
 
 def without_secrets(text: str) -> str:
-    """The text with each token text in it cut down to its public id."""
+    """The text with each token text in it reduced to its public id."""
     return _ANY_SECRET.sub(r"\1_<hidden>", text)
 
 
@@ -168,7 +158,7 @@ _PAIRS = [first + second for first in _BASE62 for second in _BASE62]
 
 
 def _checksum(body: str) -> str:
-    """Two digits at a time, because every check begins with this."""
+    """Two digits at a time: every check computes this."""
     rest, last = divmod(zlib.crc32(body.encode("ascii")), len(_PAIRS))
     first, middle = divmod(rest, len(_PAIRS))
     return _PAIRS[first] + _PAIRS[middle] + _PAIRS[last]

@@ -1,8 +1,4 @@
-"""Sessions of the web pages: how long one lasts, and how long its password counts as just given.
-
-Here belong the times and what they mean at an instant. Not here: the cookie (``app.web``), and keeping sessions
-(``app.services.sessions``).
-"""
+"""Web sessions: their time limits, and their state at an instant."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,18 +6,18 @@ from datetime import datetime, timedelta
 from app.domain.identity import User
 
 IDLE = timedelta(minutes=30)
-"""A session in which nothing happens for so long is over."""
+"""A session without requests for so long ends."""
 
 LONGEST = timedelta(hours=12)
-"""So is one that began so long ago, whatever happens in it."""
+"""The maximum length of a session."""
 
 FRESH = timedelta(minutes=10)
-"""Older than this, the password is asked for again before what matters most."""
+"""How long after the password was entered sensitive actions do not ask for it again."""
 
 
 @dataclass(frozen=True)
 class WebSession:
-    """Somebody who signed in on the pages. `proved_at`: when they gave their password last."""
+    """The session of a user signed in on the pages. `proved_at`: when they last entered their password."""
 
     id: int
     user: User
@@ -31,9 +27,9 @@ class WebSession:
     has_temporary_password: bool
 
     def is_over(self, now: datetime) -> bool:
-        """Over **at** the instant, as tokens are."""
+        """Over **at** the instant, as tokens expire."""
         return now >= self.seen_at + IDLE or now >= self.created_at + LONGEST or not self.user.is_active
 
     def is_fresh(self, now: datetime) -> bool:
-        """Whether the password was given a moment ago."""
+        """Whether the password was entered less than FRESH ago."""
         return now < self.proved_at + FRESH

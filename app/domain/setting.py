@@ -1,4 +1,4 @@
-"""What the declaration of an instance setting holds. Not here: the settings themselves (``app.domain.policy``)."""
+"""The declaration of an instance setting. Not here: the settings themselves (``app.domain.policy``)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Group = Literal["Lifetimes", "Minting", "Permissions", "Retention", "API documen
 
 
 class From(StrEnum):
-    """When a change takes effect, after "effective"."""
+    """When a change takes effect; follows "effective"."""
 
     NEW_TOKENS = "for new tokens"
     AT_ONCE = "at once"
@@ -25,7 +25,7 @@ class From(StrEnum):
 
 
 class Counted(Enum):
-    """What a preview can count (``app.storage.counting``): the noun, and which of them."""
+    """What a preview can count (``app.storage.counting``): the noun, and the condition."""
 
     ACTIVE_REFRESH_TOKENS = ("refresh token", "active")
     ACTIVE_ACCESS_TOKENS = ("access token", "active")
@@ -44,7 +44,7 @@ class Counted(Enum):
 
 @dataclass(frozen=True)
 class Affects:
-    """What a change affects: a sentence that follows the count. `lowered` replaces it where off or less is set."""
+    """What a change affects. `statement` follows the count; `lowered` replaces it where the value is lowered or off."""
 
     counted: Counted | None
     statement: str
@@ -58,7 +58,7 @@ class Affects:
 
 @dataclass(frozen=True)
 class Kind(Generic[T]):
-    """The type of a value: how its text is read, its unit, its choices where it is a word."""
+    """The type of a value: the parser of its text, its unit, and its choices if any."""
 
     read: Callable[[str], T]
     unit: str = ""
@@ -78,9 +78,9 @@ TOKENS = Kind(int, "tokens")
 
 @dataclass(eq=False)
 class Setting(Generic[T]):
-    """The declaration of one setting, as an attribute of a class; on an instance of that class, its value.
+    """A descriptor: on the class, the declaration of a setting; on an instance, its value.
 
-    A value is kept as text; :meth:`parse` refuses what is not one. The key is the attribute's name and `suffix`.
+    Values are stored as text. The key is the attribute's name and `suffix`.
     """
 
     kind: Kind[T]
@@ -110,7 +110,7 @@ class Setting(Generic[T]):
         return self if policy is None else policy.values[self.key]
 
     def parse(self, text: str) -> str:
-        """The value in its one spelling; ValueError, with a sentence for a person, where it is none."""
+        """The value in its canonical spelling; ValueError, with a sentence for people, where it is invalid."""
         if self.choices:
             if text not in self.choices:
                 raise ValueError(f"{self.key} must be {' or '.join(self.choices)}, not {text!r}")
@@ -126,7 +126,7 @@ class Setting(Generic[T]):
         return str(int(text))
 
     def spell(self, value: str) -> str:
-        """A value as people read it, with its unit."""
+        """A value for people, with its unit."""
         if self.may_be_unlimited and value == UNLIMITED:
             return "unlimited"
         return f"{value} {self.unit.removesuffix('s') if value == '1' else self.unit}".rstrip()

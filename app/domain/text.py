@@ -1,4 +1,4 @@
-"""Text that people write and Daypass keeps: reasons, descriptions, profiles."""
+"""Text that users enter: reasons, descriptions, profiles."""
 
 from app.domain.errors import BadRequest
 
@@ -6,9 +6,9 @@ LONGEST_TEXT = 255
 
 
 def refuse_unprintable(field: str, text: str, longest: int = LONGEST_TEXT, name: str = "") -> None:
-    """Refuse with BadRequest more than `longest` characters, and control characters.
+    """Refuse with BadRequest more than `longest` characters, and characters that are not printable.
 
-    `field`: the member the refusal names; `name`: how the sentence begins, such as "A reason"; the field by default.
+    `field`: the member in the refusal; `name`: the subject of its sentence, such as "A reason".
     """
     if len(text) > longest or not text.isprintable():
         message = f"{name or field} has at most {longest} characters, all of them printable."

@@ -1,7 +1,6 @@
-"""The two tiers of tokens, and the one definition of their state at an instant.
+"""The two tiers of tokens, and the one definition of their state at an instant, :func:`status_at`.
 
-Here belong what a token is and :func:`status_at`. Not here: the text a client holds (``secrets``), how long
-a token lives (``policy``), and the same definition in SQL (``app.storage.liveness``, compared by test).
+Not here: token text (``secrets``), and the same definition in SQL (``app.storage.liveness``, compared by test).
 """
 
 from collections.abc import Sequence
@@ -14,32 +13,32 @@ T = TypeVar("T")
 
 SHARING_WINDOW = timedelta(minutes=10)
 MOST_MINTS_OF_ONE = 5
-"""In that window. Whoever mints more often, from several addresses, is more than one."""
+"""In that window. More mints, from several addresses, come from several programs."""
 
-SHARING_IS_TOLD_FOR = timedelta(days=1)
+SHARING_SHOWN_FOR = timedelta(days=1)
 SEEMS_SHARED = (
-    "Two programs seem to share this token, and each ends the access token of the other. "
-    "Make a refresh token for each, or one that several jobs may share (access_token_reissue: reuse)."
+    "Several programs seem to share this refresh token, and each replaces the access token of the others. "
+    "Create a refresh token for each, or set access_token_reissue to reuse."
 )
 
 
 class TokenKind(StrEnum):
-    """The tier: a refresh token is traded for access tokens; an access token is sent with each call."""
+    """The tier: access tokens are minted from a refresh token, and sent with each request."""
 
     REFRESH = "refresh"
     ACCESS = "access"
 
     @property
     def letter(self) -> str:
-        """What tells the tiers apart in the token text, after the instance's prefix."""
+        """The tier in the token text, after the instance's prefix."""
         return self.value[0]
 
 
 class TokenStatus(StrEnum):
-    """What is stored of a token's state. The clock has a say as well: see :func:`status_at`.
+    """The stored state of a token; with the clock it gives the actual one, :func:`status_at`.
 
-    OVERLAPPING is only ever stored: replaced, and good until its `expires_at`, which was shortened to the end of
-    the overlap. SUPERSEDED is over whatever any clock says, so that a host whose clock is behind agrees.
+    OVERLAPPING is stored only: replaced, and active until its `expires_at`, the end of the overlap. SUPERSEDED does not
+    depend on the clock, so that a host whose clock is behind refuses it too.
     """
 
     ACTIVE = "active"
@@ -50,9 +49,9 @@ class TokenStatus(StrEnum):
 
 
 def status_at(stored: TokenStatus, expires_at: datetime | None, now: datetime) -> TokenStatus:
-    """The state of a token at `now`; ACTIVE means that it works, everything else that it does not.
+    """The state of a token at `now`: it works only if ACTIVE.
 
-    A token ends **at** the instant of `expires_at`, not after it; None never ends.
+    A token expires **at** the instant of `expires_at`; None is never.
     """
     if stored not in (TokenStatus.ACTIVE, TokenStatus.OVERLAPPING):
         return stored
@@ -62,21 +61,21 @@ def status_at(stored: TokenStatus, expires_at: datetime | None, now: datetime) -
 
 
 def is_sharing(minted_from: Sequence[str | None]) -> bool:
-    """Whether mints look like two programs that end each other's access tokens.
+    """Whether these mints come from programs that replace each other's access tokens.
 
-    `minted_from`: the client's address of each mint of the last SHARING_WINDOW; None where it is not known.
+    `minted_from`: the client address of each mint in the last SHARING_WINDOW; None where unknown.
     """
     return len(minted_from) > MOST_MINTS_OF_ONE and len(set(minted_from) - {None}) > 1
 
 
 def seems_shared_at(seen_at: datetime | None, now: datetime) -> bool:
-    """Whether that is still worth telling. `seen_at`: when it looked so last."""
-    return seen_at is not None and now - seen_at < SHARING_IS_TOLD_FOR
+    """Whether to report it. `seen_at`: when :func:`is_sharing` was last true."""
+    return seen_at is not None and now - seen_at < SHARING_SHOWN_FOR
 
 
 @dataclass(frozen=True)
 class RefreshToken:
-    """A refresh token as it is kept: all but its secret. `status` is the state at the moment of reading."""
+    """A refresh token without its secret. `status`: at the time of reading."""
 
     id: int
     public_id: str
@@ -98,9 +97,9 @@ class RefreshToken:
 
 @dataclass(frozen=True)
 class AccessToken:
-    """An access token as it is kept: all but its secret. `status` is the state at the moment of reading.
+    """An access token without its secret. `status`: at the time of reading.
 
-    `refresh_token_id` is None for one that was not minted from a refresh token; `expires_at` None is never.
+    `refresh_token_id`: None for a single-tier token. `expires_at`: None is never.
     """
 
     id: int
@@ -124,10 +123,10 @@ class AccessToken:
 
 @dataclass(frozen=True)
 class Issued(Generic[T]):
-    """A new token together with its secret, which exists in clear text here and nowhere else.
+    """A new token and its secret, which is in clear text only here.
 
-    `refresh_token_expires_at`: of an access token that was minted, when the refresh token behind it ends. `replaced`:
-    the access token that was alive before it, as it was then. `seems_shared`: several programs seem to mint.
+    Of a minted access token: `refresh_token_expires_at`, `replaced` (the previous active one, after replacement), and
+    `seems_shared` (several programs seem to mint).
     """
 
     token: T

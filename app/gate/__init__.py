@@ -1,7 +1,6 @@
-"""The gate: ``/auth/verify``, what other APIs ask about each of their requests, answered in front of Flask.
+"""The gate: ``/auth/verify``, the check for proxies and other APIs, answered in front of Flask.
 
-Here belong the WSGI application, the conditions a proxy may set, and the answers' headers and bodies.
-Not here: the verdict (``app.services.verifying``), which is the same for whoever asks.
+Not here: the decision (``app.services.verifying``), the same for all entry points.
 """
 
 from app.gate.gate import Gate

@@ -1,7 +1,7 @@
-"""The WSGI application in front of Flask: answers ``/auth/verify``, hands on everything else.
+"""The WSGI application in front of Flask: answers ``/auth/verify``, and passes on everything else.
 
-Any method, with or without a slash; the body is never read. Longer paths are not answered: a proxy that appends its
-client's path and query would let the client write the conditions. Not here: what the answers look like (``answers``).
+Any method, with or without a slash; the body is not read. Longer paths are not answered: a proxy that appends its
+client's path and query would let the client set the conditions.
 """
 
 import uuid
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from app.domain.errors import Refusal, TokenSuperseded, Unavailable
-from app.domain.identity import Caller, Principal, refuse_unless_may_enter
+from app.domain.identity import Caller, Principal, refuse_unless_may_use_apis
 from app.gate.answers import COMMON, identity_headers, refusal_answer
 from app.gate.conditions import conditions_of
 from app.http.context import Parts, client_address, note_use
@@ -26,7 +26,7 @@ PATHS = ("/auth/verify", "/auth/verify/")
 
 
 class Gate:
-    """Answers checks without entering `application`. Made of the same parts, so that there is one verdict."""
+    """Answers checks without entering `application`, with the same services."""
 
     def __init__(self, application: "WSGIApplication", parts: Parts) -> None:
         self._application = application
@@ -40,11 +40,11 @@ class Gate:
             return self._application(environ, start_response)
         try:
             text = access_token_text(environ)
-            principal = self._verify(text, permit=lambda found: self._refuse_unless_permitted(found, environ))
+            principal = self._verify(text, permit=lambda known: self._refuse_unless_permitted(known, environ))
             note_use(self._last_use, principal, environ, self._proxies)
         except Refusal as refusal:
             return self._refuse(refusal, environ, start_response)
-        except Exception as error:  # nobody is let in, and whoever asked may ask again
+        except Exception as error:  # refused, and may be tried again
             LOG.error("check_failed", exc_info=error)
             return self._refuse(Unavailable("an error that was logged"), environ, start_response)
         start_response("200 OK", [*identity_headers(principal), *COMMON, ("Content-Length", "0")])
@@ -52,7 +52,7 @@ class Gate:
 
     @staticmethod
     def _refuse_unless_permitted(principal: Principal, environ: "WSGIEnvironment") -> None:
-        refuse_unless_may_enter(principal.role)
+        refuse_unless_may_use_apis(principal.role)
         query = environ.get("QUERY_STRING")
         if query:
             conditions_of(query).refuse_unless_met(principal)

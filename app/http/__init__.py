@@ -1,5 +1,4 @@
-"""What the HTTP entry points share: credentials, guards, strict bodies, error dispatch, headers, health.
+"""HTTP that all dialects share: credentials, access guards, strict bodies, error dispatch, headers, health.
 
-Here belongs HTTP that is the same in every dialect. Not here: a dialect's statuses, bodies and words
-(``app.api``), and any rule about tokens (``app.services``).
+Not here: a dialect's statuses, bodies and sentences (``app.api``), and rules about tokens (``app.services``).
 """

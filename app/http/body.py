@@ -1,7 +1,6 @@
-"""Strict request bodies: JSON, form or multipart in, one flat-or-nested dictionary out, anything else refused.
+"""Strict parsing of request bodies: JSON, form or multipart, at most 16 KiB, JSON at most 8 levels deep.
 
-Here belongs what is malformed in every dialect. Not here: which members a dialect wants (its ``schemas``).
-A body is at most 16 KiB; JSON nests at most 8 deep.
+Not here: the members of a body (each dialect's ``schemas``).
 """
 
 import json
@@ -24,11 +23,10 @@ JSON, FORM, MULTIPART = "application/json", "application/x-www-form-urlencoded",
 
 
 class BodyReader:
-    """Reads bodies, a bounded number at once.
+    """Reads at most `at_once` bodies at once.
 
-    A slow body holds a thread for as long as its client pleases. With `at_once` below the number of threads,
-    such clients can't take the last ones: the next request with a body waits a moment, then gets 503, and
-    requests without one (the check) go on.
+    A slow body occupies a thread. With `at_once` below the number of threads, slow clients cannot occupy all: further
+    requests with a body are refused with 503, and requests without one (the check) go on.
     """
 
     def __init__(self, at_once: int) -> None:
@@ -52,11 +50,11 @@ class BodyReader:
     @staticmethod
     def _receive(request: Request) -> bytes:
         """The bytes; they stay cached on the request, for the form parser."""
-        # Where no length was told, Werkzeug reads up to this limit and leaves the rest without a word.
+        # Without a Content-Length, Werkzeug reads up to this limit and silently drops the rest.
         request.max_content_length = LARGEST_BODY + 1
         try:
             raw = request.get_data(cache=True)
-        except ClientDisconnected as error:  # or the client sent broken chunks: Werkzeug has one word for both
+        except ClientDisconnected as error:  # also for broken chunks
             raise BadRequest("The request's body could not be received.") from error
         if len(raw) > LARGEST_BODY:
             raise RequestEntityTooLarge
@@ -78,7 +76,7 @@ def _members(request: Request, raw: bytes) -> dict[str, Any]:
 
 
 def parse_json(raw: bytes) -> dict[str, Any]:
-    """A JSON object, by the letter of RFC 8259 and with unique member names."""
+    """A JSON object, strictly by RFC 8259 and with unique member names; refuses with BadRequest."""
     try:
         text = raw.decode("utf-8")
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
@@ -106,12 +104,12 @@ def _refuse_constant(_name: str) -> NoReturn:
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError("a number too large to be one")
+        raise ValueError("the number is too large")
     return number
 
 
 def _check(value: object, depth: int) -> None:
-    """Refuse what the parser lets through: deep nesting, and text that is no text (lone surrogates)."""
+    """Refuse what the parser accepts: deep nesting and lone surrogates."""
     if isinstance(value, str):
         try:
             value.encode("utf-8")
@@ -127,7 +125,7 @@ def _check(value: object, depth: int) -> None:
 
 def _parse_form(raw: bytes) -> dict[str, Any]:
     try:
-        # Bytes that should have been percent-encoded, as `curl -d` sends them, are taken for what they are.
+        # Raw bytes, as `curl -d` sends them, count as percent-encoded.
         text = raw.decode("utf-8")
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
     except ValueError:
@@ -145,5 +143,5 @@ def _parse_multipart(request: Request) -> dict[str, Any]:
         raise BadRequest("The request's body is not valid multipart/form-data.") from error
     if any(not name or "\ufffd" in name + value for name, value in pairs + files):
         raise BadRequest("The request's body has a part without a name, or one that is not in UTF-8.")
-    _unique(pairs + files)  # a file must not hide behind a member of its name; otherwise it is one we do not know
+    _unique(pairs + files)  # files are unknown members, of a unique name too
     return dict(pairs)

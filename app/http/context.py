@@ -1,7 +1,4 @@
-"""What a request is made of, for those who answer it: the services, the caller, the principal.
-
-Here belongs reaching the application's parts from within a request. Not here: deciding anything with them.
-"""
+"""The context of a request: the application's parts, the caller, the principal, the client address."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -24,10 +21,9 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True)
 class Parts:
-    """What the factory put together for the HTTP entry points.
+    """The application's parts for the HTTP entry points.
 
-    `schedule`: the jobs, and the time between two runs of each. `clock`: for showing how long ago something was.
-    `documents`: OpenAPI, by name.
+    `schedule`: the interval of each job. `clock`: for relative times. `documents`: OpenAPI, by name.
     """
 
     services: Services
@@ -39,8 +35,8 @@ class Parts:
 
 
 @dataclass(frozen=True)
-class Asker:
-    """Who signed in with this very request, by a password or an access token."""
+class CurrentUser:
+    """The user who authenticated this request, by password or access token."""
 
     user_id: int
     username: str
@@ -48,7 +44,7 @@ class Asker:
 
 
 def parts(app: Flask | None = None) -> Parts:
-    """The parts of `app`, or of the application of the present request."""
+    """The parts of `app`; by default of the current application."""
     return cast(Parts, (app or current_app).extensions[EXTENSION])
 
 
@@ -57,18 +53,18 @@ def services() -> Services:
 
 
 def principal() -> Principal:
-    """Whom the guard of this route let in by their token."""
+    """The principal that the route's guard accepted."""
     return cast(Principal, g.principal)
 
 
-def asker() -> Asker:
-    """Who signed in, as the guard of this route found."""
-    return cast(Asker, g.asker)
+def current_user() -> CurrentUser:
+    """The user that the route's guard authenticated."""
+    return cast(CurrentUser, g.current_user)
 
 
-def asker_if_any() -> Asker | None:
-    """The same where nobody needs to sign in."""
-    return cast(Asker | None, g.get("asker"))
+def current_user_or_none() -> CurrentUser | None:
+    """The same, for routes where authentication is optional."""
+    return cast(CurrentUser | None, g.get("current_user"))
 
 
 def document(name: str) -> dict[str, Any]:
@@ -77,8 +73,8 @@ def document(name: str) -> dict[str, Any]:
 
 
 def caller() -> Caller:
-    """Who calls, as far as it is known."""
-    known = cast(Principal | Asker | None, g.get("principal") or g.get("asker"))
+    """The caller of the current request."""
+    known = cast(Principal | CurrentUser | None, g.get("principal") or g.get("current_user"))
     return Caller(
         name=known.username if known else "",
         user_id=known.user_id if known else None,
@@ -88,23 +84,19 @@ def caller() -> Caller:
 
 
 def note_use(last_use: LastUse, known: Principal, environ: Mapping[str, Any], proxies: tuple[Network, ...]) -> None:
-    """Let the last use of this request's token be remembered, unless it was a moment ago."""
+    """Record the use of this request's token if due."""
     if last_use.is_due(known):
         last_use.note(known, client_address(environ, proxies), environ.get("HTTP_USER_AGENT"))
 
 
 def note_introspected(last_use: LastUse, known: Principal) -> None:
-    """The same for a token that an API asks about: whose client sent it, and from where, the API did not say."""
+    """Record the use of an introspected token if due, without address and agent, which are unknown."""
     if last_use.is_due(known):
         last_use.note(known, None, None)
 
 
 def client_address(environ: Mapping[str, Any], proxies: tuple[Network, ...]) -> str | None:
-    """The client's address: the socket's, unless that is a trusted proxy's.
-
-    Then it is the rightmost address of ``X-Forwarded-For`` that is not a trusted proxy's itself: whatever
-    stands further left was written by somebody who is not trusted.
-    """
+    """The client's address: the socket's, or behind a trusted proxy the last untrusted one of ``X-Forwarded-For``."""
     address = _address(environ.get("REMOTE_ADDR", ""))
     if address is None or not _is_within(address, proxies):
         return str(address) if address else None
@@ -119,20 +111,20 @@ def client_address(environ: Mapping[str, Any], proxies: tuple[Network, ...]) -> 
 
 
 def is_https(environ: Mapping[str, Any], proxies: tuple[Network, ...]) -> bool:
-    """Whether the client came over HTTPS: to us, or to the trusted proxy in front, which says so."""
+    """Whether the client uses HTTPS; a trusted proxy's ``X-Forwarded-Proto`` is believed."""
     peer = _address(environ.get("REMOTE_ADDR", ""))
     if peer is not None and _is_within(peer, proxies):
-        told: str = environ.get("HTTP_X_FORWARDED_PROTO", "")
-        return told.rpartition(",")[2].strip().lower() == "https"
+        schemes: str = environ.get("HTTP_X_FORWARDED_PROTO", "")
+        return schemes.rpartition(",")[2].strip().lower() == "https"
     return environ.get("wsgi.url_scheme") == "https"
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        address = ipaddress.ip_address(text.partition("%")[0])  # a zone (``fe80::1%eth0``) means nothing elsewhere
+        address = ipaddress.ip_address(text.partition("%")[0])  # without a zone (``fe80::1%eth0``)
     except ValueError:
         return None
-    # A server that listens on ``::`` tells IPv4 peers as ``::ffff:192.0.2.1``; networks name them as they are.
+    # A server that listens on ``::`` reports IPv4 peers as ``::ffff:192.0.2.1``.
     return getattr(address, "ipv4_mapped", None) or address
 
 

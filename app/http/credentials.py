@@ -1,7 +1,6 @@
-"""Which credential a request carries: exactly one token or none, or a user name and a password.
+"""Reading credentials from headers: one token, or a user name and password; never from the query or a cookie.
 
-Here belongs reading headers. Not here: whether the credential is good (``app.services``). Tokens are never taken
-from the query string or a cookie.
+Not here: verifying them (``app.services``).
 """
 
 import base64
@@ -14,11 +13,11 @@ from app.domain.tokens import TokenKind
 
 
 def access_token_text(environ: Mapping[str, Any]) -> str:
-    """The text in ``TOKEN``, or where that header is absent, in ``Authorization: Bearer``.
+    """The text of the ``TOKEN`` header, or without it of ``Authorization: Bearer``.
 
-    Refuses with TokenMissing, and with TokenMalformed where there is more than one token. Beside a ``TOKEN``,
-    real clients send junk in ``Authorization``, which is ignored unless it is another token. (A header that is
-    sent twice arrives as one, joined by a comma, and then is no token text.)
+    Refuses with TokenMissing, and with TokenMalformed where there are two tokens. With ``TOKEN``, any other text in
+    ``Authorization`` is ignored: real clients send junk there. (A header sent twice arrives joined by a comma, which is
+    malformed.)
     """
     token: str | None = environ.get("HTTP_TOKEN")
     authorization: str = environ.get("HTTP_AUTHORIZATION", "")
@@ -32,9 +31,9 @@ def access_token_text(environ: Mapping[str, Any]) -> str:
 
 
 def basic_credentials(authorization: str) -> tuple[str, str] | None:
-    """User name and password of ``Authorization: Basic`` (RFC 7617, in UTF-8); None where it is something else.
+    """User name and password of ``Authorization: Basic`` (RFC 7617, UTF-8); None for another scheme.
 
-    Refuses with BadCredentials what says Basic and is not.
+    Refuses with BadCredentials malformed ones.
     """
     scheme, _, encoded = authorization.partition(" ")
     if scheme.lower() != "basic":
@@ -49,7 +48,7 @@ def basic_credentials(authorization: str) -> tuple[str, str] | None:
 
 
 def _bearer(authorization: str) -> str:
-    """RFC 6750, section 2.1; the scheme's letter case does not matter (RFC 9110, section 11.1)."""
+    """RFC 6750, section 2.1; the scheme is case-insensitive (RFC 9110, section 11.1)."""
     scheme, _, credential = authorization.partition(" ")
     if scheme.lower() != "bearer" or not credential:
         raise TokenMissing(TokenKind.ACCESS)

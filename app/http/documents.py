@@ -1,6 +1,6 @@
-"""``/openapi/…`` serves the documents, ``/docs/…`` shows them in Swagger UI, which comes with a package.
+"""``/openapi/…`` serves the documents, ``/docs/…`` shows them in Swagger UI, while ``openapi_enabled`` is on.
 
-Not here: how documents are made (``openapi``). Both are there while ``openapi_enabled`` is on.
+Not here: generating the documents (``openapi``).
 """
 
 from html import escape
@@ -14,19 +14,18 @@ from app.http.guards import ANYBODY, GuardedBlueprint
 from app.http.openapi import Documents
 
 VIEWER = {"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"}
-"""The files of Swagger UI that a page needs; nothing else of that package is served."""
+"""The files of the Swagger UI package that are served."""
 
 OWN = {"docs.css", "docs.js"}
 
 TYPES = {"css": "text/css", "js": "text/javascript", "png": "image/png"}
-"""Said here, because Python's own table depends on the machine, and browsers are told not to guess."""
+"""Python's table depends on the machine, and ``nosniff`` forbids browsers to guess."""
 
 FEATURE_OFF = (
-    "The documents of the API are turned off. A server administrator can turn them on: daypass conf openapi_enabled "
-    "-s on."
+    "The API documents are turned off. A server administrator can turn them on: daypass conf openapi_enabled -s on."
 )
 
-# Swagger UI draws with inline images, and sets styles from its script, which this allows.
+# Swagger UI uses inline images, and sets styles from its script, which this allows.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -56,28 +55,28 @@ PAGE = """<!doctype html>
 
 def documents_blueprint(documents: Documents) -> GuardedBlueprint:
     """Routes for these documents, by name."""
-    served = GuardedBlueprint("documents", __name__, guard=ANYBODY)
-    served.before_request(refuse_while_off)
+    blueprint = GuardedBlueprint("documents", __name__, guard=ANYBODY)
+    blueprint.before_request(refuse_while_off)
 
-    @served.get("/openapi/<name>/")
+    @blueprint.get("/openapi/<name>/")
     def openapi(name: str) -> Response:
         """The document."""
         _refuse_unknown(documents, name)
         return jsonify(documents[name])
 
-    @served.get("/docs/")
+    @blueprint.get("/docs/")
     def first_page() -> Response:
         """The page of the first document."""
         return _page(documents, next(iter(documents)))
 
-    @served.get("/docs/<name>/")
+    @blueprint.get("/docs/<name>/")
     def page(name: str) -> Response:
         """The page that shows a document."""
         return _page(documents, name)
 
-    @served.get("/docs/files/<name>")
+    @blueprint.get("/docs/files/<name>")
     def file(name: str) -> Response:
-        """What the pages are made of."""
+        """A file of the pages."""
         if name not in VIEWER | OWN:
             raise NotFound("file")
         folder = files("swagger_ui") if name in VIEWER else files("app.http")
@@ -86,11 +85,11 @@ def documents_blueprint(documents: Documents) -> GuardedBlueprint:
         answer.headers["Cache-Control"] = "public, max-age=3600"
         return answer
 
-    return served
+    return blueprint
 
 
 def refuse_while_off() -> None:
-    """Refuse with FeatureOff while an administrator has turned the documents off."""
+    """Refuse with FeatureOff while ``openapi_enabled`` is off."""
     if not services().instance_settings.policy().openapi_enabled:
         raise FeatureOff(FEATURE_OFF)
 

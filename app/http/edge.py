@@ -1,6 +1,6 @@
-"""The outermost WSGI layer: requests that would break the framework before it can answer.
+"""The outermost WSGI layer, for requests on which Flask fails before its error handlers.
 
-Here belongs only what Flask has no say in yet. Not here: everything else about malformed input (``body``).
+Not here: other malformed input (``body``).
 """
 
 from collections.abc import Iterable
@@ -13,10 +13,9 @@ if TYPE_CHECKING:
 
 
 class Edge:
-    """Passes requests on, marking those with raw bytes above 0x7F in the query.
+    """Removes and marks a query with raw bytes above 0x7F, so that the request is refused in its dialect.
 
-    Werkzeug fails on such bytes while it matches the route, before any error handler; here they are taken out
-    and remembered, so that the request is refused in its dialect.
+    Werkzeug fails on such bytes when it matches the route.
     """
 
     def __init__(self, application: "WSGIApplication") -> None:

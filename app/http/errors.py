@@ -1,7 +1,6 @@
-"""Error dispatch: a refusal becomes an answer in the dialect of the path it happened under.
+"""Error dispatch: a refusal or error is answered in the dialect of its path, or else as an RFC 9457 problem.
 
-Here belong the dispatch and the answers outside any dialect (RFC 9457 problems). Not here: a dialect's own
-table. Whatever goes wrong, the answer is JSON, and nothing of the inside is in it but the request id.
+Each answer is JSON and reveals nothing internal but the request id. Not here: the dialects' tables.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,9 +20,9 @@ LOG = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Dialect:
-    """The answers under `prefix` that no view returns: `refuse` for refusals, `fail` for HTTP's own errors.
+    """The error answers of paths under `prefix`: `refuse` for refusals, `fail` for HTTP errors.
 
-    `repeat`: for a creating call that was done before, where there are idempotency keys.
+    `repeat`: for a repeat under an Idempotency-Key.
     """
 
     prefix: str
@@ -33,9 +32,9 @@ class Dialect:
 
 
 def install_error_dispatch(app: Flask, dialects: Sequence[Dialect]) -> None:
-    """Register the handlers, after whatever else registers some."""
+    """Register the handlers, after all others."""
 
-    def speak(error: Exception) -> Response:
+    def answer_error(error: Exception) -> Response:
         dialect = _dialect(dialects, request.path)
         if isinstance(error, Repeated) and dialect.repeat is not None:
             return dialect.repeat(error)
@@ -57,17 +56,17 @@ def install_error_dispatch(app: Flask, dialects: Sequence[Dialect]) -> None:
         return answer
 
     for kind in (Refusal, HTTPException, Exception):
-        app.register_error_handler(kind, speak)
+        app.register_error_handler(kind, answer_error)
 
 
 def _dialect(dialects: Sequence[Dialect], path: str) -> Dialect:
-    # A dialect that takes its paths in any letter case has respelt them before Flask saw them.
+    # Case-insensitive paths have their canonical spelling by now (``app.api.v4.paths``).
     return next((each for each in dialects if path.startswith(each.prefix)), PROBLEMS)
 
 
 def reason_of(error: HTTPException) -> str:
-    """A stable word for one of HTTP's own errors, such as ``method_not_allowed``."""
-    # Werkzeug's name, for Python's own phrases change from version to version.
+    """The reason of an HTTP error, such as ``method_not_allowed``."""
+    # Werkzeug's name: Python's phrases differ between versions.
     return error.name.lower().replace(" ", "_").replace("-", "_")
 
 
@@ -101,4 +100,4 @@ def _refuse(error: Refusal) -> Response:
 
 
 PROBLEMS = Dialect("", _refuse, _fail)
-"""What is said outside every dialect."""
+"""The answers outside all dialects."""

@@ -1,6 +1,6 @@
-"""Who may enter: every blueprint states it, and an application with a route that does not refuses to start.
+"""Access guards: each blueprint has one, and an application with an unguarded route does not start.
 
-Here belong the guards. Not here: what a dialect answers to whom it turns away (its ``errors``).
+Not here: the answers to refused requests (each dialect's ``errors``).
 """
 
 from collections.abc import Callable
@@ -13,9 +13,9 @@ from flask import Flask, g, request
 from flask_smorest import Blueprint
 
 from app.domain.errors import NotPermitted, TokenMissing
-from app.domain.identity import Principal, Role, refuse_unless_may_enter
+from app.domain.identity import Principal, Role, refuse_unless_may_use_apis
 from app.domain.tokens import TokenKind
-from app.http.context import Asker, caller, note_use, parts, services
+from app.http.context import CurrentUser, caller, note_use, parts, services
 from app.http.credentials import access_token_text, basic_credentials
 from app.http.openapi import FORMS_TOO, ErrorAnswers, StrictParser, document_route
 
@@ -24,9 +24,9 @@ ADMINISTRATORS_ONLY = "Only server administrators may do this."
 
 @dataclass(frozen=True)
 class Guard:
-    """`name`: who may enter, for tests and documents. `check`: raises a Refusal for everybody else.
+    """`name`: who has access, for people. `check`: raises a Refusal for everyone else.
 
-    `schemes`: the ways to authenticate, as the documents call them (``app.http.openapi.SCHEMES``).
+    `schemes`: the accepted ways to authenticate, by their names in ``app.http.openapi.SCHEMES``.
     """
 
     name: str
@@ -34,12 +34,12 @@ class Guard:
     schemes: tuple[str, ...] = ()
 
 
-def _let_in() -> None:
-    """Everybody, or whoever the view itself asks for a credential."""
+def _allow() -> None:
+    """Everyone; the view may require a credential in the body."""
 
 
 def _require_token() -> None:
-    _verify_token(refuse_unless_may_enter)
+    _verify_token(refuse_unless_may_use_apis)
 
 
 def _require_administrator() -> None:
@@ -47,62 +47,62 @@ def _require_administrator() -> None:
 
 
 def _verify_token(permit: Callable[[Role], None]) -> Principal:
-    """The principal of the token in the headers; a role that `permit` refuses counts as a refused check."""
+    """The principal of the token in the headers; a role that `permit` refuses counts as refused."""
 
-    def remember(found: Principal) -> None:
-        g.principal = found
-        permit(found.role)
+    def set_principal(verified: Principal) -> None:
+        g.principal = verified
+        permit(verified.role)
 
-    known = services().verifier.verify(access_token_text(request.environ), permit=remember)
+    known = services().verifier.verify(access_token_text(request.environ), permit=set_principal)
     note_use(services().last_use, known, request.environ, parts().proxies)
     return known
 
 
 def _refuse_unless_administrator(role: Role) -> None:
-    refuse_unless_may_enter(role)
+    refuse_unless_may_use_apis(role)
     if role is not Role.SERVER_ADMIN:
         raise NotPermitted(ADMINISTRATORS_ONLY)
 
 
 def _refuse_unless_may_introspect(role: Role) -> None:
     if not role.may_introspect:
-        raise NotPermitted("Only administrators and introspectors may ask about tokens.")
+        raise NotPermitted("Only administrators and introspectors may introspect tokens.")
 
 
 def _permit(_role: Role) -> None:
     """Any role."""
 
 
-def who_asks(permit: Callable[[Role], None] = _permit) -> Asker | None:
-    """Who asks, by a password or an access token in the headers; None where there is no credential at all.
+def authenticate_request(permit: Callable[[Role], None] = _permit) -> CurrentUser | None:
+    """The user of the password or access token in the headers; None without a credential.
 
-    Refuses, with BadCredentials or a TokenRefused, one that is not good, and as `permit` does a role.
+    Refuses with BadCredentials, a TokenRefused, and as `permit` does.
     """
-    is_by_token = "TOKEN" in request.headers  # then what stands in Authorization is mostly junk
+    is_by_token = "TOKEN" in request.headers  # then Authorization is mostly junk
     login = None if is_by_token else basic_credentials(request.headers.get("Authorization", ""))
     if login is not None:
         user = services().accounts.authenticate(*login, caller()).user
-        g.asker = asker = Asker(user.id, user.username, user.role)
+        g.current_user = current_user = CurrentUser(user.id, user.username, user.role)
         permit(user.role)
-        return asker
+        return current_user
     try:
         known = _verify_token(permit)
     except TokenMissing:
         if is_by_token or "Authorization" in request.headers:
             raise
         return None
-    g.asker = asker = Asker(known.user_id, known.username, known.role)
-    return asker
+    g.current_user = current_user = CurrentUser(known.user_id, known.username, known.role)
+    return current_user
 
 
 def _require_signed_in(permit: Callable[[Role], None]) -> None:
-    if who_asks(permit) is None:
+    if authenticate_request(permit) is None:
         raise TokenMissing(TokenKind.ACCESS)
 
 
-ANYBODY = Guard("anybody", _let_in)
-CREDENTIAL_IN_BODY = Guard("whoever proves themselves in the body", _let_in)
-TOKEN_HOLDER = Guard("holder of a good access token", _require_token, ("token", "bearer"))
+ANYBODY = Guard("everyone", _allow)
+CREDENTIAL_IN_BODY = Guard("credential in the body", _allow)
+TOKEN_HOLDER = Guard("active access token", _require_token, ("token", "bearer"))
 ADMINISTRATOR = Guard("administrator, by access token", _require_administrator, ("token", "bearer"))
 INTROSPECTOR = Guard(
     "administrator or introspector, by password or access token",
@@ -111,27 +111,27 @@ INTROSPECTOR = Guard(
 )
 
 
-def _know_whoever_says() -> None:
-    who_asks()
+def _authenticate_if_present() -> None:
+    authenticate_request()
 
 
 PRESENTER = Guard(
-    "whoever presents a token; a credential in the headers must be good",
-    _know_whoever_says,
+    "everyone; a credential in the headers must be valid",
+    _authenticate_if_present,
     ("basic", "token", "bearer"),
 )
 SIGNED_IN = Guard(
-    "whoever signs in, by password or access token",
-    partial(_require_signed_in, refuse_unless_may_enter),
+    "user, by password or access token",
+    partial(_require_signed_in, refuse_unless_may_use_apis),
     ("basic", "bearer", "token"),
 )
 
 
 class GuardedBlueprint(Blueprint):  # type: ignore[misc]
-    """A blueprint that can't be made without saying who may enter.
+    """A blueprint with an access guard.
 
-    `errors`: how its routes' errors look in the dialect's document; None where there is no document. `title`: what the
-    document calls its routes. `parser`: what reads the bodies.
+    `errors`: the errors in the dialect's document; None without a document. `title`: of its routes in the document.
+    `parser`: of the bodies.
     """
 
     def __init__(
@@ -155,10 +155,10 @@ class GuardedBlueprint(Blueprint):  # type: ignore[misc]
     def add_url_rule(
         self, rule: str, endpoint: str | None = None, view_func: Callable[..., Any] | None = None, **options: Any
     ) -> None:
-        """Both slash forms are routes of their own; the one that is written is documented.
+        """Add both slash forms as routes; the given one is documented.
 
-        Werkzeug would redirect from one to the other or, told not to, answer 404 to the wrong method under the
-        form that is not written, and take a double slash at the end for a single one.
+        Werkzeug would redirect; with ``strict_slashes`` off it answers 404 to a wrong method under the other form, and
+        accepts a double slash at the end.
         """
         assert view_func is not None
         if self.errors is not None:
@@ -170,23 +170,23 @@ class GuardedBlueprint(Blueprint):  # type: ignore[misc]
             FlaskBlueprint.add_url_rule(self, other, endpoint or view_func.__name__, view_func, **for_flask)
 
     def arguments(self, schema: Any, **options: Any) -> Any:
-        """As flask-smorest's, with one schema for all requests: making one costs more than loading with it."""
+        """As flask-smorest's, with one schema instance for all requests: creating one costs more than loading."""
         return super().arguments(schema() if isinstance(schema, type) else schema, **options)
 
     def _prepare_arguments_doc(self, doc: Any, doc_info: Any, **options: Any) -> Any:
-        """flask-smorest documents its own answer to a bad body, which is never given here."""
+        """Removes flask-smorest's own answer to a bad body, which is not used here."""
         doc_info.get("arguments", {}).pop("responses", None)
         return super()._prepare_arguments_doc(doc, doc_info, **options)
 
 
 def guard_of(app: Flask, endpoint: str) -> Guard | None:
-    """The guard of an endpoint; None when nobody stated one."""
+    """The guard of an endpoint, if it has one."""
     blueprint = app.blueprints.get(endpoint.rpartition(".")[0])
     return blueprint.guard if isinstance(blueprint, GuardedBlueprint) else None
 
 
 def refuse_unguarded_routes(app: Flask) -> None:
-    """Raise RuntimeError if any route does not state who may enter."""
+    """Raise RuntimeError if a route has no guard."""
     unguarded = sorted(str(rule) for rule in app.url_map.iter_rules() if guard_of(app, rule.endpoint) is None)
     if unguarded:
-        raise RuntimeError(f"routes that do not state who may enter: {', '.join(unguarded)}")
+        raise RuntimeError(f"routes without an access guard: {', '.join(unguarded)}")

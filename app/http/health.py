@@ -1,7 +1,4 @@
-"""``/healthz`` and ``/readyz``: for whoever watches the process.
-
-Here belongs what a load balancer and an operator need. Not here: figures (``/metrics``).
-"""
+"""``/healthz`` and ``/readyz``, for load balancers and operators."""
 
 from flask import Response, current_app, jsonify
 
@@ -12,31 +9,31 @@ from app.storage import schema
 from app.storage.database import Database, refusing_when_away
 
 MOST_CLOCK_DIFFERENCE = 2.0
-"""Seconds between our clock and the database's beyond which expiry can't be trusted."""
+"""The maximum difference in seconds between this clock and the database's; beyond it, expiry is unreliable."""
 
 
 def health_blueprint(database: Database, clock: Clock) -> GuardedBlueprint:
-    """The two routes; readiness asks `database`."""
+    """The two routes; ``/readyz`` checks `database`."""
     health = GuardedBlueprint("health", __name__, guard=ANYBODY)
 
     @health.get("/healthz")
     def healthz() -> Response:
-        """Alive: answers whatever the database does."""
+        """The process is alive; does not check the database."""
         return jsonify({"alive": True})
 
     @health.get("/readyz")
     def readyz() -> tuple[Response, int]:
-        """Ready: the database can be reached, has the current schema, and the same time as we have."""
-        why = _unreadiness(database, clock)
-        answer = jsonify({"ready": why is None, "detail": why})
-        if why is not None:
+        """The database can be reached, its schema is current, and its clock agrees."""
+        problem = _readiness_problem(database, clock)
+        answer = jsonify({"ready": problem is None, "detail": problem})
+        if problem is not None:
             answer.headers["Retry-After"] = "1"
-        return answer, 200 if why is None else 503
+        return answer, 200 if problem is None else 503
 
     return health
 
 
-def _unreadiness(database: Database, clock: Clock) -> str | None:
+def _readiness_problem(database: Database, clock: Clock) -> str | None:
     try:
         with refusing_when_away():
             if schema.is_behind(schema.current_revision(database.engine)):

@@ -1,7 +1,4 @@
-"""Each request's id, its line in the log, and the headers every answer has.
-
-Here belongs what happens around all requests alike. Not here: headers of one dialect.
-"""
+"""Each request's id, its line in the log, and the headers of all answers. Not here: headers of one dialect."""
 
 import time
 import uuid
@@ -26,33 +23,33 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
 }
-"""Pages and documents, which need more, say so themselves."""
+"""Defaults; pages and documents set their own."""
 
 STRICT_TRANSPORT = "max-age=31536000"
-"""A year of HTTPS only, for whoever came by HTTPS."""
+"""A year, in answers over HTTPS."""
 
 
-def tell_of(known: Principal | Issued[AccessToken] | Issued[RefreshToken] | RefreshToken) -> None:
-    """Let the answer say when a token ends that was not in the headers: one from the body, or one just made."""
+def add_token_headers(known: Principal | Issued[AccessToken] | Issued[RefreshToken] | RefreshToken) -> None:
+    """Add headers to the answer about a token that is not in the request's headers: one of the body, or a new one."""
     match known:
         case Principal():
             g.token_headers = _of_principal(known)
-        case Issued(token=AccessToken() as made):
-            ends = (made.expires_at, known.refresh_token_expires_at)
-            g.token_headers = _of_access_token(made.public_id, made.created_at, *ends)
-        case Issued(token=RefreshToken() as made) | (RefreshToken() as made):
-            g.token_headers = {"Refresh-Token-Expires-At": _utc(made.expires_at)}
+        case Issued(token=AccessToken() as token):
+            expiries = (token.expires_at, known.refresh_token_expires_at)
+            g.token_headers = _of_access_token(token.public_id, token.created_at, *expiries)
+        case Issued(token=RefreshToken() as token) | (RefreshToken() as token):
+            g.token_headers = {"Refresh-Token-Expires-At": _utc(token.expires_at)}
 
 
 def _of_principal(known: Principal) -> dict[str, str]:
-    ends = (known.token_expires_at, known.refresh_token_expires_at)
-    return _of_access_token(known.token_public_id, known.checked_at, *ends)
+    expiries = (known.token_expires_at, known.refresh_token_expires_at)
+    return _of_access_token(known.token_public_id, known.checked_at, *expiries)
 
 
 def _of_access_token(
     public_id: str, now: datetime, expires_at: datetime | None, refresh_token_expires_at: datetime | None
 ) -> dict[str, str]:
-    """Which token it is and when it ends, so that a script can renew in time; nothing for what never ends."""
+    """The token's id and expiries, so that a script can renew it in time."""
     headers = {"Token-Id": public_id}
     if expires_at is not None:
         headers["Token-Expires-At"] = _utc(expires_at)
@@ -67,7 +64,7 @@ def _utc(instant: datetime) -> str:
 
 
 def install_tracing(app: Flask) -> None:
-    """Give every request an id and a log line, and every answer its headers."""
+    """Add the handlers that do this for every request."""
 
     def begin() -> None:
         g.request_id = uuid.uuid4().hex
@@ -75,7 +72,7 @@ def install_tracing(app: Flask) -> None:
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
         if request.environ.get(QUERY_IS_MALFORMED):
             raise BadRequest("The query string holds bytes that are not ASCII.")
-        # Werkzeug takes several slashes at the beginning for one; elsewhere the routes themselves do not match.
+        # Werkzeug treats several slashes at the beginning as one.
         if request.environ.get("PATH_INFO", "").startswith("//"):
             raise NotFound
 
@@ -90,11 +87,11 @@ def install_tracing(app: Flask) -> None:
             response.headers.update(_of_principal(known))
         response.headers.update(g.get("token_headers", {}))
         if response.is_sequence and not any(response.response):
-            response.headers.pop("Content-Type", None)  # of no content; Werkzeug would say text/html
+            response.headers.pop("Content-Type", None)  # Werkzeug sets text/html without content
         LOG.info(
             "request",
             method=request.method,
-            path=request.path,  # without the query, where people put what does not belong there
+            path=request.path,  # without the query, which may hold a secret
             status=response.status_code,
             reason=g.get("reason"),
             milliseconds=round((time.perf_counter() - g.started) * 1000, 1),

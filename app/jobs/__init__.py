@@ -1,7 +1,6 @@
-"""What is done again and again in the background: the table of jobs.
+"""The background jobs: a table, and a module each. Each runs under a lease, so that many schedulers may run.
 
-Here belongs one line for each job; a small module each says what it does. Not here: anything correctness
-depends on. Every job is leased in the database, so that any number of schedulers may run.
+Not here: anything correctness depends on.
 """
 
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from app.services import Services
 
 @dataclass(frozen=True)
 class Job:
-    """`run` does it and returns how many rows it touched; `every` is the time between two runs."""
+    """`run`: returns the number of rows. `every`: the interval."""
 
     name: str
     every: timedelta

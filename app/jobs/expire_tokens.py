@@ -1,4 +1,4 @@
-"""Writes down which tokens have expired. Nothing but lists and this job itself reads what it writes."""
+"""Marks expired tokens as such, for lists; no decision depends on it."""
 
 from app.services import Services
 

@@ -1,7 +1,4 @@
-"""Deletes what ended longer ago than ``retention_days``, and what else is remembered for a time only.
-
-That is counters of failed sign-ins, and keys of creating calls.
-"""
+"""Deletes tokens that ended longer ago than ``retention_days``, and old counters, keys and sessions."""
 
 from app.domain.identity import Caller
 from app.services import Services

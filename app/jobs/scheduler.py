@@ -1,8 +1,4 @@
-"""The scheduler: APScheduler 3 firing the jobs of the table, each under its lease.
-
-One thread in the server's supervisor, or a process of its own (``daypass scheduler``); never one per worker.
-Not here: what the jobs do.
-"""
+"""The scheduler (APScheduler 3) of the jobs: a thread of the supervisor, or ``daypass scheduler``; not per worker."""
 
 import os
 import socket
@@ -22,12 +18,12 @@ LOG = structlog.get_logger(__name__)
 
 
 def holder_name() -> str:
-    """Who runs the jobs here, for the lease and for people: host and process."""
+    """The holder of the leases here: host and process id."""
     return f"{socket.gethostname()}:{os.getpid()}"[:150]
 
 
 def build_scheduler(services: Services, clock: Clock) -> BackgroundScheduler:
-    """A scheduler that is ready to start; the first run of each job is at once."""
+    """A scheduler ready to start; each job runs once at the start."""
     scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(1)}, timezone="UTC")
     for job in JOBS:
         scheduler.add_job(
@@ -43,7 +39,7 @@ def build_scheduler(services: Services, clock: Clock) -> BackgroundScheduler:
 
 
 def run_once(services: Services, job: Job) -> None:
-    """One tick: run the job if no other scheduler has it. A failure is logged; the next tick tries again."""
+    """Run the job at a tick unless another scheduler does. A failure is logged; the next tick tries again."""
     try:
         services.job_runs.run(job.name, partial(job.run, services), holder_name(), job.every)
     except Refusal as refusal:

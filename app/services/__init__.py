@@ -1,7 +1,6 @@
-"""The use cases: one method each, one transaction each, the audit row included.
+"""The use cases: one method and one transaction each, audit row included; entry points use :class:`Services`.
 
-Here belong decisions that need both rules and storage. Not here: anything of HTTP, of the command line or of
-the settings; entry points translate and call. :class:`Services` is what they are given.
+Here belong decisions that need both rules and storage. Not here: HTTP, the command line, deployment settings.
 """
 
 from dataclasses import dataclass
@@ -36,7 +35,7 @@ from app.storage.database import Database
 
 @dataclass(frozen=True)
 class Services:
-    """All use cases, made once for a process."""
+    """All use cases, one instance per process."""
 
     accounts: Accounts
     issuing: Issuing
@@ -60,7 +59,7 @@ class Services:
     ring: KeyRing
 
     def close(self) -> None:
-        """Write down what is only remembered, and let go of what is held."""
+        """Write what is buffered, and close connections."""
         self.last_use.close()
         self.verifier.close()
 
@@ -76,14 +75,14 @@ def build_services(
     workers: int,
     threads: int,
 ) -> Services:
-    """Put the use cases together from the values of the settings (``config.Settings`` says what each is)."""
+    """Create the use cases from the values of the settings (described in ``config.Settings``)."""
     ring, format = KeyRing(token_keys), TokenFormat(prefixes)
     at_once, queue = hashing_capacity(workers, threads)
     passwords = Passwords(pepper, bcrypt_cost, at_once, queue)
     idempotency = Idempotency(pepper)
     accounts = Accounts(database, clock, passwords, LoginThrottle(database, clock, pepper), idempotency)
     held_tokens = HeldTokens(database, clock, ring, format)
-    check_counts, sightings, last_use = _remembering(database, clock)
+    check_counts, sightings, last_use = _recorders(database, clock)
     verifier = TokenVerifier(TokenLookup(database), clock, ring, format, check_counts)
     listing = Listing(database, clock)
     instance_settings = InstanceSettings(database, clock)
@@ -111,8 +110,8 @@ def build_services(
     )
 
 
-def _remembering(database: Database, clock: Clock) -> tuple[CheckCounts, Sightings, LastUse]:
-    """What is only remembered while requests are served, and written down by one thread for all of it."""
+def _recorders(database: Database, clock: Clock) -> tuple[CheckCounts, Sightings, LastUse]:
+    """What requests record in memory; one thread writes all of it."""
     check_counts, sightings = CheckCounts(database, clock), Sightings(database, clock)
     last_use = LastUse(database, check_counts.flush, sightings.flush)
     check_counts.begin = sightings.begin = last_use.start

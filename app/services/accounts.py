@@ -1,7 +1,4 @@
-"""Users: signing in with a password, and what administrators do to accounts.
-
-Not here: the tokens they own (``issuing``, ``revoking``).
-"""
+"""Users: authentication by password, and changes of accounts. Not here: their tokens (``issuing``, ``revoking``)."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +11,7 @@ from app.domain.clock import Clock
 from app.domain.errors import BadCredentials, BadRequest, Conflict, NotFound
 from app.domain.identity import Caller, Role, User, canonical_username
 from app.domain.text import refuse_unprintable
-from app.services.idempotency import Idempotency, Once
+from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.passwords import Passwords
 from app.services.throttling import LoginThrottle
 from app.storage import sessions, users
@@ -24,24 +21,24 @@ from app.storage.tables import UserRow
 
 LOG = structlog.get_logger(__name__)
 
-LAST_ADMINISTRATOR = "This is the last active administrator; make somebody else one first."
+LAST_ADMINISTRATOR = "This is the last enabled administrator; make another user an administrator first."
 
 LONGEST_PROFILE = {"email": 254, "first_name": 150, "last_name": 150, "title": 150}
-"""The most characters of each member; the columns hold no more."""
+"""The maximum number of characters of each member, as in the columns."""
 
 _NOT_AUDITED = ("password_hash", "has_temporary_password")
 
 
 @dataclass(frozen=True)
 class Proof:
-    """That somebody gave this user's password. It holds while the stored digest is still `digest`."""
+    """Proof that this user's password was entered; valid while the stored digest is `digest`."""
 
     user: User
     digest: str = field(repr=False)
 
 
 class Accounts:
-    """Signs users in and administers them."""
+    """Authenticates and administers users."""
 
     def __init__(
         self,
@@ -58,15 +55,15 @@ class Accounts:
         self._idempotency = idempotency
 
     def authenticate(self, username: str, password: str, caller: Caller) -> Proof:
-        """The active user with this name and password.
+        """Authenticate an enabled user by name and password.
 
-        Refuses with BadCredentials: unknown, wrong, deactivated and password-less are one and the same, in
-        the answer and in its time. Refuses with RateLimited and Unavailable before the password is looked at.
+        Refuses with BadCredentials, with no difference, in time either, between an unknown user, a wrong password, a
+        disabled account and one without a password; with RateLimited and Unavailable before the password is checked.
         """
         name = canonical_username(username)
         account = name or username.lower()
-        # Asked before there is a turn to wait for: attempts that are refused anyway must not fill the queue.
-        is_known = self._throttle.expect(account, caller.address)
+        # Checked before the queue, so that attempts which are refused anyway do not fill it.
+        is_known = self._throttle.check(account, caller.address)
         with self._passwords.turn(is_known):
             attempt = self._throttle.begin(account, caller.address)
             proof = self._prove(name or "", password, caller)
@@ -81,16 +78,15 @@ class Accounts:
         role: Role,
         password: str | None,
         caller: Caller,
-        once: Once | None = None,
+        key: IdempotencyKey | None = None,
         *,
         is_temporary: bool = False,
         **profile: str,
     ) -> User:
-        """A new user; without a password for single sign-on and service accounts.
+        """Add a user; without a password for single sign-on and service accounts.
 
-        `is_temporary`: the password was generated, and the pages offer to change it. Refuses with BadRequest (not a
-        user name, not a password, not printable) and Conflict (the name is taken; another request under the key of
-        `once`). Raises Repeated.
+        `is_temporary`: the password is generated, and the pages offer to change it. Refuses with BadRequest (user name,
+        password or profile) and Conflict (the name is taken; another request under the same `key`). Raises Repeated.
         """
         name = canonical_username(username)
         if name is None:
@@ -102,11 +98,11 @@ class Accounts:
         try:
             with self._database.transaction() as session:
                 now = self._clock()
-                self._idempotency.refuse_repeat(session, once, caller.user_id, ("user", name), now)
+                self._idempotency.refuse_repeat(session, key, caller.user_id, ("user", name), now)
                 row = users.insert(session, name, role, digest, now, is_temporary, **profile)
                 record(session, now, caller, "user.created", ("user", name), role=role)
         except IntegrityError:
-            raise Conflict(f"There is a user called {name} already.") from None
+            raise Conflict(f"There is already a user called {name}.") from None
         return users.as_user(row)
 
     def get(self, username: str) -> User:
@@ -120,7 +116,7 @@ class Accounts:
             return users.as_user(_existing(session, user_id))
 
     def every(self) -> Iterator[User]:
-        """All users in order of name."""
+        """All users in order of user name."""
         with self._database.reading() as session:
             for row in users.every(session):
                 yield users.as_user(row)
@@ -132,18 +128,18 @@ class Accounts:
     def set_password(
         self, username: str, password: str, caller: Caller, proof: Proof | None = None, keep_session: int | None = None
     ) -> User:
-        """Replace the password. Tokens are not touched; sessions of the pages end, but the one with the id given.
+        """Replace the password. Tokens are not affected; web sessions end, except the one with the id `keep_session`.
 
-        Refuses with NotFound and BadRequest, and with BadCredentials where a `proof` is given that no longer holds.
+        Refuses with NotFound, BadRequest, and BadCredentials where a `proof` is passed that is not valid.
         """
         values = {"password_hash": self._digest(password), "has_temporary_password": False}
         return self._write(username, values, caller, "user.password_changed", proof, keep_session)
 
     def change(self, user: int | str, values: Mapping[str, str | bool], caller: Caller) -> User:
-        """Change ``role``, ``is_active`` and ``api_tokens``, as far as named: all or none. `user`: the id or the name.
+        """Change ``role``, ``is_active`` or ``api_tokens``: all of `values` or none. `user`: the id or the name.
 
-        While not active, nothing of the user works. An audit row for each value that differs. Refuses with NotFound,
-        and with Conflict for the last active administrator.
+        Adds an audit row for each value that differs. Refuses with NotFound, and with Conflict for the last enabled
+        administrator.
         """
         return self._write(user, values, caller)
 
@@ -156,9 +152,9 @@ class Accounts:
         proof: Proof | None = None,
         keep_session: int | None = None,
     ) -> User:
-        """The one writer of account changes. `action`: one audit row under that name, instead of one for each value."""
+        """All account changes. `action`: that of one audit row, instead of one row for each value."""
         with self._database.transaction() as session:
-            # Locked before reading who is an administrator: two changes at once must not leave none.
+            # Locked before reading the administrators: two changes at once must not leave none.
             administrators = users.lock_administrators(session)
             row = _existing(session, user)
             if proof is not None and row.password_hash != proof.digest:
@@ -174,7 +170,7 @@ class Accounts:
         return users.as_user(row)
 
     def _prove(self, name: str, password: str, caller: Caller) -> Proof:
-        """Takes the same time whether there is such a user or not. Call it within a turn."""
+        """Takes the same time for an unknown user. Call it within a turn."""
         with self._database.reading() as session:
             user, digest = users.find_sign_in(session, name)
         matches = self._passwords.matches(password, digest)
@@ -186,7 +182,7 @@ class Accounts:
     def _digest(self, password: str | None) -> str | None:
         if password is None:
             return None
-        self._passwords.accept(password)
+        self._passwords.validate(password)
         with self._passwords.turn():
             return self._passwords.digest(password)
 
@@ -194,7 +190,7 @@ class Accounts:
         digest = self._passwords.digest(password)
         with self._database.transaction() as session:
             is_kept = users.replace_digest(session, proof.user.id, proof.digest, digest)
-        # Otherwise the password was changed meanwhile, or another sign-in was quicker.
+        # Otherwise the password was changed meanwhile, or another sign-in upgraded the digest.
         return Proof(proof.user, digest) if is_kept else self._prove(proof.user.username, password, caller)
 
 

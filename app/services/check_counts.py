@@ -1,7 +1,6 @@
-"""How many access tokens were accepted and refused, by the hour, for the overview of the pages.
+"""Counts of accepted and refused access tokens by hour, for the pages.
 
-Each process counts in memory and adds what is new now and then, together with the last uses. A process that is
-killed loses the last few seconds. Not here: deciding (``verifying``).
+Each process counts in memory and writes every few seconds, with the last uses; one that is killed loses that much.
 """
 
 import threading
@@ -13,13 +12,13 @@ from app.domain.clock import Clock
 from app.storage import check_counts
 from app.storage.database import Database
 
-REMEMBERED = timedelta(days=14)
+KEPT_FOR = timedelta(days=14)
 HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class HourOfChecks:
-    """The checks of the hour that begins at `hour`."""
+    """The counts of the hour that begins at `hour`."""
 
     hour: datetime
     accepted: int = 0
@@ -27,7 +26,7 @@ class HourOfChecks:
 
 
 class CheckCounts:
-    """Counts checks. One for a process. `begin`: called at the first; from then on somebody calls :meth:`flush`."""
+    """Counts checks. One per process. `begin`: called at the first check; starts the calls of :meth:`flush`."""
 
     begin: Callable[[], None]
 
@@ -39,14 +38,14 @@ class CheckCounts:
         self._has_begun = False
 
     def accept(self) -> None:
-        """A token was accepted."""
+        """Count an accepted token."""
         with self._counting:
             self._accepted += 1
         if not self._has_begun:
             self._begin()
 
     def refuse(self) -> None:
-        """A token was refused."""
+        """Count a refused token."""
         with self._counting:
             self._refused += 1
         if not self._has_begun:
@@ -57,7 +56,7 @@ class CheckCounts:
         self.begin()
 
     def flush(self) -> None:
-        """Add what was counted since the last time. Refuses with Unavailable; then it is added the next time."""
+        """Write the counts since the last flush. Refuses with Unavailable, and keeps them for the next one."""
         with self._counting:
             accepted, refused, self._accepted, self._refused = self._accepted, self._refused, 0, 0
         if not accepted and not refused:
@@ -73,7 +72,7 @@ class CheckCounts:
             raise
 
     def latest(self, hours: int) -> list[HourOfChecks]:
-        """The last so many hours in order, the present one last; those without a check too."""
+        """The last `hours` hours in order, the current one last, including those without checks."""
         present = self._clock().replace(minute=0, second=0, microsecond=0)
         first = present - (hours - 1) * HOUR
         with self._database.reading() as session:

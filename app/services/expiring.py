@@ -1,7 +1,6 @@
-"""Expiring and purging: writing down what is already true, and forgetting what is old.
+"""Marking expired tokens, and purging old rows, in batches of one transaction each.
 
-Nothing depends on either having run. Both work in batches of one transaction each, so that they never keep
-others waiting. Not here: when they run (``app.jobs``).
+No decision depends on either. Not here: when they run (``app.jobs``).
 """
 
 import time
@@ -13,10 +12,10 @@ from sqlalchemy.orm import Session
 from app.domain.clock import Clock
 from app.domain.identity import Caller
 from app.domain.sessions import LONGEST
-from app.services.check_counts import REMEMBERED as CHECKS_REMEMBERED
-from app.services.idempotency import REMEMBERED as KEYS_REMEMBERED
+from app.services.check_counts import KEPT_FOR as CHECKS_KEPT_FOR
+from app.services.idempotency import KEPT_FOR as KEYS_KEPT_FOR
 from app.services.instance_settings import read_policy
-from app.services.throttling import REMEMBERED
+from app.services.throttling import KEPT_FOR
 from app.storage import access_tokens, check_counts, idempotency, refresh_tokens, sessions, throttle
 from app.storage.audit import record
 from app.storage.database import Database
@@ -28,7 +27,7 @@ Batch = Callable[[Session, datetime, int], int]
 
 
 class Expiring:
-    """The two sweeps. `batch`: the most rows of one transaction."""
+    """The two sweeps. `batch`: the maximum number of rows of one transaction."""
 
     def __init__(self, database: Database, clock: Clock, batch: int = BATCH) -> None:
         self._database = database
@@ -36,30 +35,24 @@ class Expiring:
         self._batch = batch
 
     def expire_due(self) -> int:
-        """Mark as expired whatever is past its time; how many rows.
-
-        Leaves no audit rows: nothing changes, a token was expired before it was marked so.
-        """
+        """Mark expired tokens as such; how many rows. No audit rows: the tokens have expired already."""
         return sum(self._repeat(batch, timedelta(0)) for batch in (access_tokens.expire_due, refresh_tokens.expire_due))
 
     def purge(self, caller: Caller) -> int:
-        """Delete what ended longer ago than the instance setting ``retention_days``; how many rows.
-
-        So are counters, keys and sessions deleted that are remembered for a time only.
-        """
+        """Delete tokens that ended ``retention_days`` ago, and old counters, keys and sessions; how many rows."""
         with self._database.reading() as session:
             retention = read_policy(session).retention
         rows = 0
-        # Access tokens first: a refresh token stays while one of its access tokens does.
+        # Access tokens first: a refresh token stays while it has access tokens.
         for what, batch in (
             ("access_tokens", access_tokens.purge),
             ("retired_secrets", refresh_tokens.purge_retired_secrets),
             ("refresh_tokens", refresh_tokens.purge),
         ):
             rows += self._repeat(batch, retention, (caller, what))
-        rows += self._repeat(idempotency.purge, KEYS_REMEMBERED)
+        rows += self._repeat(idempotency.purge, KEYS_KEPT_FOR)
         rows += self._repeat(sessions.purge, LONGEST)
-        rows += self._repeat(check_counts.purge, CHECKS_REMEMBERED)
+        rows += self._repeat(check_counts.purge, CHECKS_KEPT_FOR)
         return rows + self._repeat(_purge_throttle, timedelta(0))
 
     def _repeat(self, batch: Batch, age: timedelta, audited: tuple[Caller, str] | None = None) -> int:
@@ -75,9 +68,9 @@ class Expiring:
             rows += done
             if done < self._batch:
                 return rows
-            # Half of the time belongs to whoever is being served; nothing depends on being quick here.
+            # Leave half of the time to requests; nothing depends on the speed of a sweep.
             time.sleep(min(time.monotonic() - started, LONGEST_REST_SECONDS))
 
 
 def _purge_throttle(session: Session, now: datetime, most: int) -> int:
-    return throttle.purge(session, now, now - REMEMBERED, most)
+    return throttle.purge(session, now, now - KEPT_FOR, most)

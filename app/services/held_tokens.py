@@ -1,7 +1,6 @@
-"""Refresh tokens in somebody's hands: recognising one, saying why it does not work, and holding it under its lock.
+"""Finding a refresh token by its secret or for its owner, refusing it with the reason, and holding its lock.
 
-A refresh token is named by its secret, or by its public id for an owner who has proved who they are. Not here: what is
-done with it then (``minting``, ``issuing``, ``revoking``), and access tokens (``verifying``).
+Not here: what is done with it (``minting``, ``issuing``, ``revoking``), and access tokens (``verifying``).
 """
 
 from dataclasses import dataclass, field
@@ -31,12 +30,12 @@ from app.storage.database import Database
 from app.storage.refresh_tokens import StoredRefreshToken, as_refresh_token
 
 NOT_BY_TOKEN = (
-    "An access token is not enough for this here. A server administrator can change that: "
+    "An access token is not enough for this on this instance. A server administrator can change that: "
     "daypass conf api_can_create_refresh_tokens -s on."
 )
 
 ATTEMPTS = 3
-"""How often a refresh token that others are changing is looked at again before the caller is told to come back."""
+"""How often a refresh token that others change is read before it is refused with Unavailable."""
 
 _REFUSED: dict[TokenStatus, type[TokenRefused]] = {
     TokenStatus.EXPIRED: TokenExpired,
@@ -46,22 +45,22 @@ _REFUSED: dict[TokenStatus, type[TokenRefused]] = {
 
 @dataclass(frozen=True)
 class BySecret:
-    """A refresh token named by its secret; with `user_id`, only if it is that user's."""
+    """A refresh token identified by its secret; with `user_id`, only if it is that user's."""
 
     secret: str = field(repr=False)
     user_id: int | None = None
 
     @property
     def queue(self) -> str:
-        """What others in this process that name it alike wait for (:meth:`Database.transaction`)."""
+        """The `subject` of :meth:`Database.transaction`."""
         return self.secret
 
 
 @dataclass(frozen=True)
 class ByOwner:
-    """A refresh token named by its public id, for its owner, who has proved who they are.
+    """A refresh token identified by its public id, for its authenticated owner.
 
-    `is_by_token`: proved by an access token only, which is enough while ``api_can_create_refresh_tokens`` is on.
+    `is_by_token`: authenticated by an access token, which is enough while ``api_can_create_refresh_tokens`` is on.
     """
 
     public_id: str
@@ -79,9 +78,9 @@ Claim = BySecret | ByOwner
 
 @dataclass(frozen=True)
 class FoundToken:
-    """A refresh token that a claim names, in whatever state. `text`: its secret, where that was presented.
+    """The refresh token of a claim, in any state. `text`: its secret, if presented.
 
-    `replaced_at`: when regeneration replaced this very secret; None for the present one.
+    `replaced_at`: when regeneration replaced this secret; None for the current one.
     """
 
     stored: StoredRefreshToken
@@ -91,7 +90,7 @@ class FoundToken:
 
 @dataclass(frozen=True)
 class HeldToken:
-    """A refresh token that is good and locked until the end of the transaction, with all that a decision needs."""
+    """An active refresh token, locked until the end of the transaction, with its owner and the policy."""
 
     stored: StoredRefreshToken
     text: TokenText | None
@@ -100,7 +99,7 @@ class HeldToken:
 
 
 class HeldTokens:
-    """Recognises refresh tokens, and holds them."""
+    """Finds and holds refresh tokens."""
 
     def __init__(self, database: Database, clock: Clock, ring: KeyRing, format: TokenFormat) -> None:
         self._database = database
@@ -109,18 +108,18 @@ class HeldTokens:
         self._format = format
 
     def validate(self, claim: Claim) -> tuple[RefreshToken, User]:
-        """The refresh token and its owner, if it works; refuses as :meth:`hold`. Nothing is changed or locked."""
+        """An active refresh token and its owner, without a lock; refuses as :meth:`hold`."""
         with self._database.reading() as session:
             found = self.find(session, claim)
             now = self._clock()
-            _refuse_unless_good(found, now)
+            _refuse_unless_active(found, now)
             return as_refresh_token(found.stored, now), _owner(session, found.stored)[0]
 
     def find(self, session: Session, claim: Claim) -> FoundToken:
-        """The refresh token, in whatever state.
+        """The refresh token, in any state.
 
-        Refuses with TokenUnknown (no such secret, or not even token text), UserIdMismatch, and of a public id with
-        NotFound, for others' as well.
+        Refuses with TokenUnknown (unknown or malformed secret), UserIdMismatch, and for a public id with NotFound
+        (unknown, or another user's).
         """
         if isinstance(claim, BySecret):
             return self._find_by_secret(session, claim)
@@ -137,23 +136,23 @@ class HeldTokens:
         *,
         is_use: bool = False,
         address: str | None = None,
-        expired_is_good: bool = False,
+        allow_expired: bool = False,
     ) -> HeldToken:
-        """The refresh token, if it works, locked and with its next generation opened.
+        """An active refresh token, locked and with its generation incremented.
 
-        `is_use`, `address`: whether this is a use to remember, and the client's address. Refuses as :meth:`find`, with
-        a TokenRefused (expired, unless `expired_is_good`; revoked; owner disabled), with NotPermitted (an access token
-        is not enough), and with Unavailable while others keep changing it.
+        `is_use`, `address`: whether to record a use, and the client's address. Refuses as :meth:`find`, with a
+        TokenRefused (expired, unless `allow_expired`; revoked; owner disabled), with NotPermitted (an access token is
+        not enough), and with Unavailable while others keep changing it.
         """
         if isinstance(claim, ByOwner) and claim.is_by_token:
-            refuse_unless_by_token(read_policy(session))
-        how = {"is_use": is_use, "address": address, "expired_is_good": expired_is_good}
+            refuse_token_sign_in_unless_allowed(read_policy(session))
+        options = {"is_use": is_use, "address": address, "allow_expired": allow_expired}
         for _ in range(ATTEMPTS):
             found = self.find(session, claim)
-            _refuse_unless_good(found, now, expired_is_good)
+            _refuse_unless_active(found, now, allow_expired)
             mac = self._ring.sign(found.text) if found.text and found.stored.key_id != self._ring.current else None
-            # The write is refused where the secret was replaced, or the token ended, while the lock was waited for.
-            stored = refresh_tokens.hold(session, found.stored, now, mac=mac, **how)  # type: ignore[arg-type]
+            # None where the secret was replaced, or the token ended, during the wait for the lock.
+            stored = refresh_tokens.hold(session, found.stored, now, mac=mac, **options)  # type: ignore[arg-type]
             if stored is not None:
                 return HeldToken(stored, found.text, *_owner(session, stored))
         raise Unavailable("the refresh token is being changed")
@@ -164,7 +163,7 @@ class HeldTokens:
             raise TokenUnknown(TokenKind.REFRESH)
         row = refresh_tokens.find(session, token.public_id)
         if row is None:
-            self._ring.verifies_nothing(token)
+            self._ring.verify_dummy(token)
             raise TokenUnknown(TokenKind.REFRESH)
         replaced_at = None
         if not self._ring.verifies(token, row.key_id, row.mac):
@@ -180,23 +179,23 @@ class HeldTokens:
         raise TokenUnknown(TokenKind.REFRESH)
 
 
-def refuse_unless_by_token(policy: Policy) -> None:
-    """Refuse with NotPermitted a caller who has shown an access token only, unless the instance admits that."""
+def refuse_token_sign_in_unless_allowed(policy: Policy) -> None:
+    """Refuse with NotPermitted authentication by access token, unless ``api_can_create_refresh_tokens`` is on."""
     if not policy.api_can_create_refresh_tokens:
         raise NotPermitted(NOT_BY_TOKEN)
 
 
-def _refuse_unless_good(found: FoundToken, now: datetime, expired_is_good: bool = False) -> None:
+def _refuse_unless_active(found: FoundToken, now: datetime, allow_expired: bool = False) -> None:
     row = found.stored
     if found.replaced_at is not None:
         raise TokenRevoked(TokenKind.REFRESH, row.public_id, found.replaced_at)
     status = status_at(TokenStatus(row.status), row.expires_at, now)
-    if status is not TokenStatus.ACTIVE and not (expired_is_good and status is TokenStatus.EXPIRED):
+    if status is not TokenStatus.ACTIVE and not (allow_expired and status is TokenStatus.EXPIRED):
         raise _REFUSED[status](TokenKind.REFRESH, row.public_id, row.revoked_at or row.expires_at)
 
 
 def _owner(session: Session, row: StoredRefreshToken) -> tuple[User, Policy]:
-    """Read after the lock, so that a deactivation that was acknowledged before is seen. Refuses with OwnerDisabled."""
+    """Read after the lock, to see a user disabled before it. Refuses with OwnerDisabled."""
     owner, settings = refresh_tokens.find_owner(session, row.user_id)
     if not owner.is_active:
         raise OwnerDisabled(TokenKind.REFRESH, row.public_id)

@@ -1,7 +1,4 @@
-"""Identifying a secret that somebody found: is it one of ours, whose, and does it still work?
-
-Nothing is changed, and the secret goes no further than here. Not here: ending it (``revoking``).
-"""
+"""Identifying a secret: which token it is, whose, and whether it works. Not here: revoking it (``revoking``)."""
 
 from dataclasses import dataclass
 
@@ -15,10 +12,10 @@ from app.services.verifying import TokenVerifier
 
 @dataclass(frozen=True)
 class Identified:
-    """`checksum_ok`: it has the shape and the checksum of our tokens; `kind` and `public_id` are what it then says.
+    """`checksum_ok`: it is token text of this instance; only then `kind` and `public_id` are set.
 
-    `listed`: the token whose secret it is, or was; None where there is none. `refused_because`: the reason a use
-    of it would be refused for; None where it works.
+    `listed`: the token whose secret it is or was, if any. `refused_because`: the reason why a use is refused; None
+    where it works.
     """
 
     checksum_ok: bool
@@ -29,7 +26,7 @@ class Identified:
 
 
 class Identifying:
-    """Says what a secret is."""
+    """Identifies secrets."""
 
     def __init__(self, format: TokenFormat, verifier: TokenVerifier, held_tokens: HeldTokens, listing: Listing) -> None:
         self._format = format
@@ -38,13 +35,13 @@ class Identifying:
         self._listing = listing
 
     def identify(self, pasted: str) -> Identified:
-        """What is known of it. Space around it, as pasting leaves it, is not part of it."""
+        """Identify a secret; surrounding space is ignored."""
         secret = pasted.strip()
         text = self._format.parse(secret)
         if text is None:
             return Identified(checksum_ok=False)
         reason = self._refusal_of(secret, text.kind)
-        # A made-up secret with a known public id is not that token's.
+        # An invented secret with a known public id is not that token's.
         listed = None if reason == TokenUnknown.reason else self._listing.find(text.public_id)
         return Identified(True, text.kind, text.public_id, listed, reason)
 

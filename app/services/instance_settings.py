@@ -1,6 +1,6 @@
-"""Instance settings: read at every use, so that a change is effective at once on all workers.
+"""Showing and changing instance settings; they are read at each use, so that all workers see a change at once.
 
-Here belongs showing and changing them. Not here: their declarations and what they mean (``app.domain.policy``).
+Not here: their declarations (``app.domain.policy``).
 """
 
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ from app.storage.database import Database
 
 @dataclass(frozen=True)
 class SettingValue:
-    """A declared setting with its present value."""
+    """A setting with its current value."""
 
     setting: Setting[Any]
     value: str
 
 
 def read_policy(session: Session) -> Policy:
-    """The instance settings as they are in this transaction."""
+    """The instance settings in this transaction."""
     return Policy.of(settings.stored(session))
 
 
@@ -39,7 +39,7 @@ class InstanceSettings:
         self._clock = clock
 
     def show(self) -> list[SettingValue]:
-        """All settings in the order of their declaration."""
+        """All settings in order of declaration."""
         with self._database.reading() as session:
             stored = settings.stored(session)
         return [SettingValue(each, stored.get(each.key, each.default)) for each in INSTANCE_SETTINGS]
@@ -50,15 +50,12 @@ class InstanceSettings:
         return next(each for each in self.show() if each.setting is setting)
 
     def policy(self) -> Policy:
-        """All of them, in the types rules need; ValueError when a stored value is out of its bounds."""
+        """All of them, parsed; ValueError where a stored value is out of bounds."""
         with self._database.reading() as session:
             return read_policy(session)
 
     def change(self, name: str, text: str, caller: Caller) -> SettingValue:
-        """Set one; effective as its declaration states.
-
-        Refuses with NotFound (no such setting) and BadRequest (not a value it can have).
-        """
+        """Set one. Refuses with NotFound (no such setting) and BadRequest (an invalid value)."""
         setting, value = parse_setting(name, text)
         with self._database.transaction() as session:
             now = self._clock()
@@ -71,7 +68,7 @@ class InstanceSettings:
 
 
 def parse_setting(name: str, text: str) -> tuple[Setting[Any], str]:
-    """The declaration and the value in its one spelling; refuses as :meth:`InstanceSettings.change`."""
+    """The declaration, and the value in its canonical spelling; refuses as :meth:`InstanceSettings.change`."""
     setting = _declared(name)
     try:
         return setting, setting.parse(text)

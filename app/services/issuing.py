@@ -1,7 +1,4 @@
-"""Issuing: creating refresh tokens, and giving them a new secret.
-
-Not here: minting access tokens from them (``minting``), and revoking (``revoking``).
-"""
+"""Issuing: creating and regenerating refresh tokens."""
 
 import re
 
@@ -14,8 +11,8 @@ from app.domain.policy import Policy, Reissue
 from app.domain.secrets import KeyRing, TokenFormat, TokenText, new_token_text
 from app.domain.tokens import Issued, RefreshToken, TokenKind
 from app.services.accounts import Accounts
-from app.services.held_tokens import Claim, HeldTokens, refuse_unless_by_token
-from app.services.idempotency import Idempotency, Once
+from app.services.held_tokens import Claim, HeldTokens, refuse_token_sign_in_unless_allowed
+from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.instance_settings import read_policy
 from app.storage import access_tokens, refresh_tokens, users
 from app.storage.audit import record
@@ -52,10 +49,10 @@ class Issuing:
     def issue_with_password(
         self, username: str, password: str, name: str, caller: Caller, reissue: Reissue | None = None
     ) -> Issued[RefreshToken]:
-        """A refresh token for the user with this name and password.
+        """Create a refresh token for the user with this name and password.
 
-        Refuses as :meth:`Accounts.authenticate` and :meth:`issue` do, and with NotPermitted while the instance setting
-        ``password_api_enabled`` is off.
+        Refuses as :meth:`Accounts.authenticate` and :meth:`issue`, and with NotPermitted while ``password_api_enabled``
+        is off.
         """
         _refuse_bad_name(name)
         with self._database.reading() as session:
@@ -67,7 +64,7 @@ class Issuing:
                 owner = users.get_and_lock(session, proof.user.id)
                 if owner is None:
                     raise BadCredentials
-                if owner.password_hash != proof.digest:  # changed meanwhile: the password must be asked again
+                if owner.password_hash != proof.digest:  # changed meanwhile: check the password again
                     continue
                 owner.last_login_at = self._clock()
                 known = caller.as_user(owner.id, owner.username)
@@ -79,44 +76,43 @@ class Issuing:
         user_id: int,
         name: str,
         caller: Caller,
-        once: Once | None = None,
+        key: IdempotencyKey | None = None,
         *,
         is_by_token: bool = False,
         reissue: Reissue | None = None,
     ) -> Issued[RefreshToken]:
-        """A refresh token called `name` (it need not be unique) for a user who has proved who they are.
+        """Create a refresh token called `name` (not necessarily unique) for an authenticated user.
 
-        `is_by_token`: proved by an access token only. `reissue`: what minting from this one does, whatever the instance
-        setting is; None leaves it to that. Refuses with BadRequest (the name), BadCredentials (the user was deactivated
-        meanwhile), NotPermitted, LimitReached (too many are alive) and Conflict (another request under that key).
-        Raises Repeated.
+        `is_by_token`: authenticated by an access token. `reissue`: its own reissue policy; None for that of the
+        instance. Refuses with BadRequest (the name), BadCredentials (the user is disabled), NotPermitted, LimitReached
+        (too many active ones) and Conflict (another request under the same `key`). Raises Repeated.
         """
         _refuse_bad_name(name)
         text = new_token_text(TokenKind.REFRESH)
         with self._database.transaction(caller.name) as session:
-            # Holds the user's row: of two at once, the second counts the first.
+            # Locks the user's row: of two at once, the second counts the first.
             owner = users.get_and_lock(session, user_id)
             if owner is None:
                 raise BadCredentials
             policy = read_policy(session)
             if is_by_token:
-                refuse_unless_by_token(policy)
+                refuse_token_sign_in_unless_allowed(policy)
             subject = ("refresh_token", text.public_id)
-            self._idempotency.refuse_repeat(session, once, user_id, subject, self._clock())
+            self._idempotency.refuse_repeat(session, key, user_id, subject, self._clock())
             return self._issue(session, policy, owner, name, text, caller, reissue)
 
-    def regenerate(self, claim: Claim, caller: Caller, once: Once | None = None) -> Issued[RefreshToken]:
-        """The same refresh token with a new secret and a full new life; its access tokens are revoked.
+    def regenerate(self, claim: Claim, caller: Caller, key: IdempotencyKey | None = None) -> Issued[RefreshToken]:
+        """Give a refresh token a new secret and a full lifetime; its access tokens are revoked.
 
-        An expired one may be regenerated, a revoked one not. Refuses as :meth:`HeldTokens.hold`, and with Conflict
-        another request under the key of `once`. Raises Repeated.
+        It may have expired. Refuses as :meth:`HeldTokens.hold` (with `allow_expired`), and with Conflict
+        another request under the same `key`. Raises Repeated.
         """
         with self._database.transaction(claim.queue) as session:
             now = self._clock()
-            held = self._held_tokens.hold(session, claim, now, expired_is_good=True)
+            held = self._held_tokens.hold(session, claim, now, allow_expired=True)
             row = held.stored
             subject = ("refresh_token", row.public_id)
-            self._idempotency.refuse_repeat(session, once, held.owner.id, subject, now)
+            self._idempotency.refuse_repeat(session, key, held.owner.id, subject, now)
             text = new_token_text(TokenKind.REFRESH).with_public_id(row.public_id)
             expires_at = now + held.policy.refresh_token_lifespan
             row = refresh_tokens.replace_secret(session, row, self._ring.sign(text), now, expires_at)
@@ -140,7 +136,7 @@ class Issuing:
         if not policy.allows_refresh_tokens(users.as_user(owner)):
             raise NotPermitted(CREATING_IS_DISABLED)
         limit = policy.max_refresh_tokens_per_user
-        if refresh_tokens.count_alive(session, owner.id, now) >= limit:
+        if refresh_tokens.count_active(session, owner.id, now) >= limit:
             raise LimitReached("refresh tokens", limit)
         expires_at = now + policy.refresh_token_lifespan
         row = refresh_tokens.add(session, text, self._ring.sign(text), owner.id, name, now, expires_at, reissue)

@@ -1,6 +1,6 @@
-"""Running a job once, however many schedulers want to, and keeping the account of it.
+"""Running jobs under a lease, once per tick for all schedulers, and storing the results.
 
-Here belong leases and their outcome. Not here: which jobs there are and when they are due (``app.jobs``).
+Not here: the jobs and their intervals (``app.jobs``).
 """
 
 import time
@@ -18,14 +18,14 @@ from app.storage.database import Database
 LOG = structlog.get_logger(__name__)
 
 LEASE = timedelta(minutes=10)
-"""How long a holder that died keeps others from the job. The jobs may run twice at once without harm."""
+"""How long the lease of a holder that died lasts. Two runs of a job at once do no harm."""
 
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 @dataclass(frozen=True)
 class JobStatus:
-    """The account of a job's latest run. `holder` has the lease now, or had it last."""
+    """The latest run of a job. `holder`: the current or last holder of the lease."""
 
     job: str
     is_running: bool
@@ -38,7 +38,7 @@ class JobStatus:
 
 @dataclass(frozen=True)
 class JobHealth:
-    """A job and how it fares. `lag`: by how much its next run is overdue; None when it never ran."""
+    """A job and its state. `lag`: how long its next run is overdue; None where it never ran."""
 
     job: str
     every: timedelta
@@ -54,9 +54,9 @@ class JobRuns:
         self._clock = clock
 
     def run(self, job: str, work: Callable[[], int], holder: str, every: timedelta | None) -> int | None:
-        """Run `work` if this scheduler gets the lease; the rows it touched, or None when another has it.
+        """Run `work` if this scheduler gets the lease; the number of rows, or None where another has it.
 
-        `every`: the job's interval; each tick of it is run once at most. None: by hand, at any time.
+        `every`: the job's interval, with at most one run per tick; None for a run by hand.
         """
         with self._database.transaction() as session:
             now = self._clock()
@@ -68,7 +68,7 @@ class JobRuns:
         rows, error = 0, None
         try:
             rows = work()
-        except BaseException as failure:  # being told to stop is an outcome as well
+        except BaseException as failure:  # an interruption is stored too
             error = f"{type(failure).__name__}: {failure}"[:255]
             raise
         finally:
@@ -79,14 +79,14 @@ class JobRuns:
         return rows
 
     def run_by_hand(self, job: str, work: Callable[[], int], holder: str) -> int:
-        """The same at once; refuses with Conflict while it is running elsewhere."""
+        """Run it now; refuses with Conflict while it is running elsewhere."""
         rows = self.run(job, work, holder, None)
         if rows is None:
-            raise Conflict(f"{job} is running already.")
+            raise Conflict(f"{job} is already running.")
         return rows
 
     def status(self) -> list[JobStatus]:
-        """The account of every job that ever ran."""
+        """Every job that ever ran."""
         with self._database.reading() as session:
             now = self._clock()
             return [
@@ -103,7 +103,7 @@ class JobRuns:
             ]
 
     def health(self, schedule: Mapping[str, timedelta]) -> list[JobHealth]:
-        """Every job of the schedule, with the time between two of its runs, whether or not it ever ran."""
+        """Every job of `schedule` (name to interval), including those that never ran."""
         ran = {each.job: each for each in self.status()}
         now = self._clock()
         return [JobHealth(job, every, _lag(ran.get(job), every, now), ran.get(job)) for job, every in schedule.items()]

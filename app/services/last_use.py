@@ -1,8 +1,7 @@
-"""Last use: when, from where and by what each access token was used last.
+"""The last use of each access token: time, client address and user agent.
 
-Checks only note it in memory; one background thread per process writes it down, in small batches every few seconds
-and when the process ends. A process that is killed loses the last few seconds of it, and nothing else.
-Not here: the use of refresh tokens, which is minting (``issuing``).
+Checks record it in memory; one thread per process writes it every few seconds and at exit. A process that is killed
+loses the last few seconds. Not here: the use of refresh tokens (``minting``).
 """
 
 import atexit
@@ -24,40 +23,40 @@ from app.storage.database import Database
 LOG = structlog.get_logger(__name__)
 
 SPACING = timedelta(seconds=60)
-"""A use that follows the one written down by less is not written: at most one write a token a minute."""
+"""A use less than this after the stored one is not written: at most one write per token and minute."""
 
 WRITE_EVERY_SECONDS = 5
 BATCH = 500
 WRITE_AT_ONCE = 1_000
-"""So many waiting wake the thread before its time."""
+"""So many waiting uses are written at once."""
 
 MOST_WAITING = 10_000
-"""What comes on top is not noted. It is lost only if the token is not used again."""
+"""Further uses are dropped."""
 
 LONGEST_AGENT = 255
 
 
 class LastUse:
-    """Notes uses, and writes them down. One for a process. `also`: what else is to be written down each time."""
+    """Records and writes uses. One per process. `also`: other writers to call at each flush."""
 
     def __init__(self, database: Database, *also: Callable[[], None]) -> None:
         self._database = database
         self._also = also
         self._waiting: dict[int, Use] = {}
-        self._lock = threading.Lock()  # of what waits
-        self._writing = threading.Lock()  # of who writes
+        self._lock = threading.Lock()  # guards _waiting
+        self._writing = threading.Lock()  # one flush at a time
         self._wake = threading.Event()
         self._is_open = True
         self._thread: threading.Thread | None = None
 
     def is_due(self, principal: Principal) -> bool:
-        """Whether this use is worth noting; asked at every check, so that noting may take a little longer."""
+        """Whether to record this use. Called at each check, so that :meth:`note` may be slower."""
         before = principal.token_last_used_at
         is_new = before is None or principal.checked_at - before >= SPACING
         return is_new and principal.token_id not in self._waiting
 
     def note(self, principal: Principal, address: str | None, agent: str | None) -> None:
-        """Remember that the token was used; `agent` is the client's ``User-Agent``."""
+        """Record a use of the token. `agent`: the client's ``User-Agent``."""
         use = Use(principal.checked_at, address, _printable(agent))
         with self._lock:
             if len(self._waiting) >= MOST_WAITING:
@@ -69,7 +68,7 @@ class LastUse:
             self._wake.set()
 
     def flush(self) -> None:
-        """Write down what waits. What can't be written now waits on."""
+        """Write the waiting uses; those that cannot be written keep waiting."""
         for write in self._also:
             with suppress(Unavailable):  # logged where it was raised
                 write()
@@ -87,7 +86,7 @@ class LastUse:
                     return
 
     def close(self) -> None:
-        """Write down what waits, and end the thread."""
+        """Write the waiting uses, and stop the thread."""
         atexit.unregister(self.close)
         self._is_open = False
         self._wake.set()
@@ -96,7 +95,7 @@ class LastUse:
         self.flush()
 
     def start(self) -> None:
-        """At the first check: a process that serves nobody, such as a command, has no such thread."""
+        """Start the thread, at the first check: commands do not need it."""
         if self._thread is not None:
             return
         with self._lock:
@@ -111,13 +110,13 @@ class LastUse:
             self._wake.clear()
             try:
                 self.flush()
-            except Exception as error:  # a thread that ends would never write again
+            except Exception as error:  # the thread must go on
                 LOG.error("last_use_not_written", exc_info=error)
 
 
 def _printable(agent: str | None) -> str | None:
-    """What a client says of itself, safe to keep and to show; some put their token everywhere."""
+    """The user agent, safe to store and show: some clients put their token in it."""
     if not agent:
         return None
-    shown = without_secrets(agent)[:LONGEST_AGENT]  # cleaned before it is cut: a part of a secret is one too
+    shown = without_secrets(agent)[:LONGEST_AGENT]  # redacted before it is truncated
     return "".join(each if each.isprintable() and each.isascii() else "?" for each in shown)

@@ -1,7 +1,6 @@
-"""Minting: access tokens from refresh tokens.
+"""Minting access tokens from refresh tokens, and reusing an active one (docs/reuse.md).
 
-The refresh token is held first, so that mints from it happen one after the other. What giving a token again promises
-is in docs/reuse.md. Not here: who may mint (``held_tokens``), and making refresh tokens (``issuing``).
+The refresh token is held first, so that its mints run one after the other. Not here: who may mint (``held_tokens``).
 """
 
 from dataclasses import replace
@@ -23,15 +22,15 @@ from app.domain.tokens import (
     seems_shared_at,
 )
 from app.services.held_tokens import Claim, HeldToken, HeldTokens
-from app.services.idempotency import Idempotency, Once
+from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.throttling import counted_network
 from app.storage import access_tokens, refresh_tokens
 from app.storage.access_tokens import as_access_token
 from app.storage.audit import record
 from app.storage.database import Database
 
-MINTS_LOOKED_AT = 50
-"""The latest ones, when looking for programs that share a refresh token, however many a busy program makes."""
+MINTS_EXAMINED = 50
+"""How many of the latest mints are examined for programs that share a refresh token."""
 
 
 class Minting:
@@ -53,27 +52,27 @@ class Minting:
         self._held_tokens = held_tokens
         self._idempotency = idempotency
 
-    def mint(self, claim: Claim, caller: Caller, once: Once | None = None) -> Issued[AccessToken]:
-        """An access token from a refresh token; the reissue policy decides what becomes of the one before it.
+    def mint(self, claim: Claim, caller: Caller, key: IdempotencyKey | None = None) -> Issued[AccessToken]:
+        """Mint an access token from a refresh token; the reissue policy decides about the previous one.
 
-        Refuses as :meth:`HeldTokens.hold`, and with Conflict another request under the key of `once`. Raises Repeated.
+        Refuses as :meth:`HeldTokens.hold`, and with Conflict another request under the same `key`. Raises Repeated.
         """
         text = new_token_text(TokenKind.ACCESS)
         with self._database.transaction(claim.queue) as session:
             now = self._clock()
             held = self._held_tokens.hold(session, claim, now, is_use=True, address=caller.address)
-            self._idempotency.refuse_repeat(session, once, held.owner.id, ("access_token", text.public_id), now)
+            self._idempotency.refuse_repeat(session, key, held.owner.id, ("access_token", text.public_id), now)
             reissue = held.policy.reissue_of(held.stored.access_token_reissue)
-            if reissue is Reissue.REUSE and once is None:  # under a key, a creation was promised
-                given = self._given_again(session, held, now)
-                if given is not None:
-                    return given
+            if reissue is Reissue.REUSE and key is None:  # under a key, a new one is created
+                reused = self._reuse(session, held, now)
+                if reused is not None:
+                    return reused
             return self._mint(session, held, reissue, text, now, caller)
 
-    def _given_again(self, session: Session, held: HeldToken, now: datetime) -> Issued[AccessToken] | None:
-        """The active access token, while at least half of its life is left.
+    def _reuse(self, session: Session, held: HeldToken, now: datetime) -> Issued[AccessToken] | None:
+        """The active access token, while at least half of its lifetime is left.
 
-        None too for one that is not derived, as the web page makes them, and where its key has left the ring.
+        None for one that is not derived (minted on a page), or whose key was removed.
         """
         row = access_tokens.find_active_under(session, held.stored.id, now)
         if row is None or held.text is None or not row.is_derived:
@@ -90,7 +89,7 @@ class Minting:
         self, session: Session, held: HeldToken, reissue: Reissue, text: TokenText, now: datetime, caller: Caller
     ) -> Issued[AccessToken]:
         parent, policy = held.stored, held.policy
-        is_derived = reissue is Reissue.REUSE and held.text is not None  # so that it can be given again
+        is_derived = reissue is Reissue.REUSE and held.text is not None  # so that it can be reused
         if is_derived:
             secret = self._derived(self._ring.current, text.public_id, held, parent.generation)
             assert secret is not None
@@ -124,14 +123,14 @@ class Minting:
 def _notice_sharing(
     session: Session, held: HeldToken, replaced: AccessToken | None, now: datetime, caller: Caller
 ) -> bool:
-    """Whether programs seem to end each other's access tokens; marked and audited when that is new. Refuses nothing."""
+    """Whether programs seem to replace each other's access tokens; stores and audits it when new. Refuses nothing."""
     parent = held.stored
     was_noticed = seems_shared_at(parent.sharing_seen_at, now)
-    # Programs that mint from a secret replaced since have nothing to mint from any more.
+    # Mints with a secret that has been replaced since do not count.
     since = max(now - SHARING_WINDOW, parent.regenerated_at or now - SHARING_WINDOW)
     if replaced is None or replaced.created_at <= since:
         return was_noticed
-    minted_from = access_tokens.minted_from(session, parent.id, since, MINTS_LOOKED_AT)
+    minted_from = access_tokens.minted_from(session, parent.id, since, MINTS_EXAMINED)
     networks = {address: counted_network(address) if address else None for address in set(minted_from)}
     if not is_sharing([networks[address] for address in minted_from]):
         return was_noticed

@@ -1,8 +1,4 @@
-"""What the pages show at a glance.
-
-That is one's refresh tokens with what lies under each, users with their counts, and the instance as a whole. Every
-method takes a fixed number of statements, however many tokens there are. Not here: plain lists (``listing``).
-"""
+"""Summaries for the pages, each in a fixed number of statements. Not here: lists (``listing``)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +8,7 @@ from app.domain.clock import Clock
 from app.domain.identity import User
 from app.domain.tokens import AccessToken, RefreshToken, TokenKind
 from app.services.listing import Listing
-from app.services.revoking import Ended
+from app.services.revoking import Revoked
 from app.storage import overview
 from app.storage.access_tokens import as_access_token
 from app.storage.database import Database
@@ -26,7 +22,7 @@ NAMES_A_DAY = 5
 
 @dataclass(frozen=True)
 class OwnRefreshToken:
-    """A refresh token and the newest access token under it, where there is one."""
+    """A refresh token and its newest access token, if any."""
 
     token: RefreshToken
     access_token: AccessToken | None
@@ -34,7 +30,7 @@ class OwnRefreshToken:
 
 @dataclass(frozen=True)
 class Holding:
-    """A user, and how many of their refresh tokens and single-tier tokens are alive."""
+    """A user, and how many active refresh tokens and single-tier tokens they have."""
 
     user: User
     refresh_tokens: int
@@ -42,8 +38,8 @@ class Holding:
 
 
 @dataclass(frozen=True)
-class Glance:
-    """The instance as a whole. The states of each tier: a status and how many tokens are in it."""
+class Summary:
+    """The whole instance. Of each tier: the number of tokens by status."""
 
     refresh_tokens: dict[str, int]
     access_tokens: dict[str, int]
@@ -54,7 +50,7 @@ class Glance:
 
 
 class Overview:
-    """Reads what the pages show at a glance."""
+    """Reads the summaries."""
 
     def __init__(self, database: Database, clock: Clock, listing: Listing) -> None:
         self._database = database
@@ -64,7 +60,7 @@ class Overview:
     def own_refresh_tokens(
         self, user_id: int, cursor: str | None = None, limit: int = 50
     ) -> tuple[list[OwnRefreshToken], str | None]:
-        """A user's, newest first, and the cursor of the next page. Refuses with BadRequest a bad cursor."""
+        """Those of a user, newest first, and the cursor of the next page. Refuses with BadRequest a bad cursor."""
         page = self._listing.tokens(TokenKind.REFRESH, TokenFilter(user_id=user_id), cursor, limit)
         shown = [each.token for each in page.items if isinstance(each.token, RefreshToken)]
         now = self._clock()
@@ -74,28 +70,28 @@ class Overview:
         return [OwnRefreshToken(token, latest.get(token.id)) for token in shown], page.cursor
 
     def access_token_under(self, refresh_token_id: int) -> AccessToken | None:
-        """The newest access token under one of them."""
+        """The newest access token of a refresh token, if any."""
         with self._database.reading() as session:
             row = overview.latest_under(session, [refresh_token_id]).get(refresh_token_id)
             return None if row is None else as_access_token(row, self._clock())
 
     def holdings(self, found: Sequence[User]) -> list[Holding]:
-        """The same users, each with what they have."""
+        """These users with their counts, in the same order."""
         with self._database.reading() as session:
-            counts = overview.alive_of_users(session, [user.id for user in found], self._clock())
+            counts = overview.count_active_of_users(session, [user.id for user in found], self._clock())
         return [Holding(user, *counts[user.id]) for user in found]
 
-    def revocable_of(self, user_id: int) -> Ended:
-        """What revoking all tokens of this user would end."""
+    def revocable_of(self, user_id: int) -> Revoked:
+        """What revoking all tokens of this user would revoke."""
         with self._database.reading() as session:
-            return Ended(*overview.revocable_of_user(session, user_id, self._clock()))
+            return Revoked(*overview.revocable_of_user(session, user_id, self._clock()))
 
-    def glance(self) -> Glance:
+    def summary(self) -> Summary:
         now = self._clock()
         until = _midnight_after(now, DAYS_AHEAD)
         with self._database.reading() as session:
             people = overview.users_by_state(session)
-            return Glance(
+            return Summary(
                 refresh_tokens=overview.by_status(session, RefreshTokenRow, now),
                 access_tokens=overview.by_status(session, AccessTokenRow, now, single_tier=False),
                 api_tokens=overview.by_status(session, AccessTokenRow, now, single_tier=True),
@@ -110,7 +106,7 @@ def _midnight_after(now: datetime, days: int) -> datetime:
 
 
 def _every_day(first: date, known: list[Ending]) -> list[Ending]:
-    """The days on which nothing ends, too."""
+    """Including the days on which no token expires."""
     by_day = {ending.day: ending for ending in known}
     days = (first + timedelta(days=each) for each in range(DAYS_AHEAD))
     return [by_day.get(day, Ending(day, 0, [])) for day in days]

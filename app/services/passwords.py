@@ -1,7 +1,6 @@
-"""Passwords: how they are digested, and the gate that keeps digesting from starving everything else.
+"""Digests of passwords, and the limit of how many are computed at once.
 
-Here belong bcrypt, the keyed pre-hash and the gate. Not here: whose password it is (``accounts``), and how
-often somebody may try (``throttling``).
+Not here: users (``accounts``), and how often a password may be tried (``throttling``).
 """
 
 import base64
@@ -28,10 +27,9 @@ HASHING_NICENESS = 10
 class Passwords:
     """Digests passwords with bcrypt over ``base64(HMAC-SHA-384(pepper, password))``.
 
-    The pre-hash is 64 characters: bcrypt's limit of 72 bytes and its dislike of NUL mean nothing, and the
-    digests in a stolen database can't be tried without the pepper.
-    `cost`: of a new digest, as a power of two. `at_once`: how many digests are computed at the same time;
-    `queue`: how many more may wait.
+    The pre-hash avoids bcrypt's limits (72 bytes, no NUL), and the digests of a stolen database cannot be tried without
+    the pepper. `cost`: of a new digest, as a power of two. `at_once`: how many digests are computed at once; `queue`:
+    how many more may wait.
     """
 
     def __init__(self, pepper: bytes, cost: int, at_once: int, queue: int) -> None:
@@ -40,8 +38,8 @@ class Passwords:
         self._gate = _Gate(at_once, queue)
         self._threads = ThreadPoolExecutor(at_once, "hashing", initializer=_lower_priority)
 
-    def accept(self, password: str) -> None:
-        """Refuse, with BadRequest, what may not become a password."""
+    def validate(self, password: str) -> None:
+        """Refuse with BadRequest a password of invalid length or with NUL."""
         size = len(password.encode("utf-8", "surrogatepass"))
         if not SHORTEST_BYTES <= size <= LONGEST_BYTES or "\0" in password:
             message = f"A password has {SHORTEST_BYTES} to {LONGEST_BYTES} bytes, and no NUL."
@@ -51,28 +49,28 @@ class Passwords:
     def turn(self, is_known: bool = True) -> Iterator[None]:
         """Wait for a turn to digest; refuses with Unavailable when the queue is full.
 
-        `is_known`: False for whoever never signed in from where they are; such may fill only half of the places.
+        `is_known`: whether the account signed in from this address before; others may fill half of the places.
         """
         with self._gate.turn(is_known):
             yield
 
     def digest(self, password: str) -> str:
-        """The digest to store. Call it within a :meth:`turn`, or where nobody is served."""
+        """The digest to store. Call it within a :meth:`turn`, or in a command."""
         return self._threads.submit(self._hash, password).result()
 
     def matches(self, password: str, stored: str | None) -> bool:
-        """Whether the password is the one that was digested; takes the same time when `stored` is None."""
-        nobody = self._nobody  # asked for in any case: whoever is first pays for making it, whoever they are
+        """Whether the password matches the digest; takes the same time when `stored` is None."""
+        nobody = self._nobody  # read in any case: the first call computes it
         found = self._threads.submit(self._check, password, stored or nobody).result()
         return found and stored is not None
 
     def is_dated(self, stored: str) -> bool:
-        """Whether the digest was made with another cost than a new one would be."""
+        """Whether the digest has another cost than a new one."""
         return _cost_of(stored) != self._cost
 
     @cached_property
     def _nobody(self) -> str:
-        """What an unknown user's password is compared with. Commands never need it, and start without it."""
+        """The digest for unknown users. Computed at first use: commands do not need it."""
         return self.digest(secrets.token_hex())
 
     def _hash(self, password: str) -> str:
@@ -80,7 +78,7 @@ class Passwords:
 
     def _check(self, password: str, stored: str) -> bool:
         found = bcrypt.checkpw(self._prehash(password), stored.encode("ascii"))
-        # A digest of an earlier, lower cost must not answer sooner: each step up doubles the time.
+        # A digest of a lower cost must take the same time: each step doubles it.
         for cost in range(_cost_of(stored), self._cost):
             bcrypt.hashpw(self._prehash(password), bcrypt.gensalt(cost))
         return found
@@ -97,8 +95,8 @@ def _cost_of(digest: str) -> int:
 def hashing_capacity(workers: int, threads: int) -> tuple[int, int]:
     """How many digests one of `workers` processes computes at once, and how many may wait.
 
-    At most half of the cores for all processes together (one for each at least). All that compute or wait are
-    less than half of a process's `threads` (4 at least); bodies may take as many, and two are left for checks.
+    At most half of the cores for all processes together, at least one each. Both together are less than half of a
+    process's `threads` (at least 4); bodies may occupy as many, and two are left for checks.
     """
     places = threads // 2 - 1
     at_once = min(places, max(1, (os.cpu_count() or 1) // 2 // workers))
@@ -106,7 +104,7 @@ def hashing_capacity(workers: int, threads: int) -> tuple[int, int]:
 
 
 class _Gate:
-    """Lets `at_once` through, lets `queue` wait, and turns the rest away."""
+    """Admits `at_once`, lets `queue` more wait, and refuses the rest."""
 
     def __init__(self, at_once: int, queue: int) -> None:
         places = at_once + queue
@@ -131,14 +129,14 @@ def _take(held: ExitStack, semaphore: threading.Semaphore, patience: float) -> N
 
 
 _CORES = os.sched_getaffinity(0) if sys.platform == "linux" else set()
-"""Where this process may run: all that it may, as it was before its threads were told to keep to one core."""
+"""The cores of this process, before its threads are bound to one."""
 
 
 def _lower_priority() -> None:
-    """Let everything else go first. Linux keeps a priority for each thread; elsewhere it is the process's."""
+    """On Linux, where priorities are per thread; elsewhere they are per process."""
     if sys.platform == "linux":
         os.sched_setaffinity(0, _CORES)
         thread = threading.get_native_id()
-        # A service that was started with a lower priority still has it; only root may raise it.
-        given = os.getpriority(os.PRIO_PROCESS, thread)
-        os.setpriority(os.PRIO_PROCESS, thread, max(given, HASHING_NICENESS))
+        # Only root may raise a priority: keep one that is lower already.
+        niceness = os.getpriority(os.PRIO_PROCESS, thread)
+        os.setpriority(os.PRIO_PROCESS, thread, max(niceness, HASHING_NICENESS))

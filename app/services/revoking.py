@@ -1,7 +1,6 @@
-"""Revoking: ending tokens for good, at once, on every worker.
+"""Revoking tokens: effective, on all workers, for each check that begins after the commit.
 
-A revocation is effective for every check that begins after it was committed. Here belong the acts that end
-tokens. Not here: expiry (``expiring``), and disabling a user, which can be undone (``accounts``).
+Not here: disabling a user, which can be undone (``accounts``).
 """
 
 from dataclasses import dataclass
@@ -23,8 +22,8 @@ from app.storage.refresh_tokens import Revocation, as_refresh_token
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How many tokens of each tier an act ended."""
+class Revoked:
+    """How many tokens of each tier were revoked."""
 
     refresh_tokens: int
     access_tokens: int
@@ -32,7 +31,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class _Held:
-    """The token whose secret somebody holds, or held before regeneration; `refresh_token_id`: None for other tokens."""
+    """The token of a presented secret, replaced or not. `refresh_token_id`: None for an access token."""
 
     public_id: str
     owner_id: int
@@ -41,7 +40,7 @@ class _Held:
 
 
 class Revoking:
-    """Ends tokens: by the secret, by public id, or all of a user."""
+    """Revokes tokens by secret, by public id, or all of a user."""
 
     def __init__(self, database: Database, clock: Clock, held_tokens: HeldTokens, verifier: TokenVerifier) -> None:
         self._database = database
@@ -50,10 +49,7 @@ class Revoking:
         self._verifier = verifier
 
     def revoke_access_tokens(self, claim: Claim, caller: Caller) -> RefreshToken:
-        """Revoke what is active under a refresh token; the refresh token stays usable. Doing it twice is harmless.
-
-        Refuses as :meth:`HeldTokens.hold`.
-        """
+        """Revoke the active access tokens of a refresh token, not itself; refuses as :meth:`HeldTokens.hold`."""
         with self._database.transaction(claim.queue) as session:
             now = self._clock()
             # Held, so that a mint is wholly before (and revoked here) or wholly after.
@@ -64,47 +60,51 @@ class Revoking:
                 record(session, now, caller, "access_token.revoked", ("access_token", public_id))
             return as_refresh_token(held.stored, now)
 
-    def revoke(self, public_id: str, reason: str, caller: Caller, only_of: int | None = None) -> Ended:
-        """End the token with this public id; a refresh token takes its access tokens with it.
+    def revoke(self, public_id: str, reason: str, caller: Caller, only_of: int | None = None) -> Revoked:
+        """Revoke the token with this public id, and with a refresh token its access tokens.
 
-        `only_of`: the user whose it must be. Refuses with NotFound (for others' as well), and with BadRequest (the
-        reason). What is revoked already, and an access token that has ended, stays as it is and counts as none.
+        `only_of`: the id of the required owner. Refuses with NotFound (unknown, or another user's) and BadRequest (the
+        reason). A token that is revoked, and an access token that has ended, is not counted.
         """
         refuse_bad_reason(reason)
         refuse_unless_handle(public_id)
         with self._database.transaction() as session:
-            return self._end(session, public_id, reason, caller, only_of)
+            return self._revoke(session, public_id, reason, caller, only_of)
 
-    def _end(self, session: Session, public_id: str, reason: str, caller: Caller, only_of: int | None = None) -> Ended:
+    def _revoke(
+        self, session: Session, public_id: str, reason: str, caller: Caller, only_of: int | None = None
+    ) -> Revoked:
         now = self._clock()
         revocation = Revocation(now, caller.name, reason)
         parent = refresh_tokens.find(session, public_id)
         if parent is not None and only_of in (None, parent.user_id):
-            found = refresh_tokens.revoke_each(session, [parent.id], revocation)
-            ended = access_tokens.revoke_under(session, found, revocation)
-            if found:
-                detail: dict[str, str | int] = {"reason": reason, "access_tokens": len(ended)}
+            parents = refresh_tokens.revoke_each(session, [parent.id], revocation)
+            revoked = access_tokens.revoke_under(session, parents, revocation)
+            if parents:
+                detail: dict[str, str | int] = {"reason": reason, "access_tokens": len(revoked)}
                 record(session, now, caller, "refresh_token.revoked", ("refresh_token", public_id), **detail)
-            return Ended(len(found), len(ended))
+            return Revoked(len(parents), len(revoked))
         row = access_tokens.find(session, public_id)
         if row is None or only_of not in (None, row.user_id):
             raise NotFound("token")
-        ended = access_tokens.revoke_each(session, [row.id], revocation)
-        if ended:
+        revoked = access_tokens.revoke_each(session, [row.id], revocation)
+        if revoked:
             subject = ("access_token", public_id)
             record(session, now, caller, "access_token.revoked", subject, reason=reason)
-        return Ended(0, len(ended))
+        return Revoked(0, len(revoked))
 
-    def revoke_secret(self, secret: str, reason: str, caller: Caller, only_of: int | None = None) -> tuple[str, Ended]:
-        """End the token whose secret is presented; its public id, and what ended.
+    def revoke_secret(
+        self, secret: str, reason: str, caller: Caller, only_of: int | None = None
+    ) -> tuple[str, Revoked]:
+        """Revoke the token of this secret; its public id, and the counts.
 
-        Whoever presents it holds it, or found it somewhere it should not be: when nobody is known, the caller is
-        taken for its owner. `only_of`: the user whose it must be. Refuses with TokenUnknown where it is not the
-        secret of a token of ours (a made-up one with a known public id ends nothing), and with NotPermitted.
+        A caller who is not authenticated acts as its owner. `only_of`: the id of the required owner. Refuses with
+        TokenUnknown (also for an invented secret with a known public id), NotPermitted (another user's token), and
+        BadRequest (the reason).
         """
         held = self._recognise(secret)
         if only_of is not None and only_of != held.owner_id:
-            raise NotPermitted("The token is somebody else's.")
+            raise NotPermitted("The token is another user's.")
         refuse_bad_reason(reason)
         if not caller.name:
             caller = caller.as_user(held.owner_id, held.owner_name)
@@ -112,22 +112,22 @@ class Revoking:
             if held.refresh_token_id is not None:
                 refresh_tokens.lock(session, [held.refresh_token_id])
                 if self._held_tokens.find(session, BySecret(secret)).replaced_at is not None:
-                    return held.public_id, Ended(0, 0)  # regenerated, a moment ago perhaps: this secret is dead already
-            return held.public_id, self._end(session, held.public_id, reason, caller)
+                    return held.public_id, Revoked(0, 0)  # regenerated: this secret is replaced
+            return held.public_id, self._revoke(session, held.public_id, reason, caller)
 
     def _recognise(self, secret: str) -> _Held:
         try:
             token, row = self._verifier.recognise(secret)
             return _Held(token.public_id, row.user_id, row.username)
-        except TokenMalformed:  # then it may be a refresh token's
+        except TokenMalformed:  # it may be a refresh token
             pass
         with self._database.reading() as session:
             stored = self._held_tokens.find(session, BySecret(secret)).stored
             owner, _ = refresh_tokens.find_owner(session, stored.user_id)
             return _Held(stored.public_id, owner.id, owner.username, stored.id)
 
-    def revoke_user(self, username: str, reason: str, caller: Caller) -> Ended:
-        """End every token of a user, of both tiers. Refuses with NotFound, and with BadRequest (the reason)."""
+    def revoke_user(self, username: str, reason: str, caller: Caller) -> Revoked:
+        """Revoke all tokens of a user. Refuses with NotFound, and with BadRequest (the reason)."""
         refuse_bad_reason(reason)
         with self._database.transaction() as session:
             now = self._clock()
@@ -135,15 +135,15 @@ class Revoking:
             if user is None:
                 raise NotFound("user")
             revocation = Revocation(now, caller.name, reason)
-            # The refresh tokens first: their locks keep mints from adding to what is ended next.
+            # The refresh tokens first: their locks keep mints from adding access tokens.
             parents = refresh_tokens.revoke_of_user(session, user.id, revocation)
-            ended = access_tokens.revoke_of_user(session, user.id, revocation)
-            detail: dict[str, str | int] = {"refresh_tokens": len(parents), "access_tokens": len(ended)}
+            revoked = access_tokens.revoke_of_user(session, user.id, revocation)
+            detail: dict[str, str | int] = {"refresh_tokens": len(parents), "access_tokens": len(revoked)}
             subject = ("user", user.username)
             record(session, now, caller, "user.tokens_revoked", subject, reason=reason, **detail)
-            return Ended(len(parents), len(ended))
+            return Revoked(len(parents), len(revoked))
 
 
 def refuse_bad_reason(reason: str) -> None:
-    """Refuse with BadRequest what can't be kept as the reason of a revocation."""
+    """Refuse with BadRequest an invalid reason of a revocation."""
     refuse_unprintable("reason", reason, name="A reason")

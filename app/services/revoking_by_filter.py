@@ -20,7 +20,7 @@ from app.domain.seals import Seal
 from app.domain.tokens import TokenKind
 from app.services.criteria import Criteria
 from app.services.listing import ListedToken, list_access_tokens, list_refresh_tokens
-from app.services.revoking import Ended, refuse_bad_reason
+from app.services.revoking import Revoked, refuse_bad_reason
 from app.storage import access_tokens, listing, refresh_tokens
 from app.storage.audit import record
 from app.storage.database import Database
@@ -84,11 +84,11 @@ class RevokingByFilter:
         with self._database.reading() as session:
             now = self._clock()
             found = self._find(session, criteria, now)
-            below = sum(access_tokens.count_alive_under(session, ids, now) for ids in self._chunks(found.refresh))
+            below = sum(access_tokens.count_active_under(session, ids, now) for ids in self._chunks(found.refresh))
             items = _first(session, found, now)
         return Preview(len(found.refresh), len(found.access), below, items, self._confirmation(criteria, found))
 
-    def revoke(self, criteria: Criteria, confirmation: str, reason: str, caller: Caller) -> Ended:
+    def revoke(self, criteria: Criteria, confirmation: str, reason: str, caller: Caller) -> Revoked:
         """End them, in one transaction; how many of each tier, those that went with their refresh tokens included.
 
         Refuses with BadRequest (nothing narrowed; the reason) and Conflict (not what was confirmed).
@@ -128,7 +128,7 @@ class RevokingByFilter:
     def _confirmation(self, criteria: Criteria, found: _Matching) -> str:
         return self._seal.of(*_sealed(criteria, found))
 
-    def _end(self, session: Session, found: _Matching, revocation: Revocation) -> Ended:
+    def _end(self, session: Session, found: _Matching, revocation: Revocation) -> Revoked:
         parents = children = 0
         for ids in self._chunks(found.refresh):
             ended = refresh_tokens.revoke_each(session, ids, revocation)
@@ -136,7 +136,7 @@ class RevokingByFilter:
             children += len(access_tokens.revoke_under(session, ended, revocation))
         for ids in self._chunks(found.access_ids):
             children += len(access_tokens.revoke_each(session, ids, revocation))
-        return Ended(parents, children)
+        return Revoked(parents, children)
 
     def _every(self, read: Callable[[int, int], list[T]], id_of: Callable[[T], int]) -> Iterator[T]:
         """All rows, read in portions. `read`: those beyond an id, at most so many."""

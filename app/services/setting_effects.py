@@ -1,7 +1,4 @@
-"""What a change of an instance setting would affect, counted before it is made.
-
-Not here: changing it (``instance_settings``), and what it affects (``app.domain.policy``).
-"""
+"""Previews of changes of instance settings. Not here: what a change affects (``app.domain.policy``)."""
 
 from dataclasses import dataclass
 
@@ -16,7 +13,7 @@ from app.storage.database import Database
 
 @dataclass(frozen=True)
 class Effect:
-    """`count` of `affects.counted` are affected, as `statement` says; None where there is nothing to count."""
+    """`count`: how many of `affects.counted`; None where nothing is counted. `statement`: the sentence after it."""
 
     affects: Affects
     statement: str
@@ -24,14 +21,14 @@ class Effect:
 
     @property
     def what(self) -> str:
-        """What is counted, in the plural."""
+        """What is counted, a plural noun."""
         counted = self.affects.counted
         return f"{counted.noun}s{' unaffected' if self.affects.is_unaffected else ''}" if counted else "nothing"
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """A setting's value before and after, in their one spelling; no effects where it stays the same."""
+    """A setting's value before and after; no effects where it stays the same."""
 
     key: str
     before: str
@@ -47,7 +44,7 @@ class SettingEffects:
         self._clock = clock
 
     def preview(self, name: str, text: str) -> Forecast:
-        """What setting it to this would do. Refuses as :meth:`InstanceSettings.change`."""
+        """The effects of setting `name` to `text`. Refuses as :meth:`InstanceSettings.change`."""
         setting, value = parse_setting(name, text)
         with self._database.reading() as session:
             stored = settings.stored(session)

@@ -1,4 +1,4 @@
-"""Sightings of superseded tokens: the one audit event that is recorded although nothing changes."""
+"""Sightings: audit events of superseded tokens that are presented."""
 
 import threading
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from app.storage.database import Database
 SIGHTING_EVERY = timedelta(minutes=10)
 MOST_SIGHTINGS = 10_000
 MOST_WAITING = 1_000
-"""What comes on top, before the next writing, is not recorded."""
+"""Further ones are dropped until the next flush."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,10 @@ class _Sighting:
 
 
 class Sightings:
-    """Records that a superseded token was presented: two programs may be sharing a refresh token, or one was stolen.
+    """Records that a superseded token was presented: programs may share a refresh token, or it was stolen.
 
-    A sample: one row a token every ten minutes in each process. It revokes nothing, and the refusal it belongs to
-    never waits for it: the rows are written a few seconds later, together with the last uses. `begin`: called at each;
-    from then on somebody calls :meth:`flush`.
+    Sampled: one row per token and ten minutes in each process, written a few seconds later with the last uses. Revokes
+    nothing. `begin`: called at each; starts the calls of :meth:`flush`.
     """
 
     begin: Callable[[], None]
@@ -43,15 +42,15 @@ class Sightings:
         self._waiting: list[_Sighting] = []
 
     def report(self, refusal: TokenSuperseded, caller: Caller) -> None:
-        """Let it be recorded, unless this token was seen a moment ago, or too many wait already. Refuses nothing."""
+        """Record it, unless this token was seen recently or too many are waiting. Refuses nothing."""
         now = self._clock()
         if refusal.public_id is None or not self._note(_Sighting(now, refusal.public_id, caller)):
             return
-        with suppress(RuntimeError):  # the process is about to end and begins no thread any more
+        with suppress(RuntimeError):  # the process is exiting and starts no threads
             self.begin()
 
     def flush(self) -> None:
-        """Write down what waits. Refuses with Unavailable; then it waits on."""
+        """Write what waits. Refuses with Unavailable, and keeps it for the next flush."""
         with self._lock:
             taken, self._waiting = self._waiting, []
         if not taken:
@@ -72,7 +71,7 @@ class Sightings:
             is_recent = latest is not None and seen.at - latest < SIGHTING_EVERY
             if is_recent or len(self._waiting) >= MOST_WAITING:
                 return False
-            if len(self._latest) >= MOST_SIGHTINGS:  # forgetting costs a few more rows, remembering all memory
+            if len(self._latest) >= MOST_SIGHTINGS:  # a few more rows cost less than unlimited memory
                 self._latest.clear()
             self._latest[seen.public_id] = seen.at
             self._waiting.append(seen)

@@ -1,7 +1,7 @@
-"""Single-tier API tokens: access tokens without a refresh token, with a lifetime their user chooses.
+"""Single-tier API tokens: access tokens without a refresh token, with a lifetime chosen by the user.
 
-Here belong making, listing and deleting one's own, and who may. Not here: the check (``verifying``), which is the
-same for every access token, and what administrators do to tokens of both sorts (``revoking``, ``listing``).
+Here belong creating, listing and deleting a user's own. Not here: the check (``verifying``), the same for all access
+tokens, and the administration of tokens (``revoking``, ``listing``).
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from app.domain.policy import LONGEST_LIFETIME, Policy
 from app.domain.secrets import KeyRing, TokenFormat, new_token_text
 from app.domain.text import refuse_unprintable
 from app.domain.tokens import AccessToken, Issued, TokenKind
-from app.services.idempotency import Idempotency, Once
+from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.instance_settings import read_policy
 from app.storage import access_tokens, users
 from app.storage.access_tokens import as_access_token
@@ -38,14 +38,14 @@ NOT_PERMITTED = (
 
 @dataclass(frozen=True)
 class OwnTokens:
-    """Some of a user's tokens, oldest first; `count` of all there are, where it was asked for."""
+    """Some of a user's tokens, oldest first; `count`: of all, if requested."""
 
     items: list[AccessToken]
     count: int | None
 
 
 class SingleTierTokens:
-    """What users do with their own. `user_id`: whoever has proved to be that user."""
+    """Creates, lists and deletes them. `user_id`: of the authenticated user."""
 
     def __init__(
         self, database: Database, clock: Clock, ring: KeyRing, format: TokenFormat, idempotency: Idempotency
@@ -57,12 +57,12 @@ class SingleTierTokens:
         self._format = format
 
     def refuse_while_off(self) -> None:
-        """Refuse with FeatureOff while an administrator has turned such tokens off."""
+        """Refuse with FeatureOff while ``api_tokens_enabled`` is off."""
         with self._database.reading() as session:
             _refuse_while_off(read_policy(session))
 
     def refuse_unless_may_generate(self, user_id: int) -> None:
-        """Refuse with FeatureOff or NotPermitted a user who may not make any."""
+        """Refuse with FeatureOff or NotPermitted a user who may not create any."""
         with self._database.reading() as session:
             policy = read_policy(session)
             _refuse_while_off(policy)
@@ -76,12 +76,12 @@ class SingleTierTokens:
         lifetime: timedelta | None,
         description: str | None,
         caller: Caller,
-        once: Once | None = None,
+        key: IdempotencyKey | None = None,
     ) -> Issued[AccessToken]:
-        """A new token that lives for `lifetime`; None is for ever.
+        """Create a token with this lifetime; None is unlimited.
 
         Refuses with BadRequest (fields ``lifetime``, ``description``), FeatureOff, NotPermitted, BadCredentials (the
-        user was deactivated meanwhile), and Conflict (another request under the key of `once`). Raises Repeated.
+        user is disabled), and Conflict (another request under the same `key`). Raises Repeated.
         """
         refuse_unprintable("description", description or "", name="A description")
         text = new_token_text(TokenKind.ACCESS)
@@ -95,15 +95,17 @@ class SingleTierTokens:
             _refuse_unless_permitted(policy, owner)
             _refuse_bad_lifetime(policy, lifetime)
             subject = ("access_token", text.public_id)
-            self._idempotency.refuse_repeat(session, once, user_id, subject, now)
+            self._idempotency.refuse_repeat(session, key, user_id, subject, now)
             expires_at = None if lifetime is None else now + lifetime
             mac = self._ring.sign(text)
             token = access_tokens.add(session, text, mac, user_id, now, expires_at, description=description)
             record(session, now, caller, "access_token.created", subject, owner=owner.username)
         return Issued(token, self._format.compose(text))
 
-    def own(self, user_id: int, limit: int | None = None, offset: int = 0, *, counted: bool = False) -> OwnTokens:
-        """A user's tokens, expired ones included, deleted ones not."""
+    def list_tokens(
+        self, user_id: int, limit: int | None = None, offset: int = 0, *, counted: bool = False
+    ) -> OwnTokens:
+        """Those of a user, including expired ones, without deleted ones."""
         now = self._clock()
         with self._database.reading() as session:
             rows = access_tokens.single_tier_of(session, user_id, limit, offset)
@@ -111,17 +113,17 @@ class SingleTierTokens:
         return OwnTokens([as_access_token(row, now) for row in rows], count)
 
     def get(self, uuid: str, only_of: int | None) -> AccessToken:
-        """One of them. `only_of`: whose it must be; None for anybody's. Refuses with NotFound."""
+        """The token with this UUID. `only_of`: the id of the required owner, if any. Refuses with NotFound."""
         with self._database.reading() as session:
             return as_access_token(_existing(session, uuid, only_of), self._clock())
 
     def delete(self, uuid: str, caller: Caller, only_of: int | None) -> None:
-        """End one for good. `only_of`: whose it must be; None for administrators. Refuses with NotFound."""
+        """Revoke one, and list it no more. `only_of`: the id of the required owner, if any. Refuses with NotFound."""
         with self._database.transaction() as session:
             now = self._clock()
             row = _existing(session, uuid, only_of)
             revoked = access_tokens.delete_single_tier(session, row, Revocation(now, caller.name, "deleted"))
-            if not revoked:  # by somebody else, a moment ago
+            if not revoked:  # deleted meanwhile
                 raise NotFound("token")
             record(session, now, caller, "access_token.revoked", ("access_token", row.public_id), reason="deleted")
 
@@ -134,7 +136,7 @@ def _existing(session: Session, uuid: str, only_of: int | None) -> AccessTokenRo
 
 
 def _canonical(uuid: str) -> str:
-    """The one spelling; letter case says nothing in a UUID (RFC 9562, section 4)."""
+    """Lower case: a UUID is case-insensitive (RFC 9562, section 4). Empty where it is none."""
     try:
         return str(UUID(uuid)) if len(uuid) == len(str(UUID(int=0))) else ""
     except ValueError:

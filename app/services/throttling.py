@@ -1,13 +1,10 @@
-"""Throttling of password attempts: guessing is slow, the owner is never locked out.
+"""Throttling of password attempts that never locks the owner out.
 
-An attempt is counted as a failure before the password is looked at, so that a hundred at once get no further
-than one after the other, and taken back when it was none: successes use up nothing.
+An attempt is counted as a failure before the password is checked, so that parallel attempts gain nothing, and a
+success is subtracted again.
 
-- From an address where this account signed in before, only that pair's own counter matters: strangers can't
-  exhaust it.
-- From anywhere else, three matter: the account's for all such addresses, the address's, and the instance's.
-
-Not here: the counters' storage (``app.storage.throttle``), and limits on anything but passwords.
+- From an address where the account signed in before, only the counter of that pair applies: strangers cannot fill it.
+- From other addresses, three apply: the account's for all such addresses, the address's, and the instance's.
 """
 
 import hmac
@@ -25,8 +22,8 @@ from app.storage.database import Database
 from app.storage.throttle import Bucket
 
 WINDOW = timedelta(minutes=15)
-REMEMBERED = timedelta(days=90)
-"""How long an address counts as one where the account signed in before."""
+KEPT_FOR = timedelta(days=90)
+"""How long after a sign-in an address is known for the account."""
 
 PAIR_LIMIT = 30
 ACCOUNT_LIMIT = 10
@@ -36,7 +33,7 @@ INSTANCE_LIMIT = 1000
 
 @dataclass(frozen=True)
 class Attempt:
-    """An attempt: what is counted for it, the pair to remember if it succeeds, and whether that is known already."""
+    """The counters of an attempt, the key of its pair, and whether the pair is known."""
 
     buckets: tuple[Bucket, ...]
     pair_key: str
@@ -44,17 +41,17 @@ class Attempt:
 
 
 class LoginThrottle:
-    """Counts password attempts. `key`: keys the digests under which accounts and addresses are counted."""
+    """Counts password attempts. `key`: keys the digests of accounts and addresses."""
 
     def __init__(self, database: Database, clock: Clock, key: bytes) -> None:
         self._database = database
         self._clock = clock
         self._key = key
 
-    def expect(self, account: str, address: str | None) -> bool:
+    def check(self, account: str, address: str | None) -> bool:
         """Whether the account (canonical user name) signed in from there before.
 
-        Counts nothing, but refuses with RateLimited what :meth:`begin` would refuse.
+        Refuses with RateLimited as :meth:`begin`, without counting.
         """
         with self._database.reading() as session:
             now = self._clock()
@@ -63,32 +60,32 @@ class LoginThrottle:
         return attempt.is_known
 
     def begin(self, account: str, address: str | None) -> Attempt:
-        """Count an attempt on `account` from `address`; RateLimited when it is one too many."""
+        """Count an attempt on `account` from `address`; refuses with RateLimited when a counter is full."""
         with self._database.transaction() as session:
             now = self._clock()
             attempt = self._attempt(session, account, address, now)
-            # Leaving the transaction takes back what was counted.
+            # The exception rolls back the counts.
             _refuse_full([throttle.reserve(session, bucket, now, WINDOW) for bucket in attempt.buckets], now)
         return attempt
 
     def succeeded(self, attempt: Attempt) -> None:
-        """It was no failure: take it back, and remember the address for this account."""
+        """Subtract the attempt, and record the address as known for the account."""
         with self._database.transaction() as session:
             throttle.release(session, attempt.buckets)
-            throttle.remember_success(session, attempt.pair_key, self._clock())
+            throttle.record_success(session, attempt.pair_key, self._clock())
 
     def _attempt(self, session: Session, account: str, address: str | None, now: datetime) -> Attempt:
         network = counted_network(address)
         pair_key = self._bucket_key("pair", account, network)
         last = throttle.last_success(session, pair_key)
-        if last is not None and last > now - REMEMBERED:
+        if last is not None and last > now - KEPT_FOR:
             return Attempt((Bucket(pair_key, PAIR_LIMIT),), pair_key, is_known=True)
         buckets = (
             Bucket(self._bucket_key("account", account), ACCOUNT_LIMIT),
             Bucket(self._bucket_key("address", network), ADDRESS_LIMIT),
             Bucket(self._bucket_key("instance"), INSTANCE_LIMIT),
         )
-        # In order of key, so that two attempts that share counters can't deadlock.
+        # In order of key, against deadlocks of attempts that share counters.
         return Attempt(tuple(sorted(buckets, key=lambda each: each.key)), pair_key, is_known=False)
 
     def _bucket_key(self, *parts: str) -> str:
@@ -102,7 +99,7 @@ def _refuse_full(full_until: list[datetime | None], now: datetime) -> None:
 
 
 def counted_network(address: str | None) -> str:
-    """What is counted as one address: an IPv6 host has a whole /64 to itself, an IPv4 host one address."""
+    """The network to count: an IPv4 address, or the /64 of an IPv6 address."""
     try:
         parsed = ipaddress.ip_address(address or "")
     except ValueError:

@@ -1,7 +1,6 @@
-"""Verifying: is this access token good right now, and whose is it?
+"""The check: whether an access token is accepted, and whose it is; for all entry points, without a cache or a write.
 
-Everything that is given an access token asks here. It depends on no scheduler, keeps no answer and writes nothing. Not
-here: refresh tokens (``held_tokens``), and how a request carries a token (``app.http.credentials``).
+Not here: refresh tokens (``held_tokens``), and reading a token from a request (``app.http.credentials``).
 """
 
 from collections.abc import Callable
@@ -33,13 +32,13 @@ _REFUSED: dict[TokenStatus, type[TokenRefused]] = {
     TokenStatus.SUPERSEDED: TokenSuperseded,
 }
 
-# Looking a member up here takes a tenth of the time that calling the enumeration does.
+# A look-up here takes a tenth of the time of calling the enumeration.
 _STATUSES = {status.value: status for status in TokenStatus}
 _ROLES = {role.value: role for role in Role}
 
 
 class TokenVerifier:
-    """The check: the one function that every route with an access token goes through."""
+    """The check that every route with an access token uses."""
 
     def __init__(
         self, lookup: TokenLookup, clock: Clock, ring: KeyRing, format: TokenFormat, counts: CheckCounts
@@ -53,11 +52,11 @@ class TokenVerifier:
     def verify(
         self, text: str, user_id: int | None = None, permit: Callable[[Principal], None] | None = None
     ) -> Principal:
-        """Whose access token `text` is, counted as accepted or refused. With `user_id`, only if it is that user's.
+        """The principal of an access token; counted as accepted or refused. With `user_id`, only if it is that user's.
 
-        `permit`: refuses with NotPermitted a good token that is not permitted here. Refuses with a TokenRefused:
-        malformed, unknown, somebody else's, expired, revoked, superseded, or its owner disabled; and with Unavailable
-        when the database is away, which is not counted.
+        `permit`: refuses with NotPermitted an active token without permission. Refuses with a TokenRefused (malformed,
+        unknown, another user's, expired, revoked, superseded, owner disabled), and with Unavailable, not counted, when
+        the database is away.
         """
         try:
             principal = self.examine(text, user_id)
@@ -70,22 +69,22 @@ class TokenVerifier:
         return principal
 
     def examine(self, text: str, user_id: int | None = None) -> Principal:
-        """The same verdict where nobody asks to be let through, such as of a found token: it is not counted."""
+        """As :meth:`verify`, without counting: for identifying a token."""
         token, row = self.recognise(text)
         if user_id is not None and row.user_id != user_id:
             raise UserIdMismatch(TokenKind.ACCESS, token.public_id)
-        # The clock is read after the row, so that nothing that ended before the reading can be called good.
+        # The clock is read after the row, so that no token that expired before the reading is accepted.
         now = self._clock()
-        _refuse_unless_good(token.public_id, row, now)
+        _refuse_unless_active(token.public_id, row, now)
         return _principal(token.public_id, row, now)
 
     def recognise(self, text: str) -> tuple[TokenText, CheckedRow]:
-        """The access token this is the secret of, in whatever state. Refuses with TokenMalformed and TokenUnknown."""
+        """The access token of this secret, in any state. Refuses with TokenMalformed and TokenUnknown."""
         token = self._format.parse(text)
         if token is None or token.kind is not TokenKind.ACCESS:
             raise TokenMalformed(TokenKind.ACCESS)
         if (row := self._lookup.find(token.public_id)) is None:
-            self._ring.verifies_nothing(token)
+            self._ring.verify_dummy(token)
             raise TokenUnknown(TokenKind.ACCESS)
         if not self._ring.verifies(token, row.key_id, row.mac):
             raise TokenUnknown(TokenKind.ACCESS)
@@ -96,11 +95,11 @@ class TokenVerifier:
         self._lookup.close()
 
 
-def _refuse_unless_good(public_id: str, row: CheckedRow, now: datetime) -> None:
+def _refuse_unless_active(public_id: str, row: CheckedRow, now: datetime) -> None:
     status = status_at(_STATUSES[row.status], row.expires_at, now)
     if status is not TokenStatus.ACTIVE:
         raise _REFUSED[status](TokenKind.ACCESS, public_id, row.revoked_at or row.expires_at)
-    # Ending a refresh token ends its access tokens too; looking at both means that no order of writes matters.
+    # Revoking a refresh token revokes its access tokens; checking both makes the order of writes irrelevant.
     if row.refresh_token_status is not None:
         parent = status_at(_STATUSES[row.refresh_token_status], row.refresh_token_expires_at, now)
         if parent is not TokenStatus.ACTIVE:

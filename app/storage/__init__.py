@@ -1,5 +1,4 @@
-"""Keeping what the services decide: the engine, the tables, and one query module per subject.
+"""The engine, the tables, and one query module per subject; no other layer writes SQL.
 
-Here belongs everything that names a table or a database. Not here: decisions and commits; queries take a
-session that somebody else opened, and never end its transaction. No other layer writes SQL.
+Not here: decisions and commits; queries use the caller's session and never end its transaction.
 """

@@ -1,7 +1,6 @@
-"""Queries on access tokens.
+"""Queries on access tokens. Writes to those of a refresh token need that refresh token's row lock.
 
-Whoever writes to the access tokens of a refresh token holds that refresh token's row lock first.
-Not here: the check (``check``), lists (``listing``), and decisions.
+Not here: the check (``check``), and lists (``listing``).
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,22 +29,22 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from app.domain.secrets import Mac, TokenText
 from app.domain.tokens import AccessToken, TokenStatus, status_at
-from app.storage.liveness import CLOCK_TOLERANCE, end_of_life, ended_before, is_alive, is_due
+from app.storage.liveness import CLOCK_TOLERANCE, end_of_life, ended_before, is_active_at, is_due
 from app.storage.refresh_tokens import Revocation
 from app.storage.tables import CURRENT, AccessTokenRow
 
 TABLE = cast(Table, AccessTokenRow.__table__)
 
-# Spelt out, not bound: only then does a database see that its partial index serves.
+# Literal, not bound: a database uses its partial index only for the literal condition.
 ACTIVE_IN_INDEX: ColumnElement[bool] = literal_column("status = 'active'")
 CURRENT_IN_INDEX: ColumnElement[bool] = literal_column(CURRENT)
 
 _SINGLE_TIER = (AccessTokenRow.refresh_token_id.is_(None), AccessTokenRow.status != TokenStatus.REVOKED)
-"""Single-tier tokens that were not deleted; in that dialect, what was revoked is gone."""
+"""Single-tier tokens that are not deleted; deleting one revokes it."""
 
 
 class Use(NamedTuple):
-    """When, from which address, and by which user agent a token was used."""
+    """The time, client address and user agent of a use."""
 
     at: datetime
     address: str | None
@@ -69,9 +68,9 @@ def add(
     is_derived: bool = False,
     minted_from: str | None = None,
 ) -> AccessToken:
-    """One under a refresh token, of that generation; or a single-tier one, with a description.
+    """Add one of a refresh token, with its generation, or a single-tier one, with a description.
 
-    `is_derived`: its secret can be derived from the refresh token's. `minted_from`: the client's address.
+    `is_derived`: its secret can be derived from the refresh token's. `minted_from`: the client address.
     """
     values: dict[str, Any] = {
         "public_id": token.public_id,
@@ -95,13 +94,13 @@ def find(session: Session, public_id: str) -> AccessTokenRow | None:
 
 
 def find_single_tier(session: Session, uuid: str) -> AccessTokenRow | None:
-    """By the id that the second dialect knows; None for one that was minted or revoked."""
+    """By UUID; None for one that was minted or revoked."""
     query = select(AccessTokenRow).where(AccessTokenRow.uuid == uuid, *_SINGLE_TIER)
     return session.scalars(query).one_or_none()
 
 
 def single_tier_of(session: Session, user_id: int, limit: int | None, offset: int) -> list[AccessTokenRow]:
-    """A user's, oldest first: at most `limit` after the first `offset`."""
+    """Those of a user, oldest first: at most `limit` after the first `offset`."""
     query = select(AccessTokenRow).where(AccessTokenRow.user_id == user_id, *_SINGLE_TIER)
     return list(session.scalars(query.order_by(AccessTokenRow.id).limit(limit).offset(offset)))
 
@@ -117,12 +116,12 @@ _ACTIVE_UNDER = select(TABLE).where(
 
 
 def find_active_under(session: Session, refresh_token_id: int, now: datetime) -> Row[Any] | None:
-    """The one that is active and was not replaced; the caller holds the refresh token."""
+    """The active one that is not replaced. The caller holds the refresh token."""
     return session.execute(_ACTIVE_UNDER, {"parent": refresh_token_id, "now": now}).one_or_none()
 
 
 def minted_from(session: Session, refresh_token_id: int, since: datetime, most: int) -> list[str | None]:
-    """From which address each was minted since then: the latest ones, `most` of them at most."""
+    """The client addresses of the latest mints since then, at most `most`."""
     values = {"parent": refresh_token_id, "since": since, "most": most}
     return list(session.execute(_MINTED_FROM, values).scalars())
 
@@ -136,10 +135,10 @@ _MINTED_FROM = (
 
 
 def supersede(session: Session, refresh_token_id: int, now: datetime, overlap: timedelta) -> AccessToken | None:
-    """Make room for a new active token; the one that worked until now, if there was one, as it is from now on.
+    """Replace the active token, before a new one is added; the replaced one in its new state, None without one.
 
-    The active one works for `overlap` more at most, earlier ones end now. One whose time is over has expired, whether
-    or not the sweep has come by: it keeps that reason. The caller holds the refresh token.
+    It works for at most `overlap` more; earlier overlapping ones stop now. One that has expired, marked or not, stays
+    expired. The caller holds the refresh token.
     """
     values = {"parent": refresh_token_id, "now": now, "end": now + overlap}
     changed = session.execute(_SUPERSEDE[bool(overlap)], values).all()
@@ -166,29 +165,29 @@ _SUPERSEDE = {is_overlap: _supersede(is_overlap) for is_overlap in (False, True)
 
 
 def revoke_under(session: Session, refresh_token_ids: Sequence[int], revocation: Revocation) -> list[str]:
-    """Revoke what is alive under these refresh tokens, overlapping ones included; the public ids."""
+    """Revoke the active tokens of these refresh tokens, overlapping ones included; their public ids."""
     return _revoke(session, AccessTokenRow.refresh_token_id.in_(refresh_token_ids), revocation)
 
 
 def revoke_of_user(session: Session, user_id: int, revocation: Revocation) -> list[str]:
-    """Revoke whatever is alive of a user; the public ids."""
+    """Revoke the active tokens of a user; their public ids."""
     return _revoke(session, AccessTokenRow.user_id == user_id, revocation)
 
 
 def revoke_each(session: Session, ids: Sequence[int], revocation: Revocation) -> list[str]:
-    """Revoke those of these that are alive; their public ids."""
+    """Revoke the active ones of these; their public ids."""
     return _revoke(session, AccessTokenRow.id.in_(ids), revocation)
 
 
-def count_alive_under(session: Session, refresh_token_ids: Sequence[int], now: datetime) -> int:
-    """How many would end with these refresh tokens."""
+def count_active_under(session: Session, refresh_token_ids: Sequence[int], now: datetime) -> int:
+    """How many active ones revoking these refresh tokens revokes."""
     query = select(func.count()).select_from(AccessTokenRow)
-    query = query.where(AccessTokenRow.refresh_token_id.in_(refresh_token_ids), is_alive(AccessTokenRow, now))
+    query = query.where(AccessTokenRow.refresh_token_id.in_(refresh_token_ids), is_active_at(AccessTokenRow, now))
     return session.scalar(query) or 0
 
 
 def delete_single_tier(session: Session, row: AccessTokenRow, revocation: Revocation) -> bool:
-    """Revoke one whether or not its time is over, so that it is gone; False when it is gone already."""
+    """Revoke one, expired or not; False where it is revoked already."""
     which = (AccessTokenRow.id == row.id, AccessTokenRow.status != TokenStatus.REVOKED)
     values = {"revoked_at": revocation.at, "revoked_by": revocation.by, "revoke_reason": revocation.reason}
     statement = update(AccessTokenRow).where(*which).values(status=TokenStatus.REVOKED, **values)
@@ -196,8 +195,8 @@ def delete_single_tier(session: Session, row: AccessTokenRow, revocation: Revoca
 
 
 def _revoke(session: Session, which: ColumnElement[bool], revocation: Revocation) -> list[str]:
-    which = and_(which, is_alive(AccessTokenRow, revocation.at - CLOCK_TOLERANCE))
-    # Locked in order of id first: of tokens without a refresh token, no other lock keeps two acts from a deadlock.
+    which = and_(which, is_active_at(AccessTokenRow, revocation.at - CLOCK_TOLERANCE))
+    # Locked in order of id first: for single-tier tokens, no other lock prevents a deadlock.
     locking = select(AccessTokenRow.id).where(which).order_by(AccessTokenRow.id)
     session.execute(locking.with_for_update(key_share=True))
     statement = (
@@ -215,22 +214,21 @@ def _revoke(session: Session, which: ColumnElement[bool], revocation: Revocation
 
 
 def record_uses(session: Session, uses: Mapping[int, Use], spacing: timedelta) -> None:
-    """Write down the last uses by token id, never back in time, and none that follows another by less than `spacing`.
+    """Store the last uses by token id, except those less than `spacing` after the stored one.
 
-    Of a use without address and agent, which somebody else only told us of, the time alone is written. A token that
-    somebody is changing at this moment is left out: this must never wait while it holds other rows, or it could
-    deadlock with who revokes them.
+    A use without address and agent (an introspection) stores the time only. Locked rows are skipped: waiting for them
+    while holding others could deadlock with a revocation.
     """
     row = AccessTokenRow
     address, agent = (bindparam(name, type_=String) for name in ("address", "agent"))
-    is_hearsay = and_(address.is_(None), agent.is_(None))
+    is_time_only = and_(address.is_(None), agent.is_(None))
     free = select(row.id).where(row.id.in_(uses)).with_for_update(skip_locked=True, key_share=True)
     due = or_(row.last_used_at.is_(None), row.last_used_at <= bindparam("before"))
     statement = update(row).where(row.id == bindparam("token"), due)
     statement = statement.values(
         last_used_at=bindparam("at"),
-        last_used_ip=case((is_hearsay, row.last_used_ip), else_=address),
-        last_used_agent=case((is_hearsay, row.last_used_agent), else_=agent),
+        last_used_ip=case((is_time_only, row.last_used_ip), else_=address),
+        last_used_agent=case((is_time_only, row.last_used_agent), else_=agent),
     )
     values = [{"token": id, "before": uses[id].at - spacing, **uses[id]._asdict()} for id in session.scalars(free)]
     if values:
@@ -238,7 +236,7 @@ def record_uses(session: Session, uses: Mapping[int, Use], spacing: timedelta) -
 
 
 def expire_due(session: Session, now: datetime, most: int) -> int:
-    """Write down at most `most` expiries that are already true; how many."""
+    """Mark at most `most` expired tokens as such; how many."""
     due = select(AccessTokenRow.id).where(is_due(AccessTokenRow, now)).limit(most)
     ids = list(session.scalars(due.with_for_update(skip_locked=True)))
     statement = update(AccessTokenRow).where(AccessTokenRow.id.in_(ids))
@@ -255,7 +253,7 @@ def purge(session: Session, cutoff: datetime, most: int) -> int:
 
 
 def as_access_token(row: AccessTokenRow | Row[Any], now: datetime) -> AccessToken:
-    """The row as the domain's fact, with its state at `now`."""
+    """The row as a domain object, with its state at `now`."""
     return AccessToken(
         id=row.id,
         public_id=row.public_id,

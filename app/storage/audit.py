@@ -21,10 +21,10 @@ def record(
     subject: tuple[str, str],
     **detail: str | int | bool | None,
 ) -> None:
-    """Append "`caller` did `action` to `subject`". If that fails, so does the change.
+    """Append that `caller` did `action` to `subject`. If this fails, so does the change.
 
-    `action`: ``<thing>.<past participle>``. `subject`: kind and public handle, such as ``("user", "anna")``.
-    `detail` must never hold a secret.
+    `action`: ``<thing>.<past participle>``. `subject`: kind and handle, such as ``("user", "anna")``.
+    `detail`: never a secret.
     """
     kind, handle = subject
     values = {

@@ -1,8 +1,7 @@
-"""Reading what the check needs, as fast as the database allows.
+"""The one statement of the check, compiled once and run on a plain DBAPI connection in autocommit.
 
-One statement, written in SQLAlchemy Core, compiled once, run on a plain DBAPI connection in autocommit:
-no session, no application context, and no transaction left open that would hide a revocation.
-Not here: the verdict, which ``app.services.verifying`` takes from the row.
+No session, no application context, and no open transaction that would hide a revocation.
+Not here: the decision (``app.services.verifying``).
 """
 
 import threading
@@ -23,16 +22,15 @@ from app.storage.tables import AccessTokenRow, InstanceSettingRow, RefreshTokenR
 LOG = structlog.get_logger(__name__)
 
 CACHE_KIB = 2048
-"""Of SQLite's pages, for each connection: most of the upper levels of the indexes of a million tokens.
+"""SQLite's page cache of each connection: most of the upper index levels of a million tokens.
 
-Where all threads are busy at once, a worker has as many of them: 24 MB more than with 512, with which a tenth to a
-fifth fewer checks among a million are answered. One connection on which all threads take turns would need one cache
-only; but they would wait for each other at each of its pauses, and a fifth to a quarter fewer are answered then.
+Measured among a million tokens: with 512 KiB a tenth to a fifth fewer checks, at 24 MB less per worker with all threads
+busy; with one connection shared by all threads a fifth to a quarter fewer.
 """
 
 
 class CheckedRow(NamedTuple):
-    """The columns of the statement below, in its order. The last two are read for single-tier tokens only."""
+    """The columns of the statement below, in order. The last two are for single-tier tokens only."""
 
     token_id: int
     key_id: str
@@ -96,18 +94,18 @@ _STATEMENT = (
 
 
 class TokenLookup:
-    """Finds access tokens by public id. One for a process; safe to use from all its threads."""
+    """Finds access tokens by public id. One per process; thread-safe."""
 
     def __init__(self, database: Database) -> None:
         compiled = _STATEMENT.compile(dialect=database.engine.dialect)
         self._sql = str(compiled)
-        # The driver's own errors come from the plain connections, SQLAlchemy's from opening one.
+        # Plain connections raise the driver's errors, opening one raises SQLAlchemy's.
         self._errors = (database.engine.dialect.loaded_dbapi.Error, SQLAlchemyError)
         self._cursors = _CursorStack(database.engine)
         self._read = self._read_sqlite if database.is_sqlite else self._read_postgresql
 
     def find(self, public_id: str) -> CheckedRow | None:
-        """The row as it is at this moment; refuses with :class:`Unavailable` when the database is away."""
+        """The current row; refuses with :class:`Unavailable` when the database is away."""
         started = time.monotonic()
         try:
             return self._once(public_id)
@@ -116,7 +114,7 @@ class TokenLookup:
             self._cursors.drop_idle()
             if time.monotonic() - started > PATIENCE_SECONDS / 2:
                 raise Unavailable("the database does not answer") from error
-        # A connection that was kept may have died with a server that has restarted since: a fresh one tells.
+        # An idle connection may be broken by a restart of the server: try a new one.
         try:
             return self._once(public_id)
         except self._errors as error:
@@ -124,7 +122,7 @@ class TokenLookup:
             raise Unavailable("the database cannot be reached") from error
 
     def close(self) -> None:
-        """Close what nobody is using."""
+        """Close the idle connections."""
         self._cursors.drop_idle()
 
     def _once(self, public_id: str) -> CheckedRow | None:
@@ -132,13 +130,13 @@ class TokenLookup:
         try:
             row = self._read(cursor, public_id)
         except BaseException:
-            cursor.connection.close()  # whatever state it is in, nobody shall meet it again
+            cursor.connection.close()  # its state is unknown: never reuse it
             raise
         self._cursors.give_back(cursor)
         return row
 
     def _read_sqlite(self, cursor: Any, public_id: str) -> CheckedRow | None:
-        # fetchall steps the statement to its end; a row left unread would keep a read transaction open.
+        # fetchall ends the statement; an unread row would keep a read transaction open.
         rows = cursor.execute(self._sql, (public_id,)).fetchall()
         if not rows:
             return None
@@ -154,10 +152,10 @@ class TokenLookup:
 
 
 class _CursorStack:
-    """Cursors, each on a connection of its own. The one used last is used next: as few are open as are busy at once.
+    """Cursors, each on its own connection; last in, first out, so that few are open.
 
-    Not one per thread in thread-local storage: the server's threads are not Python's own, and an interpreter
-    that ends while such a thread lets go of a connection crashes (seen with granian 2.8 and SQLite).
+    Not in thread-local storage: the server's threads are not Python's, and the interpreter crashes if it exits while
+    such a thread closes a connection (seen with granian 2.8 and SQLite).
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -167,14 +165,14 @@ class _CursorStack:
         self._has_opened = False
 
     def take(self) -> Any:
-        """An idle one, or one on a new connection. Raises Unavailable, and what the driver and SQLAlchemy raise."""
+        """An idle one, or one on a new connection. Raises Unavailable, and the driver's and SQLAlchemy's errors."""
         try:
             return self._idle.pop()
         except IndexError:
             return self._open() if self._has_opened else self._open_the_first()
 
     def _open_the_first(self) -> Any:
-        # SQLAlchemy opens an engine's first connection for one thread after the other, however long each one tries.
+        # SQLAlchemy serialises threads until the engine's first connection is open, without a time limit.
         if not self._opening_the_first.acquire(timeout=PATIENCE_SECONDS / 2):
             raise Unavailable("the database does not answer")
         try:
@@ -197,12 +195,12 @@ class _CursorStack:
 
 
 def _plain_connection(engine: Engine) -> Any:
-    """A driver's own connection, opened and prepared as the engine does it, and then ours alone."""
+    """A driver's connection, opened by the engine and detached from its pool."""
     pooled = engine.raw_connection()
     connection: Any = pooled.dbapi_connection
     pooled.detach()
     if engine.dialect.name == "sqlite":
         connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
-    else:  # SQLite's are in autocommit from the start
+    else:  # SQLite's are in autocommit already
         connection.autocommit = True
     return connection

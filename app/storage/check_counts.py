@@ -1,7 +1,4 @@
-"""How many access tokens were let in and refused, by the hour.
-
-Not here: counting (``app.services.check_counts``).
-"""
+"""Queries on the counts of accepted and refused access tokens by hour."""
 
 from datetime import datetime
 
@@ -13,7 +10,7 @@ from app.storage.tables import CheckCountRow
 
 
 def add(session: Session, hour: datetime, accepted: int, refused: int) -> None:
-    """Add to the hour that begins at `hour`; others may do the same at once."""
+    """Add to the hour that begins at `hour`; safe against others doing the same."""
     insert_unless_present(session, CheckCountRow, hour=hour, accepted=0, refused=0)
     row = CheckCountRow
     values = {"accepted": row.accepted + accepted, "refused": row.refused + refused}
@@ -21,7 +18,7 @@ def add(session: Session, hour: datetime, accepted: int, refused: int) -> None:
 
 
 def since(session: Session, hour: datetime) -> list[CheckCountRow]:
-    """From that hour on, in order; hours without any check are not there."""
+    """From that hour on, in order, without the hours that have no checks."""
     query = select(CheckCountRow).where(CheckCountRow.hour >= hour)
     return list(session.scalars(query.order_by(CheckCountRow.hour)))
 

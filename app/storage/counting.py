@@ -1,4 +1,4 @@
-"""Counts of users and tokens for the preview of a changed setting. Not here: their meaning (``app.domain.policy``)."""
+"""Counts of users and tokens for the preview of a setting. Not here: their meaning (``app.domain.policy``)."""
 
 from datetime import datetime
 
@@ -8,13 +8,13 @@ from sqlalchemy.orm import Session
 from app.domain.identity import ApiTokens, Role
 from app.domain.policy import Policy, Reissue
 from app.domain.setting import Counted
-from app.storage.liveness import TokenTable, ended_before, is_alive
+from app.storage.liveness import TokenTable, ended_before, is_active_at
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 
 
 def count(session: Session, counted: Counted, now: datetime, before: Policy, after: Policy) -> int:
     """How many there are, under the policies before and after a change."""
-    refresh, access = is_alive(RefreshTokenRow, now), is_alive(AccessTokenRow, now)
+    refresh, access = is_active_at(RefreshTokenRow, now), is_active_at(AccessTokenRow, now)
     not_denied = select(UserRow.id).where(UserRow.is_active, UserRow.api_tokens != ApiTokens.DENY)
     owners = select(RefreshTokenRow.user_id).where(refresh).group_by(RefreshTokenRow.user_id)
     at_the_limit = owners.having(func.count() >= after.max_refresh_tokens_per_user)

@@ -1,8 +1,4 @@
-"""The engine, how it is set up for SQLite and PostgreSQL, and the two ways to use it.
-
-``transaction()`` for whatever writes, ``reading()`` for the rest. Not here: tables and queries, and the
-check's own plain connections (``check``).
-"""
+"""The engine for SQLite and PostgreSQL: ``transaction()`` for writes, ``reading()`` for the rest."""
 
 import threading
 import time
@@ -20,7 +16,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from app.domain.errors import Unavailable
 
-try:  # The wheel brings a SQLite without the WAL bug of 3.7.0 to 3.51.2; it exists for Linux only.
+try:  # This wheel (Linux only) has a SQLite without the WAL bug of 3.7.0 to 3.51.2.
     from pysqlite3 import dbapi2 as sqlite
 except ImportError:
     import sqlite3 as sqlite
@@ -28,53 +24,53 @@ except ImportError:
 LOG = structlog.get_logger(__name__)
 
 PATIENCE_SECONDS = 2
-"""How long a request waits for the database before the caller is told 503."""
+"""How long a request waits for the database before it is answered with 503."""
 
 QUEUE_PATIENCE_SECONDS = 10
-"""How long a request waits for others of its own process that go on: a crowd is no fault of the database."""
+"""How long a request waits for others of its process: a queue that moves is no fault of the database."""
 
 QUEUES = 64
 
 SOUND_WAL = (3, 51, 3)
 """The first SQLite whose WAL is safe with several writing processes: https://sqlite.org/wal.html (section 11)."""
 
-# Less than a connection's own patience: a row that somebody else holds is no sign of a server that hangs.
+# Less than a connection's patience: a locked row is no sign of a server that hangs.
 POSTGRESQL_OPTIONS = (
     f"-c lock_timeout={PATIENCE_SECONDS * 750} -c idle_in_transaction_session_timeout=10000 -c timezone=UTC"
 )
 
 AWAY = (OperationalError, InterfaceError, PoolTimeout)
-"""What says that the database, not the statement, is at fault."""
+"""The errors of the database, not of the statement."""
 
 AWAY_ON_POSTGRESQL = (
-    "42P01",  # undefined_table, as it is while a database is being restored; SQLite calls that operational
-    "25006",  # read_only_sql_transaction: it was demoted to a replica
+    "42P01",  # undefined_table, during a restore; operational in SQLite
+    "25006",  # read_only_sql_transaction: demoted to a replica
     "25P03",  # idle_in_transaction_session_timeout
 )
 """The same by SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html."""
 
 UNSYNCHRONIZED = {"synchronize_session": False}
-"""Execution options of a session: no loaded object shows the rows of an UPDATE or DELETE, so none is refreshed."""
+"""Execution options of a session: no loaded object needs a refresh after an UPDATE or DELETE."""
 
 _WRITES = "daypass_writes"
-"""Execution option: the transaction writes; gives the monotonic time at which to give up waiting for SQLite's lock."""
+"""Execution option of writing transactions: returns the monotonic time until which to wait for SQLite's lock."""
 
 _BUSY_TIMEOUT = "daypass_busy_timeout"
-"""Milliseconds that a connection to SQLite waits for a lock by itself, kept with the connection."""
+"""The busy_timeout of a connection to SQLite in milliseconds, stored in its info."""
 
 
 class Base(DeclarativeBase):
-    """What the tables derive from."""
+    """The base of the tables."""
 
 
 def engine_options(url: str, threads: int) -> dict[str, Any]:
-    """The arguments of ``create_engine`` for this address, and as many connections as there are threads."""
-    # Parameters hold digests and names: they must not reach a log through an exception's text.
+    """The arguments of ``create_engine`` for this URL, with one connection per thread."""
+    # Parameters hold digests and names, which must not reach a log through an exception.
     options: dict[str, Any] = {
         "hide_parameters": True,
         "pool_timeout": PATIENCE_SECONDS,
         "pool_size": threads,
-        "max_overflow": 1,  # for the check's own connections, while they are being opened
+        "max_overflow": 1,  # for the check's connections while they are opened
     }
     if url.startswith("sqlite"):
         connect = {"timeout": PATIENCE_SECONDS / 2, "check_same_thread": False}
@@ -85,24 +81,22 @@ def engine_options(url: str, threads: int) -> dict[str, Any]:
         "options": POSTGRESQL_OPTIONS,
     }
     if "target_session_attrs" not in make_url(url).query:
-        # After a failover an address may lead to the server that was the primary, or not yet is: a standby does not
-        # know the latest revocations.
+        # After a failover an address may lead to a standby, which does not know the latest revocations.
         arguments["target_session_attrs"] = "read-write"
     return options | {"pool_pre_ping": True, "connect_args": arguments}
 
 
 class Database:
-    """One engine and its transactions.
+    """An engine and its transactions.
 
-    `patience`: seconds that one statement may take on PostgreSQL, None for any time. Requests have little;
-    commands and jobs set more, migrations None.
+    `patience`: the maximum seconds of a statement on PostgreSQL; None is unlimited, for migrations.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.patience: float | None = PATIENCE_SECONDS * 0.9
         self.is_sqlite = engine.dialect.name == "sqlite"
-        # SQLite has one writer at a time. Queueing here is fair; its own waiting is not, and starves the unlucky.
+        # SQLite has one writer at a time. Its own waiting is unfair and starves some; queueing here is fair.
         self._writer = threading.Lock()
         self._queues = [threading.Lock() for _ in range(QUEUES)]
         self._waits = threading.local()
@@ -113,21 +107,21 @@ class Database:
             event.listen(engine, "connect", prepare_sqlite_connection)
             event.listen(engine, "begin", _begin_sqlite)
         else:
-            from app.storage.postgresql import Connector  # not needed with SQLite, and large
+            from app.storage.postgresql import Connector  # large, and not needed for SQLite
 
             connect = Connector().connect
-            event.listen(engine, "do_connect", lambda _dialect, _record, *given: connect(self.patience, *given))
+            event.listen(engine, "do_connect", lambda _dialect, _record, *args: connect(self.patience, *args))
 
     @contextmanager
     def transaction(self, subject: str = "") -> Iterator[Session]:
-        """A session whose work is committed at the end, or undone when an exception leaves it.
+        """A session that is committed at the end, or rolled back on an exception.
 
-        `subject`: what others may lock at the same moment; they wait here for each other, without a connection, and
-        in the database only for other processes. Refuses with :class:`Unavailable` when it is away or stays busy.
+        `subject`: what it locks; transactions of this process with the same subject queue here, without a connection.
+        Refuses with :class:`Unavailable` when the database is away or stays busy.
         """
         deadline = time.monotonic() + PATIENCE_SECONDS
         with refusing_when_away(), self._turn(subject):
-            # After a long queue there is still a moment for the lock, but not the whole patience again.
+            # After a long queue, wait for the lock briefly, not for the whole patience again.
             self._waits.until = max(deadline, time.monotonic() + 0.2)
             session = Session(self._writing, expire_on_commit=False, execution_options=UNSYNCHRONIZED)
             with session, session.begin():
@@ -156,7 +150,7 @@ class Database:
 
 @contextmanager
 def refusing_when_away() -> Iterator[None]:
-    """Turn the errors of a database that is away or busy into the refusal Unavailable."""
+    """Turn the errors of a database that is away or busy into Unavailable."""
     try:
         yield
     except (DBAPIError, PoolTimeout) as error:
@@ -168,8 +162,8 @@ def refusing_when_away() -> Iterator[None]:
 
 
 def prepare_sqlite_connection(connection: Any, _record: object = None) -> None:
-    """The settings every SQLite connection of Daypass has, the check's plain ones included."""
-    connection.isolation_level = None  # the driver must not open transactions by itself
+    """The settings of every SQLite connection, those of the check included."""
+    connection.isolation_level = None  # the driver must not begin transactions
     cursor = connection.cursor()
     _choose_journal(cursor)
     cursor.execute("PRAGMA synchronous=FULL")
@@ -179,7 +173,7 @@ def prepare_sqlite_connection(connection: Any, _record: object = None) -> None:
 
 
 def _choose_journal(cursor: Any) -> None:
-    """Two processes that open a new file at once refuse each other the switch to WAL, without SQLite's own waiting."""
+    """Retries: when two processes open a new file, the switch to WAL fails without SQLite's busy wait."""
     deadline = time.monotonic() + PATIENCE_SECONDS / 2
     while True:
         try:
@@ -201,9 +195,8 @@ def _begin_sqlite(connection: Connection) -> None:
         _set_busy_timeout(connection, PATIENCE_SECONDS * 500)
         connection.exec_driver_sql("BEGIN")
         return
-    # IMMEDIATE takes the write lock at once: a transaction that reads first and then writes can't lose a race.
-    # SQLite's own waiting sleeps longer and longer, while a busy process next door takes the lock again and again:
-    # with two workers, one mint in a hundred was starved. Asking often is nearly fair.
+    # IMMEDIATE takes the write lock at once, so that a read followed by a write cannot lose a race. SQLite's own wait
+    # backs off and starves one mint in a hundred with two workers; frequent polling is nearly fair.
     _set_busy_timeout(connection, 0)
     while not _took_write_lock(connection, last=time.monotonic() > gives_up_at()):
         time.sleep(0.001)
@@ -228,7 +221,7 @@ def _took_write_lock(connection: Connection, last: bool) -> bool:
 
 
 def insert_unless_present(session: Session, table: type[Base], **values: object) -> bool:
-    """Insert a row, or do nothing and answer False when its key is there; safe against others doing the same."""
+    """Insert a row; False, without effect, where its key exists. Safe against others doing the same."""
     on_sqlite = session.get_bind().dialect.name == "sqlite"
     insert = sqlite_dialect.insert(table) if on_sqlite else postgresql.insert(table)
     inserted = insert.values(**values).on_conflict_do_nothing().returning(literal(1))

@@ -1,7 +1,4 @@
-"""Queries on the creating calls that were done under an Idempotency-Key.
-
-Not here: what a repeat is answered (``app.services.idempotency``).
-"""
+"""Queries on the requests done under an ``Idempotency-Key``."""
 
 from datetime import datetime
 
@@ -17,22 +14,19 @@ def find(session: Session, user_id: int, key_digest: str) -> IdempotencyKeyRow |
 
 
 def insert(session: Session, user_id: int, key_digest: str, request_digest: str, created: str, now: datetime) -> bool:
-    """Keep the call under this key, unless there is one: False.
-
-    Where another transaction is about to keep one under the same key, this waits for its end.
-    """
+    """Insert the request; False where the key exists. Waits for a transaction that inserts the same key."""
     values = {"request_digest": request_digest, "created": created, "created_at": now}
     return insert_unless_present(session, IdempotencyKeyRow, user_id=user_id, key_digest=key_digest, **values)
 
 
-def forget(session: Session, user_id: int, key_digest: str, cutoff: datetime) -> None:
-    """Delete the call under this key if it was made by `cutoff`."""
+def delete_old(session: Session, user_id: int, key_digest: str, cutoff: datetime) -> None:
+    """Delete the request under this key if created at or before `cutoff`."""
     statement = delete(IdempotencyKeyRow).where(*_of(user_id, key_digest), IdempotencyKeyRow.created_at <= cutoff)
     session.execute(statement)
 
 
 def purge(session: Session, cutoff: datetime, most: int) -> int:
-    """Delete at most `most` that were made by `cutoff`; how many."""
+    """Delete at most `most` created at or before `cutoff`; how many."""
     row = IdempotencyKeyRow
     old = select(row).where(row.created_at <= cutoff).limit(most).with_for_update(skip_locked=True)
     rows = list(session.scalars(old))

@@ -1,7 +1,4 @@
-"""The column type of every instant.
-
-Here belongs how a datetime becomes what the database keeps, and back. Not here: which columns there are (``tables``).
-"""
+"""The column type of instants."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +8,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An instant: aware datetimes in, aware datetimes in UTC out, to the microsecond. Naive values are refused."""
+    """Aware datetimes in, aware UTC datetimes out, to the microsecond; ValueError for naive ones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -20,9 +17,9 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("a naive datetime says no instant; use aware UTC")
+            raise ValueError("a naive datetime is not an instant; use aware UTC")
         value = value.astimezone(UTC)
-        # SQLite keeps text without an offset; all of it is UTC, and sorts as it should.
+        # SQLite stores text without an offset: all of it UTC, and sortable.
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:

@@ -1,7 +1,4 @@
-"""Leases of jobs: whichever of many schedulers takes the lease of a tick runs it, alone.
-
-Here belong the conditional writes that make it so. Not here: what the jobs do, and when they are due.
-"""
+"""Leases of jobs: of many schedulers, only the one that claims the lease of a tick runs the job."""
 
 from datetime import datetime
 
@@ -13,9 +10,9 @@ from app.storage.tables import JobLeaseRow
 
 
 def claim(session: Session, job: str, holder: str, now: datetime, until: datetime, tick: int | None) -> int | None:
-    """Take the lease until `until`; its epoch, or None when somebody holds it or had this tick already.
+    """Take the lease until `until`; its epoch, or None where it is held or this tick has run.
 
-    `tick` is the number of the interval since 1970, None for a run by hand, which has no turn to wait for.
+    `tick`: the number of the interval since 1970; None for a run by hand.
     """
     insert_unless_present(session, JobLeaseRow, job=job, epoch=0, tick=0)
     free = or_(JobLeaseRow.expires_at.is_(None), JobLeaseRow.expires_at <= now)
@@ -28,7 +25,7 @@ def claim(session: Session, job: str, holder: str, now: datetime, until: datetim
 
 
 def finish(session: Session, job: str, epoch: int, now: datetime, seconds: float, rows: int, error: str | None) -> None:
-    """Give the lease back with the account of the run; without effect when another has it by now."""
+    """Release the lease and store the result of the run; without effect where another holder has taken it."""
     statement = update(JobLeaseRow).where(JobLeaseRow.job == job, JobLeaseRow.epoch == epoch)
     values = {"last_run_at": now, "last_seconds": seconds, "last_rows": rows, "last_error": error}
     session.execute(statement.values(expires_at=None, **values))

@@ -13,7 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.domain.identity import Role
 from app.domain.tokens import TokenStatus
-from app.storage.liveness import TokenTable, is_alive, status_now
+from app.storage.liveness import TokenTable, is_active_at, status_now
 from app.storage.tables import AccessTokenRow, AuditEventRow, RefreshTokenRow, UserRow
 
 Column = InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None]
@@ -136,7 +136,7 @@ def audit_events(
 
 def count_by_key(session: Session, table: TokenTable, now: datetime) -> dict[str, int]:
     """How many living tokens each key's digests serve; a key without any can go."""
-    query = select(table.key_id, func.count()).where(is_alive(table, now)).group_by(table.key_id)
+    query = select(table.key_id, func.count()).where(is_active_at(table, now)).group_by(table.key_id)
     return {key_id: number for key_id, number in session.execute(query)}
 
 
@@ -152,7 +152,7 @@ def _conditions(table: TokenTable, wanted: TokenFilter, now: datetime) -> list[C
     if wanted.status is not None:
         conditions.append(status_now(table, now) == wanted.status)
     if wanted.expiring_before is not None:
-        conditions += [is_alive(table, now), table.expires_at < wanted.expiring_before]
+        conditions += [is_active_at(table, now), table.expires_at < wanted.expiring_before]
     if wanted.unused_since is not None:
         never = and_(table.last_used_at.is_(None), table.created_at <= wanted.unused_since)
         conditions.append(or_(table.last_used_at <= wanted.unused_since, never))
@@ -175,7 +175,7 @@ def _names(table: TokenTable, wanted: TokenFilter) -> list[ColumnElement[bool]]:
 
 def _is_revocable(table: TokenTable, now: datetime) -> ColumnElement[bool]:
     """An expired refresh token can be revoked too, for it could be regenerated; an access token that ended cannot."""
-    return table.status != TokenStatus.REVOKED if table is RefreshTokenRow else is_alive(table, now)
+    return table.status != TokenStatus.REVOKED if table is RefreshTokenRow else is_active_at(table, now)
 
 
 def _between(column: Column, after: datetime | None, before: datetime | None) -> list[ColumnElement[bool]]:

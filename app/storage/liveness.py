@@ -1,7 +1,6 @@
-"""``app.domain.tokens.status_at`` said in SQL, for what lists and sweeps.
+"""``app.domain.tokens.status_at`` in SQL, for lists and sweeps; a property test compares the two.
 
-Here belongs nothing but that one definition; a property test compares it with the domain's.
-Not here: the check, which reads the row and asks the domain.
+Not here: the check, which applies the domain's definition to the row.
 """
 
 from datetime import datetime, timedelta
@@ -13,36 +12,36 @@ from app.storage.tables import AccessTokenRow, RefreshTokenRow
 
 TokenTable = type[AccessTokenRow] | type[RefreshTokenRow]
 
-MAYBE_ALIVE = (TokenStatus.ACTIVE, TokenStatus.OVERLAPPING)
-"""The stored states in which the clock decides."""
+MAYBE_ACTIVE = (TokenStatus.ACTIVE, TokenStatus.OVERLAPPING)
+"""The stored states that depend on the clock."""
 
 CLOCK_TOLERANCE = timedelta(seconds=5)
-"""More than hosts' clocks may differ (``/readyz``). What this host calls expired, another may still call good."""
+"""More than hosts' clocks may differ (``/readyz``): a token expired on this host may be active on another."""
 
 
 def status_now(table: TokenTable, now: datetime) -> Case[str]:
     """The state of each row at `now`."""
     return case(
-        (table.status.not_in(MAYBE_ALIVE), table.status),
+        (table.status.not_in(MAYBE_ACTIVE), table.status),
         (table.expires_at <= now, end_of_life(table)),
         else_=TokenStatus.ACTIVE.value,
     )
 
 
 def end_of_life(table: TokenTable) -> Case[str]:
-    """What a row is whose time is over."""
+    """The state of a row after its `expires_at`."""
     overlapping = table.status == TokenStatus.OVERLAPPING
     return case((overlapping, TokenStatus.SUPERSEDED.value), else_=TokenStatus.EXPIRED.value)
 
 
-def is_alive(table: TokenTable, now: datetime) -> ColumnElement[bool]:
-    """Whether each row works at `now`; written so that an index on (status, expires_at) serves it."""
-    return and_(table.status.in_(MAYBE_ALIVE), or_(table.expires_at.is_(None), table.expires_at > now))
+def is_active_at(table: TokenTable, now: datetime) -> ColumnElement[bool]:
+    """Whether each row is active at `now`; uses an index on (status, expires_at)."""
+    return and_(table.status.in_(MAYBE_ACTIVE), or_(table.expires_at.is_(None), table.expires_at > now))
 
 
 def is_due(table: TokenTable, now: datetime) -> ColumnElement[bool]:
-    """Whether each row's time is over although it is stored as if not: what the sweep writes down."""
-    return and_(table.status.in_(MAYBE_ALIVE), table.expires_at <= now)
+    """Whether each row has expired and is not marked so: what the sweep updates."""
+    return and_(table.status.in_(MAYBE_ACTIVE), table.expires_at <= now)
 
 
 def ended_before(table: TokenTable, cutoff: datetime) -> ColumnElement[bool]:

@@ -1,7 +1,6 @@
-"""Aggregates for the pages: what lies under refresh tokens, how many tokens there are, and when they end.
+"""Aggregates for the pages, each in one statement: counts of tokens and users, and when tokens expire.
 
-Each is one statement whatever the number of rows. Not here: lists (``listing``), and counts that foretell the effect
-of a setting (``counting``).
+Not here: lists (``listing``), and counts for the preview of a setting (``counting``).
 """
 
 from collections.abc import Sequence
@@ -12,18 +11,18 @@ from sqlalchemy import ColumnElement, String, func, literal, select, text, true,
 from sqlalchemy.orm import Session
 
 from app.domain.tokens import TokenStatus
-from app.storage.liveness import MAYBE_ALIVE, TokenTable, is_alive, status_now
+from app.storage.liveness import MAYBE_ACTIVE, TokenTable, is_active_at, status_now
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 
 _ENDING: tuple[tuple[TokenTable, ColumnElement[bool]], ...] = (
     (RefreshTokenRow, true()),
     (AccessTokenRow, AccessTokenRow.refresh_token_id.is_(None)),
 )
-"""Those somebody has to renew by hand. Access tokens under a refresh token end every day, and are minted again."""
+"""The tokens that need renewal by hand; minted access tokens are replaced by the next mint."""
 
 
 class Ending(NamedTuple):
-    """How many tokens end on a day, with the first of their names, in order of their time."""
+    """How many tokens expire on a day (UTC), with the names of the first ones."""
 
     day: date
     number: int
@@ -31,7 +30,7 @@ class Ending(NamedTuple):
 
 
 def latest_under(session: Session, refresh_token_ids: Sequence[int]) -> dict[int, AccessTokenRow]:
-    """The newest access token of each of these refresh tokens, where there is one."""
+    """The newest access token of each of these refresh tokens, if any."""
     newest = (
         select(func.max(AccessTokenRow.id))
         .where(AccessTokenRow.refresh_token_id.in_(refresh_token_ids))
@@ -42,23 +41,23 @@ def latest_under(session: Session, refresh_token_ids: Sequence[int]) -> dict[int
 
 
 def by_status(session: Session, table: TokenTable, now: datetime, *, single_tier: bool | None = None) -> dict[str, int]:
-    """How many tokens of one tier are in each state at `now`. `single_tier`: only such, or only others."""
+    """How many tokens of one tier are in each state at `now`. `single_tier`: only these, or only others."""
     query = select(status_now(table, now), func.count())
     if single_tier is not None:
         parent = AccessTokenRow.refresh_token_id
         query = query.where(parent.is_(None) if single_tier else parent.is_not(None))
-    # By its place: the expression holds parameters, and PostgreSQL does not see that two of them are the same.
+    # By position: PostgreSQL does not recognise an expression with parameters as the same.
     return {str(TokenStatus(status)): number for status, number in session.execute(query.group_by(text("1")))}
 
 
-def alive_of_users(session: Session, user_ids: Sequence[int], now: datetime) -> dict[int, tuple[int, int]]:
-    """How many refresh tokens, and how many single-tier tokens, of each of these users are alive."""
+def count_active_of_users(session: Session, user_ids: Sequence[int], now: datetime) -> dict[int, tuple[int, int]]:
+    """How many active refresh tokens, and active single-tier tokens, each of these users has."""
     refresh, single_tier = (
         {
             user_id: number
             for user_id, number in session.execute(
                 select(table.user_id, func.count())
-                .where(table.user_id.in_(user_ids), is_alive(table, now), condition)
+                .where(table.user_id.in_(user_ids), is_active_at(table, now), condition)
                 .group_by(table.user_id)
             )
         }
@@ -68,34 +67,34 @@ def alive_of_users(session: Session, user_ids: Sequence[int], now: datetime) -> 
 
 
 def revocable_of_user(session: Session, user_id: int, now: datetime) -> tuple[int, int]:
-    """How many refresh tokens, and how many access tokens, of this user a revocation of all would end.
+    """How many refresh tokens and access tokens revoking all of this user's would revoke.
 
-    An expired refresh token can be revoked too, for it could be regenerated.
+    Expired refresh tokens count: they can be regenerated.
     """
     not_revoked = (RefreshTokenRow.user_id == user_id, RefreshTokenRow.status != TokenStatus.REVOKED)
-    alive = (AccessTokenRow.user_id == user_id, is_alive(AccessTokenRow, now))
+    alive = (AccessTokenRow.user_id == user_id, is_active_at(AccessTokenRow, now))
     refresh = session.scalar(select(func.count()).select_from(RefreshTokenRow).where(*not_revoked))
     access = session.scalar(select(func.count()).select_from(AccessTokenRow).where(*alive))
     return refresh or 0, access or 0
 
 
 def users_by_state(session: Session) -> dict[bool, int]:
-    """How many users are active, and how many are not."""
+    """How many users are enabled (True) and disabled (False)."""
     query = select(UserRow.is_active, func.count()).group_by(UserRow.is_active)
     return {is_active: number for is_active, number in session.execute(query)}
 
 
 def endings(session: Session, now: datetime, until: datetime, shown: int) -> list[Ending]:
-    """The living refresh tokens and single-tier tokens that end before `until`, by the day (UTC); `shown`: names a day.
+    """The active refresh and single-tier tokens that expire before `until`, by day (UTC), without empty days.
 
-    Days on which nothing ends are not there.
+    `shown`: the maximum number of names a day.
     """
     found: dict[tuple[TokenTable, date], int] = {}
     for table, condition in _ENDING:
         day = _day_of(session, table)
-        alive = (is_alive(table, now), condition, table.expires_at < until)
-        for told, number in session.execute(select(day, func.count()).where(*alive).group_by(text("1"))):
-            found[table, date.fromisoformat(told)] = number
+        alive = (is_active_at(table, now), condition, table.expires_at < until)
+        for text_of_day, number in session.execute(select(day, func.count()).where(*alive).group_by(text("1"))):
+            found[table, date.fromisoformat(text_of_day)] = number
     names = _first_names(session, list(found), now, shown)
     counts: dict[date, int] = {}
     for (_, day_of_end), number in found.items():
@@ -104,8 +103,8 @@ def endings(session: Session, now: datetime, until: datetime, shown: int) -> lis
 
 
 def _day_of(session: Session, table: TokenTable) -> ColumnElement[str]:
-    """The day in UTC on which each row ends, as ``YYYY-MM-DD``."""
-    if session.get_bind().dialect.name == "sqlite":  # kept as text that begins with just that
+    """The day (UTC) on which each row expires, as ``YYYY-MM-DD``."""
+    if session.get_bind().dialect.name == "sqlite":  # stored as text that begins with it
         return func.substr(table.expires_at, 1, 10, type_=String)
     return func.to_char(func.timezone("UTC", table.expires_at), "YYYY-MM-DD", type_=String)
 
@@ -113,7 +112,7 @@ def _day_of(session: Session, table: TokenTable) -> ColumnElement[str]:
 def _first_names(
     session: Session, where: Sequence[tuple[TokenTable, date]], now: datetime, shown: int
 ) -> dict[date, list[str]]:
-    """One small range of the index for each table and day on which some end, all of them in one statement."""
+    """One small index range for each table and day, all in one statement."""
     conditions = dict(_ENDING)
     parts = []
     for table, day in where:
@@ -121,10 +120,10 @@ def _first_names(
         name = RefreshTokenRow.name if table is RefreshTokenRow else func.coalesce(AccessTokenRow.description, "")
         within = (table.expires_at > now, table.expires_at >= begin, table.expires_at < begin + timedelta(days=1))
         query = select(literal(day.isoformat()).label("day"), table.expires_at.label("ends"), name.label("name"))
-        query = query.where(table.status.in_(MAYBE_ALIVE), conditions[table], *within)
+        query = query.where(table.status.in_(MAYBE_ACTIVE), conditions[table], *within)
         parts.append(select(query.order_by(table.expires_at).limit(shown).subquery()))
     found: dict[date, list[str]] = {}
     listed = session.execute(union_all(*parts)).all() if parts else []
-    for told, _, name in sorted(listed, key=lambda row: row.ends):
-        found.setdefault(date.fromisoformat(told), []).append(name or "(no description)")
+    for text_of_day, _, name in sorted(listed, key=lambda row: row.ends):
+        found.setdefault(date.fromisoformat(text_of_day), []).append(name or "(no description)")
     return {day: names[:shown] for day, names in found.items()}

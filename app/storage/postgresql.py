@@ -1,7 +1,6 @@
-"""PostgreSQL's connections: how long they wait for a server that is busy, and for one that hangs.
+"""Connections to PostgreSQL with time limits for a server that is busy or hangs.
 
-Here belongs what needs the driver. It takes 10 MB of each process, so ``database`` imports this only where the
-database is PostgreSQL. Not here: transactions (``database``), and queries.
+``database`` imports this for PostgreSQL only: the driver takes 10 MB of each process.
 """
 
 import time
@@ -13,9 +12,9 @@ from psycopg.abc import PQGen
 
 
 class PatientConnection(psycopg.Connection[Any]):
-    """A connection that gives up on a server which hangs: such a server ends no wait by itself.
+    """A connection that closes when the server hangs.
 
-    `patience`: seconds for one statement, None for any time. `gave_up`: called when it was not enough.
+    `patience`: the maximum seconds of a statement; None is unlimited. `gave_up`: called after a timeout.
     """
 
     patience: float | None = None
@@ -27,7 +26,7 @@ class PatientConnection(psycopg.Connection[Any]):
             return super().wait(gen, interval, timeout or self.patience)
         except psycopg.OperationalError:
             if self.patience is not None and time.monotonic() - started >= self.patience:
-                self.close()  # its answer may still come, and would be taken for the next question's
+                self.close()  # a late result would be read as that of the next statement
                 self.gave_up()
             raise
 
@@ -39,12 +38,12 @@ class Connector:
         self._hung_until = 0.0
 
     def connect(self, patience: float | None, args: list[Any], options: dict[str, Any]) -> PatientConnection:
-        """A connection with this patience; `args` and `options` are the driver's own."""
-        # Whoever has waited for a server that hangs must not wait for a second connection to it as well.
+        """A connection with this patience; `args` and `options` are the driver's."""
+        # A request that has waited for a server that hangs must not wait for a second connection.
         if time.monotonic() < self._hung_until:
             raise psycopg.OperationalError("the server did not answer a moment ago")
         if patience is not None:
-            # The server itself ends what takes too long, a little sooner: only one that hangs lets us wait in vain.
+            # A server that works cancels the statement a little earlier; the client's limit is for one that hangs.
             limit = f"-c statement_timeout={int(patience * 900)}"
             options = options | {"options": f"{options.get('options', '')} {limit}"}
         connection = PatientConnection.connect(*args, **options)

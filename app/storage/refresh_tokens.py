@@ -1,7 +1,6 @@
-"""Queries on refresh tokens, and on the digests of their replaced secrets.
+"""Queries on refresh tokens and on the digests of their replaced secrets. Writes are conditional.
 
-Writes are conditional: they say in their WHERE what must still be true, and tell by what they return whether it was.
-Not here: why a row was not in that state (``app.services.held_tokens``), and lists (``listing``).
+Not here: why a condition is not met (``app.services.held_tokens``), and lists (``listing``).
 """
 
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from app.domain.identity import User
 from app.domain.secrets import Mac, TokenText
 from app.domain.tokens import RefreshToken, TokenStatus, seems_shared_at, status_at
-from app.storage.liveness import ended_before, is_alive, is_due
+from app.storage.liveness import ended_before, is_active_at, is_due
 from app.storage.tables import AccessTokenRow, InstanceSettingRow, RefreshTokenRow, RetiredSecretRow, UserRow
 from app.storage.users import as_user
 
@@ -26,7 +25,7 @@ _USERS, _SETTINGS = cast(Table, UserRow.__table__), cast(Table, InstanceSettingR
 
 
 class StoredRefreshToken(NamedTuple):
-    """A row, its columns in the table's order. Not an object of the session: it costs a third of that at every mint."""
+    """A row, in the order of the columns. A third of the cost of an ORM object, at every mint."""
 
     id: int
     public_id: str
@@ -50,7 +49,7 @@ class StoredRefreshToken(NamedTuple):
 
 @dataclass(frozen=True)
 class Revocation:
-    """When, by whom and why a token is revoked; the same for every row of one act."""
+    """When, by whom and why tokens are revoked."""
 
     at: datetime
     by: str
@@ -76,7 +75,7 @@ def add(
     expires_at: datetime,
     access_token_reissue: str | None = None,
 ) -> StoredRefreshToken:
-    """A new refresh token."""
+    """Add a refresh token."""
     values = {
         "public_id": token.public_id,
         "user_id": user_id,
@@ -93,19 +92,19 @@ def add(
 
 
 def find(session: Session, public_id: str) -> StoredRefreshToken | None:
-    """The row as it is now."""
+    """The current row."""
     row = session.execute(_FIND, {"public_id": public_id}).one_or_none()
     return None if row is None else StoredRefreshToken._make(row)
 
 
 def find_owner(session: Session, user_id: int) -> tuple[User, dict[str, str]]:
-    """The owner, and the instance settings that were ever set, in one statement."""
+    """The owner, and the stored instance settings, in one statement."""
     rows = session.execute(_OWNER, {"user_id": user_id}).all()
     return as_user(rows[0]), {key: value for *_, key, value in rows if key is not None}
 
 
 def retired_secrets(session: Session, refresh_token_id: int) -> list[RetiredSecretRow]:
-    """What regeneration replaced, latest first."""
+    """The digests that regeneration replaced, latest first."""
     query = select(RetiredSecretRow).where(RetiredSecretRow.refresh_token_id == refresh_token_id)
     return list(session.scalars(query.order_by(RetiredSecretRow.id.desc())))
 
@@ -118,25 +117,25 @@ def hold(
     mac: Mac | None = None,
     is_use: bool = False,
     address: str | None = None,
-    expired_is_good: bool = False,
+    allow_expired: bool = False,
 ) -> StoredRefreshToken | None:
-    """Lock the row and open its next generation; the row as it then is, or None where it is no longer as it was read.
+    """Lock the row and increment its generation; the updated row, or None where it has changed since it was read.
 
-    As it was read is: the same digest, active, and not past its time (unless `expired_is_good`). Whatever else happens
-    to this refresh token waits from here to the end of the transaction. `mac`: the digest to keep from now on, after a
-    rotation of the keys. `is_use`: remember it as the last use, from the client's `address`.
+    It has changed where its digest differs, or it is not active (with `allow_expired`: nor expired). Others wait for
+    the end of the transaction. `mac`: the new digest after a rotation of the keys. `is_use`: record a use from the
+    client's `address`.
     """
     kept = mac or Mac(token.key_id, token.mac)
     values: dict[str, Any] = {"token": token.id, "key": token.key_id, "read": token.mac, "now": now}
     values |= {"new_key": kept.key_id, "new_mac": kept.digest}
     if is_use:
         values["address"] = address
-    row = session.execute(_hold(is_use, expired_is_good), values).one_or_none()
+    row = session.execute(_hold(is_use, allow_expired), values).one_or_none()
     return None if row is None else StoredRefreshToken._make(row)
 
 
 @cache
-def _hold(is_use: bool, expired_is_good: bool) -> ReturningUpdate[Any]:
+def _hold(is_use: bool, allow_expired: bool) -> ReturningUpdate[Any]:
     column = TABLE.c
     values: dict[str, Any] = {"generation": column.generation + 1}
     values |= {"key_id": bindparam("new_key"), "mac": bindparam("new_mac")}
@@ -144,7 +143,7 @@ def _hold(is_use: bool, expired_is_good: bool) -> ReturningUpdate[Any]:
         values |= {"last_used_at": bindparam("now"), "last_used_ip": bindparam("address")}
     statement: Update = update(TABLE).where(column.id == bindparam("token")).values(values)
     statement = statement.where(column.key_id == bindparam("key"), column.mac == bindparam("read"))
-    if expired_is_good:
+    if allow_expired:
         statement = statement.where(column.status.in_([TokenStatus.ACTIVE, TokenStatus.EXPIRED]))
     else:
         statement = statement.where(column.status == TokenStatus.ACTIVE, column.expires_at > bindparam("now"))
@@ -152,7 +151,7 @@ def _hold(is_use: bool, expired_is_good: bool) -> ReturningUpdate[Any]:
 
 
 def lock(session: Session, refresh_token_ids: Sequence[int]) -> None:
-    """Let whatever else happens to these wait to the end of the transaction. In order of id, against deadlocks."""
+    """Lock these rows to the end of the transaction, in order of id against deadlocks."""
     query = select(TABLE.c.id).where(TABLE.c.id.in_(refresh_token_ids))
     session.execute(query.order_by(TABLE.c.id).with_for_update())
 
@@ -160,7 +159,7 @@ def lock(session: Session, refresh_token_ids: Sequence[int]) -> None:
 def replace_secret(
     session: Session, held: StoredRefreshToken, mac: Mac, now: datetime, expires_at: datetime
 ) -> StoredRefreshToken:
-    """Give a refresh token that is held a new secret and a new life; the row as it then is."""
+    """Give a held refresh token a new secret and expiry; the updated row."""
     session.execute(
         insert(RetiredSecretRow.__table__),  # type: ignore[arg-type]
         {"refresh_token_id": held.id, "key_id": held.key_id, "mac": held.mac, "retired_at": now},
@@ -172,36 +171,36 @@ def replace_secret(
 
 
 def note_sharing(session: Session, refresh_token_id: int, now: datetime) -> None:
-    """Keep that several programs seemed to share it just now. The caller holds it."""
+    """Record that several programs seem to share it. The caller holds it."""
     session.execute(update(TABLE).where(TABLE.c.id == refresh_token_id).values(sharing_seen_at=now))
 
 
 def revoke_of_user(session: Session, user_id: int, revocation: Revocation) -> list[int]:
-    """Revoke all of a user that are not revoked; their ids."""
+    """Revoke those of a user; the ids of those not revoked before."""
     return _revoke(session, RefreshTokenRow.user_id == user_id, revocation)
 
 
 def revoke_each(session: Session, refresh_token_ids: Sequence[int], revocation: Revocation) -> list[int]:
-    """Revoke those of these that are not revoked; their ids."""
+    """Revoke these; the ids of those not revoked before."""
     return _revoke(session, RefreshTokenRow.id.in_(refresh_token_ids), revocation)
 
 
 def _revoke(session: Session, which: ColumnElement[bool], revocation: Revocation) -> list[int]:
     which = and_(which, RefreshTokenRow.status != TokenStatus.REVOKED)
-    # Locked in order of id first, so that two acts on the same tokens can't deadlock.
+    # Locked in order of id first, against deadlocks.
     session.execute(select(RefreshTokenRow.id).where(which).order_by(RefreshTokenRow.id).with_for_update())
     statement = update(RefreshTokenRow).where(which).returning(RefreshTokenRow.id)
     values = {"revoked_at": revocation.at, "revoked_by": revocation.by, "revoke_reason": revocation.reason}
     return list(session.scalars(statement.values(status=TokenStatus.REVOKED, **values)))
 
 
-def count_alive(session: Session, user_id: int, now: datetime) -> int:
+def count_active(session: Session, user_id: int, now: datetime) -> int:
     query = select(func.count()).select_from(RefreshTokenRow)
-    return session.scalar(query.where(RefreshTokenRow.user_id == user_id, is_alive(RefreshTokenRow, now))) or 0
+    return session.scalar(query.where(RefreshTokenRow.user_id == user_id, is_active_at(RefreshTokenRow, now))) or 0
 
 
 def expire_due(session: Session, now: datetime, most: int) -> int:
-    """Store at most `most` expiries that are already true; how many."""
+    """Mark at most `most` expired tokens as such; how many."""
     due = select(RefreshTokenRow.id).where(is_due(RefreshTokenRow, now)).limit(most)
     ids = list(session.scalars(due.with_for_update(skip_locked=True)))
     session.execute(update(RefreshTokenRow).where(RefreshTokenRow.id.in_(ids)).values(status=TokenStatus.EXPIRED))
@@ -209,7 +208,7 @@ def expire_due(session: Session, now: datetime, most: int) -> int:
 
 
 def purge(session: Session, cutoff: datetime, most: int) -> int:
-    """Delete at most `most` that ended by `cutoff` and under which no access token is kept; how many."""
+    """Delete at most `most` that ended by `cutoff` and have no access tokens left; how many."""
     kept = exists().where(AccessTokenRow.refresh_token_id == RefreshTokenRow.id)
     old = select(RefreshTokenRow.id).where(ended_before(RefreshTokenRow, cutoff), ~kept).limit(most)
     ids = list(session.scalars(old.with_for_update(skip_locked=True)))
@@ -219,7 +218,7 @@ def purge(session: Session, cutoff: datetime, most: int) -> int:
 
 
 def purge_retired_secrets(session: Session, cutoff: datetime, most: int) -> int:
-    """Delete at most `most` digests of secrets that were replaced by `cutoff`; how many."""
+    """Delete at most `most` digests replaced at or before `cutoff`; how many."""
     old = select(RetiredSecretRow.id).where(RetiredSecretRow.retired_at <= cutoff).limit(most)
     ids = list(session.scalars(old.with_for_update(skip_locked=True)))
     session.execute(delete(RetiredSecretRow).where(RetiredSecretRow.id.in_(ids)))
@@ -227,7 +226,7 @@ def purge_retired_secrets(session: Session, cutoff: datetime, most: int) -> int:
 
 
 def as_refresh_token(row: StoredRefreshToken | RefreshTokenRow, now: datetime) -> RefreshToken:
-    """The row as the domain's fact, with its state at `now`."""
+    """The row as a domain object, with its state at `now`."""
     status = status_at(TokenStatus(row.status), row.expires_at, now)
     return RefreshToken(
         id=row.id,

@@ -1,7 +1,4 @@
-"""The schema's version and the database's fitness: what must be true before Daypass serves.
-
-Not here: the migrations themselves (``migrations/``), and running them (``app.cli.database``).
-"""
+"""The version of the schema, and the checks of the database at start."""
 
 from datetime import UTC, datetime
 from functools import cache
@@ -14,19 +11,19 @@ from app.storage.database import engine_options
 
 MIGRATIONS = Path(__file__).parent.parent.parent / "migrations"
 
-REPLICA = "the database is a replica, or read-only: a revocation would be seen too late; name the primary"
+REPLICA = "the database is a replica or read-only, where revocations arrive late: connect to the primary"
 READ_ONLY = "session is read-only"
-"""What libpq says of a server that is not what ``target_session_attrs`` asks for."""
+"""In libpq's error where a server does not match ``target_session_attrs``."""
 
 
 @cache
 def _known_revisions() -> tuple[str, ...]:
-    """What the migrations' files begin with. Alembic would say the same, and take 7 MB of each worker."""
+    """The prefixes of the migrations' files; importing Alembic for them takes 7 MB of each worker."""
     return tuple(sorted(file.stem.partition("_")[0] for file in (MIGRATIONS / "versions").glob("*.py")))
 
 
 def newest_revision() -> str:
-    """The revision this code works with."""
+    """The revision that this code requires."""
     return _known_revisions()[-1]
 
 
@@ -39,19 +36,19 @@ def current_revision(engine: Engine) -> str | None:
         return revision
 
 
-def holds_users(url: str) -> bool:
-    """Whether a database is in use already; asked before there are keys to make an application with."""
+def has_users(url: str) -> bool:
+    """Whether the database has users; works without the keys that an application needs."""
     engine = create_engine(url, **engine_options(url, threads=1))
     try:
         with engine.connect() as connection:
-            has_users = inspect(connection).has_table("users")
-            return has_users and connection.scalar(text("SELECT count(*) FROM users")) != 0
+            has_table = inspect(connection).has_table("users")
+            return has_table and connection.scalar(text("SELECT count(*) FROM users")) != 0
     finally:
         engine.dispose()
 
 
-def unfitness(engine: Engine) -> str | None:
-    """Why this database must not be served from, in one line; None when it may."""
+def startup_problem(engine: Engine) -> str | None:
+    """Why Daypass must not serve from this database, in one line; None where it may."""
     try:
         revision = current_revision(engine)
     except OperationalError as error:
@@ -60,16 +57,16 @@ def unfitness(engine: Engine) -> str | None:
         raise
     if is_behind(revision):
         return f"the schema is at {revision or 'nothing'}, not at {newest_revision()}: run `daypass db upgrade`"
-    return _postgresql_unfitness(engine) if engine.dialect.name == "postgresql" else None
+    return _postgresql_problem(engine) if engine.dialect.name == "postgresql" else None
 
 
 def is_behind(revision: str | None) -> bool:
-    """Whether a schema is too old for this code. One that this code does not know is newer: migrations only add."""
+    """Whether a schema is too old for this code. An unknown one is newer, and works: migrations only add."""
     return revision is None or (revision in _known_revisions() and revision != newest_revision())
 
 
 def clock_difference(engine: Engine, now: datetime) -> float:
-    """Seconds by which the database's clock is ahead of `now`; 0 for SQLite, which has none of its own."""
+    """Seconds by which the database's clock is ahead of `now`; 0 for SQLite, which has no clock."""
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             connection.execute(text("SELECT 1"))
@@ -79,7 +76,7 @@ def clock_difference(engine: Engine, now: datetime) -> float:
     return (theirs.astimezone(UTC) - now).total_seconds()
 
 
-def _postgresql_unfitness(engine: Engine) -> str | None:
+def _postgresql_problem(engine: Engine) -> str | None:
     with engine.connect() as connection:
         if connection.scalar(text("SELECT pg_is_in_recovery()")):
             return REPLICA

@@ -18,25 +18,25 @@ def insert(session: Session, digest: str, user_id: int, now: datetime) -> Sessio
 
 
 def find(session: Session, digest: str) -> WebSession | None:
-    """With its user, as they are at this moment; whether or not it is over."""
+    """The session with its current user, ended or not."""
     query = select(SessionRow, UserRow).join(UserRow, UserRow.id == SessionRow.user_id)
     found = session.execute(query.where(SessionRow.digest == digest)).one_or_none()
     return None if found is None else as_session(*found)
 
 
 def touch(session: Session, row_id: int, **instants: datetime) -> None:
-    """Write that the session was seen, or its password given."""
+    """Update `seen_at` or `proved_at`."""
     session.execute(update(SessionRow).where(SessionRow.id == row_id).values(**instants))
 
 
 def end(session: Session, digest: str) -> int | None:
-    """End one; whose it was, or None where there is none."""
+    """Delete a session; its user's id, or None where there is none."""
     statement = delete(SessionRow).where(SessionRow.digest == digest).returning(SessionRow.user_id)
     return session.scalar(statement)
 
 
 def end_of_user(session: Session, user_id: int, but: int | None = None) -> int:
-    """End all of a user's, but the one with the id `but`; how many."""
+    """Delete the sessions of a user except the one with the id `but`; how many."""
     statement = delete(SessionRow).where(SessionRow.user_id == user_id)
     if but is not None:
         statement = statement.where(SessionRow.id != but)

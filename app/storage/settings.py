@@ -10,7 +10,7 @@ from app.storage.tables import InstanceSettingRow
 
 
 def stored(session: Session) -> dict[str, str]:
-    """The values that were ever set."""
+    """The stored values by key, defaults not included."""
     query = select(InstanceSettingRow.key, InstanceSettingRow.value)
     return {key: value for key, value in session.execute(query)}
 

@@ -1,8 +1,4 @@
-"""The tables. Column by column they are described in ``docs/architecture.md``, section Data.
-
-Here belong columns, constraints and indexes; the migrations must say the same (compared by test).
-Not here: queries, and behaviour. Types are named on every column.
-"""
+"""The tables, described in ``docs/architecture.md``, section Data; the migrations must match (compared by test)."""
 
 from datetime import datetime
 
@@ -27,7 +23,7 @@ from app.domain.tokens import TokenStatus
 from app.storage.database import Base
 from app.storage.instants import UtcDateTime
 
-# SQLite numbers rows by itself only in a column that is called INTEGER.
+# SQLite assigns ids only to a column of the type INTEGER.
 BigId = BigInteger().with_variant(Integer(), "sqlite")
 
 STATUSES = ", ".join(f"'{status}'" for status in TokenStatus)
@@ -36,7 +32,7 @@ REFRESH_STATUSES = ", ".join(f"'{status}'" for status in ("active", "expired", "
 
 class UserRow(Base):
     __tablename__ = "users"
-    __table_args__ = ({"sqlite_autoincrement": True},)  # an id is never used again, even after a deletion
+    __table_args__ = ({"sqlite_autoincrement": True},)  # an id is never reused
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     username: Mapped[str] = mapped_column(String(150), unique=True)
@@ -58,7 +54,7 @@ class RefreshTokenRow(Base):
     __table_args__ = (
         CheckConstraint(f"status IN ({REFRESH_STATUSES})", name="refresh_tokens_status"),
         Index("ix_refresh_tokens_user", "user_id", "id"),
-        # Counts a user's living ones, at every sign-in, without walking through all that have ended.
+        # For counting a user's active ones without reading all that have ended.
         Index("ix_refresh_tokens_user_alive", "user_id", "status", "expires_at"),
         Index("ix_refresh_tokens_status_expires", "status", "expires_at"),
         Index("ix_refresh_tokens_revoked", "revoked_at"),
@@ -86,7 +82,7 @@ class RefreshTokenRow(Base):
 
 
 class RetiredSecretRow(Base):
-    """The digests of secrets that regeneration replaced, so that their holder is told so, not "unknown"."""
+    """The digests of secrets that regeneration replaced, so that they are refused as revoked, not as unknown."""
 
     __tablename__ = "retired_secrets"
     __table_args__ = (
@@ -102,14 +98,14 @@ class RetiredSecretRow(Base):
 
 
 CURRENT = "status IN ('active', 'overlapping')"
-"""The access tokens that a mint replaces, in the words of the index below."""
+"""The access tokens that a mint replaces; the condition of the index below."""
 
 
 class AccessTokenRow(Base):
     __tablename__ = "access_tokens"
     __table_args__ = (
         CheckConstraint(f"status IN ({STATUSES})", name="access_tokens_status"),
-        # The rule "one active access token per refresh token" lives in the database, whatever the code does.
+        # Enforces one active access token per refresh token.
         Index(
             "uq_access_tokens_one_active",
             "refresh_token_id",
@@ -117,7 +113,7 @@ class AccessTokenRow(Base):
             sqlite_where=text("status = 'active' AND refresh_token_id IS NOT NULL"),
             postgresql_where=text("status = 'active' AND refresh_token_id IS NOT NULL"),
         ),
-        # However many a busy program has minted, the one or two that a mint replaces are found at once.
+        # For finding the tokens that a mint replaces among many.
         Index(
             "ix_access_tokens_current",
             "refresh_token_id",
@@ -154,7 +150,7 @@ class AccessTokenRow(Base):
 
 
 class SessionRow(Base):
-    """A session of the web pages. `digest`: of what the cookie holds; `proved_at`: when the password was given last."""
+    """A web session. `digest`: of the cookie's value; `proved_at`: when the password was last entered."""
 
     __tablename__ = "sessions"
 
@@ -167,7 +163,7 @@ class SessionRow(Base):
 
 
 class CheckCountRow(Base):
-    """How many access tokens were let in and refused in the hour that begins then, by all processes together."""
+    """How many access tokens all processes accepted and refused in the hour that begins then."""
 
     __tablename__ = "check_counts"
 
@@ -186,7 +182,7 @@ class InstanceSettingRow(Base):
 
 
 class AuditEventRow(Base):
-    """Append-only: triggers, made by the migration, refuse every change and deletion."""
+    """Append-only: the migration's triggers refuse changes and deletions."""
 
     __tablename__ = "audit_events"
     __table_args__ = (
@@ -209,7 +205,7 @@ class AuditEventRow(Base):
 
 
 class LoginThrottleRow(Base):
-    """`bucket` is a keyed digest: what people type as a user name is at times their password."""
+    """`bucket`: a keyed digest, because people sometimes type their password as the user name."""
 
     __tablename__ = "login_throttle"
 
@@ -220,9 +216,9 @@ class LoginThrottleRow(Base):
 
 
 class IdempotencyKeyRow(Base):
-    """A creating call that was done: who made it, under which key, and the handle of what came of it.
+    """A request done under an Idempotency-Key. `created`: the handle of what it created.
 
-    Both digests are keyed: a request may hold a password.
+    The digests are keyed, because a request may hold a password.
     """
 
     __tablename__ = "idempotency_keys"

@@ -1,7 +1,6 @@
-"""Counting failed sign-ins, in the database so that all workers and hosts count together.
+"""Counters of failed sign-ins, shared by all workers and hosts.
 
-Here belong the counters. Not here: which counters an attempt touches and how much they hold
-(``app.services.throttling``).
+Not here: the counters of an attempt, and their limits (``app.services.throttling``).
 """
 
 from collections.abc import Iterable
@@ -17,14 +16,14 @@ from app.storage.tables import LoginThrottleRow
 
 @dataclass(frozen=True)
 class Bucket:
-    """A counter that holds at most `limit` failures in one window."""
+    """A counter of at most `limit` failures in one window."""
 
     key: str
     limit: int
 
 
 def reserve(session: Session, bucket: Bucket, now: datetime, window: timedelta) -> datetime | None:
-    """Count one failure in advance; None when it went in, else the end of the window of the full counter."""
+    """Count a failure in advance; None where it fits, else the end of the window of the full counter."""
     row = LoginThrottleRow
     insert_unless_present(session, row, bucket=bucket.key, failures=0, window_ends_at=now + window)
     over = row.window_ends_at <= now
@@ -44,14 +43,14 @@ def reserve(session: Session, bucket: Bucket, now: datetime, window: timedelta) 
 
 
 def full_until(session: Session, bucket: Bucket, now: datetime) -> datetime | None:
-    """The end of the window of a counter that is full; None while there is room."""
+    """The end of the window of a full counter; None for one that is not full."""
     row = LoginThrottleRow
     full = select(row.window_ends_at).where(row.bucket == bucket.key, row.failures >= bucket.limit)
     return session.scalar(full.where(row.window_ends_at > now))
 
 
 def release(session: Session, buckets: Iterable[Bucket]) -> None:
-    """Take back what was counted in advance: the attempt was no failure. In order of key, against deadlocks."""
+    """Undo the reservation of a successful attempt. In order of key, against deadlocks."""
     row = LoginThrottleRow
     for key in sorted(bucket.key for bucket in buckets):
         statement = update(row).where(row.bucket == key, row.failures > 0).values(failures=row.failures - 1)
@@ -63,14 +62,14 @@ def last_success(session: Session, key: str) -> datetime | None:
     return session.scalar(query)
 
 
-def remember_success(session: Session, key: str, now: datetime) -> None:
+def record_success(session: Session, key: str, now: datetime) -> None:
     insert_unless_present(session, LoginThrottleRow, bucket=key, failures=0, window_ends_at=now)
     statement = update(LoginThrottleRow).where(LoginThrottleRow.bucket == key).values(last_success_at=now)
     session.execute(statement)
 
 
 def purge(session: Session, now: datetime, successes_before: datetime, most: int) -> int:
-    """Delete at most `most` counters that can no longer matter; how many."""
+    """Delete at most `most` counters without effect; how many."""
     row = LoginThrottleRow
     forgotten = or_(row.last_success_at.is_(None), row.last_success_at <= successes_before)
     old = select(row.bucket).where(row.window_ends_at <= now, forgotten).limit(most)

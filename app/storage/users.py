@@ -1,4 +1,4 @@
-"""Queries on users. Not here: passwords and who may do what."""
+"""Queries on users."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -19,14 +19,14 @@ def find(session: Session, username: str) -> UserRow | None:
 
 
 class SignIn(NamedTuple):
-    """What decides a sign-in; both None where there is no such user."""
+    """The data of a sign-in; both None where there is no such user."""
 
     user: User | None
     password_hash: str | None
 
 
 def find_sign_in(session: Session, username: str) -> SignIn:
-    """By canonical user name. One row whether there is such a user or not, so that reading it takes the same time."""
+    """By canonical user name. Always reads one row, so that an unknown user takes the same time."""
     one = select(literal(1)).subquery()
     query = select(TABLE).select_from(one.outerjoin(TABLE, TABLE.c.username == username))
     row = session.execute(query).one()
@@ -38,35 +38,35 @@ def get(session: Session, user_id: int) -> UserRow | None:
 
 
 def every(session: Session) -> Iterator[UserRow]:
-    """All users in order of user name, read in portions."""
+    """All users in order of user name, read in batches."""
     return iter(session.scalars(select(UserRow).order_by(UserRow.username).execution_options(yield_per=500)))
 
 
 def replace_digest(session: Session, user_id: int, before: str | None, after: str) -> bool:
-    """Keep the same password under a new digest; False where the digest is not `before` any more."""
+    """Replace the digest of the same password; False where the stored one is not `before`."""
     statement = update(UserRow).where(UserRow.id == user_id, UserRow.password_hash == before)
     return session.scalar(statement.values(password_hash=after).returning(UserRow.id)) is not None
 
 
 def find_and_lock(session: Session, username: str) -> UserRow | None:
-    """By canonical user name, holding the row until the end: no refresh token is issued to the user meanwhile."""
+    """By canonical user name; the row stays locked, so that no refresh token is issued meanwhile."""
     return session.scalars(_held(select(UserRow).where(UserRow.username == username))).one_or_none()
 
 
 def get_and_lock(session: Session, user_id: int) -> UserRow | None:
-    """A user who is active, holding the row until the end."""
+    """An enabled user; the row stays locked."""
     return session.scalars(_held(select(UserRow).where(UserRow.id == user_id, UserRow.is_active))).one_or_none()
 
 
 def lock_administrators(session: Session) -> list[int]:
-    """The ids of all active administrators, each row held until the end, so that two acts can't leave none."""
+    """The ids of all enabled administrators; the rows stay locked, so that two changes cannot leave none."""
     query = select(UserRow.id).where(UserRow.role == Role.SERVER_ADMIN, UserRow.is_active)
     return list(session.scalars(_held(query.order_by(UserRow.id))))
 
 
 def _held(query: Select[Any]) -> Select[Any]:
-    """FOR NO KEY UPDATE, as an UPDATE locks. Whoever inserts a token, holding its refresh token, looks whether the user
-    exists; FOR UPDATE would make that wait for us, while we wait for the refresh token: a deadlock."""
+    """FOR NO KEY UPDATE: inserting a token checks the foreign key while it holds the refresh token, and would deadlock
+    with FOR UPDATE."""
     return query.with_for_update(key_share=True)
 
 
@@ -98,7 +98,7 @@ def insert(
 
 
 def as_user(row: UserRow | Row[Any]) -> User:
-    """The row as the domain's fact, without the password's hash."""
+    """The row as a domain object, without the password's hash."""
     return User(
         id=row.id,
         username=row.username,

@@ -23,11 +23,11 @@ from app.domain.errors import (
     Unavailable,
 )
 from app.http.context import parts
-from app.services.idempotency import Once
+from app.services.idempotency import IdempotencyKey
 
 ONCE_FIELD = "once"
 
-SAID: dict[str, str] = {
+ANSWERS: dict[str, str] = {
     "token_expired": "This token has expired. Regenerate it to use it again.",
     "token_revoked": "This token was revoked, which can't be undone. Create a new one.",
     "owner_disabled": "This account is deactivated; a server administrator can enable it again.",
@@ -47,14 +47,14 @@ def new_once() -> str:
     return secrets.token_urlsafe(18)
 
 
-def once() -> Once | None:
+def once() -> IdempotencyKey | None:
     """What this form wants done once."""
     form = read_form()
     key = form.get(ONCE_FIELD, "")
     if not key:
         return None
     kept = {name: value for name, value in form.items() if name not in (ONCE_FIELD, "form_token", "current_password")}
-    return Once(f"form:{key}"[:255], json.dumps([request.path.rstrip("/"), kept], sort_keys=True))
+    return IdempotencyKey(f"form:{key}"[:255], json.dumps([request.path.rstrip("/"), kept], sort_keys=True))
 
 
 def said(refusal: Refusal) -> str:
@@ -72,7 +72,7 @@ def said(refusal: Refusal) -> str:
     if isinstance(refusal, Unavailable):
         return "Daypass can't do this at the moment: the database is away or busy. Nothing was changed; try again."
     if isinstance(refusal, TokenRefused):
-        return SAID.get(refusal.reason, "There is no such token, or it does not work.")
+        return ANSWERS.get(refusal.reason, "There is no such token, or it does not work.")
     assert isinstance(refusal, NotPermitted | FeatureOff | Conflict)
     return refusal.what
 

@@ -10,9 +10,9 @@ from typing import Any, cast
 from flask import Response, abort, current_app, g, redirect, request, url_for
 
 from app.domain.errors import BadCredentials, BadRequest, NotPermitted, RateLimited, Refusal, Unavailable
-from app.domain.identity import refuse_unless_may_enter
+from app.domain.identity import refuse_unless_may_use_apis
 from app.domain.sessions import WebSession
-from app.http.context import Asker, caller, services
+from app.http.context import CurrentUser, caller, services
 from app.http.guards import ADMINISTRATORS_ONLY, Guard
 from app.web.cookies import session_cookie
 from app.web.forms import read_form, status_of
@@ -39,7 +39,7 @@ def find_session() -> WebSession | None:
     known = services().sessions.find(session_cookie())
     if known is not None:
         g.web_session = known
-        g.asker = Asker(known.user.id, known.user.username, known.user.role)
+        g.current_user = CurrentUser(known.user.id, known.user.username, known.user.role)
     return known
 
 
@@ -60,7 +60,7 @@ def _require_session() -> None:
         # Only a page of a session holds a form: whoever sends one had a session.
         had_one = request.method in CHANGING or services().sessions.has_ended(session_cookie())
         abort(to_sign_in("ended" if had_one else ""))
-    refuse_unless_may_enter(known.user.role)
+    refuse_unless_may_use_apis(known.user.role)
     _refuse_forged_form()
 
 

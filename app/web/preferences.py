@@ -28,7 +28,7 @@ def own_tokens() -> Any:
     """One's API tokens; who may not generate any sees why."""
     offset = request.args.get("offset", "0")
     begin = int(offset) if offset.isascii() and offset.isdigit() and len(offset) < 8 else 0
-    own = services().single_tier.own(web_session().user.id, PAGE, begin, counted=True)
+    own = services().single_tier.list_tokens(web_session().user.id, PAGE, begin, counted=True)
     return page("preferences_tokens.html", own=own, begin=begin, size=PAGE, why_not=_why_not())
 
 

@@ -1,4 +1,4 @@
-"""Which creating calls were made under an Idempotency-Key, so that a repeat makes nothing twice."""
+"""Requests done under an Idempotency-Key."""
 
 import sqlalchemy as sa
 from alembic import op

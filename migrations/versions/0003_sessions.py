@@ -1,4 +1,4 @@
-"""Sessions of the web pages, who has a password that was made for them, and how many checks there were each hour."""
+"""Web sessions, temporary passwords, and counts of checks by hour."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,7 +1,4 @@
-"""What minting does while an access token is active, per refresh token; which access tokens can be given again.
-
-Also: the audit log by object and by actor, as pages ask for it.
-"""
+"""The reissue policy of each refresh token, access tokens that can be reused, indexes of the audit log."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""From where access tokens were minted, and whether that looks like several programs that share a refresh token."""
+"""The client address of each mint, and when programs seemed to share a refresh token."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""An index of the access tokens that a mint replaces, so that what was minted before costs nothing."""
+"""An index of the access tokens that a mint replaces."""
 
 import sqlalchemy as sa
 from alembic import op

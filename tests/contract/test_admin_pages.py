@@ -249,7 +249,7 @@ def test_the_overview_counts_users_and_tokens_and_draws_them(
     shown = admin.get("/admin")
     text = shown.get_data(as_text=True)
     assert text.count(": 1 token: shown-at-its-end") == 2  # for hovering, and for readers
-    glance = services.overview.glance()
+    glance = services.overview.summary()
     assert f"{glance.active_users:,} active users" in said(shown)
     assert f"{glance.refresh_tokens['active']:,} refresh tokens alive" in said(shown)
     assert "Background jobs" in said(shown) and text.count("<svg") >= 5

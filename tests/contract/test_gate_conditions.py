@@ -90,7 +90,7 @@ def test_an_introspectors_token_opens_nothing(
 ) -> None:
     """Neither the APIs behind the gate nor a resource of Daypass; both say the same.
 
-    Fails when `may_enter` is always true: so it was broken, and the token was good at both.
+    Fails when `may_use_apis` is always true: so it was broken, and the token was good at both.
     """
     secret = token_of(services, Role.INTROSPECTOR)
     by_token, by_bearer = gate.verify(secret, query), gate.verify_bearer(secret, query)

@@ -25,7 +25,7 @@ from tests.factories import issue, make_user, mint
 
 HOW_TO_ASK = "Send an access token in the TOKEN header, or as Authorization: Bearer."
 
-SAID = {
+ANSWERS = {
     "token_malformed": "What was sent is not one access token. A refresh token must be traded for one.",
     "token_unknown": "There is no such access token.",
     "token_expired": "The access token has expired. Mint another.",
@@ -101,9 +101,9 @@ def test_a_bad_token_is_a_403_as_a_resource_says_it_and_a_bad_bearer_a_401(
     by_bearer = gate.verify_bearer(secret)
     assert refused(by_bearer) == (401, reason)
     assert by_bearer.headers["WWW-Authenticate"] == (
-        f'{CHALLENGE}, error="invalid_token", error_description="{SAID[reason]}"'
+        f'{CHALLENGE}, error="invalid_token", error_description="{ANSWERS[reason]}"'
     )
-    assert json.loads(by_bearer.data)["detail"] == SAID[reason]
+    assert json.loads(by_bearer.data)["detail"] == ANSWERS[reason]
 
 
 @pytest.mark.parametrize(

@@ -395,7 +395,7 @@ def test_no_secret_or_reason_of_a_bad_credential_is_in_the_answer(oauth: OAuth, 
 
 @pytest.mark.parametrize("header", ["TOKEN", "Bearer"])
 def test_an_introspectors_token_opens_nothing_else(app: Flask, people: People, header: str) -> None:
-    """Fails when `Role.may_enter` lets everybody in (tried)."""
+    """Fails when `Role.may_use_apis` lets everybody in (tried)."""
     token = people.token(people.introspector)
     headers = {"TOKEN": token} if header == "TOKEN" else bearer(token)
     for path in ("/integration/v1/userinfo", "/integration/v1/userinfo/"):

@@ -391,7 +391,7 @@ def test_a_form_can_name_no_other_owner(services: Services, other: Somebody) -> 
     other.pages.post("/account/auth/refresh-tokens", {"name": "mine", **as_if})
     other.pages.post("/preferences/access-tokens/new", {"lifetime": "7", **as_if})
     assert services.overview.own_refresh_tokens(victim.id) == ([], None)
-    assert services.single_tier.own(victim.id).items == []
+    assert services.single_tier.list_tokens(victim.id).items == []
 
 
 def test_a_token_of_somebody_else_is_not_tested_for_one(services: Services, other: Somebody) -> None:

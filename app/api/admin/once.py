@@ -10,18 +10,18 @@ from typing import Any
 from flask import request
 
 from app.domain.errors import BadRequest
-from app.services.idempotency import Once
+from app.services.idempotency import IdempotencyKey
 
 HEADER = "Idempotency-Key"
 KEY = re.compile(r"[\x20-\x7e]{1,255}")
 KEY_RULE = f"{HEADER} has 1 to 255 printable ASCII characters."
 
 
-def once(sent: dict[str, Any]) -> Once | None:
+def once(sent: dict[str, Any]) -> IdempotencyKey | None:
     """What this request wants done once, `sent` being its body; None without the header."""
     key = request.headers.get(HEADER)
     if key is None:
         return None
     if not KEY.fullmatch(key):
         raise BadRequest(KEY_RULE, {HEADER: [KEY_RULE]})
-    return Once(key, json.dumps([request.method, request.path.rstrip("/"), sent], sort_keys=True))
+    return IdempotencyKey(key, json.dumps([request.method, request.path.rstrip("/"), sent], sort_keys=True))

@@ -16,7 +16,7 @@ from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.http.context import caller, principal, services
 from app.http.guards import CREDENTIAL_IN_BODY, TOKEN_HOLDER, GuardedBlueprint
 from app.http.openapi import JSON_ONLY
-from app.http.tracing import tell_of
+from app.http.tracing import add_token_headers
 from app.services.held_tokens import ByOwner, BySecret
 from app.services.listing import TokenFilter
 
@@ -120,5 +120,5 @@ def regenerate_by_public_id(public_id: str) -> Made:
 def mint(sent: Members) -> Made:
     """Mint an access token from a refresh token. Nothing else is needed, in the headers either."""
     made = services().minting.mint(BySecret(sent["refresh_token"]), caller(), once(sent))
-    tell_of(made)
+    add_token_headers(made)
     return _issued(made)

@@ -13,7 +13,7 @@ from app.http.context import caller, services
 from app.http.guards import ADMINISTRATOR, GuardedBlueprint
 from app.http.openapi import JSON_ONLY
 from app.services.criteria import Criteria
-from app.services.revoking import Ended
+from app.services.revoking import Revoked
 
 tokens = GuardedBlueprint(
     "native_tokens", __name__, url_prefix=f"{PREFIX}tokens", guard=ADMINISTRATOR, errors=TOKEN_ERRORS, parser=JSON_ONLY
@@ -41,7 +41,7 @@ def show_token(public_id: str) -> Members:
 @tokens.post("/<public_id>/revoke")
 @tokens.arguments(admin_schemas.Reason)
 @tokens.response(200, admin_schemas.Ended)
-def revoke_token(sent: Members, public_id: str) -> Ended:
+def revoke_token(sent: Members, public_id: str) -> Revoked:
     """End one token; a refresh token takes its access tokens with it. Doing it twice is harmless."""
     return services().revoking.revoke(public_id, sent["reason"], caller())
 
@@ -65,7 +65,7 @@ def preview_revocation(sent: Members) -> Members:
 @tokens.post("/revocations")
 @tokens.arguments(admin_schemas.ConfirmedByFilter)
 @tokens.response(200, admin_schemas.Ended)
-def revoke_by_filter(sent: Members) -> Ended:
+def revoke_by_filter(sent: Members) -> Revoked:
     """End what a filter matches, in one transaction; refused when that is not what was confirmed."""
     criteria = Criteria.of(sent["filter"])
     return services().revoking_by_filter.revoke(criteria, sent["confirmation"], sent["reason"], caller())

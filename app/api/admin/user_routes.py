@@ -14,7 +14,7 @@ from app.domain.identity import Role, User
 from app.http.context import caller, services
 from app.http.guards import ADMINISTRATOR, GuardedBlueprint
 from app.http.openapi import JSON_ONLY
-from app.services.revoking import Ended
+from app.services.revoking import Revoked
 
 users = GuardedBlueprint(
     "native_users", __name__, url_prefix=f"{PREFIX}users", guard=ADMINISTRATOR, errors=TOKEN_ERRORS, parser=JSON_ONLY
@@ -63,7 +63,7 @@ def change_user(sent: Members, user_id: str) -> User:
 @users.post("/<user_id>/revoke-tokens")
 @users.arguments(admin_schemas.Reason)
 @users.response(200, admin_schemas.Ended)
-def revoke_tokens_of_user(sent: Members, user_id: str) -> Ended:
+def revoke_tokens_of_user(sent: Members, user_id: str) -> Revoked:
     """End every token of a user, of both tiers."""
     username = services().accounts.by_id(user_id_of(user_id)).username
     return services().revoking.revoke_user(username, sent["reason"], caller())

@@ -1,8 +1,7 @@
-"""The Alation dialect's one table from refusals to answers.
+"""The error table of the Alation dialect.
 
-``{"detail": …, "code": "<status>000", "message": <the same>, "reason": …}``. Clients mint again on 401 of the
-token endpoints and on 403 of a protected resource; `reason` tells the cases apart. Not here: what a refusal
-means (``app.domain.errors``).
+``{"detail": …, "code": "<status>000", "message": <the same>, "reason": …}``. Clients mint again on 401 of a token
+endpoint and on 403 of a resource.
 """
 
 from flask import Response, jsonify, request
@@ -28,7 +27,7 @@ TABLE: dict[type[Refusal], tuple[int, str]] = {
     errors.BadRequest: (400, "{message}"),
     errors.BadCredentials: (401, "Unable to log in with provided credentials."),
     errors.NotPermitted: (403, "{what}"),
-    errors.LimitReached: (403, "This account has {limit} active {what} already; revoke some first."),
+    errors.LimitReached: (403, "The limit of active {what} for this account is {limit}; revoke some first."),
     errors.NotFound: (404, "Not found."),
     errors.FeatureOff: (404, "{what}"),
     errors.Conflict: (409, "{what}"),
@@ -50,7 +49,7 @@ TABLE: dict[type[Refusal], tuple[int, str]] = {
 RESOURCE_TABLE = TABLE | {
     refusal: (403, NO_CREDENTIALS) for refusal in every_refusal() if issubclass(refusal, TokenRefused)
 }
-"""The same for a resource behind the ``TOKEN`` check."""
+"""The same for resources."""
 
 TOKEN_ERRORS = ErrorAnswers(ErrorOut, (400, 401, 403, 409, 413, 415, 429, 500, 503))
 RESOURCE_ERRORS = ErrorAnswers(ErrorOut, (400, 403, 500, 503))
@@ -70,16 +69,16 @@ def refuse(refusal: Refusal) -> Response:
     at_token_endpoint = request.blueprint != RESOURCES
     status, detail = (TABLE if at_token_endpoint else RESOURCE_TABLE)[type(refusal)]
     label = LABELS[refusal.kind] if isinstance(refusal, TokenRefused) else ""
-    said = detail.format(label=label, **vars(refusal)) if detail != "{message}" else vars(refusal)["message"]
+    message = detail.format(label=label, **vars(refusal)) if detail != "{message}" else vars(refusal)["message"]
     reason = refusal.reason
     if at_token_endpoint and isinstance(refusal, errors.TokenMalformed):
-        reason = errors.TokenUnknown.reason  # in a body, a token that is none is just one that nobody knows
+        reason = errors.TokenUnknown.reason  # in a body, a malformed token is an unknown one
     fields = refusal.fields if isinstance(refusal, errors.BadRequest) else {}
-    return _answer(status, said, reason, fields)
+    return _answer(status, message, reason, fields)
 
 
 def fail(error: HTTPException) -> Response:
-    """The answer to one of HTTP's own errors."""
+    """The answer to an HTTP error."""
     status = error.code or 500
     detail = HTTP_DETAILS.get(status, "{description}").format(
         description=error.description, method=request.method, media_type=request.mimetype
@@ -88,9 +87,9 @@ def fail(error: HTTPException) -> Response:
 
 
 def _answer(status: int, message: str, reason: str, fields: dict[str, list[str]]) -> Response:
-    """`fields` stand at top level, again in `detail`, and said as one sentence in `message`."""
+    """`fields` are at top level, in `detail`, and as one sentence in `message`."""
     if fields:
-        message = "; ".join(f"{name}: {' '.join(said)}" for name, said in fields.items())
+        message = "; ".join(f"{name}: {' '.join(messages)}" for name, messages in fields.items())
     common = {"detail": fields or message, "code": f"{status}000", "message": message, "reason": reason}
     answer = jsonify(fields | common)
     answer.status_code = status

@@ -1,7 +1,4 @@
-"""The six token endpoints and ``userinfo``: credential and body in, one service call, success out.
-
-Not here: a rule, or an error (``errors``). Both slash forms are the same route, without a redirect.
-"""
+"""The six token endpoints and ``userinfo``."""
 
 from typing import Any
 
@@ -11,7 +8,7 @@ from app.domain.identity import Principal
 from app.domain.tokens import TokenStatus
 from app.http.context import caller, principal, services
 from app.http.guards import CREDENTIAL_IN_BODY, TOKEN_HOLDER, GuardedBlueprint
-from app.http.tracing import tell_of
+from app.http.tracing import add_token_headers
 from app.services.held_tokens import BySecret
 
 PREFIX = "/integration/v1"
@@ -44,10 +41,10 @@ def _claim(sent: Members) -> BySecret:
 @token_endpoints.arguments(schemas.Login)
 @token_endpoints.response(201, schemas.RefreshTokenOut)
 def create_refresh_token(sent: Members) -> Members:
-    """Make a refresh token, with a user name and a password."""
+    """Create a refresh token, with a user name and a password."""
     login = (sent["username"], sent["password"])
     issued = services().issuing.issue_with_password(*login, sent["name"], caller(), sent["access_token_reissue"])
-    tell_of(issued)
+    add_token_headers(issued)
     return {"refresh_token": issued.secret} | vars(issued.token)
 
 
@@ -55,9 +52,9 @@ def create_refresh_token(sent: Members) -> Members:
 @token_endpoints.arguments(schemas.RefreshTokenProof)
 @token_endpoints.response(201, schemas.MintedOut)
 def create_api_access_token(sent: Members) -> Members:
-    """Mint an access token. Under the policy `replace` it takes the place of the one before it."""
+    """Request an access token. Under the policy `replace` it replaces the previous one."""
     issued = services().minting.mint(_claim(sent), caller())
-    tell_of(issued)
+    add_token_headers(issued)
     return {"api_access_token": issued.secret} | vars(issued.token) | schemas.replaced_members(issued)
 
 
@@ -65,9 +62,9 @@ def create_api_access_token(sent: Members) -> Members:
 @token_endpoints.arguments(schemas.RefreshTokenProof)
 @token_endpoints.response(200, schemas.RefreshTokenOut)
 def validate_refresh_token(sent: Members) -> Members:
-    """See whether a refresh token works, and until when."""
+    """Check whether a refresh token works, and until when."""
     token, _ = services().held_tokens.validate(_claim(sent))
-    tell_of(token)
+    add_token_headers(token)
     return {"refresh_token": sent["refresh_token"]} | vars(token)
 
 
@@ -75,9 +72,9 @@ def validate_refresh_token(sent: Members) -> Members:
 @token_endpoints.arguments(schemas.AccessTokenProof)
 @token_endpoints.response(200, schemas.AccessTokenOut)
 def validate_api_access_token(sent: Members) -> Members:
-    """See whether an access token works, and until when."""
+    """Check whether an access token works, and until when."""
     known = services().verifier.verify(sent["api_access_token"], sent["user_id"])
-    tell_of(known)
+    add_token_headers(known)
     return {
         "api_access_token": sent["api_access_token"],
         "user_id": known.user_id,
@@ -91,9 +88,9 @@ def validate_api_access_token(sent: Members) -> Members:
 @token_endpoints.arguments(schemas.RefreshTokenProof)
 @token_endpoints.response(201, schemas.RefreshTokenOut)
 def regen_refresh_token(sent: Members) -> Members:
-    """Give a refresh token a new secret and a full new life; what was under it ends."""
+    """Regenerate a refresh token: new secret, full lifetime. Its access tokens are revoked."""
     issued = services().issuing.regenerate(_claim(sent), caller())
-    tell_of(issued)
+    add_token_headers(issued)
     return {"refresh_token": issued.secret} | vars(issued.token)
 
 
@@ -101,7 +98,7 @@ def regen_refresh_token(sent: Members) -> Members:
 @token_endpoints.arguments(schemas.RefreshTokenProof)
 @token_endpoints.response(200, schemas.Done)
 def revoke_api_access_tokens(sent: Members) -> Members:
-    """End the access tokens under a refresh token, which stays usable."""
+    """Revoke the access tokens of a refresh token, which stays active."""
     token = services().revoking.revoke_access_tokens(_claim(sent), caller())
     return {"detail": f"Revoked active access tokens for refresh token: '{token.name}' with id: {token.id}"}
 
@@ -109,5 +106,5 @@ def revoke_api_access_tokens(sent: Members) -> Members:
 @resources.get("/userinfo/")
 @resources.response(200, schemas.UserInfoOut)
 def userinfo() -> Principal:
-    """Whose access token this is."""
+    """Get the owner of the access token."""
     return principal()

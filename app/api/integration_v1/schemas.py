@@ -1,7 +1,4 @@
-"""Bodies of the Alation dialect, in and out.
-
-Here belong members, their types and their spelling. Not here: what the values mean.
-"""
+"""Request and response bodies of the Alation dialect."""
 
 import re
 from collections.abc import Mapping
@@ -21,10 +18,9 @@ MESSAGES: dict[str, Any] = {
 
 DATE_TIME = {"type": "string", "format": "date-time"}
 STATUS = {"type": "string", "enum": ["ACTIVE", "EXPIRED", "REVOKED"]}
-"""What the documents say of these."""
 
 INTEGER = re.compile(r"-?[0-9]{1,18}")
-"""What an id can look like; a longer one is nobody's."""
+"""An id; longer ones do not exist."""
 
 
 class UserId(fields.Field[int]):
@@ -37,7 +33,7 @@ class UserId(fields.Field[int]):
 
 
 class Timestamp(fields.Field[datetime]):
-    """UTC with six fraction digits and ``Z``, always: clients parse nothing else."""
+    """UTC, always with six fraction digits and ``Z``: clients parse nothing else."""
 
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         if value is None:
@@ -46,7 +42,7 @@ class Timestamp(fields.Field[datetime]):
 
 
 class Status(fields.Field[TokenStatus]):
-    """Upper case; a replaced token that no longer works is told to be revoked."""
+    """Upper case; a superseded token is ``REVOKED``."""
 
     def _serialize(self, value: TokenStatus | None, attr: str | None, obj: Any, **kwargs: Any) -> str:
         assert value is not None
@@ -62,7 +58,7 @@ def _user_id() -> UserId:
 
 
 class RequestSchema(Schema):
-    """What every request body has in common: members we do not know are ignored."""
+    """A request body; unknown members are ignored."""
 
     class Meta:
         unknown = EXCLUDE
@@ -104,7 +100,7 @@ class AccessTokenOut(Schema):
 
 
 class MintedOut(AccessTokenOut):
-    """With what it took the place of, where an access token was alive."""
+    """With the access token that it replaced, if any."""
 
     replaced_previous = fields.Boolean()
     replaced_public_id = fields.String()
@@ -114,7 +110,7 @@ class MintedOut(AccessTokenOut):
 
 
 def replaced_members(issued: Issued[AccessToken]) -> dict[str, Any]:
-    """What a mint tells of the access token it replaced, and of who else mints."""
+    """The members about the replaced access token, and about sharing."""
     replaced = issued.replaced
     if replaced is None:
         return {"replaced_previous": False, "seems_shared": issued.seems_shared}
@@ -142,14 +138,14 @@ class Done(Schema):
 
 
 class ErrorOut(Schema):
-    """Beside these stand the fields that are wrong, each with a list of what is wrong with it."""
+    """With the invalid fields at top level, each with a list of messages."""
 
     class Meta:
         unknown = INCLUDE
 
     detail = fields.Raw(
-        metadata={"type": ["string", "object"], "description": "A sentence, or what is wrong by field."}
+        metadata={"type": ["string", "object"], "description": "A sentence, or the messages of each invalid field."}
     )
     code = fields.String(metadata={"description": "The status and three zeros."})
     message = fields.String()
-    reason = fields.String(metadata={"description": "A stable word to test."})
+    reason = fields.String(metadata={"description": "A stable word for programs."})

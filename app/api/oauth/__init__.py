@@ -1,7 +1,4 @@
-"""The OAuth dialect, ``/oauth/…``: token introspection (RFC 7662) and revocation (RFC 7009).
-
-Here belongs the translation of those two documents (``docs/oauth.md``). Not here: any rule about tokens.
-"""
+"""The OAuth dialect, ``/oauth/…``: introspection (RFC 7662) and revocation (RFC 7009); ``docs/oauth.md``."""
 
 from app.api.oauth import routes
 from app.api.oauth.errors import DIALECT
@@ -10,7 +7,7 @@ from app.http.openapi import Document
 DOCUMENT = Document(
     "oauth",
     "OAuth introspection and revocation",
-    "RFC 7662 and RFC 7009. Paths work with and without a slash at the end.",
+    "RFC 7662 and RFC 7009. Paths work with and without a trailing slash.",
     (routes.introspection, routes.revocation),
 )
 

@@ -1,7 +1,6 @@
-"""The OAuth dialect's one table from refusals to answers: RFC 6749 section 5.2, and for tokens RFC 6750 section 3.
+"""The error table of the OAuth dialect: RFC 6749 section 5.2, and for tokens RFC 6750 section 3.
 
-``{"error": …, "error_description": …, "reason": …}``; `reason` is Daypass's own word. Not here: what a refusal
-means (``app.domain.errors``).
+``{"error": …, "error_description": …, "reason": …}``; `reason` is Daypass's.
 """
 
 from flask import Response, g, jsonify, request
@@ -24,8 +23,8 @@ TABLE: dict[type[Refusal], tuple[int, str, str]] = {
     errors.BadRequest: (400, "invalid_request", "{message}"),
     errors.BadCredentials: (401, "invalid_client", "Unable to log in with provided credentials."),
     errors.NotPermitted: (403, "insufficient_scope", "{what}"),
-    errors.LimitReached: (400, "invalid_request", "There are {limit} {what} already."),
-    errors.NotFound: (400, "invalid_request", "There is no such {what}."),
+    errors.LimitReached: (400, "invalid_request", "The limit of {what} is {limit}."),
+    errors.NotFound: (400, "invalid_request", "This {what} does not exist."),
     errors.FeatureOff: (400, "invalid_request", "{what}"),
     errors.Conflict: (400, "invalid_request", "{what}"),
     errors.RateLimited: (429, "temporarily_unavailable", "Too many attempts. Try again in {retry_after} seconds."),
@@ -48,13 +47,13 @@ ERRORS = ErrorAnswers(ErrorOut, (400, 401, 403, 413, 429, 500, 503))
 
 def refuse(refusal: Refusal) -> Response:
     """The answer to a refusal."""
-    status, error, said = TABLE[type(refusal)]
+    status, error, description = TABLE[type(refusal)]
     if isinstance(refusal, errors.NotPermitted):
         status, error = _not_permitted()
-    answer = _answer(status, error, said.format_map(vars(refusal)), refusal.reason)
+    answer = _answer(status, error, description.format_map(vars(refusal)), refusal.reason)
     if error == "invalid_client":
         answer.headers.add("WWW-Authenticate", f'Basic {REALM}, charset="UTF-8"')
-    if isinstance(refusal, errors.TokenMissing):  # either would do, and RFC 6749 wants the one that was tried
+    if isinstance(refusal, errors.TokenMissing):  # both schemes are accepted
         answer.headers.add("WWW-Authenticate", f"Bearer {REALM}")
     elif isinstance(refusal, TokenRefused) or error == "insufficient_scope":
         answer.headers.add("WWW-Authenticate", f'Bearer {REALM}, error="{error}"')
@@ -62,29 +61,29 @@ def refuse(refusal: Refusal) -> Response:
 
 
 def _not_permitted() -> tuple[int, str]:
-    """Status and error for somebody who is known, by how they signed in: scope is a token's affair."""
+    """Status and error by the kind of credential: only a token has a scope."""
     if "principal" not in g:  # by password, as a client of RFC 6749
         return 400, "unauthorized_client"
-    # RFC 7662, section 2.3, wants 401 where RFC 6750 has 403.
+    # RFC 7662, section 2.3, requires 401 where RFC 6750 has 403.
     return 401 if request.path.startswith(INTROSPECT) else 403, "insufficient_scope"
 
 
 def fail(error: HTTPException) -> Response:
-    """The answer to one of HTTP's own errors."""
+    """The answer to an HTTP error."""
     status = error.code or 500
     word = "server_error" if status >= 500 else "invalid_request"
     return _answer(status, word, str(error.description), reason_of(error))
 
 
-def _answer(status: int, error: str, said: str, reason: str) -> Response:
-    answer = jsonify({"error": error, "error_description": _speakable(said), "reason": reason})
+def _answer(status: int, error: str, description: str, reason: str) -> Response:
+    answer = jsonify({"error": error, "error_description": _printable(description), "reason": reason})
     answer.status_code = status
     return answer
 
 
-def _speakable(said: str) -> str:
+def _printable(text: str) -> str:
     """RFC 6749 section 5.2 allows printable ASCII without quotation marks and backslashes."""
-    return "".join(each if " " <= each <= "~" and each not in '"\\' else "'" for each in said)
+    return "".join(each if " " <= each <= "~" and each not in '"\\' else "'" for each in text)
 
 
 DIALECT = Dialect(PREFIX, refuse, fail)

@@ -1,7 +1,4 @@
-"""The two endpoints: credential and form in, one service call, success out.
-
-Not here: a rule, or an error (``errors``). Both slash forms are the same route, without a redirect.
-"""
+"""The endpoints for introspection and revocation."""
 
 from contextlib import suppress
 from typing import Any
@@ -13,7 +10,7 @@ from app.api.oauth.errors import ERRORS
 from app.api.oauth.schemas import REFRESH_TOKEN, FormParser, TokenForm
 from app.domain.errors import NotFound, TokenMalformed, TokenRefused, TokenSuperseded
 from app.domain.identity import Role
-from app.http.context import asker_if_any, caller, note_introspected, services
+from app.http.context import caller, current_user_or_none, note_introspected, services
 from app.http.guards import INTROSPECTOR, PRESENTER, GuardedBlueprint
 from app.services.held_tokens import BySecret
 
@@ -41,14 +38,14 @@ revocation = GuardedBlueprint(
 Members = dict[str, Any]
 
 INACTIVE: Members = {"active": False}
-REASON = "revoked by whoever presented it"
+REASON = "revoked with its secret"
 
 
 @introspection.post("/introspect")
 @introspection.arguments(TokenForm, location="form")
 @introspection.response(200, schemas.Active)
 def introspect(sent: Members) -> Members:
-    """Ask about a token. Of one that does not work nothing is told, not even why (RFC 7662, section 2.2)."""
+    """Introspect a token. For one that does not work, no reason is given (RFC 7662, section 2.2)."""
     try:
         return _introspected(sent["token"], sent["token_type_hint"])
     except TokenRefused as refusal:
@@ -58,17 +55,14 @@ def introspect(sent: Members) -> Members:
 
 
 def _introspected(token: str, hint: str) -> Members:
-    """A refresh token only for whoever asks for one by the hint.
-
-    An API that asks about what it was sent takes "active" for "may enter", which a refresh token never may.
-    """
+    """A refresh token only with its hint: APIs accept what is "active", and must not accept a refresh token."""
     try:
         known = services().verifier.verify(token)
     except TokenMalformed:
         if hint != REFRESH_TOKEN:
             raise
         return schemas.active_refresh_token(*services().held_tokens.validate(BySecret(token)))
-    if not known.role.may_enter:
+    if not known.role.may_use_apis:
         return INACTIVE
     note_introspected(services().last_use, known)
     return schemas.active_access_token(known)
@@ -78,12 +72,12 @@ def _introspected(token: str, hint: str) -> Members:
 @revocation.arguments(TokenForm, location="form")
 @revocation.response(200)
 def revoke(sent: Members) -> Response:
-    """End a token. Whoever holds it may; a credential in the headers says who they are, and must be good.
+    """Revoke a token by its secret. A credential in the headers is optional, and must be valid.
 
-    What is no token of ours, or has ended already, is what the caller wanted: 200 (RFC 7009, section 2.2).
+    An unknown token, and one that has ended, is answered with 200 (RFC 7009, section 2.2).
     """
-    asker = asker_if_any()
-    only_of = None if asker is None or asker.role is Role.SERVER_ADMIN else asker.user_id
-    with suppress(TokenRefused, NotFound):  # not found: purged a moment ago
+    user = current_user_or_none()
+    only_of = None if user is None or user.role is Role.SERVER_ADMIN else user.user_id
+    with suppress(TokenRefused, NotFound):  # NotFound: purged meanwhile
         services().revoking.revoke_secret(sent["token"], REASON, caller(), only_of)
     return Response()

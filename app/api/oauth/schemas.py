@@ -1,7 +1,4 @@
-"""Bodies of the OAuth dialect: a form in, RFC 7662's members out.
-
-Here belong members, their types and their spelling. Not here: what the values mean.
-"""
+"""Request and response bodies of the OAuth dialect."""
 
 from datetime import datetime
 from typing import Any
@@ -16,11 +13,11 @@ from app.http.context import parts
 from app.http.openapi import StrictParser
 
 REFRESH_TOKEN = "refresh_token"
-"""RFC 7009's word for that tier."""
+"""The tier's name in RFC 7009."""
 
 
 class TokenForm(Schema):
-    """The parameters of both requests; others are ignored, as RFC 6749 section 3.2 has it."""
+    """The parameters of both requests; others are ignored (RFC 6749, section 3.2)."""
 
     class Meta:
         unknown = EXCLUDE
@@ -30,9 +27,9 @@ class TokenForm(Schema):
 
 
 class Active(Schema):
-    """A token that works: RFC 7662 section 2.2, and of ours ``name``, ``role`` and ``email``.
+    """An active token: RFC 7662 section 2.2, and Daypass's ``name``, ``role`` and ``email``.
 
-    ``exp`` is missing where the token never ends.
+    ``exp`` is missing where the token never expires.
     """
 
     active = fields.Boolean()
@@ -48,7 +45,7 @@ class Active(Schema):
 
 
 class ErrorOut(Schema):
-    """RFC 6749 section 5.2; ``reason`` is Daypass's own stable word."""
+    """RFC 6749 section 5.2; ``reason`` is Daypass's stable word."""
 
     error = fields.String()
     error_description = fields.String()
@@ -56,7 +53,7 @@ class ErrorOut(Schema):
 
 
 class FormParser(StrictParser):
-    """Takes a form only. A parameter without a value counts as missing (RFC 6749, section 3.2)."""
+    """Accepts a form only. An empty parameter counts as missing (RFC 6749, section 3.2)."""
 
     def load_form(self, req: Any, schema: Any) -> Any:
         if req.content_length != 0 and req.mimetype != FORM:
@@ -68,7 +65,7 @@ class FormParser(StrictParser):
 
 
 def active_access_token(known: Principal) -> dict[str, Any]:
-    """What is told of an access token that works."""
+    """The members of an active access token."""
     return _known(
         {
             "active": True,
@@ -86,7 +83,7 @@ def active_access_token(known: Principal) -> dict[str, Any]:
 
 
 def active_refresh_token(token: RefreshToken, owner: User) -> dict[str, Any]:
-    """What is told of a refresh token that works. It can't be sent as Bearer, and so has another type."""
+    """The members of an active refresh token. Its type is another: it cannot be sent as Bearer."""
     return _known(
         {
             "active": True,
@@ -108,5 +105,5 @@ def _known(members: dict[str, Any]) -> dict[str, Any]:
 
 
 def _seconds(instant: datetime) -> int:
-    """Whole seconds since 1970 (RFC 7519's NumericDate), rounded down: never later than the truth."""
+    """Whole seconds since 1970 (RFC 7519's NumericDate), rounded down."""
     return int(instant.timestamp())

@@ -1,7 +1,4 @@
-"""The Trifacta dialect, ``/v4/…``: single-tier API access tokens, as clients of that product make and send them.
-
-Here belongs the translation of that contract (``docs/trifacta.md``). Not here: any rule about tokens.
-"""
+"""The Trifacta dialect, ``/v4/…``: single-tier API access tokens (``docs/trifacta.md``)."""
 
 from app.api.v4 import routes
 from app.api.v4.errors import DIALECT
@@ -10,8 +7,8 @@ from app.http.openapi import Document
 
 DOCUMENT = Document(
     "v4",
-    "API access tokens, Trifacta's dialect",
-    "Tokens of a single tier, with a lifetime of your choice. Paths may be in any letter case, and end in a slash.",
+    "Trifacta-compatible API access tokens",
+    "Single-tier tokens with a lifetime of your choice. Paths are case-insensitive, with or without a trailing slash.",
     (routes.tokens, routes.resources),
 )
 

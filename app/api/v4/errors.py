@@ -1,7 +1,4 @@
-"""The Trifacta dialect's one table from refusals to answers: ``{"exception": {"name", "message", "details"}}``.
-
-Not here: what a refusal means (``app.domain.errors``).
-"""
+"""The error table of the Trifacta dialect: ``{"exception": {"name", "message", "details"}}``."""
 
 from flask import Response, g, jsonify
 from werkzeug.exceptions import HTTPException
@@ -27,23 +24,23 @@ NO_CREDENTIALS = "Send HTTP Basic credentials, or an access token as Bearer."
 
 TABLE: dict[type[Refusal], tuple[int, tuple[str, str], str]] = {
     errors.BadRequest: (400, INVALID, "{message}"),
-    errors.BadCredentials: (401, MISSING, "The login or the password is wrong."),
+    errors.BadCredentials: (401, MISSING, "Incorrect user name or password."),
     errors.NotPermitted: (403, FORBIDDEN, "{what}"),
-    errors.LimitReached: (403, FORBIDDEN, "There are {limit} active {what} already; delete some first."),
-    errors.NotFound: (404, NO_DATA, "There is no such {what}."),
+    errors.LimitReached: (403, FORBIDDEN, "The limit of active {what} is {limit}; delete some first."),
+    errors.NotFound: (404, NO_DATA, "This {what} does not exist."),
     errors.FeatureOff: (404, NO_ROUTE, "{what}"),
     errors.Conflict: (409, ("ConflictException", "Conflict"), "{what}"),
     errors.RateLimited: (429, BUSY, "Too many attempts to log in. Try again in {retry_after} seconds."),
     errors.Unavailable: (503, AWAY, "{what}"),
     errors.TokenMissing: (401, MISSING, NO_CREDENTIALS),
-    errors.TokenMalformed: (401, MISSING, "What was sent is not one access token."),
-    errors.TokenUnknown: (401, MISSING, "There is no such access token."),
-    errors.UserIdMismatch: (401, MISSING, "The access token is somebody else's."),
+    errors.TokenMalformed: (401, MISSING, "This is not an access token."),
+    errors.TokenUnknown: (401, MISSING, "This access token does not exist."),
+    errors.UserIdMismatch: (401, MISSING, "The access token is another user's."),
     errors.TokenExpired: (401, MISSING, "The access token has expired."),
     errors.TokenRevoked: (401, MISSING, "The access token was deleted or revoked."),
-    errors.TokenSuperseded: (401, MISSING, "A newer access token has taken this one's place."),
-    errors.OwnerDisabled: (401, MISSING, "The account this token belongs to is deactivated."),
-    errors.OwnerDenied: (401, MISSING, "API access tokens are disabled for the account this token belongs to."),
+    errors.TokenSuperseded: (401, MISSING, "The access token was replaced by a newer one."),
+    errors.OwnerDisabled: (401, MISSING, "The owner of the token is disabled."),
+    errors.OwnerDenied: (401, MISSING, "API access tokens are disabled for the owner of the token."),
     errors.ApiTokensOff: (401, MISSING, "API access tokens are turned off. An administrator can turn them on."),
 }
 """Status, name and message, and details of each refusal."""
@@ -59,16 +56,17 @@ HTTP_NAMES = {
 ERRORS = ErrorAnswers(ErrorOut, (400, 401, 403, 404, 413, 415, 429, 500, 503))
 
 FIELDS = {"lifetime": "lifetimeSeconds"}
-"""What the services call a member that this dialect calls otherwise."""
+"""Members whose name in the services differs."""
 
 
 def refuse(refusal: Refusal) -> Response:
     """The answer to a refusal."""
     status, named, details = TABLE[type(refusal)]
-    said = details.format_map(vars(refusal))
+    text = details.format_map(vars(refusal))
     if isinstance(refusal, errors.BadRequest) and refusal.fields:
-        said = "; ".join(f"{FIELDS.get(name, name)}: {' '.join(why)}" for name, why in refusal.fields.items())
-    answer = _answer(status, named, said)
+        fields = refusal.fields.items()
+        text = "; ".join(f"{FIELDS.get(name, name)}: {' '.join(messages)}" for name, messages in fields)
+    answer = _answer(status, named, text)
     if status == 401:
         for challenge in CHALLENGES:
             answer.headers.add("WWW-Authenticate", challenge)
@@ -78,7 +76,7 @@ def refuse(refusal: Refusal) -> Response:
 
 
 def fail(error: HTTPException) -> Response:
-    """The answer to one of HTTP's own errors."""
+    """The answer to an HTTP error."""
     status = error.code or 500
     return _answer(status, HTTP_NAMES.get(status, INVALID), None if status in HTTP_NAMES else error.description)
 
@@ -91,7 +89,7 @@ def _answer(status: int, named: tuple[str, str], details: str | None) -> Respons
 
 
 def name_request(answer: Response) -> Response:
-    """Give an answer the id under which it is in the log."""
+    """Add the request id of the log."""
     answer.headers["x-trifacta-request-id"] = g.request_id
     return answer
 

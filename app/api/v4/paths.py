@@ -1,7 +1,4 @@
-"""Paths of this dialect in any letter case: the vendor's SDK writes some of them in lower case.
-
-Not here: the routes, which are written in the contract's spelling.
-"""
+"""Case-insensitive paths: the vendor's SDK writes some in lower case."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -13,7 +10,7 @@ WORDS = {word.lower(): word for word in ("v4", "apiAccessTokens", "open-api-spec
 
 
 class CanonicalPaths:
-    """A WSGI layer that gives ``/V4/APIACCESSTOKENS`` the spelling of the routes, and leaves other paths alone."""
+    """A WSGI layer that changes paths such as ``/V4/APIACCESSTOKENS`` to the spelling of the routes."""
 
     def __init__(self, application: "WSGIApplication") -> None:
         self._application = application
@@ -26,5 +23,5 @@ class CanonicalPaths:
 
 
 def canonical(path: str) -> str:
-    """Each word that is the contract's, as the contract spells it. An id may be in any case anyway."""
+    """The path with the contract's spelling of its words; ids are case-insensitive anyway."""
     return "/".join(WORDS.get(word.lower(), word) for word in path.split("/"))

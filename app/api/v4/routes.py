@@ -1,7 +1,4 @@
-"""Making, listing and deleting one's own tokens; who one is; this dialect's document.
-
-Credential and body in, one service call, success out. Not here: a rule, or an error (``errors``).
-"""
+"""Creating, listing and deleting tokens, the current user, and this dialect's document."""
 
 from typing import Any
 
@@ -12,21 +9,21 @@ from app.api.v4 import schemas
 from app.api.v4.errors import ERRORS, PREFIX, name_request
 from app.domain.identity import Role
 from app.domain.tokens import AccessToken
-from app.http.context import asker, caller, document, services
+from app.http.context import caller, current_user, document, services
 from app.http.documents import refuse_while_off
 from app.http.guards import SIGNED_IN, Guard, GuardedBlueprint
 from app.http.openapi import JSON_ONLY
 
 
 def _refuse_other_methods_while_off() -> None:
-    """A method that there is not is found out before any guard is asked."""
+    """Flask answers 405 before the guard: while the feature is off, it must be 404."""
     is_other_method = isinstance(request.routing_exception, MethodNotAllowed)
     if is_other_method and request.path.startswith(f"{PREFIX}/apiAccessTokens"):
         services().single_tier.refuse_while_off()
 
 
 def _require_signed_in_while_on() -> None:
-    """While the feature is off there is no such route, whoever asks."""
+    """While the feature is off, the routes do not exist, for anyone."""
     services().single_tier.refuse_while_off()
     SIGNED_IN.check()
 
@@ -43,7 +40,7 @@ tokens = GuardedBlueprint(
     parser=JSON_ONLY,
 )
 resources = GuardedBlueprint(
-    "v4_resources", __name__, url_prefix=PREFIX, guard=SIGNED_IN, errors=ERRORS, title="Whoever signed in"
+    "v4_resources", __name__, url_prefix=PREFIX, guard=SIGNED_IN, errors=ERRORS, title="The current user"
 )
 
 tokens.before_app_request(_refuse_other_methods_while_off)
@@ -57,34 +54,35 @@ Members = dict[str, Any]
 @tokens.post("")
 @tokens.arguments(schemas.NewToken)
 @tokens.response(201, schemas.CreatedToken)
-def create(sent: Members) -> Members:
-    """Make a token. Its value is told in this answer only."""
-    issued = services().single_tier.generate(asker().user_id, sent["lifetimeSeconds"], sent["description"], caller())
+def create_token(sent: Members) -> Members:
+    """Create a token. Its value is only in this response."""
+    user_id, lifetime = current_user().user_id, sent["lifetimeSeconds"]
+    issued = services().single_tier.generate(user_id, lifetime, sent["description"], caller())
     return {"tokenValue": issued.secret, "tokenInfo": issued.token}
 
 
 @tokens.get("")
-@tokens.arguments(schemas.Wanted, location="query")
+@tokens.arguments(schemas.ListQuery, location="query")
 @tokens.response(200, schemas.TokenList)
-def listed(wanted: Members) -> Members:
-    """Your own tokens, oldest first, expired ones included."""
-    single_tier, counted = services().single_tier, wanted["includeCount"]
-    own = single_tier.own(asker().user_id, wanted.get("limit"), wanted["offset"], counted=counted)
+def list_tokens(query: Members) -> Members:
+    """List your tokens, oldest first, including expired ones."""
+    single_tier, counted = services().single_tier, query["includeCount"]
+    own = single_tier.list_tokens(current_user().user_id, query.get("limit"), query["offset"], counted=counted)
     return {"data": own.items} | ({} if own.count is None else {"count": own.count})
 
 
 @tokens.get("/<tokenId>")
 @tokens.response(200, schemas.TokenInfo)
-def shown(tokenId: str) -> AccessToken:
-    """One of your own."""
-    return services().single_tier.get(tokenId, asker().user_id)
+def get_token(tokenId: str) -> AccessToken:
+    """Get one of your tokens."""
+    return services().single_tier.get(tokenId, current_user().user_id)
 
 
 @tokens.delete("/<tokenId>")
 @tokens.response(204)
-def deleted(tokenId: str) -> Response:
-    """End a token for good. Administrators may end anybody's."""
-    only_of = None if asker().role is Role.SERVER_ADMIN else asker().user_id
+def delete_token(tokenId: str) -> Response:
+    """Delete a token. Administrators can delete any user's."""
+    only_of = None if current_user().role is Role.SERVER_ADMIN else current_user().user_id
     services().single_tier.delete(tokenId, caller(), only_of)
     return Response(status=204)
 
@@ -92,7 +90,7 @@ def deleted(tokenId: str) -> Response:
 @resources.get("/open-api-spec")
 @resources.response(200, {"type": "object"})
 def open_api_spec() -> Response:
-    """This document."""
+    """Get this document."""
     refuse_while_off()
     return jsonify(document("v4"))
 
@@ -100,7 +98,7 @@ def open_api_spec() -> Response:
 @resources.get("/people/current")
 @resources.response(200, schemas.Person)
 def current_person() -> Members:
-    """Who you are."""
-    user = services().accounts.get(asker().username)
+    """Get the current user."""
+    user = services().accounts.get(current_user().username)
     name = f"{user.first_name} {user.last_name}".strip() or user.username
     return vars(user) | {"user_id": user.id, "name": name, "isDisabled": False, "isAdmin": user.is_administrator}

@@ -1,7 +1,4 @@
-"""Bodies of the Trifacta dialect, in and out: camelCase.
-
-Here belong members, their types and their spelling. Not here: what the values mean.
-"""
+"""Request and response bodies of the Trifacta dialect, in camelCase."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -16,11 +13,11 @@ NEVER = -1
 DATE_TIME = {"type": "string", "format": "date-time"}
 
 LARGEST_NUMBER = 10**15
-"""Beyond that, a number of seconds or of rows is a mistake; a date could not hold it."""
+"""The maximum number of seconds or rows; dates cannot hold more."""
 
 
 class Lifetime(fields.Field[timedelta | None]):
-    """Whole seconds as a JSON integer; -1 is for ever, loaded as None. Bounds are the service's affair."""
+    """Whole seconds as a JSON integer; -1 is unlimited, loaded as None. The service checks the bounds."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         if not isinstance(value, int) or isinstance(value, bool):
@@ -35,7 +32,7 @@ class Lifetime(fields.Field[timedelta | None]):
 
 
 class Timestamp(fields.Field[datetime]):
-    """UTC with three fraction digits and ``Z``, cut off."""
+    """UTC with three fraction digits, truncated, and ``Z``."""
 
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         if value is None:
@@ -49,14 +46,14 @@ class NewToken(Schema):
 
     lifetimeSeconds = Lifetime(
         required=True,
-        metadata={"type": "integer", "description": "How long it shall live; -1 for ever, where that is allowed."},
+        metadata={"type": "integer", "description": "Lifetime in seconds; -1: it never expires, where allowed."},
         error_messages={"required": "is required", "null": "must not be null"},
     )
     description = fields.String(load_default=None, allow_none=True, error_messages={"invalid": "must be a string"})
 
 
-class Wanted(Schema):
-    """Which part of a list. Other parameters are ignored."""
+class ListQuery(Schema):
+    """The part of a list. Other parameters are ignored."""
 
     class Meta:
         unknown = EXCLUDE
@@ -75,7 +72,7 @@ class TokenInfo(Schema):
 
 
 class CreatedToken(Schema):
-    tokenValue = fields.String(metadata={"description": "The secret. It is told this once."})
+    tokenValue = fields.String(metadata={"description": "The secret, only in this response."})
     tokenInfo = fields.Nested(TokenInfo)
 
 

@@ -12,7 +12,7 @@ from app.domain.tokens import TokenStatus
 from app.http.context import parts, services
 from app.http.guards import GuardedBlueprint
 from app.services.check_counts import HourOfChecks
-from app.services.overview import Glance
+from app.services.overview import Summary
 from app.storage.overview import Ending
 from app.web import charts
 from app.web.admin.jobs import condition
@@ -33,7 +33,7 @@ SERIES = {TokenStatus.ACTIVE: 3, TokenStatus.SUPERSEDED: 1, TokenStatus.EXPIRED:
 @overview.get("")
 def glance() -> Any:
     """The instance as a whole."""
-    seen = services().overview.glance()
+    seen = services().overview.summary()
     hours = services().check_counts.latest(HOURS)
     jobs = [(each, condition(each)) for each in services().job_runs.health(parts().schedule)]
     return page(
@@ -51,7 +51,7 @@ def glance() -> Any:
     )
 
 
-def _tiers(seen: Glance) -> list[tuple[str, dict[str, int], charts.RowChart, str]]:
+def _tiers(seen: Summary) -> list[tuple[str, dict[str, int], charts.RowChart, str]]:
     """Each tier's name, how many tokens are in each state, the chart of it, and the same in words."""
     named = (
         ("Refresh tokens", seen.refresh_tokens),

@@ -13,7 +13,7 @@ from app.domain.tokens import AccessToken, RefreshToken, TokenKind
 from app.http.context import caller, parts, services
 from app.http.guards import GuardedBlueprint
 from app.services.listing import ListedToken, Page, TokenFilter
-from app.services.revoking import Ended
+from app.services.revoking import Revoked
 from app.web.admin import wanted
 from app.web.forms import fields_of, read_form, said, status_of
 from app.web.guards import ADMINISTRATOR_IN_SESSION, asking_again
@@ -74,7 +74,7 @@ def revoke(public_id: str) -> Any:
         ended = services().revoking.revoke(public_id, wanted.reason_in(read_form()), caller())
     except BadRequest as refusal:
         return _confirm(public_id, status_of(refusal), fields_of(refusal))
-    done = "revoked" if ended != Ended(0, 0) else "over"
+    done = "revoked" if ended != Revoked(0, 0) else "over"
     return redirect(url_for("web_tokens.one", public_id=public_id, done=done), 303)
 
 

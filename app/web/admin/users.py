@@ -12,7 +12,7 @@ from app.domain.identity import ApiTokens, Role, User
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
 from app.services.listing import Page, TokenFilter
-from app.services.revoking import Ended
+from app.services.revoking import Revoked
 from app.web.admin import wanted
 from app.web.forms import fields_of, once, read_form, said, status_of
 from app.web.guards import ADMINISTRATOR_IN_SESSION, PASSWORD_FIELD, asking_again, web_session
@@ -117,7 +117,7 @@ def revoke_tokens(user_id: str) -> Any:
         ended = services().revoking.revoke_user(user.username, wanted.reason_in(read_form()), caller())
     except BadRequest as refusal:
         return _confirm(user, status_of(refusal), fields_of(refusal))
-    done = "revoked" if ended != Ended(0, 0) else "nothing"
+    done = "revoked" if ended != Revoked(0, 0) else "nothing"
     return redirect(url_for("web_users.one", user_id=user.id, done=done), 303)
 
 

@@ -44,11 +44,11 @@ def values(keys_file: Path) -> dict[str, str]:
 
 def test_the_keys_are_listed_by_id_with_the_tokens_that_need_them(installed: CommandLine) -> None:
     made = services(installed)
-    assert installed.json("keys", "status") == [{"key": "k1", "signs": True, "living_tokens": 0}]
+    assert installed.json("keys", "status") == [{"key": "k1", "signs": True, "active_tokens": 0}]
     refresh = issue(made, make_user(made))
     mint(made, refresh)
     mint(made, refresh)
-    assert installed.json("keys", "status") == [{"key": "k1", "signs": True, "living_tokens": 2}]
+    assert installed.json("keys", "status") == [{"key": "k1", "signs": True, "active_tokens": 2}]
     heading, line = installed.text("keys", "status").splitlines()
     assert heading.split() == ["KEY", "SIGNS", "LIVING", "TOKENS"]
     assert line.split() == ["k1", "yes", "2"]
@@ -77,8 +77,8 @@ def test_after_a_rotation_the_new_key_signs_and_earlier_tokens_still_work(instal
     mint(after, used)
     issue(after, anna)
     assert installed.json("keys", "status") == [
-        {"key": "k2", "signs": True, "living_tokens": 3},  # the one used moved to it, and two are new
-        {"key": "k1", "signs": False, "living_tokens": 2},
+        {"key": "k2", "signs": True, "active_tokens": 3},  # the one used moved to it, and two are new
+        {"key": "k1", "signs": False, "active_tokens": 2},
     ]
 
 
@@ -92,7 +92,7 @@ def test_a_key_that_living_tokens_need_is_missed(installed: CommandLine, keys_fi
     ended = installed.run("keys", "status", "--json")
     assert (ended.exit_code, json.loads(ended.stdout)) == (
         1,
-        [{"key": "k2", "signs": True, "living_tokens": 0}, {"key": "k1", "signs": None, "living_tokens": 1}],
+        [{"key": "k2", "signs": True, "active_tokens": 0}, {"key": "k1", "signs": None, "active_tokens": 1}],
     )
     assert ended.stderr == "Error: Living tokens are signed with a key that is missing: they do not work.\n"
     with pytest.raises(TokenUnknown):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from flask import Flask
 
-from app.cli.launching import told
+from app.cli.launching import message
 from app.domain import errors
 from app.domain.errors import Refusal, TokenRefused, every_refusal
 from app.domain.tokens import TokenKind
@@ -42,15 +42,15 @@ SENTENCES: dict[Refusal, str] = {
 
 def test_every_refusal_has_a_line() -> None:
     assert {type(refusal) for refusal in SENTENCES} == set(every_refusal()) - {TokenRefused}
-    assert {refusal: told(refusal) for refusal in SENTENCES} == SENTENCES
+    assert {refusal: message(refusal) for refusal in SENTENCES} == SENTENCES
 
 
 def test_what_the_driver_said_of_a_database_that_is_away_is_in_the_line() -> None:
     refusal = errors.Unavailable("the database cannot be reached")
     refusal.__cause__ = OSError("connection refused\nIs the server running?")
-    assert told(refusal) == "Not available: the database cannot be reached (connection refused)."
+    assert message(refusal) == "Not available: the database cannot be reached (connection refused)."
     refusal.__cause__ = OSError()
-    assert told(refusal) == "Not available: the database cannot be reached."
+    assert message(refusal) == "Not available: the database cannot be reached."
 
 
 def test_the_application_is_made_once_for_a_command(app: Flask, services: Services) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from sqlalchemy import text
 
-from app.cli.output import say, show_one, show_table
+from app.cli.output import show_one, show_result, show_table
 from app.domain.errors import BadRequest
 from app.services import Services
 from app.storage.database import Database
@@ -39,7 +39,7 @@ def test_json_has_every_member_and_times_in_utc(capsys: Captured) -> None:
     assert json.loads(capsys.readouterr().out) == [plain]
     show_one(row, True)
     assert json.loads(capsys.readouterr().out) == plain
-    say(row, "done", True)
+    show_result(row, "done", True)
     out = capsys.readouterr().out
     assert json.loads(out) == plain
     assert out.isascii() and "\x1b" not in out
@@ -52,8 +52,8 @@ def test_nothing_at_all_is_said_as_such(capsys: Captured) -> None:
 
 
 def test_a_sentence_is_said_as_it_is(capsys: Captured) -> None:
-    say({"key": 1}, "Done.", False)
-    say({"key": 1}, lambda: "Done later.", False)
+    show_result({"key": 1}, "Done.", False)
+    show_result({"key": 1}, lambda: "Done later.", False)
     assert capsys.readouterr().out == "Done.\nDone later.\n"
 
 

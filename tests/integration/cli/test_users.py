@@ -59,9 +59,9 @@ def test_the_service_account_of_an_api_is_an_introspector(daypass: CommandLine, 
     access = mint(services, issue(services, anna))
     assert daypass.text("user", "set-role", "anna", "INTROSPECTOR") == "anna is INTROSPECTOR now.\n"
     assert services.verifier.verify(access.secret).role.may_introspect
-    assert not services.verifier.verify(access.secret).role.may_enter
+    assert not services.verifier.verify(access.secret).role.may_use_apis
     assert daypass.text("user", "set-role", "anna", "viewer") == "anna is VIEWER now.\n"
-    assert services.verifier.verify(access.secret).role.may_enter
+    assert services.verifier.verify(access.secret).role.may_use_apis
 
 
 def test_the_last_administrator_cannot_become_an_introspector(daypass: CommandLine, services: Services) -> None:

@@ -68,7 +68,7 @@ def test_only_a_server_administrator_is_an_administrator(role: Role) -> None:
 
 def test_an_introspector_may_ask_about_tokens_and_nothing_else() -> None:
     assert {role for role in Role if role.may_introspect} == {Role.SERVER_ADMIN, Role.INTROSPECTOR}
-    assert {role for role in Role if not role.may_enter} == {Role.INTROSPECTOR}
+    assert {role for role in Role if not role.may_use_apis} == {Role.INTROSPECTOR}
 
 
 def test_a_caller_keeps_where_the_call_came_from_when_it_is_known_whose_it_is() -> None:

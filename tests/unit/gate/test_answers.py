@@ -27,7 +27,7 @@ from app.domain.errors import (
 )
 from app.domain.identity import Principal, Role
 from app.domain.tokens import TokenKind
-from app.gate.answers import IDENTITY, SAID, header_value, identity_headers, refusal_answer
+from app.gate.answers import ANSWERS, IDENTITY, header_value, identity_headers, refusal_answer
 from app.gate.conditions import conditions_of
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -123,10 +123,10 @@ def test_the_seconds_that_are_left_are_whole_ones_and_nothing_is_said_of_a_token
 def test_every_refusal_that_a_check_can_end_with_has_its_line() -> None:
     """All about tokens but the mismatch with a user id, for which the gate never asks."""
     about_tokens = {refusal for refusal in every_refusal() if issubclass(refusal, TokenRefused)}
-    assert set(SAID) == about_tokens - {UserIdMismatch} | {NotPermitted, Unavailable}
+    assert set(ANSWERS) == about_tokens - {UserIdMismatch} | {NotPermitted, Unavailable}
 
 
-@pytest.mark.parametrize("kind", SAID, ids=lambda kind: kind.reason)
+@pytest.mark.parametrize("kind", ANSWERS, ids=lambda kind: kind.reason)
 @pytest.mark.parametrize("environ", [{}, {"HTTP_TOKEN": "x"}, {"HTTP_AUTHORIZATION": "Bearer x"}], ids=str)
 def test_every_refusal_is_a_whole_answer_that_names_nobody(kind: type[Refusal], environ: dict[str, str]) -> None:
     refusal = kind(TokenKind.ACCESS, "abcdefghijkl", NOW) if issubclass(kind, TokenRefused) else kind("Because.")
@@ -182,7 +182,7 @@ def test_who_sent_a_bad_bearer_token_is_told_what_is_wrong(refusal: type[TokenRe
     _, headers, _ = refusal_answer(refusal(TokenKind.ACCESS), {"HTTP_AUTHORIZATION": "Bearer x"})
     challenge = dict(headers)["WWW-Authenticate"]
     assert CHALLENGE.fullmatch(challenge)
-    assert 'error="invalid_token"' in challenge and SAID[refusal][1] in challenge
+    assert 'error="invalid_token"' in challenge and ANSWERS[refusal][1] in challenge
 
 
 def test_a_wait_that_is_known_is_told() -> None:

@@ -19,7 +19,7 @@ from app.api.v4.routes import WHILE_ON
 from app.domain.errors import BadCredentials, Refusal, TokenMalformed, TokenMissing
 from app.domain.identity import Role
 from app.factory import create_app
-from app.http.context import Asker, caller
+from app.http.context import CurrentUser, caller
 from app.http.guards import (
     ADMINISTRATOR,
     ANYBODY,
@@ -29,9 +29,9 @@ from app.http.guards import (
     SIGNED_IN,
     TOKEN_HOLDER,
     GuardedBlueprint,
+    authenticate_request,
     guard_of,
     refuse_unguarded_routes,
-    who_asks,
 )
 from app.services import Services
 from app.web.guards import ADMINISTRATOR_IN_SESSION, IN_SESSION, VISITOR
@@ -162,7 +162,7 @@ def test_who_asks_is_nobody_the_user_of_the_password_or_the_owner_of_the_token(a
     access = mint(services, issue(services, anna)).secret
     by_password = {"Authorization": f"Basic {b64encode(f'anna:{PASSWORD}'.encode()).decode()}"}
     for headers in (by_password, {"TOKEN": access}, {"Authorization": f"Bearer {access}"}):
-        assert asker(app, headers) == (Asker(anna.id, "anna", Role.STEWARD), ("anna", anna.id))
+        assert asker(app, headers) == (CurrentUser(anna.id, "anna", Role.STEWARD), ("anna", anna.id))
     assert asker(app, {}) == (None, ("", None))
 
 
@@ -183,16 +183,16 @@ def test_who_asks_is_nobody_the_user_of_the_password_or_the_owner_of_the_token(a
 def test_a_credential_that_is_not_good_is_never_taken_for_none(
     app: Flask, headers: dict[str, str], refusal: type[Refusal]
 ) -> None:
-    """Fails when `who_asks` answers None for whatever holds no token (tried)."""
+    """Fails when `authenticate_request` answers None for whatever holds no token (tried)."""
     with pytest.raises(refusal):
         asker(app, headers)
 
 
-def asker(app: Flask, headers: dict[str, str]) -> tuple[Asker | None, tuple[str, int | None]]:
+def asker(app: Flask, headers: dict[str, str]) -> tuple[CurrentUser | None, tuple[str, int | None]]:
     """Who asks with these headers, and who is then on record."""
     with app.test_request_context("/oauth/revoke", method="POST", headers=headers):
         g.request_id = "a request's id"
-        found = who_asks()
+        found = authenticate_request()
         return found, (caller().name, caller().user_id)
 
 

@@ -17,7 +17,7 @@ from app.domain.clock import system_clock
 from app.domain.errors import TokenRefused, Unavailable
 from app.jobs import JOBS
 from app.services import Services, last_use
-from app.services.check_counts import REMEMBERED, CheckCounts, HourOfChecks
+from app.services.check_counts import KEPT_FOR, CheckCounts, HourOfChecks
 from app.storage.database import Database
 from app.storage.tables import CheckCountRow
 from tests import rows
@@ -178,11 +178,11 @@ def test_old_hours_are_purged(services: Services, database: Database, counts: Ch
     with freeze_time(HOUR_START):
         counts.accept()
         counts.flush()
-    for after, left in ((REMEMBERED - MICROSECOND, 1), (REMEMBERED, 0)):
+    for after, left in ((KEPT_FOR - MICROSECOND, 1), (KEPT_FOR, 0)):
         with freeze_time(HOUR_START + after):
             services.expiring.purge(OPERATOR)
         assert rows.count(database, CheckCountRow) == left
-    assert timedelta(hours=48) < REMEMBERED and JOBS
+    assert timedelta(hours=48) < KEPT_FOR and JOBS
 
 
 def test_each_check_is_counted_as_it_ended(

@@ -17,7 +17,7 @@ from app.domain.identity import Caller
 from app.domain.tokens import Issued
 from app.services import Services
 from app.services.expiring import Expiring
-from app.services.throttling import REMEMBERED, WINDOW
+from app.services.throttling import KEPT_FOR, WINDOW
 from app.storage.database import Base, Database
 from app.storage.tables import AccessTokenRow, LoginThrottleRow, RefreshTokenRow, RetiredSecretRow
 from tests import rows
@@ -161,7 +161,7 @@ def test_a_purge_forgets_counters_of_failed_sign_ins_that_are_over(services: Ser
         assert services.expiring.purge(JOB) == 0
         clock.move_to(NOW + WINDOW)
         assert services.expiring.purge(JOB) == counters - 1, "all but the address where anna signed in"
-        clock.move_to(NOW + REMEMBERED)
+        clock.move_to(NOW + KEPT_FOR)
         assert services.expiring.purge(JOB) == 1
         assert rows.count(database, LoginThrottleRow) == 0
 

@@ -17,7 +17,7 @@ from app.domain.identity import User
 from app.domain.tokens import TokenStatus, status_at
 from app.services import Services
 from app.services.overview import DAYS_AHEAD, NAMES_A_DAY, Holding
-from app.services.revoking import Ended
+from app.services.revoking import Revoked
 from app.storage import overview
 from app.storage.database import Database
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
@@ -76,7 +76,7 @@ def test_tokens_are_counted_by_the_state_that_they_are_in(services: Services, ow
     """Every stored status on both sides of the clock. Fails when the stored status is counted, or `<` for `<=`."""
     plant(database, every_state)
     with freeze_time(NOW):
-        glance = services.overview.glance()
+        glance = services.overview.summary()
     assert glance.refresh_tokens == counted(database, RefreshTokenRow)
     assert glance.access_tokens == counted(database, AccessTokenRow, single=False)
     assert glance.api_tokens == counted(database, AccessTokenRow, single=True)
@@ -91,7 +91,7 @@ def test_both_sorts_of_access_tokens_can_be_counted_together(owner: User, databa
 
 def test_an_empty_instance_has_a_glance_too(services: Services) -> None:
     with freeze_time(NOW):
-        glance = services.overview.glance()
+        glance = services.overview.summary()
     assert (glance.refresh_tokens, glance.access_tokens, glance.api_tokens) == ({}, {}, {})
     assert (glance.active_users, glance.disabled_users) == (0, 0)
     assert [each.number for each in glance.endings] == [0] * DAYS_AHEAD
@@ -102,7 +102,7 @@ def test_users_are_counted_by_whether_they_are_active(services: Services) -> Non
         user = make_user(services)
         if number < 2:
             services.accounts.disable(user.username, OPERATOR)
-    glance = services.overview.glance()
+    glance = services.overview.summary()
     assert (glance.active_users, glance.disabled_users) == (3, 2)
 
 
@@ -123,7 +123,7 @@ def test_a_token_ends_on_its_day_in_utc(services: Services, owner: User, databas
         event.listen(database.engine, "begin", lambda connection: connection.execute(text(f"SET TIME ZONE '{zone}'")))
         database.engine.dispose()
     with freeze_time(NOW):
-        endings = services.overview.glance().endings
+        endings = services.overview.summary().endings
     assert {each.day: each.number for each in endings if each.number} == expected
     assert [each.day for each in endings] == [date(2026, 3, 1) + each * DAY for each in range(DAYS_AHEAD)]
     assert sum(len(each.names) for each in endings) == sum(expected.values())
@@ -143,7 +143,7 @@ def test_what_somebody_has_to_renew_is_counted_alone(services: Services, owner: 
 
     plant(database, some)
     with freeze_time(NOW):
-        ending = services.overview.glance().endings[1]
+        ending = services.overview.summary().endings[1]
     assert ending.number == 2
     assert sorted(ending.names) == ["refresh", "single"]
 
@@ -157,7 +157,7 @@ def test_the_first_few_names_of_a_day_are_told_in_order_of_their_time(
 
     plant(database, many)
     with freeze_time(NOW):
-        ending = services.overview.glance().endings[1]
+        ending = services.overview.summary().endings[1]
     assert ending.number == 7
     assert ending.names == [f"at-{number}" for number in range(1, NAMES_A_DAY + 1)]
 
@@ -174,13 +174,13 @@ def test_the_names_of_both_sorts_are_told_in_order_of_their_time(
 
     plant(database, mixed)
     with freeze_time(NOW):
-        assert services.overview.glance().endings[1].names[0] == "early"
+        assert services.overview.summary().endings[1].names[0] == "early"
 
 
 def test_a_token_without_a_description_is_told_as_such(services: Services, owner: User, database: Database) -> None:
     plant(database, lambda session, row: plant_access_token(session, row, expires_at=MIDNIGHT) and None)
     with freeze_time(NOW):
-        assert services.overview.glance().endings[1].names == ["(no description)"]
+        assert services.overview.summary().endings[1].names == ["(no description)"]
 
 
 def test_a_glance_takes_as_many_statements_however_much_there_is(
@@ -192,7 +192,7 @@ def test_a_glance_takes_as_many_statements_however_much_there_is(
         sent: list[str] = []
         note = lambda *about: sent.append(about[2])  # noqa: E731
         event.listen(database.engine, "before_cursor_execute", note)
-        services.overview.glance()
+        services.overview.summary()
         event.remove(database.engine, "before_cursor_execute", note)
         return len([each for each in sent if not each.startswith(("BEGIN", "PRAGMA"))])
 
@@ -244,9 +244,9 @@ def test_what_a_revocation_of_all_would_end_is_what_it_ends(services: Services) 
         generate(services, user)
         services.revoking.revoke(issue(services, user).token.public_id, "x", OPERATOR)
         foretold = services.overview.revocable_of(user.id)
-        assert foretold == Ended(3, 3)
+        assert foretold == Revoked(3, 3)
         assert services.revoking.revoke_user(user.username, "x", OPERATOR) == foretold
-        assert services.overview.revocable_of(user.id) == Ended(0, 0)
+        assert services.overview.revocable_of(user.id) == Revoked(0, 0)
 
 
 # One's own

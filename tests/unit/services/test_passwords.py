@@ -118,13 +118,13 @@ def _quickest(act: Callable[[], object]) -> float:
 
 @pytest.mark.parametrize("good", ["8 bytes.", "ä" * 4, "x" * 1024, "ä" * 512, " " * 8, "\ud800" * 3])
 def test_8_to_1024_bytes_may_become_a_password(passwords: Passwords, good: str) -> None:
-    passwords.accept(good)
+    passwords.validate(good)
 
 
 @pytest.mark.parametrize("bad", ["", "7 bytes", "ä" * 3, "x" * 1025, "ä" * 513, "nul\0 inside", "\0" * 8])
 def test_shorter_and_longer_ones_and_nul_are_refused(passwords: Passwords, bad: str) -> None:
     with pytest.raises(BadRequest) as refused:
-        passwords.accept(bad)
+        passwords.validate(bad)
     assert list(refused.value.fields) == ["password"]
     assert not bad or bad not in refused.value.message
 

@@ -12,16 +12,16 @@ from app.domain.identity import Caller
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.services import Services
 from app.services.held_tokens import ByOwner, BySecret
-from app.services.idempotency import Once, Repeated
+from app.services.idempotency import IdempotencyKey, Repeated
 from app.storage.database import Database
 from app.storage.tables import AccessTokenRow, RefreshTokenRow
 from tests import rows
 from tests.crowds import all_at_once
 from tests.factories import OPERATOR, allowed_user, issue, mint
 
-ONCE = Once("key", "request")
+ONCE = IdempotencyKey("key", "request")
 
-Create = Callable[[Services, Issued[RefreshToken], Once], Issued[AccessToken] | Issued[RefreshToken]]
+Create = Callable[[Services, Issued[RefreshToken], IdempotencyKey], Issued[AccessToken] | Issued[RefreshToken]]
 
 
 def _caller(refresh: Issued[RefreshToken]) -> Caller:
@@ -68,7 +68,7 @@ def test_another_request_under_the_same_key_is_refused(
 ) -> None:
     create(services, refresh, ONCE)
     with pytest.raises(Conflict):
-        create(services, refresh, Once("key", "another request"))
+        create(services, refresh, IdempotencyKey("key", "another request"))
 
 
 @creations

@@ -15,7 +15,7 @@ from app.domain.secrets import TokenFormat, new_token_text
 from app.domain.tokens import AccessToken, Issued, RefreshToken, TokenKind, TokenStatus
 from app.services import Services
 from app.services.listing import TokenFilter
-from app.services.revoking import Ended
+from app.services.revoking import Revoked
 from app.storage.database import Database
 from tests import rows
 from tests.factories import OPERATOR, issue, make_user, mint
@@ -29,7 +29,7 @@ def test_revoking_a_refresh_token_takes_its_access_token_with_it_and_no_other(se
     user = make_user(services)
     refresh, other = issue(services, user), issue(services, user)
     access, others = mint(services, refresh), mint(services, other)
-    assert services.revoking.revoke(refresh.token.public_id, "lost laptop", OPERATOR) == Ended(1, 1)
+    assert services.revoking.revoke(refresh.token.public_id, "lost laptop", OPERATOR) == Revoked(1, 1)
     assert _reason(services, access) == "token_revoked"
     assert _reason(services, others) is None
 
@@ -38,14 +38,14 @@ def test_revoking_a_refresh_token_ends_the_overlapping_access_token_too(services
     services.instance_settings.change("access_token_reissue", "overlap", OPERATOR)
     refresh = issue(services, make_user(services))
     first, second = mint(services, refresh), mint(services, refresh)
-    assert services.revoking.revoke(refresh.token.public_id, "", OPERATOR) == Ended(1, 2)
+    assert services.revoking.revoke(refresh.token.public_id, "", OPERATOR) == Revoked(1, 2)
     assert [_reason(services, token) for token in (first, second)] == ["token_revoked"] * 2
 
 
 def test_revoking_an_access_token_leaves_its_refresh_token_working(services: Services) -> None:
     refresh = issue(services, make_user(services))
     access = mint(services, refresh)
-    assert services.revoking.revoke(access.token.public_id, "", OPERATOR) == Ended(0, 1)
+    assert services.revoking.revoke(access.token.public_id, "", OPERATOR) == Revoked(0, 1)
     assert _reason(services, access) == "token_revoked"
     assert _reason(services, mint(services, refresh)) is None
 
@@ -61,8 +61,8 @@ def test_who_revoked_when_and_why_is_kept_and_never_overwritten(services: Servic
         assert (kept.status, kept.revoked_at, kept.revoked_by) == (TokenStatus.REVOKED, at, "berta")
         assert kept.revoke_reason == "lost laptop"
     before = rows.everything(database)
-    assert services.revoking.revoke(refresh.token.public_id, "again", OPERATOR) == Ended(0, 0)
-    assert services.revoking.revoke(access.token.public_id, "again", OPERATOR) == Ended(0, 0)
+    assert services.revoking.revoke(refresh.token.public_id, "again", OPERATOR) == Revoked(0, 0)
+    assert services.revoking.revoke(access.token.public_id, "again", OPERATOR) == Revoked(0, 0)
     services.expiring.expire_due()
     assert rows.everything(database) == before
 
@@ -72,7 +72,7 @@ def test_an_access_token_that_has_expired_stays_expired_when_it_is_revoked(servi
         refresh = issue(services, make_user(services))
         access = mint(services, refresh)
         clock.move_to(NOW + timedelta(days=2))
-        assert services.revoking.revoke(access.token.public_id, "", OPERATOR) == Ended(0, 0)
+        assert services.revoking.revoke(access.token.public_id, "", OPERATOR) == Revoked(0, 0)
         assert _reason(services, access) == "token_expired"
 
 
@@ -97,12 +97,12 @@ def test_revoking_a_user_ends_every_token_of_theirs_and_none_of_others(services:
     of_anna = [mint(services, issue(services, anna)) for _ in range(3)]
     without_access_token = issue(services, anna)
     of_berta = mint(services, issue(services, berta))
-    assert services.revoking.revoke_user("ANNA", "left the company", OPERATOR) == Ended(4, 3)
+    assert services.revoking.revoke_user("ANNA", "left the company", OPERATOR) == Revoked(4, 3)
     assert [_reason(services, token) for token in of_anna] == ["token_revoked"] * 3
     with pytest.raises(TokenRevoked):
         mint(services, without_access_token)
     assert _reason(services, of_berta) is None
-    assert services.revoking.revoke_user("anna", "left the company", OPERATOR) == Ended(0, 0)
+    assert services.revoking.revoke_user("anna", "left the company", OPERATOR) == Revoked(0, 0)
     assert _reason(services, mint(services, issue(services, anna))) is None, "a user may start again"
 
 
@@ -120,8 +120,8 @@ def test_a_client_revokes_what_is_alive_under_its_refresh_token_and_may_do_so_tw
 def test_a_secret_that_was_found_lying_about_revokes_its_own_token(services: Services) -> None:
     refresh = issue(services, make_user(services))
     access = mint(services, refresh)
-    assert services.revoking.revoke_secret(access.secret, "", OPERATOR) == (access.token.public_id, Ended(0, 1))
-    assert services.revoking.revoke_secret(refresh.secret, "", OPERATOR) == (refresh.token.public_id, Ended(1, 0))
+    assert services.revoking.revoke_secret(access.secret, "", OPERATOR) == (access.token.public_id, Revoked(0, 1))
+    assert services.revoking.revoke_secret(refresh.secret, "", OPERATOR) == (refresh.token.public_id, Revoked(1, 0))
 
 
 def test_what_is_not_the_secret_of_a_token_revokes_nothing(services: Services, database: Database) -> None:
@@ -143,7 +143,7 @@ def test_what_is_not_the_secret_of_a_token_revokes_nothing(services: Services, d
 def test_a_secret_that_regeneration_replaced_revokes_nothing(services: Services) -> None:
     old = issue(services, make_user(services))
     new = services.issuing.regenerate(old.secret, None, NOBODY)
-    assert services.revoking.revoke_secret(old.secret, "", OPERATOR) == (old.token.public_id, Ended(0, 0))
+    assert services.revoking.revoke_secret(old.secret, "", OPERATOR) == (old.token.public_id, Revoked(0, 0))
     assert _reason(services, mint(services, new)) is None
 
 
@@ -154,7 +154,7 @@ def test_an_unnamed_caller_who_presents_a_secret_is_taken_for_the_tokens_owner(
     refresh = issue(services, anna)
     access = mint(services, refresh)
     somewhere = Caller("", address="192.0.2.1", request_id="a request's id")
-    for issued, ended in ((access, Ended(0, 1)), (refresh, Ended(1, 0))):
+    for issued, ended in ((access, Revoked(0, 1)), (refresh, Revoked(1, 0))):
         assert services.revoking.revoke_secret(issued.secret, "", somewhere) == (issued.token.public_id, ended)
         assert services.listing.find(issued.token.public_id).token.revoked_by == "anna"
         event = rows.audit_events(database)[-1]
@@ -188,7 +188,7 @@ def test_whoever_may_revoke_only_their_own_revokes_nobody_elses(services: Servic
         services.revoking.revoke_secret(issued.secret, "", as_anna, only_of=anna.id)[1]
         for issued in (replaced, revoked, access, refresh)
     ]
-    assert ended == [Ended(0, 0), Ended(0, 0), Ended(0, 1), Ended(1, 1)]
+    assert ended == [Revoked(0, 0), Revoked(0, 0), Revoked(0, 1), Revoked(1, 1)]
 
 
 def test_what_is_no_token_is_unknown_also_to_whoever_may_revoke_only_their_own(services: Services) -> None:
@@ -208,7 +208,7 @@ def test_presenting_a_refresh_tokens_secret_ends_all_under_it_of_any_owner_state
     refresh, other = issue(services, user), issue(services, user)
     both, others = [mint(services, refresh), mint(services, refresh)], mint(services, other)
     services.accounts.disable(user.username, OPERATOR)
-    assert services.revoking.revoke_secret(refresh.secret, "", NOBODY)[1] == Ended(1, 2)
+    assert services.revoking.revoke_secret(refresh.secret, "", NOBODY)[1] == Revoked(1, 2)
     services.accounts.enable(user.username, OPERATOR)
     assert [_reason(services, each) for each in both] == ["token_revoked"] * 2
     assert _reason(services, others) is None

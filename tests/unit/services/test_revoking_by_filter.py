@@ -16,7 +16,7 @@ from app.domain.errors import Conflict, TokenRefused, Unavailable
 from app.domain.tokens import TokenKind, TokenStatus
 from app.services import Services
 from app.services.criteria import Criteria
-from app.services.revoking import Ended
+from app.services.revoking import Revoked
 from app.services.revoking_by_filter import CHUNK, RevokingByFilter
 from app.storage.database import Database
 from app.storage.tables import AccessTokenRow, RefreshTokenRow
@@ -88,7 +88,7 @@ def test_ten_thousand_tokens_end_in_one_transaction_with_the_right_count_while_m
         stop.set()
         minter.join()
     mints_alive_then = len({each.token.refresh_token_id for each in minted})
-    assert ended == Ended(MANY, MANY - 20 + mints_alive_then)
+    assert ended == Revoked(MANY, MANY - 20 + mints_alive_then)
     assert alive(database) == {"refresh_tokens": 1, "access_tokens": 1}
     assert services.verifier.verify(bystander.secret).user_id == other.id
     assert [row.action for row in audit_events(database)][-1] == "tokens.revoked"
@@ -106,7 +106,7 @@ def test_no_statement_has_more_parameters_or_rows_than_a_portion(services: Servi
     seen = services.revoking_by_filter.preview(PLANTED)
     ended = services.revoking_by_filter.revoke(PLANTED, seen.confirmation, "audit", OPERATOR)
     event.remove(database.engine, "before_cursor_execute", note)
-    assert ended == Ended(2 * CHUNK + 500, 2 * CHUNK + 500)
+    assert ended == Revoked(2 * CHUNK + 500, 2 * CHUNK + 500)
     assert max(largest) < CHUNK + 20
 
 
@@ -117,7 +117,7 @@ def test_the_portions_join_without_gap_or_overlap(services: Services, database: 
         user = make_user(services)
         for _ in range(number):
             mint(services, issue(services, user))
-        for kind, counts in ((TokenKind.ACCESS, Ended(0, number)), (TokenKind.REFRESH, Ended(number, 0))):
+        for kind, counts in ((TokenKind.ACCESS, Revoked(0, number)), (TokenKind.REFRESH, Revoked(number, 0))):
             criteria = Criteria(owner=user.username, kind=kind)
             seen = in_threes.preview(criteria)
             assert (seen.refresh_tokens, seen.access_tokens) == (counts.refresh_tokens, counts.access_tokens)

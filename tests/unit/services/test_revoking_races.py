@@ -17,7 +17,7 @@ from app.domain.errors import TokenRevoked
 from app.domain.secrets import new_token_text
 from app.domain.tokens import TokenKind
 from app.services import Services
-from app.services.revoking import Ended
+from app.services.revoking import Revoked
 from app.storage import refresh_tokens
 from app.storage.database import Database
 from tests.crowds import all_at_once
@@ -79,5 +79,5 @@ def test_a_secret_that_is_just_being_replaced_ends_nothing(
             revoking = thread.submit(services.revoking.revoke_secret, old.secret, "", OPERATOR)
             time.sleep(0.5)  # by now it has recognised the secret, and waits
             assert not revoking.done()
-        assert revoking.result() == (public_id, Ended(0, 0))
+        assert revoking.result() == (public_id, Revoked(0, 0))
     assert services.listing.find(public_id).token.status == "active"

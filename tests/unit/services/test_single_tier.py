@@ -81,7 +81,7 @@ def test_a_token_for_ever_is_good_for_ever(services: Services, anna: User) -> No
     assert issued.token.expires_at is None
     with freeze_time(datetime(9999, 12, 31, tzinfo=UTC)):
         assert refusal_of(services, issued.secret) is None
-        assert services.single_tier.own(anna.id).items[0].status is TokenStatus.ACTIVE
+        assert services.single_tier.list_tokens(anna.id).items[0].status is TokenStatus.ACTIVE
 
 
 def test_neither_the_sweep_nor_the_purge_ends_a_token_for_ever(services: Services, anna: User) -> None:
@@ -110,7 +110,7 @@ def test_a_token_is_made_and_recorded_or_neither(services: Services, database: D
     generate(services, anna, None, "reports")
     *_, event = rows.audit_events(database)
     assert (event.action, event.actor, event.object_kind) == ("access_token.created", "anna", "access_token")
-    assert event.object_id == services.single_tier.own(anna.id).items[0].public_id
+    assert event.object_id == services.single_tier.list_tokens(anna.id).items[0].public_id
     before = rows.count(database, AccessTokenRow)
     rows.refuse_writes(database, "audit_events", "INSERT")
     with pytest.raises(IntegrityError):
@@ -231,7 +231,7 @@ def test_expired_ones_are_listed_before_and_after_the_sweep(
 ) -> None:
     with freeze_time(three[1].created_at + DAY + SECOND):
         for _ in range(2):
-            statuses = [each.status for each in services.single_tier.own(anna.id).items]
+            statuses = [each.status for each in services.single_tier.list_tokens(anna.id).items]
             assert statuses == [TokenStatus.ACTIVE, TokenStatus.EXPIRED, TokenStatus.ACTIVE]
             services.expiring.expire_due()
 
@@ -311,4 +311,4 @@ def test_revoking_all_of_a_user_takes_these_along(services: Services, anna: User
     issued: list[Issued[AccessToken]] = [generate(services, anna, None), generate(services, anna)]
     services.revoking.revoke_user("anna", "left", OPERATOR)
     assert [refusal_of(services, each.secret) for each in issued] == [TokenRevoked] * 2
-    assert services.single_tier.own(anna.id).items == []
+    assert services.single_tier.list_tokens(anna.id).items == []

@@ -31,8 +31,8 @@ from app.services.throttling import (
     ACCOUNT_LIMIT,
     ADDRESS_LIMIT,
     INSTANCE_LIMIT,
+    KEPT_FOR,
     PAIR_LIMIT,
-    REMEMBERED,
     WINDOW,
     LoginThrottle,
     counted_network,
@@ -243,9 +243,9 @@ def test_a_known_address_is_remembered_for_ninety_days_after_its_latest_success(
     throttle: LoginThrottle, clock: Clock
 ) -> None:
     succeed(throttle, "anna", HOME)
-    clock.advance(REMEMBERED - timedelta(seconds=1))
+    clock.advance(KEPT_FOR - timedelta(seconds=1))
     succeed(throttle, "anna", HOME)
-    clock.advance(REMEMBERED - timedelta(seconds=1))
+    clock.advance(KEPT_FOR - timedelta(seconds=1))
     fail(throttle, "anna", ABROAD, ACCOUNT_LIMIT)
     assert not is_limited(throttle, "anna", HOME)
     clock.advance(timedelta(seconds=1))

@@ -32,7 +32,7 @@ from app.storage.database import (
     sqlite,
     wal_is_sound,
 )
-from app.storage.schema import unfitness
+from app.storage.schema import startup_problem
 from app.storage.tables import InstanceSettingRow
 from tests.crowds import all_at_once
 from tests.unit.storage.conftest import connected
@@ -356,7 +356,7 @@ def test_a_server_that_takes_no_writes_is_no_database_of_ours(database: Database
     refused_as_unavailable(lambda: TokenLookup(database).find("a" * 12))
     with connected(chosen) as as_chosen:
         assert read(as_chosen) == 1
-    assert "read-only" in str(unfitness(database.engine))
+    assert "read-only" in str(startup_problem(database.engine))
 
 
 @pytest.mark.parametrize("act", [read, write])

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.tokens import TokenStatus, status_at
 from app.storage.database import Database
-from app.storage.liveness import MAYBE_ALIVE, TokenTable, end_of_life, ended_before, is_alive, is_due, status_now
+from app.storage.liveness import MAYBE_ACTIVE, TokenTable, end_of_life, ended_before, is_active_at, is_due, status_now
 from app.storage.tables import AccessTokenRow, RefreshTokenRow
 from tests.unit.storage.planting import MICROSECOND, NOW, plant_user, public_id
 
@@ -43,7 +43,7 @@ class State(NamedTuple):
         """When it ended, by what is stored; None for what has not been written down as ended."""
         if self.stored is TokenStatus.REVOKED:
             return self.revoked_at
-        return None if self.stored in MAYBE_ALIVE else self.expires_at
+        return None if self.stored in MAYBE_ACTIVE else self.expires_at
 
     def fits(self, table: TokenTable) -> bool:
         """A refresh token always has an expiry and is never replaced; the table refuses it otherwise."""
@@ -58,14 +58,14 @@ def assert_sql_says_the_same(database: Database, table: TokenTable, states: list
         owner = plant_user(session)
         if states:
             session.execute(insert(table), [_row(table, owner.id, state) for state in states])
-        said = (status_now, is_alive, is_due, ended_before)
+        said = (status_now, is_active_at, is_due, ended_before)
         query = select(*(say(table, now) for say in said), end_of_life(table))
         answers = session.execute(query.order_by(table.public_id)).all()
     assert len(answers) == len(states)
     for state, (status, alive, due, ended, last) in zip(states, answers, strict=True):
         assert status == state.at(now), state
         assert bool(alive) is (state.at(now) is TokenStatus.ACTIVE), state
-        assert bool(due) is (state.stored in MAYBE_ALIVE and state.at(now) is not TokenStatus.ACTIVE), state
+        assert bool(due) is (state.stored in MAYBE_ACTIVE and state.at(now) is not TokenStatus.ACTIVE), state
         assert last == state.at(now) or not due, state
         ended_at = state.ended_at()
         assert bool(ended) is (ended_at is not None and ended_at <= now), state

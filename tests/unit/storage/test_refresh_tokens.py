@@ -208,8 +208,8 @@ def test_only_living_tokens_of_that_user_are_counted(session: Session, owner: Us
     other = plant_user(session)
     for values in ({}, {}, {"status": "revoked"}, {"status": "expired"}, {"expires_at": NOW}):
         plant_refresh_token(session, owner, **values)
-    assert refresh_tokens.count_alive(session, owner.id, NOW) == 2
-    assert refresh_tokens.count_alive(session, other.id, NOW) == 0
+    assert refresh_tokens.count_active(session, owner.id, NOW) == 2
+    assert refresh_tokens.count_active(session, other.id, NOW) == 0
 
 
 def test_expiries_are_written_down_in_batches(session: Session, owner: UserRow) -> None:

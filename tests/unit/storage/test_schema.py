@@ -24,10 +24,10 @@ from app.storage.schema import (
     _known_revisions,
     clock_difference,
     current_revision,
-    holds_users,
+    has_users,
     is_behind,
     newest_revision,
-    unfitness,
+    startup_problem,
 )
 from config import Settings
 from tests.drivers.server import LiveServer
@@ -69,14 +69,14 @@ def empty(url: str) -> None:
 
 def test_a_migrated_database_is_fit(kept_database: Database) -> None:
     assert current_revision(kept_database.engine) == newest_revision()
-    assert unfitness(kept_database.engine) is None
+    assert startup_problem(kept_database.engine) is None
 
 
 def test_an_empty_database_is_unfit_and_the_way_out_is_told(database_url: str) -> None:
     empty(database_url)
     with connected(database_url) as database:
         assert current_revision(database.engine) is None
-        told = unfitness(database.engine)
+        told = startup_problem(database.engine)
     assert told == f"the schema is at nothing, not at {newest_revision()}: run `daypass db upgrade`"
 
 
@@ -84,7 +84,7 @@ def test_a_database_of_a_newer_release_is_fit(database: Database) -> None:
     """Migrations only add: this release goes on working while the next one is being rolled out."""
     execute(database, "UPDATE alembic_version SET version_num = '9999'")
     assert current_revision(database.engine) == "9999"
-    assert unfitness(database.engine) is None
+    assert startup_problem(database.engine) is None
 
 
 def test_a_schema_is_behind_when_it_is_at_nothing_or_at_an_earlier_migration() -> None:
@@ -97,22 +97,22 @@ def test_a_schema_is_behind_when_it_is_at_nothing_or_at_an_earlier_migration() -
 def test_a_database_holds_users_when_somebody_is_in_it(database_url: str) -> None:
     """Asked before `init` generates keys: with other keys, their passwords would be lost."""
     address = Settings(database_url=database_url).sqlalchemy_url
-    assert not holds_users(address)
+    assert not has_users(address)
     with connected(database_url) as database, database.transaction() as session:
         plant_user(session)
-    assert holds_users(address)
+    assert has_users(address)
     empty(database_url)
-    assert not holds_users(address)
+    assert not has_users(address)
 
 
 @ON_POSTGRESQL
 def test_a_database_that_may_lose_acknowledged_writes_is_unfit(database: Database, elsewhere: Database) -> None:
-    """Fails when `unfitness` does not ask for `synchronous_commit`."""
+    """Fails when `startup_problem` does not ask for `synchronous_commit`."""
     name = database.engine.url.database
     for value, fit in (("off", False), ("local", True), ("on", True)):
         execute(elsewhere, f"ALTER DATABASE {name} SET synchronous_commit = {value}")
         database.engine.dispose()  # new connections have it
-        told = unfitness(database.engine)
+        told = startup_problem(database.engine)
         assert (told is None) is fit
         assert fit or told == (
             "the database runs with synchronous_commit=off: acknowledged writes could be lost; turn it on"
@@ -131,7 +131,7 @@ def test_upgrading_a_current_database_changes_nothing(app: Flask, database: Data
     with app.app_context():
         schema.upgrade()
         schema.upgrade()
-    assert unfitness(database.engine) is None
+    assert startup_problem(database.engine) is None
 
 
 @KEPT_ON_POSTGRESQL
@@ -158,7 +158,7 @@ def test_two_processes_that_upgrade_an_empty_database_at_once_both_succeed(datab
                 print("go", file=process.stdin, flush=True)
             assert [process.stdout.readline().strip() for process in (one, other)] == ["upgraded"] * 2
             with connected(database_url) as database:
-                assert unfitness(database.engine) is None
+                assert startup_problem(database.engine) is None
 
 
 @contextmanager

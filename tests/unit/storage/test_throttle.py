@@ -102,20 +102,20 @@ def test_nothing_is_given_back_below_zero(session: Session) -> None:
 def test_the_latest_success_is_remembered(session: Session) -> None:
     assert throttle.last_success(session, "pair") is None
     for instant in (NOW, NOW + HOUR):
-        throttle.remember_success(session, "pair", instant)
+        throttle.record_success(session, "pair", instant)
         assert throttle.last_success(session, "pair") == instant
     assert throttle.last_success(session, "another pair") is None
 
 
 def test_remembering_a_success_leaves_the_count_alone(session: Session) -> None:
     reserve(session)
-    throttle.remember_success(session, "account", NOW)
+    throttle.record_success(session, "account", NOW)
     assert failures(session) == {"account": 1}
     assert session.scalar(select(LoginThrottleRow.window_ends_at)) == ENDS
 
 
 def test_a_counter_that_begins_with_a_success_holds_as_much_as_any(session: Session) -> None:
-    throttle.remember_success(session, "account", NOW)
+    throttle.record_success(session, "account", NOW)
     assert [reserve(session) for _ in range(4)] == [None, None, None, ENDS]
 
 

@@ -1,8 +1,7 @@
-"""One core for the threads of a worker.
+"""Binds the threads of a worker to one core (Linux only).
 
-They share Python's lock. Spread over cores, each database call hands it to a thread that must first wake up elsewhere,
-and a check costs five times as much (measured with 16 threads on two cores); on one core they take turns for nothing.
-Here belongs where threads run. Not here: what they do. Linux only; elsewhere nothing happens.
+They share Python's lock: on several cores, each database call passes it to a thread that must wake up on another core,
+and a check costs five times as much (measured with 16 threads on two cores).
 """
 
 import os
@@ -22,10 +21,10 @@ if TYPE_CHECKING:
 LOG = structlog.get_logger(__name__)
 
 
-class OneCore:
-    """A WSGI layer that keeps every thread which passes through it on one core, the worker's own.
+class CpuPlacement:
+    """A WSGI layer that binds each thread that passes through it to the worker's core.
 
-    `names`: what the names begin with by which the workers of a machine keep out of each other's way.
+    `names`: the prefix of the socket names with which the workers of a machine reserve cores.
     """
 
     def __init__(self, application: "WSGIApplication", names: str = "daypass-core") -> None:
@@ -49,19 +48,19 @@ class OneCore:
                 core = self._core
             if core is not None:
                 os.sched_setaffinity(0, {core})
-        except OSError as error:  # the request is answered all the same, on whatever core
+        except OSError as error:  # the request is answered on any core
             if not self._has_complained:
                 self._has_complained = True
                 LOG.warning("worker_not_on_one_core", error=str(error), consequence="checks cost more processor time")
 
     @cached_property
     def _core(self) -> int | None:
-        """The worker's; None where all are taken, or there is only one.
+        """The worker's core; None where all are taken, or there is only one.
 
-        The name of an abstract socket keeps others from it, and is let go when the process ends, however it ends.
+        Reserved by the name of an abstract socket, which is released when the process ends for any reason.
         """
         cores = sorted(os.sched_getaffinity(0))
-        random.shuffle(cores)  # containers do not see each other's names
+        random.shuffle(cores)  # containers do not share names
         for core in cores if len(cores) > 1 else ():
             name = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             try:
@@ -69,7 +68,7 @@ class OneCore:
             except OSError:
                 name.close()
                 continue
-            name.detach()  # to be closed by nobody
+            name.detach()  # stays open until the process ends
             LOG.info("worker_on_core", core=core)
             return core
         return None
