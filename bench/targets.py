@@ -13,11 +13,12 @@ from bench.workspace import DATABASES, POSTGRESQL, SQLITE
 Sections = dict[str, dict[str, Any]]
 
 CPU_OF_A_CHECK = {SQLITE: 75, POSTGRESQL: 150}
-CPU_OF_A_MINT = {SQLITE: 2_500, POSTGRESQL: 2_500}
+CPU_OF_A_MINT = {SQLITE: 2_000, POSTGRESQL: 2_500}
 CPU_OF_A_PAGE = 40_000
 """Microseconds per answer, with reserve."""
 
-MOST_STATEMENTS_OF_A_MINT = 9
+MOST_STATEMENTS_OF_A_MINT = 7
+"""Transaction control aside."""
 
 
 @dataclass(frozen=True)
