@@ -1,7 +1,7 @@
 """Doing a creating call once, however often a client repeats it under the same key.
 
 The key is kept in the transaction of the creation: either both are there or neither. Here belongs what is a repeat.
-Not here: how a request carries a key (``app.api.admin``), and the creating itself.
+Not here: how a request carries a key (``app.api.native``), and the creating itself.
 """
 
 from dataclasses import dataclass, field

@@ -6,7 +6,7 @@ Not here: what a single route refuses (``test_native_own`` and its siblings).
 import pytest
 from flask import Flask, g
 
-from app.api.admin.errors import NAMED_TABLE, TABLE, refuse
+from app.api.native.errors import NAMED_TABLE, TABLE, refuse
 from app.domain import errors
 from app.domain.errors import Refusal, TokenRefused, every_refusal
 from app.domain.identity import Role

@@ -117,8 +117,8 @@ def test_a_change_is_audited_and_no_change_is_not(daypass: CommandLine, services
         daypass.text("conf", "retention_days", "-s", value)
     events = services.listing.audit_events(action="instance_setting.changed").items
     assert [(event.object_id, event.detail) for event in events] == [
-        ("retention_days", '{"after": "60", "before": "30"}'),
-        ("retention_days", '{"after": "30", "before": "90"}'),
+        ("retention_days", {"after": "60", "before": "30"}),
+        ("retention_days", {"after": "30", "before": "90"}),
     ]
 
 

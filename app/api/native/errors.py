@@ -10,7 +10,7 @@ from typing import Any
 from flask import Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from app.api.admin.schemas import ProblemOut
+from app.api.native.schemas import ProblemOut
 from app.domain import errors
 from app.domain.errors import Refusal, TokenRefused, every_refusal
 from app.domain.tokens import TokenKind

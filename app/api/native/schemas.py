@@ -1,4 +1,4 @@
-"""Bodies and queries of the native dialect, in and out: snake_case, instants in UTC.
+"""Bodies and queries of the native API, in and out: snake_case, instants in UTC.
 
 Here belong members, their types and their spelling. Not here: what the values mean.
 """
@@ -7,16 +7,13 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from app.api.admin.fields import Strict, cursor, instant_or_null, instant_out, limit, text, word
-from app.domain.errors import NotFound
+from app.api.native.fields import Strict, criteria, instant_or_null, instant_out, paging, text
 from app.domain.identity import Principal
 from app.domain.policy import Reissue
-from app.domain.tokens import SEEMS_SHARED, AccessToken, Issued, RefreshToken, TokenKind, TokenStatus
+from app.domain.tokens import SEEMS_SHARED, AccessToken, Issued, RefreshToken, TokenKind
 from app.services.listing import ListedToken
 
-SECRET = "The secret. It is told this once."
-
-LONGEST_ID = 18
+SECRET = "The secret. It is shown this once."
 
 
 class ProblemOut(Schema):
@@ -99,11 +96,7 @@ class MintedOut(Schema):
     secret_already_shown = fields.Boolean()
 
 
-class OwnTokensWanted(Strict):
-    kind = word(TokenKind)
-    status = word(TokenStatus, but=("overlapping",))
-    limit = limit()
-    cursor = cursor()
+OwnTokenQuery = Strict.from_dict(criteria("kind", "status") | paging(), name="OwnTokenQuery")
 
 
 class TokenPage(Schema):
@@ -152,10 +145,3 @@ def issued_members(issued: Issued[RefreshToken] | Issued[AccessToken]) -> dict[s
         members["replaced_last_used_at"] = issued.replaced.last_used_at
         members["replaced_last_used_ip"] = issued.replaced.last_used_ip
     return members
-
-
-def user_id_of(text: str) -> int:
-    """The id in a path; refuses with NotFound what can be nobody's. Each has one spelling: 7 is not 007."""
-    if not text.isascii() or not text.isdigit() or text.startswith("0") or len(text) > LONGEST_ID:
-        raise NotFound("user")
-    return int(text)

@@ -1,15 +1,19 @@
-"""The kinds of members that this dialect's bodies and queries are made of.
+"""The kinds of members that this API's bodies and queries are made of.
 
 Not here: which body has which (``schemas``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields
 from marshmallow.validate import Length, OneOf, Range
 
+from app.domain.clock import parse_instant
+from app.domain.token_filter import CRITERIA, LONGEST_SPAN, Choice, Criterion, Days, Flag, Text
+from app.domain.token_filter import Instant as InstantCriterion
 from app.services.listing import LARGEST_PAGE
 
 LONGEST_TEXT = 255
@@ -23,7 +27,7 @@ MESSAGES: dict[str, Any] = {
 
 
 class Strict(Schema):
-    """What every request has in common: a member we do not know is refused, for a misspelt filter would widen."""
+    """What every request has in common: an unknown member is refused, because a misspelt filter would widen."""
 
     class Meta:
         unknown = RAISE
@@ -41,12 +45,9 @@ class Instant(fields.Field[datetime]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> datetime:
         try:
-            instant = datetime.fromisoformat(value)
-            if instant.tzinfo is None:
-                raise ValueError
-            return instant.astimezone(UTC)
-        except (TypeError, ValueError, OverflowError):
-            raise ValidationError("must be an instant with its offset, such as 2026-03-01T12:00:00Z") from None
+            return parse_instant(value)
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
 
 
 class Printable(fields.String):
@@ -68,11 +69,17 @@ def text(longest: int = LONGEST_TEXT, **options: Any) -> Printable:
     return Printable(longest, **{"required": True} | options)
 
 
-def word(words: type[Any], but: tuple[str, ...] = (), **options: Any) -> fields.String:
+class Word(fields.String):
     """One word of an enumeration."""
-    choices = [each.value for each in words if each.value not in but]
-    error = f"must be {' or '.join(choices)}"
-    return fields.String(validate=OneOf(choices, error=error), error_messages=MESSAGES, **options)
+
+    def __init__(self, words: Iterable[StrEnum], **options: Any) -> None:
+        self.words = {each.value: each for each in words}
+        known = OneOf(list(self.words), error=f"must be {' or '.join(self.words)}")
+        super().__init__(validate=known, error_messages=MESSAGES, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        return self.words.get(text, text)
 
 
 def instant_out(**options: Any) -> Instant:
@@ -84,8 +91,8 @@ def instant_or_null() -> Instant:
     return Instant(allow_none=True, metadata={"type": "string", "format": "date-time"})
 
 
-def instant_in() -> Instant:
-    return Instant(metadata={"type": "string", "format": "date-time"}, error_messages=MESSAGES)
+def instant_in(**metadata: str) -> Instant:
+    return Instant(metadata={"type": "string", "format": "date-time"} | metadata, error_messages=MESSAGES)
 
 
 def number(low: int, high: int, **options: Any) -> fields.Integer:
@@ -93,9 +100,30 @@ def number(low: int, high: int, **options: Any) -> fields.Integer:
     return fields.Integer(validate=between, error_messages=MESSAGES, **options)
 
 
-def limit() -> fields.Integer:
-    return number(1, LARGEST_PAGE, load_default=100)
+def paging() -> dict[str, fields.Field[Any]]:
+    """The members that ask for a page."""
+    description = "Go on after the page that gave it."
+    return {
+        "limit": number(1, LARGEST_PAGE, load_default=100),
+        "cursor": Printable(load_default=None, metadata={"description": description}),
+    }
 
 
-def cursor() -> Printable:
-    return Printable(load_default=None, metadata={"description": "Go on after the page that gave it."})
+def criteria(*names: str) -> dict[str, fields.Field[Any]]:
+    """The members of a token filter: those named, or all of this API."""
+    return {name: _criterion(each) for name, each in CRITERIA.items() if (name in names if names else each.in_api)}
+
+
+def _criterion(criterion: Criterion) -> fields.Field[Any]:
+    description = {"description": criterion.help}
+    match criterion.values:
+        case Text(longest):
+            return text(longest, required=False, metadata=description)
+        case Choice(words):
+            return Word(words, metadata=description)
+        case InstantCriterion():
+            return instant_in(**description)
+        case Days():
+            return number(1, LONGEST_SPAN, metadata=description)
+        case Flag():
+            return fields.Boolean(error_messages=MESSAGES, metadata=description)
