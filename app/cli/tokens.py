@@ -12,11 +12,16 @@ from app.cli.output import Row, as_json, say, show_one, show_table
 from app.domain.clock import parse_instant
 from app.domain.errors import NotFound, TokenUnknown
 from app.domain.token_filter import CRITERIA, LONGEST_SPAN, Choice, Criterion, Days, Flag, Instant, Text, TokenFilter
-from app.domain.tokens import SEEMS_SHARED, AccessToken, RefreshToken
+from app.domain.tokens import SEEMS_SHARED
 from app.services.listing import ListedToken
 from app.services.revoking import Ended
 
 COLUMNS = ("kind", "public_id", "owner", "name", "status", "created_at", "expires_at", "last_used_at", "seems_shared")
+MEMBERS = (
+    "kind", "id", "public_id", "owner", "user_id", "name", "status", "created_at", "expires_at", "last_used_at",
+    "last_used_ip", "last_used_agent", "seems_shared", "revoked_at", "revoked_by", "revoke_reason",
+)  # fmt: skip
+"""Of a token in JSON; a member that its tier does not have is null."""
 
 
 def _parsing(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str | None], Any]:
@@ -129,37 +134,15 @@ def _revoke_pasted(reason: str) -> Iterator[Row]:
 
 
 def _unknown(place: str) -> Row:
-    """What was given is not repeated: it may be somebody's secret after all."""
+    """The text itself is not repeated: it may be somebody's secret after all."""
     return {"token": place, "result": "unknown", "refresh_tokens": 0, "access_tokens": 0}
 
 
 def _outcome(public_id: str, ended: Ended) -> Row:
-    some = ended.refresh_tokens + ended.access_tokens > 0
-    return {
-        "token": public_id,
-        "result": "revoked" if some else "had ended already",
-        "refresh_tokens": ended.refresh_tokens,
-        "access_tokens": ended.access_tokens,
-    }
+    result = "had ended already" if ended == Ended(0, 0) else "revoked"
+    return {"token": public_id, "result": result} | vars(ended)
 
 
 def _row(listed: ListedToken) -> Row:
-    token = listed.token
-    return {
-        "kind": listed.kind.value,
-        "id": token.id,
-        "public_id": token.public_id,
-        "owner": listed.owner,
-        "user_id": token.user_id,
-        "name": listed.name,
-        "status": token.status.value,
-        "created_at": token.created_at,
-        "expires_at": token.expires_at,
-        "last_used_at": token.last_used_at,
-        "last_used_ip": token.last_used_ip,
-        "last_used_agent": token.last_used_agent if isinstance(token, AccessToken) else None,
-        "seems_shared": isinstance(token, RefreshToken) and token.seems_shared,
-        "revoked_at": token.revoked_at,
-        "revoked_by": token.revoked_by,
-        "revoke_reason": token.revoke_reason,
-    }
+    about = {"seems_shared": False} | vars(listed.token) | vars(listed)
+    return {name: about.get(name) for name in MEMBERS}

@@ -7,17 +7,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
-from app.api.native.fields import (
-    MESSAGES,
-    Strict,
-    Word,
-    criteria,
-    instant_in,
-    instant_or_null,
-    instant_out,
-    paging,
-    text,
-)  # fmt: skip
+from app.api.native.fields import MESSAGES, Instant, Strict, Word, criteria, paging, text
 from app.api.native.schemas import TokenOut, UserOut, token_members
 from app.domain.identity import ApiTokens, Role
 from app.services.identifying import Identified
@@ -181,8 +171,8 @@ AuditQuery = Strict.from_dict(
         "actor": text(150, required=False),
         "action": text(64, required=False),
         "object_id": text(150, required=False),
-        "after": instant_in(),
-        "before": instant_in(),
+        "after": Instant(),
+        "before": Instant(),
         **paging(),
     },
     name="AuditQuery",
@@ -191,7 +181,7 @@ AuditQuery = Strict.from_dict(
 
 class AuditEventOut(Schema):
     id = fields.Integer()
-    at = instant_out()
+    at = Instant()
     actor = fields.String()
     actor_id = fields.Integer(allow_none=True)
     action = fields.String()
@@ -216,7 +206,7 @@ class JobOut(Schema):
     lag_seconds = fields.Float(allow_none=True)
     is_running = fields.Boolean()
     holder = fields.String(allow_none=True)
-    last_run_at = instant_or_null()
+    last_run_at = Instant(allow_none=True)
     last_seconds = fields.Float(allow_none=True)
     last_rows = fields.Integer(allow_none=True)
     last_error = fields.String(allow_none=True)

@@ -38,6 +38,10 @@ class Strict(Schema):
 class Instant(fields.Field[datetime]):
     """An instant: in with any offset, which must be there; out in UTC with six fraction digits and ``Z``."""
 
+    def __init__(self, **options: Any) -> None:
+        metadata = {"type": "string", "format": "date-time"} | options.pop("metadata", {})
+        super().__init__(metadata=metadata, error_messages=MESSAGES, **options)
+
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         if value is None:
             return None
@@ -82,19 +86,6 @@ class Word(fields.String):
         return self.words.get(text, text)
 
 
-def instant_out(**options: Any) -> Instant:
-    """An instant of an answer."""
-    return Instant(**{"metadata": {"type": "string", "format": "date-time"}} | options)
-
-
-def instant_or_null() -> Instant:
-    return Instant(allow_none=True, metadata={"type": "string", "format": "date-time"})
-
-
-def instant_in(**metadata: str) -> Instant:
-    return Instant(metadata={"type": "string", "format": "date-time"} | metadata, error_messages=MESSAGES)
-
-
 def number(low: int, high: int, **options: Any) -> fields.Integer:
     between = Range(low, high, error="must be {min} to {max}")
     return fields.Integer(validate=between, error_messages=MESSAGES, **options)
@@ -122,7 +113,7 @@ def _criterion(criterion: Criterion) -> fields.Field[Any]:
         case Choice(words):
             return Word(words, metadata=description)
         case InstantCriterion():
-            return instant_in(**description)
+            return Instant(metadata=description)
         case Days():
             return number(1, LONGEST_SPAN, metadata=description)
         case Flag():

@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from app.api.native.fields import Strict, criteria, instant_or_null, instant_out, paging, text
+from app.api.native.fields import Instant, Strict, criteria, paging, text
 from app.domain.identity import Principal
 from app.domain.policy import Reissue
 from app.domain.tokens import SEEMS_SHARED, AccessToken, Issued, RefreshToken, TokenKind
@@ -48,22 +48,22 @@ class TokenOut(Schema):
     owner = fields.String()
     single_tier = fields.Boolean()
     status = fields.String()
-    created_at = instant_out()
-    expires_at = instant_or_null()
-    last_used_at = instant_or_null()
+    created_at = Instant()
+    expires_at = Instant(allow_none=True)
+    last_used_at = Instant(allow_none=True)
     last_used_ip = fields.String(allow_none=True)
     last_used_agent = fields.String(allow_none=True)
-    regenerated_at = instant_or_null()
+    regenerated_at = Instant(allow_none=True)
     access_token_reissue = fields.String(allow_none=True)
     seems_shared = fields.Boolean(metadata={"description": f"True for a day: {SEEMS_SHARED}"})
     minted_from = fields.String(allow_none=True, metadata={"description": "The address that minted it, if known."})
-    revoked_at = instant_or_null()
+    revoked_at = Instant(allow_none=True)
     revoked_by = fields.String(allow_none=True)
     revoke_reason = fields.String(allow_none=True)
 
 
 class PresentTokenOut(TokenOut):
-    refresh_token_expires_at = instant_or_null()
+    refresh_token_expires_at = Instant(allow_none=True)
 
 
 class IssuedOut(Schema):
@@ -74,8 +74,8 @@ class IssuedOut(Schema):
     secret = fields.String(metadata={"description": SECRET})
     name = fields.String()
     status = fields.String()
-    created_at = instant_out()
-    expires_at = instant_out()
+    created_at = Instant()
+    expires_at = Instant()
     secret_already_shown = fields.Boolean()
 
 
@@ -86,11 +86,11 @@ class MintedOut(Schema):
     public_id = fields.String()
     secret = fields.String(metadata={"description": SECRET})
     status = fields.String()
-    created_at = instant_out()
-    expires_at = instant_out()
+    created_at = Instant()
+    expires_at = Instant()
     replaced_previous = fields.Boolean()
     replaced_public_id = fields.String()
-    replaced_last_used_at = instant_or_null()
+    replaced_last_used_at = Instant(allow_none=True)
     replaced_last_used_ip = fields.String(allow_none=True)
     seems_shared = fields.Boolean(metadata={"description": f"True for a day: {SEEMS_SHARED}"})
     secret_already_shown = fields.Boolean()
@@ -114,8 +114,8 @@ class UserOut(Schema):
     role = fields.String()
     is_active = fields.Boolean()
     api_tokens = fields.String()
-    created_at = instant_out()
-    last_login_at = instant_or_null()
+    created_at = Instant()
+    last_login_at = Instant(allow_none=True)
 
 
 def token_members(listed: ListedToken) -> dict[str, Any]:

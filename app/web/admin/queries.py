@@ -3,10 +3,11 @@
 Not here: which criteria there are (``app.domain.token_filter``), and what they match (``app.storage.listing``).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -112,51 +113,41 @@ class Field:
 
     name: str
     label: str
+    parse: Callable[[Form, str], Any]
     type: str = "text"
     longest: int | str = ""
     choices: tuple[tuple[str, str], ...] = ()
-
-
-def token_filter(form: Form) -> TokenFilter:
-    """The filter in a query or form; the days in it are within, the last ones too."""
-    return TokenFilter(**{name: _value(form, name, each) for name, each in CRITERIA.items() if each.label})
-
-
-def _value(form: Form, name: str, criterion: Criterion) -> Any:
-    match criterion.values:
-        case Text(longest):
-            return text(form, name, longest)
-        case Choice(words):
-            return word(form, name, words)
-        case Instant(field, is_end):
-            return day_after(form, field) if is_end else day(form, field)
-        case Days():
-            return number(form, name, 1, LONGEST_SPAN)
-        case Flag():
-            return number(form, name, 1, 1) == 1 or None
 
 
 def _field(name: str, criterion: Criterion) -> Field:
     label = criterion.label
     match criterion.values:
         case Text(longest):
-            return Field(name, label, longest=longest)
+            return Field(name, label, partial(text, longest=longest), longest=longest)
         case Choice(words):
-            return Field(name, label, choices=tuple((each.value, _word_text(each)) for each in words))
-        case Instant(field):
-            return Field(field, label, "date")
+            choices = tuple((each.value, _word_text(each)) for each in words)
+            return Field(name, label, partial(word, words=words), choices=choices)
+        case Instant(day_name, is_end):
+            return Field(day_name, label, day_after if is_end else day, "date")
         case Days():
-            return Field(name, label, "number")
+            return Field(name, label, partial(number, low=1, high=LONGEST_SPAN), "number")
         case Flag():
-            return Field(name, label, choices=(("1", "Yes"),))
+            return Field(name, label, lambda form, _: number(form, name, 1, 1) and True, choices=(("1", "Yes"),))
 
 
 def _word_text(word: StrEnum) -> str:
     return status_word(word) if isinstance(word, TokenStatus) else f"{word.value.capitalize()} tokens"
 
 
-TOKEN_FIELDS = {each.name: each for each in (_field(*item) for item in CRITERIA.items() if item[1].label)}
+_FIELDS = {name: _field(name, each) for name, each in CRITERIA.items() if each.label}
+
+TOKEN_FIELDS = {each.name: each for each in _FIELDS.values()}
 """The fields of the token filter's form, by name."""
+
+
+def token_filter(form: Form) -> TokenFilter:
+    """The filter in a query or form; the days in it are within, the last ones too."""
+    return TokenFilter(**{name: each.parse(form, each.name) for name, each in _FIELDS.items()})
 
 
 def reason(form: Form) -> str:
