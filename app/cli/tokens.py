@@ -102,9 +102,10 @@ def revoke(public_ids: tuple[str, ...], username: str | None, from_stdin: bool, 
         raise click.UsageError("Name public ids, or --user, or --from-stdin.")
     if username:
         ended = services().revoking.revoke_user(username, reason, operator())
-        row = {"user": username, "refresh_tokens": ended.refresh_tokens, "access_tokens": ended.access_tokens}
-        told = f"Revoked {ended.refresh_tokens} refresh tokens and {ended.access_tokens} access tokens of {username}."
-        say(row, told, as_json)
+        sentence = (
+            f"Revoked {ended.refresh_tokens} refresh tokens and {ended.access_tokens} access tokens of {username}."
+        )
+        say({"user": username} | vars(ended), sentence, as_json)
         return
     rows = list(_revoke_pasted(reason)) if from_stdin else list(_revoke_each(public_ids, reason))
     show_table(rows, ("token", "result", "refresh_tokens", "access_tokens"), as_json)

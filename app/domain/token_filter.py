@@ -65,7 +65,7 @@ class Criterion:
 class TokenFilter:
     """None does not narrow. Of each ``…_after`` and ``…_before``, the first instant is within, the second is not.
 
-    No request sets the last three. `user_id`: the owner's. `ids`: of rows. `revocable`: what a revocation would end.
+    No request sets the last three. `user_id`: the owner's. `ids`: of rows. `revocable`: what can be revoked.
     """
 
     owner: Annotated[str | None, Criterion(Text(150), "The owner's user name.", "Owner", option="--user")] = None

@@ -134,7 +134,7 @@ class Listing:
         return _page([_as_event(row) for row in rows], limit, lambda event: event.id)
 
     def keys_in_use(self) -> dict[str, int]:
-        """How many living tokens are signed with each key."""
+        """How many active tokens are signed with each key."""
         now = self._clock()
         counts: dict[str, int] = {}
         with self._database.reading() as session:
@@ -182,7 +182,7 @@ def _tiers_from(kinds: list[TokenKind], cursor: str | None) -> tuple[list[TokenK
 
 
 def _page(items: list[T], limit: int, row_id: Callable[[T], int]) -> Page[T]:
-    """`items` holds one more than asked for when there is another page."""
+    """`items`: one more than `limit` where there is another page."""
     shown = items[:limit]
     return Page(shown, f"{row_id(shown[-1]):x}" if len(items) > limit else None)
 

@@ -33,7 +33,7 @@ CHUNK = 1000
 
 SHOWN = 100
 
-EMPTY = "A filter narrows to something; this one would end every token of the instance."
+EMPTY = "A filter narrows to something; this one would revoke every token of the instance."
 CHANGED = "What this filter matches is not what was confirmed; look at a new preview."
 
 

@@ -105,7 +105,7 @@ def audit_events(
 
 
 def count_by_key(session: Session, table: TokenTable, now: datetime) -> dict[str, int]:
-    """How many living tokens each key's digests serve; a key without any can go."""
+    """How many active tokens are signed with each key; a key without any can be removed."""
     query = select(table.key_id, func.count()).where(is_alive(table, now)).group_by(table.key_id)
     return {key_id: number for key_id, number in session.execute(query)}
 

@@ -545,7 +545,7 @@ def test_an_empty_filter_is_refused(services: Services, admin: Browser) -> None:
         admin.post("/admin/tokens/revoke-by-filter", reason="x", confirmation="x"),
     ):  # fmt: skip
         assert answer.status_code == 400
-        assert "would end every token" in alert(answer)
+        assert "would revoke every token" in alert(answer)
     assert services.listing.find(token).token.status is TokenStatus.ACTIVE
 
 

@@ -24,6 +24,7 @@ def acted(admin: Person, confirmation: str, **narrowing: Any) -> Any:
     return admin.native.post(ACT, {"filter": narrowing, "confirmation": confirmation, "reason": "audit"})
 
 
+@pytest.mark.both_databases
 def test_what_is_previewed_is_revoked_and_recorded(services: Services, native: Native, admin: Person) -> None:
     anna = person(services, native)
     issue(services, anna.user, "other")

@@ -80,7 +80,7 @@ class IssuedOut(Schema):
 
 
 class MintedOut(Schema):
-    """The same of a new access token, with what it took the place of, where one was alive."""
+    """The same of a new access token, with the active one that it replaced, if any."""
 
     kind = fields.String()
     public_id = fields.String()
@@ -119,7 +119,7 @@ class UserOut(Schema):
 
 
 def token_members(listed: ListedToken) -> dict[str, Any]:
-    """What is told of a token; a member that its tier does not have is null."""
+    """The members of a token; one that its tier does not have is null."""
     token = listed.token
     single_tier = isinstance(token, AccessToken) and token.refresh_token_id is None
     usual: dict[str, Any] = dict.fromkeys(("last_used_agent", "regenerated_at", "access_token_reissue", "minted_from"))
@@ -130,7 +130,7 @@ def token_members(listed: ListedToken) -> dict[str, Any]:
 
 
 def present_token(listed: ListedToken, known: Principal) -> dict[str, Any]:
-    """The same of the token that a request was sent with."""
+    """The same of the token that authenticates a request."""
     return token_members(listed) | {"refresh_token_expires_at": known.refresh_token_expires_at}
 
 

@@ -35,7 +35,7 @@ SAYS_WHAT_IS_WRONG = {"username", "email", "password", PASSWORD_FIELD}
 
 @users.get("")
 def every() -> Any:
-    """Users, newest first, each with what they have alive."""
+    """Users, newest first, each with the number of their active tokens."""
     try:
         found, status, error = _found(), 200, ""
     except BadRequest as refusal:
