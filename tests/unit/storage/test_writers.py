@@ -1,30 +1,22 @@
-"""Two processes that write to one SQLite file: each gets its turn.
-
-Here belongs waiting for the write lock. Not here: what is written.
-"""
+"""Two processes that write to one SQLite file: each gets its turn."""
 
 import multiprocessing
 import time
 from multiprocessing.synchronize import Event
 
-import pytest
 from sqlalchemy import text
 
 from app.storage.database import Database
 from tests.unit.storage.conftest import connected
-from tests.unit.storage.planting import ON_SQLITE
-
-pytestmark = pytest.mark.both_databases
 
 TURNS = 20
 
 
-@ON_SQLITE
 def test_a_process_that_writes_without_pause_does_not_starve_another(database: Database, database_url: str) -> None:
     """Every turn comes before the patience of a request is over.
 
-    Fails when SQLite does the waiting itself (``BEGIN IMMEDIATE`` under its busy timeout): so it was broken, and
-    within twenty turns the database was Unavailable.
+    Fails when SQLite does the waiting itself (``BEGIN IMMEDIATE`` under its busy timeout): within twenty turns the
+    database was Unavailable.
     """
     processes = multiprocessing.get_context("spawn")  # threads of one process would queue up in it
     has_begun = processes.Event()
