@@ -1,7 +1,4 @@
-"""The state of a token said in SQL: row by row the same as ``status_at`` says it.
-
-Here belongs ``app.storage.liveness``. Not here: the definition itself (``tests/unit/domain/test_tokens.py``).
-"""
+"""The state of a token in SQL is, row by row, the one that ``status_at`` gives."""
 
 from datetime import datetime, timedelta
 from itertools import product
@@ -51,15 +48,15 @@ class State(NamedTuple):
         return table is AccessTokenRow or not (self.expires_at is None or replaced)
 
 
-def assert_sql_says_the_same(database: Database, table: TokenTable, states: list[State], now: datetime) -> None:
+def assert_sql_agrees(database: Database, table: TokenTable, states: list[State], now: datetime) -> None:
     """Compare all states at `now`; what is inserted for that is undone."""
     states = [state for state in states if state.fits(table)]
     with Session(database.engine) as session:
         owner = plant_user(session)
         if states:
             session.execute(insert(table), [_row(table, owner.id, state) for state in states])
-        said = (status_now, is_alive, is_due, ended_before)
-        query = select(*(say(table, now) for say in said), end_of_life(table))
+        by_time = (status_now, is_alive, is_due, ended_before)
+        query = select(*(expression(table, now) for expression in by_time), end_of_life(table))
         answers = session.execute(query.order_by(table.public_id)).all()
     assert len(answers) == len(states)
     for state, (status, alive, due, ended, last) in zip(states, answers, strict=True):
@@ -87,7 +84,7 @@ def test_sql_and_the_domain_agree_on_every_state_around_now(
     """Fails when any of the comparisons in `liveness` loses its `=`, or gets one too many."""
     around = [now + distance for distance in NEAR + FAR]
     states = [State(*each) for each in product(TokenStatus, [None, *around], [None, *around])]
-    assert_sql_says_the_same(kept_database, table, states, now)
+    assert_sql_agrees(kept_database, table, states, now)
 
 
 @TABLES
@@ -97,4 +94,4 @@ def test_sql_and_the_domain_agree_on_any_state(kept_database: Database, table: T
     now = data.draw(moments)
     near_now = st.none() | distances.map(now.__add__)
     states = data.draw(st.lists(st.builds(State, st.sampled_from(TokenStatus), near_now, near_now), max_size=40))
-    assert_sql_says_the_same(kept_database, table, states, now)
+    assert_sql_agrees(kept_database, table, states, now)

@@ -1,8 +1,4 @@
-"""The questions of start-up and of ``/readyz``: the schema's revision, safe settings, the same time.
-
-Here belongs ``app.storage.schema``. Not here: the migrations (``test_migrations``), and the exit code and words of
-``daypass serve`` (``tests/integration``).
-"""
+"""The questions of start-up and of ``/readyz``: the schema's revision, safe settings, the same time."""
 
 import subprocess
 import sys
@@ -32,15 +28,15 @@ from app.storage.schema import (
 from config import Settings
 from tests.drivers.server import LiveServer
 from tests.unit.storage.conftest import connected
-from tests.unit.storage.planting import KEPT_ON_POSTGRESQL, KEPT_ON_SQLITE, ON_POSTGRESQL, plant_user
+from tests.unit.storage.planting import ON_POSTGRESQL, plant_user
+
+pytestmark = pytest.mark.both_databases
 
 UPGRADES = """
 import sys
 from app.factory import create_app
 from app.storage import schema
 from app.storage.database import db
-
-pytestmark = pytest.mark.both_databases
 
 with create_app().app_context():
     print("ready", flush=True)
@@ -72,12 +68,12 @@ def test_a_migrated_database_is_fit(kept_database: Database) -> None:
     assert unfitness(kept_database.engine) is None
 
 
-def test_an_empty_database_is_unfit_and_the_way_out_is_told(database_url: str) -> None:
+def test_an_empty_database_is_unfit_and_the_answer_says_what_to_run(database_url: str) -> None:
     empty(database_url)
     with connected(database_url) as database:
         assert current_revision(database.engine) is None
-        told = unfitness(database.engine)
-    assert told == f"the schema is at nothing, not at {newest_revision()}: run `daypass db upgrade`"
+        unfit = unfitness(database.engine)
+    assert unfit == f"the schema is at nothing, not at {newest_revision()}: run `daypass db upgrade`"
 
 
 def test_a_database_of_a_newer_release_is_fit(database: Database) -> None:
@@ -107,24 +103,15 @@ def test_a_database_holds_users_when_somebody_is_in_it(database_url: str) -> Non
 
 @ON_POSTGRESQL
 def test_a_database_that_may_lose_acknowledged_writes_is_unfit(database: Database, elsewhere: Database) -> None:
-    """Fails when `unfitness` does not ask for `synchronous_commit`."""
-    name = database.engine.url.database
-    for value, fit in (("off", False), ("local", True), ("on", True)):
+    """Fails when `unfitness` does not ask for `synchronous_commit`. The suite's own server is durable."""
+    with database.engine.connect() as connection:
+        assert [connection.scalar(text(f"SHOW {name}")) for name in ("fsync", "synchronous_commit")] == ["on", "on"]
+    unfit = "the database runs with synchronous_commit=off: acknowledged writes could be lost; turn it on"
+    for value, expected in (("off", unfit), ("local", None), ("on", None)):
+        name = database.engine.url.database
         execute(elsewhere, f"ALTER DATABASE {name} SET synchronous_commit = {value}")
         database.engine.dispose()  # new connections have it
-        told = unfitness(database.engine)
-        assert (told is None) is fit
-        assert fit or told == (
-            "the database runs with synchronous_commit=off: acknowledged writes could be lost; turn it on"
-        )
-
-
-@ON_POSTGRESQL
-def test_the_server_of_this_suite_writes_durably(database: Database) -> None:
-    """So that what the suite shows about lost writes means something."""
-    with database.engine.connect() as connection:
-        shown = {name: connection.scalar(text(f"SHOW {name}")) for name in ("fsync", "synchronous_commit")}
-    assert shown == {"fsync": "on", "synchronous_commit": "on"}
+        assert unfitness(database.engine) == expected
 
 
 def test_upgrading_a_current_database_changes_nothing(app: Flask, database: Database) -> None:
@@ -134,16 +121,13 @@ def test_upgrading_a_current_database_changes_nothing(app: Flask, database: Data
     assert unfitness(database.engine) is None
 
 
-@KEPT_ON_POSTGRESQL
 @pytest.mark.parametrize("ahead", [-90, 0, 90])
-def test_the_difference_of_the_clocks_is_told_with_its_sign(kept_database: Database, ahead: int) -> None:
+def test_the_difference_of_the_clocks_has_a_sign_and_sqlite_has_no_clock_that_could_differ(
+    kept_database: Database, ahead: int
+) -> None:
     ours = system_clock() - timedelta(seconds=ahead)
-    assert abs(clock_difference(kept_database.engine, ours) - ahead) < 1
-
-
-@KEPT_ON_SQLITE
-def test_sqlite_has_no_clock_that_could_differ(kept_database: Database) -> None:
-    assert clock_difference(kept_database.engine, system_clock() - timedelta(days=1)) == 0
+    expected = 0 if kept_database.is_sqlite else ahead
+    assert abs(clock_difference(kept_database.engine, ours) - expected) < 1
 
 
 # Two hosts that start at once
@@ -163,7 +147,7 @@ def test_two_processes_that_upgrade_an_empty_database_at_once_both_succeed(datab
 
 @contextmanager
 def upgrading(url: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that upgrades the database whenever it is told to."""
+    """A process that upgrades the database at each line on its standard input."""
     environment = LiveServer(url, folder, DAYPASS_LOG_LEVEL="ERROR").environment
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen([sys.executable, "-c", UPGRADES], env=environment, **pipes) as process:
