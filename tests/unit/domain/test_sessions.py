@@ -1,7 +1,4 @@
-"""Sessions of the pages: when one is over, and how long its password counts as just given.
-
-Here belongs ``app.domain.sessions``. Not here: keeping sessions (``tests/unit/services/test_sessions.py``).
-"""
+"""Sessions of the pages: when one is over, and how long its password counts as just given."""
 
 from datetime import timedelta
 
@@ -49,13 +46,7 @@ def test_a_session_is_over_by_either_time_whatever_the_other_says(seen: timedelt
     assert begun(seen).is_over(NOW + after) is (after - seen >= IDLE or after >= LONGEST)
 
 
-@given(seen=spans, after=spans)
-def test_a_session_that_is_over_stays_over(seen: timedelta, after: timedelta) -> None:
-    if begun(seen).is_over(NOW + after):
-        assert begun(seen).is_over(NOW + after + MICROSECOND)
-
-
-def test_the_session_of_who_is_disabled_is_over() -> None:
+def test_the_session_of_a_disabled_user_is_over() -> None:
     assert begun(is_active=False).is_over(NOW)
     assert not begun().is_over(NOW)
 
