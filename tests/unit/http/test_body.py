@@ -1,8 +1,4 @@
-"""Strict bodies: :mod:`app.http.body`, with any bytes at all, and with a server that tells no length.
-
-Not here: which bodies a dialect refuses in which words (``tests/contract/test_alation_bodies``), and slow clients
-(``tests/functional/test_http_edge``).
-"""
+"""Strict bodies: :mod:`app.http.body`, with any bytes at all, and with a server that states no length."""
 
 import io
 import json
@@ -64,7 +60,13 @@ def test_every_json_object_is_read_as_it_was_meant(value: dict[str, Any]) -> Non
             assert parse_json(text.encode()) == value
 
 
-@given(st.binary(max_size=200))
+PIECES = ['"', "{", "}", "[", "]", ":", ",", "\\u", "d800", "1", "e9", "-", " ", "a"]
+
+
+near_json = st.lists(st.sampled_from(PIECES), max_size=40).map(lambda pieces: "".join(pieces).encode())
+
+
+@given(st.binary(max_size=200) | near_json)
 def test_any_bytes_are_a_json_object_or_a_bad_request(raw: bytes) -> None:
     try:
         assert isinstance(parse_json(raw), dict)
@@ -72,47 +74,28 @@ def test_any_bytes_are_a_json_object_or_a_bad_request(raw: bytes) -> None:
         assert refusal.fields == {}
 
 
-@given(
-    st.lists(st.sampled_from(['"', "{", "}", "[", "]", ":", ",", "\\u", "d800", "1", "e9", "-", " ", "a"]), max_size=40)
-)
-def test_any_near_json_is_a_json_object_or_a_bad_request(pieces: list[str]) -> None:
-    try:
-        assert isinstance(parse_json("".join(pieces).encode()), dict)
-    except BadRequest as refusal:
-        assert refusal.fields == {}
-
-
 @given(st.binary(max_size=200))
-def test_any_bytes_are_a_form_or_a_bad_request(raw: bytes) -> None:
-    try:
-        found = read(BodyReader(1), raw, FORM, len(raw))
-        assert all(isinstance(value, str) for value in found.values())
-    except BadRequest as refusal:
-        assert refusal.fields == {}
-
-
-@given(st.binary(max_size=200))
-def test_any_bytes_are_multipart_or_refused(raw: bytes) -> None:
-    for data in (raw, b"--b\r\n" + raw + b"\r\n--b--\r\n"):
+def test_any_bytes_are_a_form_or_multipart_or_refused(raw: bytes) -> None:
+    multipart = "multipart/form-data; boundary=b"
+    for data, kind in ((raw, FORM), (raw, multipart), (b"--b\r\n" + raw + b"\r\n--b--\r\n", multipart)):
         try:
-            found = read(BodyReader(1), data, "multipart/form-data; boundary=b", len(data))
+            found = read(BodyReader(1), data, kind, len(data))
             assert all(isinstance(value, str) for value in found.values())
-        except (BadRequest, RequestEntityTooLarge):
-            pass
+        except BadRequest as refusal:
+            assert refusal.fields == {}
+        except RequestEntityTooLarge:
+            assert kind == multipart
 
 
-def test_no_body_has_no_members(reader: BodyReader) -> None:
+def test_no_body_has_no_members_and_one_of_another_kind_is_unsupported(reader: BodyReader) -> None:
     assert read(reader, b"", "", 0) == {}
     assert read(reader, b"", "text/plain", 0) == {}
-
-
-def test_a_body_of_another_kind_is_unsupported(reader: BodyReader) -> None:
     with pytest.raises(UnsupportedMediaType):
         read(reader, b"x", "text/plain", 1)
 
 
 def test_a_body_that_is_shorter_than_it_claims_is_refused(reader: BodyReader) -> None:
-    """Fails when the length is not compared (tried: the members were taken for the whole body)."""
+    """Fails when the length is not compared: the members were taken for the whole body."""
     with pytest.raises(BadRequest):
         read(reader, b'{"a": 1}', length=100)
     with pytest.raises(BadRequest):
@@ -124,7 +107,7 @@ def test_a_body_that_is_shorter_than_it_claims_is_refused(reader: BodyReader) ->
 def test_a_body_that_is_too_large_is_refused_whether_or_not_it_says_so(
     reader: BodyReader, size: int, length: int | None
 ) -> None:
-    """Fails without the limit in `_receive` (tried: of a body in chunks, the first 16 KiB were obeyed)."""
+    """Fails without the limit in `_receive`: of a body in chunks, the first 16 KiB were obeyed."""
     data = b"a=1&b=" + b"x" * (size - 6)
     with pytest.raises(RequestEntityTooLarge):
         read(reader, data, FORM, length)
@@ -153,17 +136,17 @@ def test_a_connection_that_breaks_is_a_bad_request(reader: BodyReader) -> None:
 
 
 class Slow(io.RawIOBase):
-    """A body that does not come until it is let go."""
+    """A body that comes when it is allowed to."""
 
     def __init__(self) -> None:
-        self.is_asked, self.is_let_go = threading.Event(), threading.Event()
+        self.is_read, self.may_come = threading.Event(), threading.Event()
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, _buffer: Any) -> int:
-        self.is_asked.set()
-        assert self.is_let_go.wait(10)
+        self.is_read.set()
+        assert self.may_come.wait(10)
         return 0
 
 
@@ -173,11 +156,11 @@ def test_while_all_places_are_taken_a_body_is_unavailable_and_then_read_again(re
     thread = threading.Thread(target=lambda: read_stream(reader, slow, FORM, None))
     thread.start()
     try:
-        assert slow.is_asked.wait(10)
+        assert slow.is_read.wait(10)
         with pytest.raises(Unavailable) as refused:
             read(reader, b"{}")
         assert refused.value.retry_after == 1
     finally:
-        slow.is_let_go.set()
+        slow.may_come.set()
         thread.join(10)
     assert read(reader, b"{}") == {}

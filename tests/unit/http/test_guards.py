@@ -1,8 +1,4 @@
-"""Who may enter: a walk of the URL map, and what becomes of a route that does not say.
-
-Here belongs what must be true of every route at once. Not here: which tokens the guard lets in
-(``tests/contract``).
-"""
+"""Access guards: a walk of the URL map, and what becomes of a route that states none."""
 
 import re
 from base64 import b64encode
@@ -12,7 +8,6 @@ import pytest
 from flask import Flask, g
 from flask.testing import FlaskClient
 from flask_smorest import Blueprint
-from werkzeug.routing import Rule
 
 from app.api import integration_v1
 from app.api.v4.routes import WHILE_ON
@@ -28,9 +23,9 @@ from app.http.guards import (
     PRESENTER,
     SIGNED_IN,
     TOKEN_HOLDER,
+    Guard,
     GuardedBlueprint,
     guard_of,
-    refuse_unguarded_routes,
     who_asks,
 )
 from app.services import Services
@@ -89,16 +84,11 @@ GUARDS = {
     **dict.fromkeys((f"/{path}" for path in OWN_PAGES), IN_SESSION),
     **dict.fromkeys((f"/admin{path}" for path in ADMIN_PAGES), ADMINISTRATOR_IN_SESSION),
 }
-"""Every route of the application and who may enter. A route that is added must be added here."""
+"""Every route of the application and its access guard. A route that is added must be added here."""
 
 
-def test_every_route_states_who_may_enter(app: Flask) -> None:
-    """Fails when a route is registered past the guarded blueprints (tried with `app.add_url_rule`)."""
-    for rule in app.url_map.iter_rules():
-        assert guard_of(app, rule.endpoint) is not None, rule
-
-
-def test_the_guards_are_these_and_no_others(app: Flask) -> None:
+def test_every_route_states_its_guard_and_the_guards_are_these(app: Flask) -> None:
+    """Fails when a route is registered past the guarded blueprints, as with `app.add_url_rule`."""
     found = {(rule.rule.rstrip("/"), guard_of(app, rule.endpoint)) for rule in app.url_map.iter_rules()}
     assert found == set(GUARDS.items())
 
@@ -108,56 +98,27 @@ def test_every_route_exists_in_both_slash_forms(app: Flask) -> None:
     assert rules == {form for path in GUARDS for form in (path, f"{path}/") if form}
 
 
-def test_every_route_for_token_holders_refuses_whoever_has_none(app: Flask, client: FlaskClient) -> None:
-    """Fails when `TOKEN_HOLDER` lets in without looking (tried: the walk met a 200 or a 500)."""
-    walked = 0
-    for rule in app.url_map.iter_rules():
-        if guard_of(app, rule.endpoint) is not TOKEN_HOLDER:
-            continue
-        refused = 403 if rule.rule.startswith("/integration/") else 401  # 403 is Alation's word for it
+@pytest.mark.parametrize("guard", [TOKEN_HOLDER, SIGNED_IN, WHILE_ON, INTROSPECTOR], ids=lambda guard: guard.name)
+def test_every_route_with_a_guard_refuses_a_missing_and_a_bad_credential(
+    app: Flask, client: FlaskClient, guard: Guard
+) -> None:
+    """Fails when a guard accepts without looking: the walk met a 200, 400 or 500.
+
+    Good credentials of the wrong kind: ``tests/contract/test_access_matrix``.
+    """
+    rules = [rule for rule in app.url_map.iter_rules() if guard_of(app, rule.endpoint) is guard]
+    assert rules
+    for rule in rules:
+        refused = 403 if rule.rule.startswith("/integration/") else 401  # 403 is Alation's status for it
+        path = re.sub("<[^>]+>", "x", rule.rule)
         for method in rule.methods or ():
             for headers in ({}, {"TOKEN": "no_token"}, {"Authorization": "Bearer no_token"}):
-                assert client.open(a_path(rule), method=method, headers=headers).status_code == refused, (rule, method)
-                walked += 1
-    assert walked > 0
+                assert client.open(path, method=method, headers=headers).status_code == refused, (rule, method)
+            if guard is not TOKEN_HOLDER:
+                assert client.open(path, method=method, headers={"Authorization": "Basic !"}).status_code == 401
 
 
-def test_every_route_for_whoever_signs_in_answers_401_to_nobody(app: Flask, client: FlaskClient) -> None:
-    """Fails when `SIGNED_IN` lets in without looking (tried: the walk met a 500, for nobody is known)."""
-    walked = 0
-    for rule in app.url_map.iter_rules():
-        if guard_of(app, rule.endpoint) not in (SIGNED_IN, WHILE_ON):
-            continue
-        for method in rule.methods or ():
-            for headers in ({}, {"TOKEN": "no_token"}, {"Authorization": "Basic !"}):
-                assert client.open(a_path(rule), method=method, headers=headers).status_code == 401, (rule, method)
-                walked += 1
-    assert walked > 0
-
-
-def a_path(rule: Rule) -> str:
-    """One that the rule matches."""
-    return re.sub("<[^>]+>", "x", rule.rule)
-
-
-def test_every_route_for_introspectors_answers_401_to_everybody_else(
-    app: Flask, client: FlaskClient, services: Services
-) -> None:
-    """Fails when `INTROSPECTOR` lets in without looking (tried: the walk met a 400)."""
-    user = mint(services, issue(services, make_user(services))).secret
-    walked = 0
-    for rule in app.url_map.iter_rules():
-        if guard_of(app, rule.endpoint) is not INTROSPECTOR:
-            continue
-        assert not rule.arguments, "teach this walk to fill in the arguments"
-        for headers in ({}, {"TOKEN": "no_token"}, {"TOKEN": user}, {"Authorization": f"Bearer {user}"}):
-            for method in rule.methods or ():
-                assert client.open(rule.rule, method=method, headers=headers).status_code == 401, (rule, method)
-                walked += 1
-    assert walked > 0
-
-
-def test_who_asks_is_nobody_the_user_of_the_password_or_the_owner_of_the_token(app: Flask, services: Services) -> None:
+def test_the_caller_is_nobody_or_the_user_of_the_password_or_token(app: Flask, services: Services) -> None:
     anna = make_user(services, "anna", Role.STEWARD, PASSWORD)
     access = mint(services, issue(services, anna)).secret
     by_password = {"Authorization": f"Basic {b64encode(f'anna:{PASSWORD}'.encode()).decode()}"}
@@ -166,26 +127,23 @@ def test_who_asks_is_nobody_the_user_of_the_password_or_the_owner_of_the_token(a
     assert asker(app, {}) == (None, ("", None))
 
 
-@pytest.mark.parametrize(
-    ("headers", "refusal"),
-    [
-        ({"TOKEN": ""}, TokenMissing),
-        ({"Authorization": ""}, TokenMissing),
-        ({"Authorization": "Bearer"}, TokenMissing),
-        ({"Authorization": "Digest a=b"}, TokenMissing),
-        ({"Authorization": "Basic"}, BadCredentials),
-        ({"TOKEN": "", "Authorization": "Basic !"}, TokenMissing),
-        ({"TOKEN": "x"}, TokenMalformed),
-        ({"TOKEN": "x", "Authorization": "Basic !"}, TokenMalformed),
-    ],
-    ids=str,
-)
-def test_a_credential_that_is_not_good_is_never_taken_for_none(
-    app: Flask, headers: dict[str, str], refusal: type[Refusal]
-) -> None:
-    """Fails when `who_asks` answers None for whatever holds no token (tried)."""
-    with pytest.raises(refusal):
-        asker(app, headers)
+BAD_CREDENTIALS: list[tuple[dict[str, str], type[Refusal]]] = [
+    ({"TOKEN": ""}, TokenMissing),
+    ({"Authorization": ""}, TokenMissing),
+    ({"Authorization": "Bearer"}, TokenMissing),
+    ({"Authorization": "Digest a=b"}, TokenMissing),
+    ({"Authorization": "Basic"}, BadCredentials),
+    ({"TOKEN": "", "Authorization": "Basic !"}, TokenMissing),
+    ({"TOKEN": "x"}, TokenMalformed),
+    ({"TOKEN": "x", "Authorization": "Basic !"}, TokenMalformed),
+]
+
+
+def test_a_bad_credential_is_never_taken_for_none(app: Flask) -> None:
+    """Fails when `who_asks` answers None for all that holds no token."""
+    for headers, refusal in BAD_CREDENTIALS:
+        with pytest.raises(refusal):
+            asker(app, headers)
 
 
 def asker(app: Flask, headers: dict[str, str]) -> tuple[Asker | None, tuple[str, int | None]]:
@@ -196,16 +154,10 @@ def asker(app: Flask, headers: dict[str, str]) -> tuple[Asker | None, tuple[str,
         return found, (caller().name, caller().user_id)
 
 
-def test_a_route_that_states_no_guard_is_refused(app: Flask) -> None:
-    app.add_url_rule("/open-door", "open_door", lambda: "come in")
-    with pytest.raises(RuntimeError, match="/open-door"):
-        refuse_unguarded_routes(app)
-
-
 def test_an_application_with_an_unguarded_blueprint_does_not_start(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fails when the factory does not ask (tried without its call of `refuse_unguarded_routes`)."""
+    """Fails when the factory does not call `refuse_unguarded_routes`."""
     careless = Blueprint("careless", __name__)
     careless.add_url_rule("/open-door", "open_door", lambda: "come in")
     blueprints = (*integration_v1.DOCUMENT.blueprints, careless)
