@@ -1,4 +1,4 @@
-"""``daypass audit list`` on both databases: who changed what, narrowed and page by page."""
+"""``daypass audit list``: who changed what, narrowed and page by page."""
 
 import json
 from collections.abc import Iterator
@@ -80,12 +80,11 @@ def _pages(daypass: CommandLine, size: int) -> Iterator[list[dict[str, Any]]]:
         cursor = ended.stderr.split()[-2:]
 
 
-def test_a_cursor_that_no_page_gave_is_refused(daypass: CommandLine, refresh_token: str) -> None:
+def test_a_cursor_that_no_page_gave_and_a_limit_out_of_1_to_500_are_refused(
+    daypass: CommandLine, refresh_token: str
+) -> None:
     for cursor in ("", "x", "-1", "0x10", " 5", "1_0", "f" * 16, "f" * 5000, "٣", "\udcff"):
         assert "cursor" in daypass.refusal("audit", "list", "--cursor", cursor)
     assert daypass.json("audit", "list", "--cursor", "0") == []
-
-
-@pytest.mark.parametrize("limit", ["0", "501", "-1", "many"])
-def test_a_page_has_1_to_500(daypass: CommandLine, limit: str) -> None:
-    assert "--limit" in daypass.misuse("audit", "list", "--limit", limit)
+    for limit in ("0", "501", "-1", "many"):
+        assert "--limit" in daypass.misuse("audit", "list", "--limit", limit)
