@@ -1,8 +1,7 @@
-"""Writes to access tokens: making room for a new one, revoking, sweeping, last uses."""
+"""Writes to access tokens: making room for a new one, revoking, last uses."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import select, text, update
@@ -187,53 +186,6 @@ def test_the_tokens_of_a_user_are_locked_in_order_of_id(database: Database, else
         free = select(row.id).where(row.id.in_(others)).order_by(row.id).with_for_update(skip_locked=True)
         assert list(session.scalars(free)) == others
     assert revoking.result() == 3
-
-
-# Sweeping
-
-
-def test_expiries_are_written_down_in_batches(session: Session, owner: UserRow) -> None:
-    due = [plant_access_token(session, owner, expires_at=at) for at in (NOW, NOW - MICROSECOND)]
-    replaced = plant_access_token(session, owner, expires_at=NOW, status="overlapping")
-    kept = [
-        plant_access_token(session, owner, expires_at=NOW + MICROSECOND),
-        plant_access_token(session, owner, expires_at=NOW + MICROSECOND, status="overlapping"),
-        plant_access_token(session, owner, expires_at=None),
-        plant_access_token(session, owner, expires_at=NOW, status="superseded"),
-        plant_access_token(session, owner, expires_at=NOW, status="revoked"),
-    ]
-    assert [access_tokens.expire_due(session, NOW, 2) for _ in range(3)] == [2, 1, 0]
-    assert [state(session, row)[0] for row in (*due, replaced)] == ["expired", "expired", "superseded"]
-    assert [state(session, row)[0] for row in kept] == ["active", "overlapping", "active", "superseded", "revoked"]
-
-
-@pytest.mark.parametrize(
-    ("status", "expires_at", "revoked_at", "goes"),
-    [
-        ("expired", NOW, None, True),
-        ("expired", NOW + MICROSECOND, None, False),
-        ("superseded", NOW, None, True),
-        ("superseded", NOW + MICROSECOND, None, False),
-        ("revoked", None, NOW, True),
-        ("revoked", NOW, NOW + MICROSECOND, False),
-        ("active", None, None, False),
-        ("active", NOW - HOUR, None, False),
-        ("overlapping", NOW - HOUR, None, False),
-    ],
-)
-def test_what_ended_long_enough_ago_is_deleted(
-    session: Session, owner: UserRow, status: str, expires_at: Any, revoked_at: Any, goes: bool
-) -> None:
-    row = plant_access_token(session, owner, status=status, expires_at=expires_at, revoked_at=revoked_at)
-    assert access_tokens.purge(session, NOW, 10) == int(goes)
-    session.expunge_all()
-    assert (access_tokens.find(session, row.public_id) is None) is goes
-
-
-def test_ended_tokens_are_deleted_in_batches(session: Session, owner: UserRow) -> None:
-    for _ in range(5):
-        plant_access_token(session, owner, status="superseded", expires_at=NOW)
-    assert [access_tokens.purge(session, NOW, 2) for _ in range(4)] == [2, 2, 1, 0]
 
 
 # Last uses

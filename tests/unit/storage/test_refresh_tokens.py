@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.domain.secrets import Mac, TokenText
@@ -11,13 +11,12 @@ from app.domain.tokens import TokenKind
 from app.storage import refresh_tokens
 from app.storage.database import Database
 from app.storage.refresh_tokens import Revocation
-from app.storage.tables import RefreshTokenRow, RetiredSecretRow, UserRow
+from app.storage.tables import RefreshTokenRow, UserRow
 from tests.unit.storage.planting import (
     HOUR,
     MICROSECOND,
     NOW,
     ON_POSTGRESQL,
-    plant_access_token,
     plant_refresh_token,
     plant_user,
     public_id,
@@ -163,7 +162,7 @@ def test_a_token_is_signed_anew_and_nothing_else_of_it_changes(session: Session,
     assert stored(session, other).key_id == "k1"
 
 
-# Revoking and sweeping
+# Revoking
 
 
 @pytest.mark.parametrize("reach", ["one by one", "all of a user"])
@@ -192,58 +191,3 @@ def test_only_active_tokens_of_that_user_are_counted(session: Session, owner: Us
         plant_refresh_token(session, owner, **values)
     assert refresh_tokens.count_alive(session, owner.id, NOW) == 2
     assert refresh_tokens.count_alive(session, other.id, NOW) == 0
-
-
-def test_expiries_are_written_down_in_batches(session: Session, owner: UserRow) -> None:
-    due = [plant_refresh_token(session, owner, expires_at=at) for at in (NOW, NOW - MICROSECOND, NOW - HOUR)]
-    others = [
-        plant_refresh_token(session, owner, expires_at=NOW + MICROSECOND),
-        plant_refresh_token(session, owner, expires_at=NOW - HOUR, status="revoked"),
-    ]
-    assert [refresh_tokens.expire_due(session, NOW, 2) for _ in range(3)] == [2, 1, 0]
-    assert {stored(session, row).status for row in due} == {"expired"}
-    assert [stored(session, row).status for row in others] == ["active", "revoked"]
-
-
-@pytest.mark.parametrize(
-    ("values", "goes"),
-    [
-        ({"status": "expired", "expires_at": NOW}, True),
-        ({"status": "expired", "expires_at": NOW + MICROSECOND}, False),
-        ({"status": "revoked", "revoked_at": NOW, "expires_at": NOW + HOUR}, True),
-        ({"status": "revoked", "revoked_at": NOW + MICROSECOND, "expires_at": NOW}, False),
-        ({"status": "active", "expires_at": NOW - HOUR}, False),
-    ],
-    ids=str,
-)
-def test_what_ended_long_enough_ago_is_deleted(
-    session: Session, owner: UserRow, values: dict[str, Any], goes: bool
-) -> None:
-    row = plant_refresh_token(session, owner, **values)
-    _plant_retired(session, row, NOW + HOUR)
-    assert refresh_tokens.purge(session, NOW, 10) == int(goes)
-    assert (refresh_tokens.find(session, row.public_id) is None) is goes
-    assert len(session.scalars(select(RetiredSecretRow.id)).all()) == int(not goes)
-
-
-def _plant_retired(session: Session, row: RefreshTokenRow, retired_at: Any) -> None:
-    session.add(RetiredSecretRow(refresh_token_id=row.id, key_id="k1", mac=b"m" * 32, retired_at=retired_at))
-    session.flush()
-
-
-def test_ended_tokens_are_deleted_in_batches_and_not_before_their_access_tokens(
-    session: Session, owner: UserRow
-) -> None:
-    rows = [plant_refresh_token(session, owner, status="expired", expires_at=NOW) for _ in range(5)]
-    child = plant_access_token(session, owner, rows[0], status="expired", expires_at=NOW + HOUR)
-    assert [refresh_tokens.purge(session, NOW, 2) for _ in range(3)] == [2, 2, 0]
-    session.execute(delete(type(child)))
-    assert refresh_tokens.purge(session, NOW, 2) == 1
-
-
-def test_digests_of_replaced_secrets_are_deleted_in_their_time(session: Session, owner: UserRow) -> None:
-    row = plant_refresh_token(session, owner)
-    for retired_at in (NOW, NOW + MICROSECOND):
-        _plant_retired(session, row, retired_at)
-    assert refresh_tokens.purge_retired_secrets(session, NOW, 10) == 1
-    assert [each.retired_at for each in refresh_tokens.retired_secrets(session, row)] == [NOW + MICROSECOND]
