@@ -1,13 +1,11 @@
 """``daypass db …``: the schema's version, and whether Daypass may serve."""
 
-import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import inspect, text
 
 from app.storage import schema
 from app.storage.database import Database
-from tests.databases import PostgresDatabases
 from tests.integration.cli.conftest import CommandLine
 
 pytestmark = pytest.mark.timeout(60)
@@ -26,26 +24,6 @@ def test_an_upgrade_makes_the_schema_out_of_nothing_and_again_changes_nothing(
     assert daypass.json("db", "upgrade") == daypass.json("db", "check") == {"revision": schema.newest_revision()}
     assert daypass.text("db", "check").startswith("The database can be reached, its schema is current")
     assert "refresh_tokens" in inspect(database.engine).get_table_names()
-
-
-def test_a_newer_schema_than_this_code_knows_is_fit(daypass: CommandLine, database: Database) -> None:
-    """Migrations only add: while hosts are upgraded one after the other, the others go on."""
-    with database.engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    assert daypass.text("db", "check")
-
-
-def test_a_postgresql_that_may_lose_acknowledged_writes_is_refused(
-    postgres: PostgresDatabases, environment: pytest.MonkeyPatch, installed: CommandLine
-) -> None:
-    with postgres.fresh() as url:
-        environment.setenv("DAYPASS_DATABASE_URL", url)
-        assert installed.run("init").exit_code == 0
-        assert installed.json("db", "check")
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(f"ALTER DATABASE {connection.info.dbname} SET synchronous_commit = off")
-        assert "synchronous_commit=off" in installed.refusal("db", "check")
-        assert "synchronous_commit=off" in installed.refusal("serve")
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 from alembic.script import ScriptDirectory
-from flask import Flask
 from sqlalchemy import make_url, text
 
 from app.domain.clock import system_clock
-from app.storage import schema
 from app.storage.database import Database
 from app.storage.schema import (
     MIGRATIONS,
@@ -63,24 +61,30 @@ def empty(url: str) -> None:
         execute(database, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
 
 
-def test_a_migrated_database_is_fit(kept_database: Database) -> None:
-    assert current_revision(kept_database.engine) == newest_revision()
-    assert unfitness(kept_database.engine) is None
+def test_a_database_is_fit_when_its_schema_is_current_or_newer_and_holds_users_when_it_has_some(
+    database_url: str,
+) -> None:
+    """Migrations only add: this release goes on working while the next one is being rolled out.
 
-
-def test_an_empty_database_is_unfit_and_the_answer_says_what_to_run(database_url: str) -> None:
+    `init` asks for users before it generates keys: with other keys, their passwords would be lost.
+    """
+    address = Settings(database_url=database_url).sqlalchemy_url
+    with connected(database_url) as database:
+        assert current_revision(database.engine) == newest_revision()
+        assert unfitness(database.engine) is None
+        assert not holds_users(address)
+        with database.transaction() as session:
+            plant_user(session)
+            session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        assert holds_users(address)
+        assert current_revision(database.engine) == "9999"
+        assert unfitness(database.engine) is None
     empty(database_url)
     with connected(database_url) as database:
         assert current_revision(database.engine) is None
-        unfit = unfitness(database.engine)
-    assert unfit == f"the schema is at nothing, not at {newest_revision()}: run `daypass db upgrade`"
-
-
-def test_a_database_of_a_newer_release_is_fit(database: Database) -> None:
-    """Migrations only add: this release goes on working while the next one is being rolled out."""
-    execute(database, "UPDATE alembic_version SET version_num = '9999'")
-    assert current_revision(database.engine) == "9999"
-    assert unfitness(database.engine) is None
+        unfit = f"the schema is at nothing, not at {newest_revision()}: run `daypass db upgrade`"
+        assert unfitness(database.engine) == unfit
+    assert not holds_users(address)
 
 
 def test_a_schema_is_behind_when_it_is_at_nothing_or_at_an_earlier_migration() -> None:
@@ -88,17 +92,6 @@ def test_a_schema_is_behind_when_it_is_at_nothing_or_at_an_earlier_migration() -
     assert known == list(_known_revisions()) and known[-1] == newest_revision()
     behind = {revision: is_behind(revision) for revision in (None, *known, "9999")}
     assert behind == {None: True} | dict.fromkeys(known[:-1], True) | {known[-1]: False, "9999": False}
-
-
-def test_a_database_holds_users_when_somebody_is_in_it(database_url: str) -> None:
-    """Asked before `init` generates keys: with other keys, their passwords would be lost."""
-    address = Settings(database_url=database_url).sqlalchemy_url
-    assert not holds_users(address)
-    with connected(database_url) as database, database.transaction() as session:
-        plant_user(session)
-    assert holds_users(address)
-    empty(database_url)
-    assert not holds_users(address)
 
 
 @ON_POSTGRESQL
@@ -114,13 +107,6 @@ def test_a_database_that_may_lose_acknowledged_writes_is_unfit(database: Databas
         assert unfitness(database.engine) == expected
 
 
-def test_upgrading_a_current_database_changes_nothing(app: Flask, database: Database) -> None:
-    with app.app_context():
-        schema.upgrade()
-        schema.upgrade()
-    assert unfitness(database.engine) is None
-
-
 @pytest.mark.parametrize("ahead", [-90, 0, 90])
 def test_the_difference_of_the_clocks_has_a_sign_and_sqlite_has_no_clock_that_could_differ(
     kept_database: Database, ahead: int
@@ -128,9 +114,6 @@ def test_the_difference_of_the_clocks_has_a_sign_and_sqlite_has_no_clock_that_co
     ours = system_clock() - timedelta(seconds=ahead)
     expected = 0 if kept_database.is_sqlite else ahead
     assert abs(clock_difference(kept_database.engine, ours) - expected) < 1
-
-
-# Two hosts that start at once
 
 
 def test_two_processes_that_upgrade_an_empty_database_at_once_both_succeed(database_url: str, tmp_path: Path) -> None:

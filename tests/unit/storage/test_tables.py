@@ -16,7 +16,6 @@ from tests.unit.storage.planting import (
     plant_access_token,
     plant_refresh_token,
     plant_user,
-    public_id,
 )
 
 pytestmark = pytest.mark.both_databases
@@ -50,20 +49,16 @@ def test_a_refresh_token_has_one_active_access_token_and_any_number_that_ended(s
     assert len(session.scalars(select(AccessTokenRow.id)).all()) == 6
 
 
-def test_an_ended_access_token_does_not_become_active_beside_another(session: Session) -> None:
+def test_an_ended_access_token_does_not_become_active_beside_another_of_its_refresh_token(session: Session) -> None:
     owner = plant_user(session)
     parent = plant_refresh_token(session, owner)
     ended = plant_access_token(session, owner, parent, status="revoked")
+    for _ in range(2):  # of other refresh tokens, or of none, any number is active
+        plant_access_token(session, owner, plant_refresh_token(session, owner))
+        plant_access_token(session, owner)
     plant_access_token(session, owner, parent)
     change = update(AccessTokenRow).where(AccessTokenRow.id == ended.id).values(status="active")
     assert "unique" in refused(session, change).lower()
-
-
-def test_access_tokens_of_other_refresh_tokens_or_of_none_do_not_count_against_each_other(session: Session) -> None:
-    owner = plant_user(session)
-    for _ in range(3):
-        plant_access_token(session, owner, plant_refresh_token(session, owner))
-        plant_access_token(session, owner)
 
 
 # What a row can hold
@@ -89,35 +84,34 @@ def test_a_token_has_a_known_status_an_owner_who_exists_and_a_refresh_token_an_e
         plant(session, owner, **values)
 
 
-@pytest.mark.parametrize("plant", [plant_refresh_token, plant_access_token])
-def test_a_public_id_belongs_to_one_token_of_its_tier(session: Session, plant: Any) -> None:
-    owner, handle = plant_user(session), public_id()
-    plant(session, owner, public_id=handle)
+@pytest.mark.parametrize(
+    ("plant", "values"),
+    [
+        (plant_refresh_token, {"public_id": "abcdefghijkl"}),
+        (plant_access_token, {"public_id": "abcdefghijkl"}),
+        (lambda session, _owner, **values: plant_user(session, **values), {"username": "anna"}),
+    ],
+)
+def test_a_public_id_and_a_user_name_belong_to_one(session: Session, plant: Any, values: dict[str, str]) -> None:
+    owner = plant_user(session)
+    plant(session, owner, **values)
     with pytest.raises(IntegrityError):
-        plant(session, owner, public_id=handle)
-
-
-def test_a_user_name_belongs_to_one_user(session: Session) -> None:
-    plant_user(session, username="anna")
-    with pytest.raises(IntegrityError):
-        plant_user(session, username="anna")
+        plant(session, owner, **values)
 
 
 # What refers to what
 
 
-def test_who_or_what_still_has_tokens_can_not_be_deleted(session: Session) -> None:
+def test_what_still_has_tokens_can_not_be_deleted_and_replaced_secrets_go_with_their_refresh_token(
+    session: Session,
+) -> None:
     owner = plant_user(session)
     parent = plant_refresh_token(session, owner)
+    session.add(RetiredSecretRow(refresh_token_id=parent.id, key_id="k1", mac=b"m" * 32, retired_at=NOW))
     plant_access_token(session, owner, parent)
     assert "foreign key" in refused(session, delete(UserRow)).lower()
     assert "foreign key" in refused(session, delete(RefreshTokenRow)).lower()
-
-
-def test_the_digests_of_replaced_secrets_go_with_their_refresh_token(session: Session) -> None:
-    parent = plant_refresh_token(session, plant_user(session))
-    session.add(RetiredSecretRow(refresh_token_id=parent.id, key_id="k1", mac=b"m" * 32, retired_at=NOW))
-    session.flush()
+    session.execute(delete(AccessTokenRow))
     session.execute(delete(RefreshTokenRow))
     assert session.scalars(select(RetiredSecretRow)).all() == []
 
