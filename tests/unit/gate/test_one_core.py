@@ -5,7 +5,6 @@ import os
 import sys
 import threading
 import uuid
-from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -36,14 +35,10 @@ def cores_within(layer: OneCore) -> list[set[int]]:
         layer({}, lambda *_: None)  # type: ignore[arg-type]
         found.append(os.sched_getaffinity(0))
 
-    in_a_thread(serve)
-    return found
-
-
-def in_a_thread(act: Callable[[], None]) -> None:
-    thread = threading.Thread(target=act)
+    thread = threading.Thread(target=serve)
     thread.start()
     thread.join()
+    return found
 
 
 def nothing(_environ: object, _start_response: object) -> list[bytes]:

@@ -21,14 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from app.domain.errors import NotFound, Unavailable
 from app.storage import database as storage
 from app.storage.check import TokenLookup, _plain_connection
-from app.storage.database import (
-    PATIENCE_SECONDS,
-    SOUND_WAL,
-    Database,
-    insert_unless_present,
-    sqlite,
-    wal_is_sound,
-)
+from app.storage.database import PATIENCE_SECONDS, SOUND_WAL, Database, insert_unless_present, sqlite, wal_is_sound
 from app.storage.schema import unfitness
 from app.storage.tables import InstanceSettingRow
 from tests.crowds import all_at_once
@@ -82,20 +75,13 @@ def write(database: Database) -> None:
 
 
 def test_a_request_waits_two_seconds_for_the_database() -> None:
-    """What the tests with less patience leave unsaid."""
+    """The patience that other tests here shorten."""
     assert PATIENCE_SECONDS == 2
     assert "lock_timeout=1500 " in storage.POSTGRESQL_OPTIONS
-    assert connect_arguments("sqlite:///x.db")["timeout"] == 1
-    found = connect_arguments("postgresql+psycopg://x/y")
-    assert (found["connect_timeout"], found["tcp_user_timeout"]) == (2, 2000)
-
-
-def connect_arguments(address: str) -> dict[str, Any]:
-    arguments: dict[str, Any] = storage.engine_options(address, 1)["connect_args"]
-    return arguments
-
-
-# How SQLite is set up
+    sqlite, postgresql = (
+        storage.engine_options(address, 1)["connect_args"] for address in ("sqlite:///x.db", "postgresql+psycopg://x/y")
+    )
+    assert (sqlite["timeout"], postgresql["connect_timeout"], postgresql["tcp_user_timeout"]) == (1, 2, 2000)
 
 
 @ON_SQLITE
@@ -114,18 +100,6 @@ def test_sqlite_is_sound_and_every_connection_durable_with_foreign_keys(database
         for connection in (plain, pooled.connection.dbapi_connection):
             assert {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in expected} == expected
     plain.close()
-
-
-def test_a_new_file_that_somebody_else_is_writing_becomes_one_with_a_log_of_writes(tmp_path: Path) -> None:
-    """As when two hosts start at once. SQLite does not wait there by itself: fails when it is not asked again."""
-    with (
-        holding_the_write_lock(tmp_path / "daypass.db", 0.2),
-        connected(f"sqlite:///{tmp_path}/daypass.db") as database,
-    ):
-        assert read(database, "PRAGMA journal_mode") == "wal"
-
-
-# Transactions
 
 
 def test_what_a_transaction_wrote_is_there_when_it_has_ended_and_what_a_reading_wrote_never(
@@ -170,20 +144,13 @@ def test_a_constraint_that_refuses_is_raised_as_it_is(database: Database) -> Non
 
 
 @ON_SQLITE
-def test_one_reading_sees_one_state(database: Database, elsewhere: Database) -> None:
+def test_transactions_that_read_first_and_then_write_lose_nothing(database: Database, elsewhere: Database) -> None:
+    """Fails when a transaction begins with a plain BEGIN: the second to write is refused. A reading has one state."""
     with database.reading() as session:
         assert session.scalars(select(InstanceSettingRow)).all() == []
         with elsewhere.transaction() as other:
-            other.add(setting("a"))
+            other.add(setting("counter"))
         assert session.scalars(select(InstanceSettingRow)).all() == []
-    assert stored(database) == {"a": "0"}
-
-
-@ON_SQLITE
-def test_transactions_that_read_first_and_then_write_lose_nothing(database: Database, elsewhere: Database) -> None:
-    """Fails when a transaction begins with a plain BEGIN: the second to write is told that it is too late."""
-    with database.transaction() as session:
-        session.add(setting("counter"))
 
     def count_up(where: Database) -> None:
         for _ in range(10):
@@ -205,9 +172,6 @@ def test_of_many_who_insert_the_same_row_one_does_and_none_is_refused(database: 
     databases = [database, elsewhere] * 4
     inserted = all_at_once([partial(insert, where, number) for number, where in enumerate(databases)])
     assert [value for has_inserted, value in inserted if has_inserted] == [stored(database)["a"]]
-
-
-# A database that is busy, away or hung
 
 
 @pytest.mark.usefixtures("impatient")
@@ -323,35 +287,34 @@ def test_a_server_that_takes_no_writes_is_no_database_of_ours(database: Database
     assert "read-only" in str(unfitness(database.engine))
 
 
-@pytest.mark.parametrize("act", [read, write])
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_a_database_that_is_not_there_is_refused_at_once(
-    tmp_path: Path, kind: str, act: Callable[[Database], Any]
-) -> None:
-    with socket.socket() as nobody_listens:
-        nobody_listens.bind(("127.0.0.1", 0))
-        address = f"postgresql://anna@127.0.0.1:{nobody_listens.getsockname()[1]}/daypass"
-        url = address if kind == "postgresql" else f"sqlite:///{tmp_path}/no-folder/daypass.db"
-        with connected(url) as absent:
-            assert refused_as_unavailable(lambda: act(absent)) < PATIENCE_SECONDS
-
-
-def test_a_server_that_accepts_and_says_nothing_is_refused_in_time() -> None:
-    """After two seconds, the driver's least for more than none."""
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
+def test_a_database_that_is_not_there_or_says_nothing_is_refused_in_time(tmp_path: Path) -> None:
+    """At once, or after two seconds, the driver's least, where a server accepts and does not answer."""
+    with socket.socket() as closed, socket.socket() as silent:
+        for listener in (closed, silent):
+            listener.bind(("127.0.0.1", 0))
         silent.listen()
-        with connected(f"postgresql://anna@127.0.0.1:{silent.getsockname()[1]}/daypass") as database:
+        no_server, hung = (f"postgresql://anna@127.0.0.1:{each.getsockname()[1]}/x" for each in (closed, silent))
+        for url in (no_server, f"sqlite:///{tmp_path}/no-folder/daypass.db"):
+            with connected(url) as absent:
+                for act in (read, write):
+                    assert refused_as_unavailable(partial(act, absent)) < PATIENCE_SECONDS
+        with connected(hung) as database:
             assert refused_as_unavailable(lambda: read(database)) < PATIENCE_SECONDS + 1
 
 
 @ON_SQLITE
-def test_a_writer_of_another_kind_is_waited_for(database: Database, tmp_path: Path) -> None:
-    """Such as a backup, which takes the file's locks without knowing of our queue."""
+def test_a_writer_of_another_kind_is_waited_for_also_by_a_new_file(database: Database, tmp_path: Path) -> None:
+    """Such as a backup, which takes the file's locks without knowing of our queue; or a host that starts at once.
+
+    SQLite does not wait for the switch to WAL by itself: fails when it is not asked again.
+    """
     with holding_the_write_lock(tmp_path / "daypass.db", 0.2):
         started = time.monotonic()
         write(database)
         assert 0.1 < time.monotonic() - started < PATIENCE_SECONDS
+    new = tmp_path / "new.db"
+    with holding_the_write_lock(new, 0.2), connected(f"sqlite:///{new}") as created:
+        assert read(created, "PRAGMA journal_mode") == "wal"
 
 
 @contextmanager
