@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,32 +22,23 @@ from tests.secrecy import secrets_in
 ROOT = Path(__file__).parent.parent.parent.parent
 
 ANSWERING = {
-    "user add", "user list", "user show", "user set-password", "user set-role", "user disable", "user enable",
-    "user allow-tokens", "user deny-tokens",
-    "token list", "token show", "token revoke",
-    "conf",
-    "job run", "job status",
-    "audit list",
-    "db upgrade", "db check",
-    "keys status", "keys rotate",
-}  # fmt: skip
+    *(f"user {act}" for act in ("add", "list", "show", "set-password", "set-role", "disable", "enable")),
+    *("user allow-tokens", "user deny-tokens", "token list", "token show", "token revoke", "conf", "job run"),
+    *("job status", "audit list", "db upgrade", "db check", "keys status", "keys rotate"),
+}
 RUNNING = {"init", "serve", "scheduler"}
 
 
-def every_command(commands: Iterator[click.Command], path: str = "") -> Iterator[tuple[str, click.Command]]:
+def every_command(commands: Iterable[click.Command], path: str = "") -> Iterator[tuple[str, click.Command]]:
     for command in commands:
         name = f"{path} {command.name}".strip()
-        if isinstance(command, click.Group):
-            yield from every_command(iter(command.commands.values()), name)
-        else:
-            yield name, command
+        is_group = isinstance(command, click.Group)
+        yield from every_command(command.commands.values(), name) if is_group else [(name, command)]
 
 
 def test_there_are_these_commands_and_those_that_answer_do_so_in_json_too() -> None:
-    options = {
-        name: {option for each in command.params for option in each.opts}
-        for name, command in every_command(iter(COMMANDS))
-    }
+    every = every_command(COMMANDS)
+    options = {name: {option for each in command.params for option in each.opts} for name, command in every}
     assert set(options) == ANSWERING | RUNNING
     assert {name for name, named in options.items() if "--json" in named} == ANSWERING
     named = set.union(*options.values())
@@ -70,9 +61,6 @@ def test_wrong_usage_ends_with_2(daypass: CommandLine) -> None:
                   "user set-role anna KING"):  # fmt: skip
         assert daypass.run(*words.split()).exit_code == 2, words
     assert daypass.run().exit_code == 2
-
-
-# As processes
 
 
 @pytest.fixture

@@ -44,7 +44,6 @@ def test_every_refusal_has_a_line() -> None:
     """With what the driver said of a database that is away."""
     assert {type(refusal) for refusal in SENTENCES} == set(every_refusal()) - {TokenRefused}
     assert {refusal: told(refusal) for refusal in SENTENCES} == SENTENCES
-
     refusal = errors.Unavailable("the database cannot be reached")
     refusal.__cause__ = OSError("connection refused\nIs the server running?")
     assert told(refusal) == "Not available: the database cannot be reached (connection refused)."
@@ -52,25 +51,20 @@ def test_every_refusal_has_a_line() -> None:
     assert told(refusal) == "Not available: the database cannot be reached."
 
 
-def test_the_application_is_made_once_for_a_command(app: Flask, services: Services) -> None:
+def test_the_application_is_made_once_for_a_command_and_not_for_help(app: Flask, services: Services) -> None:
     made = []
 
     def create() -> Flask:
         made.append(app)
         return app
 
-    mint(services, issue(services, make_user(services, "anna")))
-    CommandLine(create).text("token", "list", "--user", "anna", "--unused-for", "0")
-    assert len(made) == 1
-
-
-def test_help_needs_no_application() -> None:
-    def create() -> Flask:
-        raise AssertionError("not needed")
-
     assert "Exit" not in CommandLine(create).text("token", "revoke", "--help")
     assert CommandLine(create).text("--version").startswith("daypass, version ")
     CommandLine(create).misuse("token", "revoke")
+    assert made == []
+    mint(services, issue(services, make_user(services, "anna")))
+    CommandLine(create).text("token", "list", "--user", "anna", "--unused-for", "0")
+    assert made == [app]
 
 
 def test_warnings_at_start_do_not_reach_standard_output(

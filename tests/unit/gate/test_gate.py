@@ -101,17 +101,16 @@ def test_every_other_path_is_handed_on_as_it_is(gate: Gate, behind: Behind, secr
         assert behind.environ is environ and environ == before
 
 
-def test_refusals_keep_to_the_rules_of_wsgi(gate: Gate, secret: str) -> None:
-    """As the standard library's validator knows them (PEP 3333): types, header names, no control characters."""
+def test_answers_keep_to_the_rules_of_wsgi(gate: Gate, secret: str) -> None:
+    """As the standard library's validator knows them (PEP 3333): types, header names, no control characters.
+
+    No subclasses of strings either. Fails when a role or a kind is handed over as a member of its enumeration.
+    """
     for headers in ({"HTTP_AUTHORIZATION": f"Bearer {secret}"}, {"HTTP_TOKEN": "x"}, {}):
         environ = environ_for("/auth/verify", SCRIPT_NAME="", QUERY_STRING="role=%0D%0A", **headers)
         body: Any = validator(gate)(environ, lambda *_: lambda _: None)
         assert len(list(body)) == 1
         body.close()
-
-
-def test_a_good_answer_is_made_of_plain_strings(gate: Gate, secret: str) -> None:
-    """PEP 3333 wants no subclasses. Fails when a role or a kind is handed over as a member of its enumeration."""
     answer: list[Any] = []
     gate(environ_for("/auth/verify", HTTP_TOKEN=secret), lambda *given: answer.extend(given))
     status, headers = answer

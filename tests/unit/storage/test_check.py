@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import delete, insert, text, update
 
 from app.domain.errors import Unavailable
 from app.storage.check import _STATEMENT, CheckedRow, TokenLookup
@@ -104,22 +104,18 @@ def test_a_token_without_refresh_token_and_without_end_is_found_in_any_state(
     assert found.refresh_token_expires_at is found.revoked_at is None
 
 
-@pytest.mark.parametrize("switch", [None, "on", "off"])
 def test_the_switch_and_the_decision_are_read_for_single_tier_tokens_only(
-    database: Database, lookup: TokenLookup, switch: str | None
+    database: Database, lookup: TokenLookup
 ) -> None:
     with database.transaction() as session:
-        owners = [plant_user(session, api_tokens=decision) for decision in ("inherit", "allow", "deny")]
-        single = {owner.api_tokens: plant_access_token(session, owner).public_id for owner in owners}
-        minted = plant_access_token(session, owners[0], plant_refresh_token(session, owners[0]))
-        changed = {"value": switch, "changed_at": NOW, "changed_by": "cli:tests"}
-        session.add_all([InstanceSettingRow(key="api_tokens_enabled", **changed)] if switch else [])
-    try:
-        found = {(each.user_api_tokens, each.api_tokens_enabled) for each in map(lookup.find, single.values()) if each}
-        assert found == {(decision, switch) for decision in single}
-        assert lookup.find(minted.public_id)[-2:] == (None, None)
-    finally:
-        execute(database, text("DELETE FROM instance_settings"))
+        owner = plant_user(session, api_tokens="deny")
+        single = plant_access_token(session, owner).public_id
+        minted = plant_access_token(session, owner, plant_refresh_token(session, owner)).public_id
+    assert lookup.find(single)[-2:] == ("deny", None)
+    change = insert(InstanceSettingRow).values(key="api_tokens_enabled", value="off", changed_at=NOW, changed_by="")
+    execute(database, change)
+    assert (lookup.find(single)[-2:], lookup.find(minted)[-2:]) == (("deny", "off"), (None, None))
+    execute(database, delete(InstanceSettingRow))
 
 
 def test_unknown_public_ids_and_refresh_tokens_find_nothing(
