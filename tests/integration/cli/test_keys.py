@@ -97,16 +97,3 @@ def test_no_command_shows_a_key(installed: CommandLine, keys_file: Path) -> None
     secrets = {part.split(":")[-1] for value in values(keys_file).values() for part in value.split(",")}
     assert len(secrets) == 4
     assert not any(secret in output for secret in secrets)
-
-
-def test_keys_of_the_environment_are_not_rotated_in_the_file(
-    installed: CommandLine, environment: pytest.MonkeyPatch, keys_file: Path
-) -> None:
-    before = keys_file.read_text()
-    environment.setenv("DAYPASS_TOKEN_KEYS", f"env1:{'ab' * 32}")
-    assert "environment" in installed.refusal("keys", "rotate")
-    assert keys_file.read_text() == before
-    keys_file.unlink()
-    environment.setenv("DAYPASS_PASSWORD_PEPPER", "cd" * 32)
-    assert "environment" in installed.refusal("keys", "rotate")
-    assert not keys_file.exists()

@@ -15,23 +15,12 @@ from config.settings import Settings, SettingsError, load_settings, variable
 ROOT = Path(__file__).parent.parent.parent.parent
 
 DEFAULTS = {
-    "DAYPASS_INSTANCE": "instance",
-    "DAYPASS_DATABASE_URL": "",
-    "DAYPASS_HOST": "127.0.0.1",
-    "DAYPASS_PORT": 8080,
-    "DAYPASS_WORKERS": 2,
-    "DAYPASS_THREADS": 16,
-    "DAYPASS_ONE_CORE_PER_WORKER": True,
-    "DAYPASS_SCHEDULER": True,
-    "DAYPASS_TOKEN_KEYS": "",
-    "DAYPASS_PASSWORD_PEPPER": "",
-    "DAYPASS_TOKEN_PREFIXES": "dp",
-    "DAYPASS_BCRYPT_COST": 12,
-    "DAYPASS_TRUSTED_PROXIES": "",
-    "DAYPASS_ADMIN_USERNAME": "admin",
-    "DAYPASS_ADMIN_PASSWORD": "",
+    "DAYPASS_INSTANCE": "instance", "DAYPASS_DATABASE_URL": "", "DAYPASS_HOST": "127.0.0.1", "DAYPASS_PORT": 8080,
+    "DAYPASS_WORKERS": 2, "DAYPASS_THREADS": 16, "DAYPASS_ONE_CORE_PER_WORKER": True, "DAYPASS_SCHEDULER": True,
+    "DAYPASS_TOKEN_KEYS": "", "DAYPASS_PASSWORD_PEPPER": "", "DAYPASS_TOKEN_PREFIXES": "dp", "DAYPASS_BCRYPT_COST": 12,
+    "DAYPASS_TRUSTED_PROXIES": "", "DAYPASS_ADMIN_USERNAME": "admin", "DAYPASS_ADMIN_PASSWORD": "",
     "DAYPASS_LOG_LEVEL": "INFO",
-}
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

@@ -10,17 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.domain.errors import (
-    NotPermitted,
-    Refusal,
-    TokenMalformed,
-    TokenMissing,
-    TokenRefused,
-    TokenUnknown,
-    Unavailable,
-    UserIdMismatch,
-    every_refusal,
-)
+from app.domain import errors
+from app.domain.errors import NotPermitted, Refusal, TokenRefused, Unavailable, every_refusal
 from app.domain.identity import Principal, Role
 from app.domain.tokens import TokenKind
 from app.gate.answers import IDENTITY, SAID, header_value, identity_headers, refusal_answer
@@ -94,10 +85,8 @@ def test_identity_headers_are_all_there_and_safe_whatever_was_typed_into_a_profi
     [
         (None, ""),
         (NOW + timedelta(days=30), "2592000"),
-        (NOW + 2 * SECOND - MICROSECOND, "1"),
-        (NOW + SECOND, "1"),
-        (NOW + SECOND - MICROSECOND, "0"),
-        (NOW + MICROSECOND, "0"),
+        *((NOW + left, "1") for left in (2 * SECOND - MICROSECOND, SECOND)),
+        *((NOW + left, "0") for left in (SECOND - MICROSECOND, MICROSECOND)),
     ],
 )
 def test_the_seconds_left_are_whole_ones_and_none_are_given_for_a_token_without_end(
@@ -113,7 +102,7 @@ def test_the_seconds_left_are_whole_ones_and_none_are_given_for_a_token_without_
 def test_every_refusal_that_a_check_can_end_with_has_its_line() -> None:
     """All about tokens but the mismatch with a user id, for which the gate never asks."""
     about_tokens = {refusal for refusal in every_refusal() if issubclass(refusal, TokenRefused)}
-    assert set(SAID) == about_tokens - {UserIdMismatch} | {NotPermitted, Unavailable}
+    assert set(SAID) == about_tokens - {errors.UserIdMismatch} | {NotPermitted, Unavailable}
 
 
 @pytest.mark.parametrize("kind", SAID, ids=lambda kind: kind.reason)
@@ -167,8 +156,8 @@ def test_the_challenge_names_an_error_only_where_there_was_a_credential() -> Non
     def challenge(refusal: TokenRefused, environ: dict[str, str]) -> str:
         return dict(refusal_answer(refusal, environ)[1])["WWW-Authenticate"]
 
-    assert challenge(TokenMissing(TokenKind.ACCESS), {}) == 'Bearer realm="daypass"'
-    for kind in (TokenUnknown, TokenMalformed):
+    assert challenge(errors.TokenMissing(TokenKind.ACCESS), {}) == 'Bearer realm="daypass"'
+    for kind in (errors.TokenUnknown, errors.TokenMalformed):
         found = challenge(kind(TokenKind.ACCESS), {"HTTP_AUTHORIZATION": "Bearer x"})
         assert CHALLENGE.fullmatch(found)
         assert 'error="invalid_token"' in found and SAID[kind][1] in found

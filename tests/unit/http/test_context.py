@@ -31,18 +31,13 @@ def test_a_peer_that_is_no_trusted_proxy_cannot_name_another_address(peer: str) 
 @pytest.mark.parametrize(
     ("forwarded", "client"),
     [
-        ("198.51.100.1", "198.51.100.1"),
-        ("  198.51.100.1  ", "198.51.100.1"),
-        ("203.0.113.9, 198.51.100.1", "198.51.100.1"),
-        ("198.51.100.1, 10.9.9.9", "198.51.100.1"),
-        ("203.0.113.9,198.51.100.1,10.9.9.9,fd00::1", "198.51.100.1"),
+        *((text, "198.51.100.1") for text in ("198.51.100.1", "  198.51.100.1  ", "203.0.113.9, 198.51.100.1",
+          "198.51.100.1, 10.9.9.9", "203.0.113.9,198.51.100.1,10.9.9.9,fd00::1", "::ffff:198.51.100.1")),
+        *((text, "2001:db8::7") for text in ("2001:db8::7", "2001:0DB8:0:0::0007")),
         ("10.9.9.9", "10.9.9.9"),
         ("10.8.8.8, 10.9.9.9", "10.8.8.8"),
-        ("2001:db8::7", "2001:db8::7"),
-        ("2001:0DB8:0:0::0007", "2001:db8::7"),
-        ("::ffff:198.51.100.1", "198.51.100.1"),
     ],
-)
+)  # fmt: skip
 def test_behind_trusted_proxies_it_is_the_rightmost_address_that_is_not_one(forwarded: str, client: str) -> None:
     assert address("10.0.0.1", forwarded) == client
     assert address("fd00::2", forwarded) == client

@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session
 from app.storage import check
 from app.storage import database as storage
 from app.storage.database import Database, engine_options
+from app.storage.tables import UserRow
 from config import Settings
+from tests.unit.storage.planting import plant_user
 
 IMPATIENT_SECONDS = 0.3
 """The patience of tests about waiting; the product's own is tested as a number (``test_database``)."""
@@ -57,6 +59,11 @@ def session(kept_database: Database) -> Iterator[Session]:
     with Session(writing, expire_on_commit=False, execution_options=options) as session:
         yield session
         session.rollback()
+
+
+@pytest.fixture
+def owner(session: Session) -> UserRow:
+    return plant_user(session)
 
 
 @pytest.fixture

@@ -36,11 +36,6 @@ LONG_OVER = NOW - CLOCK_TOLERANCE
 
 
 @pytest.fixture
-def owner(session: Session) -> UserRow:
-    return plant_user(session)
-
-
-@pytest.fixture
 def parent(session: Session, owner: UserRow) -> RefreshTokenRow:
     return plant_refresh_token(session, owner)
 
@@ -213,13 +208,8 @@ def test_uses_are_written_to_their_tokens_whatever_their_status_and_to_no_others
 @pytest.mark.parametrize(
     ("before", "is_written"),
     [
-        (None, True),
-        (NOW - HOUR, True),
-        (NOW - SPACING, True),
-        (NOW - SPACING + MICROSECOND, False),
-        (NOW, False),
-        (NOW + MICROSECOND, False),
-        (NOW + HOUR, False),
+        *((before, True) for before in (None, NOW - HOUR, NOW - SPACING)),
+        *((before, False) for before in (NOW - SPACING + MICROSECOND, NOW, NOW + MICROSECOND, NOW + HOUR)),
     ],
 )
 def test_a_use_is_written_where_the_one_before_it_is_long_enough_ago(

@@ -5,8 +5,6 @@ from itertools import product
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
@@ -21,9 +19,6 @@ pytestmark = pytest.mark.both_databases
 TABLES = pytest.mark.parametrize("table", [RefreshTokenRow, AccessTokenRow])
 NEAR = [timedelta(microseconds=number) for number in (-1_000_000, -2, -1, 0, 1, 2, 1_000_000)]
 FAR = [timedelta(days=-400), timedelta(days=400)]
-
-moments = st.sampled_from([NOW, NOW + MICROSECOND, NOW - MICROSECOND]) | st.timedeltas(*FAR).map(NOW.__add__)
-distances = st.sampled_from(NEAR) | st.timedeltas(*FAR) | st.integers(-3, 3).map(lambda number: number * MICROSECOND)
 
 
 class State(NamedTuple):
@@ -84,14 +79,4 @@ def test_sql_and_the_domain_agree_on_every_state_around_now(
     """Fails when any of the comparisons in `liveness` loses its `=`, or gets one too many."""
     around = [now + distance for distance in NEAR + FAR]
     states = [State(*each) for each in product(TokenStatus, [None, *around], [None, *around])]
-    assert_sql_agrees(kept_database, table, states, now)
-
-
-@TABLES
-@settings(max_examples=25)
-@given(data=st.data())
-def test_sql_and_the_domain_agree_on_any_state(kept_database: Database, table: TokenTable, data: st.DataObject) -> None:
-    now = data.draw(moments)
-    near_now = st.none() | distances.map(now.__add__)
-    states = data.draw(st.lists(st.builds(State, st.sampled_from(TokenStatus), near_now, near_now), max_size=40))
     assert_sql_agrees(kept_database, table, states, now)

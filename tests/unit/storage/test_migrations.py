@@ -40,12 +40,6 @@ def described(database: Database) -> list[str]:
         return sorted(f"{row[0]}" for query in queries for row in connection.execute(text(query)))
 
 
-def differences(database: Database) -> list[object]:
-    """What Alembic would write into the next migration."""
-    with database.engine.connect() as connection:
-        return compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), Base.metadata)
-
-
 def test_the_migrations_go_up_and_down_and_up_again(app: Flask, database: Database) -> None:
     """Down leaves nothing behind: no table, no trigger, no function."""
     up = described(database)
@@ -61,24 +55,9 @@ def test_the_migrations_go_up_and_down_and_up_again(app: Flask, database: Databa
 
 def test_the_migrations_lead_to_what_the_tables_say(kept_database: Database) -> None:
     """Fails when a column, an index or a constraint is added in one of the two places alone."""
-    assert differences(kept_database) == []
-
-
-FAULTS = {
-    "add_index": "DROP INDEX uq_access_tokens_one_active",
-    "remove_column": "ALTER TABLE users ADD COLUMN shoe_size INTEGER",
-    "add_column": "ALTER TABLE job_leases DROP COLUMN last_error",
-    "add_table": "DROP TABLE login_throttle",
-}
-
-
-def test_a_migration_that_leads_elsewhere_is_noticed(database: Database) -> None:
-    """That the comparison above finds each kind of difference."""
-    with database.transaction() as session:
-        for fault in FAULTS.values():
-            session.execute(text(fault))
-    found = str(differences(database))
-    assert all(f"'{kind}'" in found for kind in FAULTS), found
+    with kept_database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
 
 
 def test_checks_have_the_same_names_in_both_places(kept_database: Database) -> None:

@@ -28,11 +28,6 @@ REVOCATION = Revocation(NOW, "anna", "left the company")
 NEW_MAC = Mac("k2", b"n" * 32)
 
 
-@pytest.fixture
-def owner(session: Session) -> UserRow:
-    return plant_user(session)
-
-
 def stored(session: Session, row: RefreshTokenRow) -> RefreshTokenRow:
     """The row as it stands in the table."""
     session.refresh(row)

@@ -8,17 +8,12 @@ from sqlalchemy.orm import Session
 
 from app.storage import access_tokens, refresh_tokens
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, RetiredSecretRow, UserRow
-from tests.unit.storage.planting import HOUR, MICROSECOND, NOW, plant_access_token, plant_refresh_token, plant_user
+from tests.unit.storage.planting import HOUR, MICROSECOND, NOW, plant_access_token, plant_refresh_token
 
 pytestmark = pytest.mark.both_databases
 
 TIERS = {"refresh": (refresh_tokens, plant_refresh_token), "access": (access_tokens, plant_access_token)}
 LATER = NOW + MICROSECOND
-
-
-@pytest.fixture
-def owner(session: Session) -> UserRow:
-    return plant_user(session)
 
 
 @pytest.mark.parametrize(
