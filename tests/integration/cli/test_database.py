@@ -8,9 +8,6 @@ from app.storage import schema
 from app.storage.database import Database
 from tests.integration.cli.conftest import CommandLine
 
-pytestmark = pytest.mark.timeout(60)
-"""A server that should not have started would go on for ever."""
-
 
 def test_an_upgrade_makes_the_schema_out_of_nothing_and_again_changes_nothing(
     daypass: CommandLine, app: Flask, database: Database

@@ -14,9 +14,6 @@ from app.storage import database as storage
 from tests.factories import issue, make_user, mint
 from tests.integration.cli.conftest import CommandLine
 
-pytestmark = pytest.mark.timeout(60)
-"""A server that should not have started would go on for ever."""
-
 SENTENCES: dict[Refusal, str] = {
     errors.BadRequest("A name has 1 to 255 characters."): "A name has 1 to 255 characters.",
     errors.BadCredentials(): "bad credentials",

@@ -59,11 +59,8 @@ def test_what_is_not_set_or_set_to_nothing_has_its_documented_default(monkeypatc
         ("DAYPASS_DATABASE_URL", "postgresql://u:p%40$s@db/x", "postgresql://u:p%40$s@db/x"),
         ("DAYPASS_HOST", "::1", "::1"),
         ("DAYPASS_PORT", "9090", 9090),
-        ("DAYPASS_SCHEDULER", "false", False),
-        ("DAYPASS_SCHEDULER", "off", False),
-        ("DAYPASS_SCHEDULER", "1", True),
-        ("DAYPASS_TOKEN_KEYS", "k1:00", "k1:00"),
-        ("DAYPASS_ADMIN_USERNAME", "anna", "anna"),
+        *(("DAYPASS_SCHEDULER", text, is_on) for text, is_on in (("false", False), ("off", False), ("1", True))),
+        *((name, "k1:00", "k1:00") for name in ("DAYPASS_TOKEN_KEYS", "DAYPASS_ADMIN_USERNAME")),
         ("DAYPASS_LOG_LEVEL", "DEBUG", "DEBUG"),
     ],
 )
@@ -72,17 +69,12 @@ def test_a_variable_sets_its_setting(monkeypatch: pytest.MonkeyPatch, name: str,
     assert values() == DEFAULTS | {name: value}
 
 
-BOUNDS = {
-    "DAYPASS_PORT": (1, 65535),
-    "DAYPASS_WORKERS": (1, 256),
-    "DAYPASS_THREADS": (4, 256),
-    "DAYPASS_BCRYPT_COST": (10, 14),
-}
+BOUNDS = {"PORT": (1, 65535), "WORKERS": (1, 256), "THREADS": (4, 256), "BCRYPT_COST": (10, 14)}
 
 
 @pytest.mark.parametrize("name", BOUNDS)
 def test_a_number_has_its_documented_bounds(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    low, high = BOUNDS[name]
+    (low, high), name = BOUNDS[name], f"DAYPASS_{name}"
     for inside in (low, high):
         monkeypatch.setenv(name, str(inside))
         assert values()[name] == inside
@@ -133,21 +125,14 @@ def test_no_repr_holds_a_secret() -> None:
     assert "hidden-word" not in f"{settings!r} {settings}"
 
 
-@pytest.mark.parametrize(
-    ("given", "meant"),
-    [
-        ("postgres://u:p@db:5432/x", "postgresql+psycopg://u:p@db:5432/x"),
-        ("postgresql://u:p@db/x?sslmode=verify-full", "postgresql+psycopg://u:p@db/x?sslmode=verify-full"),
-        ("postgresql+psycopg://u:p@db/x", "postgresql+psycopg://u:p@db/x"),
-        ("postgresql:///x?host=/run/pg", "postgresql+psycopg:///x?host=/run/pg"),
-        ("postgresql://u:postgres%3A%2F%2F@db/x", "postgresql+psycopg://u:postgres%3A%2F%2F@db/x"),
-        ("sqlite:///relative.db", "sqlite:///relative.db"),
-        ("sqlite:////srv/daypass.db", "sqlite:////srv/daypass.db"),
-    ],
-)
-def test_every_form_of_an_address_names_the_driver(monkeypatch: pytest.MonkeyPatch, given: str, meant: str) -> None:
-    monkeypatch.setenv("DAYPASS_DATABASE_URL", given)
-    assert load_settings().sqlalchemy_url == meant
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_every_form_of_an_address_names_the_driver(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    for rest in ("u:p@db:5432/x", "u:p@db/x?sslmode=verify-full", "/x?host=/run/pg", "u:postgres%3A%2F%2F@db/x"):
+        monkeypatch.setenv("DAYPASS_DATABASE_URL", f"{scheme}://{rest}")
+        assert load_settings().sqlalchemy_url == f"postgresql+psycopg://{rest}"
+    for address in ("sqlite:///relative.db", "sqlite:////srv/daypass.db"):
+        monkeypatch.setenv("DAYPASS_DATABASE_URL", address)
+        assert load_settings().sqlalchemy_url == address
 
 
 def test_settings_are_read_as_a_file_in_the_instance_folder_words_and_networks(
