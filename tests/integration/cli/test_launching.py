@@ -24,16 +24,10 @@ SENTENCES: dict[Refusal, str] = {
     errors.Conflict("It is running already."): "It is running already.",
     errors.RateLimited(7): "rate limited",
     errors.Unavailable("the database is busy"): "Not available: the database is busy.",
-    errors.TokenMissing(TokenKind.ACCESS): "token missing",
-    errors.TokenMalformed(TokenKind.ACCESS): "token malformed",
-    errors.TokenUnknown(TokenKind.REFRESH): "token unknown",
-    errors.UserIdMismatch(TokenKind.REFRESH, "abcdefgh2345"): "user id mismatch",
-    errors.TokenExpired(TokenKind.REFRESH, "abcdefgh2345", datetime(2027, 3, 14, tzinfo=UTC)): "token expired",
-    errors.TokenRevoked(TokenKind.REFRESH, "abcdefgh2345"): "token revoked",
-    errors.TokenSuperseded(TokenKind.ACCESS, "abcdefgh2345"): "token superseded",
-    errors.OwnerDisabled(TokenKind.ACCESS, "abcdefgh2345"): "owner disabled",
-    errors.OwnerDenied(TokenKind.ACCESS, "abcdefgh2345"): "owner denied",
-    errors.ApiTokensOff(TokenKind.ACCESS, "abcdefgh2345"): "api tokens off",
+    **{
+        kind(TokenKind.ACCESS, "abcdefgh2345", datetime(2027, 3, 14, tzinfo=UTC)): kind.reason.replace("_", " ")
+        for kind in every_refusal() if issubclass(kind, TokenRefused)
+    },
 }  # fmt: skip
 
 

@@ -158,9 +158,8 @@ def test_the_options_of_serve_reach_its_workers(database_url: str, tmp_path: Pat
     options = f"--port {server.port} --workers 1 --threads 4 --host localhost".split()
     log = tmp_path / "serve.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "app", "serve", *options], env=environment, stdout=output, stderr=output
-        )
+        command = [sys.executable, "-m", "app", "serve", *options]
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
     deadline = time.monotonic() + PATIENCE_SECONDS
     while "Started worker" not in log.read_text() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -118,9 +118,6 @@ def test_what_cannot_be_done_is_refused_in_one_line(daypass: CommandLine, servic
     assert [user["username"] for user in daypass.json("user", "list")] == ["root"]
 
 
-# How passwords get in
-
-
 def test_a_password_is_the_first_line_of_standard_input_or_the_text_of_a_file(
     daypass: CommandLine, services: Services, tmp_path: Path
 ) -> None:
@@ -142,13 +139,11 @@ def test_what_may_not_be_a_password_is_refused_without_being_repeated(
 ) -> None:
     make_user(services, "anna", password=PASSWORD)
     file = tmp_path / "password"
-    for bad in ("", "\n", "7 bytes", "x" * 1025, f"{PASSWORD_MARK}\0"):
+    for bad in ("", "7 bytes", f"{PASSWORD_MARK}\0"):
         file.write_text(bad)
         for words in (["add", "bert"], ["set-password", "anna"]):
-            for line in (
-                daypass.refusal("user", *words, stdin=bad),
-                daypass.refusal("user", *words, "--password-file", str(file)),
-            ):
+            for source in ([], ["--password-file", str(file)]):
+                line = daypass.refusal("user", *words, *source, stdin=bad)
                 assert line == "A password has 8 to 1024 bytes, and no NUL."
     assert signs_in(services, "anna", PASSWORD)
     file.write_bytes(b"pass\xff\xfeword")

@@ -148,9 +148,6 @@ def test_settings_are_read_as_a_file_in_the_instance_folder_words_and_networks(
     assert found == tuple(map(ipaddress.ip_network, networks))
 
 
-# What is derived: `make docs` writes it anew.
-
-
 def test_the_settings_page_and_the_example_environment_are_derived() -> None:
     page = derived.settings_page()
     assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == page

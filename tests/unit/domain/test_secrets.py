@@ -42,9 +42,6 @@ def checksummed(body: str) -> str:
     return body + digits
 
 
-# The text
-
-
 @given(st.lists(prefixes | st.sampled_from(["dp", "dpr", "dpa", "r", "a"]), min_size=1, max_size=5), tokens)
 def test_a_token_text_is_read_back_as_it_was_written(words: list[str], token: TokenText) -> None:
     """Under any of the prefixes, also where one begins or ends as another does."""
@@ -78,9 +75,6 @@ def test_every_new_token_has_a_public_id_and_a_secret_of_its_own(kind: TokenKind
     assert all(FORMAT.parse(FORMAT.compose(token)) == token for token in made)
     # Every letter and digit turns up in the public ids: 6,000 draws from 36.
     assert {character for token in made for character in token.public_id} == set(string.ascii_lowercase + string.digits)
-
-
-# One spelling
 
 
 @given(tokens, st.data())
@@ -154,9 +148,6 @@ def test_an_edit_with_a_repaired_checksum_is_refused_by_the_digest(token: TokenT
     assert does_not_authenticate(token, text)
 
 
-# Prefixes
-
-
 @given(tokens)
 def test_the_first_prefix_is_issued_all_are_accepted_and_those_of_other_instances_refused(token: TokenText) -> None:
     before, after = TokenFormat(("old",)), TokenFormat(("new", "old"))
@@ -174,9 +165,6 @@ def test_the_tiers_can_not_be_exchanged_in_the_text(token: TokenText) -> None:
     assert FORMAT.parse(f"dp{other}{text[3:]}") is None
     repaired = FORMAT.parse(checksummed(f"dp{other}{text[3:-6]}"))
     assert repaired is not None and repaired.kind is not token.kind
-
-
-# Digests and keys
 
 
 @given(tokens, st.binary(min_size=32, max_size=200))
@@ -229,9 +217,6 @@ def test_a_ring_keeps_its_keys_and_shares_none_for_unknown_ids() -> None:
     keys["k2"] = b"2" * 32
     assert first.ids == ("k1",)
     assert first._unknown_key != second._unknown_key
-
-
-# Nothing shows a secret
 
 
 @given(tokens)

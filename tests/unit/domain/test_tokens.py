@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 from app.domain.tokens import Issued, RefreshToken, TokenStatus, status_at
 from tests.unit.domain.instants import NOW, instants
 
-ENDS = NOW
-MICROSECOND = timedelta(microseconds=1)
-JUST_BEFORE, JUST_AFTER = ENDS - MICROSECOND, ENDS + MICROSECOND
+ENDS, MICROSECOND = NOW, timedelta(microseconds=1)
 
 ACTIVE, OVERLAPPING, SUPERSEDED, EXPIRED, REVOKED = TokenStatus
 
@@ -32,9 +30,9 @@ def test_a_token_ends_at_the_instant_of_its_expiry_and_without_one_never(
     stored: TokenStatus, before: TokenStatus, after: TokenStatus
 ) -> None:
     """Fails when `status_at` compares with `<` in place of `<=`."""
-    assert status_at(stored, ENDS, JUST_BEFORE) is before
+    assert status_at(stored, ENDS, ENDS - MICROSECOND) is before
     assert status_at(stored, ENDS, ENDS) is after
-    assert status_at(stored, ENDS, JUST_AFTER) is after
+    assert status_at(stored, ENDS, ENDS + MICROSECOND) is after
     assert status_at(stored, None, datetime.max.replace(tzinfo=UTC)) is before
 
 

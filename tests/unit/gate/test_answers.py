@@ -41,9 +41,6 @@ def is_safe(value: str) -> bool:
     return re.fullmatch(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?|", value) is not None
 
 
-# Values
-
-
 @given(ANY_TEXT)
 @example(" ")
 @example("anna\r\nX-Auth-Role: SERVER_ADMIN")
@@ -94,9 +91,6 @@ def test_the_seconds_left_are_whole_ones_and_none_are_given_for_a_token_without_
 ) -> None:
     """Rounded down: a cache that keeps something for so long never keeps it beyond the token's end."""
     assert dict(identity_headers(principal(token_expires_at=expires_at)))["X-Auth-Expires-In"] == seconds
-
-
-# Refusals
 
 
 def test_every_refusal_that_a_check_can_end_with_has_its_line() -> None:

@@ -8,6 +8,7 @@ import uuid
 from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from unittest.mock import Mock
 
 import pytest
 
@@ -52,22 +53,16 @@ def test_all_threads_of_a_worker_run_on_one_core_and_those_that_serve_nobody_on_
     assert os.sched_getaffinity(0) == ALL
 
 
-def test_a_core_that_cannot_be_had_fails_no_request_and_is_logged_once(names: str, log_lines: list[str]) -> None:
-    """As when the container's cores change. Fails when the system's refusal is let through."""
+def test_a_core_or_a_socket_that_cannot_be_had_fails_no_request_and_is_logged_once(
+    names: str, monkeypatch: pytest.MonkeyPatch, log_lines: list[str]
+) -> None:
+    """As when the container's cores change, or no file descriptor is left. Fails when the error is let through."""
     logs.configure("INFO")
     layer = OneCore(nothing, names)
     layer.__dict__["_core"] = 10_000
     assert [cores_within(layer) for _ in range(3)] == [[ALL]] * 3
     assert [line for line in log_lines if "worker_not_on_one_core" in line] == [log_lines[-1]]
-
-
-def test_without_a_socket_to_keep_a_core_by_requests_are_answered(names: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As when the process has no file descriptor left. Fails when the system's refusal is let through."""
-
-    def refuse(*_: object) -> None:
-        raise OSError(errno.EMFILE, "Too many open files")
-
-    monkeypatch.setattr(one_core.socket, "socket", refuse)
+    monkeypatch.setattr(one_core.socket, "socket", Mock(side_effect=OSError(errno.EMFILE, "Too many open files")))
     assert cores_within(OneCore(nothing, names)) == [ALL]
 
 

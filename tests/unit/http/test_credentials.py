@@ -68,9 +68,6 @@ def test_junk_in_authorization_never_matters_beside_a_token(authorization: str, 
     assert read(text, f"{scheme} {authorization}") == text
 
 
-# HTTP Basic, RFC 7617
-
-
 def encoded(pair: str | bytes) -> str:
     raw = pair if isinstance(pair, bytes) else pair.encode("utf-8")
     return base64.b64encode(raw).decode("ascii")

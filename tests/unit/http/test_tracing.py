@@ -2,9 +2,9 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
-from flask import Flask
 from flask.testing import FlaskClient
 
 from app.factory import create_app
@@ -62,21 +62,16 @@ def test_the_line_of_a_request_names_its_path_and_result_without_secrets(
 
 
 def test_the_address_in_the_log_is_the_clients_behind_a_trusted_proxy(settings: Settings, log_lines: list[str]) -> None:
-    behind_proxy = create_app(
-        Settings(instance=settings.instance, database_url=settings.database_url, trusted_proxies="127.0.0.0/8"), KEYS
-    )
-    behind_proxy.test_client().get("/healthz", headers={"X-Forwarded-For": "203.0.113.9, 198.51.100.1"})
+    app = create_app(replace(settings, trusted_proxies="127.0.0.0/8"), KEYS)
+    app.test_client().get("/healthz", headers={"X-Forwarded-For": "203.0.113.9, 198.51.100.1"})
     assert request_lines(log_lines)[-1]["address"] == "198.51.100.1"
 
 
-def test_the_address_reaches_the_audit_log_and_the_tokens_last_use(
-    app: Flask, client: FlaskClient, services: Services
-) -> None:
+def test_the_address_reaches_the_audit_log_and_the_last_use(client: FlaskClient, services: Services) -> None:
     refresh = issue(services, make_user(services))
     body = {"refresh_token": refresh.secret, "user_id": refresh.token.user_id}
-    answer = client.post(
-        "/integration/v1/createAPIAccessToken/", json=body, environ_overrides={"REMOTE_ADDR": "2001:db8::7"}
-    )
+    from_there = {"REMOTE_ADDR": "2001:db8::7"}
+    answer = client.post("/integration/v1/createAPIAccessToken/", json=body, environ_overrides=from_there)
     known = services.refresh_verifier.validate(refresh.secret, None)
     assert known.last_used_ip == "2001:db8::7"
     [event] = services.listing.audit_events(action="access_token.minted").items

@@ -62,9 +62,6 @@ def test_a_new_access_token_is_active_and_belongs_to_its_refresh_token(
     assert access_tokens.find(session, "zzzzzzzzzzzz") is None
 
 
-# Making room: at once under `replace`, after a while under `overlap`
-
-
 @pytest.mark.parametrize(
     ("before", "expires_at", "overlap", "status", "ends"),
     [
@@ -104,9 +101,6 @@ def test_after_making_room_there_is_room_and_only_the_immediate_predecessor_over
         rows.append(plant_access_token(session, owner, parent))
     states = [state(session, row) for row in rows]
     assert states == [("superseded", NOW), ("overlapping", END), ("active", NOW + HOUR)]
-
-
-# Revoking
 
 
 def test_revoking_ends_what_may_be_active_and_keeps_the_reasons_of_the_others(
@@ -178,8 +172,6 @@ def test_the_tokens_of_a_user_are_locked_in_order_of_id(database: Database, else
         assert list(session.scalars(free)) == others
     assert revoking.result() == 3
 
-
-# Last uses
 
 SPACING = HOUR / 60
 STATUSES = ("active", "overlapping", "superseded", "expired", "revoked")

@@ -67,9 +67,6 @@ def execute(database: Database, statement: Any) -> Any:
         return result.scalar() if result.returns_rows else None
 
 
-# What is found
-
-
 @pytest.mark.parametrize("microsecond", [0, 1, 999_999])
 def test_a_token_is_found_with_all_its_columns(database: Database, lookup: TokenLookup, microsecond: int) -> None:
     made, ends = NOW.replace(microsecond=microsecond), (NOW + HOUR).replace(microsecond=microsecond)
@@ -128,8 +125,6 @@ def test_unknown_public_ids_and_refresh_tokens_find_nothing(
         assert lookup.find(handle) is not None
 
 
-# As it is at this moment
-
 CHANGES = {
     "the token": (update(AccessTokenRow).values(status="revoked"), "status", "revoked"),
     "its refresh token": (update(RefreshTokenRow).values(status="revoked"), "refresh_token_status", "revoked"),
@@ -185,9 +180,6 @@ def test_no_look_leaves_a_transaction_open(elsewhere: Database, lookup: TokenLoo
         assert execute(elsewhere, text(state)) == "idle"
 
 
-# How it is found
-
-
 def test_the_row_is_found_by_the_index_on_public_ids(database: Database, handle: str) -> None:
     """Fails when the comparison is wrapped in a function, or the column loses its unique index."""
     parameters = {"public_id": handle}
@@ -227,9 +219,6 @@ def open_files(database: Database) -> list[str]:
     """What this process has open of the database, its logs included."""
     targets = [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
     return [target for target in targets if target.startswith(f"{database.engine.url.database}")]
-
-
-# When the database goes away
 
 
 @KEPT_ON_POSTGRESQL

@@ -210,8 +210,12 @@ def test_a_statement_that_takes_too_long_is_ended_by_the_server(database: Databa
 
 
 @ON_POSTGRESQL
-def test_a_server_process_that_hangs_is_refused_in_time(database: Database) -> None:
-    """Stopped in the middle of a transaction, as a whole server that swaps or is suspended."""
+def test_a_server_process_that_hangs_is_refused_in_time_and_for_a_second_at_once(database: Database) -> None:
+    """Stopped in the middle of a transaction, as a whole server that swaps or is suspended.
+
+    Waiting for new connections to it would occupy all threads. Fails when `PatientConnection` leaves the connection
+    open: a late answer would be the next question's.
+    """
 
     def ask_a_stopped_process() -> None:
         with database.transaction() as session:
@@ -219,21 +223,11 @@ def test_a_server_process_that_hangs_is_refused_in_time(database: Database) -> N
                 session.execute(text("SELECT 1"))
 
     database.patience = 0.3
+    plain = _plain_connection(database.engine)
     assert refused_as_unavailable(ask_a_stopped_process) < PATIENCE_SECONDS
-    assert eventually(lambda: read(database)) == 1
-
-
-@ON_POSTGRESQL
-def test_after_a_server_hung_nobody_waits_for_a_new_connection_to_it(database: Database) -> None:
-    """For a second: each of them would occupy a thread, until there is none left.
-
-    Fails when `PatientConnection` leaves the connection open as well: a late answer would be the next question's.
-    """
-    database.patience = 0.3
-    connection = _plain_connection(database.engine)
-    with stopped(connection.info.backend_pid), pytest.raises(psycopg.OperationalError):
-        connection.execute("SELECT 'late'")
-    assert connection.closed
+    with stopped(plain.info.backend_pid), pytest.raises(psycopg.OperationalError):
+        plain.execute("SELECT 'late'")
+    assert plain.closed
     assert refused_as_unavailable(lambda: read(database)) < 0.3
     assert eventually(lambda: read(database)) == 1
 

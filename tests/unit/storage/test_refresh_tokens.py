@@ -50,9 +50,6 @@ def test_a_new_refresh_token_is_active_and_has_no_generation(session: Session, o
     assert refresh_tokens.find(session, "zzzzzzzzzzzz") is None
 
 
-# Generations
-
-
 def test_each_opening_gives_the_next_generation_and_notes_a_use(session: Session, owner: UserRow) -> None:
     row = plant_refresh_token(session, owner)
     other = plant_refresh_token(session, owner)
@@ -107,9 +104,6 @@ def test_what_holds_a_refresh_token_keeps_others_waiting_until_its_end(
         assert other.scalars(free).all() == [row.id]
 
 
-# Regeneration
-
-
 @pytest.mark.parametrize("status", ["active", "expired"])
 def test_a_replaced_secret_gives_a_new_life_and_its_digest_is_kept_latest_first(
     session: Session, owner: UserRow, status: str
@@ -144,9 +138,6 @@ def test_a_token_is_signed_anew_and_nothing_else_of_it_changes(session: Session,
     assert (stored(session, row).key_id, row.mac) == ("k2", b"n" * 32)
     assert (row.generation, row.expires_at, row.regenerated_at) == (0, NOW + HOUR, None)
     assert stored(session, other).key_id == "k1"
-
-
-# Revoking
 
 
 @pytest.mark.parametrize("reach", ["one by one", "all of a user"])
