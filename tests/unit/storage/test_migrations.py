@@ -71,9 +71,8 @@ def test_checks_have_the_same_names_in_both_places(kept_database: Database) -> N
 @KEPT_ON_SQLITE
 def test_ids_are_numbered_without_reuse_in_both_places(kept_database: Database) -> None:
     """Alembic does not compare this either."""
-    declared = {
-        name for name, table in Base.metadata.tables.items() if table.dialect_options["sqlite"]["autoincrement"]
-    }
+    tables = Base.metadata.tables.items()
+    declared = {name for name, table in tables if table.dialect_options["sqlite"]["autoincrement"]}
     assert declared == {"users", "refresh_tokens", "access_tokens", "audit_events"}
     with kept_database.engine.connect() as connection:
         made = connection.execute(text("SELECT name FROM sqlite_master WHERE sql LIKE '%AUTOINCREMENT%'"))
