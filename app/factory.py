@@ -4,7 +4,7 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
 from app import cli, logs
-from app.api import admin, integration_v1, oauth, v4
+from app.api import integration_v1, native, oauth, v4
 from app.domain.clock import Clock, system_clock
 from app.http.body import LARGEST_BODY, BodyReader
 from app.http.context import EXTENSION, Parts
@@ -23,7 +23,7 @@ from app.web import DIALECTS as PAGE_DIALECTS
 from app.web import install_rendering
 from config import Keys, Settings, load_settings, read_keys
 
-DIALECTS = (integration_v1, v4, admin, oauth)
+DIALECTS = (integration_v1, v4, native, oauth)
 
 db = SQLAlchemy(metadata=Base.metadata)
 """Creates the engine, and serves the migrations. Services use :class:`Database`."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from app.domain.errors import NotPermitted
+from app.domain.errors import NotFound, NotPermitted
 from app.domain.tokens import TokenKind
 
 USERNAME = re.compile(r"[a-z0-9._@+-]{1,150}")
@@ -127,6 +127,8 @@ def canonical_username(text: str) -> str | None:
     return name if USERNAME.fullmatch(name) else None
 
 
-def parse_user_id(text: str) -> int | None:
-    """The user id in a path; None for text that is no id. Each id has one spelling: 7, not 007."""
-    return int(text) if USER_ID.fullmatch(text) else None
+def parse_user_id(text: str) -> int:
+    """The user id in a path; refuses with NotFound text that is no id. Each has one spelling: 7, not 007."""
+    if not USER_ID.fullmatch(text):
+        raise NotFound("user")
+    return int(text)

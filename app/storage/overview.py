@@ -5,12 +5,11 @@ Not here: lists (``listing``), and counts for the preview of a setting (``counti
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, String, func, literal, select, text, true, union_all
 from sqlalchemy.orm import Session
 
-from app.domain.tokens import TokenStatus
+from app.domain.tokens import Ending, TokenStatus
 from app.storage.liveness import MAYBE_ACTIVE, TokenTable, is_active_at, status_now
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 
@@ -19,14 +18,6 @@ _ENDING: tuple[tuple[TokenTable, ColumnElement[bool]], ...] = (
     (AccessTokenRow, AccessTokenRow.refresh_token_id.is_(None)),
 )
 """The tokens that need renewal by hand; minted access tokens are replaced by the next mint."""
-
-
-class Ending(NamedTuple):
-    """How many tokens expire on a day (UTC), with the names of the first ones."""
-
-    day: date
-    number: int
-    names: list[str]
 
 
 def latest_under(session: Session, refresh_token_ids: Sequence[int]) -> dict[int, AccessTokenRow]:

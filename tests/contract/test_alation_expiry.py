@@ -57,7 +57,7 @@ def test_a_refresh_token_validates_until_its_expiry_and_not_at_it(
 def test_a_refresh_token_mints_until_its_expiry_and_not_at_it(
     alation: Alation, services: Services, beginning: str
 ) -> None:
-    """Fails when `is_active_at` says `>=` instead of `>` and `status_at` says `<` (tried: 201 at the instant itself)."""
+    """Fails when `is_active_at` says `>=` for `>` and `status_at` says `<` (tried: 201 at the instant itself)."""
     with freeze_time(beginning) as frozen:
         proof = refresh_proof(refresh := issue(services, make_user(services)))
         frozen.move_to(refresh.token.expires_at - MICROSECOND)
