@@ -28,6 +28,6 @@ def list_events(as_json: bool, **narrowing: str | int | None) -> None:
     rows = [vars(event) for event in page.items]
     if not as_json:
         rows = [row | {"detail": json.dumps(row["detail"], sort_keys=True)} for row in rows]
-    show_table(rows, COLUMNS, as_json)
+    show_table(rows, COLUMNS, as_json, "No events match.")
     if page.cursor:
         click.echo(f"There are more: --cursor {page.cursor}", err=True)

@@ -76,7 +76,8 @@ def list_tokens(as_json: bool, **criteria: Any) -> None:
     """List tokens: refresh tokens first, each tier newest first."""
     if criteria["owner"]:  # a misspelt name is a mistake, not an empty list
         services().accounts.get(criteria["owner"])
-    show_table((_row(each) for each in services().listing.every_token(TokenFilter(**criteria))), COLUMNS, as_json)
+    rows = (_row(each) for each in services().listing.every_token(TokenFilter(**criteria)))
+    show_table(rows, COLUMNS, as_json, "No tokens match.")
 
 
 @token.command("show")

@@ -1,7 +1,7 @@
-"""What lists and revocations of tokens are narrowed to: each criterion is declared here, once.
+"""The filter of lists and revocations of tokens: each criterion is declared once.
 
-API queries and bodies, the pages' form and the options of commands derive from the declarations; the condition in SQL
-is in ``app.storage.listing``. Nothing else changes when a criterion is added.
+API queries and bodies, the pages' form and the options of commands derive from it; the SQL is in
+``app.storage.listing``.
 """
 
 import json

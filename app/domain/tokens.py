@@ -17,7 +17,7 @@ MOST_MINTS_OF_ONE = 5
 
 SHARING_SHOWN_FOR = timedelta(days=1)
 SEEMS_SHARED = (
-    "Several programs seem to share this refresh token, and each replaces the access token of the others. "
+    "Two programs seem to share this token, and each replaces the access token of the other. "
     "Create a refresh token for each, or set access_token_reissue to reuse."
 )
 
@@ -126,7 +126,7 @@ class Issued(Generic[T]):
     """A new token and its secret, which is in clear text only here.
 
     Of a minted access token: `refresh_token_expires_at`, `replaced` (the previous active one, after replacement), and
-    `seems_shared` (several programs seem to mint).
+    `seems_shared` (two programs seem to mint).
     """
 
     token: T

@@ -42,7 +42,7 @@ NO_CREDENTIALS = "Authentication credentials were not provided."
 ANSWERS: dict[type[Refusal], tuple[int, str]] = {
     errors.TokenMissing: (401, "Send an access token in the TOKEN header, or as Authorization: Bearer."),
     errors.TokenMalformed: (401, "This is not an access token. Use a refresh token to request one."),
-    errors.TokenUnknown: (401, "This access token does not exist."),
+    errors.TokenUnknown: (401, "There is no such access token."),
     errors.TokenExpired: (401, "The access token has expired. Request a new one."),
     errors.TokenRevoked: (401, "The access token was revoked. Request a new one."),
     errors.TokenSuperseded: (401, "The access token was replaced by a newer one."),

@@ -1,7 +1,4 @@
-"""Listing: tokens and audit events, page by page.
-
-Here belongs reading for people and programs. Not here: the check (``verifying``).
-"""
+"""Lists of tokens, users and audit events, page by page."""
 
 import json
 import re
@@ -33,7 +30,7 @@ CURSOR = re.compile(r"[0-9a-f]{1,15}")
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """Some of the items; `cursor` asks for those after them, None when there are none."""
+    """A page of items; `cursor`: of the next page, None on the last one."""
 
     items: list[T]
     cursor: str | None
@@ -41,7 +38,7 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True)
 class ListedToken:
-    """A token with what a list shows beside it."""
+    """A token with its name and its owner's user name."""
 
     kind: TokenKind
     token: RefreshToken | AccessToken
@@ -50,7 +47,7 @@ class ListedToken:
 
 
 class Listing:
-    """Reads lists. `limit` is 1 to 500; a `cursor` is one that a page gave, refused with BadRequest otherwise."""
+    """Reads lists. `limit`: 1 to 500. `cursor`: of the previous page; refuses others with BadRequest."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -59,7 +56,7 @@ class Listing:
     def tokens(
         self, kind: TokenKind, criteria: TokenFilter, cursor: str | None = None, limit: int = 100
     ) -> Page[ListedToken]:
-        """Tokens of one tier that match, newest first, with their state at this moment."""
+        """Tokens of one tier that match, newest first, in their current state."""
         after = _row_of(cursor)
         read = list_refresh_tokens if kind is TokenKind.REFRESH else list_access_tokens
         with self._database.reading() as session:
@@ -67,10 +64,7 @@ class Listing:
         return _page(items, limit, lambda item: item.token.id)
 
     def both_tiers(self, criteria: TokenFilter, cursor: str | None = None, limit: int = 100) -> Page[ListedToken]:
-        """Tokens that match, of the tiers that do: the refresh tokens first, and each tier newest first.
-
-        The cursor begins with the tier's letter, where the next page is to go on.
-        """
+        """Tokens that match: refresh tokens first, each tier newest first. The cursor begins with a tier's letter."""
         kinds, rest = _tiers_from([each for each in TokenKind if criteria.kind in (None, each)], cursor)
         items: list[ListedToken] = []
         for kind in kinds:
@@ -79,13 +73,13 @@ class Listing:
             rest = None
             if page.cursor is not None:
                 return Page(items, f"{kind.letter}{page.cursor}")
-            if len(items) == limit and kind is not kinds[-1]:  # the page is full with the last of this tier
+            if len(items) == limit and kind is not kinds[-1]:  # the page ends with this tier
                 more = self.tokens(kinds[-1], criteria, limit=1).items
                 return Page(items, kinds[-1].letter if more else None)
         return Page(items, None)
 
     def every_token(self, criteria: TokenFilter) -> Iterator[ListedToken]:
-        """All that match, in the same order, read page by page."""
+        """All that match, in the same order, read in pages."""
         page = self.both_tiers(criteria, None, LARGEST_PAGE)
         yield from page.items
         while page.cursor is not None:
@@ -100,7 +94,7 @@ class Listing:
         cursor: str | None = None,
         limit: int = 100,
     ) -> Page[User]:
-        """Users that match, newest first. `part`: of the user name, in any letter case."""
+        """Users that match, newest first. `part`: of the user name, case-insensitive."""
         with self._database.reading() as session:
             rows = listing.users(session, part, role, is_active, _row_of(cursor), limit + 1)
             return _page([users.as_user(row) for row in rows], limit, lambda user: user.id)
@@ -110,7 +104,7 @@ class Listing:
         now = self._clock()
         refuse_unless_handle(public_id)
         with self._database.reading() as session:
-            # One by id: the list's own query, so that name and owner come from one place.
+            # The query of the lists, for the name and the owner.
             if refresh := refresh_tokens.find(session, public_id):
                 return list_refresh_tokens(session, TokenFilter(ids=[refresh.id]), now, None, 1)[0]
             if access := access_tokens.find(session, public_id):
@@ -127,7 +121,7 @@ class Listing:
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Page[AuditEvent]:
-        """Audit events that match, newest first; `since` is within, `until` no longer."""
+        """Audit events that match, newest first, from `since` (inclusive) to `until` (exclusive)."""
         with self._database.reading() as session:
             rows = listing.audit_events(session, actor, action, object_id, _row_of(cursor), limit + 1, since, until)
         return _page([_as_event(row) for row in rows], limit, lambda event: event.id)
@@ -154,13 +148,13 @@ def list_refresh_tokens(
 def list_access_tokens(
     session: Session, criteria: TokenFilter, now: datetime, after: int | None, limit: int
 ) -> list[ListedToken]:
-    """The same of the other tier."""
+    """The same for access tokens."""
     rows = listing.access_tokens(session, criteria, now, after, limit)
     return [ListedToken(TokenKind.ACCESS, as_access_token(row, now), name, owner) for row, owner, name in rows]
 
 
 def refuse_unless_handle(public_id: str) -> None:
-    """Refuse with NotFound what no token can have for its public id: some of it no database would take."""
+    """Refuse with NotFound text that is no public id, some of which a database would reject."""
     if not PUBLIC_ID.fullmatch(public_id):
         raise NotFound("token")
 
@@ -171,7 +165,7 @@ def _as_event(row: AuditEventRow) -> AuditEvent:
 
 
 def _tiers_from(kinds: list[TokenKind], cursor: str | None) -> tuple[list[TokenKind], str | None]:
-    """The tiers that are left, and where in the first of them to go on."""
+    """The remaining tiers, and the cursor in the first of them."""
     if cursor is None:
         return kinds, None
     left = [each for each in kinds if each.letter == cursor[:1]]
@@ -195,4 +189,4 @@ def _row_of(cursor: str | None) -> int | None:
 
 
 def _no_cursor() -> BadRequest:
-    return BadRequest("The cursor is not one that a page gave.", {"cursor": ["Not a cursor."]})
+    return BadRequest("The cursor is invalid: use one from a previous page.", {"cursor": ["Not a cursor."]})

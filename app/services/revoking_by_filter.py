@@ -1,8 +1,7 @@
 """Revoking by filter, in two steps: see exactly what would be revoked, then revoke exactly that.
 
-The preview gives a confirmation that binds the filter and the tokens it matches; the revocation is refused when either
-has changed by then. What is bound is what the filter matches itself: the access tokens under a matching refresh token
-go with it, however often it is minted from meanwhile.
+The preview returns a confirmation for the filter and the tokens it matches; a revocation is refused where either
+differs. Access tokens of a matching refresh token are revoked with it but not confirmed: mints do not interfere.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,19 +28,19 @@ from app.storage.refresh_tokens import Revocation
 T = TypeVar("T")
 
 CHUNK = 1000
-"""Rows of one statement: no database takes any number of parameters, or any time for one."""
+"""Rows of one statement, for the limits on its parameters and its time."""
 
 SHOWN = 100
 
-EMPTY = "A filter narrows to something; this one would revoke every token of the instance."
-CHANGED = "What this filter matches is not what was confirmed; look at a new preview."
+EMPTY = "The filter is empty: it would revoke every token of the instance. Set at least one criterion."
+CHANGED = "The tokens that match are not those of the preview. Request a new preview."
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What would be revoked: matching tokens of each tier, and access tokens that go with their refresh tokens.
+    """What would be revoked: matching tokens of each tier, and access tokens of matching refresh tokens.
 
-    `items`: the first of those that match, refresh tokens first, and each tier newest first.
+    `items`: the first matches, refresh tokens first, each tier newest first.
     """
 
     refresh_tokens: int
@@ -53,7 +52,7 @@ class Preview:
 
 @dataclass(frozen=True)
 class _Matching:
-    """Ids, oldest first. `access`: with their refresh tokens'; without those whose refresh token matches as well."""
+    """Ids, oldest first. `access`: with that of the refresh token, which does not match itself."""
 
     refresh: list[int]
     access: list[tuple[int, int | None]]
@@ -64,12 +63,12 @@ class _Matching:
 
     @property
     def parents(self) -> list[int]:
-        """The refresh tokens whose locks a revocation needs, in the order in which everybody takes them."""
+        """The refresh tokens to lock, in order of id."""
         return sorted({*self.refresh, *(parent for _, parent in self.access if parent is not None)})
 
 
 class RevokingByFilter:
-    """Previews and acts. `key`: a secret of the instance that keys the confirmations."""
+    """Previews and revokes. `key`: a secret of the instance that keys the confirmations."""
 
     def __init__(self, database: Database, clock: Clock, key: bytes, chunk: int = CHUNK) -> None:
         self._database = database
@@ -78,7 +77,7 @@ class RevokingByFilter:
         self._chunk = chunk
 
     def preview(self, criteria: TokenFilter) -> Preview:
-        """What would be revoked. Refuses with BadRequest a filter that narrows nothing."""
+        """What would be revoked. Refuses with BadRequest an empty filter."""
         _refuse_empty(criteria)
         with self._database.reading() as session:
             now = self._clock()
@@ -88,9 +87,9 @@ class RevokingByFilter:
         return Preview(len(found.refresh), len(found.access), below, items, self._confirmation(criteria, found))
 
     def revoke(self, criteria: TokenFilter, confirmation: str, reason: str, caller: Caller) -> Revoked:
-        """Revoke them, in one transaction; how many of each tier, those that went with their refresh tokens included.
+        """Revoke the tokens of a preview in one transaction; how many of each tier.
 
-        Refuses with BadRequest (nothing narrowed; the reason) and Conflict (not what was confirmed).
+        Refuses with BadRequest (an empty filter; the reason) and Conflict (the tokens differ from the preview).
         """
         refuse_bad_reason(reason)
         _refuse_empty(criteria)
@@ -98,14 +97,13 @@ class RevokingByFilter:
             confirmed = self._find_confirmed(session, criteria, confirmation)
             for ids in self._chunks(confirmed.parents):
                 refresh_tokens.lock(session, ids)
-            found = self._find_confirmed(session, criteria, confirmation)  # as it is under the locks
+            found = self._find_confirmed(session, criteria, confirmation)  # again, under the locks
             now = self._clock()
-            ended = self._end(session, found, Revocation(now, caller.name, reason))
+            revoked = self._revoke(session, found, Revocation(now, caller.name, reason))
             subject = ("filter", confirmation[:16])
-            counts = {"refresh_tokens": ended.refresh_tokens, "access_tokens": ended.access_tokens}
-            detail: dict[str, str | int] = {"reason": reason, "filter": criteria.canonical(), **counts}
+            detail: dict[str, str | int] = {"reason": reason, "filter": criteria.canonical(), **vars(revoked)}
             record(session, now, caller, "tokens.revoked", subject, **detail)
-        return ended
+        return revoked
 
     def _find(self, session: Session, criteria: TokenFilter, now: datetime) -> _Matching:
         revocable = replace(criteria, revocable=True)
@@ -127,18 +125,18 @@ class RevokingByFilter:
     def _confirmation(self, criteria: TokenFilter, found: _Matching) -> str:
         return self._seal.of(*_sealed(criteria, found))
 
-    def _end(self, session: Session, found: _Matching, revocation: Revocation) -> Revoked:
+    def _revoke(self, session: Session, found: _Matching, revocation: Revocation) -> Revoked:
         parents = children = 0
         for ids in self._chunks(found.refresh):
-            ended = refresh_tokens.revoke_each(session, ids, revocation)
-            parents += len(ended)
-            children += len(access_tokens.revoke_under(session, ended, revocation))
+            revoked = refresh_tokens.revoke_each(session, ids, revocation)
+            parents += len(revoked)
+            children += len(access_tokens.revoke_under(session, revoked, revocation))
         for ids in self._chunks(found.access_ids):
             children += len(access_tokens.revoke_each(session, ids, revocation))
         return Revoked(parents, children)
 
     def _every(self, read: Callable[[int, int], list[T]], id_of: Callable[[T], int]) -> Iterator[T]:
-        """All rows, read in portions. `read`: those beyond an id, at most so many."""
+        """All rows, read in batches. `read`: of an id and a number, the rows after it."""
         beyond = 0
         while rows := read(beyond, self._chunk):
             yield from rows

@@ -1,7 +1,6 @@
-"""Lists of tokens and audit events, in keyset pages.
+"""Lists of tokens, users and audit events, in keyset pages: each begins after a row's id.
 
-A page begins after a row's id, never at an offset: every page costs the same, and rows that come or go
-meanwhile neither repeat nor hide others. Not here: who may see which rows.
+Not here: who may see which rows.
 """
 
 from collections.abc import Callable
@@ -33,7 +32,7 @@ def refresh_tokens(
 def access_tokens(
     session: Session, criteria: TokenFilter, now: datetime, after: int | None, limit: int
 ) -> list[tuple[AccessTokenRow, str, str]]:
-    """The same for access tokens, with the name: the refresh token's, or their own description."""
+    """The same for access tokens, with the refresh token's name or their description."""
     query = (
         select(AccessTokenRow, UserRow.username, _ACCESS_TOKEN_NAME)
         .join(UserRow, UserRow.id == AccessTokenRow.user_id)
@@ -45,7 +44,7 @@ def access_tokens(
 
 
 def refresh_token_ids(session: Session, criteria: TokenFilter, now: datetime, beyond: int, limit: int) -> list[int]:
-    """The ids of at most `limit` that match, oldest first, beyond the id `beyond`."""
+    """The ids of at most `limit` that match, oldest first, after the id `beyond`."""
     query = select(RefreshTokenRow.id).where(*_conditions(RefreshTokenRow, criteria, now), RefreshTokenRow.id > beyond)
     return list(session.scalars(query.order_by(RefreshTokenRow.id).limit(limit)))
 
@@ -89,9 +88,9 @@ def audit_events(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> list[AuditEventRow]:
-    """At most `limit` events, newest first, after the one with the id `after`; None does not narrow.
+    """At most `limit` events, newest first, after the one with the id `after`, from `since` to before `until`.
 
-    `since`, `until`: the first instant that is within, and the first that no longer is.
+    None does not narrow.
     """
     named = ((AuditEventRow.actor, actor), (AuditEventRow.action, action), (AuditEventRow.object_id, object_id))
     query = select(AuditEventRow).where(*(column == value for column, value in named if value is not None))
@@ -145,7 +144,7 @@ def _is_renewed_by_hand(table: TokenTable, value: bool, now: datetime) -> Column
 
 
 def _is_revocable(table: TokenTable, value: bool, now: datetime) -> ColumnElement[bool]:
-    """An expired refresh token can be revoked too, for it could be regenerated; an access token that ended cannot."""
+    """Expired refresh tokens are revocable, because they can be regenerated; ended access tokens are not."""
     return table.status != TokenStatus.REVOKED if table is RefreshTokenRow else is_active_at(table, now)
 
 
@@ -167,7 +166,7 @@ CONDITIONS: dict[str, Callable[[TokenTable, Any, datetime], ColumnElement[bool]]
     "ids": lambda table, ids, _: table.id.in_(ids),
     "revocable": _is_revocable,
 }
-"""The condition of each field of a filter; only those that are given are looked up."""
+"""The condition of each field of a filter."""
 
 
 def _after(table: TokenTable, row_id: int | None) -> list[ColumnElement[bool]]:

@@ -77,7 +77,7 @@ def test_a_user_with_too_many_refresh_tokens_gets_a_403(alation: Alation, servic
     with setting(max_refresh_tokens_per_user="1"):
         issue(services, user)
         answer = alation.post("createRefreshToken", username=user.username, password=PASSWORD, name="bi")
-    detail = "This account has 1 active refresh tokens already; revoke some first."
+    detail = "The limit of active refresh tokens for this account is 1; revoke some first."
     assert said(answer) == (403, detail, "limit_reached")
 
 

@@ -194,7 +194,7 @@ def test_turned_off_there_are_neither_documents_nor_pages(
         assert said(trifacta.send("GET", DOCUMENT, bearer(token))) == (
             404,
             "RouteNotFoundException",
-            "The documents of the API are turned off. A server administrator can turn them on: "
+            "The API documents are turned off. A server administrator can turn them on: "
             "daypass conf openapi_enabled -s on.",
         )
     for path in paths[:4]:

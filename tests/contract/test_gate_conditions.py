@@ -17,7 +17,7 @@ from tests.contract.conftest import MovableClock, Setting
 from tests.contract.test_alation_refused_tokens import ACCESS_STATES, World
 from tests.factories import issue, make_user, mint
 
-OF_NO_USE = "This token is an introspector's: it can ask about tokens, and nothing else."
+OF_NO_USE = "This is an introspector's token: it can introspect tokens, and nothing else."
 
 
 @pytest.fixture
@@ -43,17 +43,17 @@ def test_a_token_that_meets_the_conditions_is_let_through(gate: AskedGate, servi
 @pytest.mark.parametrize(
     ("query", "why"),
     [
-        ("role=SERVER_ADMIN", "This is only for the roles SERVER_ADMIN; the token's owner has another."),
+        ("role=SERVER_ADMIN", "This requires one of these roles: SERVER_ADMIN."),
         (
             "role=STEWARD&role=SERVER_ADMIN&kind=access",
-            "This is only for the roles SERVER_ADMIN or STEWARD; the token's owner has another.",
+            "This requires one of these roles: SERVER_ADMIN or STEWARD.",
         ),
-        ("kind=refresh", "This is only for tokens of the kinds refresh."),
-        ("role=", "The proxy's condition role='' names no role there is."),
-        ("role=viewer", "The proxy's condition role='viewer' names no role there is."),
-        ("kind=pat&role=VIEWER", "The proxy's condition kind='pat' names no kind there is."),
-        ("roles=VIEWER", "The proxy's condition 'roles' is not known: there are role and kind."),
-        ("role=VIEWER&x=%C3%B6", "The proxy's condition 'x' is not known: there are role and kind."),
+        ("kind=refresh", "This requires a token of one of these kinds: refresh."),
+        ("role=", "The proxy's condition role='' is not a role."),
+        ("role=viewer", "The proxy's condition role='viewer' is not a role."),
+        ("kind=pat&role=VIEWER", "The proxy's condition kind='pat' is not a kind."),
+        ("roles=VIEWER", "The proxy's condition 'roles' is unknown: use role or kind."),
+        ("role=VIEWER&x=%C3%B6", "The proxy's condition 'x' is unknown: use role or kind."),
     ],
 )
 def test_a_good_token_that_does_not_meet_a_condition_is_a_403_that_says_why(

@@ -26,12 +26,12 @@ from tests.factories import issue, make_user, mint
 HOW_TO_ASK = "Send an access token in the TOKEN header, or as Authorization: Bearer."
 
 ANSWERS = {
-    "token_malformed": "What was sent is not one access token. A refresh token must be traded for one.",
+    "token_malformed": "This is not an access token. Use a refresh token to request one.",
     "token_unknown": "There is no such access token.",
-    "token_expired": "The access token has expired. Mint another.",
-    "token_revoked": "The access token was revoked. Mint another, or ask who revoked it.",
-    "token_superseded": "A newer access token has taken this one's place.",
-    "owner_disabled": "The account this token belongs to is deactivated.",
+    "token_expired": "The access token has expired. Request a new one.",
+    "token_revoked": "The access token was revoked. Request a new one.",
+    "token_superseded": "The access token was replaced by a newer one.",
+    "owner_disabled": "The owner of the token is disabled.",
 }
 
 

@@ -33,7 +33,7 @@ from tests.contract.conftest import Setting
 from tests.factories import OPERATOR, PASSWORD, issue, make_user, mint
 
 TEXT = TokenFormat(("dp",))
-REASON = "revoked by whoever presented it"
+REASON = "revoked with its secret"
 
 
 class World:

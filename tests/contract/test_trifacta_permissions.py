@@ -31,9 +31,9 @@ FEATURE_OFF = (
     "RouteNotFoundException",
     "API tokens are turned off. A server administrator can turn them on: daypass conf api_tokens_enabled -s on.",
 )
-DENIED = (401, "MissingPersonException", "API access tokens are disabled for the account this token belongs to.")
+DENIED = (401, "MissingPersonException", "API access tokens are disabled for the owner of the token.")
 ALL_OFF = (401, "MissingPersonException", "API access tokens are turned off. An administrator can turn them on.")
-DEACTIVATED = (401, "MissingPersonException", "The account this token belongs to is deactivated.")
+DEACTIVATED = (401, "MissingPersonException", "The owner of the token is disabled.")
 
 
 def signed_in(services: Services, user: User) -> Headers:
@@ -264,7 +264,7 @@ def test_an_introspector_may_do_nothing_here(trifacta: Trifacta, services: Servi
     user = make_user(services, role=Role.INTROSPECTOR, password=PASSWORD)
     services.accounts.set_api_tokens(user.username, ApiTokens.ALLOW, OPERATOR)
     of_no_use = (
-        403, "AccessControlException", "This token is an introspector's: it can ask about tokens, and nothing else."
+        403, "AccessControlException", "This is an introspector's token: it can introspect tokens, and nothing else."
     )  # fmt: skip
     for headers in (signed_in(services, user), basic(user.username, PASSWORD)):
         for answer in (

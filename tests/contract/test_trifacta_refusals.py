@@ -38,9 +38,9 @@ CALLS = (
 )  # fmt: skip
 
 NOTHING_SENT = "Send HTTP Basic credentials, or an access token as Bearer."
-NO_TOKEN = "What was sent is not one access token."
+NO_TOKEN = "This is not an access token."
 UNKNOWN = "There is no such access token."
-NO_LOGIN = "The login or the password is wrong."
+NO_LOGIN = "Incorrect user name or password."
 
 
 def missing(details: str) -> tuple[int, str, str]:
@@ -118,7 +118,7 @@ def test_only_whoever_holds_the_secret_is_told_what_became_of_a_token(
             (expired, "The access token has expired."),
             (deleted, "The access token was deleted or revoked."),
             (revoked, "The access token was deleted or revoked."),
-            (superseded, "A newer access token has taken this one's place."),
+            (superseded, "The access token was replaced by a newer one."),
         ):
             assert everywhere(trifacta, bearer(issued.secret)) == {missing(details)}
         # Who knows no more than the public id learns nothing: neither what became of it, nor that there is one.

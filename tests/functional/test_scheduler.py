@@ -87,7 +87,7 @@ def test_a_job_runs_by_hand_unless_it_is_running_already(database_url: str, tmp_
     assert instance.json("job", "run", "expire_tokens") == {"job": "expire_tokens", "rows": 0}
     _hold_lease(database)
     refused = instance.command("job", "run", "expire_tokens")
-    assert (refused.returncode, refused.stderr) == (1, "Error: expire_tokens is running already.\n")
+    assert (refused.returncode, refused.stderr) == (1, "Error: expire_tokens is already running.\n")
     running, _ = instance.json("job", "status")
     assert (running["is_running"], running["last_rows"], running["last_error"]) == (True, 0, None)
 

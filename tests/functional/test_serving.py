@@ -132,8 +132,7 @@ def test_a_server_refuses_a_lifetime_out_of_range_in_the_database(
     with database.transaction() as session:
         session.execute(update(InstanceSettingRow).values(value="100000"))
     assert _refusal(LiveServer(database_url, tmp_path)) == (
-        "the database holds a setting out of its range: "
-        "access_token_lifespan must be between 1 and 720 hours, not 100000"
+        "the database has a setting out of its range: access_token_lifespan must be between 1 and 720 hours, not 100000"
     )
 
 

@@ -24,7 +24,7 @@ TABLE: dict[type[Refusal], tuple[int, str, str]] = {
     errors.BadCredentials: (401, "invalid_client", "Unable to log in with provided credentials."),
     errors.NotPermitted: (403, "insufficient_scope", "{what}"),
     errors.LimitReached: (400, "invalid_request", "The limit of {what} is {limit}."),
-    errors.NotFound: (400, "invalid_request", "This {what} does not exist."),
+    errors.NotFound: (400, "invalid_request", "There is no such {what}."),
     errors.FeatureOff: (400, "invalid_request", "{what}"),
     errors.Conflict: (400, "invalid_request", "{what}"),
     errors.RateLimited: (429, "temporarily_unavailable", "Too many attempts. Try again in {retry_after} seconds."),

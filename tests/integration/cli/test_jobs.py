@@ -66,7 +66,7 @@ def test_a_job_that_runs_elsewhere_is_refused_and_one_that_does_not_exist_is_wro
     with database.transaction() as session:
         now = system_clock()
         leases.claim(session, "expire_tokens", "another-host:1", now, now + timedelta(minutes=10), None)
-    assert daypass.refusal("job", "run", "expire_tokens") == "expire_tokens is running already."
+    assert daypass.refusal("job", "run", "expire_tokens") == "expire_tokens is already running."
     assert daypass.json("job", "status")[0]["is_running"] is True
     with freeze_time(now + timedelta(minutes=10)):
         assert daypass.json("job", "run", "expire_tokens")["rows"] == 0

@@ -86,7 +86,7 @@ def test_a_key_that_living_tokens_need_is_missed(installed: CommandLine, keys_fi
         1,
         [{"key": "k2", "signs": True, "active_tokens": 0}, {"key": "k1", "signs": None, "active_tokens": 1}],
     )
-    assert ended.stderr == "Error: Living tokens are signed with a key that is missing: they do not work.\n"
+    assert ended.stderr == "Error: Active tokens are signed with a key that is missing: they do not work.\n"
     with pytest.raises(TokenUnknown):
         services(installed).refresh_verifier.validate(refresh.secret, None)
 

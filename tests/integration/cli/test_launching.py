@@ -21,7 +21,7 @@ SENTENCES: dict[Refusal, str] = {
     errors.LimitReached("refresh tokens", 5): "limit reached",
     errors.NotFound("token"): "There is no such token.",
     errors.FeatureOff("It is turned off."): "It is turned off.",
-    errors.Conflict("It is running already."): "It is running already.",
+    errors.Conflict("It is already running."): "It is already running.",
     errors.RateLimited(7): "rate limited",
     errors.Unavailable("the database is busy"): "Not available: the database is busy.",
     **{

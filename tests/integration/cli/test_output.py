@@ -22,7 +22,7 @@ def test_a_table_is_as_wide_as_its_widest_cells_and_none_is_a_word(capsys: Captu
     rows = [{"key": "a", "is_long": "x" * 9, "unshown": 1}, {"key": "bbbbb", "is_long": "", "unshown": 2}]
     show_table(rows, ("key", "is_long"), False)
     show_table([], ("key",), False)
-    assert capsys.readouterr().out == "KEY    IS LONG\na      xxxxxxxxx\nbbbbb\nNone.\n"
+    assert capsys.readouterr().out == "KEY    IS LONG\na      xxxxxxxxx\nbbbbb\nNo matches.\n"
 
 
 def test_members_and_sentences_are_written_for_people(capsys: Captured) -> None:

@@ -100,7 +100,7 @@ def test_a_list_can_be_narrowed(daypass: CommandLine, stock: Stock) -> None:
 def test_a_list_is_a_table_of_the_newest_first(daypass: CommandLine, stock: Stock) -> None:
     with freeze_time(NOW):
         heading, *lines = daypass.text("token", "list", "--kind", "refresh").splitlines()
-        assert daypass.text("token", "list", "--status", "superseded") == "None.\n"
+        assert daypass.text("token", "list", "--status", "superseded") == "No tokens match.\n"
     assert heading.split()[:3] == ["KIND", "PUBLIC", "ID"]
     assert [line.split()[:5] for line in lines] == [
         ["refresh", stock.new.token.public_id, "anna", "new", "active"],
@@ -140,7 +140,7 @@ def test_what_there_is_not_is_refused(daypass: CommandLine, stock: Stock) -> Non
     for unknown in ("zzzzzzzzzzzz", "", "x" * 5000, "\udcff", stock.used.secret):
         assert daypass.refusal("token", "show", unknown) in (
             "There is no such token.",
-            "What was given is not text in UTF-8.",
+            "The input is not UTF-8 text.",
         )
     assert daypass.refusal("token", "list", "--user", "nemo") == "There is no such user."
     assert "refresh" in daypass.misuse("token", "list", "--kind", "cookie")

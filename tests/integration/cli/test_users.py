@@ -63,7 +63,7 @@ def test_every_command_answers_with_the_same_members(daypass: CommandLine, tmp_p
 
 
 def test_users_are_listed_in_order_of_name_and_shown_a_member_a_line(daypass: CommandLine, services: Services) -> None:
-    assert daypass.text("user", "list") == "None.\n"
+    assert daypass.text("user", "list") == "No users yet.\n"
     assert daypass.json("user", "list") == []
     make_user(services, "bert", email="bert@example.org")
     make_user(services, "anna", Role.SERVER_ADMIN)
@@ -153,7 +153,7 @@ def test_a_password_is_never_an_argument_and_its_file_must_exist(daypass: Comman
             message = daypass.misuse("user", *words, *attempt)
             assert "No such option" in message and PASSWORD_MARK not in message
         message = daypass.misuse("user", *words, PASSWORD)
-        assert "one word too many" in message and PASSWORD_MARK not in message
+        assert "1 unexpected argument" in message and PASSWORD_MARK not in message
     assert "does not exist" in daypass.misuse("user", "add", "anna", "--password-file", str(tmp_path / "none"))
 
 
@@ -191,8 +191,8 @@ def test_at_a_terminal_the_password_is_asked_for_twice_and_not_shown(
     )
     assert code == 0, screen
     added = f"Added anna with the user id {bert.id + 1}."
-    assert screen.split("\r\n") == ["Password: ", "The same again: ", added, ""]
+    assert screen.split("\r\n") == ["Password: ", "Repeat the password: ", added, ""]
     assert signs_in(services, "anna", PASSWORD)
-    assert (other_code, other_screen.split("\r\n")[2:]) == (1, ["Error: The two are not the same.", ""])
+    assert (other_code, other_screen.split("\r\n")[2:]) == (1, ["Error: The passwords do not match.", ""])
     assert PASSWORD_MARK not in screen + other_screen
     assert signs_in(services, "bert", PASSWORD)

@@ -81,7 +81,7 @@ def test_an_application_with_an_unguarded_blueprint_does_not_start(
     careless.add_url_rule("/open-door", "open_door", lambda: "come in")
     blueprints = (*integration_v1.DOCUMENT.blueprints, careless)
     monkeypatch.setattr(integration_v1, "DOCUMENT", replace(integration_v1.DOCUMENT, blueprints=blueprints))
-    with pytest.raises(RuntimeError, match="routes that do not state who may enter: /open-door"):
+    with pytest.raises(RuntimeError, match="routes without an access guard: /open-door"):
         create_app(settings, KEYS)
 
 
