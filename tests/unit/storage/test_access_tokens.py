@@ -51,7 +51,7 @@ def test_a_new_access_token_is_active_and_belongs_to_its_refresh_token(
 ) -> None:
     text = TokenText(TokenKind.ACCESS, public_id(), "s" * 43)
     of_parent = {"refresh_token_id": parent.id, "generation": 7}
-    access_tokens.insert(session, text, Mac("k1", b"m" * 32), parent.user_id, NOW, NOW + HOUR, **of_parent)
+    access_tokens.add(session, text, Mac("k1", b"m" * 32), parent.user_id, NOW, NOW + HOUR, **of_parent)
     session.expire_all()
     row = access_tokens.find(session, text.public_id)
     assert row is not None
@@ -137,8 +137,8 @@ def test_revoking_reaches_as_far_as_it_is_told(session: Session, owner: UserRow)
     assert access_tokens.revoke_under(session, [], REVOCATION) == []
     under_two = access_tokens.revoke_under(session, [parents[0].id, parents[1].id], REVOCATION)
     assert sorted(under_two) == [first, second]
-    assert access_tokens.revoke_one(session, lone, REVOCATION) == [lone.public_id]
-    assert access_tokens.revoke_one(session, lone, REVOCATION) == []
+    assert access_tokens.revoke_each(session, [lone.id], REVOCATION) == [lone.public_id]
+    assert access_tokens.revoke_each(session, [lone.id], REVOCATION) == []
     assert access_tokens.revoke_of_user(session, owner.id, REVOCATION) == [third]
     assert state(session, theirs)[0] == "active"
 
