@@ -8,11 +8,14 @@ from itertools import count
 from typing import Any
 
 from app.domain.identity import ApiTokens, Caller, Role, User
+from app.domain.policy import Reissue
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.services import Services
+from app.services.revoking import Ended
 from tests.secrecy import PASSWORD_MARK
 
 OPERATOR = Caller("cli:tests")
+ANONYMOUS = Caller("")
 PASSWORD = f"{PASSWORD_MARK}-of-the-tests"
 
 _numbers = count(1)
@@ -25,20 +28,79 @@ def make_user(
     return services.accounts.add(username or f"user-{next(_numbers)}", role, password, OPERATOR, **profile)
 
 
-def issue(services: Services, user: User, name: str = "nightly-etl") -> Issued[RefreshToken]:
-    """A refresh token of that user."""
-    return services.issuing.issue(user, name, Caller(user.username, user.id))
+def issue(
+    services: Services, user: User, name: str = "nightly-etl", reissue: Reissue | None = None
+) -> Issued[RefreshToken]:
+    """A refresh token of that user; `reissue`: what it says for itself about minting again."""
+    return services.issuing.issue(user, name, Caller(user.username, user.id), reissue)
 
 
-def mint(services: Services, refresh: Issued[RefreshToken]) -> Issued[AccessToken]:
-    """An access token under that refresh token."""
-    return services.minting.mint(refresh.secret, refresh.token.user_id, Caller(""))
+def mint(services: Services, refresh: Issued[RefreshToken], address: str | None = None) -> Issued[AccessToken]:
+    """An access token under that refresh token, for a client at that address."""
+    return mint_with(services, refresh.secret, refresh.token.user_id, Caller("", address=address))
+
+
+def mint_with(
+    services: Services, secret: str, user_id: int | None = None, caller: Caller = ANONYMOUS
+) -> Issued[AccessToken]:
+    """The same from a secret as a client presents it."""
+    return services.minting.mint(secret, user_id, caller)
+
+
+def mint_own(services: Services, refresh: Issued[RefreshToken]) -> Issued[AccessToken]:
+    """The same by public id, as the owner does on the pages."""
+    issued = services.minting.mint_own(refresh.token.public_id, refresh.token.user_id, OPERATOR)
+    assert isinstance(issued, Issued)
+    return issued
+
+
+def regenerate(services: Services, refresh: Issued[RefreshToken]) -> Issued[RefreshToken]:
+    """The same refresh token with a new secret."""
+    return regenerate_with(services, refresh.secret)
+
+
+def regenerate_with(
+    services: Services, secret: str, user_id: int | None = None, caller: Caller = ANONYMOUS
+) -> Issued[RefreshToken]:
+    """The same from a secret as a client presents it."""
+    return services.issuing.regenerate(secret, user_id, caller)
+
+
+def revoke(services: Services, issued: Issued[AccessToken] | Issued[RefreshToken], reason: str = "") -> Ended:
+    """Revoke it by its public id."""
+    return services.revoking.revoke(issued.token.public_id, reason, OPERATOR)
+
+
+def set_role(services: Services, username: str, role: Role, caller: Caller = OPERATOR) -> User:
+    return services.accounts.set_role(username, role, caller)
+
+
+def disable(services: Services, username: str, caller: Caller = OPERATOR) -> User:
+    return services.accounts.disable(username, caller)
+
+
+def enable(services: Services, username: str, caller: Caller = OPERATOR) -> User:
+    return services.accounts.enable(username, caller)
+
+
+def set_api_tokens(services: Services, username: str, decision: ApiTokens, caller: Caller = OPERATOR) -> User:
+    return services.accounts.set_api_tokens(username, decision, caller)
+
+
+def set_password(services: Services, username: str, password: str, caller: Caller = OPERATOR) -> User:
+    return services.accounts.set_password(username, password, caller)
+
+
+def configure(services: Services, **values: object) -> None:
+    """Change instance settings."""
+    for key, value in values.items():
+        services.instance_settings.change(key, str(value), OPERATOR)
 
 
 def fight_over(services: Services, refresh: Issued[RefreshToken]) -> None:
     """What two programs at two addresses do to each other with one refresh token."""
     for number in range(6):
-        services.minting.mint(refresh.secret, None, Caller("", address=f"192.0.2.{number % 2 + 1}"))
+        mint(services, refresh, f"192.0.2.{number % 2 + 1}")
 
 
 def generate(
@@ -51,4 +113,4 @@ def generate(
 def allowed_user(services: Services, **about: Any) -> User:
     """A user who was individually allowed to make such tokens."""
     user = make_user(services, **about)
-    return services.accounts.set_api_tokens(user.username, ApiTokens.ALLOW, OPERATOR)
+    return set_api_tokens(services, user.username, ApiTokens.ALLOW)

@@ -1,0 +1,37 @@
+"""What the services answer, as tests compare it, and the instants at which the tests happen."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from app.domain.errors import Refusal, TokenRefused
+from app.domain.tokens import AccessToken, Issued, RefreshToken
+from app.services import Services
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+MICROSECOND, SECOND = timedelta(microseconds=1), timedelta(seconds=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+
+def refusal_of(act: Callable[[], object]) -> type[Refusal] | None:
+    """The kind of refusal an act ends with; None where it succeeds."""
+    try:
+        act()
+    except Refusal as refusal:
+        return type(refusal)
+    return None
+
+
+def reason(services: Services, issued: Issued[AccessToken] | Issued[RefreshToken]) -> str | None:
+    """Why a token of either tier is refused; None where it works."""
+    is_access = isinstance(issued.token, AccessToken)
+    validate = services.verifier.verify if is_access else services.refresh_verifier.validate
+    try:
+        known = validate(issued.secret, None)
+    except TokenRefused as refused:
+        return refused.reason
+    assert getattr(known, "token_id", getattr(known, "id", None)) == issued.token.id
+    return None
+
+
+def works(services: Services, issued: Issued[AccessToken] | Issued[RefreshToken]) -> bool:
+    return reason(services, issued) is None
