@@ -1,6 +1,5 @@
 """The policy `reuse`: the same access token again, although only its digest is kept."""
 
-
 import pytest
 from freezegun import freeze_time
 
