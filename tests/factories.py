@@ -5,7 +5,7 @@ Passwords begin with ``secrecy.PASSWORD_MARK``; users have none unless asked for
 
 from datetime import timedelta
 from itertools import count
-from typing import Any
+from typing import Any, TypeAlias
 
 from app.domain.identity import ApiTokens, Caller, Role, User
 from app.domain.policy import Reissue
@@ -13,6 +13,9 @@ from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.services import Services
 from app.services.revoking import Ended
 from tests.secrecy import PASSWORD_MARK
+
+Refresh: TypeAlias = Issued[RefreshToken]
+Access: TypeAlias = Issued[AccessToken]
 
 OPERATOR = Caller("cli:tests")
 ANONYMOUS = Caller("")
@@ -28,45 +31,39 @@ def make_user(
     return services.accounts.add(username or f"user-{next(_numbers)}", role, password, OPERATOR, **profile)
 
 
-def issue(
-    services: Services, user: User, name: str = "nightly-etl", reissue: Reissue | None = None
-) -> Issued[RefreshToken]:
+def issue(services: Services, user: User, name: str = "nightly-etl", reissue: Reissue | None = None) -> Refresh:
     """A refresh token of that user; `reissue`: what it says for itself about minting again."""
     return services.issuing.issue(user, name, Caller(user.username, user.id), reissue)
 
 
-def mint(services: Services, refresh: Issued[RefreshToken], address: str | None = None) -> Issued[AccessToken]:
+def mint(services: Services, refresh: Refresh, address: str | None = None) -> Access:
     """An access token under that refresh token, for a client at that address."""
     return mint_with(services, refresh.secret, refresh.token.user_id, Caller("", address=address))
 
 
-def mint_with(
-    services: Services, secret: str, user_id: int | None = None, caller: Caller = ANONYMOUS
-) -> Issued[AccessToken]:
+def mint_with(services: Services, secret: str, user_id: int | None = None, caller: Caller = ANONYMOUS) -> Access:
     """The same from a secret as a client presents it."""
     return services.minting.mint(secret, user_id, caller)
 
 
-def mint_own(services: Services, refresh: Issued[RefreshToken]) -> Issued[AccessToken]:
+def mint_own(services: Services, refresh: Refresh) -> Access:
     """The same by public id, as the owner does on the pages."""
     issued = services.minting.mint_own(refresh.token.public_id, refresh.token.user_id, OPERATOR)
     assert isinstance(issued, Issued)
     return issued
 
 
-def regenerate(services: Services, refresh: Issued[RefreshToken]) -> Issued[RefreshToken]:
+def regenerate(services: Services, refresh: Refresh) -> Refresh:
     """The same refresh token with a new secret."""
     return regenerate_with(services, refresh.secret)
 
 
-def regenerate_with(
-    services: Services, secret: str, user_id: int | None = None, caller: Caller = ANONYMOUS
-) -> Issued[RefreshToken]:
+def regenerate_with(services: Services, secret: str, user_id: int | None = None, caller: Caller = ANONYMOUS) -> Refresh:
     """The same from a secret as a client presents it."""
     return services.issuing.regenerate(secret, user_id, caller)
 
 
-def revoke(services: Services, issued: Issued[AccessToken] | Issued[RefreshToken], reason: str = "") -> Ended:
+def revoke(services: Services, issued: Access | Refresh, reason: str = "") -> Ended:
     """Revoke it by its public id."""
     return services.revoking.revoke(issued.token.public_id, reason, OPERATOR)
 
@@ -97,7 +94,7 @@ def configure(services: Services, **values: object) -> None:
         services.instance_settings.change(key, str(value), OPERATOR)
 
 
-def fight_over(services: Services, refresh: Issued[RefreshToken]) -> None:
+def fight_over(services: Services, refresh: Refresh) -> None:
     """What two programs at two addresses do to each other with one refresh token."""
     for number in range(6):
         mint(services, refresh, f"192.0.2.{number % 2 + 1}")
@@ -105,7 +102,7 @@ def fight_over(services: Services, refresh: Issued[RefreshToken]) -> None:
 
 def generate(
     services: Services, user: User, lifetime: timedelta | None = timedelta(days=1), description: str | None = None
-) -> Issued[AccessToken]:
+) -> Access:
     """A single-tier token of that user, who must be permitted."""
     return services.single_tier.generate(user.id, lifetime, description, Caller(user.username, user.id))
 

@@ -3,6 +3,8 @@
 Here belongs looking at rows and planting faults in SQL. Not here: making things as users do (``factories``).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import func, select, text
@@ -69,6 +71,21 @@ def allow_writes(database: Database, table: str) -> None:
         _execute(database, "DROP TRIGGER planted")
     else:
         _execute(database, f"DROP TRIGGER planted ON {table}", "DROP FUNCTION planted()")
+
+
+@contextmanager
+def locked(database: Database, table: str, statement: str | None = None) -> Iterator[None]:
+    """Keep others from writing to a table (on SQLite, to any); or from what that uncommitted statement locks."""
+    with database.engine.connect() as connection:
+        if database.is_sqlite:
+            connection.exec_driver_sql("ROLLBACK")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        elif statement is None:
+            connection.exec_driver_sql(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        if statement is not None:
+            connection.exec_driver_sql(statement)
+        yield
+        connection.rollback()
 
 
 def _execute(database: Database, *statements: str) -> None:

@@ -10,10 +10,12 @@ from sqlalchemy import create_engine
 
 from app import logs
 from app.domain.clock import Clock, system_clock
+from app.domain.identity import User
 from app.services import Services, build_services
 from app.storage.database import Database, engine_options
 from config import Keys, Settings
 from tests.databases import CHEAPEST_COST, KEYS, SqliteFiles
+from tests.factories import PASSWORD, Access, Refresh, issue, make_user, mint
 from tests.unit.storage.conftest import connected
 
 THREADS = 16
@@ -70,6 +72,24 @@ def services(database: Database, clock: Clock) -> Iterator[Services]:
     services = services_on(database, KEYS, clock)
     yield services
     services.close()
+
+
+@pytest.fixture
+def anna(services: Services) -> User:
+    """A user with a password."""
+    return make_user(services, "anna", password=PASSWORD)
+
+
+@pytest.fixture
+def refresh(services: Services, anna: User) -> Refresh:
+    """A refresh token of anna's."""
+    return issue(services, anna)
+
+
+@pytest.fixture
+def access(services: Services, refresh: Refresh) -> Access:
+    """The access token under it."""
+    return mint(services, refresh)
 
 
 @pytest.fixture

@@ -47,11 +47,6 @@ def accounts(services: Services) -> Accounts:
     return services.accounts
 
 
-@pytest.fixture
-def anna(services: Services) -> User:
-    return make_user(services, "anna", password=PASSWORD)
-
-
 def with_passwords(database: Database, passwords: Passwords) -> Accounts:
     """Accounts on the same database that digest in another way."""
     throttle = LoginThrottle(database, system_clock, KEYS.pepper)

@@ -13,14 +13,14 @@ from sqlalchemy.exc import IntegrityError
 import app.services
 from app.domain.errors import Conflict, TokenSuperseded, Unavailable
 from app.domain.identity import ApiTokens, Caller, Role, User
-from app.domain.tokens import AccessToken, Issued, RefreshToken, TokenKind
+from app.domain.tokens import TokenKind
 from app.services import Services, audit, last_use
 from app.services.audit import SIGHTING_EVERY
 from app.storage.database import Database
 from app.storage.tables import AuditEventRow
 from tests import factories, rows
 from tests.databases import destroy
-from tests.factories import OPERATOR, PASSWORD, issue, make_user, mint, revoke
+from tests.factories import OPERATOR, PASSWORD, Access, Refresh, issue, make_user, mint, revoke
 from tests.unit.services.verdicts import MICROSECOND, MINUTE, NOW, works
 
 CLIENT = Caller("", None, "192.0.2.7", "request-1")
@@ -33,8 +33,8 @@ ANNA, CLI = "anna", OPERATOR.name
 class Tokens:
     """An active access token and its refresh token, both anna's."""
 
-    refresh: Issued[RefreshToken]
-    access: Issued[AccessToken]
+    refresh: Refresh
+    access: Access
 
     @property
     def proof(self) -> tuple[str, int]:

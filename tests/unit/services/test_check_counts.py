@@ -1,12 +1,10 @@
 """Counting checks: exact with many threads and several processes, and nothing lost while the database is away."""
 
 import sys
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
 from freezegun import freeze_time
-from sqlalchemy import Connection
 
 from app.domain.clock import system_clock
 from app.domain.errors import Unavailable
@@ -90,11 +88,8 @@ def test_counts_that_cannot_be_written_are_written_the_next_time(
     """Fails when `_written` moves before the transaction is through."""
     monkeypatch.setattr(storage, "PATIENCE_SECONDS", 0.1)
     count(counts, accepted=3, refused=1)
-    with database.engine.connect() as other:
-        unlock = _lock(other, database)
-        with pytest.raises(Unavailable):
-            counts.flush()
-        unlock()
+    with rows.locked(database, "check_counts"), pytest.raises(Unavailable):
+        counts.flush()
     assert written(database) == []
     rows.refuse_writes(database, "check_counts", "INSERT")
     with pytest.raises(Exception, match="planted fault"):
@@ -104,16 +99,6 @@ def test_counts_that_cannot_be_written_are_written_the_next_time(
     counts.flush()
     counts.flush()
     assert total(database) == (4, 1)
-
-
-def _lock(connection: Connection, database: Database) -> Callable[[], object]:
-    """Keep everybody from writing; the answer ends it."""
-    if database.is_sqlite:
-        connection.exec_driver_sql("ROLLBACK")
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        return lambda: connection.exec_driver_sql("ROLLBACK")
-    connection.exec_driver_sql("LOCK TABLE check_counts IN ACCESS EXCLUSIVE MODE")
-    return connection.rollback
 
 
 def test_without_a_check_nothing_is_written(database: Database, counts: CheckCounts) -> None:

@@ -21,7 +21,7 @@ from app.domain.errors import (
 )
 from app.domain.identity import Role, User
 from app.domain.secrets import TokenFormat
-from app.domain.tokens import Issued, RefreshToken, TokenStatus
+from app.domain.tokens import Issued, TokenStatus
 from app.services import Services
 from app.storage.database import Database
 from config import Keys
@@ -31,6 +31,7 @@ from tests.databases import KEYS
 from tests.factories import (
     ANONYMOUS,
     PASSWORD,
+    Refresh,
     configure,
     disable,
     issue,
@@ -46,24 +47,14 @@ from tests.unit.services.verdicts import DAY, HOUR, MICROSECOND, NOW, SECOND, re
 TEXT = TokenFormat(("dp",))
 
 
-@pytest.fixture
-def user(services: Services) -> User:
-    return make_user(services, "anna")
-
-
-@pytest.fixture
-def refresh(services: Services, user: User) -> Issued[RefreshToken]:
-    return issue(services, user)
-
-
 # Lifetimes and what becomes of the access token before
 
 
-def test_lifetimes_are_decided_by_the_settings_when_a_token_is_made(services: Services, user: User) -> None:
+def test_lifetimes_are_decided_by_the_settings_when_a_token_is_made(services: Services, anna: User) -> None:
     """Changing a setting never alters a token."""
     configure(services, refresh_token_lifespan=30, access_token_lifespan=2)
     with freeze_time(NOW):
-        refresh = issue(services, user)
+        refresh = issue(services, anna)
         access = mint(services, refresh)
     assert (refresh.token.created_at, refresh.token.expires_at) == (NOW, NOW + 30 * DAY)
     assert (access.token.created_at, access.token.expires_at) == (NOW, NOW + 2 * HOUR)
@@ -72,16 +63,14 @@ def test_lifetimes_are_decided_by_the_settings_when_a_token_is_made(services: Se
         assert services.listing.find(issued.token.public_id).token.expires_at == issued.token.expires_at
 
 
-def test_an_access_token_never_outlives_its_refresh_token(services: Services, user: User) -> None:
+def test_an_access_token_never_outlives_its_refresh_token(services: Services, anna: User) -> None:
     with freeze_time(NOW) as clock:
-        refresh = issue(services, user)
+        refresh = issue(services, anna)
         clock.move_to(refresh.token.expires_at - timedelta(minutes=5))
         assert mint(services, refresh).token.expires_at == refresh.token.expires_at
 
 
-def test_minting_replaces_the_access_token_at_once(
-    services: Services, database: Database, refresh: Issued[RefreshToken]
-) -> None:
+def test_minting_replaces_the_access_token_at_once(services: Services, database: Database, refresh: Refresh) -> None:
     """So a lost answer is repaired by asking again."""
     first, second = mint(services, refresh), mint(services, refresh)
     assert (reason(services, first), reason(services, second)) == ("token_superseded", None)
@@ -90,21 +79,21 @@ def test_minting_replaces_the_access_token_at_once(
 
 
 def test_under_overlap_only_the_latest_of_those_replaced_lives_on_and_only_for_the_overlap(
-    services: Services, user: User
+    services: Services, anna: User
 ) -> None:
     configure(services, access_token_reissue="overlap", access_token_overlap_seconds=90)
     with freeze_time(NOW) as clock:
-        refresh = issue(services, user)
+        refresh = issue(services, anna)
         minted = [mint(services, refresh) for _ in range(3)]
         for after, good in ((90 * SECOND - MICROSECOND, [False, True, True]), (90 * SECOND, [False, False, True])):
             clock.move_to(NOW + after)
             assert [works(services, token) for token in minted] == good
 
 
-def test_an_overlap_never_lengthens_the_life_of_the_replaced_access_token(services: Services, user: User) -> None:
+def test_an_overlap_never_lengthens_the_life_of_the_replaced_access_token(services: Services, anna: User) -> None:
     configure(services, access_token_reissue="overlap", access_token_overlap_seconds=86400)
     with freeze_time(NOW) as clock:
-        refresh = issue(services, user)
+        refresh = issue(services, anna)
         first = mint(services, refresh)
         clock.move_to(NOW + 23 * HOUR)
         mint(services, refresh)
@@ -114,7 +103,7 @@ def test_an_overlap_never_lengthens_the_life_of_the_replaced_access_token(servic
 
 @pytest.mark.both_databases
 def test_simultaneous_mints_under_overlap_leave_the_latest_and_the_one_before_it(
-    services: Services, database: Database, refresh: Issued[RefreshToken]
+    services: Services, database: Database, refresh: Refresh
 ) -> None:
     configure(services, access_token_reissue="overlap")
     minted = all_at_once([partial(mint, services, refresh)] * 16)
@@ -122,9 +111,7 @@ def test_simultaneous_mints_under_overlap_leave_the_latest_and_the_one_before_it
     assert sorted(token.generation for token in rows.alive_under(database, refresh.token.id)) == [15, 16]
 
 
-def test_a_refresh_token_is_used_when_it_mints_and_at_no_other_time(
-    services: Services, refresh: Issued[RefreshToken]
-) -> None:
+def test_a_refresh_token_is_used_when_it_mints_and_at_no_other_time(services: Services, refresh: Refresh) -> None:
     services.refresh_verifier.validate(refresh.secret, None)
     services.revoking.revoke_access_tokens(refresh.secret, None, ANONYMOUS)
     assert _last_use(services, refresh) == (None, None)
@@ -134,7 +121,7 @@ def test_a_refresh_token_is_used_when_it_mints_and_at_no_other_time(
     assert _last_use(services, refresh) == (at, "192.0.2.7")
 
 
-def _last_use(services: Services, refresh: Issued[RefreshToken]) -> tuple[object, object]:
+def _last_use(services: Services, refresh: Refresh) -> tuple[object, object]:
     token = services.listing.find(refresh.token.public_id).token
     return token.last_used_at, token.last_used_ip
 
@@ -142,9 +129,9 @@ def _last_use(services: Services, refresh: Issued[RefreshToken]) -> tuple[object
 # Regenerating
 
 
-def test_regenerating_keeps_the_row_and_replaces_the_secret_and_the_whole_life(services: Services, user: User) -> None:
+def test_regenerating_keeps_the_row_and_replaces_the_secret_and_the_whole_life(services: Services, anna: User) -> None:
     with freeze_time(NOW) as clock:
-        old = issue(services, user, "nightly-etl")
+        old = issue(services, anna, "nightly-etl")
         clock.move_to(NOW + 40 * DAY)
         access = mint(services, old)
         new = regenerate(services, old)
@@ -157,10 +144,8 @@ def test_regenerating_keeps_the_row_and_replaces_the_secret_and_the_whole_life(s
 
 
 @pytest.mark.both_databases
-def test_simultaneous_regenerations_leave_exactly_one_secret_that_works(
-    services: Services, refresh: Issued[RefreshToken]
-) -> None:
-    def attempt() -> Issued[RefreshToken] | type[TokenRefused]:
+def test_simultaneous_regenerations_leave_exactly_one_secret_that_works(services: Services, refresh: Refresh) -> None:
+    def attempt() -> Refresh | type[TokenRefused]:
         try:
             return regenerate(services, refresh)
         except TokenRefused as refused:
@@ -172,9 +157,9 @@ def test_simultaneous_regenerations_leave_exactly_one_secret_that_works(
     assert works(services, mint(services, renewed))
 
 
-def test_an_expired_refresh_token_cannot_mint_but_can_be_regenerated(services: Services, user: User) -> None:
+def test_an_expired_refresh_token_cannot_mint_but_can_be_regenerated(services: Services, anna: User) -> None:
     with freeze_time(NOW) as clock:
-        refresh = issue(services, user)
+        refresh = issue(services, anna)
         clock.move_to(refresh.token.expires_at - MICROSECOND)
         mint(services, refresh)
         clock.move_to(refresh.token.expires_at)
@@ -189,7 +174,7 @@ def test_an_expired_refresh_token_cannot_mint_but_can_be_regenerated(services: S
 # What is refused
 
 
-ENDINGS: dict[str, tuple[Callable[[Services, Issued[RefreshToken]], object], type[TokenRefused]]] = {
+ENDINGS: dict[str, tuple[Callable[[Services, Refresh], object], type[TokenRefused]]] = {
     "revoked": (revoke, TokenRevoked),
     "its owner disabled": (lambda services, _: disable(services, "anna"), OwnerDisabled),
     "its secret replaced": (regenerate, TokenRevoked),
@@ -199,7 +184,7 @@ ENDINGS: dict[str, tuple[Callable[[Services, Issued[RefreshToken]], object], typ
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_an_ended_refresh_token_does_nothing_any_more(
-    services: Services, database: Database, refresh: Issued[RefreshToken], ending: str
+    services: Services, database: Database, refresh: Refresh, ending: str
 ) -> None:
     end, refusal = ENDINGS[ending]
     late = refresh.token.expires_at if "expired" in ending else refresh.token.created_at
@@ -209,10 +194,10 @@ def test_an_ended_refresh_token_does_nothing_any_more(
 
 
 def test_a_secret_that_is_not_this_refresh_tokens_does_nothing(
-    services: Services, database: Database, user: User, refresh: Issued[RefreshToken]
+    services: Services, database: Database, anna: User, refresh: Refresh
 ) -> None:
     """Somebody else's user id, a made-up secret with a known public id, and an access token."""
-    other = TEXT.parse(issue(services, user).secret)
+    other = TEXT.parse(issue(services, anna).secret)
     assert other is not None
     made_up = TEXT.compose(other.with_public_id(refresh.token.public_id))
     for secret, user_id, refusal in (
@@ -240,30 +225,30 @@ def _assert_nothing_works(
     assert rows.everything(database) == before
 
 
-def test_a_name_is_1_to_255_printable_ascii_characters_and_need_not_be_unique(services: Services, user: User) -> None:
+def test_a_name_is_1_to_255_printable_ascii_characters_and_need_not_be_unique(services: Services, anna: User) -> None:
     for name in ("", " ", " padded", "padded ", "n" * 256, "a\nb", "na\u00efve", "a\x00b", "\u202e"):
         with pytest.raises(BadRequest) as refused:
-            issue(services, user, name)
+            issue(services, anna, name)
         assert list(refused.value.fields) == ["name"]
-    first, second = (issue(services, user, "n" * 255) for _ in range(2))
+    first, second = (issue(services, anna, "n" * 255) for _ in range(2))
     assert (first.token.name, second.token.name) == ("n" * 255, "n" * 255)
     assert works(services, mint(services, first)) and works(services, mint(services, second))
 
 
-def test_only_active_refresh_tokens_of_the_same_user_count_towards_the_limit(services: Services, user: User) -> None:
+def test_only_active_refresh_tokens_of_the_same_user_count_towards_the_limit(services: Services, anna: User) -> None:
     configure(services, max_refresh_tokens_per_user=2)
-    first, _ = issue(services, user), issue(services, user)
+    first, _ = issue(services, anna), issue(services, anna)
     with pytest.raises(LimitReached):
-        issue(services, user)
+        issue(services, anna)
     issue(services, make_user(services))
     revoke(services, first)
-    issue(services, user)
+    issue(services, anna)
 
 
 @pytest.mark.both_databases
-def test_simultaneous_requests_cannot_get_past_the_limit(services: Services, user: User) -> None:
+def test_simultaneous_requests_cannot_get_past_the_limit(services: Services, anna: User) -> None:
     configure(services, max_refresh_tokens_per_user=3)
-    refusals = all_at_once([lambda: refusal_of(lambda: issue(services, user))] * 12)
+    refusals = all_at_once([lambda: refusal_of(lambda: issue(services, anna))] * 12)
     assert (refusals.count(None), refusals.count(LimitReached)) == (3, 9)
 
 
@@ -274,19 +259,18 @@ def test_with_refresh_tokens_for_users_off_only_administrators_create_them(servi
         issue(services, make_user(services, role=Role.CATALOG_ADMIN))
 
 
-def test_with_the_password_api_off_no_password_makes_a_refresh_token(services: Services) -> None:
-    user = make_user(services, "anna", password=PASSWORD)
-    assert services.issuing.issue_with_password("anna", PASSWORD, "nightly-etl", ANONYMOUS).token.user_id == user.id
+def test_with_the_password_api_off_no_password_makes_a_refresh_token(services: Services, anna: User) -> None:
+    assert services.issuing.issue_with_password("anna", PASSWORD, "nightly-etl", ANONYMOUS).token.user_id == anna.id
     configure(services, password_api_enabled="off")
     with pytest.raises(NotPermitted):
         services.issuing.issue_with_password("anna", PASSWORD, "nightly-etl", ANONYMOUS)
-    assert issue(services, user).token.user_id == user.id
+    assert issue(services, anna).token.user_id == anna.id
 
 
-def test_a_user_who_was_disabled_after_signing_in_gets_no_refresh_token(services: Services, user: User) -> None:
-    disable(services, user.username)
+def test_a_user_who_was_disabled_after_signing_in_gets_no_refresh_token(services: Services, anna: User) -> None:
+    disable(services, anna.username)
     with pytest.raises(BadCredentials):
-        issue(services, user)
+        issue(services, anna)
 
 
 # Other keys
@@ -315,7 +299,7 @@ def test_a_refresh_token_of_an_earlier_key_moves_to_the_present_one_when_it_mint
 
 
 def test_an_access_token_of_an_earlier_key_works_until_that_key_is_removed(
-    services: Services, services_with: Callable[[Keys], Services], refresh: Issued[RefreshToken]
+    services: Services, services_with: Callable[[Keys], Services], refresh: Refresh
 ) -> None:
     access = mint(services, refresh)
     assert works(services_with(ROTATED), access)
@@ -323,7 +307,7 @@ def test_an_access_token_of_an_earlier_key_works_until_that_key_is_removed(
 
 
 def test_a_regenerated_refresh_token_is_signed_with_the_present_key(
-    services_with: Callable[[Keys], Services], refresh: Issued[RefreshToken]
+    services_with: Callable[[Keys], Services], refresh: Refresh
 ) -> None:
     rotated = services_with(ROTATED)
     regenerate(rotated, refresh)

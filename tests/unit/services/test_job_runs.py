@@ -12,19 +12,9 @@ from app.domain.errors import Conflict
 from app.services import Services
 from app.services.job_runs import LEASE, JobRuns, JobStatus
 from tests.crowds import all_at_once
-from tests.unit.services.verdicts import MICROSECOND, MINUTE, NOW, SECOND
+from tests.unit.services.verdicts import MICROSECOND, MINUTE, NOW, SECOND, MovedClock
 
 Make = Callable[..., Services]
-
-
-class MovedClock:
-    """Shows what the test sets."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -12,11 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import event, insert, select, update
+from sqlalchemy import event, insert, select
 
 from app.domain.identity import Principal
 from app.domain.secrets import ANY_TOKEN_TEXT, TokenFormat, new_token_text
-from app.domain.tokens import AccessToken, Issued, TokenKind
+from app.domain.tokens import TokenKind
 from app.services import Services, last_use
 from app.services.last_use import LONGEST_AGENT, SPACING, LastUse, _printable
 from app.storage import database as storage
@@ -25,7 +24,7 @@ from app.storage.tables import AccessTokenRow, UserRow
 from tests import rows
 from tests.crowds import all_at_once
 from tests.databases import destroy
-from tests.factories import OPERATOR, issue, make_user, mint
+from tests.factories import OPERATOR, Access, issue, make_user, mint
 from tests.unit.services.verdicts import DAY, MICROSECOND, NOW, SECOND
 from tests.unit.storage.conftest import connected
 from tests.unit.storage.planting import ON_POSTGRESQL
@@ -38,11 +37,9 @@ class Noting:
         self.database = database
         self.last_use = LastUse(database)
 
-    def use(
-        self, token: Issued[AccessToken], at: datetime, agent: str = "curl/8", *, last: datetime | None = None
-    ) -> None:
+    def use(self, access: Access, at: datetime, agent: str = "curl/8", *, last: datetime | None = None) -> None:
         """Note it as an entry point does: if it is due, going by the last use that the check read."""
-        known = used(token.token.id, at, last)
+        known = used(access.token.id, at, last)
         if self.last_use.is_due(known):
             self.last_use.note(known, "192.0.2.7", agent)
 
@@ -56,9 +53,9 @@ def used(token_id: int, at: datetime, last: datetime | None = None) -> Principal
     return Principal(**values | {"token_id": token_id, "checked_at": at, "token_last_used_at": last})
 
 
-def written(database: Database, token: Issued[AccessToken]) -> tuple[datetime | None, str | None, str | None]:
+def written(database: Database, access: Access) -> tuple[datetime | None, str | None, str | None]:
     row = AccessTokenRow
-    query = select(row.last_used_at, row.last_used_ip, row.last_used_agent).where(row.id == token.token.id)
+    query = select(row.last_used_at, row.last_used_ip, row.last_used_agent).where(row.id == access.token.id)
     with database.reading() as session:
         at, address, agent = session.execute(query).one()
         return at, address, agent
@@ -109,11 +106,6 @@ def quickly(slowly: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(last_use, "WRITE_EVERY_SECONDS", 0.01)
 
 
-@pytest.fixture
-def token(services: Services) -> Issued[AccessToken]:
-    return mint(services, issue(services, make_user(services)))
-
-
 def soon(is_so: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + 10
     while not is_so() and time.monotonic() < deadline:
@@ -124,27 +116,25 @@ def soon(is_so: Callable[[], bool]) -> bool:
 # What is written, and what is not
 
 
-def test_a_use_is_written_with_time_address_and_agent(noting: Noting, token: Issued[AccessToken]) -> None:
-    noting.use(token, NOW)
-    assert written(noting.database, token) == (None, None, None)
+def test_a_use_is_written_with_time_address_and_agent(noting: Noting, access: Access) -> None:
+    noting.use(access, NOW)
+    assert written(noting.database, access) == (None, None, None)
     noting.last_use.flush()
-    assert written(noting.database, token) == (NOW, "192.0.2.7", "curl/8")
+    assert written(noting.database, access) == (NOW, "192.0.2.7", "curl/8")
 
 
 @pytest.mark.parametrize("order", ["as they happened", "the other way round"])
-def test_an_older_use_never_overwrites_a_newer_one(
-    noting: Noting, other: Noting, token: Issued[AccessToken], order: str
-) -> None:
+def test_an_older_use_never_overwrites_a_newer_one(noting: Noting, other: Noting, access: Access, order: str) -> None:
     """Of two workers, in either order. Fails when the write has no condition (tried)."""
-    noting.use(token, NOW, "older")
-    other.use(token, NOW + 2 * SPACING, "newer")
+    noting.use(access, NOW, "older")
+    other.use(access, NOW + 2 * SPACING, "newer")
     for each in (noting, other) if order == "as they happened" else (other, noting):
         each.last_use.flush()
-    assert written(noting.database, token) == (NOW + 2 * SPACING, "192.0.2.7", "newer")
+    assert written(noting.database, access) == (NOW + 2 * SPACING, "192.0.2.7", "newer")
 
 
 def test_a_token_is_written_at_most_once_a_minute_by_all_workers_together(
-    noting: Noting, other: Noting, token: Issued[AccessToken]
+    noting: Noting, other: Noting, access: Access
 ) -> None:
     """Two uses a second for three minutes, on two workers that both write every five seconds: three writes.
 
@@ -154,11 +144,11 @@ def test_a_token_is_written_at_most_once_a_minute_by_all_workers_together(
     last, writes = None, 0
     for tick in range(360):
         for each in (noting, other):
-            each.use(token, NOW + tick * SECOND / 2, last=last)
+            each.use(access, NOW + tick * SECOND / 2, last=last)
         if tick % 10 == 9:
             for each in (noting, other):
                 each.last_use.flush()
-                before, (last, *_) = last, written(noting.database, token)
+                before, (last, *_) = last, written(noting.database, access)
                 writes += last != before
     assert writes == 3
 
@@ -231,24 +221,24 @@ def threads() -> Callable[[], list[threading.Thread]]:
 
 @pytest.mark.usefixtures("quickly")
 def test_the_thread_begins_with_the_first_use_and_ends_when_it_is_closed(
-    threads: Callable[[], list[threading.Thread]], noting: Noting, token: Issued[AccessToken]
+    threads: Callable[[], list[threading.Thread]], noting: Noting, access: Access
 ) -> None:
     """A command that serves nobody has none."""
     assert threads() == []
     for at in (NOW, NOW + SPACING):
-        noting.use(token, at)
+        noting.use(access, at)
         (thread,) = threads()
         assert thread.daemon
-        assert soon(lambda at=at: written(noting.database, token)[0] == at)
+        assert soon(lambda at=at: written(noting.database, access)[0] == at)
     noting.last_use.close()
     assert threads() == []
 
 
-def test_closing_writes_what_waits_at_once(noting: Noting, token: Issued[AccessToken]) -> None:
-    noting.use(token, NOW)
+def test_closing_writes_what_waits_at_once(noting: Noting, access: Access) -> None:
+    noting.use(access, NOW)
     for _ in range(2):  # twice is harmless
         noting.last_use.close()
-        assert written(noting.database, token)[0] == NOW
+        assert written(noting.database, access)[0] == NOW
 
 
 def test_uses_noted_by_many_threads_are_all_written(noting: Noting, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,59 +258,47 @@ def test_uses_noted_by_many_threads_are_all_written(noting: Noting, monkeypatch:
 # When the database is away, or busy
 
 
-@contextmanager
-def held_elsewhere(database: Database, statement: Any) -> Iterator[None]:
-    """It was executed and is not committed."""
-    with database.engine.connect() as connection:
-        if database.is_sqlite:
-            connection.exec_driver_sql("ROLLBACK")
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        connection.execute(statement)
-        yield
-        connection.rollback()
-
-
 def test_a_use_that_could_not_be_written_waits_and_is_written_later(
-    noting: Noting, other: Noting, token: Issued[AccessToken], monkeypatch: pytest.MonkeyPatch
+    noting: Noting, other: Noting, access: Access, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite's one lock is held for longer than anybody waits."""
     monkeypatch.setattr(storage, "PATIENCE_SECONDS", 0.1)
-    noting.use(token, NOW)
-    with held_elsewhere(other.database, update(UserRow).values(title="Dr")):
+    noting.use(access, NOW)
+    with rows.locked(other.database, "access_tokens"):
         noting.last_use.flush()
-        assert not noting.last_use.is_due(used(token.token.id, NOW + SECOND)), "it still waits"
-    assert written(noting.database, token)[0] is None
+        assert not noting.last_use.is_due(used(access.token.id, NOW + SECOND)), "it still waits"
+    assert written(noting.database, access)[0] is None
     noting.last_use.flush()
-    assert written(noting.database, token)[0] == NOW
+    assert written(noting.database, access)[0] == NOW
 
 
 @pytest.mark.both_databases
 @pytest.mark.usefixtures("quickly")
 def test_a_database_that_is_away_does_not_end_the_thread(
-    database_url: str, database: Database, token: Issued[AccessToken], log_lines: list[str]
+    database_url: str, database: Database, access: Access, log_lines: list[str]
 ) -> None:
     database.engine.dispose()
     with connected(database_url) as away:
         lost = Noting(away)
         destroy(database_url)
-        lost.use(token, NOW)
+        lost.use(access, NOW)
         assert soon(lambda: any("database_unavailable" in line for line in log_lines))
-        assert soon(lambda: token.token.id in lost.last_use._waiting), "it is kept"
+        assert soon(lambda: access.token.id in lost.last_use._waiting), "it is kept"
         assert lost.last_use._thread is not None and lost.last_use._thread.is_alive()
         lost.last_use.close()
 
 
 @pytest.mark.usefixtures("quickly")
 def test_an_unforeseen_error_is_logged_and_does_not_end_the_thread(
-    noting: Noting, token: Issued[AccessToken], log_lines: list[str]
+    noting: Noting, access: Access, log_lines: list[str]
 ) -> None:
     """The error: a constraint that refuses the write."""
     rows.refuse_writes(noting.database, "access_tokens", "UPDATE")
-    noting.use(token, NOW)
+    noting.use(access, NOW)
     assert soon(lambda: any("last_use_not_written" in line for line in log_lines))
     rows.allow_writes(noting.database, "access_tokens")
-    noting.use(token, NOW + SPACING)
-    assert soon(lambda: written(noting.database, token)[0] == NOW + SPACING)
+    noting.use(access, NOW + SPACING)
+    assert soon(lambda: written(noting.database, access)[0] == NOW + SPACING)
 
 
 @ON_POSTGRESQL
@@ -333,8 +311,8 @@ def test_a_row_that_is_locked_is_left_out_and_not_waited_for(noting: Noting, oth
     held, free = (mint(services, issue(services, user)) for _ in range(2))
     noting.use(held, NOW)
     noting.use(free, NOW)
-    lock = update(AccessTokenRow).where(AccessTokenRow.id == held.token.id).values(description="x")
-    with held_elsewhere(other.database, lock):
+    lock = f"UPDATE access_tokens SET description = 'x' WHERE id = {held.token.id}"
+    with rows.locked(other.database, "access_tokens", lock):
         started = time.monotonic()
         noting.last_use.flush()
         assert time.monotonic() - started < 1
@@ -355,7 +333,7 @@ def test_writing_and_revoking_at_once_neither_deadlock_nor_undo_each_other(
         tokens = [mint(services, issue(services, user)) for _ in range(8)]
         both_wrote, over = threading.Barrier(3, timeout=20), threading.Event()
 
-        def write(each: Noting, tokens: list[Issued[AccessToken]], wrote: threading.Barrier) -> None:
+        def write(each: Noting, tokens: list[Access], wrote: threading.Barrier) -> None:
             at = NOW
             while not over.is_set():  # noqa: B023
                 at += SPACING

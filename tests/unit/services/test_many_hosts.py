@@ -7,14 +7,13 @@ from functools import partial
 import pytest
 
 from app.domain.clock import system_clock
-from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.services import Services
 from app.storage.database import Database
 from config import Keys
 from tests import rows
 from tests.crowds import all_at_once
 from tests.databases import KEYS
-from tests.factories import ANONYMOUS, configure, issue, make_user, mint
+from tests.factories import ANONYMOUS, Access, Refresh, configure, mint
 from tests.unit.services.verdicts import reason
 
 BEHIND = timedelta(seconds=1.5)
@@ -27,13 +26,8 @@ def behind(services_with: Callable[..., Services]) -> Services:
     return services_with(clock=lambda: system_clock() - BEHIND)
 
 
-@pytest.fixture
-def refresh(services: Services) -> Issued[RefreshToken]:
-    return issue(services, make_user(services))
-
-
 def test_a_replaced_access_token_has_ended_for_a_host_whose_clock_is_behind(
-    services: Services, behind: Services, refresh: Issued[RefreshToken]
+    services: Services, behind: Services, refresh: Refresh
 ) -> None:
     """Fails when a replaced token is stored as one that ends now: for the other host, now is yet to come."""
     earlier, _ = mint(services, refresh), mint(services, refresh)
@@ -41,7 +35,7 @@ def test_a_replaced_access_token_has_ended_for_a_host_whose_clock_is_behind(
 
 
 def test_only_the_immediate_predecessor_overlaps_for_a_host_whose_clock_is_behind(
-    services: Services, behind: Services, refresh: Issued[RefreshToken]
+    services: Services, behind: Services, refresh: Refresh
 ) -> None:
     configure(services, access_token_reissue="overlap")
     minted = [mint(services, refresh) for _ in range(3)]
@@ -49,7 +43,7 @@ def test_only_the_immediate_predecessor_overlaps_for_a_host_whose_clock_is_behin
 
 
 def test_a_revocation_reaches_what_only_a_host_whose_clock_is_behind_still_calls_good(
-    services: Services, services_with: Callable[..., Services], behind: Services, refresh: Issued[RefreshToken]
+    services: Services, services_with: Callable[..., Services], behind: Services, refresh: Refresh
 ) -> None:
     """Fails when a revocation passes over what has expired by its own host's clock a moment ago."""
     configure(services, access_token_lifespan=1)
@@ -61,11 +55,11 @@ def test_a_revocation_reaches_what_only_a_host_whose_clock_is_behind_still_calls
 
 @pytest.mark.both_databases
 def test_simultaneous_mints_are_all_answered_while_the_refresh_token_moves_to_a_new_key(
-    services_with: Callable[..., Services], database: Database, refresh: Issued[RefreshToken]
+    services_with: Callable[..., Services], database: Database, refresh: Refresh
 ) -> None:
     """Fails when the mint's conditional write requires the digest that was read before: the first mint changes it."""
     rotated = services_with(keys=Keys({"k2": b"2" * 32} | KEYS.token_keys, KEYS.pepper))
-    minted: list[Issued[AccessToken]] = all_at_once([partial(mint, rotated, refresh)] * 16)
+    minted: list[Access] = all_at_once([partial(mint, rotated, refresh)] * 16)
     assert len({each.secret for each in minted}) == 16
     assert len(rows.alive_under(database, refresh.token.id)) == 1
     assert rows.generation_of(database, refresh.token.id) == 16

@@ -7,29 +7,23 @@ from app.domain.errors import TokenUnknown
 from app.domain.identity import User
 from app.domain.policy import Reissue
 from app.domain.secrets import KeyRing
-from app.domain.tokens import Issued, RefreshToken
 from app.services import Services
 from app.storage.database import Database
 from app.storage.tables import AuditEventRow
 from tests import rows
 from tests.crowds import all_at_once
-from tests.factories import ANONYMOUS, configure, issue, make_user, mint, mint_own, mint_with, regenerate
+from tests.factories import ANONYMOUS, Refresh, configure, issue, mint, mint_own, mint_with, regenerate
 from tests.unit.services.verdicts import HOUR, MICROSECOND, NOW, SECOND, reason, works
 
 
 @pytest.fixture
-def user(services: Services) -> User:
-    return make_user(services)
-
-
-@pytest.fixture
-def shared(services: Services, user: User) -> Issued[RefreshToken]:
+def shared(services: Services, anna: User) -> Refresh:
     """A refresh token that several jobs share."""
-    return issue(services, user, "shared", Reissue.REUSE)
+    return issue(services, anna, "shared", Reissue.REUSE)
 
 
 def test_minting_again_gives_the_same_token_and_leaves_no_trace_but_the_use(
-    services: Services, shared: Issued[RefreshToken], database: Database
+    services: Services, shared: Refresh, database: Database
 ) -> None:
     first = mint(services, shared)
     events = rows.count(database, AuditEventRow)
@@ -41,15 +35,13 @@ def test_minting_again_gives_the_same_token_and_leaves_no_trace_but_the_use(
 
 
 @pytest.mark.both_databases
-def test_many_who_mint_at_once_are_given_one(services: Services, shared: Issued[RefreshToken]) -> None:
+def test_many_who_mint_at_once_are_given_one(services: Services, shared: Refresh) -> None:
     """Fails when the active token is looked up before the lock is held."""
     given = all_at_once([lambda: mint(services, shared).secret] * 16)
     assert len(set(given)) == 1
 
 
-def test_it_is_another_one_when_less_than_half_of_its_life_is_left(
-    services: Services, shared: Issued[RefreshToken]
-) -> None:
+def test_it_is_another_one_when_less_than_half_of_its_life_is_left(services: Services, shared: Refresh) -> None:
     with freeze_time(NOW) as clock:
         first = mint(services, shared)
         clock.move_to(NOW + 12 * HOUR)
@@ -63,9 +55,7 @@ def test_it_is_another_one_when_less_than_half_of_its_life_is_left(
         assert reason(services, first) == "token_superseded"
 
 
-def test_after_regenerating_it_is_another_one_which_is_then_given_again(
-    services: Services, shared: Issued[RefreshToken]
-) -> None:
+def test_after_regenerating_it_is_another_one_which_is_then_given_again(services: Services, shared: Refresh) -> None:
     first = mint(services, shared)
     renewed = regenerate(services, shared)
     assert reason(services, first) == "token_revoked"
@@ -74,20 +64,20 @@ def test_after_regenerating_it_is_another_one_which_is_then_given_again(
     assert mint(services, renewed).secret == second.secret
 
 
-def test_after_a_revocation_it_is_another_one(services: Services, shared: Issued[RefreshToken]) -> None:
+def test_after_a_revocation_it_is_another_one(services: Services, shared: Refresh) -> None:
     first = mint(services, shared).secret
     services.revoking.revoke_access_tokens(shared.secret, None, ANONYMOUS)
     assert mint(services, shared).secret != first
 
 
-def test_two_refresh_tokens_never_derive_the_same(services: Services, user: User) -> None:
+def test_two_refresh_tokens_never_derive_the_same(services: Services, anna: User) -> None:
     configure(services, access_token_reissue="reuse")
-    made = [issue(services, user) for _ in range(10)]
+    made = [issue(services, anna) for _ in range(10)]
     assert len({mint(services, each).secret for each in made for _ in range(2)}) == 10
 
 
 def test_a_token_that_the_page_made_is_random_and_has_its_overlap_after_a_mint(
-    services: Services, shared: Issued[RefreshToken]
+    services: Services, shared: Refresh
 ) -> None:
     shown = mint_own(services, shared)
     minted = mint(services, shared)
@@ -96,14 +86,14 @@ def test_a_token_that_the_page_made_is_random_and_has_its_overlap_after_a_mint(
     assert mint(services, shared).secret == minted.secret
 
 
-def test_the_choice_for_one_refresh_token_comes_before_the_setting_for_all(services: Services, user: User) -> None:
+def test_the_choice_for_one_refresh_token_comes_before_the_setting_for_all(services: Services, anna: User) -> None:
     configure(services, access_token_reissue="reuse")
-    alone = issue(services, user, "alone", Reissue.REPLACE)
+    alone = issue(services, anna, "alone", Reissue.REPLACE)
     assert mint(services, alone).secret != mint(services, alone).secret
 
 
 def test_a_new_key_changes_nothing_until_the_token_ends_and_an_old_one_that_is_gone_ends_it(
-    services: Services, shared: Issued[RefreshToken], monkeypatch: pytest.MonkeyPatch
+    services: Services, shared: Refresh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The ring is shared by all services; what a rotation and a restart change is its content."""
     first = mint(services, shared).secret
@@ -114,9 +104,7 @@ def test_a_new_key_changes_nothing_until_the_token_ends_and_an_old_one_that_is_g
             assert (mint(services, shared).secret == first) is is_same
 
 
-def test_a_wrong_secret_with_the_right_public_id_is_given_nothing(
-    services: Services, shared: Issued[RefreshToken]
-) -> None:
+def test_a_wrong_secret_with_the_right_public_id_is_given_nothing(services: Services, shared: Refresh) -> None:
     first = mint(services, shared)
     wrong = shared.secret[:-1] + ("a" if shared.secret[-1] != "a" else "b")
     with pytest.raises(TokenUnknown):

@@ -6,7 +6,7 @@ from freezegun import freeze_time
 from app.domain.errors import BadRequest, NotFound, NotPermitted, TokenRevoked, TokenUnknown
 from app.domain.identity import Caller, User
 from app.domain.secrets import TokenFormat, new_token_text
-from app.domain.tokens import Issued, RefreshToken, TokenKind, TokenStatus
+from app.domain.tokens import TokenKind, TokenStatus
 from app.services import Services
 from app.services.revoking import Ended
 from app.storage.database import Database
@@ -14,6 +14,7 @@ from tests import rows
 from tests.factories import (
     ANONYMOUS,
     OPERATOR,
+    Refresh,
     configure,
     disable,
     enable,
@@ -30,18 +31,8 @@ REVOKED = "token_revoked"
 
 
 @pytest.fixture
-def anna(services: Services) -> User:
-    return make_user(services, "anna")
-
-
-@pytest.fixture
 def berta(services: Services) -> User:
     return make_user(services, "berta")
-
-
-@pytest.fixture
-def refresh(services: Services, anna: User) -> Issued[RefreshToken]:
-    return issue(services, anna)
 
 
 def revoke_secret(services: Services, secret: str, caller: Caller = OPERATOR, only_of: int | None = None) -> Ended:
@@ -52,7 +43,7 @@ def revoke_secret(services: Services, secret: str, caller: Caller = OPERATOR, on
 
 
 def test_revoking_a_refresh_token_ends_all_access_tokens_under_it_and_no_other(
-    services: Services, anna: User, refresh: Issued[RefreshToken]
+    services: Services, anna: User, refresh: Refresh
 ) -> None:
     configure(services, access_token_reissue="overlap")
     overlapping, access, other = mint(services, refresh), mint(services, refresh), mint(services, issue(services, anna))
@@ -60,9 +51,7 @@ def test_revoking_a_refresh_token_ends_all_access_tokens_under_it_and_no_other(
     assert [reason(services, each) for each in (overlapping, access, refresh, other)] == [REVOKED] * 3 + [None]
 
 
-def test_revoking_an_access_token_leaves_its_refresh_token_working(
-    services: Services, refresh: Issued[RefreshToken]
-) -> None:
+def test_revoking_an_access_token_leaves_its_refresh_token_working(services: Services, refresh: Refresh) -> None:
     access = mint(services, refresh)
     assert revoke(services, access) == Ended(0, 1)
     assert reason(services, access) == REVOKED
@@ -70,7 +59,7 @@ def test_revoking_an_access_token_leaves_its_refresh_token_working(
 
 
 def test_the_first_revocation_is_kept_with_its_actor_time_and_reason(
-    services: Services, database: Database, refresh: Issued[RefreshToken]
+    services: Services, database: Database, refresh: Refresh
 ) -> None:
     access = mint(services, refresh)
     at = refresh.token.created_at + HOUR
@@ -125,7 +114,7 @@ def test_revoking_a_user_ends_all_of_their_tokens_and_none_of_others(
 
 
 def test_a_client_revokes_the_access_tokens_under_its_refresh_token_and_may_do_so_twice(
-    services: Services, refresh: Issued[RefreshToken]
+    services: Services, refresh: Refresh
 ) -> None:
     configure(services, access_token_reissue="overlap")
     both = [mint(services, refresh), mint(services, refresh)]
@@ -137,7 +126,7 @@ def test_a_client_revokes_the_access_tokens_under_its_refresh_token_and_may_do_s
 
 
 def test_text_that_is_no_secret_of_a_token_revokes_nothing(
-    services: Services, database: Database, anna: User, refresh: Issued[RefreshToken]
+    services: Services, database: Database, anna: User, refresh: Refresh
 ) -> None:
     """A public id is no secret: to have read one in a log must not suffice to end the token, nor to learn of it."""
     access = mint(services, refresh)
@@ -153,14 +142,14 @@ def test_text_that_is_no_secret_of_a_token_revokes_nothing(
     assert rows.everything(database) == before
 
 
-def test_a_secret_that_regeneration_replaced_revokes_nothing(services: Services, refresh: Issued[RefreshToken]) -> None:
+def test_a_secret_that_regeneration_replaced_revokes_nothing(services: Services, refresh: Refresh) -> None:
     new = regenerate(services, refresh)
     assert revoke_secret(services, refresh.secret) == Ended(0, 0)
     assert works(services, mint(services, new))
 
 
 def test_an_anonymous_caller_who_presents_a_secret_is_recorded_as_the_tokens_owner(
-    services: Services, database: Database, anna: User, berta: User, refresh: Issued[RefreshToken]
+    services: Services, database: Database, anna: User, berta: User, refresh: Refresh
 ) -> None:
     access, other = mint(services, refresh), mint(services, issue(services, anna))
     somewhere = Caller("", address="192.0.2.1", request_id="a request's id")
@@ -196,7 +185,7 @@ def test_users_who_may_revoke_only_their_own_tokens_revoke_no_others(
 
 
 def test_the_secret_of_a_refresh_token_revokes_all_under_it_even_of_a_disabled_owner(
-    services: Services, anna: User, refresh: Issued[RefreshToken]
+    services: Services, anna: User, refresh: Refresh
 ) -> None:
     """Otherwise they would work again with their owner."""
     configure(services, access_token_reissue="overlap")
@@ -208,9 +197,7 @@ def test_the_secret_of_a_refresh_token_revokes_all_under_it_even_of_a_disabled_o
 
 
 @pytest.mark.parametrize("text", ["x" * 256, "\x1b[31m"])
-def test_a_reason_that_cannot_be_kept_revokes_nothing(
-    services: Services, refresh: Issued[RefreshToken], text: str
-) -> None:
+def test_a_reason_that_cannot_be_kept_revokes_nothing(services: Services, refresh: Refresh, text: str) -> None:
     for act in (
         lambda: services.revoking.revoke_secret(refresh.secret, text, OPERATOR),
         lambda: services.revoking.revoke(refresh.token.public_id, text, OPERATOR),

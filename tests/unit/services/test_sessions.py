@@ -26,11 +26,6 @@ ANOTHER = f"{PASSWORD_MARK}-another"
 HERE = Caller("", address="192.0.2.1", request_id="r1")
 
 
-@pytest.fixture
-def anna(services: Services) -> User:
-    return make_user(services, "anna", password=PASSWORD)
-
-
 def sign_in(services: Services, user: User, password: str = PASSWORD, before: str | None = None) -> str:
     return services.sessions.sign_in(user.username, password, HERE, before)
 

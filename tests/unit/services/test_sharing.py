@@ -9,26 +9,16 @@ from freezegun import freeze_time
 from app.domain.clock import system_clock
 from app.domain.identity import User
 from app.domain.policy import Reissue
-from app.domain.tokens import AccessToken, Issued, RefreshToken
+from app.domain.tokens import RefreshToken
 from app.services import Services
 from app.storage.tables import AuditEventRow
-from tests.factories import OPERATOR, issue, make_user, mint, mint_own, regenerate, revoke
+from tests.factories import OPERATOR, Access, Refresh, issue, mint, mint_own, regenerate, revoke
 from tests.unit.services.verdicts import HOUR, MINUTE, NOW, SECOND
 
 ONE, OTHER = "192.0.2.1", "192.0.2.2"
 
 
-@pytest.fixture
-def user(services: Services) -> User:
-    return make_user(services)
-
-
-@pytest.fixture
-def refresh(services: Services, user: User) -> Issued[RefreshToken]:
-    return issue(services, user)
-
-
-def minted(services: Services, refresh: Issued[RefreshToken], *addresses: str) -> Issued[AccessToken]:
+def minted(services: Services, refresh: Refresh, *addresses: str) -> Access:
     """Mints in turn, a second apart, from these addresses; the last one."""
     with freeze_time(system_clock()) as clock:
         for address in addresses:
@@ -37,7 +27,7 @@ def minted(services: Services, refresh: Issued[RefreshToken], *addresses: str) -
     return issued
 
 
-def is_marked(services: Services, refresh: Issued[RefreshToken]) -> bool:
+def is_marked(services: Services, refresh: Refresh) -> bool:
     token = services.listing.find(refresh.token.public_id).token
     assert isinstance(token, RefreshToken)
     return token.seems_shared
@@ -49,7 +39,7 @@ def found(services: Services) -> list[AuditEventRow]:
 
 @freeze_time(NOW)
 def test_the_sixth_mint_in_ten_minutes_from_two_addresses_marks_the_refresh_token(
-    services: Services, user: User, refresh: Issued[RefreshToken]
+    services: Services, anna: User, refresh: Refresh
 ) -> None:
     assert not minted(services, refresh, ONE, OTHER, ONE, OTHER, ONE).seems_shared
     assert not is_marked(services, refresh) and found(services) == []
@@ -57,7 +47,7 @@ def test_the_sixth_mint_in_ten_minutes_from_two_addresses_marks_the_refresh_toke
     assert is_marked(services, refresh)
     (event,) = found(services)
     detail = json.loads(event.detail)
-    assert (event.object_id, event.actor) == (refresh.token.public_id, user.username)
+    assert (event.object_id, event.actor) == (refresh.token.public_id, anna.username)
     assert (detail["mints"], detail["addresses"]) == (6, f"{ONE}, {OTHER}")
     assert detail["note"].startswith("Two programs seem to share this token")
 
@@ -72,23 +62,21 @@ ONE_PROGRAM = {
 
 @pytest.mark.parametrize("case", ONE_PROGRAM)
 @freeze_time(NOW)
-def test_programs_that_do_not_end_each_others_tokens_are_not_marked(services: Services, user: User, case: str) -> None:
+def test_programs_that_do_not_end_each_others_tokens_are_not_marked(services: Services, anna: User, case: str) -> None:
     reissue, addresses = ONE_PROGRAM[case]
-    refresh = issue(services, user, reissue=reissue)
+    refresh = issue(services, anna, reissue=reissue)
     minted(services, refresh, *addresses)
     mint_own(services, refresh)  # an unknown address is not another one
     assert not is_marked(services, refresh)
 
 
 @freeze_time(NOW)
-def test_the_rare_one_of_two_programs_is_noticed_when_it_mints(
-    services: Services, refresh: Issued[RefreshToken]
-) -> None:
+def test_the_rare_one_of_two_programs_is_noticed_when_it_mints(services: Services, refresh: Refresh) -> None:
     """However often the other one mints: fails when the earliest mints are read instead of the latest."""
     assert minted(services, refresh, *[ONE] * 60, OTHER).seems_shared
 
 
-def test_mints_that_are_further_apart_do_not_count_together(services: Services, refresh: Issued[RefreshToken]) -> None:
+def test_mints_that_are_further_apart_do_not_count_together(services: Services, refresh: Refresh) -> None:
     for number in range(8):
         with freeze_time(NOW + timedelta(minutes=2.5) * number):
             minted(services, refresh, (ONE, OTHER)[number % 2])
@@ -96,7 +84,7 @@ def test_mints_that_are_further_apart_do_not_count_together(services: Services, 
 
 
 def test_the_mark_stays_while_it_goes_on_and_a_day_longer_and_is_recorded_once(
-    services: Services, refresh: Issued[RefreshToken]
+    services: Services, refresh: Refresh
 ) -> None:
     with freeze_time(NOW) as clock:
         for number in range(6):  # the last one is 25 hours after the first
@@ -111,7 +99,7 @@ def test_the_mark_stays_while_it_goes_on_and_a_day_longer_and_is_recorded_once(
         assert len(found(services)) == 2
 
 
-def test_regenerating_and_revoking_remove_the_mark(services: Services, refresh: Issued[RefreshToken]) -> None:
+def test_regenerating_and_revoking_remove_the_mark(services: Services, refresh: Refresh) -> None:
     """Fails when mints from the secret before count."""
     with freeze_time(NOW) as clock:
         minted(services, refresh, *[ONE, OTHER] * 3)
@@ -128,7 +116,7 @@ def test_regenerating_and_revoking_remove_the_mark(services: Services, refresh: 
 
 
 @freeze_time(NOW)
-def test_a_mint_that_replaced_nothing_says_so_too(services: Services, refresh: Issued[RefreshToken]) -> None:
+def test_a_mint_that_replaced_nothing_says_so_too(services: Services, refresh: Refresh) -> None:
     """From two networks of IPv6."""
     assert minted(services, refresh, *(f"2001:db8:0:{number}::1" for number in range(8))).seems_shared
     services.revoking.revoke_access_tokens(refresh.secret, None, OPERATOR)

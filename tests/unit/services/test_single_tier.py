@@ -17,13 +17,24 @@ from app.domain.errors import (
     OwnerDenied,
 )
 from app.domain.identity import ApiTokens, Caller, Role, User
-from app.domain.tokens import AccessToken, Issued, TokenStatus
+from app.domain.tokens import AccessToken, TokenStatus
 from app.services import Services
 from app.storage.database import Database
 from app.storage.tables import AuditEventRow
 from tests import rows
 from tests.crowds import all_at_once
-from tests.factories import OPERATOR, allowed_user, configure, disable, generate, issue, make_user, mint, set_api_tokens
+from tests.factories import (
+    OPERATOR,
+    Access,
+    allowed_user,
+    configure,
+    disable,
+    generate,
+    issue,
+    make_user,
+    mint,
+    set_api_tokens,
+)
 from tests.unit.services.verdicts import DAY, MICROSECOND, NOW, SECOND, reason, refusal_of, works
 
 CENTURY = timedelta(days=36_500)
@@ -256,7 +267,7 @@ def test_one_of_many_who_delete_one_token_at_once_succeeds(services: Services, d
 
 
 def test_revoking_all_of_a_user_revokes_these_too(services: Services, anna: User) -> None:
-    issued: list[Issued[AccessToken]] = [generate(services, anna, None), generate(services, anna)]
+    issued: list[Access] = [generate(services, anna, None), generate(services, anna)]
     services.revoking.revoke_user("anna", "left", OPERATOR)
     assert [reason(services, each) for each in issued] == ["token_revoked"] * 2
     assert services.single_tier.own(anna.id).items == []

@@ -4,7 +4,7 @@ import hmac
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -19,29 +19,17 @@ from app.services.passwords import Passwords
 from app.services.throttling import REMEMBERED, WINDOW, LoginThrottle, counted_network
 from app.storage import database as storage
 from app.storage.database import Database
+from tests import rows
 from tests.crowds import all_at_once
 from tests.databases import CHEAPEST_COST, KEYS
 from tests.factories import OPERATOR, PASSWORD, issue, make_user, mint, mint_with
 from tests.secrecy import PASSWORD_MARK
-from tests.unit.services.verdicts import MICROSECOND, MINUTE, SECOND, refusal_of, works
+from tests.unit.services.verdicts import MICROSECOND, MINUTE, SECOND, MovedClock, refusal_of, works
 
 HOME, ABROAD = "192.0.2.10", "198.51.100.7"
 WRONG = f"{PASSWORD_MARK}-that-is-wrong"
 PAIR, ACCOUNT, ADDRESS, INSTANCE = 5, 3, 8, 15
 """The limits in these tests."""
-
-
-class MovedClock:
-    """Stands still until moved."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2027, 3, 14, 15, 9, 26, 535897, UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, by: timedelta) -> None:
-        self.now += by
 
 
 @pytest.fixture
@@ -431,11 +419,6 @@ def test_while_the_counters_are_locked_nobody_signs_in(
 ) -> None:
     make_user(services, "anna", password=PASSWORD)
     monkeypatch.setattr(storage, "PATIENCE_SECONDS", 0.1)
-    with database.engine.connect() as other:
-        if database.is_sqlite:
-            other.exec_driver_sql("UPDATE login_throttle SET failures = 0")
-        else:
-            other.exec_driver_sql("LOCK TABLE login_throttle IN ACCESS EXCLUSIVE MODE")
+    with rows.locked(database, "login_throttle"):
         assert sign_in(services, "anna", PASSWORD, HOME) is Unavailable
-        other.rollback()
     assert sign_in(services, "anna", PASSWORD, HOME) is None

@@ -24,12 +24,24 @@ from app.domain.errors import (
 )
 from app.domain.identity import Role, User
 from app.domain.secrets import TokenFormat, TokenText, new_token_text
-from app.domain.tokens import AccessToken, Issued, RefreshToken, TokenKind, TokenStatus
+from app.domain.tokens import Issued, TokenKind, TokenStatus
 from app.services import Services
 from app.storage.database import Database
 from app.storage.tables import AccessTokenRow, RefreshTokenRow
 from tests import rows
-from tests.factories import OPERATOR, disable, issue, make_user, mint, mint_with, regenerate, revoke, set_role
+from tests.factories import (
+    OPERATOR,
+    Access,
+    Refresh,
+    disable,
+    issue,
+    make_user,
+    mint,
+    mint_with,
+    regenerate,
+    revoke,
+    set_role,
+)
 from tests.unit.services.verdicts import DAY, MICROSECOND, NOW, reason, refusal_of
 
 TEXT = TokenFormat(("dp",))
@@ -42,18 +54,8 @@ def anna(services: Services) -> User:
     )
 
 
-@pytest.fixture
-def refresh(services: Services, anna: User) -> Issued[RefreshToken]:
-    return issue(services, anna)
-
-
-@pytest.fixture
-def access(services: Services, refresh: Issued[RefreshToken]) -> Issued[AccessToken]:
-    return mint(services, refresh)
-
-
 def test_a_good_access_token_says_whose_it_is(
-    services: Services, database: Database, anna: User, refresh: Issued[RefreshToken], access: Issued[AccessToken]
+    services: Services, database: Database, anna: User, refresh: Refresh, access: Access
 ) -> None:
     before = rows.everything(database)
     known = services.verifier.verify(access.secret, anna.id)
@@ -71,15 +73,13 @@ def test_a_good_access_token_says_whose_it_is(
         services.verifier.verify(access.secret, anna.id + 1)
 
 
-def test_a_check_says_when_the_token_was_used_last(
-    services: Services, database: Database, access: Issued[AccessToken]
-) -> None:
+def test_a_check_says_when_the_token_was_used_last(services: Services, database: Database, access: Access) -> None:
     with database.transaction() as session:
         session.execute(update(AccessTokenRow).values(last_used_at=NOW))
     assert services.verifier.verify(access.secret).token_last_used_at == NOW
 
 
-def test_a_token_is_recognised_in_any_state_by_its_secret(services: Services, refresh: Issued[RefreshToken]) -> None:
+def test_a_token_is_recognised_in_any_state_by_its_secret(services: Services, refresh: Refresh) -> None:
     """Recognising is no verdict; what it is for, such as revoking, must not depend on one."""
     replaced, access = mint(services, refresh), mint(services, refresh)
     revoke(services, access)
@@ -92,7 +92,7 @@ def test_a_token_is_recognised_in_any_state_by_its_secret(services: Services, re
 
 
 def test_a_token_without_refresh_token_or_expiry_is_good_and_has_its_description_as_name(
-    services: Services, database: Database, access: Issued[AccessToken]
+    services: Services, database: Database, access: Access
 ) -> None:
     for description, name in (("my laptop", "my laptop"), (None, "")):
         with database.transaction() as session:
@@ -122,7 +122,7 @@ def test_expiry_is_exact_to_the_microsecond_with_no_job_ever_run(services: Servi
             assert set(session.scalars(select(table.status))) == {"active"}
 
 
-ENDINGS: dict[str, tuple[Callable[[Services, Issued[RefreshToken], Issued[AccessToken]], object], type[TokenRefused]]]
+ENDINGS: dict[str, tuple[Callable[[Services, Refresh, Access], object], type[TokenRefused]]]
 ENDINGS = {
     "revoked": (lambda its, _, access: revoke(its, access), TokenRevoked),
     "its refresh token revoked": (lambda its, refresh, _: revoke(its, refresh), TokenRevoked),
@@ -135,7 +135,7 @@ ENDINGS = {
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_an_ended_access_token_is_refused_for_its_own_reason(
-    services: Services, refresh: Issued[RefreshToken], access: Issued[AccessToken], ending: str
+    services: Services, refresh: Refresh, access: Access, ending: str
 ) -> None:
     """◆ Fails when an answer is kept: it was good a moment before."""
     end, refusal = ENDINGS[ending]
@@ -157,7 +157,7 @@ def test_an_ended_access_token_is_refused_for_its_own_reason(
 def test_an_access_token_does_not_work_under_a_refresh_token_that_does_not(
     services: Services,
     database: Database,
-    access: Issued[AccessToken],
+    access: Access,
     values: dict[str, object],
     refusal: type[TokenRefused],
 ) -> None:
@@ -167,9 +167,7 @@ def test_an_access_token_does_not_work_under_a_refresh_token_that_does_not(
     assert refusal_of(lambda: services.verifier.verify(access.secret)) is refusal
 
 
-def test_text_that_is_no_access_token_is_malformed(
-    services: Services, refresh: Issued[RefreshToken], access: Issued[AccessToken]
-) -> None:
+def test_text_that_is_no_access_token_is_malformed(services: Services, refresh: Refresh, access: Access) -> None:
     secret = access.secret
     for text in (
         "",
@@ -184,9 +182,7 @@ def test_text_that_is_no_access_token_is_malformed(
         assert refusal_of(lambda text=text: services.verifier.verify(text)) is TokenMalformed
 
 
-def test_an_unknown_public_id_and_a_wrong_secret_are_the_same_refusal(
-    services: Services, access: Issued[AccessToken]
-) -> None:
+def test_an_unknown_public_id_and_a_wrong_secret_are_the_same_refusal(services: Services, access: Access) -> None:
     unknown = new_token_text(TokenKind.ACCESS)
     for text in (unknown, unknown.with_public_id(access.token.public_id)):
         with pytest.raises(TokenUnknown) as refused:

@@ -4,12 +4,26 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from app.domain.errors import Refusal, TokenRefused
-from app.domain.tokens import AccessToken, Issued, RefreshToken
+from app.domain.tokens import AccessToken
 from app.services import Services
+from tests.factories import Access, Refresh
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MICROSECOND, SECOND = timedelta(microseconds=1), timedelta(seconds=1)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+
+class MovedClock:
+    """Shows what the test sets."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, by: timedelta) -> None:
+        self.now += by
 
 
 def refusal_of(act: Callable[[], object]) -> type[Refusal] | None:
@@ -21,7 +35,7 @@ def refusal_of(act: Callable[[], object]) -> type[Refusal] | None:
     return None
 
 
-def reason(services: Services, issued: Issued[AccessToken] | Issued[RefreshToken]) -> str | None:
+def reason(services: Services, issued: Access | Refresh) -> str | None:
     """Why a token of either tier is refused; None where it works."""
     is_access = isinstance(issued.token, AccessToken)
     validate = services.verifier.verify if is_access else services.refresh_verifier.validate
@@ -33,5 +47,5 @@ def reason(services: Services, issued: Issued[AccessToken] | Issued[RefreshToken
     return None
 
 
-def works(services: Services, issued: Issued[AccessToken] | Issued[RefreshToken]) -> bool:
+def works(services: Services, issued: Access | Refresh) -> bool:
     return reason(services, issued) is None
