@@ -23,6 +23,8 @@ from tests.databases import CHEAPEST_COST, KEYS
 from tests.factories import (
     OPERATOR,
     PASSWORD,
+    Access,
+    Refresh,
     configure,
     disable,
     enable,
@@ -148,40 +150,24 @@ def test_every_failed_sign_in_is_bad_credentials_and_nothing_more(accounts: Acco
         assert not vars(refused.value)
 
 
-def test_a_disabled_user_cannot_sign_in_until_enabled(accounts: Accounts, services: Services, anna: User) -> None:
-    disable(services, "anna")
-    with pytest.raises(BadCredentials):
-        sign_in(accounts, "anna", PASSWORD)
-    enable(services, "anna")
-    assert sign_in(accounts, "anna", PASSWORD) == anna
-
-
 # Another cost
 
 
-@pytest.fixture
-def costlier(database: Database) -> Accounts:
-    return with_passwords(database, Passwords(KEYS.pepper, CHEAPEST_COST + 1, 1, 3))
-
-
-def test_the_first_sign_in_after_a_change_of_the_cost_upgrades_the_digest(
-    anna: User, costlier: Accounts, database: Database
+def test_the_first_accepted_sign_in_after_a_change_of_the_cost_upgrades_the_digest(
+    services: Services, anna: User, database: Database
 ) -> None:
-    sign_in(costlier, "anna", PASSWORD)
-    digest = stored_digest(database)
-    assert digest.startswith(f"$2b$0{CHEAPEST_COST + 1}$")
-    assert is_password(costlier, PASSWORD) and not is_password(costlier, NEW_PASSWORD)
-    assert stored_digest(database) == digest
-
-
-def test_a_refused_sign_in_leaves_an_older_digest_as_it_is(
-    services: Services, anna: User, costlier: Accounts, database: Database
-) -> None:
+    costlier = with_passwords(database, Passwords(KEYS.pepper, CHEAPEST_COST + 1, 1, 3))
     before = stored_digest(database)
     assert not is_password(costlier, NEW_PASSWORD)
     disable(services, "anna")
     assert not is_password(costlier, PASSWORD)
     assert stored_digest(database) == before
+    enable(services, "anna")
+    assert is_password(costlier, PASSWORD)
+    digest = stored_digest(database)
+    assert digest.startswith(f"$2b$0{CHEAPEST_COST + 1}$")
+    assert is_password(costlier, PASSWORD) and not is_password(costlier, NEW_PASSWORD)
+    assert stored_digest(database) == digest
 
 
 class _Interrupted(Passwords):
@@ -208,24 +194,20 @@ def test_a_password_that_is_changed_during_the_upgrade_of_its_digest_stays_chang
 # Changing
 
 
-def test_a_new_password_replaces_the_old_one_and_leaves_tokens_alone(
-    accounts: Accounts, services: Services, anna: User
+def test_a_new_password_replaces_the_old_one_or_none_and_leaves_tokens_alone(
+    accounts: Accounts, services: Services, refresh: Refresh, access: Access
 ) -> None:
-    refresh = issue(services, anna)
-    access = mint(services, refresh)
     set_password(services, "ANNA", NEW_PASSWORD)
     assert works(services, access) and works(services, mint(services, refresh))
     assert is_password(accounts, NEW_PASSWORD) and not is_password(accounts, PASSWORD)
+    bert = make_user(services, "bert")
+    set_password(services, "bert", PASSWORD)
+    assert sign_in(accounts, "bert", PASSWORD) == bert
 
 
-def test_a_user_without_a_password_can_be_given_one(accounts: Accounts, services: Services) -> None:
-    make_user(services, "anna")
-    set_password(services, "anna", PASSWORD)
-    assert is_password(accounts, PASSWORD)
-
-
-def test_disabling_stops_every_token_at_once_and_enabling_restores_the_active_ones(services: Services) -> None:
-    anna = make_user(services, "anna")
+def test_disabling_stops_every_token_at_once_and_enabling_restores_the_active_ones(
+    accounts: Accounts, services: Services, anna: User
+) -> None:
     refresh, revoked = issue(services, anna), issue(services, anna)
     access = mint(services, refresh)
     revoke(services, revoked)
@@ -239,9 +221,11 @@ def test_disabling_stops_every_token_at_once_and_enabling_restores_the_active_on
     ]
     assert [refusal_of(use) for use in uses] == [OwnerDisabled] * len(uses)
     assert refusal_of(lambda: issue(services, anna)) is BadCredentials
+    assert not is_password(accounts, PASSWORD)
     assert enable(services, "anna").is_active
     assert works(services, access) and works(services, mint(services, refresh))
     assert not works(services, revoked)
+    assert is_password(accounts, PASSWORD)
 
 
 def test_the_decision_about_refresh_tokens_of_one_user_comes_before_the_rule_for_all(services: Services) -> None:

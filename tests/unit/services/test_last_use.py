@@ -25,7 +25,7 @@ from tests import rows
 from tests.crowds import all_at_once
 from tests.databases import destroy
 from tests.factories import OPERATOR, Access, issue, make_user, mint
-from tests.unit.services.verdicts import DAY, MICROSECOND, NOW, SECOND
+from tests.unit.services.verdicts import MICROSECOND, NOW, SECOND
 from tests.unit.storage.conftest import connected
 from tests.unit.storage.planting import ON_POSTGRESQL
 
@@ -159,9 +159,7 @@ def test_a_token_is_written_at_most_once_a_minute_by_all_workers_together(
         (None, True),
         (SPACING, True),
         (SPACING - MICROSECOND, False),
-        (timedelta(0), False),
         (-SECOND, False),  # another host's clock is ahead
-        (DAY, True),
     ],
 )
 def test_a_use_is_due_a_minute_after_the_last_and_not_while_one_waits(
@@ -328,34 +326,33 @@ def test_writing_and_revoking_at_once_neither_deadlock_nor_undo_each_other(
 
     A race of this length seldom meets a deadlock even where one can be: that no write waits is the test above.
     """
-    for number in range(3):
+    for _ in range(3):
         user = make_user(services)
         tokens = [mint(services, issue(services, user)) for _ in range(8)]
-        both_wrote, over = threading.Barrier(3, timeout=20), threading.Event()
+        have_written, is_over = threading.Barrier(3, timeout=20), threading.Event()
 
-        def write(each: Noting, tokens: list[Access], wrote: threading.Barrier) -> None:
+        def write(each: Noting, tokens: list[Access], written: threading.Barrier, is_over: threading.Event) -> None:
             at = NOW
-            while not over.is_set():  # noqa: B023
+            while not is_over.is_set():
                 at += SPACING
                 for token in random.sample(tokens, len(tokens)):
                     each.use(token, at)
                 each.last_use.flush()
                 if at == NOW + SPACING:
-                    wrote.wait()
+                    written.wait()
 
-        def revoke(username: str, wrote: threading.Barrier) -> None:
+        def revoke(username: str, written: threading.Barrier, is_over: threading.Event) -> None:
+            written.wait()
             try:
-                wrote.wait()
                 services.revoking.revoke_user(username, "race", OPERATOR)
             finally:
-                over.set()  # noqa: B023
+                is_over.set()
 
-        writers = [partial(write, each, tokens, both_wrote) for each in (noting, other)]
-        all_at_once([*writers, partial(revoke, user.username, both_wrote)])
+        writers = [partial(write, each, tokens, have_written, is_over) for each in (noting, other)]
+        all_at_once([*writers, partial(revoke, user.username, have_written, is_over)])
         with noting.database.reading() as session:
-            of_user = AccessTokenRow.user_id == user.id
-            assert set(session.scalars(select(AccessTokenRow.status).where(of_user))) == {"revoked"}, number
-            assert None not in session.scalars(select(AccessTokenRow.last_used_at).where(of_user)).all()
+            query = select(AccessTokenRow.status, AccessTokenRow.last_used_at).where(AccessTokenRow.user_id == user.id)
+            assert {(status, at is None) for status, at in session.execute(query)} == {("revoked", False)}
     assert not any("database_unavailable" in line or "deadlock" in line for line in log_lines)
 
 
@@ -364,13 +361,7 @@ def test_writing_and_revoking_at_once_neither_deadlock_nor_undo_each_other(
 
 @pytest.mark.parametrize(
     ("sent", "kept"),
-    [
-        (None, None),
-        ("", None),
-        ("python-requests/2.32.3", "python-requests/2.32.3"),
-        ("a\r\nb\x00\x7f\xe9", "a??b???"),
-        ("x" * 300, "x" * LONGEST_AGENT),
-    ],
+    [(None, None), ("", None), ("a\r\nb\x00\x7f\xe9 1.0", "a??b??? 1.0"), ("x" * 300, "x" * LONGEST_AGENT)],
 )
 def test_an_agent_is_kept_as_far_as_it_can_be_shown(sent: str | None, kept: str | None) -> None:
     assert _printable(sent) == kept

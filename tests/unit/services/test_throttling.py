@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
+from typing import TypeAlias
 
 import pytest
 from sqlalchemy import text
 
 from app.domain.errors import BadCredentials, RateLimited, Refusal, Unavailable
-from app.domain.identity import Caller, Role
+from app.domain.identity import Caller, User
 from app.services import Services, throttling
 from app.services.accounts import Accounts
 from app.services.idempotency import Idempotency
@@ -22,7 +23,7 @@ from app.storage.database import Database
 from tests import rows
 from tests.crowds import all_at_once
 from tests.databases import CHEAPEST_COST, KEYS
-from tests.factories import OPERATOR, PASSWORD, issue, make_user, mint, mint_with
+from tests.factories import OPERATOR, PASSWORD, Access, Refresh, mint, mint_with
 from tests.secrecy import PASSWORD_MARK
 from tests.unit.services.verdicts import MICROSECOND, MINUTE, SECOND, MovedClock, refusal_of, works
 
@@ -220,8 +221,9 @@ def _failures(database: Database) -> list[int]:
 # What is kept
 
 
-def test_the_counters_hold_no_password_no_user_name_and_no_address(services: Services, database: Database) -> None:
-    make_user(services, "anna", password=PASSWORD)
+def test_the_counters_hold_no_password_no_user_name_and_no_address(
+    services: Services, database: Database, anna: User
+) -> None:
     sign_in(services, "anna", PASSWORD, HOME)
     for typed in ("anna", "ANNA", WRONG, "not a user name", "bert"):
         sign_in(services, typed, WRONG, ABROAD)
@@ -242,29 +244,25 @@ def sign_in(services: Services, username: str, password: str, address: str) -> t
     return refusal_of(lambda: services.accounts.authenticate(username, password, Caller("", address=address)))
 
 
-def test_a_client_that_signs_in_on_every_call_is_never_throttled(services: Services) -> None:
+def test_a_client_that_signs_in_on_every_call_is_never_throttled(services: Services, anna: User) -> None:
     """◆ Fails when successes keep what was counted for them (RateLimited at the sixth sign-in)."""
-    make_user(services, "anna", password=PASSWORD)
     calls = ADDRESS + PAIR  # more than any counter of hers allows failures
     assert [sign_in(services, "anna", PASSWORD, HOME) for _ in range(calls)] == [None] * calls
 
 
 @pytest.mark.both_databases
-def test_a_burst_of_sign_ins_at_once_is_never_throttled(database: Database, clock: MovedClock) -> None:
+def test_a_burst_of_sign_ins_at_once_is_never_throttled(database: Database, clock: MovedClock, anna: User) -> None:
     """◆ Fails when successes keep what was counted, or when it is counted before its turn to compare passwords."""
-    accounts, _ = _accounts(database, clock)
-    accounts.add("anna", Role.VIEWER, PASSWORD, OPERATOR)
-    anna = partial(accounts.authenticate, "anna", PASSWORD, Caller("", address=HOME))
-    anna()  # from now on HOME is where she signs in
-    assert all_at_once([lambda: refusal_of(anna)] * 12) == [None] * 12
+    accounts, _ = watched(database, clock, at_once=4, queue=96)
+    sign_in = partial(accounts.authenticate, "anna", PASSWORD, Caller("", address=HOME))
+    sign_in()  # from now on HOME is where she signs in
+    assert all_at_once([lambda: refusal_of(sign_in)] * 12) == [None] * 12
 
 
 def test_a_stranger_who_hammers_an_account_keeps_its_owner_neither_out_nor_from_their_tokens(
-    services: Services,
+    services: Services, refresh: Refresh, access: Access
 ) -> None:
     """◆ Fails when an earlier success from the address makes no difference (the owner is refused)."""
-    refresh = issue(services, make_user(services, "anna", password=PASSWORD))
-    access = mint(services, refresh)
     assert sign_in(services, "anna", PASSWORD, HOME) is None
     answers = [sign_in(services, "anna", WRONG, f"203.0.113.{number}") for number in range(20)]
     assert answers == [BadCredentials] * ACCOUNT + [RateLimited] * (20 - ACCOUNT)
@@ -273,29 +271,23 @@ def test_a_stranger_who_hammers_an_account_keeps_its_owner_neither_out_nor_from_
     assert works(services, access) and works(services, mint(services, refresh))
 
 
-def test_every_spelling_of_a_name_is_the_same_account(services: Services) -> None:
-    make_user(services, "Admin", Role.SERVER_ADMIN, PASSWORD)
-    assert sign_in(services, "ADMIN", PASSWORD, HOME) is None
-    spellings = ("ADMIN", "admin", "Admin", "aDMIN")
-    answers = [sign_in(services, spelling, WRONG, ABROAD) for spelling in spellings]
-    assert answers == [BadCredentials] * ACCOUNT + [RateLimited]
-    assert sign_in(services, "aDmIn", PASSWORD, HOME) is None
-
-
-@pytest.mark.parametrize("name", ["nobody", "not a user name", "ADM\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}N", "a\0b"])
-def test_unknown_names_are_throttled_like_others(services: Services, name: str) -> None:
+@pytest.mark.parametrize(
+    "spellings",
+    [("anna", "ANNA", "Anna", "aNNA"), ("nobody",) * 4, ("not a user name",) * 4, ("ADM\u0130N",) * 4, ("a\0b",) * 4],
+)
+def test_every_name_is_throttled_in_all_its_spellings_and_whether_it_is_known_or_not(
+    services: Services, anna: User, spellings: tuple[str, ...]
+) -> None:
     """Otherwise guesses of names would show which of them exist."""
-    answers = [sign_in(services, name, WRONG, ABROAD) for _ in range(ACCOUNT + 1)]
+    answers = [sign_in(services, name, WRONG, ABROAD) for name in spellings]
     assert answers == [BadCredentials] * ACCOUNT + [RateLimited]
 
 
 def test_unknown_and_expired_tokens_are_never_counted(
-    services: Services, clock: MovedClock, database: Database
+    services: Services, clock: MovedClock, database: Database, refresh: Refresh, access: Access
 ) -> None:
-    expired = issue(services, make_user(services))
-    access = mint(services, expired)
     clock.advance(timedelta(days=61))
-    for secret in (expired.secret, expired.secret[:-6] + "000000"):
+    for secret in (refresh.secret, refresh.secret[:-6] + "000000"):
         assert refusal_of(lambda secret=secret: mint_with(services, secret, None, Caller("", address=HOME)))
     assert not works(services, access)
     assert _failures(database) == []
@@ -304,24 +296,38 @@ def test_unknown_and_expired_tokens_are_never_counted(
 # All at once
 
 
-class CountingPasswords(Passwords):
-    """Counts how often a password was really compared."""
+class WatchedPasswords(Passwords):
+    """Counts how often a password was really compared; a wrong one, while `go_on` is not set, takes very long."""
 
-    compared = 0
+    def __init__(self, at_once: int, queue: int) -> None:
+        super().__init__(KEYS.pepper, CHEAPEST_COST, at_once, queue)
+        self.compared = 0
+        self.go_on = threading.Event()
 
     def matches(self, password: str, stored: str | None) -> bool:
         self.compared += 1
+        if password == WRONG:
+            self.go_on.wait(20)
         return super().matches(password, stored)
+
+
+Watched: TypeAlias = tuple[Accounts, WatchedPasswords]
+
+
+def watched(database: Database, clock: MovedClock, at_once: int, queue: int) -> Watched:
+    """Accounts as one of several processes has them."""
+    passwords = WatchedPasswords(at_once, queue)
+    throttle = LoginThrottle(database, clock, KEYS.pepper)
+    return Accounts(database, clock, passwords, throttle, Idempotency(KEYS.pepper)), passwords
 
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize("is_known", [False, True], ids=["from elsewhere", "from a known address"])
 def test_many_wrong_guesses_at_once_get_no_further_than_the_budget(
-    database: Database, clock: MovedClock, throttle: LoginThrottle, is_known: bool
+    database: Database, clock: MovedClock, throttle: LoginThrottle, anna: User, is_known: bool
 ) -> None:
     """◆ Fails when an attempt is counted only after the password was compared."""
-    processes = [_accounts(database, clock) for _ in range(2)]
-    processes[0][0].add("anna", Role.VIEWER, PASSWORD, OPERATOR)
+    processes = [watched(database, clock, at_once=4, queue=96) for _ in range(2)]
     if is_known:
         succeed(throttle, "anna", HOME)
 
@@ -336,31 +342,16 @@ def test_many_wrong_guesses_at_once_get_no_further_than_the_budget(
     assert is_limited(throttle, "anna", HOME) or Unavailable in refusals
 
 
-class HeldPasswords(Passwords):
-    """Compares wrong passwords only when the test goes on: as if that took very long."""
-
-    def __init__(self, at_once: int, queue: int) -> None:
-        super().__init__(KEYS.pepper, CHEAPEST_COST, at_once, queue)
-        self.go_on = threading.Event()
-
-    def matches(self, password: str, stored: str | None) -> bool:
-        if password == WRONG:
-            self.go_on.wait(20)
-        return super().matches(password, stored)
-
-
 @pytest.fixture
-def held(database: Database, clock: MovedClock, throttle: LoginThrottle) -> Iterator[tuple[Accounts, HeldPasswords]]:
+def held(services: Services, database: Database, clock: MovedClock, anna: User) -> Iterator[Watched]:
     """Accounts with six places, one of them to compare a password, and anna who signed in from home before."""
-    passwords = HeldPasswords(1, 5)
-    accounts = Accounts(database, clock, passwords, throttle, Idempotency(KEYS.pepper))
-    accounts.add("anna", Role.VIEWER, PASSWORD, OPERATOR)
+    accounts, passwords = watched(database, clock, at_once=1, queue=5)
     accounts.authenticate("anna", PASSWORD, Caller("", address=HOME))
     yield accounts, passwords
     passwords.go_on.set()
 
 
-def test_strangers_who_fill_the_queue_do_not_keep_an_owner_out(held: tuple[Accounts, HeldPasswords]) -> None:
+def test_strangers_who_fill_the_queue_do_not_keep_an_owner_out(held: Watched) -> None:
     """◆ Fails when strangers may wait in every place there is (the owner is refused with Unavailable)."""
     accounts, passwords = held
     with ThreadPoolExecutor(11) as threads:
@@ -382,9 +373,7 @@ def test_strangers_who_fill_the_queue_do_not_keep_an_owner_out(held: tuple[Accou
     assert (refusals.count(Unavailable), refusals.count(BadCredentials)) == (7, 3)
 
 
-def test_attempts_that_are_refused_anyway_wait_for_no_turn(
-    held: tuple[Accounts, HeldPasswords], throttle: LoginThrottle
-) -> None:
+def test_attempts_that_are_refused_anyway_wait_for_no_turn(held: Watched, throttle: LoginThrottle) -> None:
     """◆ So a crowd that hammers an account does not fill the queue. Fails when the turn comes before the budget."""
     accounts, passwords = held
     fail(throttle, "bert", HOME, ACCOUNT)
@@ -394,31 +383,16 @@ def test_attempts_that_are_refused_anyway_wait_for_no_turn(
             assert threads.submit(refusal_of, attempt).result(4) is RateLimited
 
 
-def _accounts(database: Database, clock: MovedClock) -> tuple[Accounts, CountingPasswords]:
-    """As one of several processes has it, with as many digests at once as a large machine allows."""
-    passwords = CountingPasswords(KEYS.pepper, CHEAPEST_COST, at_once=4, queue=96)
-    throttle = LoginThrottle(database, clock, KEYS.pepper)
-    return Accounts(database, clock, passwords, throttle, Idempotency(KEYS.pepper)), passwords
-
-
 # When the counters are away
 
 
-def test_without_counters_nobody_signs_in_and_no_password_is_compared(database: Database, clock: MovedClock) -> None:
-    accounts, passwords = _accounts(database, clock)
-    accounts.add("anna", Role.VIEWER, PASSWORD, OPERATOR)
-    with database.engine.begin() as connection:
-        connection.execute(text("ALTER TABLE login_throttle RENAME TO lost"))
-    anna = partial(accounts.authenticate, "anna", PASSWORD, Caller("", address=HOME))
-    assert (refusal_of(anna), passwords.compared) == (Unavailable, 0)
-
-
 @pytest.mark.both_databases
-def test_while_the_counters_are_locked_nobody_signs_in(
-    services: Services, database: Database, monkeypatch: pytest.MonkeyPatch
+def test_while_the_counters_are_locked_nobody_signs_in_and_no_password_is_compared(
+    database: Database, clock: MovedClock, anna: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_user(services, "anna", password=PASSWORD)
     monkeypatch.setattr(storage, "PATIENCE_SECONDS", 0.1)
+    accounts, passwords = watched(database, clock, at_once=1, queue=0)
+    sign_in = partial(accounts.authenticate, "anna", PASSWORD, Caller("", address=HOME))
     with rows.locked(database, "login_throttle"):
-        assert sign_in(services, "anna", PASSWORD, HOME) is Unavailable
-    assert sign_in(services, "anna", PASSWORD, HOME) is None
+        assert (refusal_of(sign_in), passwords.compared) == (Unavailable, 0)
+    assert refusal_of(sign_in) is None
