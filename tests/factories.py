@@ -11,6 +11,7 @@ from app.domain.identity import ApiTokens, Caller, Role, User
 from app.domain.policy import Reissue
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.services import Services
+from app.services.held_tokens import ByOwner, BySecret
 from app.services.revoking import Ended
 from tests.secrecy import PASSWORD_MARK
 
@@ -33,7 +34,7 @@ def make_user(
 
 def issue(services: Services, user: User, name: str = "nightly-etl", reissue: Reissue | None = None) -> Refresh:
     """A refresh token of that user; `reissue`: what it says for itself about minting again."""
-    return services.issuing.issue(user, name, Caller(user.username, user.id), reissue)
+    return services.issuing.issue(user.id, name, Caller(user.username, user.id), reissue=reissue)
 
 
 def mint(services: Services, refresh: Refresh, address: str | None = None) -> Access:
@@ -43,14 +44,12 @@ def mint(services: Services, refresh: Refresh, address: str | None = None) -> Ac
 
 def mint_with(services: Services, secret: str, user_id: int | None = None, caller: Caller = ANONYMOUS) -> Access:
     """The same from a secret as a client presents it."""
-    return services.minting.mint(secret, user_id, caller)
+    return services.minting.mint(BySecret(secret, user_id), caller)
 
 
 def mint_own(services: Services, refresh: Refresh) -> Access:
     """The same by public id, as the owner does on the pages."""
-    issued = services.minting.mint_own(refresh.token.public_id, refresh.token.user_id, OPERATOR)
-    assert isinstance(issued, Issued)
-    return issued
+    return services.minting.mint(ByOwner(refresh.token.public_id, refresh.token.user_id), OPERATOR)
 
 
 def regenerate(services: Services, refresh: Refresh) -> Refresh:
@@ -60,7 +59,19 @@ def regenerate(services: Services, refresh: Refresh) -> Refresh:
 
 def regenerate_with(services: Services, secret: str, user_id: int | None = None, caller: Caller = ANONYMOUS) -> Refresh:
     """The same from a secret as a client presents it."""
-    return services.issuing.regenerate(secret, user_id, caller)
+    return services.issuing.regenerate(BySecret(secret, user_id), caller)
+
+
+def validate(services: Services, secret: str, user_id: int | None = None) -> RefreshToken:
+    """The refresh token with that secret, if it works."""
+    return services.held_tokens.validate(BySecret(secret, user_id))[0]
+
+
+def revoke_under(
+    services: Services, secret: str, user_id: int | None = None, caller: Caller = ANONYMOUS
+) -> RefreshToken:
+    """Revoke the access tokens of the refresh token with that secret."""
+    return services.revoking.revoke_access_tokens(BySecret(secret, user_id), caller)
 
 
 def revoke(services: Services, issued: Access | Refresh, reason: str = "") -> Ended:
@@ -69,19 +80,19 @@ def revoke(services: Services, issued: Access | Refresh, reason: str = "") -> En
 
 
 def set_role(services: Services, username: str, role: Role, caller: Caller = OPERATOR) -> User:
-    return services.accounts.set_role(username, role, caller)
+    return services.accounts.change(username, {"role": role}, caller)
 
 
 def disable(services: Services, username: str, caller: Caller = OPERATOR) -> User:
-    return services.accounts.disable(username, caller)
+    return services.accounts.change(username, {"is_active": False}, caller)
 
 
 def enable(services: Services, username: str, caller: Caller = OPERATOR) -> User:
-    return services.accounts.enable(username, caller)
+    return services.accounts.change(username, {"is_active": True}, caller)
 
 
 def set_api_tokens(services: Services, username: str, decision: ApiTokens, caller: Caller = OPERATOR) -> User:
-    return services.accounts.set_api_tokens(username, decision, caller)
+    return services.accounts.change(username, {"api_tokens": decision}, caller)
 
 
 def set_password(services: Services, username: str, password: str, caller: Caller = OPERATOR) -> User:

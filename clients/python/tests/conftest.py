@@ -17,7 +17,8 @@ from app.domain.tokens import Issued, RefreshToken
 from app.factory import create_app
 from app.http.context import parts
 from app.services import Services
-from app.storage.database import Database, db
+from app.factory import db
+from app.storage.database import Database
 from app.storage.tables import AccessTokenRow
 from clients.python.tests.recording import Recorder
 from config import Settings

@@ -14,8 +14,8 @@ import app.services
 from app.domain.errors import Conflict, TokenSuperseded, Unavailable
 from app.domain.identity import ApiTokens, Caller, Role, User
 from app.domain.tokens import TokenKind
-from app.services import Services, audit, last_use
-from app.services.audit import SIGHTING_EVERY
+from app.services import Services, last_use, sightings
+from app.services.sightings import SIGHTING_EVERY
 from app.storage.database import Database
 from app.storage.tables import AuditEventRow
 from tests import factories, rows
@@ -51,13 +51,13 @@ CHANGES: tuple[tuple[str, str, Act], ...] = (
     ("refresh_token.created", ANNA, lambda its, _: its.issuing.issue_with_password("anna", PASSWORD, "etl", CLIENT)),
     ("access_token.minted", ANNA, lambda its, own: factories.mint_with(its, *own.proof, CLIENT)),
     ("refresh_token.regenerated", ANNA, lambda its, own: factories.regenerate_with(its, *own.proof, CLIENT)),
-    ("access_token.revoked", ANNA, lambda its, own: its.revoking.revoke_access_tokens(*own.proof, CLIENT)),
+    ("access_token.revoked", ANNA, lambda its, own: factories.revoke_under(its, *own.proof, CLIENT)),
     ("access_token.revoked", CLI, lambda its, own: revoke(its, own.access)),
     ("refresh_token.revoked", CLI, lambda its, own: revoke(its, own.refresh)),
     ("user.tokens_revoked", CLI, lambda its, _: its.revoking.revoke_user("anna", "left", OPERATOR)),
     ("instance_setting.changed", CLI, lambda its, _: factories.configure(its, retention_days=1)),
     ("user.disabled", CLI, lambda its, _: factories.disable(its, "anna")),
-    ("user.enabled", CLI, lambda its, _: factories.enable(its, "anna")),
+    ("user.enabled", CLI, lambda its, _: factories.enable(its, "carl")),
 )
 """What is recorded, who did it, and the act. Each is a change after those before it."""
 
@@ -72,6 +72,7 @@ def test_every_action_that_the_services_record_is_in_the_table_above() -> None:
     folder = Path(app.services.__file__).parent
     source = "".join(module.read_text(encoding="utf-8") for module in folder.glob("*.py"))
     recorded = set(re.findall(r'"((?:user|refresh_token|access_token|instance_setting|tokens)\.[a-z_]+)"', source))
+    recorded |= {f"user.{column}_changed" for column in ("role", "api_tokens")}  # composed in ``accounts``
     assert recorded == {action for action, _, _ in CHANGES} | ELSEWHERE
 
 
@@ -177,7 +178,7 @@ def test_sightings_beyond_a_bound_are_dropped_until_those_before_are_written(
     services: Services, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fails without the bound (tried)."""
-    monkeypatch.setattr(audit, "MOST_WAITING", 3)
+    monkeypatch.setattr(sightings, "MOST_WAITING", 3)
     for number in range(5):
         services.sightings.report(_seen(number), CLIENT)
     services.last_use.flush()
@@ -204,8 +205,9 @@ def _seen(number: int) -> TokenSuperseded:
 
 
 def _annas_tokens(services: Services) -> tuple[User, list[Tokens]]:
-    """Tokens for each of the changes, so that none of them ends another's."""
+    """Tokens for each of the changes, so that none of them ends another's; beside anna, carl is disabled."""
     anna = make_user(services, "anna", password=PASSWORD)
+    factories.disable(services, make_user(services, "carl").username)
     refresh = [issue(services, anna) for _ in CHANGES]
     return anna, [Tokens(each, mint(services, each)) for each in refresh]
 

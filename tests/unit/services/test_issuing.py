@@ -41,6 +41,8 @@ from tests.factories import (
     regenerate,
     regenerate_with,
     revoke,
+    revoke_under,
+    validate,
 )
 from tests.unit.services.verdicts import DAY, HOUR, MICROSECOND, NOW, SECOND, reason, refusal_of, works
 
@@ -112,8 +114,8 @@ def test_simultaneous_mints_under_overlap_leave_the_latest_and_the_one_before_it
 
 
 def test_a_refresh_token_is_used_when_it_mints_and_at_no_other_time(services: Services, refresh: Refresh) -> None:
-    services.refresh_verifier.validate(refresh.secret, None)
-    services.revoking.revoke_access_tokens(refresh.secret, None, ANONYMOUS)
+    validate(services, refresh.secret)
+    revoke_under(services, refresh.secret)
     assert _last_use(services, refresh) == (None, None)
     at = refresh.token.created_at + HOUR
     with freeze_time(at):
@@ -163,7 +165,7 @@ def test_an_expired_refresh_token_cannot_mint_but_can_be_regenerated(services: S
         clock.move_to(refresh.token.expires_at - MICROSECOND)
         mint(services, refresh)
         clock.move_to(refresh.token.expires_at)
-        for act in (partial(mint_with, services), _revoke_under(services)):
+        for act in (partial(mint_with, services), partial(revoke_under, services)):
             with pytest.raises(TokenExpired):
                 act(refresh.secret, None, ANONYMOUS)
         renewed = regenerate(services, refresh)
@@ -208,20 +210,16 @@ def test_a_secret_that_is_not_this_refresh_tokens_does_nothing(
         _assert_nothing_works(services, database, secret, refusal, user_id)
 
 
-def _revoke_under(services: Services) -> Callable[..., object]:
-    return services.revoking.revoke_access_tokens
-
-
 def _assert_nothing_works(
     services: Services, database: Database, secret: str, refusal: type[TokenRefused], user_id: int | None = None
 ) -> None:
     """Every act that takes a refresh token refuses it for the same reason, and changes nothing."""
     before = rows.everything(database)
-    for act in (partial(mint_with, services), partial(regenerate_with, services), _revoke_under(services)):
+    for act in (partial(mint_with, services), partial(regenerate_with, services), partial(revoke_under, services)):
         with pytest.raises(refusal):
             act(secret, user_id, ANONYMOUS)
     with pytest.raises(refusal):
-        services.refresh_verifier.validate(secret, user_id)
+        validate(services, secret, user_id)
     assert rows.everything(database) == before
 
 

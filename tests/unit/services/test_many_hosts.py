@@ -13,7 +13,7 @@ from config import Keys
 from tests import rows
 from tests.crowds import all_at_once
 from tests.databases import KEYS
-from tests.factories import ANONYMOUS, Access, Refresh, configure, mint
+from tests.factories import Access, Refresh, configure, mint, revoke_under
 from tests.unit.services.verdicts import reason
 
 BEHIND = timedelta(seconds=1.5)
@@ -49,7 +49,7 @@ def test_a_revocation_reaches_what_only_a_host_whose_clock_is_behind_still_calls
     configure(services, access_token_lifespan=1)
     access = mint(services, refresh)
     just_after_its_end = services_with(clock=lambda: access.token.expires_at)
-    just_after_its_end.revoking.revoke_access_tokens(refresh.secret, None, ANONYMOUS)
+    revoke_under(just_after_its_end, refresh.secret)
     assert reason(behind, access) == "token_revoked"
 
 

@@ -12,7 +12,7 @@ from app.storage.database import Database
 from app.storage.tables import AuditEventRow
 from tests import rows
 from tests.crowds import all_at_once
-from tests.factories import ANONYMOUS, Refresh, configure, issue, mint, mint_own, mint_with, regenerate
+from tests.factories import Refresh, configure, issue, mint, mint_own, mint_with, regenerate, revoke_under
 from tests.unit.services.verdicts import HOUR, MICROSECOND, NOW, SECOND, reason, works
 
 
@@ -66,7 +66,7 @@ def test_after_regenerating_it_is_another_one_which_is_then_given_again(services
 
 def test_after_a_revocation_it_is_another_one(services: Services, shared: Refresh) -> None:
     first = mint(services, shared).secret
-    services.revoking.revoke_access_tokens(shared.secret, None, ANONYMOUS)
+    revoke_under(services, shared.secret)
     assert mint(services, shared).secret != first
 
 

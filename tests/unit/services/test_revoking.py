@@ -23,6 +23,7 @@ from tests.factories import (
     mint,
     regenerate,
     revoke,
+    revoke_under,
 )
 from tests.unit.services.verdicts import DAY, HOUR, NOW, reason, refusal_of, works
 
@@ -119,7 +120,7 @@ def test_a_client_revokes_the_access_tokens_under_its_refresh_token_and_may_do_s
     configure(services, access_token_reissue="overlap")
     both = [mint(services, refresh), mint(services, refresh)]
     for _ in range(2):
-        about = services.revoking.revoke_access_tokens(refresh.secret, refresh.token.user_id, ANONYMOUS)
+        about = revoke_under(services, refresh.secret, refresh.token.user_id)
         assert (about.id, about.name) == (refresh.token.id, refresh.token.name)
         assert [reason(services, token) for token in both] == [REVOKED] * 2
     assert works(services, mint(services, refresh))

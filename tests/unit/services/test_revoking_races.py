@@ -69,7 +69,7 @@ def test_a_secret_that_is_just_being_replaced_revokes_nothing(
         with elsewhere.transaction() as session:
             row = refresh_tokens.find(session, public_id)
             assert row is not None
-            refresh_tokens.lock(session, row.id)
+            refresh_tokens.lock(session, [row.id])
             refresh_tokens.replace_secret(session, row, services.ring.sign(new_text), system_clock(), row.expires_at)
             event.listen(database.engine, "checkout", count)
             revoking = thread.submit(services.revoking.revoke_secret, old.secret, "", OPERATOR)

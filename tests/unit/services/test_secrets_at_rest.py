@@ -20,6 +20,7 @@ from tests.factories import (
     make_user,
     mint,
     regenerate,
+    revoke_under,
     set_password,
 )
 from tests.secrecy import PASSWORD_MARK
@@ -68,7 +69,7 @@ def _story(services: Services) -> list[str]:
     with pytest.raises(TokenRefused):
         mint(services, first)
     access.append(mint(services, second))
-    services.revoking.revoke_access_tokens(second.secret, anna.id, ANONYMOUS)
+    revoke_under(services, second.secret, anna.id)
     pasted = issue(services, anna)
     services.revoking.revoke_secret(pasted.secret, "found in a public repository", OPERATOR)
     set_password(services, "anna", NEW_PASSWORD)

@@ -1,18 +1,17 @@
 """Two programs on one refresh token: noticed, marked and recorded, and nobody is hindered."""
 
-import json
 from datetime import timedelta
 
 import pytest
 from freezegun import freeze_time
 
+from app.domain.audit import AuditEvent
 from app.domain.clock import system_clock
 from app.domain.identity import User
 from app.domain.policy import Reissue
 from app.domain.tokens import RefreshToken
 from app.services import Services
-from app.storage.tables import AuditEventRow
-from tests.factories import OPERATOR, Access, Refresh, issue, mint, mint_own, regenerate, revoke
+from tests.factories import Access, Refresh, issue, mint, mint_own, regenerate, revoke, revoke_under
 from tests.unit.services.verdicts import HOUR, MINUTE, NOW, SECOND
 
 ONE, OTHER = "192.0.2.1", "192.0.2.2"
@@ -33,7 +32,7 @@ def is_marked(services: Services, refresh: Refresh) -> bool:
     return token.seems_shared
 
 
-def found(services: Services) -> list[AuditEventRow]:
+def found(services: Services) -> list[AuditEvent]:
     return services.listing.audit_events(action="refresh_token.found_shared").items
 
 
@@ -46,7 +45,7 @@ def test_the_sixth_mint_in_ten_minutes_from_two_addresses_marks_the_refresh_toke
     assert minted(services, refresh, OTHER).seems_shared
     assert is_marked(services, refresh)
     (event,) = found(services)
-    detail = json.loads(event.detail)
+    detail = event.detail
     assert (event.object_id, event.actor) == (refresh.token.public_id, anna.username)
     assert (detail["mints"], detail["addresses"]) == (6, f"{ONE}, {OTHER}")
     assert detail["note"].startswith("Two programs seem to share this token")
@@ -119,6 +118,6 @@ def test_regenerating_and_revoking_remove_the_mark(services: Services, refresh: 
 def test_a_mint_that_replaced_nothing_says_so_too(services: Services, refresh: Refresh) -> None:
     """From two networks of IPv6."""
     assert minted(services, refresh, *(f"2001:db8:0:{number}::1" for number in range(8))).seems_shared
-    services.revoking.revoke_access_tokens(refresh.secret, None, OPERATOR)
+    revoke_under(services, refresh.secret)
     again = minted(services, refresh, ONE)
     assert again.replaced is None and again.seems_shared

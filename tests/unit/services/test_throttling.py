@@ -368,7 +368,7 @@ def test_strangers_who_fill_the_queue_do_not_keep_an_owner_out(held: Watched) ->
             assert refused.acquire(timeout=20)
         owner = threads.submit(accounts.authenticate, "anna", PASSWORD, Caller("", address=HOME))
         passwords.go_on.set()
-        assert owner.result().username == "anna"
+        assert owner.result().user.username == "anna"
     refusals = [each.result() for each in guesses]
     assert (refusals.count(Unavailable), refusals.count(BadCredentials)) == (7, 3)
 

@@ -40,6 +40,7 @@ from tests.factories import (
     regenerate,
     revoke,
     set_role,
+    validate,
 )
 from tests.unit.services.verdicts import DAY, MICROSECOND, NOW, reason, refusal_of
 
@@ -226,5 +227,5 @@ def test_a_row_that_was_planted_without_the_key_does_not_authenticate(
             row.created_at, row.expires_at = system_clock(), system_clock() + DAY
             session.add(row)
     assert refusal_of(lambda: services.verifier.verify(TEXT.compose(access))) is TokenUnknown
-    assert refusal_of(lambda: services.refresh_verifier.validate(TEXT.compose(refresh), anna.id)) is TokenUnknown
+    assert refusal_of(lambda: validate(services, TEXT.compose(refresh), anna.id)) is TokenUnknown
     assert refusal_of(lambda: mint_with(services, TEXT.compose(refresh))) is TokenUnknown
