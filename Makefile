@@ -6,7 +6,7 @@ BENCH  := .venv-bench
 SDK    := .venv-trifacta
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test fuzz soak lint lock docs screenshots bench trifacta-sdk clean
+.PHONY: run test fuzz soak mutants lint lock docs screenshots bench trifacta-sdk clean
 
 run: $(VENV)/.run-installed
 	@$(BIN)/daypass init
@@ -35,6 +35,10 @@ lint: $(VENV)/.dev-installed
 # Many processes on one refresh token, for three minutes under each policy: clients/python/tests/soak.py.
 soak: $(VENV)/.dev-installed
 	$(MEMORY) $(BIN)/python -m clients.python.tests.soak $(or $(SECONDS),180)
+
+# Plants faults one by one, and names the test that catches each: `make mutants OPTIONS=--markdown` for a table.
+mutants: $(VENV)/.dev-installed
+	$(BIN)/python -m tests.mutants $(OPTIONS)
 
 # The exact versions and hashes of everything, from the bounds in pyproject.toml.
 lock: $(VENV)/.dev-installed

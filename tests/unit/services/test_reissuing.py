@@ -1,17 +1,20 @@
 """The policy `reuse`: the same access token again, although only its digest is kept."""
 
+import hmac
+
 import pytest
 from freezegun import freeze_time
 
 from app.domain.errors import TokenUnknown
 from app.domain.identity import User
 from app.domain.policy import Reissue
-from app.domain.secrets import KeyRing
+from app.domain.secrets import KeyRing, encode_secret
 from app.services import Services
 from app.storage.database import Database
 from app.storage.tables import AuditEventRow
 from tests import rows
 from tests.crowds import all_at_once
+from tests.databases import KEYS
 from tests.factories import Refresh, configure, issue, mint, mint_own, mint_with, regenerate, revoke_under
 from tests.unit.services.verdicts import HOUR, MICROSECOND, NOW, SECOND, reason, works
 
@@ -74,6 +77,15 @@ def test_two_refresh_tokens_never_derive_the_same(services: Services, anna: User
     configure(services, access_token_reissue="reuse")
     made = [issue(services, anna) for _ in range(10)]
     assert len({mint(services, each).secret for each in made for _ in range(2)}) == 10
+
+
+def test_the_secret_is_derived_as_docs_reuse_md_states(services: Services, shared: Refresh) -> None:
+    """From the key, both public ids, the refresh token's secret and the generation: without one of them, another."""
+    minted = mint(services, shared)
+    refresh_secret = shared.secret.rpartition("_")[2][:43]
+    parts = ("reuse", shared.token.public_id, minted.token.public_id, refresh_secret, str(minted.token.generation))
+    digest = hmac.digest(KEYS.token_keys["k1"], "|".join(parts).encode(), "sha256")
+    assert minted.secret.rpartition("_")[2][:43] == encode_secret(digest)
 
 
 def test_a_token_that_the_page_made_is_random_and_has_its_overlap_after_a_mint(
