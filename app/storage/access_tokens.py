@@ -4,15 +4,14 @@ Whoever writes to the access tokens of a refresh token holds that refresh token'
 Not here: the check (``check``), lists (``listing``), and decisions.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 from uuid import uuid4
 
 from sqlalchemy import (
     ColumnElement,
     Row,
-    String,
     Table,
     and_,
     bindparam,
@@ -21,7 +20,6 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
-    or_,
     select,
     update,
 )  # fmt: skip
@@ -42,14 +40,6 @@ CURRENT_IN_INDEX: ColumnElement[bool] = literal_column(CURRENT)
 
 _SINGLE_TIER = (AccessTokenRow.refresh_token_id.is_(None), AccessTokenRow.status != TokenStatus.REVOKED)
 """Single-tier tokens that were not deleted; in that dialect, what was revoked is gone."""
-
-
-class Use(NamedTuple):
-    """When, from which address, and by which user agent a token was used."""
-
-    at: datetime
-    address: str | None
-    agent: str | None
 
 
 _INSERT = insert(TABLE).returning(TABLE.c.id)
@@ -212,29 +202,6 @@ def _revoke(session: Session, which: ColumnElement[bool], revocation: Revocation
         .returning(AccessTokenRow.public_id)
     )
     return list(session.scalars(statement))
-
-
-def record_uses(session: Session, uses: Mapping[int, Use], spacing: timedelta) -> None:
-    """Write down the last uses by token id, never back in time, and none that follows another by less than `spacing`.
-
-    Of a use without address and agent, which somebody else only told us of, the time alone is written. A token that
-    somebody is changing at this moment is left out: this must never wait while it holds other rows, or it could
-    deadlock with who revokes them.
-    """
-    row = AccessTokenRow
-    address, agent = (bindparam(name, type_=String) for name in ("address", "agent"))
-    is_hearsay = and_(address.is_(None), agent.is_(None))
-    free = select(row.id).where(row.id.in_(uses)).with_for_update(skip_locked=True, key_share=True)
-    due = or_(row.last_used_at.is_(None), row.last_used_at <= bindparam("before"))
-    statement = update(row).where(row.id == bindparam("token"), due)
-    statement = statement.values(
-        last_used_at=bindparam("at"),
-        last_used_ip=case((is_hearsay, row.last_used_ip), else_=address),
-        last_used_agent=case((is_hearsay, row.last_used_agent), else_=agent),
-    )
-    values = [{"token": id, "before": uses[id].at - spacing, **uses[id]._asdict()} for id in session.scalars(free)]
-    if values:
-        session.connection().execute(statement, values)
 
 
 def expire_due(session: Session, now: datetime, most: int) -> int:
