@@ -16,9 +16,9 @@ import structlog
 from app.domain.errors import Unavailable
 from app.domain.identity import Principal
 from app.domain.secrets import without_secrets
-from app.storage import access_tokens
-from app.storage.access_tokens import Use
+from app.storage import last_use
 from app.storage.database import Database
+from app.storage.last_use import Use
 
 LOG = structlog.get_logger(__name__)
 
@@ -79,7 +79,7 @@ class LastUse:
             while batch := dict(islice(items, BATCH)):
                 try:
                     with self._database.transaction() as session:
-                        access_tokens.record_uses(session, batch, SPACING)
+                        last_use.record_uses(session, batch, SPACING)
                 except Unavailable:  # logged where it was raised
                     with self._lock:
                         self._waiting = batch | dict(items) | self._waiting

@@ -3,15 +3,14 @@
 Not here: the check (``check``), and lists (``listing``).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 from uuid import uuid4
 
 from sqlalchemy import (
     ColumnElement,
     Row,
-    String,
     Table,
     and_,
     bindparam,
@@ -20,7 +19,6 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
-    or_,
     select,
     update,
 )  # fmt: skip
@@ -41,14 +39,6 @@ CURRENT_IN_INDEX: ColumnElement[bool] = literal_column(CURRENT)
 
 _SINGLE_TIER = (AccessTokenRow.refresh_token_id.is_(None), AccessTokenRow.status != TokenStatus.REVOKED)
 """Single-tier tokens that are not deleted; deleting one revokes it."""
-
-
-class Use(NamedTuple):
-    """The time, client address and user agent of a use."""
-
-    at: datetime
-    address: str | None
-    agent: str | None
 
 
 _INSERT = insert(TABLE).returning(TABLE.c.id)
@@ -211,28 +201,6 @@ def _revoke(session: Session, which: ColumnElement[bool], revocation: Revocation
         .returning(AccessTokenRow.public_id)
     )
     return list(session.scalars(statement))
-
-
-def record_uses(session: Session, uses: Mapping[int, Use], spacing: timedelta) -> None:
-    """Store the last uses by token id, except those less than `spacing` after the stored one.
-
-    A use without address and agent (an introspection) stores the time only. Locked rows are skipped: waiting for them
-    while holding others could deadlock with a revocation.
-    """
-    row = AccessTokenRow
-    address, agent = (bindparam(name, type_=String) for name in ("address", "agent"))
-    is_time_only = and_(address.is_(None), agent.is_(None))
-    free = select(row.id).where(row.id.in_(uses)).with_for_update(skip_locked=True, key_share=True)
-    due = or_(row.last_used_at.is_(None), row.last_used_at <= bindparam("before"))
-    statement = update(row).where(row.id == bindparam("token"), due)
-    statement = statement.values(
-        last_used_at=bindparam("at"),
-        last_used_ip=case((is_time_only, row.last_used_ip), else_=address),
-        last_used_agent=case((is_time_only, row.last_used_agent), else_=agent),
-    )
-    values = [{"token": id, "before": uses[id].at - spacing, **uses[id]._asdict()} for id in session.scalars(free)]
-    if values:
-        session.connection().execute(statement, values)
 
 
 def expire_due(session: Session, now: datetime, most: int) -> int:

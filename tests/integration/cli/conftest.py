@@ -14,10 +14,9 @@ from app import logs
 from app.cli import command_line
 from app.domain.errors import BadCredentials
 from app.domain.identity import Caller
-from app.factory import create_app
+from app.factory import create_app, db
 from app.http.context import parts
 from app.services import Services
-from app.storage.database import db
 from config import load_settings
 from tests.databases import CHEAPEST_COST
 

@@ -4,6 +4,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import inspect, text
 
+from app.cli.database import migrations
 from app.storage import schema
 from app.storage.database import Database
 from tests.integration.cli.conftest import CommandLine
@@ -13,7 +14,7 @@ def test_an_upgrade_makes_the_schema_out_of_nothing_and_again_changes_nothing(
     daypass: CommandLine, app: Flask, database: Database
 ) -> None:
     with app.app_context():
-        schema.migrations().downgrade(revision="base")
+        migrations(app).downgrade(revision="base")
     refusal = daypass.refusal("db", "check")
     assert refusal.startswith("the schema is at nothing") and refusal.endswith("run `daypass db upgrade`")
     for _ in range(2):

@@ -9,6 +9,7 @@ from app.domain.errors import TokenUnknown
 from app.domain.identity import Role
 from app.http.context import parts
 from app.services import Services
+from app.services.held_tokens import BySecret
 from tests.factories import issue, make_user, mint
 from tests.integration.cli.conftest import CommandLine
 
@@ -65,7 +66,7 @@ def test_after_a_rotation_the_new_key_signs_and_earlier_tokens_still_work(instal
     rotate(installed)
     after = services(installed)
     assert after.verifier.verify(access.secret).user_id == anna.id
-    assert after.refresh_verifier.validate(idle.secret, anna.id).name == idle.token.name
+    assert after.held_tokens.validate(BySecret(idle.secret, anna.id))[0].name == idle.token.name
     mint(after, used)
     issue(after, anna)
     assert installed.json("keys", "status") == [
@@ -88,7 +89,7 @@ def test_a_key_that_living_tokens_need_is_missed(installed: CommandLine, keys_fi
     )
     assert ended.stderr == "Error: Active tokens are signed with a key that is missing: they do not work.\n"
     with pytest.raises(TokenUnknown):
-        services(installed).refresh_verifier.validate(refresh.secret, None)
+        services(installed).held_tokens.validate(BySecret(refresh.secret))[0]
 
 
 def test_no_command_shows_a_key(installed: CommandLine, keys_file: Path) -> None:

@@ -6,7 +6,8 @@ from flask.testing import FlaskClient
 from freezegun import freeze_time
 from sqlalchemy import text
 
-from app.storage.database import Database, db
+from app.factory import db
+from app.storage.database import Database
 from config import Settings
 from tests.databases import destroy
 

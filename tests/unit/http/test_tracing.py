@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 
 from app.factory import create_app
 from app.services import Services
+from app.services.held_tokens import BySecret
 from config import Settings
 from tests.databases import KEYS
 from tests.factories import issue, make_user, mint
@@ -72,7 +73,7 @@ def test_the_address_reaches_the_audit_log_and_the_last_use(client: FlaskClient,
     body = {"refresh_token": refresh.secret, "user_id": refresh.token.user_id}
     from_there = {"REMOTE_ADDR": "2001:db8::7"}
     answer = client.post("/integration/v1/createAPIAccessToken/", json=body, environ_overrides=from_there)
-    known = services.refresh_verifier.validate(refresh.secret, None)
+    known = services.held_tokens.validate(BySecret(refresh.secret))[0]
     assert known.last_used_ip == "2001:db8::7"
     [event] = services.listing.audit_events(action="access_token.minted").items
     assert event.address == "2001:db8::7"

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 from app.domain.secrets import Mac, TokenText
 from app.domain.tokens import TokenKind
 from app.storage import access_tokens
-from app.storage.access_tokens import Use
+from app.storage import last_use as storage
 from app.storage.database import Database
+from app.storage.last_use import Use
 from app.storage.liveness import CLOCK_TOLERANCE
 from app.storage.refresh_tokens import Revocation
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
@@ -51,7 +52,7 @@ def test_a_new_access_token_is_active_and_belongs_to_its_refresh_token(
 ) -> None:
     text = TokenText(TokenKind.ACCESS, public_id(), "s" * 43)
     of_parent = {"refresh_token_id": parent.id, "generation": 7}
-    access_tokens.insert(session, text, Mac("k1", b"m" * 32), parent.user_id, NOW, NOW + HOUR, **of_parent)
+    access_tokens.add(session, text, Mac("k1", b"m" * 32), parent.user_id, NOW, NOW + HOUR, **of_parent)
     session.expire_all()
     row = access_tokens.find(session, text.public_id)
     assert row is not None
@@ -137,8 +138,8 @@ def test_revoking_reaches_as_far_as_it_is_told(session: Session, owner: UserRow)
     assert access_tokens.revoke_under(session, [], REVOCATION) == []
     under_two = access_tokens.revoke_under(session, [parents[0].id, parents[1].id], REVOCATION)
     assert sorted(under_two) == [first, second]
-    assert access_tokens.revoke_one(session, lone, REVOCATION) == [lone.public_id]
-    assert access_tokens.revoke_one(session, lone, REVOCATION) == []
+    assert access_tokens.revoke_each(session, [lone.id], REVOCATION) == [lone.public_id]
+    assert access_tokens.revoke_each(session, [lone.id], REVOCATION) == []
     assert access_tokens.revoke_of_user(session, owner.id, REVOCATION) == [third]
     assert state(session, theirs)[0] == "active"
 
@@ -191,7 +192,7 @@ def test_uses_are_written_to_their_tokens_whatever_their_status_and_to_no_others
     uses = {row.id: Use(NOW - number * HOUR, f"192.0.2.{number}", "curl/8") for number, row in enumerate(rows)}
     gone = {other.id + number: Use(NOW, None, None) for number in (1000, 1001)}
     for written in ({}, gone, gone | uses):
-        access_tokens.record_uses(session, written, SPACING)
+        storage.record_uses(session, written, SPACING)
     assert [last_use(session, row) for row in rows] == list(uses.values())
     assert [state(session, row) for row in rows] == [(status, NOW + HOUR) for status in STATUSES]
     assert last_use(session, other) == Use(None, None, None)
@@ -209,7 +210,7 @@ def test_a_use_is_written_where_the_one_before_it_is_long_enough_ago(
 ) -> None:
     """Never back in time. Fails when the write has no condition."""
     row = plant_access_token(session, owner, last_used_at=before, last_used_ip="192.0.2.1", last_used_agent="before")
-    access_tokens.record_uses(session, {row.id: Use(NOW, "192.0.2.7", "after")}, SPACING)
+    storage.record_uses(session, {row.id: Use(NOW, "192.0.2.7", "after")}, SPACING)
     after = Use(NOW, "192.0.2.7", "after") if is_written else Use(before, "192.0.2.1", "before")
     assert last_use(session, row) == after
 
@@ -218,7 +219,7 @@ def test_a_use_without_address_and_agent_keeps_those_of_the_use_before(session: 
     """As when an API introspects the token it was sent. Fails when the empty values are written as well."""
     before = {"last_used_at": NOW - HOUR, "last_used_ip": "192.0.2.1", "last_used_agent": "before"}
     row = plant_access_token(session, owner, **before)
-    access_tokens.record_uses(session, {row.id: Use(NOW, None, None)}, SPACING)
+    storage.record_uses(session, {row.id: Use(NOW, None, None)}, SPACING)
     assert last_use(session, row) == Use(NOW, "192.0.2.1", "before")
-    access_tokens.record_uses(session, {row.id: Use(NOW + HOUR, "192.0.2.7", None)}, SPACING)
+    storage.record_uses(session, {row.id: Use(NOW + HOUR, "192.0.2.7", None)}, SPACING)
     assert last_use(session, row) == Use(NOW + HOUR, "192.0.2.7", None)

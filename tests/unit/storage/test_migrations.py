@@ -10,6 +10,7 @@ from alembic.script import ScriptDirectory
 from flask import Flask
 from sqlalchemy import CheckConstraint, inspect, text
 
+from app.cli.database import migrations
 from app.storage import schema
 from app.storage.database import Base, Database
 from app.storage.schema import MIGRATIONS
@@ -45,10 +46,10 @@ def test_the_migrations_go_up_and_down_and_up_again(app: Flask, database: Databa
     up = described(database)
     assert len(up) > 20
     with app.app_context():
-        schema.migrations().downgrade(revision="base")
+        migrations(app).downgrade(revision="base")
         assert schema.current_revision(database.engine) is None
         assert [line for line in described(database) if "sqlite_sequence" not in line] == []
-        schema.migrations().upgrade()
+        migrations(app).upgrade()
     assert described(database) == up
     assert schema.current_revision(database.engine) == schema.newest_revision()
 

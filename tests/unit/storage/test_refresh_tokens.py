@@ -10,7 +10,7 @@ from app.domain.secrets import Mac, TokenText
 from app.domain.tokens import TokenKind
 from app.storage import refresh_tokens
 from app.storage.database import Database
-from app.storage.refresh_tokens import Revocation
+from app.storage.refresh_tokens import Revocation, StoredRefreshToken
 from app.storage.tables import RefreshTokenRow, UserRow
 from tests.unit.storage.planting import (
     HOUR,
@@ -36,7 +36,7 @@ def stored(session: Session, row: RefreshTokenRow) -> RefreshTokenRow:
 
 def test_a_new_refresh_token_is_active_and_has_no_generation(session: Session, owner: UserRow) -> None:
     text, mac = TokenText(TokenKind.REFRESH, public_id(), "s" * 43), Mac("k1", b"m" * 32)
-    row = refresh_tokens.insert(session, text, mac, owner.id, "nightly-etl", NOW, NOW + HOUR)
+    row = refresh_tokens.add(session, text, mac, owner.id, "nightly-etl", NOW, NOW + HOUR)
     found = refresh_tokens.find(session, text.public_id)
     assert found is not None and found.id == row.id
     assert (found.status, found.generation, found.key_id, found.mac) == ("active", 0, "k1", b"m" * 32)
@@ -50,53 +50,80 @@ def test_a_new_refresh_token_is_active_and_has_no_generation(session: Session, o
     assert refresh_tokens.find(session, "zzzzzzzzzzzz") is None
 
 
-def test_each_opening_gives_the_next_generation_and_notes_a_use(session: Session, owner: UserRow) -> None:
+def read(session: Session, row: RefreshTokenRow) -> StoredRefreshToken:
+    found = refresh_tokens.find(session, row.public_id)
+    assert found is not None
+    return found
+
+
+def test_each_hold_opens_the_next_generation_and_notes_a_use(session: Session, owner: UserRow) -> None:
     row = plant_refresh_token(session, owner)
     other = plant_refresh_token(session, owner)
     for number in (1, 2, 3):
         at = NOW + number * MICROSECOND
-        opened = refresh_tokens.open_generation(session, row.id, at, used=True, used_from="192.0.2.7")
-        assert opened == number
-        assert (stored(session, row).last_used_at, row.last_used_ip) == (at, "192.0.2.7")
-    assert refresh_tokens.open_generation(session, row.id, NOW) == 4  # no use: the last one stays
-    assert (stored(session, row).last_used_at, row.last_used_ip) == (at, "192.0.2.7")
+        held = refresh_tokens.hold(session, read(session, row), at, is_use=True, address="192.0.2.7")
+        assert held == read(session, row)
+        assert (held.generation, held.last_used_at, held.last_used_ip) == (number, at, "192.0.2.7")
+    held = refresh_tokens.hold(session, read(session, row), NOW)  # no use: the last one stays
+    assert held is not None and (held.generation, held.last_used_at, held.last_used_ip) == (4, at, "192.0.2.7")
     assert (stored(session, other).generation, other.last_used_at) == (0, None)
 
 
 @pytest.mark.parametrize(
-    ("values", "owner_is_active"),
+    ("values", "allow_expired", "is_held"),
     [
-        ({"status": "revoked"}, True),
-        ({"status": "expired"}, True),
-        ({"expires_at": NOW}, True),
-        ({"expires_at": NOW - MICROSECOND}, True),
-        ({}, False),
+        ({"status": "revoked"}, False, False),
+        ({"status": "revoked"}, True, False),
+        ({"status": "expired"}, False, False),
+        ({"status": "expired"}, True, True),
+        ({"expires_at": NOW}, False, False),
+        ({"expires_at": NOW}, True, True),
+        ({"expires_at": NOW + MICROSECOND}, False, True),
     ],
     ids=str,
 )
-def test_no_generation_is_opened_of_a_token_that_does_not_work(
-    session: Session, owner: UserRow, values: dict[str, Any], owner_is_active: bool
+def test_only_a_token_that_works_is_held(
+    session: Session, owner: UserRow, values: dict[str, Any], allow_expired: bool, is_held: bool
 ) -> None:
     """Fails when any part of the condition is missing from the write."""
     row = plant_refresh_token(session, owner, **values)
-    session.execute(update(UserRow).values(is_active=owner_is_active))
-    assert refresh_tokens.open_generation(session, row.id, NOW, used=True) is None
-    assert (stored(session, row).generation, row.last_used_at) == (0, None)
+    found = read(session, row)
+    held = refresh_tokens.hold(session, found, NOW, is_use=True, allow_expired=allow_expired)
+    assert (held is not None) == is_held
+    assert stored(session, row).generation == is_held
+
+
+@pytest.mark.parametrize("changed", [{"mac": b"x" * 32}, {"key_id": "k9"}], ids=str)
+def test_a_token_whose_digest_was_replaced_since_it_was_read_is_not_held(
+    session: Session, owner: UserRow, changed: dict[str, Any]
+) -> None:
+    """Fails when a mint that waited for a regeneration does not look at the secret again."""
+    row = plant_refresh_token(session, owner)
+    assert refresh_tokens.hold(session, read(session, row)._replace(**changed), NOW) is None
+    assert stored(session, row).generation == 0
+
+
+def test_a_held_token_is_signed_with_another_key_and_nothing_else_changes(session: Session, owner: UserRow) -> None:
+    row, other = plant_refresh_token(session, owner), plant_refresh_token(session, owner)
+    before = read(session, row)
+    held = refresh_tokens.hold(session, before, NOW, mac=NEW_MAC)
+    assert held == before._replace(key_id=NEW_MAC.key_id, mac=NEW_MAC.digest, generation=1)
+    assert stored(session, other).key_id == "k1"
 
 
 @ON_POSTGRESQL
-@pytest.mark.parametrize("way", ["a generation", "the lock alone"])
-def test_what_holds_a_refresh_token_keeps_others_waiting_until_its_end(
+@pytest.mark.parametrize("way", ["held", "the lock alone"])
+def test_a_held_refresh_token_keeps_others_waiting_until_the_end(
     database: Database, elsewhere: Database, way: str
 ) -> None:
     """What makes mints, a regeneration and a revocation of one refresh token happen one after the other."""
     with database.transaction() as session:
         row = plant_refresh_token(session, plant_user(session))
     with database.transaction() as session:
-        if way == "a generation":
-            assert refresh_tokens.open_generation(session, row.id, NOW) == 1
+        if way == "held":
+            assert refresh_tokens.hold(session, read(session, row), NOW) is not None
         else:
-            refresh_tokens.lock(session, row.id)
+            refresh_tokens.lock(session, [row.id])
         with elsewhere.reading() as other:
             free = select(RefreshTokenRow.id).with_for_update(skip_locked=True)
             assert other.scalars(free).all() == []
@@ -111,33 +138,16 @@ def test_a_replaced_secret_gives_a_new_life_and_its_digest_is_kept_latest_first(
     row = plant_refresh_token(session, owner, status=status, generation=5, expires_at=NOW - HOUR)
     other = plant_refresh_token(session, owner)
     for number in (6, 7):
+        held = refresh_tokens.hold(session, read(session, row), NOW, allow_expired=True)
+        assert held is not None
         mac = Mac(f"k{number}", bytes([number]) * 32)
-        assert refresh_tokens.replace_secret(session, row, mac, NOW, NOW + HOUR)
-        session.flush()
-        assert (stored(session, row).key_id, row.mac) == (mac.key_id, mac.digest)
-        assert (row.status, row.generation, row.expires_at, row.regenerated_at) == ("active", number, NOW + HOUR, NOW)
-    kept = [(each.key_id, each.mac, each.retired_at) for each in refresh_tokens.retired_secrets(session, row)]
+        after = refresh_tokens.replace_secret(session, held, mac, NOW, NOW + HOUR)
+        assert after == read(session, row)
+        assert (after.key_id, after.mac, after.generation) == (mac.key_id, mac.digest, number)
+        assert (after.status, after.expires_at, after.regenerated_at) == ("active", NOW + HOUR, NOW)
+    kept = [(each.key_id, each.mac, each.retired_at) for each in refresh_tokens.retired_secrets(session, row.id)]
     assert kept == [("k6", b"\6" * 32, NOW), ("k1", b"m" * 32, NOW)]
-    assert refresh_tokens.retired_secrets(session, other) == []
-
-
-@pytest.mark.parametrize(("status", "owner_is_active"), [("revoked", True), ("active", False)])
-def test_no_secret_is_replaced_of_a_revoked_token_or_for_a_disabled_owner(
-    session: Session, owner: UserRow, status: str, owner_is_active: bool
-) -> None:
-    row = plant_refresh_token(session, owner, status=status)
-    session.execute(update(UserRow).values(is_active=owner_is_active))
-    assert not refresh_tokens.replace_secret(session, row, NEW_MAC, NOW, NOW + HOUR)
-    assert stored(session, row).key_id == "k1"
-    assert refresh_tokens.retired_secrets(session, row) == []
-
-
-def test_a_token_is_signed_anew_and_nothing_else_of_it_changes(session: Session, owner: UserRow) -> None:
-    row, other = plant_refresh_token(session, owner), plant_refresh_token(session, owner)
-    refresh_tokens.sign_anew(session, row, NEW_MAC)
-    assert (stored(session, row).key_id, row.mac) == ("k2", b"n" * 32)
-    assert (row.generation, row.expires_at, row.regenerated_at) == (0, NOW + HOUR, None)
-    assert stored(session, other).key_id == "k1"
+    assert refresh_tokens.retired_secrets(session, other.id) == []
 
 
 @pytest.mark.parametrize("reach", ["one by one", "all of a user"])
@@ -150,7 +160,7 @@ def test_revoking_ends_what_is_not_revoked_and_tells_which(session: Session, own
         plant_refresh_token(session, plant_user(session)),
     ]
     if reach == "one by one":
-        ended = [each for row in rows[:3] for each in refresh_tokens.revoke_one(session, row, REVOCATION)]
+        ended = [each for row in rows[:3] for each in refresh_tokens.revoke_each(session, [row.id], REVOCATION)]
     else:
         ended = refresh_tokens.revoke_of_user(session, owner.id, REVOCATION)
     assert sorted(ended) == [rows[0].id, rows[1].id]

@@ -32,14 +32,14 @@ pytestmark = pytest.mark.both_databases
 
 UPGRADES = """
 import sys
-from app.factory import create_app
-from app.storage import schema
-from app.storage.database import db
+from app.cli.database import migrations
+from app.factory import create_app, db
 
-with create_app().app_context():
+app = create_app()
+with app.app_context():
     print("ready", flush=True)
     for _ in sys.stdin:
-        schema.upgrade()
+        migrations(app).upgrade()
         db.engine.dispose()
         print("upgraded", flush=True)
 """

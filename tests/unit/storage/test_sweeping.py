@@ -81,7 +81,7 @@ def test_digests_of_replaced_secrets_are_deleted_in_their_time(session: Session,
     for retired_at in (NOW, LATER):
         plant_retired(session, row, retired_at)
     assert refresh_tokens.purge_retired_secrets(session, NOW, 10) == 1
-    assert [each.retired_at for each in refresh_tokens.retired_secrets(session, row)] == [LATER]
+    assert [each.retired_at for each in refresh_tokens.retired_secrets(session, row.id)] == [LATER]
 
 
 def plant_retired(session: Session, row: RefreshTokenRow, retired_at: datetime) -> None:

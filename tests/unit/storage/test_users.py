@@ -37,28 +37,24 @@ def test_users_are_counted_and_listed_by_name(session: Session) -> None:
     assert users.count(session) == 3
 
 
-def test_only_an_active_user_is_locked_and_written(session: Session) -> None:
+def test_only_an_active_user_is_locked(session: Session) -> None:
     anna, bert = plant_user(session), plant_user(session, is_active=False)
-    assert users.lock(session, anna.id, last_login_at=NOW)
-    assert not users.lock(session, bert.id, last_login_at=NOW)
-    assert not users.lock(session, 10**9, last_login_at=NOW)
-    session.expire_all()
-    assert (anna.last_login_at, bert.last_login_at) == (NOW, None)
+    assert users.get_and_lock(session, anna.id) is anna
+    assert users.get_and_lock(session, bert.id) is users.get_and_lock(session, 10**9) is None
 
 
 def test_what_decides_a_sign_in_is_one_row_for_everybody(session: Session) -> None:
     """Also for a name that nobody has: the time of the query must not tell."""
     anna = plant_user(session, username="anna", password_hash="digest")
     bert = plant_user(session, username="bert", is_active=False)
-    assert users.find_sign_in(session, "anna") == (anna.id, "digest", True)
-    assert users.find_sign_in(session, "bert") == (bert.id, None, False)
-    assert users.find_sign_in(session, "carla") == users.find_sign_in(session, "") == (None, None, None)
+    assert users.find_sign_in(session, "anna") == (users.as_user(anna), "digest")
+    assert users.find_sign_in(session, "bert") == (users.as_user(bert), None)
+    assert users.find_sign_in(session, "carla") == users.find_sign_in(session, "") == (None, None)
 
 
 def test_a_digest_is_renewed_unless_the_password_was_changed_meanwhile(session: Session) -> None:
     anna, bert = plant_user(session, password_hash="old"), plant_user(session, password_hash="changed")
-    for row in (anna, bert):
-        users.replace_digest(session, row.id, "old", "new")
+    assert [users.replace_digest(session, row.id, "old", "new") for row in (anna, bert)] == [True, False]
     session.expire_all()
     assert (anna.password_hash, bert.password_hash) == ("new", "changed")
 
