@@ -55,7 +55,7 @@ def rotate_keys(folder: Path, keys: Keys) -> tuple[str, bool]:
     stored = _read(path)
     ring = _ring(stored[TOKEN_KEYS]) if stored.get(TOKEN_KEYS) else {}
     if ring != keys.token_keys:
-        raise SettingsError(f"the keys in use are not those of {path}: they are in the environment, add one there")
+        raise SettingsError(f"the keys in use are not those of {path}: they come from the environment, add one there")
     signing = next(iter(ring))
     newest = max(ring, key=_number)
     promoted = _number(newest) > _number(signing)

@@ -13,7 +13,7 @@ from unittest.mock import Mock
 import pytest
 
 from app import logs
-from app.gate import one_core
+from app.gate import cpu_placement
 from app.gate.cpu_placement import CpuPlacement
 from app.services.passwords import Passwords
 
@@ -62,7 +62,7 @@ def test_a_core_or_a_socket_that_cannot_be_had_fails_no_request_and_is_logged_on
     layer.__dict__["_core"] = 10_000
     assert [cores_within(layer) for _ in range(3)] == [[ALL]] * 3
     assert [line for line in log_lines if "worker_not_on_one_core" in line] == [log_lines[-1]]
-    monkeypatch.setattr(one_core.socket, "socket", Mock(side_effect=OSError(errno.EMFILE, "Too many open files")))
+    monkeypatch.setattr(cpu_placement.socket, "socket", Mock(side_effect=OSError(errno.EMFILE, "Too many open files")))
     assert cores_within(CpuPlacement(nothing, names)) == [ALL]
 
 

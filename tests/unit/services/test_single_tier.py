@@ -197,7 +197,7 @@ def three(services: Services, anna: User) -> list[AccessToken]:
 
 
 def test_own_tokens_are_listed_oldest_first_in_parts(services: Services, anna: User, three: list[AccessToken]) -> None:
-    own = services.single_tier.own
+    own = services.single_tier.list_tokens
     assert (own(anna.id).items, own(anna.id).count) == (three, None)
     assert own(anna.id, 2, 0).items == three[:2]
     assert own(anna.id, 2, 2).items == three[2:]
