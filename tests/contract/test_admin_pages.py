@@ -382,7 +382,7 @@ def test_the_last_administrator_stays_one(services: Services, admin: Browser, lo
     for form in ({"state": "disabled"}, {"role": "VIEWER"}):
         answer = admin.post(f"/admin/users/{login.id}", **form)
         assert answer.status_code == 409
-        assert "last active administrator" in alert(answer)
+        assert "last enabled administrator" in alert(answer)
     assert services.accounts.get(login.username).is_administrator
 
 
@@ -531,7 +531,7 @@ def test_a_set_that_changed_is_shown_again_and_not_ended(services: Services, adm
     form = {"owner": user.username, "reason": "spring cleaning"}
     refused = admin.post("/admin/tokens/revoke-by-filter", **form, confirmation=hidden(preview, "confirmation"))
     assert refused.status_code == 409
-    assert "is not what was confirmed" in alert(refused)
+    assert "are not those of the preview" in alert(refused)
     assert "came-later" in said(refused) and 'value="spring cleaning"' in refused.get_data(as_text=True)
     assert services.listing.find(later.token.public_id).token.status is TokenStatus.ACTIVE
     again = admin.post("/admin/tokens/revoke-by-filter", **form, confirmation=hidden(refused, "confirmation"))

@@ -40,7 +40,7 @@ def test_every_role_can_be_given_by_its_name_in_any_letter_case(daypass: Command
     make_user(services, "anna")
     for role in Role:
         for spelling in (role.value, role.value.lower()):
-            assert daypass.text("user", "set-role", "anna", spelling) == f"anna is {role.value} now.\n"
+            assert daypass.text("user", "set-role", "anna", spelling) == f"Changed the role of anna to {role.value}.\n"
             assert services.accounts.get("anna").role is role
         assert "is not one of" in daypass.misuse("user", "set-role", "anna", f"{role.value}S")
         added = daypass.json("user", "add", f"a-{role.value}", "--role", role.value.lower(), "--no-password")
@@ -99,7 +99,7 @@ def test_what_cannot_be_done_is_refused_in_one_line(daypass: CommandLine, servic
     make_user(services, "root", Role.SERVER_ADMIN)
     for act in ("show", "set-password", "disable", "enable", "allow-tokens", "deny-tokens"):
         assert daypass.refusal("user", act, "nemo", stdin=PASSWORD) == "There is no such user."
-    last = "last active administrator"
+    last = "last enabled administrator"
     for words, reason in (
         (["set-role", "nemo", "viewer"], "There is no such user."),
         (["disable", "root"], last),
