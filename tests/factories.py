@@ -7,6 +7,7 @@ from datetime import timedelta
 from itertools import count
 from typing import Any
 
+from app.domain.errors import TokenRefused
 from app.domain.identity import ApiTokens, Caller, Role, User
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.services import Services
@@ -52,3 +53,53 @@ def allowed_user(services: Services, **about: Any) -> User:
     """A user who was individually allowed to make such tokens."""
     user = make_user(services, **about)
     return services.accounts.set_api_tokens(user.username, ApiTokens.ALLOW, OPERATOR)
+
+
+# Changes to what was made, by an operator
+
+
+def disable(services: Services, user: User) -> None:
+    services.accounts.disable(user.username, OPERATOR)
+
+
+def enable(services: Services, user: User) -> None:
+    services.accounts.enable(user.username, OPERATOR)
+
+
+def give_role(services: Services, user: User, role: Role) -> None:
+    services.accounts.set_role(user.username, role, OPERATOR)
+
+
+def give_password(services: Services, user: User, password: str = PASSWORD) -> None:
+    services.accounts.set_password(user.username, password, OPERATOR)
+
+
+def decide_api_tokens(services: Services, user: User, decision: ApiTokens) -> None:
+    """Whether this user may have single-tier tokens."""
+    services.accounts.set_api_tokens(user.username, decision, OPERATOR)
+
+
+def revoke(services: Services, issued: Issued[RefreshToken] | Issued[AccessToken], reason: str = "test") -> None:
+    services.revoking.revoke(issued.token.public_id, reason, OPERATOR)
+
+
+def delete(services: Services, single: Issued[AccessToken]) -> None:
+    """End a single-tier token, as an administrator does."""
+    services.single_tier.delete(single.token.uuid, OPERATOR, None)
+
+
+def regenerate(services: Services, refresh: Issued[RefreshToken]) -> Issued[RefreshToken]:
+    """The same refresh token with another secret."""
+    return services.issuing.regenerate(refresh.secret, refresh.token.user_id, OPERATOR)
+
+
+def works(services: Services, issued: Issued[RefreshToken] | Issued[AccessToken]) -> bool:
+    """Whether the token is accepted at this moment."""
+    try:
+        if isinstance(issued.token, RefreshToken):
+            services.refresh_verifier.validate(issued.secret, None)
+        else:
+            services.verifier.verify(issued.secret)
+    except TokenRefused:
+        return False
+    return True

@@ -1,8 +1,6 @@
-"""The access matrix: every endpoint of every dialect, and what each sort of caller is answered there.
+"""The access matrix: every endpoint of every API, and what each sort of caller is answered there.
 
-A route that is added must be given its line here, or the walk of the URL map fails. Not here: why somebody is refused
-(the dialects' own tests), passwords (``test_oauth_askers``, ``test_trifacta_permissions``), and the gate, which is no
-route (``test_gate``).
+A route that is added must be given its line here, or the walk of the URL map fails.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,7 +16,7 @@ from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.http.context import parts
 from app.services import Services
 from app.services.criteria import Criteria
-from tests.factories import OPERATOR, PASSWORD, allowed_user, generate, issue, make_user, mint
+from tests.factories import OPERATOR, PASSWORD, allowed_user, disable, generate, issue, make_user, mint
 
 Members = dict[str, Any]
 
@@ -45,7 +43,7 @@ class World:
     def made(cls, services: Services) -> "World":
         user, another, leaver = (allowed_user(services) for _ in range(3))
         disabled = mint(services, issue(services, leaver)).secret
-        services.accounts.disable(leaver.username, OPERATOR)
+        disable(services, leaver)
         administrator = make_user(services, role=Role.SERVER_ADMIN)
         introspector = make_user(services, role=Role.INTROSPECTOR)
         return cls(
@@ -97,7 +95,7 @@ def everybody(status: int) -> tuple[int, ...]:
 
 
 def holders(status: int, refused: int = 401) -> tuple[int, ...]:
-    """For whoever holds a good access token that may enter."""
+    """For all who hold a good access token."""
     return statuses(nobody=refused, user=status, another=status, admin=status, introspector=403, disabled=refused)
 
 
@@ -254,9 +252,11 @@ def test_anothers_id_and_an_unknown_one_are_answered_in_the_same_bytes(
     """But for the request's own id, where a dialect has that in the body."""
     unknown = "00000000-0000-4000-8000-000000000000" if "/v4/" in key[1] else "zzzzzzzzzzzz"
     answers = [ask(client, world, key, "another", each) for each in (MATRIX[key].argument(world), unknown)]
-    told = [(each.status_code, each.data.replace(each.headers["X-Request-Id"].encode(), b"")) for each in answers]
-    assert told[0] == told[1]
-    assert told[0][0] == 404
+    known, unknown_too = (
+        (each.status_code, each.data.replace(each.headers["X-Request-Id"].encode(), b"")) for each in answers
+    )
+    assert known == unknown_too
+    assert known[0] == 404
 
 
 def test_the_rows_of_owners_are_those_with_somebodys_own_things_in_their_path() -> None:

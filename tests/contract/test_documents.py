@@ -1,8 +1,4 @@
-"""The OpenAPI documents and the pages that show them.
-
-Here belongs what must be true of each document. Not here: whether answers are as it says, which is tried at large in
-``tests/functional/test_conformance.py``, and what a route does.
-"""
+"""The OpenAPI documents and the pages that show them."""
 
 import json
 import re
@@ -20,8 +16,7 @@ from app.domain.identity import Role
 from app.http.context import parts
 from app.http.guards import GuardedBlueprint
 from app.services import Services
-from tests.contract.asking_oauth import bearer
-from tests.contract.asking_trifacta import DOCUMENT, Trifacta, said
+from tests.contract.asking import DOCUMENT, Trifacta, bearer, refusal
 from tests.contract.conftest import Setting
 from tests.factories import generate, make_user
 
@@ -191,7 +186,7 @@ def test_turned_off_there_are_neither_documents_nor_pages(
     with setting(openapi_enabled="off"):
         for path in paths:
             problem(client.get(path), "feature_off")
-        assert said(trifacta.send("GET", DOCUMENT, bearer(token))) == (
+        assert refusal(trifacta.send("GET", DOCUMENT, bearer(token))) == (
             404,
             "RouteNotFoundException",
             "The documents of the API are turned off. A server administrator can turn them on: "

@@ -13,7 +13,7 @@ from app.domain.identity import Role
 from app.services import Services
 from tests.contract.asking_native import PROBLEM, Native, Person, fields_of, person, said
 from tests.contract.conftest import MovableClock
-from tests.contract.test_alation_error_table import example
+from tests.contract.test_error_tables import example
 from tests.factories import OPERATOR, make_user, mint
 
 BEARER, BAD_BEARER = 'Bearer realm="daypass"', 'Bearer realm="daypass", error="invalid_token"'

@@ -1,8 +1,4 @@
-"""One story, lived through in every dialect: issued, used, seen, and refused once it has expired or was revoked.
-
-Whatever a client speaks, the rules are the same, so they are told once; only the words are each dialect's own. Here
-belongs what is true in all of them. Not here: a dialect to the byte (``test_alation_…`` and so on).
-"""
+"""One story in every API: a token is issued, used, seen, and refused once it has expired or was revoked."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,6 +28,8 @@ from tests.drivers.lives import (
     TrifactaLife,
 )
 from tests.factories import PASSWORD, allowed_user, issue, make_user
+
+pytestmark = pytest.mark.both_databases
 
 BEGINNING = datetime(2031, 5, 1, 12, 0, 0, 500000, UTC)
 END = BEGINNING + timedelta(seconds=LIFETIME_SECONDS)
