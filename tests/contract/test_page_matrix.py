@@ -1,7 +1,6 @@
 """The access matrix of the pages: every page and form, and what each sort of visitor is answered.
 
-A route that is added must be given its line here, or the walk of the URL map fails. Not here: the APIs
-(``test_access_matrix``), and what a page shows.
+A route that is added must be given its line here, or the walk of the URL map fails.
 """
 
 import re
@@ -17,7 +16,7 @@ from werkzeug.test import TestResponse
 from app.domain.identity import Role, User
 from app.http.context import parts
 from app.services import Services
-from tests.factories import OPERATOR, PASSWORD, allowed_user, generate, issue, make_user, mint
+from tests.factories import PASSWORD, allowed_user, disable, generate, issue, make_user, mint
 
 VISITORS = ("nobody", "user", "another", "administrator", "introspector", "disabled", "token holder")
 """The last one has a good access token of the user's, and no session."""
@@ -133,7 +132,7 @@ def world(app: Flask) -> World:
         made.people[name] = app.test_client()
         entered = send(made.people[name], "/login", {"username": who.username, "password": PASSWORD})
         assert entered.status_code == 303
-    services.accounts.disable(leaver.username, OPERATOR)
+    disable(services, leaver)
     made.people["token holder"].environ_base["HTTP_TOKEN"] = mint(services, issue(services, user)).secret
     return made
 
@@ -179,12 +178,12 @@ def test_anothers_id_and_an_unknown_one_are_answered_in_the_same_bytes(world: Wo
     """But for the request's own id."""
     method, path = key
     unknown = "00000000-0000-4000-8000-000000000000" if "uuid" in path else "zzzzzzzzzzzz"
-    told: list[Any] = []
+    answers: list[Any] = []
     for each in (MATRIX[key].argument(world), unknown):
         address = re.sub(r"<\w+>", each, path)
         client = world.people["another"]
         answer = client.get(address) if method == "GET" else send(client, address, MATRIX[key].form)
         body = answer.data.replace(answer.headers["X-Request-Id"].encode(), b"").replace(address.encode(), b"")
-        told.append((answer.status_code, body))
-    assert told[0] == told[1]
-    assert told[0][0] == 404
+        answers.append((answer.status_code, body))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 404
