@@ -52,17 +52,15 @@ DESCRIPTION = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]+")
 
 TOKENS, PERSON, DOCUMENT = "/v4/apiAccessTokens", "/v4/people/current", "/v4/open-api-spec"
 NAMES = {
-    400: {("ValidationFailed", "Input validation failed")},
-    401: {("MissingPersonException", "Person is missing")},
+    400: {("ValidationFailed", "Input validation failed")}, 401: {("MissingPersonException", "Person is missing")},
     403: {("AccessControlException", "Access denied")},
     404: {("DataNotFoundException", "Data not found"), ("RouteNotFoundException", "Route doesn't exist")},
     405: {("MethodNotAllowedException", "Method not allowed")},
     413: {("RequestEntityTooLargeException", "The request's body is larger than 16 KiB")},
-    415: {("UnsupportedMediaTypeException", "Send JSON")},
-    429: {("TooManyRequestsException", "Too many requests")},
+    415: {("UnsupportedMediaTypeException", "Send JSON")}, 429: {("TooManyRequestsException", "Too many requests")},
     500: {("InternalServerException", "Something went wrong")},
     503: {("ServiceUnavailableException", "The service is temporarily unavailable")},
-}
+}  # fmt: skip
 """What each status is called, written out here and not taken from the dialect."""
 NO_SUCH_TOKEN = (404, "DataNotFoundException", "There is no such token.")
 
@@ -141,12 +139,14 @@ class OAuth:
         self.client = client
 
     def introspect(self, token: str, hint: str | None = None, headers: Headers | None = None) -> TestResponse:
-        return self.send(INTROSPECT, data=_form(token, hint), headers=headers)
+        return self.send(INTROSPECT, data={"token": token, "token_type_hint": hint}, headers=headers)
 
     def revoke(self, token: str, hint: str | None = None, headers: Headers | None = None) -> TestResponse:
-        return self.send(REVOKE, data=_form(token, hint), headers=headers)
+        return self.send(REVOKE, data={"token": token, "token_type_hint": hint}, headers=headers)
 
     def send(self, path: str, method: str = "POST", **request: Any) -> TestResponse:
+        if isinstance(request.get("data"), dict):
+            request["data"] = {name: value for name, value in request["data"].items() if value is not None}
         answer = self.client.open(path, method=method, **request)
         _check_oauth(answer)
         return answer
@@ -210,10 +210,6 @@ class AskedGate:
     def open(self, path: str, **request: Any) -> TestResponse:
         """Any request, to the gate or past it."""
         return self._client.open(path, environ_base={"REMOTE_ADDR": "127.0.0.1"}, **request)
-
-
-def _form(token: str, hint: str | None) -> dict[str, str]:
-    return {"token": token} if hint is None else {"token": token, "token_type_hint": hint}
 
 
 def _check(answer: TestResponse) -> None:
@@ -288,23 +284,15 @@ def _check_trifacta(answer: TestResponse) -> None:
 
 
 def _check_gate(answer: TestResponse) -> None:
-    """Each identity header is there once, and empty in a refusal."""
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert answer.headers["Vary"] == "TOKEN, Authorization"
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert "Set-Cookie" not in answer.headers
+    """Each identity header is there once, and empty in a refusal; a refusal has the body of Alation's."""
     assert all(len(answer.headers.getlist(name)) == 1 for name in IDENTITY)
     assert all(re.fullmatch(r"[\x20-\x7e]*", value) for value in answer.headers.values())
     assert answer.status_code in (200, 401, 403, 503)
     if answer.status_code == 200:
         assert answer.data == b"" and answer.headers["X-Auth-User-Id"] and answer.headers["Remote-User"]
         return
+    _check_alation(answer)
     assert {answer.headers[name] for name in IDENTITY} == {""}
-    assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-Id"])
-    assert answer.content_type == "application/json"
-    body = json.loads(answer.data)
-    assert list(body) == ["detail", "code", "message", "reason"]
-    assert (body["code"], body["message"]) == (f"{answer.status_code}000", body["detail"])
-    assert body["reason"] == answer.headers["X-Auth-Reason"]
+    assert json.loads(answer.data)["reason"] == answer.headers["X-Auth-Reason"]
     if answer.status_code == 401:  # RFC 9110, section 15.5.2
         assert answer.headers["WWW-Authenticate"].startswith(BEARER)

@@ -114,36 +114,8 @@ def confirmed(world: World) -> Members:
     return {"filter": criteria, "confirmation": confirmation, "reason": "x"}
 
 
-def refresh_id(world: World) -> str:
-    return world.refresh().token.public_id
-
-
-def single_tier_id(world: World) -> str:
-    return generate(world.services, world.user).token.uuid
-
-
 def user_id(world: World) -> str:
     return str(make_user(world.services).id)
-
-
-def new_name(world: World) -> Members:
-    return {"username": f"made-from-{user_id(world)}"}
-
-
-def login(world: World) -> Members:
-    return {"username": world.login.username, "password": PASSWORD, "name": "x"}
-
-
-def access_proof(world: World) -> Members:
-    return {"api_access_token": world.access().secret, "user_id": world.user.id}
-
-
-def access_token(world: World) -> Members:
-    return {"token": world.access().secret}
-
-
-def refresh_token(world: World) -> Members:
-    return {"refresh_token": world.refresh().secret}
 
 
 def of(value: Any) -> Make:
@@ -152,6 +124,16 @@ def of(value: Any) -> Make:
 
 ALATION, NATIVE, V4 = "/integration/v1", "/api/v1", "/v4"
 
+FRESH: dict[str, Make] = {
+    "refresh_id": lambda world: world.refresh().token.public_id,
+    "single_tier_id": lambda world: generate(world.services, world.user).token.uuid,
+    "new_name": lambda world: {"username": f"made-from-{user_id(world)}"},
+    "login": lambda world: {"username": world.login.username, "password": PASSWORD, "name": "x"},
+    "access_proof": lambda world: {"api_access_token": world.access().secret, "user_id": world.user.id},
+    "access_token": lambda world: {"token": world.access().secret},
+    "refresh_token": lambda world: {"refresh_token": world.refresh().secret},
+}
+
 MATRIX: dict[tuple[str, str], Line] = {
     ("GET", "/healthz"): Line(everybody(200)),
     ("GET", "/readyz"): Line(everybody(200)),
@@ -159,42 +141,46 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", "/docs"): Line(everybody(200)),
     ("GET", "/docs/<name>"): Line(everybody(200), of("native")),
     ("GET", "/docs/files/<name>"): Line(everybody(200), of("docs.css")),
-    ("POST", f"{ALATION}/createRefreshToken"): Line(everybody(201), members=login),
+    ("POST", f"{ALATION}/createRefreshToken"): Line(everybody(201), members=FRESH["login"]),
     ("POST", f"{ALATION}/createAPIAccessToken"): Line(everybody(201), members=World.proof),
     ("POST", f"{ALATION}/validateRefreshToken"): Line(everybody(200), members=World.proof),
-    ("POST", f"{ALATION}/validateAPIAccessToken"): Line(everybody(200), members=access_proof),
+    ("POST", f"{ALATION}/validateAPIAccessToken"): Line(everybody(200), members=FRESH["access_proof"]),
     ("POST", f"{ALATION}/regenRefreshToken"): Line(everybody(201), members=World.proof),
     ("POST", f"{ALATION}/revokeAPIAccessTokens"): Line(everybody(200), members=World.proof),
     ("GET", f"{ALATION}/userinfo"): Line(holders(200, refused=403)),
     ("POST", "/oauth/introspect"): Line(
-        statuses(nobody=401, user=401, another=401, admin=200, introspector=200, disabled=401), form=access_token
+        statuses(nobody=401, user=401, another=401, admin=200, introspector=200, disabled=401),
+        form=FRESH["access_token"],
     ),
     ("POST", "/oauth/revoke"): Line(
-        statuses(nobody=200, user=200, another=403, admin=200, introspector=403, disabled=401), form=access_token
+        statuses(nobody=200, user=200, another=403, admin=200, introspector=403, disabled=401),
+        form=FRESH["access_token"],
     ),
     ("POST", f"{V4}/apiAccessTokens"): Line(holders(201), members=of({"lifetimeSeconds": 60})),
     ("GET", f"{V4}/apiAccessTokens"): Line(holders(200)),
-    ("GET", f"{V4}/apiAccessTokens/<tokenId>"): Line(owner(200), single_tier_id),
-    ("DELETE", f"{V4}/apiAccessTokens/<tokenId>"): Line(owner(204, admin=204), single_tier_id),
+    ("GET", f"{V4}/apiAccessTokens/<tokenId>"): Line(owner(200), FRESH["single_tier_id"]),
+    ("DELETE", f"{V4}/apiAccessTokens/<tokenId>"): Line(owner(204, admin=204), FRESH["single_tier_id"]),
     ("GET", f"{V4}/open-api-spec"): Line(holders(200)),
     ("GET", f"{V4}/people/current"): Line(holders(200)),
     ("GET", f"{NATIVE}/me"): Line(holders(200)),
     ("GET", f"{NATIVE}/me/token"): Line(holders(200)),
     ("DELETE", f"{NATIVE}/me/token"): Line(holders(204)),
     ("GET", f"{NATIVE}/me/tokens"): Line(holders(200)),
-    ("DELETE", f"{NATIVE}/me/tokens/<public_id>"): Line(owner(204), refresh_id),
+    ("DELETE", f"{NATIVE}/me/tokens/<public_id>"): Line(owner(204), FRESH["refresh_id"]),
     ("POST", f"{NATIVE}/me/refresh-tokens"): Line(holders(201), members=of({"name": "x"})),
-    ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/access-token"): Line(owner(201), refresh_id),
-    ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/regenerate"): Line(owner(201), refresh_id),
-    ("POST", f"{NATIVE}/access-tokens"): Line(everybody(201), members=refresh_token),
+    ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/access-token"): Line(owner(201), FRESH["refresh_id"]),
+    ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/regenerate"): Line(owner(201), FRESH["refresh_id"]),
+    ("POST", f"{NATIVE}/access-tokens"): Line(everybody(201), members=FRESH["refresh_token"]),
     ("GET", f"{NATIVE}/users"): Line(administrators(200)),
-    ("POST", f"{NATIVE}/users"): Line(administrators(201), members=new_name),
+    ("POST", f"{NATIVE}/users"): Line(administrators(201), members=FRESH["new_name"]),
     ("GET", f"{NATIVE}/users/<user_id>"): Line(administrators(200), user_id),
     ("PATCH", f"{NATIVE}/users/<user_id>"): Line(administrators(200), user_id, of({"role": "STEWARD"})),
     ("POST", f"{NATIVE}/users/<user_id>/revoke-tokens"): Line(administrators(200), user_id, of({"reason": "x"})),
     ("GET", f"{NATIVE}/tokens"): Line(administrators(200)),
-    ("GET", f"{NATIVE}/tokens/<public_id>"): Line(administrators(200), refresh_id),
-    ("POST", f"{NATIVE}/tokens/<public_id>/revoke"): Line(administrators(200), refresh_id, of({"reason": "x"})),
+    ("GET", f"{NATIVE}/tokens/<public_id>"): Line(administrators(200), FRESH["refresh_id"]),
+    ("POST", f"{NATIVE}/tokens/<public_id>/revoke"): Line(
+        administrators(200), FRESH["refresh_id"], of({"reason": "x"})
+    ),
     ("POST", f"{NATIVE}/tokens/identify"): Line(administrators(200), members=of({"secret": "x"})),
     ("POST", f"{NATIVE}/tokens/revocations/preview"): Line(
         administrators(200), members=of({"filter": {"owner": "nobody-of-that-name"}})

@@ -1,6 +1,5 @@
 """What the endpoints of the Alation-compatible API answer: successes to the byte, and refusals with their reasons."""
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,20 +7,11 @@ import pytest
 from werkzeug.test import TestResponse
 
 from app.domain.identity import Role
-from app.domain.tokens import AccessToken, Issued, RefreshToken
+from app.domain.tokens import Issued, RefreshToken
 from app.services import Services
 from app.services.throttling import ACCOUNT_LIMIT, WINDOW
-from tests.contract.asking import (
-    ACCESS_ENDED,
-    ACCESS_INVALID,
-    ENDPOINTS,
-    NO_CREDENTIALS,
-    REFRESH_ENDED,
-    REFRESH_INVALID,
-    WITH_REFRESH_TOKEN,
-    Alation,
-    refusal,
-)
+from tests.contract import asking
+from tests.contract.asking import Alation, refusal
 from tests.contract.conftest import MovableClock, Setting
 from tests.contract.states import ACCESS_STATES, REFRESH_STATES, Make, World
 from tests.factories import PASSWORD, disable, issue, make_user, mint
@@ -31,22 +21,12 @@ REFRESH_TOKEN = [
     "refresh_token", "user_id", "created_at", "name", "token_expires_at", "token_status", "last_used_at",
 ]  # fmt: skip
 ACCESS_TOKEN = ["api_access_token", "user_id", "created_at", "token_expires_at", "token_status"]
-TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
-WHOLE_SECOND = datetime(2031, 2, 3, 4, 5, 6, 0, UTC)
+INSTANT = datetime(2031, 2, 3, 4, 5, 6, 0, UTC)
 MICROSECOND = timedelta(microseconds=1)
-STATUSES = dict.fromkeys(ENDPOINTS, 201) | dict.fromkeys(
+STATUSES = dict.fromkeys(asking.ENDPOINTS, 201) | dict.fromkeys(
     ("validateRefreshToken", "validateAPIAccessToken", "revokeAPIAccessTokens"), 200
 )
 WRONG = f"{PASSWORD_MARK}-of-nobody"
-
-Pair = tuple[Issued[RefreshToken], Issued[AccessToken]]
-
-
-@pytest.fixture
-def pair(services: Services) -> Pair:
-    """A refresh token and the access token under it, of a new user."""
-    refresh = issue(services, make_user(services))
-    return refresh, mint(services, refresh)
 
 
 @pytest.fixture
@@ -132,7 +112,7 @@ def test_revoke_api_access_tokens_answers_with_one_exact_sentence_each_time(
     sentence = f"Revoked active access tokens for refresh token: '{refresh.token.name}' with id: {refresh.token.id}"
     for _ in range(2):
         assert members(alation.post("revokeAPIAccessTokens", **proof_of(refresh)), 200) == {"detail": sentence}
-    assert refusal(alation.use(access.secret)) == (403, NO_CREDENTIALS, "token_revoked")
+    assert refusal(alation.use(access.secret)) == (403, asking.NO_CREDENTIALS, "token_revoked")
     assert members(alation.post("validateRefreshToken", **proof_of(refresh)), 200)["name"] == refresh.token.name
 
 
@@ -148,46 +128,23 @@ def test_userinfo_tells_whose_the_token_is_and_ignores_the_query(alation: Alatio
     assert alation.send("HEAD", "userinfo/").status_code == 403
 
 
-def test_times_have_six_fraction_digits_and_z_at_a_whole_second(
-    alation: Alation, services: Services, clock: MovableClock
+@pytest.mark.parametrize("microsecond", [0, 10, 999_999])
+def test_times_have_six_fraction_digits_and_z(
+    alation: Alation, services: Services, clock: MovableClock, microsecond: int
 ) -> None:
-    with clock.stopped_at(WHOLE_SECOND):
+    with clock.stopped_at(INSTANT.replace(microsecond=microsecond)):
         created = members(alation.post("createRefreshToken", **login(services)), 201)
         proof = {"refresh_token": created["refresh_token"], "user_id": created["user_id"]}
         access = members(alation.post("createAPIAccessToken", **proof), 201)
         used = members(alation.post("validateRefreshToken", **proof), 200)
         renewed = members(alation.post("regenRefreshToken", **proof), 201)
     for token, end in ((created, "04-04"), (used, "04-04"), (renewed, "04-04"), (access, "02-04")):
-        assert token["created_at"] == "2031-02-03T04:05:06.000000Z"
-        assert token["token_expires_at"] == f"2031-{end}T04:05:06.000000Z"
-    assert used["last_used_at"] == "2031-02-03T04:05:06.000000Z"
+        assert token["created_at"] == f"2031-02-03T04:05:06.{microsecond:06}Z"
+        assert token["token_expires_at"] == f"2031-{end}T04:05:06.{microsecond:06}Z"
+    assert used["last_used_at"] == created["created_at"]
 
 
-def test_times_tell_every_microsecond(alation: Alation, pair: Pair) -> None:
-    refresh, access = pair
-    told = members(alation.post("validateRefreshToken", **proof_of(refresh)), 200)
-    assert all(TIMESTAMP.fullmatch(told[name]) for name in ("created_at", "token_expires_at", "last_used_at"))
-    sent = {"api_access_token": access.secret, "user_id": access.token.user_id}
-    for body, token in (
-        (told, refresh.token),
-        (members(alation.post("validateAPIAccessToken", **sent), 200), access.token),
-    ):
-        assert datetime.fromisoformat(body["created_at"]) == token.created_at
-        assert datetime.fromisoformat(body["token_expires_at"]) == token.expires_at
-
-
-def test_an_overlapping_access_token_tells_its_new_end(
-    alation: Alation, proof: dict[str, Any], setting: Setting, clock: MovableClock
-) -> None:
-    with setting(access_token_reissue="overlap", access_token_overlap_seconds="10"), clock.later() as now:
-        sent = {"api_access_token": alation.mint(proof), "user_id": proof["user_id"]}
-        alation.mint(proof)
-        found = members(alation.post("validateAPIAccessToken", **sent), 200)
-    assert found["token_status"] == "ACTIVE"
-    assert datetime.fromisoformat(found["token_expires_at"]) == now + timedelta(seconds=10)
-
-
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("endpoint", asking.ENDPOINTS)
 def test_every_endpoint_takes_json_and_forms_in_both_slash_forms_and_ignores_everything_else(
     alation: Alation, services: Services, endpoint: str
 ) -> None:
@@ -203,15 +160,10 @@ def test_every_endpoint_takes_json_and_forms_in_both_slash_forms_and_ignores_eve
     ):
         answer = alation.send("POST", path, **request)
         assert answer.status_code == STATUSES[endpoint], (path, answer.text)
-
-
-@pytest.mark.parametrize("endpoint", WITH_REFRESH_TOKEN)
-def test_a_good_token_in_a_header_does_not_replace_the_one_in_the_body(
-    alation: Alation, pair: Pair, endpoint: str
-) -> None:
-    headers = {"TOKEN": pair[1].secret, "Authorization": f"Bearer {pair[0].secret}"}
-    answer = alation.send("POST", f"{endpoint}/", json={"user_id": pair[0].token.user_id}, headers=headers)
-    assert answer.status_code == 400
+    if endpoint in asking.WITH_REFRESH_TOKEN:  # a good token in a header does not replace the one in the body
+        refresh = issue(services, make_user(services))
+        sent = {"json": {"user_id": refresh.token.user_id}, "headers": {"TOKEN": mint(services, refresh).secret}}
+        assert alation.send("POST", endpoint, **sent).status_code == 400
 
 
 # Tokens that do not work
@@ -221,9 +173,9 @@ def test_a_good_token_in_a_header_does_not_replace_the_one_in_the_body(
 def test_a_refresh_token_that_does_not_work_is_a_401_with_its_reason_at_every_endpoint(
     alation: Alation, world: World, state: Make, reason: str
 ) -> None:
-    detail = REFRESH_INVALID if reason in ("token_unknown", "user_id_mismatch") else REFRESH_ENDED
+    detail = asking.REFRESH_INVALID if reason in ("token_unknown", "user_id_mismatch") else asking.REFRESH_ENDED
     secret, user_id = state(world)
-    for endpoint in WITH_REFRESH_TOKEN:
+    for endpoint in asking.WITH_REFRESH_TOKEN:
         answer = alation.post(endpoint, refresh_token=secret, user_id=user_id)
         assert refusal(answer) == (401, detail, reason), endpoint
 
@@ -234,18 +186,17 @@ def test_an_access_token_that_does_not_work_is_a_401_where_it_is_validated_and_a
 ) -> None:
     """Clients mint again on both."""
     secret, user_id = state(world)
-    detail = ACCESS_INVALID if reason in ("token_unknown", "token_malformed") else ACCESS_ENDED
+    detail = asking.ACCESS_INVALID if reason in ("token_unknown", "token_malformed") else asking.ACCESS_ENDED
     answer = alation.post("validateAPIAccessToken", api_access_token=secret, user_id=user_id)
     assert refusal(answer) == (401, detail, reason.replace("malformed", "unknown"))
     for used in (alation.use(secret), alation.use(Authorization=f"Bearer {secret}")):
-        assert refusal(used) == (403, NO_CREDENTIALS, reason)
+        assert refusal(used) == (403, asking.NO_CREDENTIALS, reason)
 
 
-def test_an_access_token_with_the_user_id_of_another_is_refused(
-    alation: Alation, services: Services, pair: Pair
-) -> None:
-    sent = {"api_access_token": pair[1].secret, "user_id": make_user(services).id}
-    assert refusal(alation.post("validateAPIAccessToken", **sent)) == (401, ACCESS_INVALID, "user_id_mismatch")
+def test_an_access_token_with_the_user_id_of_another_is_refused(alation: Alation, services: Services) -> None:
+    sent = {"api_access_token": mint(services, issue(services, make_user(services))).secret}
+    sent["user_id"] = str(make_user(services).id)
+    assert refusal(alation.post("validateAPIAccessToken", **sent)) == (401, asking.ACCESS_INVALID, "user_id_mismatch")
 
 
 def test_a_refresh_token_works_to_its_last_microsecond_and_then_can_only_be_regenerated(
@@ -258,7 +209,7 @@ def test_a_refresh_token_works_to_its_last_microsecond_and_then_can_only_be_rege
         with clock.stopped_at(refresh.token.expires_at + late):
             answers = [alation.post(endpoint, **proof_of(refresh)) for endpoint in at_first]
         assert [answer.status_code for answer in answers] == statuses
-    assert {refusal(answer) for answer in answers} == {(401, REFRESH_ENDED, "token_expired")}
+    assert {refusal(answer) for answer in answers} == {(401, asking.REFRESH_ENDED, "token_expired")}
     with clock.stopped_at(refresh.token.expires_at + MICROSECOND):
         services.expiring.expire_due()
         assert members(alation.post("regenRefreshToken", **proof_of(refresh)), 201)["token_status"] == "ACTIVE"
@@ -316,11 +267,7 @@ def test_too_many_wrong_passwords_are_a_429_with_retry_after(
     with clock.stopped_at(datetime(2031, 1, 1, tzinfo=UTC)) as now:
         for _ in range(ACCOUNT_LIMIT):
             assert alation.post("createRefreshToken", **sent | {"password": WRONG}).status_code == 401
-        for elapsed, seconds in (
-            (timedelta(0), 900),
-            (timedelta(minutes=1) + MICROSECOND, 840),
-            (WINDOW - MICROSECOND, 1),
-        ):
+        for elapsed, seconds in ((timedelta(0), 900), (WINDOW - MICROSECOND, 1)):
             with clock.stopped_at(now + elapsed):
                 answer = alation.post("createRefreshToken", **sent)
             detail = f"Too many attempts to log in. Try again in {seconds} seconds."

@@ -20,8 +20,6 @@ from config import Settings
 from tests.contract.asking import NAMES, NO_CREDENTIALS, PREFIX, REVOKE, TOKENS, refusal
 from tests.databases import KEYS
 
-every_kind = pytest.mark.parametrize("kind", list(every_refusal()), ids=lambda kind: kind.__name__)
-
 
 def example(kind: type[Refusal]) -> Refusal:
     """A refusal of that class, as it would be raised."""
@@ -48,35 +46,24 @@ def refuse(app: Flask, module: Any, path: str, method: str, failure: Refusal) ->
     return answer, json.loads(answer.data)
 
 
-@every_kind
-def test_the_alation_api_has_an_answer_to_every_refusal(app: Flask, kind: type[Refusal]) -> None:
+@pytest.mark.parametrize("kind", list(every_refusal()), ids=lambda kind: kind.__name__)
+def test_every_api_has_an_answer_to_every_refusal(app: Flask, kind: type[Refusal]) -> None:
     """Fails when a class is added to the tree, or a line taken out of a table (tried with Conflict)."""
     for path, method, table in (
         (f"{PREFIX}/createRefreshToken/", "POST", alation.TABLE),
         (f"{PREFIX}/userinfo/", "GET", alation.RESOURCE_TABLE),
     ):
         answer, body = refuse(app, alation, path, method, example(kind))
-        assert answer.status_code == table[kind][0]
-        assert body["code"] == f"{answer.status_code}000"
+        assert (answer.status_code, body["code"]) == (table[kind][0], f"{answer.status_code}000")
         assert body["message"] == body["detail"] != ""
         expected = "token_unknown" if kind is errors.TokenMalformed and method == "POST" else kind.reason
         assert body["reason"] == expected
 
-
-@every_kind
-def test_the_trifacta_api_has_an_answer_to_every_refusal(app: Flask, kind: type[Refusal]) -> None:
-    """Fails when a class is added to the tree, or a line taken out of the table (tried with FeatureOff)."""
     answer, body = refuse(app, v4, TOKENS, "GET", example(kind))
-    exception = body["exception"]
-    assert list(exception) == ["name", "message", "details"]
-    names = NAMES | {409: {("ConflictException", "Conflict")}}
-    assert (exception["name"], exception["message"]) in names[answer.status_code]
-    assert exception["details"] and answer.headers["x-trifacta-request-id"]
+    name, message, details = body["exception"].values()
+    assert (name, message) in (NAMES | {409: {("ConflictException", "Conflict")}})[answer.status_code]
+    assert details and answer.headers["x-trifacta-request-id"]
 
-
-@every_kind
-def test_oauth_has_an_answer_to_every_refusal(app: Flask, kind: type[Refusal]) -> None:
-    """Fails when a class is added to the tree, or a line taken out of the table (tried with Conflict)."""
     status, error, _ = oauth.TABLE[kind]
     if kind is errors.NotPermitted:  # nobody is known by a token here
         status, error = 400, "unauthorized_client"
@@ -122,23 +109,16 @@ def test_descriptions_of_oauth_hold_the_allowed_characters_only(app: Flask) -> N
     assert oauth.DIALECT.prefix == "/oauth/"
 
 
-@pytest.mark.parametrize(
-    ("prefix", "expected"),
-    [
-        (
-            PREFIX,
-            (
-                500,
-                "A server error occurred. Its request id is in the X-Request-Id header.",
-                "internal_server_error",
-            ),
-        ),
-        ("/v4", (500, "InternalServerException", None)),
-        ("/oauth", (500, "server_error", "internal_server_error")),
-    ],
-)
+FAULTS = {
+    PREFIX: (500, "A server error occurred. Its request id is in the X-Request-Id header.", "internal_server_error"),
+    "/v4": (500, "InternalServerException", None),
+    "/oauth": (500, "server_error", "internal_server_error"),
+}
+
+
+@pytest.mark.parametrize("prefix", FAULTS)
 def test_a_fault_of_ours_is_a_500_that_tells_nothing_but_the_request_id(
-    settings: Settings, log_lines: list[str], prefix: str, expected: tuple[int, str, str | None]
+    settings: Settings, log_lines: list[str], prefix: str
 ) -> None:
     """The fault: a view below the prefix that divides by zero."""
     app = create_app(settings, KEYS)
@@ -146,7 +126,7 @@ def test_a_fault_of_ours_is_a_500_that_tells_nothing_but_the_request_id(
     faulty.get("/faulty/")(lambda: str(1 / 0))
     app.register_blueprint(faulty)
     answer = app.test_client().get(f"{prefix}/faulty")
-    assert refusal(answer) == expected
+    assert refusal(answer) == FAULTS[prefix]
     assert "division" not in answer.text
     assert prefix != "/v4" or answer.headers["x-trifacta-request-id"] == answer.headers["X-Request-Id"]
     [line] = [line for line in log_lines if "request_failed" in line]

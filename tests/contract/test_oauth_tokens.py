@@ -13,21 +13,11 @@ from app.services import Services
 from app.storage.database import Database
 from app.storage.tables import AccessTokenRow, AuditEventRow
 from tests import rows
-from tests.contract.asking import (
-    BEARER_INSUFFICIENT,
-    INACTIVE,
-    TEXT,
-    Headers,
-    OAuth,
-    basic,
-    bearer,
-    challenges,
-    refusal,
-    unknown_token,
-)
+from tests.contract import asking
+from tests.contract.asking import Headers, OAuth, basic, bearer, challenges, refusal, unknown_token
 from tests.contract.conftest import MovableClock, Setting
 from tests.contract.states import ACCESS_STATES, REFRESH_STATES, Make, World, access_revoked, access_superseded
-from tests.factories import PASSWORD, give_password, give_role, issue, make_user, mint, works
+from tests.factories import PASSWORD, issue, make_user, mint, works
 
 THEN = datetime(2031, 2, 3, 4, 5, 6, 999_999, UTC)
 THEN_IN_SECONDS = 1_927_857_906
@@ -114,7 +104,7 @@ def test_an_access_token_is_found_with_any_hint_and_a_refresh_token_with_its_own
     found = members(oauth, as_introspector, access.secret, hint)
     assert (found["active"], found["token_type"], found["jti"]) == (True, "Bearer", access.token.public_id)
     answer = oauth.introspect(refresh.secret, hint, as_introspector)
-    assert (answer.data == INACTIVE) == (hint != "refresh_token")
+    assert (answer.data == asking.INACTIVE) == (hint != "refresh_token")
 
 
 def test_an_introspectors_own_access_token_is_inactive_and_its_refresh_token_is_not(
@@ -127,7 +117,7 @@ def test_an_introspectors_own_access_token_is_inactive_and_its_refresh_token_is_
         token_of(services, make_user(services, role=role)) for role in (Role.INTROSPECTOR, Role.SERVER_ADMIN)
     )
     for token in (own, other, admin):
-        assert oauth.introspect(own, headers={"TOKEN": token}).data == INACTIVE
+        assert oauth.introspect(own, headers={"TOKEN": token}).data == asking.INACTIVE
     assert members(oauth, {"TOKEN": own}, admin)["role"] == "SERVER_ADMIN"
     assert members(oauth, {"TOKEN": own}, refresh.secret, "refresh_token")["role"] == "INTROSPECTOR"
 
@@ -140,15 +130,15 @@ def test_a_token_that_has_ended_is_inactive_and_nothing_more(
     secret, _ = state(world)
     hints = (None, "access_token") if secret == world.refresh.secret and kind == "access_token" else (None, kind)
     for hint in hints:
-        assert oauth.introspect(secret, hint, as_introspector).data == INACTIVE
+        assert oauth.introspect(secret, hint, as_introspector).data == asking.INACTIVE
 
 
 def not_tokens(secret: str, public_id: str) -> list[str]:
-    known = TEXT.parse(secret)
+    known = asking.TEXT.parse(secret)
     assert known is not None
     return [
         unknown_token(), unknown_token(TokenKind.REFRESH), unknown_token(TokenKind.ACCESS, public_id),
-        TEXT.compose(known.with_public_id("zzzzzzzzzzzz")), public_id,
+        asking.TEXT.compose(known.with_public_id("zzzzzzzzzzzz")), public_id,
         secret[:-1], f"{secret}0", secret.upper(), f" {secret}", f"{secret} ", f"{secret}\n", f"Bearer {secret}",
         f"{secret}{secret}", f"{secret},{secret}", secret.replace("_", "-"), secret.replace("d", "\uff44"),
         "nonsense", " ", "\0", "é", "\U0001f511", "x" * 15_000, "null", "' OR 1=1 --", "%00",
@@ -162,23 +152,12 @@ def test_what_is_no_token_is_inactive_and_revoking_it_is_a_200_that_changes_noth
     texts = not_tokens(access.secret, access.token.public_id)
     for text in texts:
         for hint in (None, "refresh_token", "access_token"):
-            assert oauth.introspect(text, hint, as_introspector).data == INACTIVE, repr(text)
+            assert oauth.introspect(text, hint, as_introspector).data == asking.INACTIVE, repr(text)
     services.last_use.flush()
     before = rows.everything(database)
     assert {oauth.revoke(text).status_code for text in texts} == {200}
     assert rows.everything(database) == before
     assert members(oauth, as_introspector, access.secret)["active"] is True
-
-
-def test_a_replaced_token_is_active_to_the_end_of_the_overlap(
-    oauth: OAuth, services: Services, clock: MovableClock, setting: Setting
-) -> None:
-    with setting(access_token_reissue="overlap"), clock.stopped_at(THEN):
-        refresh = issue(services, make_user(services))
-        first, second = mint(services, refresh).secret, mint(services, refresh).secret
-        headers = bearer(token_of(services, make_user(services, role=Role.INTROSPECTOR)))
-        assert members(oauth, headers, first)["exp"] == THEN_IN_SECONDS + 60
-        assert members(oauth, headers, second)["exp"] == THEN_IN_SECONDS + DAY
 
 
 def test_asking_is_a_use_from_an_unknown_address_and_none_of_what_does_not_work(
@@ -214,7 +193,7 @@ def test_a_superseded_token_that_an_api_received_is_recorded_once(
     api = make_user(services, role=Role.INTROSPECTOR)
     headers = {"TOKEN": token_of(services, api)}
     for _ in range(3):
-        assert oauth.introspect(secret, headers=headers).data == INACTIVE
+        assert oauth.introspect(secret, headers=headers).data == asking.INACTIVE
     services.last_use.flush()
     seen = [event for event in rows.audit_events(database) if event.action == "access_token.superseded_presented"]
     assert [event.actor for event in seen if event.object_id == secret.split("_")[1]] == [api.username]
@@ -263,41 +242,22 @@ def test_revoking_what_has_ended_is_a_200_that_changes_nothing(
     assert rows.everything(database) == before
 
 
-@pytest.mark.parametrize("role", [Role.VIEWER, Role.INTROSPECTOR])
 @pytest.mark.parametrize("how", ["Basic", "Bearer", "TOKEN"])
-def test_who_signs_in_revokes_their_own_tokens_and_nobody_elses(
-    oauth: OAuth, services: Services, how: str, role: Role
-) -> None:
+def test_who_signs_in_revokes_their_own_tokens_and_nobody_elses(oauth: OAuth, services: Services, how: str) -> None:
     """RFC 7009, section 2.1: refused, and told so. Fails without `only_of` (tried)."""
-    owner = make_user(services, role=role)
-    own, anothers = issue(services, owner), issue(services, make_user(services))
-    headers = bearer(token_of(services, owner)) if how == "Bearer" else {"TOKEN": token_of(services, owner)}
+    owner = make_user(services, role=Role.INTROSPECTOR, password=PASSWORD)
+    secret, own, anothers = token_of(services, owner), issue(services, owner), issue(services, make_user(services))
+    headers = {"Basic": basic(owner.username, PASSWORD), "Bearer": bearer(secret), "TOKEN": {"TOKEN": secret}}[how]
+    expected = (403, "insufficient_scope", "not_permitted"), [asking.BEARER_INSUFFICIENT]
     if how == "Basic":
-        give_password(services, owner)
-        headers = basic(owner.username, PASSWORD)
+        expected = (400, "unauthorized_client", "not_permitted"), []
     for token in (mint(services, anothers), anothers):
         answer = oauth.revoke(token.secret, headers=headers)
-        if how == "Basic":
-            assert (refusal(answer), challenges(answer)) == ((400, "unauthorized_client", "not_permitted"), [])
-        else:
-            assert refusal(answer) == (403, "insufficient_scope", "not_permitted")
-            assert challenges(answer) == [BEARER_INSUFFICIENT]
+        assert (refusal(answer), challenges(answer)) == expected
         assert works(services, token)
     for token in (mint(services, own), own):
         assert oauth.revoke(token.secret, headers=headers).status_code == 200
         assert not works(services, token)
-
-
-def test_an_administrator_revokes_anybodys_and_is_on_record(
-    oauth: OAuth, services: Services, database: Database
-) -> None:
-    admin = make_user(services)
-    headers = bearer(token_of(services, admin))
-    give_role(services, admin, Role.SERVER_ADMIN)
-    token = mint(services, issue(services, make_user(services)))
-    assert oauth.revoke(token.secret, headers=headers).status_code == 200
-    event = revocation_of(database, token.token.public_id)
-    assert (event.action, event.actor, event.actor_id) == ("access_token.revoked", admin.username, admin.id)
 
 
 def test_a_token_may_revoke_itself_and_a_refresh_token_is_no_credential(oauth: OAuth, services: Services) -> None:

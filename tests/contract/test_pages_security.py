@@ -1,7 +1,6 @@
 """What the pages must never do: accept a form from elsewhere, lead elsewhere, tell of others, run what was typed."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -49,7 +48,6 @@ LOCAL_NEXT = ("/", "/account/auth?cursor=1a", "/%2f%2fevil.example", "/%0d%0aSet
 
 MARKUP = """"'><xss data-evil="1">{{ 7*191 }}&amp;"""
 BROKEN_BY_MARKUP = ("<xss", "1337", "&amp;amp;amp;")
-INVISIBLE = ("\u202e", "\u200b", "\u00ad", "\ufeff", "\x00", "\x1b", "\x7f", "\u2028")
 
 
 @pytest.fixture(scope="module")
@@ -263,45 +261,7 @@ def test_signing_in_and_the_other_ways_onward_never_lead_elsewhere(app: Flask, o
         assert form.fields["next"] == "" or is_local(form.fields["next"]), onward
 
 
-def test_signing_in_leads_to_the_page_that_was_opened(app: Flask) -> None:
-    """With its query; a form that was sent meanwhile leads to the page that holds it."""
-    browser = Pages(app)
-    for method, path, expected in (
-        ("GET", "/account/auth?cursor=1a", None), ("GET", "/admin/users?part=%2F%2Fevil", None),
-        ("POST", "/account/auth/refresh-tokens", None), ("POST", "/account/auth/test-token", "/account/auth"),
-    ):  # fmt: skip
-        answer = browser.get(path) if method == "GET" else browser.post(path)
-        assert answer.status_code == 303
-        form = page(browser.get(answer.headers["Location"])).form("/login")
-        assert form.fields["next"] == (expected or path)
-
-
 # Other people's things
-
-
-def own_addresses(app: Flask, method: str, about: dict[str, str]) -> Iterator[str]:
-    """Those about one thing, of a user's own pages."""
-    for path in addresses(app, method, **about | {"user_id": 0, "key": "", "name": ""}):
-        if path.startswith(("/account", "/preferences")) and set(path.split("/")) & set(about.values()):
-            yield path
-
-
-def test_what_is_anothers_or_no_id_is_not_found_and_stays_as_it_is(
-    app: Flask, services: Services, database: Database, other: Somebody
-) -> None:
-    """◆ Fails when `_own` forgets whose a token is, or `single_tier.get` is not told the owner."""
-    held = holding(services, allowed_user(services))
-    theirs = [
-        {"public_id": each.token.public_id, "uuid": held.single.token.uuid} for each in (held.refresh, held.access)
-    ]
-    odd = ("x", "%00", "..%2f..", "%c3%a9", "'--", "a" * 300, "ZZZZZZZZZZZZ", "%f0%9f%98%80", "0" * 36)
-    before = all_rows(services, database)
-    for about in (*theirs, *({"public_id": each, "uuid": each} for each in odd)):
-        for method in ("GET", "POST"):
-            for path in own_addresses(app, method, about):
-                answer = other.pages.get(path) if method == "GET" else other.pages.post(path, FIELDS)
-                assert answer.status_code == 404, path
-    assert all_rows(services, database) == before
 
 
 def test_a_form_can_name_no_other_owner(services: Services, other: Somebody) -> None:
@@ -349,16 +309,6 @@ def test_what_an_address_or_a_form_holds_is_never_markup(app: Flask, services: S
     answer = nobody.post("/login", {"username": MARKUP, "password": PASSWORD, "next": MARKUP})
     assert page(answer).value_of("username") == MARKUP
     assert_harmless(answer.get_data(as_text=True), "/login")
-
-
-@pytest.mark.parametrize("odd", INVISIBLE)
-def test_characters_that_show_as_something_else_are_refused(other: Somebody, odd: str) -> None:
-    """Fails when a description or a name need not be printable."""
-    for path, fields in (
-        ("/account/auth/refresh-tokens", {"name": f"nightly{odd}etl"}),
-        ("/preferences/access-tokens/new", {"lifetime": "7", "description": f"nightly{odd}etl"}),
-    ):
-        assert other.pages.post(path, fields).status_code == 400
 
 
 def whole(browser: Pages, path: str) -> str:

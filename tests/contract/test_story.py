@@ -48,43 +48,23 @@ class Words:
 
 
 DIALECTS: dict[str, tuple[type[Life], Words]] = {
-    "api_authentication": (
-        AlationLife,
-        Words(
-            works="ACTIVE",
-            expired=(ACCESS_ENDED, (403, NO_CREDENTIALS, "token_expired")),
-            revoked=(ACCESS_ENDED, (403, NO_CREDENTIALS, "token_revoked")),
-            done=200,
-        ),
-    ),
-    "v4": (
-        TrifactaLife,
-        Words(
-            works="listed",
-            expired=("listed", (401, "MissingPersonException", "The access token has expired.")),
-            revoked=("not listed", (401, "MissingPersonException", "The access token was deleted or revoked.")),
-            done=204,
-        ),
-    ),
-    "native": (
-        NativeLife,
-        Words(
-            works="active",
-            expired=("expired", (401, "Unauthorized", "token_expired")),
-            revoked=("revoked", (401, "Unauthorized", "token_revoked")),
-            done=204,
-        ),
-    ),
-    "oauth": (
-        OAuthLife,
-        Words(
-            works="active",
-            expired=("inactive", (401, "invalid_token", "token_expired")),
-            revoked=("inactive", (401, "invalid_token", "token_revoked")),
-            done=200,
-        ),
-    ),
-}
+    "api_authentication": (AlationLife, Words(
+        "ACTIVE", (ACCESS_ENDED, (403, NO_CREDENTIALS, "token_expired")),
+        (ACCESS_ENDED, (403, NO_CREDENTIALS, "token_revoked")), 200,
+    )),
+    "v4": (TrifactaLife, Words(
+        "listed", ("listed", (401, "MissingPersonException", "The access token has expired.")),
+        ("not listed", (401, "MissingPersonException", "The access token was deleted or revoked.")), 204,
+    )),
+    "native": (NativeLife, Words(
+        "active", ("expired", (401, "Unauthorized", "token_expired")),
+        ("revoked", (401, "Unauthorized", "token_revoked")), 204,
+    )),
+    "oauth": (OAuthLife, Words(
+        "active", ("inactive", (401, "invalid_token", "token_expired")),
+        ("inactive", (401, "invalid_token", "token_revoked")), 200,
+    )),
+}  # fmt: skip
 """By the names of their documents."""
 
 

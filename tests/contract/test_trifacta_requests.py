@@ -9,7 +9,6 @@ from flask import Flask
 
 from app.api.v4.paths import CanonicalPaths, canonical
 from tests.contract.asking import DOCUMENT, NO_SUCH_TOKEN, PERSON, TOKENS, Headers, Trifacta, raw_path, refusal
-from tests.contract.conftest import Setting
 
 CENTURY = 36_500 * 86_400
 NO_INTEGER = "lifetimeSeconds: must be an integer number of seconds, or -1 for never"
@@ -55,18 +54,6 @@ def test_a_member_that_is_refused_is_named_with_what_is_wrong(
 ) -> None:
     answer = trifacta.send("POST", TOKENS, as_allowed, json=members)
     assert refusal(answer) == (400, "ValidationFailed", details)
-
-
-def test_the_maximum_is_held_to_the_second_and_allows_no_token_that_never_expires(
-    trifacta: Trifacta, as_allowed: Headers, setting: Setting
-) -> None:
-    assert trifacta.create(as_allowed, CENTURY).status_code == 201
-    with setting(api_token_max_lifetime_days="7"):
-        assert trifacta.create(as_allowed, 7 * 86_400).status_code == 201
-        week = "lifetimeSeconds: The longest lifetime is 7 days."
-        assert refusal(trifacta.create(as_allowed, 7 * 86_400 + 1)) == (400, "ValidationFailed", week)
-        never = "lifetimeSeconds: Tokens that never expire are not allowed here; the longest lifetime is 7 days."
-        assert refusal(trifacta.create(as_allowed, -1)) == (400, "ValidationFailed", never)
 
 
 @pytest.mark.parametrize(

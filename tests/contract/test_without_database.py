@@ -9,21 +9,8 @@ from sqlalchemy import text
 
 from app.domain.identity import Role
 from app.http.context import parts
-from tests.contract.asking import (
-    DOCUMENT,
-    ENDPOINTS,
-    PERSON,
-    TOKENS,
-    Alation,
-    AskedGate,
-    Headers,
-    OAuth,
-    Trifacta,
-    basic,
-    bearer,
-    challenges,
-    refusal,
-)
+from tests.contract import asking
+from tests.contract.asking import DOCUMENT, ENDPOINTS, PERSON, TOKENS, Headers, basic, bearer, challenges, refusal
 from tests.factories import PASSWORD, allowed_user, generate, issue, make_user, mint
 
 pytestmark = pytest.mark.both_databases
@@ -40,11 +27,11 @@ def test_without_its_database_every_question_is_a_503(without_database: Own) -> 
     refresh = issue(services, admin)
     replaced, access = mint(services, refresh).secret, mint(services, refresh).secret
     single = generate(services, allowed_user(services)).secret
-    gate = AskedGate(app)
+    gate = asking.AskedGate(app)
     assert gate.verify(access).status_code == 200
     destroy_database()
 
-    alation = Alation(client)
+    alation = asking.Alation(client)
     members = {"refresh_token": refresh.secret, "api_access_token": access, "user_id": admin.id}
     members |= {"username": admin.username, "password": PASSWORD, "name": "bi"}
     answers = [alation.post(endpoint, **members) for endpoint in ENDPOINTS]
@@ -52,7 +39,7 @@ def test_without_its_database_every_question_is_a_503(without_database: Own) -> 
     detail = "The service is temporarily unavailable: the database cannot be reached. Try again shortly."
     assert {refusal(answer) for answer in answers} == {(503, detail, "unavailable")}
 
-    oauth = OAuth(client)
+    oauth = asking.OAuth(client)
     credentials: list[Headers] = [bearer(access), {"TOKEN": access}, basic(admin.username, PASSWORD)]
     asked = [
         ask(token, hint, headers)
@@ -63,8 +50,15 @@ def test_without_its_database_every_question_is_a_503(without_database: Own) -> 
     asked += [oauth.revoke(access), oauth.revoke(refresh.secret)]
     assert {refusal(answer) for answer in asked} == {UNAVAILABLE}
 
-    trifacta, one = Trifacta(client), f"{TOKENS}/:tokenId"
-    calls = (("POST", TOKENS), ("GET", TOKENS), ("GET", one), ("DELETE", one), ("GET", PERSON), ("GET", DOCUMENT))
+    trifacta, one = asking.Trifacta(client), f"{TOKENS}/:tokenId"
+    calls = (
+        ("POST", TOKENS),
+        ("GET", TOKENS),
+        ("GET", one),
+        ("DELETE", one),
+        ("GET", PERSON),
+        ("GET", DOCUMENT),
+    )
     called = [
         trifacta.send(method, path, headers)
         for method, path in calls
@@ -93,7 +87,7 @@ def test_a_token_that_cannot_be_looked_up_is_a_503_and_not_inactive(without_data
     Unavailable is taken for "inactive", or for nothing to revoke (tried both).
     """
     app, _ = without_database
-    services, oauth = parts(app).services, OAuth(app.test_client())
+    services, oauth = parts(app).services, asking.OAuth(app.test_client())
     admin = make_user(services, role=Role.SERVER_ADMIN, password=PASSWORD)
     access = mint(services, issue(services, admin)).secret
     headers = basic(admin.username, PASSWORD)
