@@ -1,6 +1,5 @@
 """Whom the Trifacta-compatible API refuses: bad credentials, and what settings and decisions about users forbid."""
 
-from datetime import UTC, datetime
 from itertools import product
 
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from app.domain.identity import ApiTokens, Role, User
 from app.domain.tokens import AccessToken, Issued
 from app.services import Services
-from app.services.throttling import ACCOUNT_LIMIT, WINDOW
 from tests.contract import asking
 from tests.contract.asking import DOCUMENT, PERSON, TOKENS, AskedGate, Headers, Trifacta, basic, bearer
 from tests.contract.conftest import MovableClock, Setting
@@ -139,23 +137,6 @@ def test_a_token_that_does_not_work_is_a_401_that_tells_its_holder_why(
     ]
     assert {asking.refusal(answer) for answer in answers} == {bad("token_unknown")}
     assert answers[0].data == answers[1].data
-
-
-def test_too_many_wrong_passwords_are_a_429_that_says_when_to_try_again(
-    trifacta: Trifacta, services: Services, clock: MovableClock
-) -> None:
-    user = allowed_user(services, password=PASSWORD)
-    with clock.stopped_at(datetime(2031, 2, 1, tzinfo=UTC)) as now:
-        token = generate(services, user, None).secret
-        for _ in range(ACCOUNT_LIMIT):
-            assert trifacta.listed(basic(user.username, WRONG)).status_code == 401
-        answer = trifacta.listed(basic(user.username, PASSWORD))
-        details = "Too many attempts to log in. Try again in 900 seconds."
-        assert asking.refusal(answer) == (429, "TooManyRequestsException", details)
-        assert (answer.headers["Retry-After"], answer.headers["x-retry-after"]) == ("900", "900")
-        assert trifacta.listed(bearer(token)).status_code == 200, "tokens are not throttled"
-        with clock.stopped_at(now + WINDOW):
-            assert trifacta.listed(basic(user.username, PASSWORD)).status_code == 200
 
 
 # Permission
