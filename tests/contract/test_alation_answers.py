@@ -169,7 +169,7 @@ def test_every_endpoint_takes_json_and_forms_in_both_slash_forms_and_ignores_eve
 # Tokens that do not work
 
 
-@pytest.mark.parametrize(("state", "reason"), REFRESH_STATES)
+@pytest.mark.parametrize(("state", "reason"), REFRESH_STATES.values(), ids=REFRESH_STATES)
 def test_a_refresh_token_that_does_not_work_is_a_401_with_its_reason_at_every_endpoint(
     alation: Alation, world: World, state: Make, reason: str
 ) -> None:
@@ -180,7 +180,7 @@ def test_a_refresh_token_that_does_not_work_is_a_401_with_its_reason_at_every_en
         assert refusal(answer) == (401, detail, reason), endpoint
 
 
-@pytest.mark.parametrize(("state", "reason"), ACCESS_STATES)
+@pytest.mark.parametrize(("state", "reason"), ACCESS_STATES.values(), ids=ACCESS_STATES)
 def test_an_access_token_that_does_not_work_is_a_401_where_it_is_validated_and_a_403_where_it_is_used(
     alation: Alation, world: World, state: Make, reason: str
 ) -> None:

@@ -11,7 +11,7 @@ from app.storage.database import Database
 from tests import rows
 from tests.contract.asking import BEARER, IDENTITY, NO_CREDENTIALS, Alation, AskedGate, refusal
 from tests.contract.conftest import MovableClock, Setting
-from tests.contract.states import ACCESS_STATES, Make, World, access_superseded
+from tests.contract.states import ACCESS_STATES, Make, World
 from tests.factories import issue, make_user, mint
 
 NOW = datetime(2031, 3, 1, 12, tzinfo=UTC)
@@ -156,7 +156,7 @@ def test_what_is_no_bearer_token_is_nothing(gate: AskedGate, secret: str) -> Non
 
 
 @pytest.mark.parametrize("query", ["", "role=SERVER_ADMIN", "x=1"])
-@pytest.mark.parametrize(("state", "reason"), ACCESS_STATES)
+@pytest.mark.parametrize(("state", "reason"), ACCESS_STATES.values(), ids=ACCESS_STATES)
 def test_a_bad_token_is_a_403_as_a_resource_answers_it_and_a_bad_bearer_a_401(
     gate: AskedGate, alation: Alation, world: World, state: Make, reason: str, query: str
 ) -> None:
@@ -203,7 +203,8 @@ def test_two_tokens_are_refused_although_both_are_good(gate: AskedGate, alation:
 def test_a_refusal_has_one_line_in_the_log_with_its_own_request_id(
     gate: AskedGate, world: World, log_lines: list[str]
 ) -> None:
-    secret, _ = access_superseded(world)
+    world.mint()
+    secret = world.access.secret
     before = len(log_lines)
     answer = gate.verify(secret)
     (line,) = [json.loads(each) for each in log_lines[before:] if "check_refused" in each]
@@ -217,7 +218,8 @@ def test_a_superseded_token_that_is_presented_is_audited_with_the_request_at_whi
     gate: AskedGate, alation: Alation, world: World, database: Database
 ) -> None:
     """◆ At the gate, at a resource and again: one row; and it revokes nothing."""
-    secret, _ = access_superseded(world)
+    world.mint()
+    secret = world.access.secret
     first = gate.verify(secret)
     gate.verify_bearer(secret)
     alation.use(secret)

@@ -125,7 +125,7 @@ def test_one_token_counts_in_one_header_and_nowhere_else(
         assert trifacta.person({"TOKEN": one, **beside}).status_code == 200
 
 
-@pytest.mark.parametrize(("state", "reason"), ACCESS_STATES)
+@pytest.mark.parametrize(("state", "reason"), ACCESS_STATES.values(), ids=ACCESS_STATES)
 def test_a_token_that_does_not_work_is_a_401_that_tells_its_holder_why(
     trifacta: Trifacta, services: Services, clock: MovableClock, setting: Setting, state: Make, reason: str
 ) -> None:
