@@ -90,7 +90,7 @@ def statuses(*, nobody: int, user: int, another: int, admin: int, introspector: 
 
 
 def everybody(status: int) -> tuple[int, ...]:
-    """Where no credential in the headers is asked for."""
+    """Where the headers need no credential."""
     return (status,) * len(CALLERS)
 
 

@@ -133,8 +133,10 @@ def test_the_overview_counts_users_and_tokens_and_draws_them(
 ) -> None:
     with setting(refresh_token_lifespan="11"):
         issue(services, make_user(services), "shown-at-its-end")
-    for _ in range(26):  # more than the smallest step of the chart
-        mint(services, issue(services, make_user(services)))
+    with setting(refresh_token_lifespan="9"):
+        owner = make_user(services)
+        for _ in range(26):  # so many that the lines of the chart are further apart
+            issue(services, owner)
     shown = admin.get("/admin")
     text = shown.get_data(as_text=True)
     assert text.count(": 1 token: shown-at-its-end") == 2  # for hovering, and for readers
@@ -257,7 +259,8 @@ def test_a_token_is_shown_and_revoked_with_a_reason(services: Services, admin: P
     for reason in ("", "x" * 256, "a\nb"):
         refused = admin.post(f"{path}/revoke", {"reason": reason})
         assert refused.status_code == 400 and 'id="reason-error"' in refused.get_data(as_text=True)
-    assert admin.post(f"{path}/revoke", {"reason": "it leaked"}).status_code == 303
+    done = admin.post(f"{path}/revoke", {"reason": "it leaked"})
+    assert "Revoked. It does not work" in words(admin.get(done.headers["Location"]))
     assert not works(services, access)
     shown = words(admin.get(path))
     assert "Reason it leaked" in shown and "Revoked by user-" in shown
@@ -272,6 +275,8 @@ def test_what_a_filter_matches_is_shown_and_then_revoked(services: Services, adm
         admin.post(BY_FILTER, {"reason": "x", "confirmation": "x"}),
     ):  # fmt: skip
         assert (answer.status_code, "would end every token" in words(answer)) == (400, True)
+    alone = issue(services, make_user(services, "with-one-token"))
+    assert "1 refresh token" in words(admin.get(at(BY_FILTER, owner="with-one-token"))) and works(services, alone)
     user = allowed_user(services)
     held = holding(services, user, "swept")
     preview = admin.get(at(BY_FILTER, owner=user.username))
@@ -326,6 +331,7 @@ def test_a_setting_is_changed_after_its_preview(services: Services, admin: Pages
 def test_a_value_out_of_bounds_is_refused_at_the_field_of_every_setting(admin: Pages) -> None:
     for each in INSTANCE_SETTINGS:
         path = f"/admin/settings/{each.key}"
+        assert admin.get(path).status_code == 200
         for value in ("", "x", "-2", "9" * 30, "\0"):
             for answer in (admin.get(at(path, value=value)), admin.post(path, {"value": value})):
                 assert (answer.status_code, f"{each.key} must be" in words(answer)) == (400, True), (each.key, value)

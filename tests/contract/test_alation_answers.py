@@ -226,7 +226,7 @@ def test_a_protected_resource_without_any_token_is_a_403_to_the_byte(alation: Al
 
 
 def test_who_cannot_sign_in_gets_one_and_the_same_answer(alation: Alation, services: Services) -> None:
-    """◆ In body and headers. Fails when a disabled user is told so, or an unknown one is a 404."""
+    """◆ In body and headers. Fails when a disabled user has another answer, or an unknown one is a 404."""
     known, disabled = make_user(services, password=PASSWORD), make_user(services, password=PASSWORD)
     disable(services, disabled)
     passwordless = make_user(services)

@@ -118,7 +118,7 @@ def test_an_introspectors_own_access_token_is_inactive_and_its_refresh_token_is_
 def test_a_token_that_has_ended_is_inactive_and_nothing_more(
     oauth: OAuth, world: World, as_introspector: Headers, state: Make, kind: str
 ) -> None:
-    """Fails when `TokenRefused` is let through, or the reason is told (tried both)."""
+    """Fails when `TokenRefused` is not caught, or the reason is in the answer (tried both)."""
     secret, _ = state(world)
     for hint in (None, kind):
         assert oauth.introspect(secret, hint, as_introspector).data == asking.INACTIVE
@@ -164,8 +164,8 @@ def test_asking_is_a_use_from_an_unknown_address_and_none_of_what_does_not_work(
         services.last_use.flush()
         with database.reading() as session:
             found = [session.get_one(AccessTokenRow, each.token.id) for each in (access, api)]
-            told = [(row.last_used_at, row.last_used_ip, row.last_used_agent) for row in found]
-        assert told == [(now, None, None), (now, "127.0.0.1", "an-api/1")]
+            uses = [(row.last_used_at, row.last_used_ip, row.last_used_agent) for row in found]
+        assert uses == [(now, None, None), (now, "127.0.0.1", "an-api/1")]
         before = rows.everything(database)
         for token in (world.access.secret, world.refresh.secret, "nonsense"):
             for hint in (None, "refresh_token"):
@@ -235,7 +235,7 @@ def test_revoking_what_has_ended_is_a_200_that_changes_nothing(
 
 @pytest.mark.parametrize("how", ["Basic", "Bearer", "TOKEN"])
 def test_who_signs_in_revokes_their_own_tokens_and_nobody_elses(oauth: OAuth, services: Services, how: str) -> None:
-    """RFC 7009, section 2.1: refused, and told so. Fails without `only_of` (tried)."""
+    """RFC 7009, section 2.1: refused. Fails without `only_of` (tried)."""
     owner = make_user(services, role=Role.INTROSPECTOR, password=PASSWORD)
     secret, own, anothers = token_of(services, owner), issue(services, owner), issue(services, make_user(services))
     headers = {"Basic": basic(owner.username, PASSWORD), "Bearer": bearer(secret), "TOKEN": {"TOKEN": secret}}[how]

@@ -24,7 +24,7 @@ ENDS = {"/account/auth": "/revoke", "/preferences/access-tokens": "/delete"}
 
 @contextmanager
 def statements(database: Database) -> Iterator[list[str]]:
-    """What is asked of the database within."""
+    """The statements that the database receives within."""
     seen: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:

@@ -214,7 +214,7 @@ def test_a_failure_inside_is_a_page_with_its_number_and_nothing_of_the_inside(
 
 
 def test_only_a_trusted_proxy_can_say_that_the_browser_came_over_https(settings: Settings, tmp_path: Path) -> None:
-    """Fails when `is_https` reads `X-Forwarded-Proto` whoever sends it."""
+    """Fails when `is_https` reads `X-Forwarded-Proto` from anybody."""
     with_proxy = Settings(
         instance=str(tmp_path), database_url=settings.database_url, trusted_proxies="10.0.0.0/8", log_level="DEBUG"
     )

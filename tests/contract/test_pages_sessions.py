@@ -1,4 +1,4 @@
-"""Signing in on the pages, staying signed in, and being asked for the password again: cookies, and what is sent."""
+"""Signing in on the pages, staying signed in, and giving the password again: cookies, and what is sent."""
 
 import re
 from datetime import timedelta

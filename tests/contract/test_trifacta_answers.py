@@ -21,7 +21,7 @@ def instant(text: str) -> datetime:
 
 
 def test_a_created_token_to_the_byte(trifacta: Trifacta, services: Services, clock: MovableClock) -> None:
-    """The milliseconds are cut off, never rounded: no token is told to live longer than it does."""
+    """The milliseconds are cut off, never rounded: no token seems to live longer than it does."""
     user = allowed_user(services)
     with clock.stopped_at(NOW):
         answer = trifacta.create(bearer(mint(services, issue(services, user)).secret), 86400, description="été")

@@ -41,14 +41,14 @@ def test_without_its_database_every_question_is_a_503(without_database: Own) -> 
 
     oauth = asking.OAuth(client)
     credentials: list[Headers] = [bearer(access), {"TOKEN": access}, basic(admin.username, PASSWORD)]
-    asked = [
+    introspected = [
         ask(token, hint, headers)
         for ask in (oauth.introspect, oauth.revoke)
         for token, hint in ((access, None), (refresh.secret, "refresh_token"))
         for headers in credentials
     ]
-    asked += [oauth.revoke(access), oauth.revoke(refresh.secret)]
-    assert {refusal(answer) for answer in asked} == {UNAVAILABLE}
+    introspected += [oauth.revoke(access), oauth.revoke(refresh.secret)]
+    assert {refusal(answer) for answer in introspected} == {UNAVAILABLE}
 
     trifacta, one = asking.Trifacta(client), f"{TOKENS}/:tokenId"
     calls = (
@@ -76,7 +76,7 @@ def test_without_its_database_every_question_is_a_503(without_database: Own) -> 
     assert {refusal(answer)[::2] for answer in checked} == {(503, "unavailable")}
     assert refusal(gate.verify("nonsense"))[::2] == (403, "token_malformed")  # for that no database is needed
 
-    for answer in (*answers, *asked, *called, *checked):
+    for answer in (*answers, *introspected, *called, *checked):
         assert (answer.headers["Retry-After"], challenges(answer)) == ("1", [])
 
 
