@@ -155,7 +155,7 @@ def as_allowed(services: Services) -> Headers:
     return bearer(mint(services, issue(services, allowed_user(services))).secret)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def as_introspector(services: Services) -> Headers:
     """The headers of an API that asks, by the access token of its service account."""
     return bearer(mint(services, issue(services, make_user(services, role=Role.INTROSPECTOR))).secret)

@@ -8,7 +8,19 @@ import pytest
 from flask import Flask
 
 from app.api.v4.paths import CanonicalPaths, canonical
-from tests.contract.asking import DOCUMENT, NO_SUCH_TOKEN, PERSON, TOKENS, Headers, Trifacta, raw_path, refusal
+from app.services import Services
+from tests.contract.asking import (
+    DOCUMENT,
+    NO_SUCH_TOKEN,
+    PERSON,
+    TOKENS,
+    Headers,
+    Trifacta,
+    bearer,
+    raw_path,
+    refusal,
+)
+from tests.factories import allowed_user, issue, mint
 
 CENTURY = 36_500 * 86_400
 NO_INTEGER = "lifetimeSeconds: must be an integer number of seconds, or -1 for never"
@@ -41,8 +53,14 @@ BAD_MEMBERS: list[tuple[Any, str]] = [
 ]
 
 
-def test_a_refused_member_to_the_byte(trifacta: Trifacta, as_allowed: Headers) -> None:
-    assert trifacta.create(as_allowed, 0).data == (
+@pytest.fixture(scope="module")
+def as_maker(services: Services) -> Headers:
+    """The headers of one user who may make tokens, for all requests that make none."""
+    return bearer(mint(services, issue(services, allowed_user(services))).secret)
+
+
+def test_a_refused_member_to_the_byte(trifacta: Trifacta, as_maker: Headers) -> None:
+    assert trifacta.create(as_maker, 0).data == (
         b'{"exception":{"name":"ValidationFailed","message":"Input validation failed",'
         b'"details":"lifetimeSeconds: must be a positive number of seconds, or -1 for never"}}\n'
     )
@@ -50,9 +68,9 @@ def test_a_refused_member_to_the_byte(trifacta: Trifacta, as_allowed: Headers) -
 
 @pytest.mark.parametrize(("members", "details"), BAD_MEMBERS, ids=lambda value: ascii(value)[:60])
 def test_a_member_that_is_refused_is_named_with_what_is_wrong(
-    trifacta: Trifacta, as_allowed: Headers, members: dict[str, Any], details: str
+    trifacta: Trifacta, as_maker: Headers, members: dict[str, Any], details: str
 ) -> None:
-    answer = trifacta.send("POST", TOKENS, as_allowed, json=members)
+    answer = trifacta.send("POST", TOKENS, as_maker, json=members)
     assert refusal(answer) == (400, "ValidationFailed", details)
 
 
@@ -69,10 +87,10 @@ def test_a_member_that_is_refused_is_named_with_what_is_wrong(
     ],
     ids=lambda raw: ascii(raw[:40]),
 )  # fmt: skip
-def test_what_is_no_json_object_is_a_400(trifacta: Trifacta, as_allowed: Headers, raw: bytes) -> None:
-    answer = trifacta.send("POST", TOKENS, as_allowed, data=raw, content_type="application/json")
+def test_what_is_no_json_object_is_a_400(trifacta: Trifacta, as_maker: Headers, raw: bytes) -> None:
+    answer = trifacta.send("POST", TOKENS, as_maker, data=raw, content_type="application/json")
     assert refusal(answer)[:2] == (400, "ValidationFailed")
-    assert trifacta.ids(as_allowed) == []
+    assert trifacta.ids(as_maker) == []
 
 
 def test_json_is_accepted_with_any_parameter_and_nothing_else(trifacta: Trifacta, as_allowed: Headers) -> None:
@@ -96,15 +114,15 @@ def test_json_is_accepted_with_any_parameter_and_nothing_else(trifacta: Trifacta
         "offset=-1", "offset=x", "offset=null", "offset=" + "9" * 30, "includeCount=perhaps", "includeCount=",
     ],
 )  # fmt: skip
-def test_a_parameter_that_makes_no_sense_is_a_400(trifacta: Trifacta, as_allowed: Headers, query: str) -> None:
-    status, name, details = refusal(trifacta.listed(as_allowed, query))
+def test_a_parameter_that_makes_no_sense_is_a_400(trifacta: Trifacta, as_maker: Headers, query: str) -> None:
+    status, name, details = refusal(trifacta.listed(as_maker, query))
     assert (status, name) == (400, "ValidationFailed")
     assert details and details.startswith(f"{query.partition('=')[0]}: ")
 
 
-def test_raw_bytes_in_the_query_are_a_400(trifacta: Trifacta, as_allowed: Headers) -> None:
+def test_raw_bytes_in_the_query_are_a_400(trifacta: Trifacta, as_maker: Headers) -> None:
     for path in (TOKENS, PERSON):
-        answer = trifacta.send("GET", path, as_allowed, environ_overrides={"QUERY_STRING": "limit=\xff"})
+        answer = trifacta.send("GET", path, as_maker, environ_overrides={"QUERY_STRING": "limit=\xff"})
         assert refusal(answer)[:2] == (400, "ValidationFailed")
 
 
@@ -160,7 +178,7 @@ def test_only_the_contracts_own_words_are_respelt(app: Flask) -> None:
     assert seen == paths, "other paths keep their spelling"
 
 
-def test_an_id_that_no_token_has_is_a_404_of_its_own(trifacta: Trifacta, as_allowed: Headers) -> None:
+def test_an_id_that_no_token_has_is_a_404_of_its_own(trifacta: Trifacta, as_maker: Headers) -> None:
     for token_id in (
         ":tokenId", ":TOKENID", "x", "-1", "0", "null", "00000000-0000-0000-0000-000000000000",
         "123e4567-e89b-42d3-a456-426614174000", "123e4567e89b42d3a456426614174000",
@@ -169,9 +187,9 @@ def test_an_id_that_no_token_has_is_a_404_of_its_own(trifacta: Trifacta, as_allo
     ):  # fmt: skip
         for method in ("GET", "DELETE"):
             for slash in ("", "/"):
-                answer = trifacta.send(method, f"{TOKENS}/{token_id}{slash}", as_allowed)
+                answer = trifacta.send(method, f"{TOKENS}/{token_id}{slash}", as_maker)
                 assert refusal(answer) == NO_SUCH_TOKEN, (method, token_id)
-    assert trifacta.shown(as_allowed, ":tokenId").data == (
+    assert trifacta.shown(as_maker, ":tokenId").data == (
         b'{"exception":{"name":"DataNotFoundException","message":"Data not found",'
         b'"details":"There is no such token."}}\n'
     )
@@ -185,8 +203,8 @@ def test_an_id_that_no_token_has_is_a_404_of_its_own(trifacta: Trifacta, as_allo
         "//v4/apiAccessTokens", "/v4/apiAccessTokens//a", "/V4/OPEN-API-SPEC/X", "/v4/%2e%2e/healthz", "/v4/%ff",
     ],
 )  # fmt: skip
-def test_an_unknown_path_is_a_404_without_a_redirect(trifacta: Trifacta, as_allowed: Headers, path: str) -> None:
-    for headers in ({}, as_allowed):
+def test_an_unknown_path_is_a_404_without_a_redirect(trifacta: Trifacta, as_maker: Headers, path: str) -> None:
+    for headers in ({}, as_maker):
         answer = trifacta.send("GET", "/", headers, **raw_path(path))
         assert refusal(answer) == NO_ROUTE
     assert answer.data == (
@@ -204,12 +222,12 @@ def test_an_unknown_path_is_a_404_without_a_redirect(trifacta: Trifacta, as_allo
     ],
 )
 def test_another_method_is_a_405_that_names_those_there_are(
-    trifacta: Trifacta, as_allowed: Headers, path: str, allowed: set[str]
+    trifacta: Trifacta, as_maker: Headers, path: str, allowed: set[str]
 ) -> None:
     """A token can't be modified or extended: there is no PUT and no PATCH."""
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"} - allowed:
         for slash in ("", "/"):
-            answer = trifacta.send(method, f"{path}{slash}", as_allowed, json={"lifetimeSeconds": 5})
+            answer = trifacta.send(method, f"{path}{slash}", as_maker, json={"lifetimeSeconds": 5})
             assert refusal(answer) == (405, "MethodNotAllowedException", None)
             assert set(re.split(", *", answer.headers["Allow"])) == allowed
 
