@@ -62,16 +62,8 @@ def disable(services: Services, user: User) -> None:
     services.accounts.disable(user.username, OPERATOR)
 
 
-def enable(services: Services, user: User) -> None:
-    services.accounts.enable(user.username, OPERATOR)
-
-
 def give_role(services: Services, user: User, role: Role) -> None:
     services.accounts.set_role(user.username, role, OPERATOR)
-
-
-def give_password(services: Services, user: User, password: str = PASSWORD) -> None:
-    services.accounts.set_password(user.username, password, OPERATOR)
 
 
 def decide_api_tokens(services: Services, user: User, decision: ApiTokens) -> None:
