@@ -14,7 +14,7 @@ import pytest
 
 from app.domain.identity import Role
 from app.services import Services
-from tests.contract.asking_gate import IDENTITY
+from tests.contract.asking import IDENTITY
 from tests.crowds import all_at_once
 from tests.databases import destroy
 from tests.drivers.gate import GateConnection, GateConnections, connected
@@ -175,7 +175,7 @@ def test_without_its_database_a_server_answers_every_check_503_in_time(
 ) -> None:
     """By either header, with conditions or without: never 200, 401 or 403.
 
-    (Of SQLite's file, whoever has it open goes on reading what was deleted; see ``tests/contract/test_gate_refusals``.)
+    (Of SQLite's file, whoever has it open goes on reading what was deleted; see ``contract/test_without_database``.)
 
     Fails when ``TokenLookup.find`` answers None in place of refusing: so it was broken, and it was 403 and 401.
     """
