@@ -21,7 +21,7 @@ from app.storage.database import Database, db
 from app.storage.tables import AccessTokenRow
 from clients.python.tests.recording import Recorder
 from config import Settings
-from tests.databases import KEYS, SqliteFiles
+from tests.databases import KEYS, SqliteFiles, run_folder
 from tests.drivers.server import LiveServer
 from tests.factories import issue, make_user
 from tests.secrecy import secrets_in
@@ -56,7 +56,7 @@ class Daypass:
 def daypass(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daypass]:
     """One for all tests: each makes a user of its own."""
     folder = tmp_path_factory.mktemp("daypass")
-    files = SqliteFiles(tmp_path_factory.mktemp("template"))
+    files = SqliteFiles(run_folder(tmp_path_factory))
     with files.fresh(folder) as url:
         settings = Settings(instance=str(folder), database_url=url, bcrypt_cost=10)
         app = create_app(settings, KEYS)
