@@ -1,9 +1,4 @@
-"""An instance as one finds it after some months: people and scripts with tokens in every state.
-
-All of it is made through the services, with a clock that is set to when each thing happened; only the counts of checks,
-which no service can make up, are written to their table. Here belongs what is in it. Not here: what pages show of it
-(``gallery``).
-"""
+"""An instance as one finds it after some months, made through the services with a clock that is set back."""
 
 import random
 from collections.abc import Iterator
@@ -112,13 +107,9 @@ class Past:
 
     def forget_passwords(self, username: str) -> None:
         """As if this user had signed in an hour ago, and gone on since."""
-        self._change_sessions(username, proved_at=system_clock() - HOUR)
+        self.change_sessions(username, proved_at=system_clock() - HOUR)
 
-    def let_session_rest(self, username: str) -> None:
-        """As if this user had signed in and then gone to lunch."""
-        self._change_sessions(username, seen_at=system_clock() - HOUR)
-
-    def _change_sessions(self, username: str, **values: datetime) -> None:
+    def change_sessions(self, username: str, **values: datetime) -> None:
         mine = SessionRow.user_id == self.services.accounts.get(username).id
         with self.database.transaction() as session:
             session.execute(update(SessionRow).where(mine).values(**values))

@@ -1,13 +1,8 @@
-"""The gate as a proxy uses it: kept connections on which many checks are sent before an answer is read.
-
-Here belongs speed: a raw socket costs a tenth of what a client library does, and the promise about revocation is
-shown with tens of thousands of checks. Not here: what the answers should be.
-"""
+"""The gate as a proxy uses it: kept raw connections, on which many checks are sent before one is answered."""
 
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from types import TracebackType
 
 from tests.drivers.raw import PATIENCE_SECONDS, Answer
 from tests.drivers.server import LiveServer
@@ -92,9 +87,7 @@ class GateConnections:
                 self._sort(number, server, opened)
         return self
 
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for connection in self._opened:
             connection.close()
 

@@ -1,10 +1,4 @@
-"""Clients that are known to reach each worker of a server, one kept connection each.
-
-Which worker a connection belongs to is read from the operating system: a test that says "every worker" can't be
-fooled by all of its requests having gone to one.
-"""
-
-from types import TracebackType
+"""Clients that are known, from the operating system, to reach each worker of a server by one kept connection each."""
 
 import psutil
 import requests
@@ -43,9 +37,7 @@ class WorkerClients:
             self._connect()
         return self
 
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for session in self._sessions:
             session.close()
 
