@@ -1,8 +1,5 @@
 """What every test can ask for: a database of either kind, the application on it, and a real server.
 
-Here belong fixtures that several folders use. Not here: how databases are made (``databases``), what is in
-them (``factories``), and ways to talk to Daypass (``drivers``).
-
 A test that takes ``database_url``, or anything made from it, runs on SQLite; marked ``both_databases`` (a test or a
 module), on PostgreSQL too. Mark what depends on the database: queries, locks, lists, races, one story of each API.
 """

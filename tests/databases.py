@@ -1,7 +1,4 @@
-"""Real databases for tests: a fresh one each time, copied from a template that the migrations made.
-
-Here belongs starting servers and making databases. Not here: what is in them (``factories``).
-"""
+"""Real databases for tests: a fresh one each time, copied from a template that the migrations made."""
 
 import atexit
 import json

@@ -35,7 +35,7 @@ from tests.secrecy import secrets_in
 
 PATIENCE_SECONDS = 30
 SCHEDULERS = 2
-OLD_ROWS = 10_000
+OLD_ROWS = 4_000
 """As many to mark as expired, and as many to delete."""
 
 

@@ -2,33 +2,28 @@
 
 import json
 import subprocess
-from collections.abc import Callable
 from functools import partial
 
 import pytest
-import requests
 
 from app.services import Services
+from tests.drivers.alation import Alation
 from tests.drivers.server import LiveServer
 from tests.drivers.trifacta import Trifacta
+from tests.drivers.workers import WorkerClients
 from tests.factories import OPERATOR, PASSWORD, make_user
 
-REPEATS = 16
-"""Checks after each change, each over a new connection: two workers take them in turns."""
+GOOD, REFUSED = {(200, 200, 200)}, {(401, 403, 401)}
 
 
-def statuses(url: str, token: str) -> list[set[int]]:
-    """What `/auth/verify`, Alation's userinfo and this dialect answer: all workers alike, if each is one status."""
-    as_bearer, as_token = {"Authorization": f"Bearer {token}"}, {"TOKEN": token}
-    asks: list[Callable[[], requests.Response]] = [
-        lambda: requests.get(f"{url}/auth/verify", headers=as_bearer, timeout=30),
-        lambda: requests.get(f"{url}/integration/v1/userinfo/", headers=as_token, timeout=30),
-        lambda: requests.get(f"{url}/V4/People/Current/", headers=as_bearer, timeout=30),
-    ]
-    return [{ask().status_code for _ in range(REPEATS)} for ask in asks]
-
-
-GOOD, REFUSED = [{200}] * 3, [{401}, {403}, {401}]
+def statuses(workers: list[Alation], token: str) -> set[tuple[int, ...]]:
+    """What the gate, Alation's userinfo and this dialect answer, on each worker."""
+    bearer = {"Authorization": f"Bearer {token}"}
+    calls = (("/auth/verify", bearer), ("/integration/v1/userinfo/", {"TOKEN": token}), ("/V4/People/Current/", bearer))
+    return {
+        tuple(each.session.get(f"{each.url}{path}", headers=sent, timeout=30).status_code for path, sent in calls)
+        for each in workers
+    }
 
 
 @pytest.mark.shares_server
@@ -42,21 +37,22 @@ def test_a_token_is_generated_used_suspended_and_resumed_on_every_worker(
     command("user", "allow-tokens", name)
     made = anna.generate(3600, "reports").json()
     token, token_id = made["tokenValue"], made["tokenInfo"]["tokenId"]
-    assert statuses(server.url, token) == GOOD
     accounts = services.accounts
     switch = partial(services.instance_settings.change, "api_tokens_enabled")
-    for off, on in (
-        (partial(switch, "off", OPERATOR), partial(switch, "on", OPERATOR)),
-        (partial(command, "user", "deny-tokens", name), partial(command, "user", "allow-tokens", name)),
-        (partial(accounts.disable, name, OPERATOR), partial(accounts.enable, name, OPERATOR)),
-    ):
-        off()
-        assert statuses(server.url, token) == REFUSED, off
-        on()
-        assert statuses(server.url, token) == GOOD, on
-    curl_works(server.url, name, token_id)
-    assert anna.delete(token_id).status_code == 204
-    assert statuses(server.url, token) == REFUSED
+    with WorkerClients(server) as clients:
+        assert statuses(clients.each(), token) == GOOD
+        for off, on in (
+            (partial(switch, "off", OPERATOR), partial(switch, "on", OPERATOR)),
+            (partial(command, "user", "deny-tokens", name), partial(command, "user", "allow-tokens", name)),
+            (partial(accounts.disable, name, OPERATOR), partial(accounts.enable, name, OPERATOR)),
+        ):
+            off()
+            assert statuses(clients.each(), token) == REFUSED, off
+            on()
+            assert statuses(clients.each(), token) == GOOD, on
+        curl_works(server.url, name, token_id)
+        assert anna.delete(token_id).status_code == 204
+        assert statuses(clients.each(), token) == REFUSED
     anna.session.close()
 
 

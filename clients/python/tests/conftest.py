@@ -1,7 +1,4 @@
-"""What every test of the client can ask for: a running Daypass, a refresh token, a cache folder of its own.
-
-Here belong fixtures. Not here: servers that are no Daypass (``recording``), and clients in processes (``processes``).
-"""
+"""What every test of the client can ask for: a running Daypass, a refresh token, a cache folder of its own."""
 
 import logging
 from collections.abc import Callable, Iterator

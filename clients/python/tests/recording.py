@@ -1,7 +1,4 @@
-"""Servers that are no Daypass: they write down what reaches them, and answer as they are told.
-
-Here belong sockets. Not here: what is expected on them.
-"""
+"""Servers that are no Daypass: they write down what reaches them, and answer as they are told."""
 
 import atexit
 import json

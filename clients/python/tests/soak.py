@@ -1,7 +1,6 @@
 """Many processes and threads on one refresh token, while somebody revokes the access token again and again.
 
 ``make soak`` runs each of :data:`CASES` for three minutes and prints a table; the suite runs the client for seconds.
-Here belongs the set-up. Not here: what the callers do (``callers``), and what must come of it (``test_sharing``).
 """
 
 import json

@@ -1,7 +1,4 @@
-"""The file in which processes share an access token, also when it is not as it should be.
-
-Not here: who mints, and when (``test_sharing``).
-"""
+"""The file in which processes share an access token, also when it is not as it should be."""
 
 import json
 import os

@@ -1,7 +1,4 @@
-"""What a refusal leads to: another token and the same request again, an exception, or nothing.
-
-Not here: refusals of many at once (``test_sharing``).
-"""
+"""What a refusal leads to: another token and the same request again, an exception, or nothing."""
 
 import io
 from collections.abc import Iterator

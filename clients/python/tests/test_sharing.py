@@ -1,8 +1,4 @@
-"""One access token for all threads and processes of a machine, whoever else uses it or ends it.
-
-Not here: the file that they share (``test_cache_files``), when a token is renewed (``test_clock``), and servers that
-are away (``test_server_away``).
-"""
+"""One access token for all threads and processes of a machine, whoever else uses it or ends it."""
 
 import logging
 import threading
