@@ -27,7 +27,7 @@ def test_reloading_a_reveal_neither_shows_the_secret_again_nor_creates_another(
     _reload(anna, secret)
     anna.page.goto(TOKENS)
     for link, button in (
-        ("Create API Access Token under nightly-etl", "Create"),
+        ("Create API Token under nightly-etl", "Create"),
         ("Regenerate nightly-etl", "Regenerate"),
     ):
         anna.click(link, role="link")
@@ -102,8 +102,8 @@ def test_a_session_that_ends_while_a_form_is_filled_in_changes_nothing_and_one_g
     anna.page.goto(TOKENS)
     end(instance, user)
     anna.page.get_by_role("link", name="Create Refresh Token").click()
-    expect(anna.page.get_by_text("Your session has ended")).to_be_visible()
     _sign_in_here(anna, user)
+    expect(anna.page.get_by_role("heading", name="Create Refresh Token")).to_be_visible()
     anna.page.get_by_label("Name").fill("nightly-etl")
     end(instance, user)
     anna.click("Create")

@@ -20,7 +20,7 @@ from tests.drivers.server import LiveServer
 from tests.factories import PASSWORD, issue, make_user, mint
 
 MINTING_CLIENTS = 4
-SIGNING_IN_CLIENTS = 6
+SIGNING_IN_CLIENTS = 3
 Call = Callable[[Alation], requests.Response]
 
 
