@@ -39,7 +39,7 @@ test: $(VENV)/.dev-installed ## Everything: lint, and all tests on both database
 	    $(PYTEST) -q -p no:cacheprovider -m measures_time)
 
 check: $(VENV)/.dev-installed ## After every edit: lint, unit and contract tests on SQLite
-	$(call beside_lint,$(PYTEST) -n 3 -q -k "not postgresql" tests/unit tests/contract)
+	$(call beside_lint,$(PYTEST) -n 2 -q -k "not postgresql" tests/unit tests/contract)
 
 fuzz: $(VENV)/.dev-installed ## Random requests against the OpenAPI documents, as many as you like: EXAMPLES=5000
 	DAYPASS_FUZZ_EXAMPLES=$(or $(EXAMPLES),1000) $(BIN)/python -m pytest tests/functional/test_conformance.py \
