@@ -5,9 +5,10 @@ anything that decides or answers.
 """
 
 from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
 
 from app import cli, logs
-from app.api import admin, integration_v1, oauth, v4
+from app.api import integration_v1, native, oauth, v4
 from app.domain.clock import Clock, system_clock
 from app.http.body import LARGEST_BODY, BodyReader
 from app.http.context import EXTENSION, Parts
@@ -20,13 +21,16 @@ from app.http.openapi import Documents
 from app.http.tracing import install_tracing
 from app.jobs import JOBS
 from app.services import Services, build_services
-from app.storage.database import Database, db, engine_options
+from app.storage.database import Base, Database, engine_options
 from app.web import BLUEPRINTS as PAGES
 from app.web import DIALECTS as PAGE_DIALECTS
 from app.web import install_rendering
 from config import Keys, Settings, load_settings, read_keys
 
-DIALECTS = (integration_v1, v4, admin, oauth)
+DIALECTS = (integration_v1, v4, native, oauth)
+
+db = SQLAlchemy(metadata=Base.metadata)
+"""Flask's handle: it makes the engine and serves the migrations. Services use :class:`Database` instead."""
 
 
 def create_app(settings: Settings | None = None, keys: Keys | None = None, clock: Clock = system_clock) -> Flask:

@@ -1,13 +1,8 @@
-"""Installations of Daypass with as many rows as wanted, made the quick way.
-
-Here belongs planting: rows as the services would have written them, digests included, but in bulk. Not here: which
-installations there are (``bench.ground``), and the peers' rows (``bench.apps``).
-"""
+"""Installations of Daypass with many rows, written in bulk as the services would have written them."""
 
 import random
 import secrets
 import subprocess
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +19,7 @@ from app.domain.secrets import KeyRing, TokenFormat, TokenText, encode_secret
 from app.domain.tokens import TokenKind, TokenStatus
 from app.storage.database import Base, engine_options
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
-from bench.surroundings import clean_environment
+from bench.environment import Checkout
 
 KEYS = {"k1": b"b" * 32}
 PEPPER = b"p" * 32
@@ -40,8 +35,9 @@ Rows = Iterable[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Installation:
-    """A folder and a database with users and tokens."""
+    """A folder and a database with users and tokens, for the programs of a checkout."""
 
+    checkout: Checkout
     folder: Path
     url: str
 
@@ -57,7 +53,7 @@ class Installation:
 
     @property
     def tokens(self) -> Path:
-        """Good access tokens, one a line, in random order."""
+        """Active access tokens, one a line, in random order."""
         return self.folder / "access.txt"
 
     @property
@@ -66,36 +62,34 @@ class Installation:
         return self.folder / "mints.txt"
 
     def bad_token(self) -> str:
-        """A good token's public id with another secret, its checksum right: refused only by the digest."""
+        """The public id of an active token with another secret and a correct checksum: only the digest refuses it."""
         good = _FORMAT.parse(self.tokens.read_text().split("\n", 1)[0])
         assert good is not None
         return _FORMAT.compose(TokenText(good.kind, good.public_id, encode_secret(secrets.token_bytes(32))))
 
     def command(self, *words: str) -> "subprocess.Popen[bytes]":
         """Begin a ``daypass`` command."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "app", *words], env=clean_environment() | self.environment, stderr=subprocess.PIPE
-        )
+        return self.checkout.start(["app", *words], self.environment, stderr=subprocess.PIPE)
 
     def engine(self) -> Engine:
-        """To look at the database, or change it from outside."""
+        """For reading or changing the database directly."""
         url = self.url.replace("postgresql://", "postgresql+psycopg://")
         return create_engine(url, **engine_options(url, 1))
 
 
-def install(folder: Path, url: str, users: int, live: int, due: int, sample: int) -> Installation:
-    """An installation with `users` users, `live` good access tokens and `due` that are past their time but not yet
+def install(checkout: Checkout, folder: Path, url: str, users: int, live: int, due: int, sample: int) -> Installation:
+    """An installation with `users` users, `live` active access tokens and `due` that have expired but are not yet
     marked so, each under a refresh token of its own; a `sample` of the live ones is written to its files."""
-    made = Installation(folder, url)
-    init = made.command("init")
-    _, said = init.communicate()
+    installation = Installation(checkout, folder, url)
+    init = installation.command("init")
+    _, errors = init.communicate()
     if init.returncode:
-        raise RuntimeError(said.decode())
-    engine = made.engine()
+        raise RuntimeError(errors.decode())
+    engine = installation.engine()
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _hurry)
+        event.listen(engine, "connect", _write_fast)
     with engine.begin() as connection:
-        if engine.dialect.name == "postgresql":  # what refers to what is right by construction; checking takes minutes
+        if engine.dialect.name == "postgresql":  # the rows are consistent by construction; checking them takes minutes
             connection.execute(text("SET LOCAL session_replication_role = replica"))
         now = system_clock()
         first = 1 + (connection.scalar(select(func.max(UserRow.id))) or 0)
@@ -104,23 +98,23 @@ def install(folder: Path, url: str, users: int, live: int, due: int, sample: int
         access, mints = _Chosen(chosen), _Chosen(chosen)
         _write(connection, RefreshTokenRow, _refresh_tokens(live + due, first, users, now, mints))
         _write(connection, AccessTokenRow, _access_tokens(live, due, first, users, now, access))
-    access.write(made.tokens)
-    mints.write(made.mints)
+    access.write(installation.tokens)
+    mints.write(installation.mints)
     if engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))
     engine.dispose()
-    return made
+    return installation
 
 
-def _hurry(connection: Any, _record: object) -> None:
-    """Without this, rows in random order make SQLite write the same pages again and again."""
+def _write_fast(connection: Any, _record: object) -> None:
+    """Without this, rows in random order make SQLite write each page many times."""
     connection.execute("PRAGMA synchronous=OFF")
     connection.execute("PRAGMA cache_size=-1000000")
 
 
 class _Chosen:
-    """The lines of the rows whose numbers were chosen."""
+    """The tokens of the rows whose numbers were chosen."""
 
     def __init__(self, numbers: set[int]) -> None:
         self._numbers = numbers
@@ -185,7 +179,7 @@ def _common(token: TokenText, user: int, now: datetime) -> dict[str, Any]:
 
 
 def _token(kind: TokenKind) -> TokenText:
-    """As ``new_token_text`` makes them; only the handle, which is no secret, is drawn more quickly."""
+    """As ``new_token_text`` makes them, with a public id, which is no secret, from a faster generator."""
     return TokenText(kind, "".join(random.choices(ALPHABET, k=12)), encode_secret(secrets.token_bytes(32)))
 
 

@@ -1,7 +1,6 @@
--- The load, for wrk: requests made beforehand, one for each token of a file, presented in random order.
+-- The load, for wrk: prepared requests, one for each token of a file, presented in random order.
 -- Arguments after "--": the file, a header's name, what precedes the token in it, and a body's pattern ("" for GET);
 -- in the body "%s" is the token. With a body pattern the header's value is fixed: what "precedes the token" is all of it.
--- Not here: what is measured, and what becomes of it (load.py).
 
 local requests, count = {}, 0
 local random = math.random

@@ -1,8 +1,4 @@
-"""How much of everything is measured: rounds, seconds, rows.
-
-Here belong the amounts, full and quick. Not here: what is done with them (``bench.sections``), and what the results
-should be (``bench.targets``).
-"""
+"""How much of everything is measured: rounds, seconds, rows."""
 
 from dataclasses import dataclass, replace
 
@@ -12,8 +8,8 @@ class Plan:
     """`rounds`: how often each subject has its turn. `seconds`: how long a turn is.
 
     `tokens`, `users`: rows of the comparison, the same for every subject. `sizes`: live tokens, for how cost grows.
-    `due`: tokens that expire at once. `few_checks`, `many_checks`: after which memory is looked at.
-    `page_tokens`, `page_users`: rows behind the web pages, of which each is asked for `page_times`.
+    `due`: tokens that expire at once. `few_checks`, `many_checks`: after which memory is read.
+    `page_tokens`, `page_users`: rows behind the web pages; each page is requested `page_times`.
     `sample`: how many different tokens the load presents.
     """
 
@@ -33,7 +29,7 @@ class Plan:
     sample: int = 5_000
 
     def quick(self) -> "Plan":
-        """Enough to see that everything works; too little to quote."""
+        """Enough to see that everything works; too little to publish."""
         return replace(
             self,
             rounds=2,

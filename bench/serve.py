@@ -1,8 +1,4 @@
-"""Serves one WSGI application as ``daypass serve`` would: ``python -m bench.serve MODULE:NAME PORT``.
-
-The same server with the same options (``app/cli/serving.py``), so that only the application differs.
-Not here: starting and stopping it (``bench.servers``).
-"""
+"""``python -m bench.serve MODULE:NAME PORT``: one WSGI application, with server and options as in ``daypass serve``."""
 
 import multiprocessing
 import sys
@@ -14,7 +10,7 @@ from granian.log import LogLevels
 from config import Settings
 
 THREADS: int = Settings().threads
-"""Of the one worker: what ``daypass serve`` has unless told otherwise."""
+"""Of the one worker: the default of ``daypass serve``."""
 
 LOG_LEVEL = "WARNING"
 

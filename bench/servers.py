@@ -1,11 +1,7 @@
-"""Server processes: started on a free port, waited for, looked at, stopped.
-
-Every one is granian with one worker. Not here: what they serve (``bench.apps``, ``app``), and their databases.
-"""
+"""Server processes: started on a free port, waited for, stopped. Every one is granian with one worker."""
 
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -13,30 +9,38 @@ from types import TracebackType
 import psutil
 import requests
 
+from bench.environment import ROOT, Checkout, free_port
 from bench.installations import Installation
+from bench.load import cpu_time
 from bench.serve import LOG_LEVEL, THREADS
-from bench.surroundings import ROOT, clean_environment, free_port
 
-PATIENCE_SECONDS = 60
+START_TIMEOUT_SECONDS = 60
 
 
 class Server:
     """A server in processes of its own, within a ``with``; `log` is where its output goes."""
 
-    def __init__(self, command: list[str], environment: dict[str, str], port: int, log: Path, ready: str = "/") -> None:
+    def __init__(
+        self,
+        checkout: Checkout,
+        command: list[str],
+        environment: dict[str, str],
+        port: int,
+        log: Path,
+        ready: str,
+    ) -> None:
         self.url = f"http://127.0.0.1:{port}"
+        self._checkout = checkout
         self._command = command
-        self._environment = clean_environment() | environment
+        self._environment = environment
         self._log = log
         self._ready = ready
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "Server":
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", *self._command], cwd=ROOT, env=self._environment, stdout=log, stderr=log
-            )
-        deadline = time.monotonic() + PATIENCE_SECONDS
+            self._process = self._checkout.start(self._command, self._environment, stdout=log, stderr=log)
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self._stop()
@@ -49,11 +53,20 @@ class Server:
     ) -> None:
         self._stop()
 
+    @property
+    def pid(self) -> int:
+        """The process that started the worker."""
+        assert self._process is not None
+        return self._process.pid
+
     def worker_memory(self) -> float:
         """Megabytes (10^6) of resident memory of the worker."""
-        assert self._process is not None
-        # Its other child keeps track of what the processes share, and is small.
-        return max(child.memory_info().rss for child in psutil.Process(self._process.pid).children()) / 1e6
+        # Its other child tracks what the processes share, and is small.
+        return max(child.memory_info().rss for child in psutil.Process(self.pid).children()) / 1e6
+
+    def cpu_time(self) -> float:
+        """Seconds of CPU time of all processes of the server, from their start."""
+        return cpu_time(self.pid)
 
     def _answers(self) -> bool:
         try:
@@ -66,7 +79,7 @@ class Server:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.wait(PATIENCE_SECONDS)
+            self._process.wait(START_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -75,7 +88,9 @@ class Server:
 def serving(application: str, folder: Path, **environment: str) -> Server:
     """A server of one of the ``bench.apps``."""
     port = free_port()
-    return Server(["bench.serve", application, str(port)], environment, port, folder / "server.log")
+    return Server(
+        Checkout(ROOT), ["bench.serve", application, str(port)], environment, port, folder / "server.log", "/"
+    )
 
 
 def serving_daypass(installation: Installation) -> Server:
@@ -88,4 +103,5 @@ def serving_daypass(installation: Installation) -> Server:
         "DAYPASS_SCHEDULER": "off",
         "DAYPASS_LOG_LEVEL": LOG_LEVEL,
     }
-    return Server(["app", "serve"], environment, port, installation.folder / "server.log", "/readyz")
+    log = installation.folder / "server.log"
+    return Server(installation.checkout, ["app", "serve"], environment, port, log, "/readyz")

@@ -1,14 +1,11 @@
-"""How figures and tables look in Markdown.
-
-Not here: which figures there are.
-"""
+"""Figures and tables in Markdown."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[Any]], left: Sequence[int] = (0,)) -> str:
-    """A table; the columns whose numbers are in `left` hold words, the others figures."""
+    """A table; the columns whose numbers are in `left` are aligned left, the others right."""
     lines = [heads, [":--" if number in left else "--:" for number in range(len(heads))], *rows]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
@@ -18,7 +15,7 @@ def number(value: float) -> str:
 
 
 def ratio(value: float) -> str:
-    """Three digits."""
+    """Three significant digits."""
     return f"{value:,.0f}" if value >= 100 or value == 0 else f"{value:.3g}"
 
 
@@ -30,3 +27,9 @@ def spread(figures: dict[str, float], digits: int = 0) -> str:
 def median(figures: dict[str, float], digits: int = 0) -> str:
     """The median, and in brackets from the least to the most."""
     return f"{figures['median']:,.{digits}f} ({spread(figures, digits)})"
+
+
+def cpu(figures: dict[str, Any]) -> str:
+    """CPU microseconds per answer; empty for results that were measured without them."""
+    found = figures.get("cpu_us", "")
+    return median(found) if isinstance(found, dict) else number(found) if found else ""

@@ -1,7 +1,6 @@
-"""A sample API behind Daypass: it says who calls and what arrived, and knows no tokens.
+"""A sample API behind Daypass: it returns who calls and what arrived.
 
-Here belongs what an API does with the identity headers, in as few lines as that takes. Not here: checking tokens,
-which the proxy does. So it must be served where only the proxy can reach it.
+The proxy checks tokens, so serve it where only the proxy can reach it.
 """
 
 from hashlib import sha256
@@ -16,7 +15,7 @@ app = Flask(__name__)
 @app.route("/<path:path>", methods=["GET", "POST"])
 def who_calls(path: str) -> dict[str, object]:
     if not request.headers.get("X-Auth-User-Id"):
-        abort(401)  # it did not come through the proxy, or the proxy is set up wrong
+        abort(401)  # not through the proxy, or the proxy is misconfigured
     caller = {name: unquote(value) for name, value in request.headers if name.startswith(("X-Auth-", "Remote-User"))}
     received = {"headers": sorted(request.headers.keys()), "body": sha256(request.get_data()).hexdigest()}
     return {"path": path, "caller": caller, **received}

@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 60
 def run_migrations() -> None:
     on_sqlite = database.engine.dialect.name == "sqlite"
     deadline = time.monotonic() + PATIENCE_SECONDS
-    with database.engine.connect().execution_options(daypass_writes=deadline) as connection:
+    with database.engine.connect().execution_options(daypass_writes=lambda: deadline) as connection:
         with connection.begin():
             if not on_sqlite:
                 connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE_SECONDS}s'"))

@@ -18,10 +18,10 @@ from xdist.remote import Producer
 
 from app import logs
 from app.domain.clock import system_clock
-from app.factory import create_app
+from app.factory import create_app, db
 from app.http.context import parts
 from app.services import Services
-from app.storage.database import Database, db
+from app.storage.database import Database
 from app.storage.tables import InstanceSettingRow
 from config import Settings
 from tests.databases import CHEAPEST_COST, KEYS, PostgresDatabases, SqliteFiles, run_folder

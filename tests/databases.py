@@ -16,9 +16,9 @@ import psycopg
 import pytest
 from filelock import FileLock
 
-from app.factory import create_app
-from app.storage import schema
-from app.storage.database import Database, db
+from app.cli.database import migrations
+from app.factory import create_app, db
+from app.storage.database import Database
 from config import Keys, Settings
 
 KEYS = Keys({"k1": b"1" * 32}, b"p" * 32)
@@ -40,7 +40,7 @@ def make_schema(url: str, folder: Path) -> None:
     """Run the migrations on an empty database."""
     app = create_app(Settings(instance=str(folder), database_url=url, log_level="ERROR"), KEYS)
     with app.app_context():
-        schema.upgrade()
+        migrations(app).upgrade()
         db.engine.dispose()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from app.domain.identity import ApiTokens, Caller, Role, User
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.services import Services
+from app.services.held_tokens import BySecret
 from tests.secrecy import PASSWORD_MARK
 
 OPERATOR = Caller("cli:tests")
@@ -27,18 +28,18 @@ def make_user(
 
 def issue(services: Services, user: User, name: str = "nightly-etl") -> Issued[RefreshToken]:
     """A refresh token of that user."""
-    return services.issuing.issue(user, name, Caller(user.username, user.id))
+    return services.issuing.issue(user.id, name, Caller(user.username, user.id))
 
 
 def mint(services: Services, refresh: Issued[RefreshToken]) -> Issued[AccessToken]:
     """An access token under that refresh token."""
-    return services.minting.mint(refresh.secret, refresh.token.user_id, Caller(""))
+    return services.minting.mint(BySecret(refresh.secret, refresh.token.user_id), Caller(""))
 
 
 def fight_over(services: Services, refresh: Issued[RefreshToken]) -> None:
     """What two programs at two addresses do to each other with one refresh token."""
     for number in range(6):
-        services.minting.mint(refresh.secret, None, Caller("", address=f"192.0.2.{number % 2 + 1}"))
+        services.minting.mint(BySecret(refresh.secret), Caller("", address=f"192.0.2.{number % 2 + 1}"))
 
 
 def generate(
@@ -51,4 +52,4 @@ def generate(
 def allowed_user(services: Services, **about: Any) -> User:
     """A user who was individually allowed to make such tokens."""
     user = make_user(services, **about)
-    return services.accounts.set_api_tokens(user.username, ApiTokens.ALLOW, OPERATOR)
+    return services.accounts.change(user.username, {"api_tokens": ApiTokens.ALLOW}, OPERATOR)

@@ -3,9 +3,12 @@
 Here belongs looking at rows and planting faults in SQL. Not here: making things as users do (``factories``).
 """
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import event, func, select, text
 
 from app.domain.clock import system_clock
 from app.domain.tokens import AccessToken, TokenStatus
@@ -75,3 +78,20 @@ def _execute(database: Database, *statements: str) -> None:
     with database.transaction() as session:
         for statement in statements:
             session.execute(text(statement))
+
+
+@contextmanager
+def statements(database: Database) -> Iterator[list[str]]:
+    """What this thread asks of the database within, without the check of a token, which has its own connections."""
+    seen: list[str] = []
+    mine = threading.get_ident()
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if threading.get_ident() == mine and not statement.startswith(("BEGIN", "PRAGMA")):
+            seen.append(statement)
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(database.engine, "before_cursor_execute", note)

@@ -25,22 +25,9 @@ def audit() -> None:
 def list_events(as_json: bool, **narrowing: str | int | None) -> None:
     """List changes, newest first."""
     page = services().listing.audit_events(**narrowing)  # type: ignore[arg-type]
-    rows = [
-        {
-            "id": event.id,
-            "at": event.at,
-            "actor": event.actor,
-            "actor_id": event.actor_id,
-            "action": event.action,
-            "object_kind": event.object_kind,
-            "object_id": event.object_id,
-            "address": event.address,
-            "request_id": event.request_id,
-            "result": event.result,
-            "detail": json.loads(event.detail) if as_json else event.detail,
-        }
-        for event in page.items
-    ]
+    rows = [vars(event) for event in page.items]
+    if not as_json:
+        rows = [row | {"detail": json.dumps(row["detail"], sort_keys=True)} for row in rows]
     show_table(rows, COLUMNS, as_json)
     if page.cursor:
         click.echo(f"There are more: --cursor {page.cursor}", err=True)

@@ -17,6 +17,7 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 
 from app import logs
+from app.cli.database import migrations
 from app.cli.launching import RefusingCommand, application, operator
 from app.domain.clock import system_clock
 from app.domain.errors import Conflict
@@ -24,7 +25,7 @@ from app.domain.identity import Role
 from app.http.context import parts
 from app.jobs.scheduler import build_scheduler
 from app.storage import schema
-from app.storage.database import db, refusing_when_away
+from app.storage.database import refusing_when_away
 from config import KEYS_FILE, Settings, SettingsError, generate_keys, load_settings
 from config.settings import PREFIX
 
@@ -40,7 +41,7 @@ def init() -> None:
     _ensure_keys(settings)
     app = application()
     with app.app_context(), refusing_when_away():
-        schema.upgrade()
+        migrations(app).upgrade()
     _ensure_administrator(app, settings)
 
 
@@ -139,8 +140,8 @@ def _refuse_unfit(app: Flask, settings: Settings) -> None:
     """Refuse to start on what would lose or leak something, in one line."""
     if app.debug and settings.host not in ("127.0.0.1", "::1", "localhost"):
         raise SettingsError("debug mode is on and the address is not loopback: unset FLASK_DEBUG")
-    with app.app_context(), refusing_when_away():
-        unfit = schema.unfitness(db.engine)
+    with refusing_when_away():
+        unfit = schema.unfitness(app.extensions["daypass_database"].engine)
     if unfit:
         raise SettingsError(unfit)
     try:

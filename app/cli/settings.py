@@ -1,10 +1,10 @@
-"""``daypass conf``: instance settings, effective at once on all workers and never retroactive."""
+"""``daypass conf``: instance settings, on all workers without a restart."""
 
 import click
 
 from app.cli.launching import RefusingCommand, operator, services
 from app.cli.output import Row, as_json, say, show_one, show_table
-from app.domain.policy import ON_OFF, UNLIMITED
+from app.domain.setting import UNLIMITED
 from app.services.instance_settings import SettingValue
 
 
@@ -18,14 +18,14 @@ def conf(key: str | None, value: str | None, as_json: bool) -> None:
     if key is None:
         if value is not None:
             raise click.UsageError("Name the setting to set.")
-        show_table((_row(each) for each in settings.show()), ("key", "value", "unit", "default", "help"), as_json)
+        show_table(map(_row, settings.show()), ("key", "value", "unit", "default", "takes_effect", "help"), as_json)
     elif value is None:
         show_one(_row(settings.get(key)), as_json)
     else:
         changed = settings.change(key, value, operator())
-        row = _row(changed)
-        since = "from the next request on" if changed.setting.choices == ON_OFF else "for tokens from now on"
-        say(row, f"{row['key']} = {row['value']} {row['unit']}".rstrip() + f", {since}.", as_json)
+        setting = changed.setting
+        sentence = f"{setting.key} = {setting.spell(changed.value)}, effective {setting.effective}."
+        say(_row(changed), sentence, as_json)
 
 
 def _row(each: SettingValue) -> Row:
@@ -40,5 +40,7 @@ def _row(each: SettingValue) -> Row:
         "default": setting.default,
         "range": span,
         "alias": setting.alias,
+        "label": setting.label,
+        "takes_effect": str(setting.effective),
         "help": setting.help,
     }

@@ -1,25 +1,67 @@
-"""``daypass token …``: seeing and ending anybody's tokens. By public id; secrets only from standard input."""
+"""``daypass token …``: listing and revoking anybody's tokens. By public id; secrets only from standard input."""
 
 import sys
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import click
 
 from app.cli.launching import RefusingGroup, operator, services
 from app.cli.output import Row, as_json, say, show_one, show_table
-from app.domain.clock import system_clock
+from app.domain.clock import parse_instant
 from app.domain.errors import NotFound, TokenUnknown
-from app.domain.tokens import SEEMS_SHARED, AccessToken, RefreshToken, TokenKind, TokenStatus
-from app.services.listing import ListedToken, TokenFilter
+from app.domain.token_filter import CRITERIA, LONGEST_SPAN, Choice, Criterion, Days, Flag, Instant, Text, TokenFilter
+from app.domain.tokens import SEEMS_SHARED
+from app.services.listing import ListedToken
 from app.services.revoking import Ended
 
 COLUMNS = ("kind", "public_id", "owner", "name", "status", "created_at", "expires_at", "last_used_at", "seems_shared")
+MEMBERS = (
+    "kind", "id", "public_id", "owner", "user_id", "name", "status", "created_at", "expires_at", "last_used_at",
+    "last_used_ip", "last_used_agent", "seems_shared", "revoked_at", "revoked_by", "revoke_reason",
+)  # fmt: skip
+"""Of a token in JSON; a member that its tier does not have is null."""
 
-STATUSES = [status.value for status in TokenStatus if status is not TokenStatus.OVERLAPPING]
-"""An overlapping token is active to whoever lists it."""
 
-days = click.IntRange(0, 36500)
+def _parsing(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str | None], Any]:
+    """What click calls with an option's value. `parse`: raises ValueError with a message for people."""
+
+    def callback(_context: click.Context, _option: click.Parameter, value: str | None) -> Any:
+        try:
+            return None if value is None else parse(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+
+    return callback
+
+
+def _text(value: str, longest: int) -> str | None:
+    if not value.isprintable() or len(value) > longest:
+        raise ValueError(f"has at most {longest} characters, all of them printable")
+    return value or None
+
+
+def _value(criterion: Criterion) -> dict[str, Any]:
+    match criterion.values:
+        case Text(longest):
+            return {"callback": _parsing(partial(_text, longest=longest))}
+        case Choice(words):
+            return {"type": click.Choice([each.value for each in words]), "callback": _parsing(type(words[0]))}
+        case Instant():
+            return {"callback": _parsing(parse_instant), "metavar": "INSTANT"}
+        case Days():
+            return {"type": click.IntRange(0, LONGEST_SPAN), "metavar": "DAYS"}
+        case Flag():
+            return {"is_flag": True, "flag_value": True, "default": None}
+
+
+def criteria_options(command: Callable[..., None]) -> Callable[..., None]:
+    """An option for each criterion of a token filter."""
+    for name, criterion in reversed(CRITERIA.items()):
+        option = criterion.option or f"--{name.removesuffix('_days').replace('_', '-')}"
+        command = click.option(option, name, help=criterion.help, **_value(criterion))(command)
+    return command
 
 
 @click.group("token", cls=RefusingGroup)
@@ -28,21 +70,13 @@ def token() -> None:
 
 
 @token.command("list")
-@click.option("--user", "username", help="Only this user's.")
-@click.option("--kind", type=click.Choice([kind.value for kind in TokenKind]), help="Only this tier.")
-@click.option("--status", type=click.Choice(STATUSES), help="Only these.")
-@click.option("--expiring-within", type=days, metavar="DAYS", help="Only those that end within DAYS.")
-@click.option("--unused-for", type=days, metavar="DAYS", help="Only those that nobody used for DAYS.")
+@criteria_options
 @as_json
-def list_tokens(as_json: bool, kind: str | None, **narrowing: str | int | None) -> None:
-    """List tokens, newest first."""
-    kinds = [TokenKind(kind)] if kind else list(TokenKind)
-    wanted = _filter(**narrowing)  # type: ignore[arg-type]
-    show_table(
-        (_row(each) for one in kinds for each in services().listing.every_token(one, wanted)),
-        COLUMNS,
-        as_json,
-    )
+def list_tokens(as_json: bool, **criteria: Any) -> None:
+    """List tokens: refresh tokens first, each tier newest first."""
+    if criteria["owner"]:  # a misspelt name is a mistake, not an empty list
+        services().accounts.get(criteria["owner"])
+    show_table((_row(each) for each in services().listing.every_token(TokenFilter(**criteria))), COLUMNS, as_json)
 
 
 @token.command("show")
@@ -68,9 +102,10 @@ def revoke(public_ids: tuple[str, ...], username: str | None, from_stdin: bool, 
         raise click.UsageError("Name public ids, or --user, or --from-stdin.")
     if username:
         ended = services().revoking.revoke_user(username, reason, operator())
-        row = {"user": username, "refresh_tokens": ended.refresh_tokens, "access_tokens": ended.access_tokens}
-        told = f"Revoked {ended.refresh_tokens} refresh tokens and {ended.access_tokens} access tokens of {username}."
-        say(row, told, as_json)
+        sentence = (
+            f"Revoked {ended.refresh_tokens} refresh tokens and {ended.access_tokens} access tokens of {username}."
+        )
+        say({"user": username} | vars(ended), sentence, as_json)
         return
     rows = list(_revoke_pasted(reason)) if from_stdin else list(_revoke_each(public_ids, reason))
     show_table(rows, ("token", "result", "refresh_tokens", "access_tokens"), as_json)
@@ -100,49 +135,15 @@ def _revoke_pasted(reason: str) -> Iterator[Row]:
 
 
 def _unknown(place: str) -> Row:
-    """What was given is not repeated: it may be somebody's secret after all."""
+    """The text itself is not repeated: it may be somebody's secret after all."""
     return {"token": place, "result": "unknown", "refresh_tokens": 0, "access_tokens": 0}
 
 
 def _outcome(public_id: str, ended: Ended) -> Row:
-    some = ended.refresh_tokens + ended.access_tokens > 0
-    return {
-        "token": public_id,
-        "result": "revoked" if some else "had ended already",
-        "refresh_tokens": ended.refresh_tokens,
-        "access_tokens": ended.access_tokens,
-    }
-
-
-def _filter(
-    username: str | None, status: str | None, expiring_within: int | None, unused_for: int | None
-) -> TokenFilter:
-    now = system_clock()
-    return TokenFilter(
-        user_id=services().accounts.get(username).id if username else None,
-        status=TokenStatus(status) if status else None,
-        expiring_before=None if expiring_within is None else now + timedelta(days=expiring_within),
-        unused_since=None if unused_for is None else now - timedelta(days=unused_for),
-    )
+    result = "had ended already" if ended == Ended(0, 0) else "revoked"
+    return {"token": public_id, "result": result} | vars(ended)
 
 
 def _row(listed: ListedToken) -> Row:
-    token = listed.token
-    return {
-        "kind": listed.kind.value,
-        "id": token.id,
-        "public_id": token.public_id,
-        "owner": listed.owner,
-        "user_id": token.user_id,
-        "name": listed.name,
-        "status": token.status.value,
-        "created_at": token.created_at,
-        "expires_at": token.expires_at,
-        "last_used_at": token.last_used_at,
-        "last_used_ip": token.last_used_ip,
-        "last_used_agent": token.last_used_agent if isinstance(token, AccessToken) else None,
-        "seems_shared": isinstance(token, RefreshToken) and token.seems_shared,
-        "revoked_at": token.revoked_at,
-        "revoked_by": token.revoked_by,
-        "revoke_reason": token.revoke_reason,
-    }
+    about = {"seems_shared": False} | vars(listed.token) | vars(listed)
+    return {name: about.get(name) for name in MEMBERS}

@@ -74,7 +74,7 @@ def set_password(username: str, password_file: Path | None, as_json: bool) -> No
 @as_json
 def set_role(username: str, role: str, as_json: bool) -> None:
     """Give a user another role, effective on the next request."""
-    made = services().accounts.set_role(username, Role(role), operator())
+    made = services().accounts.change(username, {"role": Role(role)}, operator())
     say(_row(made), f"{made.username} is {made.role} now.", as_json)
 
 
@@ -83,7 +83,7 @@ def set_role(username: str, role: str, as_json: bool) -> None:
 @as_json
 def disable(username: str, as_json: bool) -> None:
     """Stop everything of a user at once; `enable` undoes it."""
-    made = services().accounts.disable(username, operator())
+    made = services().accounts.change(username, {"is_active": False}, operator())
     say(_row(made), f"Disabled {made.username}: none of their tokens works until they are enabled.", as_json)
 
 
@@ -92,7 +92,7 @@ def disable(username: str, as_json: bool) -> None:
 @as_json
 def enable(username: str, as_json: bool) -> None:
     """Let a disabled user, and those of their tokens that still live, work again."""
-    made = services().accounts.enable(username, operator())
+    made = services().accounts.change(username, {"is_active": True}, operator())
     say(_row(made), f"Enabled {made.username}.", as_json)
 
 
@@ -117,7 +117,7 @@ def deny_tokens(username: str, as_json: bool) -> None:
 
 
 def _decide(username: str, decision: ApiTokens, json_wanted: bool) -> None:
-    made = services().accounts.set_api_tokens(username, decision, operator())
+    made = services().accounts.change(username, {"api_tokens": decision}, operator())
     say(_row(made), f"Creating tokens, for {made.username}: {made.api_tokens}.", json_wanted)
 
 

@@ -10,10 +10,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from app.domain.errors import NotPermitted
+from app.domain.errors import NotFound, NotPermitted
 from app.domain.tokens import TokenKind
 
 USERNAME = re.compile(r"[a-z0-9._@+-]{1,150}")
+USER_ID = re.compile(r"[1-9][0-9]{0,17}")
 
 
 class Role(StrEnum):
@@ -120,6 +121,10 @@ class Caller:
         """The same call, now that it is known whose it is."""
         return Caller(username, user_id, self.address, self.request_id)
 
+    def acting_for(self, owner: User) -> "Caller":
+        """The same call; who presents a token without signing in acts for its owner."""
+        return self if self.name else self.as_user(owner.id, owner.username)
+
 
 def canonical_username(text: str) -> str | None:
     """The one spelling under which a user is looked up and throttled, or None where it can't be a user name.
@@ -128,3 +133,10 @@ def canonical_username(text: str) -> str | None:
     """
     name = text.lower() if text.isascii() else ""
     return name if USERNAME.fullmatch(name) else None
+
+
+def parse_user_id(text: str) -> int:
+    """The user id in a path; refuses with NotFound what no user has. Each has one spelling: 7 is not 007."""
+    if not USER_ID.fullmatch(text):
+        raise NotFound("user")
+    return int(text)

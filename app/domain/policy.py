@@ -1,6 +1,6 @@
 """Instance settings: the lifetimes and policies an administrator changes while the service runs.
 
-Here each is declared once: name, unit, default, bounds, help. Commands, pages and refusals derive from it.
+Each is declared once, in :class:`Policy`: commands, pages, the API, previews and refusals derive from it.
 Not here: deployment settings (``config``), and how the values are stored (``app.services.instance_settings``).
 """
 
@@ -8,13 +8,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+
+from app.domain.identity import ApiTokens, User
+from app.domain.setting import DAYS, HOURS, SECONDS, SWITCH, TOKENS, Affects, Counted, From, Kind, Setting
+
+LONGEST_LIFETIME = timedelta(days=36_500)
+"""Beyond that, "never" is meant: a hundred years are no lifetime, and calendars end at the year 9999."""
+
+UNDECIDED = "Users who are neither administrators nor decided individually"
+BY_TOKEN = "to create, mint from and regenerate their owner's refresh tokens"
 
 
 class Reissue(StrEnum):
     """What minting does while an access token is active under the same refresh token.
 
-    REPLACE: that one dies at once. OVERLAP: it lives on for a moment. REUSE: it is given again, while at least half of
-    its life is left; after that as OVERLAP.
+    REPLACE: that one ends at once. OVERLAP: it works for a while longer. REUSE: it is given again, while at least half
+    of its life is left; after that as OVERLAP.
     """
 
     REPLACE = "replace"
@@ -23,148 +34,109 @@ class Reissue(StrEnum):
 
 
 @dataclass(frozen=True)
-class InstanceSetting:
-    """The declaration of one setting. A value is kept as text; :meth:`parse` refuses what is not one."""
-
-    key: str
-    default: str
-    help: str
-    unit: str = ""
-    low: int | None = None
-    high: int | None = None
-    choices: tuple[str, ...] = ()
-    alias: str | None = None
-    may_be_unlimited: bool = False
-
-    def parse(self, text: str) -> str:
-        """The value in its one spelling; ValueError, with a sentence for a person, where it is none."""
-        if self.choices:
-            if text not in self.choices:
-                raise ValueError(f"{self.key} must be {' or '.join(self.choices)}, not {text!r}")
-            return text
-        if self.may_be_unlimited and text == UNLIMITED:
-            return text
-        if self.low is None or self.high is None or not text.isascii() or not text.isdigit():
-            raise ValueError(f"{self.key} must be a whole number of {self.unit}, not {text!r}")
-        if len(text) > 9 or not self.low <= int(text) <= self.high:
-            bounds = f"between {self.low} and {self.high} {self.unit}"
-            or_none = f", or {UNLIMITED} for unlimited" if self.may_be_unlimited else ""
-            raise ValueError(f"{self.key} must be {bounds}{or_none}, not {text}")
-        return str(int(text))
-
-
-ON_OFF = ("on", "off")
-UNLIMITED = "-1"
-
-LONGEST_LIFETIME = timedelta(days=36_500)
-"""Beyond that, "never" is meant: a hundred years are no lifetime, and calendars end at the year 9999."""
-
-INSTANCE_SETTINGS: tuple[InstanceSetting, ...] = (
-    InstanceSetting(
-        "refresh_token_lifespan", "60", "How long a new refresh token lives.", "days", 1, 3650,
-        alias="alation.authentication.token.refresh_token_lifespan",
-    ),
-    InstanceSetting(
-        "access_token_lifespan", "24", "How long a new access token lives; never longer than its refresh token.",
-        "hours", 1, 720, alias="alation.authentication.token.access_token_lifespan",
-    ),
-    InstanceSetting(
-        "access_token_reissue", "replace",
-        "Minting while an access token is active: the old one dies at once, or after an overlap, or is given again.",
-        choices=tuple(Reissue),
-    ),
-    InstanceSetting(
-        "access_token_overlap_seconds", "60", "How long a replaced access token lives on under overlap and reuse.",
-        "seconds", 1, 86400,
-    ),
-    InstanceSetting(
-        "refresh_tokens_for_users", "on", "Off: only administrators create refresh tokens.", choices=ON_OFF
-    ),
-    InstanceSetting(
-        "password_api_enabled", "on", "Off: no refresh token is created with a user name and a password.",
-        choices=ON_OFF,
-    ),
-    InstanceSetting(
-        "api_can_create_refresh_tokens", "off",
-        "On: an access token is enough to make, mint from and regenerate its owner's refresh tokens.", choices=ON_OFF,
-    ),
-    InstanceSetting(
-        "api_tokens_enabled", "on",
-        "Off: no API token without a refresh token is made, and none works until this is on again.", choices=ON_OFF,
-    ),
-    InstanceSetting(
-        "api_tokens_for_users", "off", "Off: only administrators, and users who are allowed to, make such API tokens.",
-        choices=ON_OFF,
-    ),
-    InstanceSetting(
-        "api_token_default_lifetime_days", "365", "The lifetime the web form proposes for an API token.",
-        "days", 1, 36_500,
-    ),
-    InstanceSetting(
-        "api_token_max_lifetime_days", UNLIMITED,
-        "The longest lifetime of an API token; -1: unlimited, and tokens may never expire.",
-        "days", 1, 36_500, may_be_unlimited=True,
-    ),
-    InstanceSetting("openapi_enabled", "on", "Off: neither OpenAPI documents nor pages about them.", choices=ON_OFF),
-    InstanceSetting("retention_days", "90", "How long ended tokens are kept.", "days", 0, 3650),
-    InstanceSetting(
-        "max_refresh_tokens_per_user", "10000", "Refresh tokens one user may have alive at once.",
-        "tokens", 1, 1_000_000,
-    ),
-)  # fmt: skip
-
-_BY_NAME = {setting.key: setting for setting in INSTANCE_SETTINGS} | {
-    setting.alias: setting for setting in INSTANCE_SETTINGS if setting.alias
-}
-
-
-def find_setting(name: str) -> InstanceSetting | None:
-    """The declaration by its key or its Alation alias."""
-    return _BY_NAME.get(name)
-
-
-@dataclass(frozen=True)
 class Policy:
-    """All instance settings at one moment, in the types that rules need. A maximum of None is unlimited."""
+    """All instance settings at one moment, in the types that rules need. A maximum of None is unlimited.
 
-    refresh_token_lifespan: timedelta
-    access_token_lifespan: timedelta
-    access_token_reissue: Reissue
-    access_token_overlap: timedelta
-    refresh_tokens_for_users: bool
-    password_api_enabled: bool
-    api_can_create_refresh_tokens: bool
-    api_tokens_enabled: bool
-    api_tokens_for_users: bool
-    api_token_default_lifetime: timedelta
-    api_token_max_lifetime: timedelta | None
-    openapi_enabled: bool
-    retention: timedelta
-    max_refresh_tokens_per_user: int
+    `values`: by key; the attributes of the same names read them.
+    """
+
+    values: Mapping[str, Any]
+
+    refresh_token_lifespan = Setting(
+        DAYS, "60", low=1, high=3650, group="Lifetimes", label="Refresh token lifetime",
+        help="How long a new or regenerated refresh token works.", effective=From.NEW_TOKENS,
+        affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Refresh tokens created or regenerated from now on get the new "
+                         "lifetime; active ones keep their expiry.", is_unaffected=True),),
+        alias="alation.authentication.token.refresh_token_lifespan",
+    )  # fmt: skip
+    access_token_lifespan = Setting(
+        HOURS, "24", low=1, high=720, group="Lifetimes", label="Access token lifetime",
+        help="How long a new access token works; never longer than its refresh token.", effective=From.NEW_TOKENS,
+        affects=(Affects(Counted.ACTIVE_ACCESS_TOKENS, "Access tokens minted from now on get the new lifetime; active "
+                         "ones keep their expiry.", is_unaffected=True),),
+        alias="alation.authentication.token.access_token_lifespan",
+    )  # fmt: skip
+    api_token_default_lifetime = Setting(
+        DAYS, "365", low=1, high=36_500, suffix="_days", group="Lifetimes", label="Proposed API token lifetime",
+        help="The lifetime the web form proposes for an API token.", effective=From.NEW_TOKENS,
+        affects=(Affects(None, "Only what the web form proposes; no token and no user is affected."),),
+    )  # fmt: skip
+    api_token_max_lifetime = Setting(
+        DAYS.or_unlimited(), "-1", low=1, high=36_500, suffix="_days", group="Lifetimes",
+        label="Longest API token lifetime", effective=From.NEW_TOKENS,
+        help="The longest lifetime of an API token; -1: unlimited, and tokens may never expire.",
+        affects=(Affects(Counted.SINGLE_TIER_TOKENS, "API tokens created from now on; active ones keep their expiry.",
+                         is_unaffected=True),),
+    )  # fmt: skip
+    access_token_reissue = Setting(
+        Kind(Reissue, choices=tuple(Reissue)), "replace", group="Minting", label="Reissue of access tokens",
+        help="Minting while an access token is active: the old one ends at once, or after an overlap, or is reused.",
+        effective=From.NEXT_MINT,
+        affects=(Affects(Counted.REFRESH_TOKENS_MINTING_OTHERWISE, "Refresh tokens without a reissue policy of their "
+                         "own, from their next mint on; access tokens replaced already keep their expiry."),),
+    )  # fmt: skip
+    access_token_overlap = Setting(
+        SECONDS, "60", low=1, high=86_400, suffix="_seconds", group="Minting", label="Overlap of access tokens",
+        help="How long a replaced access token still works under overlap and reuse.", effective=From.NEXT_MINT,
+        affects=(Affects(Counted.REFRESH_TOKENS_MINTING_OTHERWISE, "Refresh tokens that mint under overlap or reuse, "
+                         "from their next mint on; access tokens replaced already keep their expiry."),),
+    )  # fmt: skip
+    refresh_tokens_for_users = Setting(
+        SWITCH, "on", group="Permissions", label="Users create refresh tokens", effective=From.AT_ONCE,
+        help="Off: only administrators, and users allowed individually, create refresh tokens.",
+        affects=(Affects(Counted.UNDECIDED_USERS, f"{UNDECIDED} can create refresh tokens.",
+                         f"{UNDECIDED} can't create refresh tokens; those they have still work."),),
+    )  # fmt: skip
+    password_api_enabled = Setting(
+        SWITCH, "on", group="Permissions", label="Refresh tokens by password", effective=From.AT_ONCE,
+        help="Off: no refresh token is created with a user name and a password.",
+        affects=(Affects(Counted.USERS_WITH_PASSWORD, "Users with a password can create refresh tokens with it.",
+                         "Users with a password can't create refresh tokens with it; no token is affected."),),
+    )  # fmt: skip
+    api_can_create_refresh_tokens = Setting(
+        SWITCH, "off", group="Permissions", label="Refresh tokens by access token", effective=From.AT_ONCE,
+        help="On: an access token is enough to create, mint from and regenerate its owner's refresh tokens.",
+        affects=(Affects(Counted.ACTIVE_ACCESS_TOKENS, f"Access tokens are enough {BY_TOKEN}.",
+                         f"Access tokens are not enough {BY_TOKEN}; all else they do still works."),),
+    )  # fmt: skip
+    api_tokens_enabled = Setting(
+        SWITCH, "on", group="Permissions", label="API tokens", effective=From.AT_ONCE,
+        help="Off: no API token without a refresh token is created, and none works until this is on again.",
+        affects=(Affects(Counted.SINGLE_TIER_TOKENS, "API tokens without a refresh token work again.",
+                         "API tokens without a refresh token stop working until this is on again."),),
+    )  # fmt: skip
+    api_tokens_for_users = Setting(
+        SWITCH, "off", group="Permissions", label="Users create API tokens", effective=From.AT_ONCE,
+        help="Off: only administrators, and users allowed individually, create API tokens without a refresh token.",
+        affects=(Affects(Counted.UNDECIDED_USERS, f"{UNDECIDED} can create API tokens.",
+                         f"{UNDECIDED} can't create API tokens; those they have still work."),),
+    )  # fmt: skip
+    max_refresh_tokens_per_user = Setting(
+        TOKENS, "10000", low=1, high=1_000_000, group="Permissions", label="Refresh tokens per user",
+        help="How many active refresh tokens one user may have.", effective=From.AT_ONCE,
+        affects=(Affects(Counted.USERS_AT_THE_LIMIT, "Users with that many active refresh tokens can't create more; "
+                         "those they have still work."),),
+    )  # fmt: skip
+    retention = Setting(
+        DAYS, "90", low=0, high=3650, suffix="_days", group="Retention", label="Retention of ended tokens",
+        help="How long ended tokens are kept before they are deleted.", effective=From.NEXT_PURGE,
+        affects=tuple(Affects(ended, "Ended tokens that the next purge keeps; those deleted before do not come back.",
+                              "Ended tokens that the next purge deletes; a refresh token stays while one of its access "
+                              "tokens does.") for ended in (Counted.ENDED_REFRESH_TOKENS, Counted.ENDED_ACCESS_TOKENS)),
+    )  # fmt: skip
+    openapi_enabled = Setting(
+        SWITCH, "on", group="API documents", label="API documents", effective=From.AT_ONCE,
+        help="Off: neither OpenAPI documents nor pages about them.",
+        affects=(Affects(None, "Only the documents and the pages about them; no token and no user is affected."),),
+    )  # fmt: skip
 
     @classmethod
     def of(cls, stored: Mapping[str, str]) -> "Policy":
         """The policy of the stored values, with defaults for the others.
 
-        ValueError where a stored value is out of its bounds: whoever wrote it did not go through Daypass.
+        ValueError where a stored value is out of its bounds: it was not written through Daypass.
         """
-        value = {each.key: each.parse(stored.get(each.key, each.default)) for each in INSTANCE_SETTINGS}
-        return cls(
-            refresh_token_lifespan=timedelta(days=int(value["refresh_token_lifespan"])),
-            access_token_lifespan=timedelta(hours=int(value["access_token_lifespan"])),
-            access_token_reissue=Reissue(value["access_token_reissue"]),
-            access_token_overlap=timedelta(seconds=int(value["access_token_overlap_seconds"])),
-            refresh_tokens_for_users=value["refresh_tokens_for_users"] == "on",
-            password_api_enabled=value["password_api_enabled"] == "on",
-            api_can_create_refresh_tokens=value["api_can_create_refresh_tokens"] == "on",
-            api_tokens_enabled=value["api_tokens_enabled"] == "on",
-            api_tokens_for_users=value["api_tokens_for_users"] == "on",
-            api_token_default_lifetime=timedelta(days=int(value["api_token_default_lifetime_days"])),
-            api_token_max_lifetime=_days_or_unlimited(value["api_token_max_lifetime_days"]),
-            openapi_enabled=value["openapi_enabled"] == "on",
-            retention=timedelta(days=int(value["retention_days"])),
-            max_refresh_tokens_per_user=int(value["max_refresh_tokens_per_user"]),
-        )
+        return _policy_of(frozenset(stored.items()))
 
     def access_token_expiry(self, now: datetime, refresh_expires_at: datetime) -> datetime:
         """When an access token minted at `now` ends: after its lifespan, or with its refresh token if sooner."""
@@ -180,9 +152,37 @@ class Policy:
         return self.access_token_reissue if chosen is None else Reissue(chosen)
 
     def overlap_under(self, reissue: Reissue) -> timedelta:
-        """How long a replaced access token lives on; not at all under `replace`."""
+        """How long a replaced access token works on; not at all under `replace`."""
         return timedelta(0) if reissue is Reissue.REPLACE else self.access_token_overlap
 
+    def allows_refresh_tokens(self, user: User) -> bool:
+        """Whether this user may create refresh tokens."""
+        return _allows(self.refresh_tokens_for_users, user)
 
-def _days_or_unlimited(value: str) -> timedelta | None:
-    return None if value == UNLIMITED else timedelta(days=int(value))
+    def allows_api_tokens(self, user: User) -> bool:
+        """Whether this user may create API tokens without a refresh token, while there are any."""
+        return _allows(self.api_tokens_for_users, user)
+
+
+def _allows(users_may: bool, user: User) -> bool:
+    """What was decided about a user goes before the setting, and a denial before the role."""
+    if user.api_tokens is ApiTokens.INHERIT:
+        return users_may or user.is_administrator
+    return user.api_tokens is ApiTokens.ALLOW
+
+
+INSTANCE_SETTINGS: tuple[Setting[Any], ...] = tuple(each for each in vars(Policy).values() if isinstance(each, Setting))
+
+_BY_NAME = {name: each for each in INSTANCE_SETTINGS for name in (each.key, each.alias) if name}
+
+
+def find_setting(name: str) -> Setting[Any] | None:
+    """The declaration by its key or its Alation alias."""
+    return _BY_NAME.get(name)
+
+
+@lru_cache
+def _policy_of(stored: frozenset[tuple[str, str]]) -> Policy:
+    """Asked for at every mint, and hardly ever another."""
+    text = {each.key: each.default for each in INSTANCE_SETTINGS} | dict(stored)
+    return Policy({each.key: each.kind.read(each.parse(text[each.key])) for each in INSTANCE_SETTINGS})

@@ -6,9 +6,9 @@ a token lives (``policy``), and the same definition in SQL (``app.storage.livene
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -135,3 +135,11 @@ class Issued(Generic[T]):
     refresh_token_expires_at: datetime | None = None
     replaced: AccessToken | None = None
     seems_shared: bool = False
+
+
+class Ending(NamedTuple):
+    """How many tokens end on a day, with the first of their names, in order of their time."""
+
+    day: date
+    number: int
+    names: list[str]

@@ -39,8 +39,8 @@ class Gate:
         if environ["PATH_INFO"] not in PATHS:
             return self._application(environ, start_response)
         try:
-            principal = self._verify(access_token_text(environ))
-            self._refuse_unless_permitted(principal, environ)
+            text = access_token_text(environ)
+            principal = self._verify(text, permit=lambda found: self._refuse_unless_permitted(found, environ))
             note_use(self._last_use, principal, environ, self._proxies)
         except Refusal as refusal:
             return self._refuse(refusal, environ, start_response)

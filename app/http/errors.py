@@ -14,17 +14,22 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from app.domain.errors import FeatureOff, NotFound, RateLimited, Refusal, TokenSuperseded, Unavailable
 from app.http.context import caller, services
+from app.services.idempotency import Repeated
 
 LOG = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How errors are said under `prefix`: `refuse` for refusals, `fail` for HTTP's own errors."""
+    """The answers under `prefix` that no view returns: `refuse` for refusals, `fail` for HTTP's own errors.
+
+    `repeat`: for a creating call that was done before, where there are idempotency keys.
+    """
 
     prefix: str
     refuse: Callable[[Refusal], Response]
     fail: Callable[[HTTPException], Response]
+    repeat: Callable[[Repeated], Response] | None = None
 
 
 def install_error_dispatch(app: Flask, dialects: Sequence[Dialect]) -> None:
@@ -32,6 +37,8 @@ def install_error_dispatch(app: Flask, dialects: Sequence[Dialect]) -> None:
 
     def speak(error: Exception) -> Response:
         dialect = _dialect(dialects, request.path)
+        if isinstance(error, Repeated) and dialect.repeat is not None:
+            return dialect.repeat(error)
         if isinstance(error, Refusal):
             g.reason = error.reason
             if isinstance(error, TokenSuperseded):

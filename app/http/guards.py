@@ -5,6 +5,7 @@ Here belong the guards. Not here: what a dialect answers to whom it turns away (
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from flask import Blueprint as FlaskBlueprint
@@ -12,9 +13,9 @@ from flask import Flask, g, request
 from flask_smorest import Blueprint
 
 from app.domain.errors import NotPermitted, TokenMissing
-from app.domain.identity import Role, refuse_unless_may_enter
+from app.domain.identity import Principal, Role, refuse_unless_may_enter
 from app.domain.tokens import TokenKind
-from app.http.context import Asker, caller, note_use, parts, principal, services
+from app.http.context import Asker, caller, note_use, parts, services
 from app.http.credentials import access_token_text, basic_credentials
 from app.http.openapi import FORMS_TOO, ErrorAnswers, StrictParser, document_route
 
@@ -38,57 +39,65 @@ def _let_in() -> None:
 
 
 def _require_token() -> None:
-    known = services().verifier.verify(access_token_text(request.environ))
-    g.principal = known
-    refuse_unless_may_enter(known.role)
-    note_use(services().last_use, known, request.environ, parts().proxies)
+    _verify_token(refuse_unless_may_enter)
 
 
 def _require_administrator() -> None:
-    _require_token()
-    if principal().role is not Role.SERVER_ADMIN:
+    _verify_token(_refuse_unless_administrator)
+
+
+def _verify_token(permit: Callable[[Role], None]) -> Principal:
+    """The principal of the token in the headers; a role that `permit` refuses counts as a refused check."""
+
+    def remember(found: Principal) -> None:
+        g.principal = found
+        permit(found.role)
+
+    known = services().verifier.verify(access_token_text(request.environ), permit=remember)
+    note_use(services().last_use, known, request.environ, parts().proxies)
+    return known
+
+
+def _refuse_unless_administrator(role: Role) -> None:
+    refuse_unless_may_enter(role)
+    if role is not Role.SERVER_ADMIN:
         raise NotPermitted(ADMINISTRATORS_ONLY)
 
 
-def _require_introspector() -> None:
-    known = who_asks()
-    if known is None:
-        raise TokenMissing(TokenKind.ACCESS)
-    if not known.role.may_introspect:
+def _refuse_unless_may_introspect(role: Role) -> None:
+    if not role.may_introspect:
         raise NotPermitted("Only administrators and introspectors may ask about tokens.")
 
 
-def who_asks() -> Asker | None:
+def _permit(_role: Role) -> None:
+    """Any role."""
+
+
+def who_asks(permit: Callable[[Role], None] = _permit) -> Asker | None:
     """Who asks, by a password or an access token in the headers; None where there is no credential at all.
 
-    Refuses, with BadCredentials or a TokenRefused, one that is not good.
+    Refuses, with BadCredentials or a TokenRefused, one that is not good, and as `permit` does a role.
     """
     is_by_token = "TOKEN" in request.headers  # then what stands in Authorization is mostly junk
     login = None if is_by_token else basic_credentials(request.headers.get("Authorization", ""))
     if login is not None:
-        user = services().accounts.authenticate(*login, caller())
-        return _remember(Asker(user.id, user.username, user.role))
+        user = services().accounts.authenticate(*login, caller()).user
+        g.asker = asker = Asker(user.id, user.username, user.role)
+        permit(user.role)
+        return asker
     try:
-        known = services().verifier.verify(access_token_text(request.environ))
+        known = _verify_token(permit)
     except TokenMissing:
         if is_by_token or "Authorization" in request.headers:
             raise
         return None
-    g.principal = known
-    note_use(services().last_use, known, request.environ, parts().proxies)
-    return _remember(Asker(known.user_id, known.username, known.role))
-
-
-def _remember(asker: Asker) -> Asker:
-    g.asker = asker
+    g.asker = asker = Asker(known.user_id, known.username, known.role)
     return asker
 
 
-def _require_signed_in() -> None:
-    known = who_asks()
-    if known is None:
+def _require_signed_in(permit: Callable[[Role], None]) -> None:
+    if who_asks(permit) is None:
         raise TokenMissing(TokenKind.ACCESS)
-    refuse_unless_may_enter(known.role)
 
 
 ANYBODY = Guard("anybody", _let_in)
@@ -96,7 +105,9 @@ CREDENTIAL_IN_BODY = Guard("whoever proves themselves in the body", _let_in)
 TOKEN_HOLDER = Guard("holder of a good access token", _require_token, ("token", "bearer"))
 ADMINISTRATOR = Guard("administrator, by access token", _require_administrator, ("token", "bearer"))
 INTROSPECTOR = Guard(
-    "administrator or introspector, by password or access token", _require_introspector, ("basic", "token", "bearer")
+    "administrator or introspector, by password or access token",
+    partial(_require_signed_in, _refuse_unless_may_introspect),
+    ("basic", "token", "bearer"),
 )
 
 
@@ -109,7 +120,11 @@ PRESENTER = Guard(
     _know_whoever_says,
     ("basic", "token", "bearer"),
 )
-SIGNED_IN = Guard("whoever signs in, by password or access token", _require_signed_in, ("basic", "bearer", "token"))
+SIGNED_IN = Guard(
+    "whoever signs in, by password or access token",
+    partial(_require_signed_in, refuse_unless_may_enter),
+    ("basic", "bearer", "token"),
+)
 
 
 class GuardedBlueprint(Blueprint):  # type: ignore[misc]
@@ -153,6 +168,10 @@ class GuardedBlueprint(Blueprint):  # type: ignore[misc]
         if other or self.url_prefix:
             for_flask = {name: value for name, value in options.items() if name not in ("parameters", "tags")}
             FlaskBlueprint.add_url_rule(self, other, endpoint or view_func.__name__, view_func, **for_flask)
+
+    def arguments(self, schema: Any, **options: Any) -> Any:
+        """As flask-smorest's, with one schema for all requests: making one costs more than loading with it."""
+        return super().arguments(schema() if isinstance(schema, type) else schema, **options)
 
     def _prepare_arguments_doc(self, doc: Any, doc_info: Any, **options: Any) -> Any:
         """flask-smorest documents its own answer to a bad body, which is never given here."""

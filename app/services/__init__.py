@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from app.domain.clock import Clock
 from app.domain.secrets import KeyRing, TokenFormat
 from app.services.accounts import Accounts
-from app.services.audit import Sightings
 from app.services.check_counts import CheckCounts
 from app.services.expiring import Expiring
+from app.services.held_tokens import HeldTokens
 from app.services.idempotency import Idempotency
 from app.services.identifying import Identifying
 from app.services.instance_settings import InstanceSettings
@@ -26,9 +26,10 @@ from app.services.revoking import Revoking
 from app.services.revoking_by_filter import RevokingByFilter
 from app.services.sessions import Sessions
 from app.services.setting_effects import SettingEffects
+from app.services.sightings import Sightings
 from app.services.single_tier import SingleTierTokens
 from app.services.throttling import LoginThrottle
-from app.services.verifying import RefreshTokenVerifier, TokenVerifier
+from app.services.verifying import TokenVerifier
 from app.storage.check import TokenLookup
 from app.storage.database import Database
 
@@ -42,7 +43,7 @@ class Services:
     minting: Minting
     single_tier: SingleTierTokens
     verifier: TokenVerifier
-    refresh_verifier: RefreshTokenVerifier
+    held_tokens: HeldTokens
     revoking: Revoking
     revoking_by_filter: RevokingByFilter
     identifying: Identifying
@@ -81,26 +82,26 @@ def build_services(
     passwords = Passwords(pepper, bcrypt_cost, at_once, queue)
     idempotency = Idempotency(pepper)
     accounts = Accounts(database, clock, passwords, LoginThrottle(database, clock, pepper), idempotency)
-    refresh_verifier = RefreshTokenVerifier(database, clock, ring, format)
+    held_tokens = HeldTokens(database, clock, ring, format)
     check_counts, sightings, last_use = _remembering(database, clock)
     verifier = TokenVerifier(TokenLookup(database), clock, ring, format, check_counts)
     listing = Listing(database, clock)
     instance_settings = InstanceSettings(database, clock)
     return Services(
         accounts=accounts,
-        issuing=Issuing(database, clock, ring, format, refresh_verifier, accounts, idempotency),
-        minting=Minting(database, clock, ring, format, refresh_verifier, idempotency),
+        issuing=Issuing(database, clock, ring, format, held_tokens, accounts, idempotency),
+        minting=Minting(database, clock, ring, format, held_tokens, idempotency),
         single_tier=SingleTierTokens(database, clock, ring, format, idempotency),
         verifier=verifier,
-        refresh_verifier=refresh_verifier,
-        revoking=Revoking(database, clock, refresh_verifier, verifier),
+        held_tokens=held_tokens,
+        revoking=Revoking(database, clock, held_tokens, verifier),
         revoking_by_filter=RevokingByFilter(database, clock, pepper),
-        identifying=Identifying(format, verifier, refresh_verifier, listing),
+        identifying=Identifying(format, verifier, held_tokens, listing),
         expiring=Expiring(database, clock),
         listing=listing,
         overview=Overview(database, clock, listing),
         instance_settings=instance_settings,
-        setting_effects=SettingEffects(database, clock, instance_settings),
+        setting_effects=SettingEffects(database, clock),
         job_runs=JobRuns(database, clock),
         sightings=sightings,
         last_use=last_use,

@@ -1,9 +1,10 @@
 """Users: signing in with a password, and what administrators do to accounts.
 
-Here belong users and their rights. Not here: the tokens they own (``issuing``, ``revoking``).
+Not here: the tokens they own (``issuing``, ``revoking``).
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import structlog
 from sqlalchemy.exc import IntegrityError
@@ -12,11 +13,12 @@ from sqlalchemy.orm import Session
 from app.domain.clock import Clock
 from app.domain.errors import BadCredentials, BadRequest, Conflict, NotFound
 from app.domain.identity import Caller, Role, User, canonical_username
-from app.services.audit import record
-from app.services.idempotency import Idempotency, Once, Repeated
+from app.domain.text import refuse_unprintable
+from app.services.idempotency import Idempotency, Once
 from app.services.passwords import Passwords
 from app.services.throttling import LoginThrottle
 from app.storage import sessions, users
+from app.storage.audit import record
 from app.storage.database import Database
 from app.storage.tables import UserRow
 
@@ -25,7 +27,17 @@ LOG = structlog.get_logger(__name__)
 LAST_ADMINISTRATOR = "This is the last active administrator; make somebody else one first."
 
 LONGEST_PROFILE = {"email": 254, "first_name": 150, "last_name": 150, "title": 150}
-"""The most characters of what is said of a user; the columns hold no more."""
+"""The most characters of each member; the columns hold no more."""
+
+_NOT_AUDITED = ("password_hash", "has_temporary_password")
+
+
+@dataclass(frozen=True)
+class Proof:
+    """That somebody gave this user's password. It holds while the stored digest is still `digest`."""
+
+    user: User
+    digest: str = field(repr=False)
 
 
 class Accounts:
@@ -45,7 +57,7 @@ class Accounts:
         self._throttle = throttle
         self._idempotency = idempotency
 
-    def authenticate(self, username: str, password: str, caller: Caller) -> User:
+    def authenticate(self, username: str, password: str, caller: Caller) -> Proof:
         """The active user with this name and password.
 
         Refuses with BadCredentials: unknown, wrong, deactivated and password-less are one and the same, in
@@ -57,19 +69,11 @@ class Accounts:
         is_known = self._throttle.expect(account, caller.address)
         with self._passwords.turn(is_known):
             attempt = self._throttle.begin(account, caller.address)
-            with self._database.reading() as session:
-                found = users.find_sign_in(session, name or "")
-            matches = self._passwords.matches(password, found.password_hash)
-            if found.user_id is None or not matches or not found.is_active:
-                LOG.warning("sign_in_refused", user_id=found.user_id, address=caller.address)
-                raise BadCredentials
+            proof = self._prove(name or "", password, caller)
             self._throttle.succeeded(attempt)
-            if self._passwords.is_dated(found.password_hash or ""):
-                self._upgrade_digest(found.user_id, found.password_hash, self._passwords.digest(password))
-        with self._database.reading() as session:
-            row = users.get(session, found.user_id)
-            assert row is not None
-            return users.as_user(row)
+            while self._passwords.is_dated(proof.digest):
+                proof = self._upgrade_digest(proof, password, caller)
+        return proof
 
     def add(
         self,
@@ -77,46 +81,28 @@ class Accounts:
         role: Role,
         password: str | None,
         caller: Caller,
+        once: Once | None = None,
         *,
         is_temporary: bool = False,
         **profile: str,
     ) -> User:
         """A new user; without a password for single sign-on and service accounts.
 
-        `is_temporary`: the password was made for them, and the pages offer to change it. Refuses with BadRequest (not
-        a user name, not a password, not printable) and Conflict (the name is taken).
-        """
-        user = self.add_once(username, role, password, caller, None, is_temporary=is_temporary, **profile)
-        assert isinstance(user, User)
-        return user
-
-    def add_once(
-        self,
-        username: str,
-        role: Role,
-        password: str | None,
-        caller: Caller,
-        once: Once | None,
-        *,
-        is_temporary: bool = False,
-        **profile: str,
-    ) -> User | Repeated:
-        """The same; where `once` was done before, the repeat, which holds the user name.
-
-        Refuses with Conflict another request under that key as well.
+        `is_temporary`: the password was generated, and the pages offer to change it. Refuses with BadRequest (not a
+        user name, not a password, not printable) and Conflict (the name is taken; another request under the key of
+        `once`). Raises Repeated.
         """
         name = canonical_username(username)
         if name is None:
             message = "A user name has 1 to 150 of a-z, 0-9 and . _ @ + -"
             raise BadRequest(message, {"username": [message]})
-        _refuse_bad_profile(profile)
+        for member, value in profile.items():
+            refuse_unprintable(member, value, LONGEST_PROFILE[member])
         digest = self._digest(password)
         try:
             with self._database.transaction() as session:
                 now = self._clock()
-                repeated = self._idempotency.begin(session, once, caller.user_id, name, now)
-                if repeated is not None:
-                    return repeated
+                self._idempotency.refuse_repeat(session, once, caller.user_id, ("user", name), now)
                 row = users.insert(session, name, role, digest, now, is_temporary, **profile)
                 record(session, now, caller, "user.created", ("user", name), role=role)
         except IntegrityError:
@@ -131,10 +117,7 @@ class Accounts:
     def by_id(self, user_id: int) -> User:
         """Refuses with NotFound."""
         with self._database.reading() as session:
-            row = users.get(session, user_id)
-            if row is None:
-                raise NotFound("user")
-            return users.as_user(row)
+            return users.as_user(_existing(session, user_id))
 
     def every(self) -> Iterator[User]:
         """All users in order of name."""
@@ -147,75 +130,58 @@ class Accounts:
             return users.count(session) == 0
 
     def set_password(
-        self, username: str, password: str, caller: Caller, keep_session: int | None = None, before: str | None = None
+        self, username: str, password: str, caller: Caller, proof: Proof | None = None, keep_session: int | None = None
     ) -> User:
-        """Replace the password. Tokens are not touched; sessions of the pages end, but the one with that id.
+        """Replace the password. Tokens are not touched; sessions of the pages end, but the one with the id given.
 
-        Refuses with NotFound and BadRequest, and with BadCredentials unless the digest is still `before`, if given.
+        Refuses with NotFound and BadRequest, and with BadCredentials where a `proof` is given that no longer holds.
         """
-        digest, act = self._digest(password), "user.password_changed"
-        values = {"password_hash": digest, "has_temporary_password": False}
-        return self._change(username, caller, act, keep_session, before, **values)
+        values = {"password_hash": self._digest(password), "has_temporary_password": False}
+        return self._write(username, values, caller, "user.password_changed", proof, keep_session)
 
-    def set_role(self, username: str, role: Role, caller: Caller) -> User:
-        """Refuses with NotFound, and with Conflict for the last active administrator."""
-        return self._change(username, caller, "user.role_changed", role=role)
+    def change(self, user: int | str, values: Mapping[str, str | bool], caller: Caller) -> User:
+        """Change ``role``, ``is_active`` and ``api_tokens``, as far as named: all or none. `user`: the id or the name.
 
-    def disable(self, username: str, caller: Caller) -> User:
-        """Nothing of the user works from now on; it works again when enabled. Refuses as :meth:`set_role`."""
-        return self._change(username, caller, "user.disabled", is_active=False)
-
-    def enable(self, username: str, caller: Caller) -> User:
-        """Refuses with NotFound."""
-        return self._change(username, caller, "user.enabled", is_active=True)
-
-    def set_api_tokens(self, username: str, decision: str, caller: Caller) -> User:
-        """Decide for one user (:class:`app.domain.identity.ApiTokens`). Refuses with NotFound."""
-        return self._change(username, caller, "user.api_tokens_changed", api_tokens=decision)
-
-    def administer(self, user_id: int, wanted: Mapping[str, str | bool], caller: Caller) -> User:
-        """Change ``role``, ``is_active`` and ``api_tokens`` together, as far as named: all or none.
-
-        An audit row for each that differs. Refuses with NotFound, and with Conflict for the last active administrator.
+        While not active, nothing of the user works. An audit row for each value that differs. Refuses with NotFound,
+        and with Conflict for the last active administrator.
         """
-        with self._database.transaction() as session:
-            administrators = users.lock_administrators(session)
-            row = users.get(session, user_id)
-            if row is None:
-                raise NotFound("user")
-            for column, value in wanted.items():
-                if getattr(row, column) != value:
-                    setattr(row, column, value)
-                    changed = {column: value}
-                    record(session, self._clock(), caller, _action(column, value), ("user", row.username), **changed)
-            _refuse_to_leave_none(administrators, row)
-            if not row.is_active:
-                sessions.end_of_user(session, row.id)
-        return users.as_user(row)
+        return self._write(user, values, caller)
 
-    def _change(
+    def _write(
         self,
-        username: str,
+        user: int | str,
+        values: Mapping[str, str | bool | None],
         caller: Caller,
-        action: str,
+        action: str | None = None,
+        proof: Proof | None = None,
         keep_session: int | None = None,
-        before: str | None = None,
-        **values: str | bool | None,
     ) -> User:
+        """The one writer of account changes. `action`: one audit row under that name, instead of one for each value."""
         with self._database.transaction() as session:
             # Locked before reading who is an administrator: two changes at once must not leave none.
             administrators = users.lock_administrators(session)
-            row = _existing(session, username)
-            if before is not None and row.password_hash != before:
+            row = _existing(session, user)
+            if proof is not None and row.password_hash != proof.digest:
                 raise BadCredentials
-            for column, value in values.items():
+            changed = {column: value for column, value in values.items() if getattr(row, column) != value}
+            for column, value in changed.items():
                 setattr(row, column, value)
             _refuse_to_leave_none(administrators, row)
-            if "password_hash" in values or not row.is_active:
+            if "password_hash" in changed or not row.is_active:
                 sessions.end_of_user(session, row.id, but=keep_session)
-            shown = {column: value for column, value in values.items() if column not in _NOT_AUDITED}
-            record(session, self._clock(), caller, action, ("user", row.username), **shown)
+            for name, detail in _audited(changed, action):
+                record(session, self._clock(), caller, name, ("user", row.username), **detail)
         return users.as_user(row)
+
+    def _prove(self, name: str, password: str, caller: Caller) -> Proof:
+        """Takes the same time whether there is such a user or not. Call it within a turn."""
+        with self._database.reading() as session:
+            user, digest = users.find_sign_in(session, name)
+        matches = self._passwords.matches(password, digest)
+        if user is None or digest is None or not matches or not user.is_active:
+            LOG.warning("sign_in_refused", user_id=user.id if user else None, address=caller.address)
+            raise BadCredentials
+        return Proof(user, digest)
 
     def _digest(self, password: str | None) -> str | None:
         if password is None:
@@ -224,19 +190,25 @@ class Accounts:
         with self._passwords.turn():
             return self._passwords.digest(password)
 
-    def _upgrade_digest(self, user_id: int, before: str | None, digest: str) -> None:
+    def _upgrade_digest(self, proof: Proof, password: str, caller: Caller) -> Proof:
+        digest = self._passwords.digest(password)
         with self._database.transaction() as session:
-            users.replace_digest(session, user_id, before, digest)
+            is_kept = users.replace_digest(session, proof.user.id, proof.digest, digest)
+        # Otherwise the password was changed meanwhile, or another sign-in was quicker.
+        return Proof(proof.user, digest) if is_kept else self._prove(proof.user.username, password, caller)
 
 
-_NOT_AUDITED = ("password_hash", "has_temporary_password")
-
-
-def _refuse_bad_profile(profile: dict[str, str]) -> None:
-    for member, value in profile.items():
-        if len(value) > LONGEST_PROFILE[member] or not value.isprintable():
-            message = f"{member} has at most {LONGEST_PROFILE[member]} characters, all of them printable."
-            raise BadRequest(message, {member: [message]})
+def _audited(
+    changed: Mapping[str, str | bool | None], action: str | None
+) -> Iterator[tuple[str, dict[str, str | bool | None]]]:
+    if action is not None:
+        yield action, {column: value for column, value in changed.items() if column not in _NOT_AUDITED}
+        return
+    for column, value in changed.items():
+        if column == "is_active":
+            yield ("user.enabled" if value else "user.disabled"), {column: value}
+        else:
+            yield f"user.{column}_changed", {column: value}
 
 
 def _refuse_to_leave_none(administrators: list[int], changed: UserRow) -> None:
@@ -245,14 +217,9 @@ def _refuse_to_leave_none(administrators: list[int], changed: UserRow) -> None:
         raise Conflict(LAST_ADMINISTRATOR)
 
 
-def _action(column: str, value: str | bool) -> str:
-    if column == "is_active":
-        return "user.enabled" if value else "user.disabled"
-    return f"user.{column}_changed"
-
-
-def _existing(session: Session, username: str) -> UserRow:
-    row = users.find(session, canonical_username(username) or "")
+def _existing(session: Session, user: int | str) -> UserRow:
+    """By id or by name; refuses with NotFound."""
+    row = users.get(session, user) if isinstance(user, int) else users.find(session, canonical_username(user) or "")
     if row is None:
         raise NotFound("user")
     return row

@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 from app.domain.clock import Clock
 from app.domain.identity import Caller
 from app.domain.sessions import LONGEST
-from app.services.audit import record
 from app.services.check_counts import REMEMBERED as CHECKS_REMEMBERED
 from app.services.idempotency import REMEMBERED as KEYS_REMEMBERED
 from app.services.instance_settings import read_policy
 from app.services.throttling import REMEMBERED
 from app.storage import access_tokens, check_counts, idempotency, refresh_tokens, sessions, throttle
+from app.storage.audit import record
 from app.storage.database import Database
 
 BATCH = 1000

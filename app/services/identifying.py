@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from app.domain.errors import TokenRefused, TokenUnknown
 from app.domain.secrets import TokenFormat
 from app.domain.tokens import TokenKind
+from app.services.held_tokens import BySecret, HeldTokens
 from app.services.listing import ListedToken, Listing
-from app.services.verifying import RefreshTokenVerifier, TokenVerifier
+from app.services.verifying import TokenVerifier
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,10 @@ class Identified:
 class Identifying:
     """Says what a secret is."""
 
-    def __init__(
-        self, format: TokenFormat, verifier: TokenVerifier, refresh_verifier: RefreshTokenVerifier, listing: Listing
-    ) -> None:
+    def __init__(self, format: TokenFormat, verifier: TokenVerifier, held_tokens: HeldTokens, listing: Listing) -> None:
         self._format = format
         self._verifier = verifier
-        self._refresh_verifier = refresh_verifier
+        self._held_tokens = held_tokens
         self._listing = listing
 
     def identify(self, pasted: str) -> Identified:
@@ -52,9 +51,9 @@ class Identifying:
     def _refusal_of(self, secret: str, kind: TokenKind) -> str | None:
         try:
             if kind is TokenKind.ACCESS:
-                self._verifier.verify(secret)
+                self._verifier.examine(secret)
             else:
-                self._refresh_verifier.validate(secret, None)
+                self._held_tokens.validate(BySecret(secret))
         except TokenRefused as refusal:
             return refusal.reason
         return None

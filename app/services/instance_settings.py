@@ -4,15 +4,17 @@ Here belongs showing and changing them. Not here: their declarations and what th
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.domain.clock import Clock
 from app.domain.errors import BadRequest, NotFound
 from app.domain.identity import Caller
-from app.domain.policy import INSTANCE_SETTINGS, InstanceSetting, Policy, find_setting
-from app.services.audit import record
+from app.domain.policy import INSTANCE_SETTINGS, Policy, find_setting
+from app.domain.setting import Setting
 from app.storage import settings
+from app.storage.audit import record
 from app.storage.database import Database
 
 
@@ -20,7 +22,7 @@ from app.storage.database import Database
 class SettingValue:
     """A declared setting with its present value."""
 
-    setting: InstanceSetting
+    setting: Setting[Any]
     value: str
 
 
@@ -44,8 +46,8 @@ class InstanceSettings:
 
     def get(self, name: str) -> SettingValue:
         """One setting by its key or alias; refuses with NotFound."""
-        wanted = _declared(name)
-        return next(each for each in self.show() if each.setting is wanted)
+        setting = _declared(name)
+        return next(each for each in self.show() if each.setting is setting)
 
     def policy(self) -> Policy:
         """All of them, in the types rules need; ValueError when a stored value is out of its bounds."""
@@ -53,7 +55,7 @@ class InstanceSettings:
             return read_policy(session)
 
     def change(self, name: str, text: str, caller: Caller) -> SettingValue:
-        """Set one. Effective for whatever is decided from now on, never for tokens that exist.
+        """Set one; effective as its declaration states.
 
         Refuses with NotFound (no such setting) and BadRequest (not a value it can have).
         """
@@ -68,7 +70,7 @@ class InstanceSettings:
         return SettingValue(setting, value)
 
 
-def parse_setting(name: str, text: str) -> tuple[InstanceSetting, str]:
+def parse_setting(name: str, text: str) -> tuple[Setting[Any], str]:
     """The declaration and the value in its one spelling; refuses as :meth:`InstanceSettings.change`."""
     setting = _declared(name)
     try:
@@ -77,7 +79,7 @@ def parse_setting(name: str, text: str) -> tuple[InstanceSetting, str]:
         raise BadRequest(str(error), {setting.key: [str(error)]}) from None
 
 
-def _declared(name: str) -> InstanceSetting:
+def _declared(name: str) -> Setting[Any]:
     setting = find_setting(name)
     if setting is None:
         raise NotFound("instance setting")

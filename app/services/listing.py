@@ -3,24 +3,25 @@
 Here belongs reading for people and programs. Not here: the check (``verifying``).
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Generic, TypeVar
 
 from sqlalchemy.orm import Session
 
+from app.domain.audit import AuditEvent
 from app.domain.clock import Clock
 from app.domain.errors import BadRequest, NotFound
 from app.domain.identity import Role, User
 from app.domain.secrets import PUBLIC_ID
+from app.domain.token_filter import TokenFilter
 from app.domain.tokens import AccessToken, RefreshToken, TokenKind
-from app.services.criteria import Criteria
 from app.storage import access_tokens, listing, refresh_tokens, users
 from app.storage.access_tokens import as_access_token
 from app.storage.database import Database
-from app.storage.listing import TokenFilter
 from app.storage.refresh_tokens import as_refresh_token
 from app.storage.tables import AccessTokenRow, AuditEventRow, RefreshTokenRow
 
@@ -28,9 +29,6 @@ T = TypeVar("T")
 
 LARGEST_PAGE = 500
 CURSOR = re.compile(r"[0-9a-f]{1,15}")
-BOTH_TIERS = tuple(TokenKind)
-
-__all__ = ["LARGEST_PAGE", "ListedToken", "Listing", "Page", "TokenFilter", "refuse_unless_handle"]
 
 
 @dataclass(frozen=True)
@@ -59,48 +57,40 @@ class Listing:
         self._clock = clock
 
     def tokens(
-        self, kind: TokenKind, wanted: TokenFilter, cursor: str | None = None, limit: int = 100
+        self, kind: TokenKind, criteria: TokenFilter, cursor: str | None = None, limit: int = 100
     ) -> Page[ListedToken]:
         """Tokens of one tier that match, newest first, with their state at this moment."""
         after = _row_of(cursor)
-        now = self._clock()
+        read = list_refresh_tokens if kind is TokenKind.REFRESH else list_access_tokens
         with self._database.reading() as session:
-            read = list_refresh_tokens if kind is TokenKind.REFRESH else list_access_tokens
-            items = read(session, wanted, now, after, limit + 1)
+            items = read(session, criteria, self._clock(), after, limit + 1)
         return _page(items, limit, lambda item: item.token.id)
 
-    def both_tiers(
-        self, kind: TokenKind | None, wanted: TokenFilter, cursor: str | None = None, limit: int = 100
-    ) -> Page[ListedToken]:
-        """Tokens of both tiers, or of one: the refresh tokens first, and each tier newest first.
+    def both_tiers(self, criteria: TokenFilter, cursor: str | None = None, limit: int = 100) -> Page[ListedToken]:
+        """Tokens that match, of the tiers that do: the refresh tokens first, and each tier newest first.
 
         The cursor begins with the tier's letter, where the next page is to go on.
         """
-        kinds = [each for each in BOTH_TIERS if kind in (None, each)]
-        rest = None
-        if cursor is not None:
-            kinds, rest = _tiers_from(kinds, cursor)
+        kinds, rest = _tiers_from([each for each in TokenKind if criteria.kind in (None, each)], cursor)
         items: list[ListedToken] = []
-        for each in kinds:
-            page = self.tokens(each, wanted, rest, limit - len(items))
+        for kind in kinds:
+            page = self.tokens(kind, criteria, rest, limit - len(items))
             items += page.items
             rest = None
             if page.cursor is not None:
-                return Page(items, f"{each.letter}{page.cursor}")
-            if len(items) == limit and each is not kinds[-1]:
-                return self._at_the_border(items, kinds[-1], wanted)
+                return Page(items, f"{kind.letter}{page.cursor}")
+            if len(items) == limit and kind is not kinds[-1]:  # the page is full with the last of this tier
+                more = self.tokens(kinds[-1], criteria, limit=1).items
+                return Page(items, kinds[-1].letter if more else None)
         return Page(items, None)
 
-    def matching(self, criteria: Criteria, cursor: str | None = None, limit: int = 100) -> Page[ListedToken]:
-        """The same of everybody's, as the criteria narrow them."""
-        with self._database.reading() as session:
-            wanted = criteria.narrow(session, self._clock())
-        return self.both_tiers(criteria.kind, wanted, cursor, limit)
-
-    def _at_the_border(self, items: list[ListedToken], following: TokenKind, wanted: TokenFilter) -> Page[ListedToken]:
-        """The page is full with the last of one tier; another follows if the next tier has any."""
-        more = self.tokens(following, wanted, limit=1).items
-        return Page(items, following.letter if more else None)
+    def every_token(self, criteria: TokenFilter) -> Iterator[ListedToken]:
+        """All that match, in the same order, read page by page."""
+        page = self.both_tiers(criteria, None, LARGEST_PAGE)
+        yield from page.items
+        while page.cursor is not None:
+            page = self.both_tiers(criteria, page.cursor, LARGEST_PAGE)
+            yield from page.items
 
     def users(
         self,
@@ -115,28 +105,17 @@ class Listing:
             rows = listing.users(session, part, role, is_active, _row_of(cursor), limit + 1)
             return _page([users.as_user(row) for row in rows], limit, lambda user: user.id)
 
-    def every_token(self, kind: TokenKind, wanted: TokenFilter) -> Iterator[ListedToken]:
-        """All that match, newest first, read page by page."""
-        cursor = None
-        while True:
-            page = self.tokens(kind, wanted, cursor, LARGEST_PAGE)
-            yield from page.items
-            if page.cursor is None:
-                return
-            cursor = page.cursor
-
     def find(self, public_id: str) -> ListedToken:
         """The token with this public id, of either tier; refuses with NotFound."""
         now = self._clock()
         refuse_unless_handle(public_id)
         with self._database.reading() as session:
-            row: RefreshTokenRow | AccessTokenRow | None = refresh_tokens.find(session, public_id)
-            row = row or access_tokens.find(session, public_id)
-            if row is None:
-                raise NotFound("token")
             # One by id: the list's own query, so that name and owner come from one place.
-            read = list_refresh_tokens if isinstance(row, RefreshTokenRow) else list_access_tokens
-            return read(session, TokenFilter(ids=[row.id]), now, None, 1)[0]
+            if refresh := refresh_tokens.find(session, public_id):
+                return list_refresh_tokens(session, TokenFilter(ids=[refresh.id]), now, None, 1)[0]
+            if access := access_tokens.find(session, public_id):
+                return list_access_tokens(session, TokenFilter(ids=[access.id]), now, None, 1)[0]
+        raise NotFound("token")
 
     def audit_events(
         self,
@@ -147,14 +126,14 @@ class Listing:
         limit: int = 100,
         since: datetime | None = None,
         until: datetime | None = None,
-    ) -> Page[AuditEventRow]:
+    ) -> Page[AuditEvent]:
         """Audit events that match, newest first; `since` is within, `until` no longer."""
         with self._database.reading() as session:
             rows = listing.audit_events(session, actor, action, object_id, _row_of(cursor), limit + 1, since, until)
-        return _page(rows, limit, lambda row: row.id)
+        return _page([_as_event(row) for row in rows], limit, lambda event: event.id)
 
     def keys_in_use(self) -> dict[str, int]:
-        """How many living tokens are signed with each key."""
+        """How many active tokens are signed with each key."""
         now = self._clock()
         counts: dict[str, int] = {}
         with self._database.reading() as session:
@@ -165,18 +144,18 @@ class Listing:
 
 
 def list_refresh_tokens(
-    session: Session, wanted: TokenFilter, now: datetime, after: int | None, limit: int
+    session: Session, criteria: TokenFilter, now: datetime, after: int | None, limit: int
 ) -> list[ListedToken]:
     """At most `limit`, newest first, after the row with the id `after`."""
-    rows = listing.refresh_tokens(session, wanted, now, after, limit)
+    rows = listing.refresh_tokens(session, criteria, now, after, limit)
     return [ListedToken(TokenKind.REFRESH, as_refresh_token(row, now), row.name, owner) for row, owner in rows]
 
 
 def list_access_tokens(
-    session: Session, wanted: TokenFilter, now: datetime, after: int | None, limit: int
+    session: Session, criteria: TokenFilter, now: datetime, after: int | None, limit: int
 ) -> list[ListedToken]:
     """The same of the other tier."""
-    rows = listing.access_tokens(session, wanted, now, after, limit)
+    rows = listing.access_tokens(session, criteria, now, after, limit)
     return [ListedToken(TokenKind.ACCESS, as_access_token(row, now), name, owner) for row, owner, name in rows]
 
 
@@ -186,8 +165,15 @@ def refuse_unless_handle(public_id: str) -> None:
         raise NotFound("token")
 
 
-def _tiers_from(kinds: list[TokenKind], cursor: str) -> tuple[list[TokenKind], str | None]:
+def _as_event(row: AuditEventRow) -> AuditEvent:
+    values = {each.name: getattr(row, each.name) for each in fields(AuditEvent)}
+    return AuditEvent(**values | {"detail": json.loads(row.detail)})
+
+
+def _tiers_from(kinds: list[TokenKind], cursor: str | None) -> tuple[list[TokenKind], str | None]:
     """The tiers that are left, and where in the first of them to go on."""
+    if cursor is None:
+        return kinds, None
     left = [each for each in kinds if each.letter == cursor[:1]]
     if not left:
         raise _no_cursor()
@@ -195,7 +181,7 @@ def _tiers_from(kinds: list[TokenKind], cursor: str) -> tuple[list[TokenKind], s
 
 
 def _page(items: list[T], limit: int, row_id: Callable[[T], int]) -> Page[T]:
-    """`items` holds one more than asked for when there is another page."""
+    """`items`: one more than `limit` where there is another page."""
     shown = items[:limit]
     return Page(shown, f"{row_id(shown[-1]):x}" if len(items) > limit else None)
 

@@ -1,7 +1,7 @@
 """Minting: access tokens from refresh tokens.
 
-Here belongs who may mint, and the refresh token's lock under which it happens. Not here: what a mint gives
-(``reissuing``), and making refresh tokens (``issuing``).
+The refresh token is held first, so that mints from it happen one after the other. What giving a token again promises
+is in docs/reuse.md. Not here: who may mint (``held_tokens``), and making refresh tokens (``issuing``).
 """
 
 from dataclasses import replace
@@ -13,17 +13,25 @@ from app.domain.clock import Clock
 from app.domain.identity import Caller
 from app.domain.policy import Reissue
 from app.domain.secrets import KeyRing, TokenFormat, TokenText, new_token_text
-from app.domain.tokens import AccessToken, Issued, TokenKind
-from app.services.audit import record
-from app.services.idempotency import Idempotency, Once, Repeated
-from app.services.instance_settings import read_policy
-from app.services.issuing import on_behalf_of_owner, refuse_unless_by_token
-from app.services.reissuing import Reissuing
-from app.services.sharing import notice_sharing
-from app.services.verifying import RecognisedToken, RefreshTokenVerifier
-from app.storage import refresh_tokens
+from app.domain.tokens import (
+    SEEMS_SHARED,
+    SHARING_WINDOW,
+    AccessToken,
+    Issued,
+    TokenKind,
+    is_sharing,
+    seems_shared_at,
+)
+from app.services.held_tokens import Claim, HeldToken, HeldTokens
+from app.services.idempotency import Idempotency, Once
+from app.services.throttling import counted_network
+from app.storage import access_tokens, refresh_tokens
+from app.storage.access_tokens import as_access_token
+from app.storage.audit import record
 from app.storage.database import Database
-from app.storage.tables import RefreshTokenRow
+
+MINTS_LOOKED_AT = 50
+"""The latest ones, when looking for programs that share a refresh token, however many a busy program makes."""
 
 
 class Minting:
@@ -35,87 +43,103 @@ class Minting:
         clock: Clock,
         ring: KeyRing,
         format: TokenFormat,
-        verifier: RefreshTokenVerifier,
+        held_tokens: HeldTokens,
         idempotency: Idempotency,
     ) -> None:
         self._database = database
         self._clock = clock
         self._ring = ring
-        self._verifier = verifier
+        self._format = format
+        self._held_tokens = held_tokens
         self._idempotency = idempotency
-        self._reissuing = Reissuing(ring, format)
 
-    def mint(self, refresh_secret: str, user_id: int | None, caller: Caller) -> Issued[AccessToken]:
-        """An access token from a refresh token; what becomes of the one before it, the reissue policy says.
+    def mint(self, claim: Claim, caller: Caller, once: Once | None = None) -> Issued[AccessToken]:
+        """An access token from a refresh token; the reissue policy decides what becomes of the one before it.
 
-        Refuses with a TokenRefused about the refresh token.
-        """
-        issued = self.mint_once(refresh_secret, user_id, caller, None)
-        assert isinstance(issued, Issued)
-        return issued
-
-    def mint_once(
-        self, refresh_secret: str, user_id: int | None, caller: Caller, once: Once | None
-    ) -> Issued[AccessToken] | Repeated:
-        """The same; where `once` was done before, the repeat. Refuses with Conflict another request under that key."""
-        text = new_token_text(TokenKind.ACCESS)
-        with self._database.transaction(refresh_secret) as session:
-            now = self._clock()
-            if once is not None:  # the key before the refresh token's lock, as when minting by public id
-                owner_id = self._verifier.recognise(session, refresh_secret, user_id).row.user_id
-                repeated = self._idempotency.begin(session, once, owner_id, text.public_id, now)
-                if repeated:
-                    return repeated
-            recognised, generation = self._verifier.recognise_and_lock(
-                session, refresh_secret, user_id, now, used=True, used_from=caller.address
-            )
-            self._sign_anew(session, recognised)
-            row, refresh = recognised.row, recognised.text
-            # Under a key, a creation was promised, whose handle is written down already.
-            given = None if once else self._reissuing.again(session, row, refresh, read_policy(session), now)
-            return given or self._mint(session, row, generation, text, now, caller, refresh)
-
-    def mint_own(
-        self, public_id: str, owner_id: int, caller: Caller, once: Once | None = None, *, by_token: bool = False
-    ) -> Issued[AccessToken] | Repeated:
-        """The same from one of a user's refresh tokens by its public id; where `once` was done before, the repeat.
-
-        Refuses as :meth:`mint`, with NotFound, and as :meth:`Issuing.issue_own` by token.
+        Refuses as :meth:`HeldTokens.hold`, and with Conflict another request under the key of `once`. Raises Repeated.
         """
         text = new_token_text(TokenKind.ACCESS)
-        with self._database.transaction(public_id) as session:
-            if by_token:
-                refuse_unless_by_token(read_policy(session))
+        with self._database.transaction(claim.queue) as session:
             now = self._clock()
-            repeated = self._idempotency.begin(session, once, owner_id, text.public_id, now)
-            if repeated:
-                return repeated
-            parent, generation = self._verifier.own_and_lock(
-                session, public_id, owner_id, now, used_from=caller.address
-            )
-            return self._mint(session, parent, generation, text, now, caller)
+            held = self._held_tokens.hold(session, claim, now, is_use=True, address=caller.address)
+            self._idempotency.refuse_repeat(session, once, held.owner.id, ("access_token", text.public_id), now)
+            reissue = held.policy.reissue_of(held.stored.access_token_reissue)
+            if reissue is Reissue.REUSE and once is None:  # under a key, a creation was promised
+                given = self._given_again(session, held, now)
+                if given is not None:
+                    return given
+            return self._mint(session, held, reissue, text, now, caller)
+
+    def _given_again(self, session: Session, held: HeldToken, now: datetime) -> Issued[AccessToken] | None:
+        """The active access token, while at least half of its life is left.
+
+        None too for one that is not derived, as the web page makes them, and where its key has left the ring.
+        """
+        row = access_tokens.find_active_under(session, held.stored.id, now)
+        if row is None or held.text is None or not row.is_derived:
+            return None
+        if row.expires_at - now < (row.expires_at - row.created_at) / 2:
+            return None
+        secret = self._derived(row.key_id, row.public_id, held, row.generation)
+        text = None if secret is None else TokenText.of_access(row.public_id, secret)
+        if text is None or not self._ring.verifies(text, row.key_id, row.mac):
+            return None
+        return Issued(as_access_token(row, now), self._format.compose(text), held.stored.expires_at)
 
     def _mint(
-        self,
-        session: Session,
-        parent: RefreshTokenRow,
-        generation: int,
-        text: TokenText,
-        now: datetime,
-        caller: Caller,
-        refresh: TokenText | None = None,
+        self, session: Session, held: HeldToken, reissue: Reissue, text: TokenText, now: datetime, caller: Caller
     ) -> Issued[AccessToken]:
-        """A new one; `refresh`: the refresh token's text, where its secret was presented."""
-        policy = read_policy(session)
-        issued = self._reissuing.new(session, parent, refresh, generation, text, policy, now, caller.address)
-        caller = on_behalf_of_owner(session, caller, parent.user_id)
-        subject = ("access_token", issued.token.public_id)
+        parent, policy = held.stored, held.policy
+        is_derived = reissue is Reissue.REUSE and held.text is not None  # so that it can be given again
+        if is_derived:
+            secret = self._derived(self._ring.current, text.public_id, held, parent.generation)
+            assert secret is not None
+            text = text.with_secret(secret)
+        replaced = access_tokens.supersede(session, parent.id, now, policy.overlap_under(reissue))
+        token = access_tokens.add(
+            session,
+            text,
+            self._ring.sign(text),
+            parent.user_id,
+            now,
+            policy.access_token_expiry(now, parent.expires_at),
+            refresh_token_id=parent.id,
+            generation=parent.generation,
+            is_derived=is_derived,
+            minted_from=caller.address,
+        )
+        caller = caller.acting_for(held.owner)
+        subject = ("access_token", token.public_id)
         record(session, now, caller, "access_token.minted", subject, refresh_token=parent.public_id)
-        if policy.reissue_of(parent.access_token_reissue) is not Reissue.REPLACE:
+        issued = Issued(token, self._format.compose(text), parent.expires_at, replaced)
+        if reissue is not Reissue.REPLACE:
             return issued
-        return replace(issued, seems_shared=notice_sharing(session, parent, now, caller))
+        return replace(issued, seems_shared=_notice_sharing(session, held, replaced, now, caller))
 
-    def _sign_anew(self, session: Session, recognised: RecognisedToken) -> None:
-        """After a rotation of the keys, a token in use moves to the present key."""
-        if recognised.row.key_id != self._ring.current:
-            refresh_tokens.sign_anew(session, recognised.row, self._ring.sign(recognised.text))
+    def _derived(self, key_id: str, public_id: str, held: HeldToken, generation: int) -> str | None:
+        assert held.text is not None
+        return self._ring.derive(key_id, held.text.public_id, public_id, held.text.secret, str(generation))
+
+
+def _notice_sharing(
+    session: Session, held: HeldToken, replaced: AccessToken | None, now: datetime, caller: Caller
+) -> bool:
+    """Whether programs seem to end each other's access tokens; marked and audited when that is new. Refuses nothing."""
+    parent = held.stored
+    was_noticed = seems_shared_at(parent.sharing_seen_at, now)
+    # Programs that mint from a secret replaced since have nothing to mint from any more.
+    since = max(now - SHARING_WINDOW, parent.regenerated_at or now - SHARING_WINDOW)
+    if replaced is None or replaced.created_at <= since:
+        return was_noticed
+    minted_from = access_tokens.minted_from(session, parent.id, since, MINTS_LOOKED_AT)
+    networks = {address: counted_network(address) if address else None for address in set(minted_from)}
+    if not is_sharing([networks[address] for address in minted_from]):
+        return was_noticed
+    if not was_noticed:
+        addresses = ", ".join(sorted({address for address in minted_from if address}))
+        subject = ("refresh_token", parent.public_id)
+        detail: dict[str, str | int] = {"mints": len(minted_from), "addresses": addresses, "note": SEEMS_SHARED}
+        record(session, now, caller, "refresh_token.found_shared", subject, **detail)
+    if parent.sharing_seen_at is None or now - parent.sharing_seen_at >= SHARING_WINDOW:
+        refresh_tokens.note_sharing(session, parent.id, now)
+    return True

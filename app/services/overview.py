@@ -10,14 +10,13 @@ from datetime import date, datetime, timedelta
 
 from app.domain.clock import Clock
 from app.domain.identity import User
-from app.domain.tokens import AccessToken, RefreshToken, TokenKind
+from app.domain.token_filter import TokenFilter
+from app.domain.tokens import AccessToken, Ending, RefreshToken, TokenKind
 from app.services.listing import Listing
 from app.services.revoking import Ended
 from app.storage import overview
 from app.storage.access_tokens import as_access_token
 from app.storage.database import Database
-from app.storage.listing import TokenFilter
-from app.storage.overview import Ending
 from app.storage.tables import AccessTokenRow, RefreshTokenRow
 
 DAYS_AHEAD = 60

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from app.domain.clock import Clock
-from app.domain.errors import BadRequest, NotFound, NotPermitted, TokenMalformed
+from app.domain.errors import NotFound, NotPermitted, TokenMalformed
 from app.domain.identity import Caller, canonical_username
+from app.domain.text import refuse_unprintable
 from app.domain.tokens import RefreshToken
-from app.services.audit import record
+from app.services.held_tokens import BySecret, Claim, HeldTokens
 from app.services.listing import refuse_unless_handle
-from app.services.verifying import RefreshTokenVerifier, TokenVerifier
+from app.services.verifying import TokenVerifier
 from app.storage import access_tokens, refresh_tokens, users
+from app.storage.audit import record
 from app.storage.database import Database
 from app.storage.refresh_tokens import Revocation, as_refresh_token
-
-LONGEST_REASON = 255
 
 
 @dataclass(frozen=True)
@@ -43,31 +43,26 @@ class _Held:
 class Revoking:
     """Ends tokens: by the secret, by public id, or all of a user."""
 
-    def __init__(
-        self, database: Database, clock: Clock, verifier: RefreshTokenVerifier, access_verifier: TokenVerifier
-    ) -> None:
+    def __init__(self, database: Database, clock: Clock, held_tokens: HeldTokens, verifier: TokenVerifier) -> None:
         self._database = database
         self._clock = clock
+        self._held_tokens = held_tokens
         self._verifier = verifier
-        self._access_verifier = access_verifier
 
-    def revoke_access_tokens(self, refresh_secret: str, user_id: int | None, caller: Caller) -> RefreshToken:
-        """End what is alive under a refresh token; the refresh token stays usable. Doing it twice is harmless.
+    def revoke_access_tokens(self, claim: Claim, caller: Caller) -> RefreshToken:
+        """Revoke what is active under a refresh token; the refresh token stays usable. Doing it twice is harmless.
 
-        Refuses with a TokenRefused about the refresh token.
+        Refuses as :meth:`HeldTokens.hold`.
         """
-        with self._database.transaction(refresh_secret) as session:
+        with self._database.transaction(claim.queue) as session:
             now = self._clock()
-            # Takes the row lock, so that a mint is wholly before (and ended here) or wholly after.
-            recognised, _ = self._verifier.recognise_and_lock(session, refresh_secret, user_id, now)
-            row = recognised.row
-            owner = users.get(session, row.user_id)
-            if owner is not None and not caller.name:
-                caller = caller.as_user(owner.id, owner.username)
+            # Held, so that a mint is wholly before (and revoked here) or wholly after.
+            held = self._held_tokens.hold(session, claim, now)
+            caller = caller.acting_for(held.owner)
             revocation = Revocation(now, caller.name, "revoked with its refresh token")
-            for public_id in access_tokens.revoke_under(session, [row.id], revocation):
+            for public_id in access_tokens.revoke_under(session, [held.stored.id], revocation):
                 record(session, now, caller, "access_token.revoked", ("access_token", public_id))
-            return as_refresh_token(row, now)
+            return as_refresh_token(held.stored, now)
 
     def revoke(self, public_id: str, reason: str, caller: Caller, only_of: int | None = None) -> Ended:
         """End the token with this public id; a refresh token takes its access tokens with it.
@@ -85,7 +80,7 @@ class Revoking:
         revocation = Revocation(now, caller.name, reason)
         parent = refresh_tokens.find(session, public_id)
         if parent is not None and only_of in (None, parent.user_id):
-            found = refresh_tokens.revoke_one(session, parent, revocation)
+            found = refresh_tokens.revoke_each(session, [parent.id], revocation)
             ended = access_tokens.revoke_under(session, found, revocation)
             if found:
                 detail: dict[str, str | int] = {"reason": reason, "access_tokens": len(ended)}
@@ -94,7 +89,7 @@ class Revoking:
         row = access_tokens.find(session, public_id)
         if row is None or only_of not in (None, row.user_id):
             raise NotFound("token")
-        ended = access_tokens.revoke_one(session, row, revocation)
+        ended = access_tokens.revoke_each(session, [row.id], revocation)
         if ended:
             subject = ("access_token", public_id)
             record(session, now, caller, "access_token.revoked", subject, reason=reason)
@@ -114,26 +109,22 @@ class Revoking:
         if not caller.name:
             caller = caller.as_user(held.owner_id, held.owner_name)
         with self._database.transaction() as session:
-            if held.refresh_token_id is not None and self._is_replaced(session, held.refresh_token_id, secret):
-                return held.public_id, Ended(0, 0)  # this secret is dead; the token has another one now
+            if held.refresh_token_id is not None:
+                refresh_tokens.lock(session, [held.refresh_token_id])
+                if self._held_tokens.find(session, BySecret(secret)).replaced_at is not None:
+                    return held.public_id, Ended(0, 0)  # regenerated, a moment ago perhaps: this secret is dead already
             return held.public_id, self._end(session, held.public_id, reason, caller)
-
-    def _is_replaced(self, session: Session, refresh_token_id: int, secret: str) -> bool:
-        """Whether regeneration has replaced this secret, a moment ago perhaps: asked under the lock."""
-        refresh_tokens.lock(session, refresh_token_id)
-        return self._verifier.recognise(session, secret, None).is_replaced_since is not None
 
     def _recognise(self, secret: str) -> _Held:
         try:
-            token, row = self._access_verifier.recognise(secret)
+            token, row = self._verifier.recognise(secret)
             return _Held(token.public_id, row.user_id, row.username)
         except TokenMalformed:  # then it may be a refresh token's
             pass
         with self._database.reading() as session:
-            recognised = self._verifier.recognise(session, secret, None)
-            owner = users.get(session, recognised.row.user_id)
-            assert owner is not None
-            return _Held(recognised.text.public_id, owner.id, owner.username, recognised.row.id)
+            stored = self._held_tokens.find(session, BySecret(secret)).stored
+            owner, _ = refresh_tokens.find_owner(session, stored.user_id)
+            return _Held(stored.public_id, owner.id, owner.username, stored.id)
 
     def revoke_user(self, username: str, reason: str, caller: Caller) -> Ended:
         """End every token of a user, of both tiers. Refuses with NotFound, and with BadRequest (the reason)."""
@@ -155,6 +146,4 @@ class Revoking:
 
 def refuse_bad_reason(reason: str) -> None:
     """Refuse with BadRequest what can't be kept as the reason of a revocation."""
-    if len(reason) > LONGEST_REASON or not reason.isprintable():
-        message = f"A reason has at most {LONGEST_REASON} characters, all of them printable."
-        raise BadRequest(message, {"reason": [message]})
+    refuse_unprintable("reason", reason, name="A reason")

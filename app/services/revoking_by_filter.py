@@ -1,8 +1,8 @@
-"""Revoking by filter, in two steps: see exactly what would end, then end exactly that.
+"""Revoking by filter, in two steps: see exactly what would be revoked, then revoke exactly that.
 
-The preview gives a confirmation that binds the criteria and the tokens they match; the act is refused when either is
-another by then. What is bound is what the criteria match themselves: the access tokens under a matching refresh token
-go with it, however often it is minted from meanwhile. Not here: what criteria mean (``criteria``).
+The preview gives a confirmation that binds the filter and the tokens it matches; the revocation is refused when either
+has changed by then. What is bound is what the filter matches itself: the access tokens under a matching refresh token
+go with it, however often it is minted from meanwhile.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,14 +17,13 @@ from app.domain.clock import Clock
 from app.domain.errors import BadRequest, Conflict
 from app.domain.identity import Caller
 from app.domain.seals import Seal
+from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind
-from app.services.audit import record
-from app.services.criteria import Criteria
 from app.services.listing import ListedToken, list_access_tokens, list_refresh_tokens
 from app.services.revoking import Ended, refuse_bad_reason
 from app.storage import access_tokens, listing, refresh_tokens
+from app.storage.audit import record
 from app.storage.database import Database
-from app.storage.listing import TokenFilter
 from app.storage.refresh_tokens import Revocation
 
 T = TypeVar("T")
@@ -34,13 +33,13 @@ CHUNK = 1000
 
 SHOWN = 100
 
-EMPTY = "A filter narrows to something; this one would end every token of the instance."
+EMPTY = "A filter narrows to something; this one would revoke every token of the instance."
 CHANGED = "What this filter matches is not what was confirmed; look at a new preview."
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What the act would end: matching tokens of each tier, and access tokens that go with their refresh tokens.
+    """What would be revoked: matching tokens of each tier, and access tokens that go with their refresh tokens.
 
     `items`: the first of those that match, refresh tokens first, and each tier newest first.
     """
@@ -65,7 +64,7 @@ class _Matching:
 
     @property
     def parents(self) -> list[int]:
-        """The refresh tokens whose locks the act needs, in the order in which everybody takes them."""
+        """The refresh tokens whose locks a revocation needs, in the order in which everybody takes them."""
         return sorted({*self.refresh, *(parent for _, parent in self.access if parent is not None)})
 
 
@@ -78,8 +77,8 @@ class RevokingByFilter:
         self._seal = Seal(key, "revocation by filter")
         self._chunk = chunk
 
-    def preview(self, criteria: Criteria) -> Preview:
-        """What would end. Refuses with BadRequest criteria that narrow nothing."""
+    def preview(self, criteria: TokenFilter) -> Preview:
+        """What would be revoked. Refuses with BadRequest a filter that narrows nothing."""
         _refuse_empty(criteria)
         with self._database.reading() as session:
             now = self._clock()
@@ -88,8 +87,8 @@ class RevokingByFilter:
             items = _first(session, found, now)
         return Preview(len(found.refresh), len(found.access), below, items, self._confirmation(criteria, found))
 
-    def revoke(self, criteria: Criteria, confirmation: str, reason: str, caller: Caller) -> Ended:
-        """End them, in one transaction; how many of each tier, those that went with their refresh tokens included.
+    def revoke(self, criteria: TokenFilter, confirmation: str, reason: str, caller: Caller) -> Ended:
+        """Revoke them, in one transaction; how many of each tier, those that went with their refresh tokens included.
 
         Refuses with BadRequest (nothing narrowed; the reason) and Conflict (not what was confirmed).
         """
@@ -98,7 +97,7 @@ class RevokingByFilter:
         with self._database.transaction() as session:
             confirmed = self._find_confirmed(session, criteria, confirmation)
             for ids in self._chunks(confirmed.parents):
-                refresh_tokens.lock_each(session, ids)
+                refresh_tokens.lock(session, ids)
             found = self._find_confirmed(session, criteria, confirmation)  # as it is under the locks
             now = self._clock()
             ended = self._end(session, found, Revocation(now, caller.name, reason))
@@ -108,24 +107,24 @@ class RevokingByFilter:
             record(session, now, caller, "tokens.revoked", subject, **detail)
         return ended
 
-    def _find(self, session: Session, criteria: Criteria, now: datetime) -> _Matching:
-        wanted = replace(criteria.narrow(session, now), revocable=True)
+    def _find(self, session: Session, criteria: TokenFilter, now: datetime) -> _Matching:
+        revocable = replace(criteria, revocable=True)
         refresh: list[int] = []
         if criteria.kind != TokenKind.ACCESS:
-            refresh = list(self._every(partial(listing.refresh_token_ids, session, wanted, now), lambda row: row))
+            refresh = list(self._every(partial(listing.refresh_token_ids, session, revocable, now), lambda row: row))
         if criteria.kind == TokenKind.REFRESH:
             return _Matching(refresh, [])
-        rows = self._every(partial(listing.access_token_ids, session, wanted, now), lambda row: row[0])
+        rows = self._every(partial(listing.access_token_ids, session, revocable, now), lambda row: row[0])
         matching = set(refresh)
         return _Matching(refresh, [row for row in rows if row[1] not in matching])
 
-    def _find_confirmed(self, session: Session, criteria: Criteria, confirmation: str) -> _Matching:
+    def _find_confirmed(self, session: Session, criteria: TokenFilter, confirmation: str) -> _Matching:
         found = self._find(session, criteria, self._clock())
         if not self._seal.fits(confirmation, *_sealed(criteria, found)):
             raise Conflict(CHANGED)
         return found
 
-    def _confirmation(self, criteria: Criteria, found: _Matching) -> str:
+    def _confirmation(self, criteria: TokenFilter, found: _Matching) -> str:
         return self._seal.of(*_sealed(criteria, found))
 
     def _end(self, session: Session, found: _Matching, revocation: Revocation) -> Ended:
@@ -149,12 +148,12 @@ class RevokingByFilter:
         return (ids[start : start + self._chunk] for start in range(0, len(ids), self._chunk))
 
 
-def _refuse_empty(criteria: Criteria) -> None:
+def _refuse_empty(criteria: TokenFilter) -> None:
     if criteria.is_empty:
         raise BadRequest(EMPTY, {"filter": [EMPTY]})
 
 
-def _sealed(criteria: Criteria, found: _Matching) -> tuple[str, str, str]:
+def _sealed(criteria: TokenFilter, found: _Matching) -> tuple[str, str, str]:
     return criteria.canonical(), ",".join(map(str, found.refresh)), ",".join(map(str, found.access_ids))
 
 

@@ -11,12 +11,12 @@ from contextlib import suppress
 
 from app.domain.clock import Clock
 from app.domain.errors import BadCredentials, BadRequest, Unavailable
-from app.domain.identity import Caller, User, canonical_username
+from app.domain.identity import Caller
 from app.domain.seals import Seal
 from app.domain.sessions import WebSession
-from app.services.accounts import Accounts
-from app.services.audit import record
+from app.services.accounts import Accounts, Proof
 from app.storage import sessions, users
+from app.storage.audit import record
 from app.storage.database import Database
 
 ID_BYTES = 32
@@ -47,31 +47,28 @@ class Sessions:
         `before`: the cookie until now, whose session ends. Refuses as :meth:`Accounts.authenticate`.
         """
         while True:
-            digest = self._digest_of(username)
-            user = self._accounts.authenticate(username, password, caller)
-            cookie = self._begin(user, digest, caller, before)
+            proof = self._accounts.authenticate(username, password, caller)
+            cookie = self._begin(proof, caller, before)
             if cookie is not None:
                 return cookie
-            # The password was changed meanwhile, or its digest upgraded: whether it is still right must be asked again.
+            # The password was changed meanwhile, or its digest upgraded: whether it is right must be asked again.
 
-    def _digest_of(self, username: str) -> str | None:
-        with self._database.reading() as session:
-            return users.find_sign_in(session, canonical_username(username) or "").password_hash
-
-    def _begin(self, user: User, digest: str | None, caller: Caller, before: str | None) -> str | None:
-        """The cookie of a new session; None where the user's password is not the one of that digest any more."""
+    def _begin(self, proof: Proof, caller: Caller, before: str | None) -> str | None:
+        """The cookie of a new session; None where the proof no longer holds."""
         cookie = self.new_cookie()
         with self._database.transaction() as session:
             now = self._clock()
-            if not users.lock(session, user.id, last_login_at=now):
+            owner = users.get_and_lock(session, proof.user.id)
+            if owner is None:
                 raise BadCredentials
-            if users.find_sign_in(session, user.username).password_hash != digest:
+            if owner.password_hash != proof.digest:
                 return None
+            owner.last_login_at = now
             if before is not None:
                 sessions.end(session, self._digest(before))
-            sessions.insert(session, self._digest(cookie), user.id, now)
-            known = caller.as_user(user.id, user.username)
-            record(session, now, known, "session.began", ("user", user.username))
+            sessions.insert(session, self._digest(cookie), owner.id, now)
+            known = caller.as_user(owner.id, owner.username)
+            record(session, now, known, "session.began", ("user", owner.username))
         return cookie
 
     def find(self, cookie: str | None) -> WebSession | None:
@@ -113,21 +110,18 @@ class Sessions:
                 known = caller.as_user(found.user.id, found.user.username)
                 record(session, self._clock(), known, "session.ended", ("user", known.name))
 
-    def change_password(self, known: WebSession, present: str, wanted: str, caller: Caller) -> None:
+    def change_password(self, known: WebSession, present: str, new: str, caller: Caller) -> None:
         """Give the session's user another password; their other sessions end, their tokens are not touched.
 
-        Refuses as :meth:`Accounts.authenticate` (the present one), and with BadRequest (the wanted one).
+        Refuses as :meth:`Accounts.authenticate` (the present one), and with BadRequest (the new one).
         """
-        if present == wanted:
+        if present == new:
             message = "The new password is the same as the present one."
             raise BadRequest(message, {"password": [message]})
         username = known.user.username
-        digest = None
-        while digest != self._digest_of(username):  # again, where it was another one or upgraded meanwhile
-            digest = self._digest_of(username)
-            self._accounts.authenticate(username, present, caller)
+        proof = self._accounts.authenticate(username, present, caller)
         # An administrator may set another one at this moment, and theirs must stand.
-        self._accounts.set_password(username, wanted, caller, keep_session=known.id, before=digest)
+        self._accounts.set_password(username, new, caller, proof, keep_session=known.id)
 
     def form_token(self, cookie: str) -> str:
         """What a form must send along, to show that it was made for this browser."""

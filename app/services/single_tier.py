@@ -13,20 +13,19 @@ from sqlalchemy.orm import Session
 
 from app.domain.clock import Clock
 from app.domain.errors import BadCredentials, BadRequest, FeatureOff, NotFound, NotPermitted
-from app.domain.identity import ApiTokens, Caller
+from app.domain.identity import Caller
 from app.domain.policy import LONGEST_LIFETIME, Policy
 from app.domain.secrets import KeyRing, TokenFormat, new_token_text
+from app.domain.text import refuse_unprintable
 from app.domain.tokens import AccessToken, Issued, TokenKind
-from app.services.audit import record
-from app.services.idempotency import Idempotency, Once, Repeated
+from app.services.idempotency import Idempotency, Once
 from app.services.instance_settings import read_policy
 from app.storage import access_tokens, users
 from app.storage.access_tokens import as_access_token
+from app.storage.audit import record
 from app.storage.database import Database
 from app.storage.refresh_tokens import Revocation
 from app.storage.tables import AccessTokenRow, UserRow
-
-LONGEST_DESCRIPTION = 255
 
 FEATURE_OFF = (
     "API tokens are turned off. A server administrator can turn them on: daypass conf api_tokens_enabled -s on."
@@ -72,22 +71,19 @@ class SingleTierTokens:
                 _refuse_unless_permitted(policy, owner)
 
     def generate(
-        self, user_id: int, lifetime: timedelta | None, description: str | None, caller: Caller
+        self,
+        user_id: int,
+        lifetime: timedelta | None,
+        description: str | None,
+        caller: Caller,
+        once: Once | None = None,
     ) -> Issued[AccessToken]:
-        """A new token that lives for `lifetime`; None is for ever. Refuses as :meth:`generate_once`."""
-        issued = self.generate_once(user_id, lifetime, description, caller, None)
-        assert isinstance(issued, Issued)
-        return issued
+        """A new token that lives for `lifetime`; None is for ever.
 
-    def generate_once(
-        self, user_id: int, lifetime: timedelta | None, description: str | None, caller: Caller, once: Once | None
-    ) -> Issued[AccessToken] | Repeated:
-        """The same; where `once` was done before, the repeat.
-
-        Refuses with BadRequest (fields ``lifetime``, ``description``), FeatureOff, NotPermitted, and BadCredentials
-        (the user was deactivated meanwhile).
+        Refuses with BadRequest (fields ``lifetime``, ``description``), FeatureOff, NotPermitted, BadCredentials (the
+        user was deactivated meanwhile), and Conflict (another request under the key of `once`). Raises Repeated.
         """
-        _refuse_bad_description(description)
+        refuse_unprintable("description", description or "", name="A description")
         text = new_token_text(TokenKind.ACCESS)
         with self._database.transaction() as session:
             now = self._clock()
@@ -98,15 +94,13 @@ class SingleTierTokens:
             _refuse_while_off(policy)
             _refuse_unless_permitted(policy, owner)
             _refuse_bad_lifetime(policy, lifetime)
-            repeated = self._idempotency.begin(session, once, user_id, text.public_id, now)
-            if repeated:
-                return repeated
+            subject = ("access_token", text.public_id)
+            self._idempotency.refuse_repeat(session, once, user_id, subject, now)
             expires_at = None if lifetime is None else now + lifetime
             mac = self._ring.sign(text)
-            row = access_tokens.insert(session, text, mac, user_id, now, expires_at, description=description)
-            subject = ("access_token", row.public_id)
+            token = access_tokens.add(session, text, mac, user_id, now, expires_at, description=description)
             record(session, now, caller, "access_token.created", subject, owner=owner.username)
-        return Issued(as_access_token(row, now), self._format.compose(text))
+        return Issued(token, self._format.compose(text))
 
     def own(self, user_id: int, limit: int | None = None, offset: int = 0, *, counted: bool = False) -> OwnTokens:
         """A user's tokens, expired ones included, deleted ones not."""
@@ -153,9 +147,7 @@ def _refuse_while_off(policy: Policy) -> None:
 
 
 def _refuse_unless_permitted(policy: Policy, owner: UserRow) -> None:
-    decision = ApiTokens(owner.api_tokens)
-    by_rule = policy.api_tokens_for_users or users.as_user(owner).is_administrator
-    if decision is ApiTokens.DENY or not (by_rule or decision is ApiTokens.ALLOW):
+    if not policy.allows_api_tokens(users.as_user(owner)):
         raise NotPermitted(NOT_PERMITTED)
 
 
@@ -171,9 +163,3 @@ def _refuse_bad_lifetime(policy: Policy, lifetime: timedelta | None) -> None:
 
 def _refuse_lifetime(message: str) -> NoReturn:
     raise BadRequest(message, {"lifetime": [message]})
-
-
-def _refuse_bad_description(description: str | None) -> None:
-    if description is not None and (len(description) > LONGEST_DESCRIPTION or not description.isprintable()):
-        message = f"A description has at most {LONGEST_DESCRIPTION} characters, all of them printable."
-        raise BadRequest(message, {"description": [message]})

@@ -6,18 +6,39 @@ Not here: the check (``check``), lists (``listing``), and decisions.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, String, and_, bindparam, case, delete, func, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    String,
+    Table,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)  # fmt: skip
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from app.domain.secrets import Mac, TokenText
 from app.domain.tokens import AccessToken, TokenStatus, status_at
-from app.storage.database import PLAIN
 from app.storage.liveness import CLOCK_TOLERANCE, end_of_life, ended_before, is_alive, is_due
 from app.storage.refresh_tokens import Revocation
-from app.storage.tables import AccessTokenRow
+from app.storage.tables import CURRENT, AccessTokenRow
+
+TABLE = cast(Table, AccessTokenRow.__table__)
+
+# Spelt out, not bound: only then does a database see that its partial index serves.
+ACTIVE_IN_INDEX: ColumnElement[bool] = literal_column("status = 'active'")
+CURRENT_IN_INDEX: ColumnElement[bool] = literal_column(CURRENT)
 
 _SINGLE_TIER = (AccessTokenRow.refresh_token_id.is_(None), AccessTokenRow.status != TokenStatus.REVOKED)
 """Single-tier tokens that were not deleted; in that dialect, what was revoked is gone."""
@@ -31,7 +52,10 @@ class Use(NamedTuple):
     agent: str | None
 
 
-def insert(
+_INSERT = insert(TABLE).returning(TABLE.c.id)
+
+
+def add(
     session: Session,
     token: TokenText,
     mac: Mac,
@@ -44,29 +68,26 @@ def insert(
     description: str | None = None,
     is_derived: bool = False,
     minted_from: str | None = None,
-) -> AccessTokenRow:
-    """One under a refresh token, of that generation; or one of a single tier, with a description.
+) -> AccessToken:
+    """One under a refresh token, of that generation; or a single-tier one, with a description.
 
-    `is_derived`: its secret can be made again from the refresh token's. `minted_from`: the client's address.
+    `is_derived`: its secret can be derived from the refresh token's. `minted_from`: the client's address.
     """
-    row = AccessTokenRow(
-        is_derived=is_derived,
-        minted_from=minted_from,
-        public_id=token.public_id,
-        uuid=str(uuid4()),
-        user_id=user_id,
-        refresh_token_id=refresh_token_id,
-        generation=generation,
-        description=description,
-        key_id=mac.key_id,
-        mac=mac.digest,
-        status=TokenStatus.ACTIVE,
-        created_at=now,
-        expires_at=expires_at,
-    )
-    session.add(row)
-    session.flush()
-    return row
+    values: dict[str, Any] = {
+        "public_id": token.public_id,
+        "uuid": str(uuid4()),
+        "user_id": user_id,
+        "refresh_token_id": refresh_token_id,
+        "generation": generation,
+        "description": description,
+        "status": TokenStatus.ACTIVE,
+        "created_at": now,
+        "expires_at": expires_at,
+        "minted_from": minted_from,
+    }
+    kept = {"is_derived": is_derived, "key_id": mac.key_id, "mac": mac.digest}
+    row_id: int = session.execute(_INSERT, values | kept).scalar_one()
+    return AccessToken(id=row_id, **values)
 
 
 def find(session: Session, public_id: str) -> AccessTokenRow | None:
@@ -90,39 +111,58 @@ def count_single_tier_of(session: Session, user_id: int) -> int:
     return session.scalar(query) or 0
 
 
-def find_active_under(session: Session, refresh_token_id: int, now: datetime) -> AccessTokenRow | None:
-    """The one that is active and was not replaced; the caller holds the refresh token's lock."""
-    row = AccessTokenRow
-    query = select(row).where(row.refresh_token_id == refresh_token_id, row.status == TokenStatus.ACTIVE)
-    query = query.where(row.expires_at > now)
-    return session.scalars(query, execution_options={"populate_existing": True}).one_or_none()
+_ACTIVE_UNDER = select(TABLE).where(
+    TABLE.c.refresh_token_id == bindparam("parent"), ACTIVE_IN_INDEX, TABLE.c.expires_at > bindparam("now")
+)
+
+
+def find_active_under(session: Session, refresh_token_id: int, now: datetime) -> Row[Any] | None:
+    """The one that is active and was not replaced; the caller holds the refresh token."""
+    return session.execute(_ACTIVE_UNDER, {"parent": refresh_token_id, "now": now}).one_or_none()
 
 
 def minted_from(session: Session, refresh_token_id: int, since: datetime, most: int) -> list[str | None]:
     """From which address each was minted since then: the latest ones, `most` of them at most."""
-    row = AccessTokenRow
-    query = select(row.minted_from).where(row.refresh_token_id == refresh_token_id, row.created_at > since)
-    return list(session.scalars(query.order_by(row.created_at.desc()).limit(most)))
+    values = {"parent": refresh_token_id, "since": since, "most": most}
+    return list(session.execute(_MINTED_FROM, values).scalars())
 
 
-def supersede(session: Session, refresh_token_id: int, now: datetime, overlap: timedelta) -> None:
-    """Make room for a new active token: the active one lives on for `overlap` at most, earlier ones end now."""
-    row = AccessTokenRow
-    of_parent = row.refresh_token_id == refresh_token_id
-    # A bare value in a CASE would be bound as whatever its Python type suggests, past UtcDateTime.
-    end = literal(now, row.expires_at.type)
-    ends_now = {"status": TokenStatus.SUPERSEDED, "expires_at": case((row.expires_at < end, row.expires_at), else_=end)}
-    overlapping = update(row).where(of_parent, row.status == TokenStatus.OVERLAPPING)
-    session.execute(overlapping.values(ends_now), execution_options=PLAIN)
-    # One whose time is over already has expired, whether or not the sweep has come by: it keeps that reason.
-    active = update(row).where(of_parent, row.status == TokenStatus.ACTIVE)
-    session.execute(active.where(row.expires_at <= now).values(status=TokenStatus.EXPIRED), execution_options=PLAIN)
-    if not overlap:
-        session.execute(active.values(ends_now), execution_options=PLAIN)
-        return
-    later = literal(now + overlap, row.expires_at.type)
-    sooner = case((row.expires_at < later, row.expires_at), else_=later)
-    session.execute(active.values(status=TokenStatus.OVERLAPPING, expires_at=sooner), execution_options=PLAIN)
+_MINTED_FROM = (
+    select(TABLE.c.minted_from)
+    .where(TABLE.c.refresh_token_id == bindparam("parent"), TABLE.c.created_at > bindparam("since"))
+    .order_by(TABLE.c.created_at.desc())
+    .limit(bindparam("most"))
+)
+
+
+def supersede(session: Session, refresh_token_id: int, now: datetime, overlap: timedelta) -> AccessToken | None:
+    """Make room for a new active token; the one that worked until now, if there was one, as it is from now on.
+
+    The active one works for `overlap` more at most, earlier ones end now. One whose time is over has expired, whether
+    or not the sweep has come by: it keeps that reason. The caller holds the refresh token.
+    """
+    values = {"parent": refresh_token_id, "now": now, "end": now + overlap}
+    changed = session.execute(_SUPERSEDE[bool(overlap)], values).all()
+    latest = max(changed, key=lambda row: row.generation, default=None)
+    if latest is None or latest.status == TokenStatus.EXPIRED or latest.expires_at < now:
+        return None
+    return as_access_token(latest, now)
+
+
+def _supersede(is_overlap: bool) -> ReturningUpdate[Any]:
+    column = TABLE.c
+    now, end = bindparam("now", type_=column.expires_at.type), bindparam("end", type_=column.expires_at.type)
+    is_active, is_over = column.status == TokenStatus.ACTIVE, column.expires_at <= now
+    becomes = TokenStatus.OVERLAPPING if is_overlap else TokenStatus.SUPERSEDED
+    status = case((and_(is_active, is_over), TokenStatus.EXPIRED), (is_active, becomes), else_=TokenStatus.SUPERSEDED)
+    expires_at = case(
+        (is_over, column.expires_at), (~is_active, now), (column.expires_at > end, end), else_=column.expires_at
+    )
+    which = (column.refresh_token_id == bindparam("parent"), CURRENT_IN_INDEX)
+    return update(TABLE).where(*which).values(status=status, expires_at=expires_at).returning(TABLE)
+
+
+_SUPERSEDE = {is_overlap: _supersede(is_overlap) for is_overlap in (False, True)}
 
 
 def revoke_under(session: Session, refresh_token_ids: Sequence[int], revocation: Revocation) -> list[str]:
@@ -133,11 +173,6 @@ def revoke_under(session: Session, refresh_token_ids: Sequence[int], revocation:
 def revoke_of_user(session: Session, user_id: int, revocation: Revocation) -> list[str]:
     """Revoke whatever is alive of a user; the public ids."""
     return _revoke(session, AccessTokenRow.user_id == user_id, revocation)
-
-
-def revoke_one(session: Session, row: AccessTokenRow, revocation: Revocation) -> list[str]:
-    """Revoke one token if it is alive; its public id, or nothing."""
-    return _revoke(session, AccessTokenRow.id == row.id, revocation)
 
 
 def revoke_each(session: Session, ids: Sequence[int], revocation: Revocation) -> list[str]:
@@ -157,7 +192,7 @@ def delete_single_tier(session: Session, row: AccessTokenRow, revocation: Revoca
     which = (AccessTokenRow.id == row.id, AccessTokenRow.status != TokenStatus.REVOKED)
     values = {"revoked_at": revocation.at, "revoked_by": revocation.by, "revoke_reason": revocation.reason}
     statement = update(AccessTokenRow).where(*which).values(status=TokenStatus.REVOKED, **values)
-    return session.scalar(statement.returning(AccessTokenRow.id), execution_options=PLAIN) is not None
+    return session.scalar(statement.returning(AccessTokenRow.id)) is not None
 
 
 def _revoke(session: Session, which: ColumnElement[bool], revocation: Revocation) -> list[str]:
@@ -176,7 +211,7 @@ def _revoke(session: Session, which: ColumnElement[bool], revocation: Revocation
         )
         .returning(AccessTokenRow.public_id)
     )
-    return list(session.scalars(statement, execution_options=PLAIN))
+    return list(session.scalars(statement))
 
 
 def record_uses(session: Session, uses: Mapping[int, Use], spacing: timedelta) -> None:
@@ -207,7 +242,7 @@ def expire_due(session: Session, now: datetime, most: int) -> int:
     due = select(AccessTokenRow.id).where(is_due(AccessTokenRow, now)).limit(most)
     ids = list(session.scalars(due.with_for_update(skip_locked=True)))
     statement = update(AccessTokenRow).where(AccessTokenRow.id.in_(ids))
-    session.execute(statement.values(status=end_of_life(AccessTokenRow)), execution_options=PLAIN)
+    session.execute(statement.values(status=end_of_life(AccessTokenRow)))
     return len(ids)
 
 
@@ -215,11 +250,11 @@ def purge(session: Session, cutoff: datetime, most: int) -> int:
     """Delete at most `most` that ended by `cutoff`; how many."""
     old = select(AccessTokenRow.id).where(ended_before(AccessTokenRow, cutoff)).limit(most)
     ids = list(session.scalars(old.with_for_update(skip_locked=True)))
-    session.execute(delete(AccessTokenRow).where(AccessTokenRow.id.in_(ids)), execution_options=PLAIN)
+    session.execute(delete(AccessTokenRow).where(AccessTokenRow.id.in_(ids)))
     return len(ids)
 
 
-def as_access_token(row: AccessTokenRow, now: datetime) -> AccessToken:
+def as_access_token(row: AccessTokenRow | Row[Any], now: datetime) -> AccessToken:
     """The row as the domain's fact, with its state at `now`."""
     return AccessToken(
         id=row.id,

@@ -1,11 +1,42 @@
-"""Appending to the audit log. Reading it is in ``listing``; changing it is refused by the database."""
+"""Appending to the audit log, in the transaction of the change. Reading it is in ``listing``."""
 
+import json
 from datetime import datetime
+from typing import cast
 
+from sqlalchemy import Table, insert
 from sqlalchemy.orm import Session
 
+from app.domain.identity import Caller
 from app.storage.tables import AuditEventRow
 
+_INSERT = insert(cast(Table, AuditEventRow.__table__))
 
-def append(session: Session, at: datetime, **columns: str | int | None) -> None:
-    session.add(AuditEventRow(at=at, **columns))
+
+def record(
+    session: Session,
+    now: datetime,
+    caller: Caller,
+    action: str,
+    subject: tuple[str, str],
+    **detail: str | int | bool | None,
+) -> None:
+    """Append "`caller` did `action` to `subject`". If that fails, so does the change.
+
+    `action`: ``<thing>.<past participle>``. `subject`: kind and public handle, such as ``("user", "anna")``.
+    `detail` must never hold a secret.
+    """
+    kind, handle = subject
+    values = {
+        "at": now,
+        "actor": caller.name,
+        "actor_id": caller.user_id,
+        "action": action,
+        "object_kind": kind,
+        "object_id": handle,
+        "address": caller.address,
+        "request_id": caller.request_id,
+        "result": "done",
+        "detail": json.dumps(detail, sort_keys=True),
+    }
+    session.execute(_INSERT, values)

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from app.storage.database import PLAIN, insert_unless_present
+from app.storage.database import insert_unless_present
 from app.storage.tables import CheckCountRow
 
 
@@ -17,7 +17,7 @@ def add(session: Session, hour: datetime, accepted: int, refused: int) -> None:
     insert_unless_present(session, CheckCountRow, hour=hour, accepted=0, refused=0)
     row = CheckCountRow
     values = {"accepted": row.accepted + accepted, "refused": row.refused + refused}
-    session.execute(update(row).where(row.hour == hour).values(values), execution_options=PLAIN)
+    session.execute(update(row).where(row.hour == hour).values(values))
 
 
 def since(session: Session, hour: datetime) -> list[CheckCountRow]:
@@ -30,4 +30,4 @@ def purge(session: Session, cutoff: datetime, most: int) -> int:
     """Delete at most `most` hours that began at or before `cutoff`; how many."""
     old = select(CheckCountRow.hour).where(CheckCountRow.hour <= cutoff).limit(most)
     statement = delete(CheckCountRow).where(CheckCountRow.hour.in_(old)).returning(CheckCountRow.hour)
-    return len(session.scalars(statement, execution_options=PLAIN).all())
+    return len(session.scalars(statement).all())

@@ -1,51 +1,49 @@
-"""Counts of users and tokens, for whoever is about to change an instance setting.
-
-Not here: what the counts mean for a change (``app.services.setting_effects``).
-"""
+"""Counts of users and tokens for the preview of a changed setting. Not here: their meaning (``app.domain.policy``)."""
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain.identity import ApiTokens, Role
+from app.domain.policy import Policy, Reissue
+from app.domain.setting import Counted
 from app.storage.liveness import TokenTable, ended_before, is_alive
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 
 
-def alive(session: Session, table: TokenTable, now: datetime) -> int:
-    """Tokens of one tier that are alive."""
-    return _count(session, table, is_alive(table, now))
-
-
-def working_single_tier(session: Session, now: datetime) -> int:
-    """Single-tier tokens that nothing keeps from working but, perhaps, the setting for all of them."""
-    query = select(func.count()).select_from(AccessTokenRow).join(UserRow, UserRow.id == AccessTokenRow.user_id)
-    query = query.where(AccessTokenRow.refresh_token_id.is_(None), is_alive(AccessTokenRow, now))
-    return session.scalar(query.where(UserRow.is_active, UserRow.api_tokens != ApiTokens.DENY)) or 0
-
-
-def ended(session: Session, table: TokenTable, cutoff: datetime) -> int:
-    """Tokens of one tier that ended by `cutoff`."""
-    return _count(session, table, ended_before(table, cutoff))
-
-
-def undecided_users(session: Session) -> int:
-    """Active users, without administrators, about whom nothing was decided individually."""
+def count(session: Session, counted: Counted, now: datetime, before: Policy, after: Policy) -> int:
+    """How many there are, under the policies before and after a change."""
+    refresh, access = is_alive(RefreshTokenRow, now), is_alive(AccessTokenRow, now)
+    not_denied = select(UserRow.id).where(UserRow.is_active, UserRow.api_tokens != ApiTokens.DENY)
+    owners = select(RefreshTokenRow.user_id).where(refresh).group_by(RefreshTokenRow.user_id)
+    at_the_limit = owners.having(func.count() >= after.max_refresh_tokens_per_user)
     undecided = and_(UserRow.role != Role.SERVER_ADMIN, UserRow.api_tokens == ApiTokens.INHERIT)
-    return _count(session, UserRow, and_(UserRow.is_active, undecided))
+    single_tier = and_(AccessTokenRow.refresh_token_id.is_(None), AccessTokenRow.user_id.in_(not_denied))
+    cutoffs = sorted((now - before.retention, now - after.retention))
+    where: dict[Counted, tuple[TokenTable | type[UserRow], ColumnElement[bool]]] = {
+        Counted.ACTIVE_REFRESH_TOKENS: (RefreshTokenRow, refresh),
+        Counted.ACTIVE_ACCESS_TOKENS: (AccessTokenRow, access),
+        Counted.SINGLE_TIER_TOKENS: (AccessTokenRow, and_(access, single_tier)),
+        Counted.REFRESH_TOKENS_MINTING_OTHERWISE: (RefreshTokenRow, and_(refresh, _mints_otherwise(before, after))),
+        Counted.ENDED_REFRESH_TOKENS: (RefreshTokenRow, _ended_between(RefreshTokenRow, *cutoffs)),
+        Counted.ENDED_ACCESS_TOKENS: (AccessTokenRow, _ended_between(AccessTokenRow, *cutoffs)),
+        Counted.UNDECIDED_USERS: (UserRow, and_(UserRow.is_active, undecided)),
+        Counted.USERS_WITH_PASSWORD: (UserRow, and_(UserRow.is_active, UserRow.password_hash.is_not(None))),
+        Counted.USERS_AT_THE_LIMIT: (UserRow, UserRow.id.in_(at_the_limit)),
+    }
+    table, condition = where[counted]
+    return session.scalar(select(func.count()).select_from(table).where(condition)) or 0
 
 
-def users_with_password(session: Session) -> int:
-    return _count(session, UserRow, and_(UserRow.is_active, UserRow.password_hash.is_not(None)))
+def _ended_between(table: TokenTable, earlier: datetime, later: datetime) -> ColumnElement[bool]:
+    return and_(ended_before(table, later), not_(ended_before(table, earlier)))
 
 
-def users_with_refresh_tokens(session: Session, now: datetime, at_least: int) -> int:
-    """Users who have so many refresh tokens alive."""
-    owners = select(RefreshTokenRow.user_id).where(is_alive(RefreshTokenRow, now)).group_by(RefreshTokenRow.user_id)
-    many = owners.having(func.count() >= at_least).subquery()
-    return session.scalar(select(func.count()).select_from(many)) or 0
-
-
-def _count(session: Session, table: TokenTable | type[UserRow], which: ColumnElement[bool]) -> int:
-    return session.scalar(select(func.count()).select_from(table).where(which)) or 0
+def _mints_otherwise(before: Policy, after: Policy) -> ColumnElement[bool]:
+    """Whether a mint from this refresh token has another reissue policy or overlap than before."""
+    chosen = RefreshTokenRow.access_token_reissue
+    others = [each for each in Reissue if before.overlap_under(each) != after.overlap_under(each)]
+    default = after.access_token_reissue
+    is_default_touched = default in others or default is not before.access_token_reissue
+    return or_(chosen.in_(others), chosen.is_(None)) if is_default_touched else chosen.in_(others)

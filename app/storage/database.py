@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import structlog
-from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, Engine, event, literal, make_url
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
@@ -54,19 +53,18 @@ AWAY_ON_POSTGRESQL = (
 )
 """The same by SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html."""
 
-PLAIN = {"synchronize_session": False}
-"""Execution options of an UPDATE or DELETE whose rows no loaded object shows: nothing to bring in line."""
+UNSYNCHRONIZED = {"synchronize_session": False}
+"""Execution options of a session: no loaded object shows the rows of an UPDATE or DELETE, so none is refreshed."""
 
 _WRITES = "daypass_writes"
-"""Execution option: the transaction writes; when to give up waiting for SQLite's lock, on the monotonic clock."""
+"""Execution option: the transaction writes; gives the monotonic time at which to give up waiting for SQLite's lock."""
+
+_BUSY_TIMEOUT = "daypass_busy_timeout"
+"""Milliseconds that a connection to SQLite waits for a lock by itself, kept with the connection."""
 
 
 class Base(DeclarativeBase):
     """What the tables derive from."""
-
-
-db = SQLAlchemy(metadata=Base.metadata)
-"""Flask's handle: it makes the engine and serves the migrations. Services use :class:`Database` instead."""
 
 
 def engine_options(url: str, threads: int) -> dict[str, Any]:
@@ -107,6 +105,8 @@ class Database:
         # SQLite has one writer at a time. Queueing here is fair; its own waiting is not, and starves the unlucky.
         self._writer = threading.Lock()
         self._queues = [threading.Lock() for _ in range(QUEUES)]
+        self._waits = threading.local()
+        self._writing = engine.execution_options(**{_WRITES: lambda: self._waits.until}) if self.is_sqlite else engine
         if self.is_sqlite:
             if not wal_is_sound():
                 LOG.warning("sqlite_wal_unsound", version=sqlite.sqlite_version, consequence="slower rollback journal")
@@ -127,10 +127,10 @@ class Database:
         """
         deadline = time.monotonic() + PATIENCE_SECONDS
         with refusing_when_away(), self._turn(subject):
-            # Whoever has queued for long still gets a moment for the lock, but does not wait all over again.
-            options = {_WRITES: max(deadline, time.monotonic() + 0.2)} if self.is_sqlite else {}
-            writing = self.engine.execution_options(**options)
-            with Session(writing, expire_on_commit=False) as session, session.begin():
+            # After a long queue there is still a moment for the lock, but not the whole patience again.
+            self._waits.until = max(deadline, time.monotonic() + 0.2)
+            session = Session(self._writing, expire_on_commit=False, execution_options=UNSYNCHRONIZED)
+            with session, session.begin():
                 yield session
 
     @contextmanager
@@ -196,19 +196,25 @@ def wal_is_sound() -> bool:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    deadline = connection.get_execution_options().get(_WRITES)
-    if deadline is None:
+    gives_up_at = connection.get_execution_options().get(_WRITES)
+    if gives_up_at is None:
+        _set_busy_timeout(connection, PATIENCE_SECONDS * 500)
         connection.exec_driver_sql("BEGIN")
         return
     # IMMEDIATE takes the write lock at once: a transaction that reads first and then writes can't lose a race.
     # SQLite's own waiting sleeps longer and longer, while a busy process next door takes the lock again and again:
     # with two workers, one mint in a hundred was starved. Asking often is nearly fair.
-    connection.exec_driver_sql("PRAGMA busy_timeout=0")
-    try:
-        while not _took_write_lock(connection, last=time.monotonic() > deadline):
-            time.sleep(0.001)
-    finally:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={PATIENCE_SECONDS * 500}")
+    _set_busy_timeout(connection, 0)
+    while not _took_write_lock(connection, last=time.monotonic() > gives_up_at()):
+        time.sleep(0.001)
+    if not wal_is_sound():  # with a rollback journal, COMMIT waits for readers
+        _set_busy_timeout(connection, PATIENCE_SECONDS * 500)
+
+
+def _set_busy_timeout(connection: Connection, milliseconds: int) -> None:
+    if connection.info.get(_BUSY_TIMEOUT) != milliseconds:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={milliseconds}")
+        connection.info[_BUSY_TIMEOUT] = milliseconds
 
 
 def _took_write_lock(connection: Connection, last: bool) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
-from app.storage.database import PLAIN, insert_unless_present
+from app.storage.database import insert_unless_present
 from app.storage.tables import IdempotencyKeyRow
 
 
@@ -28,7 +28,7 @@ def insert(session: Session, user_id: int, key_digest: str, request_digest: str,
 def forget(session: Session, user_id: int, key_digest: str, cutoff: datetime) -> None:
     """Delete the call under this key if it was made by `cutoff`."""
     statement = delete(IdempotencyKeyRow).where(*_of(user_id, key_digest), IdempotencyKeyRow.created_at <= cutoff)
-    session.execute(statement, execution_options=PLAIN)
+    session.execute(statement)
 
 
 def purge(session: Session, cutoff: datetime, most: int) -> int:

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from app.storage.database import PLAIN, insert_unless_present
+from app.storage.database import insert_unless_present
 from app.storage.tables import JobLeaseRow
 
 
@@ -24,14 +24,14 @@ def claim(session: Session, job: str, holder: str, now: datetime, until: datetim
     if tick is not None:
         statement = statement.where(JobLeaseRow.tick < tick)
         values["tick"] = tick
-    return session.scalar(statement.values(values).returning(JobLeaseRow.epoch), execution_options=PLAIN)
+    return session.scalar(statement.values(values).returning(JobLeaseRow.epoch))
 
 
 def finish(session: Session, job: str, epoch: int, now: datetime, seconds: float, rows: int, error: str | None) -> None:
     """Give the lease back with the account of the run; without effect when another has it by now."""
     statement = update(JobLeaseRow).where(JobLeaseRow.job == job, JobLeaseRow.epoch == epoch)
     values = {"last_run_at": now, "last_seconds": seconds, "last_rows": rows, "last_error": error}
-    session.execute(statement.values(expires_at=None, **values), execution_options=PLAIN)
+    session.execute(statement.values(expires_at=None, **values))
 
 
 def every(session: Session) -> list[JobLeaseRow]:

@@ -6,12 +6,11 @@ of a setting (``counting``).
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, String, func, literal, select, text, true, union_all
 from sqlalchemy.orm import Session
 
-from app.domain.tokens import TokenStatus
+from app.domain.tokens import Ending, TokenStatus
 from app.storage.liveness import MAYBE_ALIVE, TokenTable, is_alive, status_now
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 
@@ -20,14 +19,6 @@ _ENDING: tuple[tuple[TokenTable, ColumnElement[bool]], ...] = (
     (AccessTokenRow, AccessTokenRow.refresh_token_id.is_(None)),
 )
 """Those somebody has to renew by hand. Access tokens under a refresh token end every day, and are minted again."""
-
-
-class Ending(NamedTuple):
-    """How many tokens end on a day, with the first of their names, in order of their time."""
-
-    day: date
-    number: int
-    names: list[str]
 
 
 def latest_under(session: Session, refresh_token_ids: Sequence[int]) -> dict[int, AccessTokenRow]:

@@ -1,33 +1,72 @@
 """Queries on refresh tokens, and on the digests of their replaced secrets.
 
-Writes are conditional: they say in their WHERE what must still be true, and tell by what they return whether
-it was. Not here: decisions about why a row was not found in that state, and lists (``listing``).
+Writes are conditional: they say in their WHERE what must still be true, and tell by what they return whether it was.
+Not here: why a row was not in that state (``app.services.held_tokens``), and lists (``listing``).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Table, Update, and_, bindparam, delete, exists, func, insert, select, true, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
+from app.domain.identity import User
 from app.domain.secrets import Mac, TokenText
 from app.domain.tokens import RefreshToken, TokenStatus, seems_shared_at, status_at
-from app.storage.database import PLAIN
 from app.storage.liveness import ended_before, is_alive, is_due
-from app.storage.tables import AccessTokenRow, RefreshTokenRow, RetiredSecretRow, UserRow
+from app.storage.tables import AccessTokenRow, InstanceSettingRow, RefreshTokenRow, RetiredSecretRow, UserRow
+from app.storage.users import as_user
+
+TABLE = cast(Table, RefreshTokenRow.__table__)
+_USERS, _SETTINGS = cast(Table, UserRow.__table__), cast(Table, InstanceSettingRow.__table__)
+
+
+class StoredRefreshToken(NamedTuple):
+    """A row, its columns in the table's order. Not an object of the session: it costs a third of that at every mint."""
+
+    id: int
+    public_id: str
+    user_id: int
+    name: str
+    key_id: str
+    mac: bytes
+    status: str
+    generation: int
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None
+    last_used_ip: str | None
+    regenerated_at: datetime | None
+    access_token_reissue: str | None
+    sharing_seen_at: datetime | None
+    revoked_at: datetime | None
+    revoked_by: str | None
+    revoke_reason: str | None
 
 
 @dataclass(frozen=True)
 class Revocation:
-    """When, by whom and why a token is ended; the same for every row of one act."""
+    """When, by whom and why a token is revoked; the same for every row of one act."""
 
     at: datetime
     by: str
     reason: str
 
 
-def insert(
+_INSERT = insert(TABLE).returning(TABLE)
+_FIND = select(TABLE).where(TABLE.c.public_id == bindparam("public_id"))
+_OWNER = (
+    select(_USERS, _SETTINGS.c.key, _SETTINGS.c.value)
+    .select_from(_USERS.outerjoin(_SETTINGS, true()))
+    .where(_USERS.c.id == bindparam("user_id"))
+)
+
+
+def add(
     session: Session,
     token: TokenText,
     mac: Mac,
@@ -36,120 +75,114 @@ def insert(
     now: datetime,
     expires_at: datetime,
     access_token_reissue: str | None = None,
-) -> RefreshTokenRow:
-    row = RefreshTokenRow(
-        access_token_reissue=access_token_reissue,
-        public_id=token.public_id,
-        user_id=user_id,
-        name=name,
-        key_id=mac.key_id,
-        mac=mac.digest,
-        status=TokenStatus.ACTIVE,
-        generation=0,
-        created_at=now,
-        expires_at=expires_at,
-    )
-    session.add(row)
-    session.flush()
-    return row
+) -> StoredRefreshToken:
+    """A new refresh token."""
+    values = {
+        "public_id": token.public_id,
+        "user_id": user_id,
+        "name": name,
+        "key_id": mac.key_id,
+        "mac": mac.digest,
+        "status": TokenStatus.ACTIVE,
+        "generation": 0,
+        "created_at": now,
+        "expires_at": expires_at,
+        "access_token_reissue": access_token_reissue,
+    }
+    return StoredRefreshToken._make(session.execute(_INSERT, values).one())
 
 
-def find(session: Session, public_id: str) -> RefreshTokenRow | None:
-    """The row as it is now, even when the session has read it before."""
-    query = select(RefreshTokenRow).where(RefreshTokenRow.public_id == public_id)
-    return session.scalars(query, execution_options={"populate_existing": True}).one_or_none()
+def find(session: Session, public_id: str) -> StoredRefreshToken | None:
+    """The row as it is now."""
+    row = session.execute(_FIND, {"public_id": public_id}).one_or_none()
+    return None if row is None else StoredRefreshToken._make(row)
 
 
-def retired_secrets(session: Session, row: RefreshTokenRow) -> list[RetiredSecretRow]:
+def find_owner(session: Session, user_id: int) -> tuple[User, dict[str, str]]:
+    """The owner, and the instance settings that were ever set, in one statement."""
+    rows = session.execute(_OWNER, {"user_id": user_id}).all()
+    return as_user(rows[0]), {key: value for *_, key, value in rows if key is not None}
+
+
+def retired_secrets(session: Session, refresh_token_id: int) -> list[RetiredSecretRow]:
     """What regeneration replaced, latest first."""
-    query = select(RetiredSecretRow).where(RetiredSecretRow.refresh_token_id == row.id)
+    query = select(RetiredSecretRow).where(RetiredSecretRow.refresh_token_id == refresh_token_id)
     return list(session.scalars(query.order_by(RetiredSecretRow.id.desc())))
 
 
-def open_generation(
-    session: Session, refresh_token_id: int, now: datetime, *, used: bool = False, used_from: str | None = None
-) -> int | None:
-    """Lock the refresh token and open its next generation; None when it, or its owner, is not good.
+def hold(
+    session: Session,
+    token: StoredRefreshToken,
+    now: datetime,
+    *,
+    mac: Mac | None = None,
+    is_use: bool = False,
+    address: str | None = None,
+    expired_is_good: bool = False,
+) -> StoredRefreshToken | None:
+    """Lock the row and open its next generation; the row as it then is, or None where it is no longer as it was read.
 
-    Whatever else happens to this refresh token waits from here to the end of the transaction. Whether it still
-    has the secret that was presented is to be asked again afterwards, under the lock.
+    As it was read is: the same digest, active, and not past its time (unless `expired_is_good`). Whatever else happens
+    to this refresh token waits from here to the end of the transaction. `mac`: the digest to keep from now on, after a
+    rotation of the keys. `is_use`: remember it as the last use, from the client's `address`.
     """
-    owner_is_active = exists().where(UserRow.id == RefreshTokenRow.user_id, UserRow.is_active)
-    values: dict[str, object] = {"generation": RefreshTokenRow.generation + 1}
-    if used:
-        values |= {"last_used_at": now, "last_used_ip": used_from}
-    statement = (
-        update(RefreshTokenRow)
-        .where(RefreshTokenRow.id == refresh_token_id, is_alive(RefreshTokenRow, now), owner_is_active)
-        .values(values)
-        .returning(RefreshTokenRow.generation)
+    kept = mac or Mac(token.key_id, token.mac)
+    values: dict[str, Any] = {"token": token.id, "key": token.key_id, "read": token.mac, "now": now}
+    values |= {"new_key": kept.key_id, "new_mac": kept.digest}
+    if is_use:
+        values["address"] = address
+    row = session.execute(_hold(is_use, expired_is_good), values).one_or_none()
+    return None if row is None else StoredRefreshToken._make(row)
+
+
+@cache
+def _hold(is_use: bool, expired_is_good: bool) -> ReturningUpdate[Any]:
+    column = TABLE.c
+    values: dict[str, Any] = {"generation": column.generation + 1}
+    values |= {"key_id": bindparam("new_key"), "mac": bindparam("new_mac")}
+    if is_use:
+        values |= {"last_used_at": bindparam("now"), "last_used_ip": bindparam("address")}
+    statement: Update = update(TABLE).where(column.id == bindparam("token")).values(values)
+    statement = statement.where(column.key_id == bindparam("key"), column.mac == bindparam("read"))
+    if expired_is_good:
+        statement = statement.where(column.status.in_([TokenStatus.ACTIVE, TokenStatus.EXPIRED]))
+    else:
+        statement = statement.where(column.status == TokenStatus.ACTIVE, column.expires_at > bindparam("now"))
+    return statement.returning(TABLE)
+
+
+def lock(session: Session, refresh_token_ids: Sequence[int]) -> None:
+    """Let whatever else happens to these wait to the end of the transaction. In order of id, against deadlocks."""
+    query = select(TABLE.c.id).where(TABLE.c.id.in_(refresh_token_ids))
+    session.execute(query.order_by(TABLE.c.id).with_for_update())
+
+
+def replace_secret(
+    session: Session, held: StoredRefreshToken, mac: Mac, now: datetime, expires_at: datetime
+) -> StoredRefreshToken:
+    """Give a refresh token that is held a new secret and a new life; the row as it then is."""
+    session.execute(
+        insert(RetiredSecretRow.__table__),  # type: ignore[arg-type]
+        {"refresh_token_id": held.id, "key_id": held.key_id, "mac": held.mac, "retired_at": now},
     )
-    return session.scalar(statement, execution_options=PLAIN)
+    values: dict[str, Any] = {"key_id": mac.key_id, "mac": mac.digest, "status": TokenStatus.ACTIVE}
+    values |= {"expires_at": expires_at, "regenerated_at": now, "sharing_seen_at": None}
+    statement = update(TABLE).where(TABLE.c.id == held.id).values(values).returning(TABLE)
+    return StoredRefreshToken._make(session.execute(statement).one())
 
 
-def lock(session: Session, refresh_token_id: int) -> None:
-    """Let whatever else happens to this refresh token wait to the end of the transaction."""
-    session.execute(select(RefreshTokenRow.id).where(RefreshTokenRow.id == refresh_token_id).with_for_update())
-
-
-def lock_each(session: Session, refresh_token_ids: Sequence[int]) -> None:
-    """The same for several, in order of id, as everybody locks more than one."""
-    query = select(RefreshTokenRow.id).where(RefreshTokenRow.id.in_(refresh_token_ids))
-    session.execute(query.order_by(RefreshTokenRow.id).with_for_update())
-
-
-def replace_secret(session: Session, row: RefreshTokenRow, mac: Mac, now: datetime, expires_at: datetime) -> bool:
-    """Give an active or expired refresh token a new secret and a new life; False when it is neither.
-
-    The caller holds the lock, so that `row` has the secret that is replaced.
-    """
-    retired = RetiredSecretRow(refresh_token_id=row.id, key_id=row.key_id, mac=row.mac, retired_at=now)
-    owner_is_active = exists().where(UserRow.id == RefreshTokenRow.user_id, UserRow.is_active)
-    statement = (
-        update(RefreshTokenRow)
-        .where(RefreshTokenRow.id == row.id, owner_is_active)
-        .where(RefreshTokenRow.status.in_([TokenStatus.ACTIVE, TokenStatus.EXPIRED]))
-        .values(
-            key_id=mac.key_id,
-            mac=mac.digest,
-            status=TokenStatus.ACTIVE,
-            generation=RefreshTokenRow.generation + 1,
-            expires_at=expires_at,
-            regenerated_at=now,
-            sharing_seen_at=None,
-        )
-        .returning(RefreshTokenRow.id)
-    )
-    if session.scalar(statement, execution_options=PLAIN) is None:
-        return False
-    session.add(retired)
-    return True
-
-
-def sign_anew(session: Session, row: RefreshTokenRow, mac: Mac) -> None:
-    """Keep the digest under the present key. The caller holds the lock."""
-    statement = update(RefreshTokenRow).where(RefreshTokenRow.id == row.id)
-    session.execute(statement.values(key_id=mac.key_id, mac=mac.digest), execution_options=PLAIN)
-
-
-def note_sharing(session: Session, row: RefreshTokenRow, now: datetime) -> None:
-    """Keep that several programs seemed to share it just now. The caller holds the lock."""
-    statement = update(RefreshTokenRow).where(RefreshTokenRow.id == row.id)
-    session.execute(statement.values(sharing_seen_at=now), execution_options=PLAIN)
-
-
-def revoke_one(session: Session, row: RefreshTokenRow, revocation: Revocation) -> list[int]:
-    """Revoke one, unless it is revoked already; its id, or nothing."""
-    return _revoke(session, RefreshTokenRow.id == row.id, revocation)
+def note_sharing(session: Session, refresh_token_id: int, now: datetime) -> None:
+    """Keep that several programs seemed to share it just now. The caller holds it."""
+    session.execute(update(TABLE).where(TABLE.c.id == refresh_token_id).values(sharing_seen_at=now))
 
 
 def revoke_of_user(session: Session, user_id: int, revocation: Revocation) -> list[int]:
-    """Revoke all of a user that are not revoked already; their ids."""
+    """Revoke all of a user that are not revoked; their ids."""
     return _revoke(session, RefreshTokenRow.user_id == user_id, revocation)
 
 
 def revoke_each(session: Session, refresh_token_ids: Sequence[int], revocation: Revocation) -> list[int]:
-    """Revoke those of these that are not revoked already; their ids."""
+    """Revoke those of these that are not revoked; their ids."""
     return _revoke(session, RefreshTokenRow.id.in_(refresh_token_ids), revocation)
 
 
@@ -159,7 +192,7 @@ def _revoke(session: Session, which: ColumnElement[bool], revocation: Revocation
     session.execute(select(RefreshTokenRow.id).where(which).order_by(RefreshTokenRow.id).with_for_update())
     statement = update(RefreshTokenRow).where(which).returning(RefreshTokenRow.id)
     values = {"revoked_at": revocation.at, "revoked_by": revocation.by, "revoke_reason": revocation.reason}
-    return list(session.scalars(statement.values(status=TokenStatus.REVOKED, **values), execution_options=PLAIN))
+    return list(session.scalars(statement.values(status=TokenStatus.REVOKED, **values)))
 
 
 def count_alive(session: Session, user_id: int, now: datetime) -> int:
@@ -168,11 +201,10 @@ def count_alive(session: Session, user_id: int, now: datetime) -> int:
 
 
 def expire_due(session: Session, now: datetime, most: int) -> int:
-    """Write down at most `most` expiries that are already true; how many."""
+    """Store at most `most` expiries that are already true; how many."""
     due = select(RefreshTokenRow.id).where(is_due(RefreshTokenRow, now)).limit(most)
     ids = list(session.scalars(due.with_for_update(skip_locked=True)))
-    statement = update(RefreshTokenRow).where(RefreshTokenRow.id.in_(ids))
-    session.execute(statement.values(status=TokenStatus.EXPIRED), execution_options=PLAIN)
+    session.execute(update(RefreshTokenRow).where(RefreshTokenRow.id.in_(ids)).values(status=TokenStatus.EXPIRED))
     return len(ids)
 
 
@@ -182,7 +214,7 @@ def purge(session: Session, cutoff: datetime, most: int) -> int:
     old = select(RefreshTokenRow.id).where(ended_before(RefreshTokenRow, cutoff), ~kept).limit(most)
     ids = list(session.scalars(old.with_for_update(skip_locked=True)))
     session.execute(delete(RetiredSecretRow).where(RetiredSecretRow.refresh_token_id.in_(ids)))
-    session.execute(delete(RefreshTokenRow).where(RefreshTokenRow.id.in_(ids)), execution_options=PLAIN)
+    session.execute(delete(RefreshTokenRow).where(RefreshTokenRow.id.in_(ids)))
     return len(ids)
 
 
@@ -190,11 +222,11 @@ def purge_retired_secrets(session: Session, cutoff: datetime, most: int) -> int:
     """Delete at most `most` digests of secrets that were replaced by `cutoff`; how many."""
     old = select(RetiredSecretRow.id).where(RetiredSecretRow.retired_at <= cutoff).limit(most)
     ids = list(session.scalars(old.with_for_update(skip_locked=True)))
-    session.execute(delete(RetiredSecretRow).where(RetiredSecretRow.id.in_(ids)), execution_options=PLAIN)
+    session.execute(delete(RetiredSecretRow).where(RetiredSecretRow.id.in_(ids)))
     return len(ids)
 
 
-def as_refresh_token(row: RefreshTokenRow, now: datetime) -> RefreshToken:
+def as_refresh_token(row: StoredRefreshToken | RefreshTokenRow, now: datetime) -> RefreshToken:
     """The row as the domain's fact, with its state at `now`."""
     status = status_at(TokenStatus(row.status), row.expires_at, now)
     return RefreshToken(

@@ -1,19 +1,16 @@
 """The schema's version and the database's fitness: what must be true before Daypass serves.
 
-Here belong the questions asked at start-up and by ``/readyz``. Not here: the migrations themselves
-(``migrations/``).
+Not here: the migrations themselves (``migrations/``), and running them (``app.cli.database``).
 """
 
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 
-from flask import current_app
 from sqlalchemy import Engine, create_engine, func, inspect, select, text
 from sqlalchemy.exc import OperationalError
 
-from app.storage.database import db, engine_options
+from app.storage.database import engine_options
 
 MIGRATIONS = Path(__file__).parent.parent.parent / "migrations"
 
@@ -40,21 +37,6 @@ def current_revision(engine: Engine) -> str | None:
             return None
         revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
         return revision
-
-
-def upgrade() -> None:
-    """Bring the database of the current application to the newest revision, however long it takes."""
-    migrations().upgrade()
-
-
-def migrations() -> ModuleType:
-    """Flask-Migrate's commands, ready for the current application."""
-    import flask_migrate  # whoever only serves needs neither it nor Alembic
-
-    current_app.extensions["daypass_database"].patience = None
-    flask_migrate.Migrate(current_app, db, directory=str(MIGRATIONS))
-    found: ModuleType = flask_migrate
-    return found
 
 
 def holds_users(url: str) -> bool:

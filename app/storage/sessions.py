@@ -6,7 +6,6 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.sessions import WebSession
-from app.storage.database import PLAIN
 from app.storage.tables import SessionRow, UserRow
 from app.storage.users import as_user
 
@@ -27,13 +26,13 @@ def find(session: Session, digest: str) -> WebSession | None:
 
 def touch(session: Session, row_id: int, **instants: datetime) -> None:
     """Write that the session was seen, or its password given."""
-    session.execute(update(SessionRow).where(SessionRow.id == row_id).values(**instants), execution_options=PLAIN)
+    session.execute(update(SessionRow).where(SessionRow.id == row_id).values(**instants))
 
 
 def end(session: Session, digest: str) -> int | None:
     """End one; whose it was, or None where there is none."""
     statement = delete(SessionRow).where(SessionRow.digest == digest).returning(SessionRow.user_id)
-    return session.scalar(statement, execution_options=PLAIN)
+    return session.scalar(statement)
 
 
 def end_of_user(session: Session, user_id: int, but: int | None = None) -> int:
@@ -41,14 +40,14 @@ def end_of_user(session: Session, user_id: int, but: int | None = None) -> int:
     statement = delete(SessionRow).where(SessionRow.user_id == user_id)
     if but is not None:
         statement = statement.where(SessionRow.id != but)
-    return len(session.scalars(statement.returning(SessionRow.id), execution_options=PLAIN).all())
+    return len(session.scalars(statement.returning(SessionRow.id)).all())
 
 
 def purge(session: Session, cutoff: datetime, most: int) -> int:
     """Delete at most `most` that began at or before `cutoff`; how many."""
     old = select(SessionRow.id).where(SessionRow.created_at <= cutoff).order_by(SessionRow.created_at).limit(most)
     statement = delete(SessionRow).where(SessionRow.id.in_(old)).returning(SessionRow.id)
-    return len(session.scalars(statement, execution_options=PLAIN).all())
+    return len(session.scalars(statement).all())
 
 
 def as_session(row: SessionRow, owner: UserRow) -> WebSession:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import case, delete, literal, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.storage.database import PLAIN, insert_unless_present
+from app.storage.database import insert_unless_present
 from app.storage.tables import LoginThrottleRow
 
 
@@ -38,7 +38,7 @@ def reserve(session: Session, bucket: Bucket, now: datetime, window: timedelta) 
         )
         .returning(row.bucket)
     )
-    if session.scalar(statement, execution_options=PLAIN) is not None:
+    if session.scalar(statement) is not None:
         return None
     return session.scalar(select(row.window_ends_at).where(row.bucket == bucket.key)) or now
 
@@ -55,7 +55,7 @@ def release(session: Session, buckets: Iterable[Bucket]) -> None:
     row = LoginThrottleRow
     for key in sorted(bucket.key for bucket in buckets):
         statement = update(row).where(row.bucket == key, row.failures > 0).values(failures=row.failures - 1)
-        session.execute(statement, execution_options=PLAIN)
+        session.execute(statement)
 
 
 def last_success(session: Session, key: str) -> datetime | None:
@@ -66,7 +66,7 @@ def last_success(session: Session, key: str) -> datetime | None:
 def remember_success(session: Session, key: str, now: datetime) -> None:
     insert_unless_present(session, LoginThrottleRow, bucket=key, failures=0, window_ends_at=now)
     statement = update(LoginThrottleRow).where(LoginThrottleRow.bucket == key).values(last_success_at=now)
-    session.execute(statement, execution_options=PLAIN)
+    session.execute(statement)
 
 
 def purge(session: Session, now: datetime, successes_before: datetime, most: int) -> int:
@@ -75,5 +75,5 @@ def purge(session: Session, now: datetime, successes_before: datetime, most: int
     forgotten = or_(row.last_success_at.is_(None), row.last_success_at <= successes_before)
     old = select(row.bucket).where(row.window_ends_at <= now, forgotten).limit(most)
     keys = list(session.scalars(old.with_for_update(skip_locked=True)))
-    session.execute(delete(row).where(row.bucket.in_(keys)), execution_options=PLAIN)
+    session.execute(delete(row).where(row.bucket.in_(keys)))
     return len(keys)

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Select, func, literal, select, update
+from sqlalchemy import Row, Select, Table, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.identity import ApiTokens, Role, User
-from app.storage.database import PLAIN
 from app.storage.tables import UserRow
+
+TABLE = cast(Table, UserRow.__table__)
 
 
 def find(session: Session, username: str) -> UserRow | None:
@@ -18,19 +19,18 @@ def find(session: Session, username: str) -> UserRow | None:
 
 
 class SignIn(NamedTuple):
-    """What decides a sign-in; all None where there is no such user."""
+    """What decides a sign-in; both None where there is no such user."""
 
-    user_id: int | None
+    user: User | None
     password_hash: str | None
-    is_active: bool | None
 
 
 def find_sign_in(session: Session, username: str) -> SignIn:
     """By canonical user name. One row whether there is such a user or not, so that reading it takes the same time."""
     one = select(literal(1)).subquery()
-    query = select(UserRow.id, UserRow.password_hash, UserRow.is_active)
-    query = query.select_from(one.outerjoin(UserRow, UserRow.username == username))
-    return SignIn._make(session.execute(query).one())
+    query = select(TABLE).select_from(one.outerjoin(TABLE, TABLE.c.username == username))
+    row = session.execute(query).one()
+    return SignIn(None if row.id is None else as_user(row), row.password_hash)
 
 
 def get(session: Session, user_id: int) -> UserRow | None:
@@ -42,10 +42,10 @@ def every(session: Session) -> Iterator[UserRow]:
     return iter(session.scalars(select(UserRow).order_by(UserRow.username).execution_options(yield_per=500)))
 
 
-def replace_digest(session: Session, user_id: int, before: str | None, after: str) -> None:
-    """Keep the same password under a new digest, unless the password was changed meanwhile."""
+def replace_digest(session: Session, user_id: int, before: str | None, after: str) -> bool:
+    """Keep the same password under a new digest; False where the digest is not `before` any more."""
     statement = update(UserRow).where(UserRow.id == user_id, UserRow.password_hash == before)
-    session.execute(statement.values(password_hash=after), execution_options=PLAIN)
+    return session.scalar(statement.values(password_hash=after).returning(UserRow.id)) is not None
 
 
 def find_and_lock(session: Session, username: str) -> UserRow | None:
@@ -56,13 +56,6 @@ def find_and_lock(session: Session, username: str) -> UserRow | None:
 def get_and_lock(session: Session, user_id: int) -> UserRow | None:
     """A user who is active, holding the row until the end."""
     return session.scalars(_held(select(UserRow).where(UserRow.id == user_id, UserRow.is_active))).one_or_none()
-
-
-def lock(session: Session, user_id: int, **values: object) -> bool:
-    """Write `values` to a user who is active, holding the row until the end; False when there is none such."""
-    statement = update(UserRow).where(UserRow.id == user_id, UserRow.is_active).values(**values)
-    found = session.scalar(statement.returning(UserRow.id), execution_options=PLAIN)
-    return found is not None
 
 
 def lock_administrators(session: Session) -> list[int]:
@@ -104,7 +97,7 @@ def insert(
     return row
 
 
-def as_user(row: UserRow) -> User:
+def as_user(row: UserRow | Row[Any]) -> User:
     """The row as the domain's fact, without the password's hash."""
     return User(
         id=row.id,

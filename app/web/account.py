@@ -12,7 +12,7 @@ from app.domain.policy import Reissue
 from app.domain.tokens import AccessToken, Issued, RefreshToken, TokenKind
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
-from app.services.idempotency import Repeated
+from app.services.held_tokens import ByOwner, BySecret
 from app.services.listing import ListedToken
 from app.web.forms import fields_of, once, read_form, said, status_of
 from app.web.guards import IN_SESSION, asking_again, web_session
@@ -25,7 +25,7 @@ passwords = GuardedBlueprint("web_passwords", __name__, guard=IN_SESSION, url_pr
 
 BY_OWNER = "revoked by its owner"
 
-Made = Issued[RefreshToken] | Issued[AccessToken] | Repeated
+Made = Issued[RefreshToken] | Issued[AccessToken]
 
 
 @account.get("")
@@ -51,7 +51,7 @@ def create() -> Any:
     is_shared = read_form().get("is_shared") == "on"
     try:
         reissue = Reissue.REUSE if is_shared else None
-        made = services().issuing.issue_own(web_session().user.id, name, caller(), once(), reissue=reissue)
+        made = services().issuing.issue(web_session().user.id, name, caller(), once(), reissue=reissue)
     except (BadRequest, LimitReached, NotPermitted) as refusal:
         policy = services().instance_settings.policy()
         values = {"name": name, "is_shared": is_shared, "error": said(refusal), "fields": fields_of(refusal)}
@@ -69,7 +69,7 @@ def ask_regenerate(public_id: str) -> Any:
 @asking_again
 def regenerate(public_id: str) -> Any:
     """Do so, and show it, once."""
-    return _reveal(services().issuing.regenerate_own(public_id, web_session().user.id, caller(), once()))
+    return _reveal(services().issuing.regenerate(_claim(public_id), caller(), once()))
 
 
 @account.get("/refresh-tokens/<public_id>/access-token")
@@ -81,7 +81,7 @@ def ask_mint(public_id: str) -> Any:
 @account.post("/refresh-tokens/<public_id>/access-token")
 def mint(public_id: str) -> Any:
     """Do so, and show it, once."""
-    return _reveal(services().minting.mint_own(public_id, web_session().user.id, caller(), once()), parent=public_id)
+    return _reveal(services().minting.mint(_claim(public_id), caller(), once()), parent=public_id)
 
 
 @account.get("/refresh-tokens/<public_id>/revoke")
@@ -103,7 +103,7 @@ def test_token() -> Any:
     secret = read_form().get("secret", "")
     try:
         if read_form().get("kind") == TokenKind.REFRESH:
-            found = services().refresh_verifier.validate(secret, web_session().user.id)
+            found = services().held_tokens.validate(BySecret(secret, web_session().user.id))[0]
             return page("tested.html", works=True, public_id=found.public_id, expires_at=found.expires_at)
         known = services().verifier.verify(secret, web_session().user.id)
     except Refusal as refusal:
@@ -136,6 +136,10 @@ def change_password() -> Any:
     return redirect(url_for("web_passwords.ask_password", done="changed"), 303)
 
 
+def _claim(public_id: str) -> ByOwner:
+    return ByOwner(public_id, web_session().user.id)
+
+
 def _own(public_id: str) -> ListedToken:
     """One of the user's refresh tokens; refuses with NotFound, for others' as well."""
     found = services().listing.find(public_id)
@@ -154,9 +158,7 @@ def _confirm(template: str, public_id: str) -> Any:
 
 
 def _reveal(made: Made, parent: str | None = None) -> Any:
-    """The secret, shown in the answer of the form itself; a form that is sent again shows that it was."""
-    if isinstance(made, Repeated):
-        return page("already_shown.html", public_id=made.created, back=url_for("web_account.own_tokens"))
+    """The secret, shown in the answer of the form itself."""
     if isinstance(made.token, RefreshToken):
         return page("refresh_token_reveal.html", token=made.token, secret=made.secret)
     name = _own(parent).name if parent is not None else ""

@@ -5,11 +5,13 @@ Not here: refusals that a form can be sent again after; its page shows those its
 
 from http import HTTPStatus
 
-from flask import Response, g
+from flask import Response, g, redirect, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from app.domain.errors import Refusal
+from app.http.context import services
 from app.http.errors import Dialect
+from app.services.idempotency import Repeated
 from app.web.forms import said, status_of
 from app.web.rendering import page
 
@@ -40,4 +42,14 @@ def _said(status: int, what: str) -> Response:
     return page("error.html", status, number=status, title=title, what=what, request_id=g.request_id)
 
 
-DIALECTS = [Dialect(prefix, _refuse, _fail) for prefix in PREFIXES]
+def _repeat(repeated: Repeated) -> Response:
+    """A form that was sent twice, by reloading: what it created stays, and its secret is not shown again."""
+    if repeated.kind == "user":
+        user = services().accounts.get(repeated.handle)
+        return redirect(url_for("web_users.one", user_id=user.id, done="created"), 303)  # type: ignore[return-value]
+    is_api_token = request.path.startswith("/preferences")
+    back = url_for("web_preferences.own_tokens" if is_api_token else "web_account.own_tokens")
+    return page("already_shown.html", public_id=repeated.handle, back=back)
+
+
+DIALECTS = [Dialect(prefix, _refuse, _fail, _repeat) for prefix in PREFIXES]

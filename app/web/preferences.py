@@ -11,7 +11,6 @@ from flask import redirect, request, url_for
 from app.domain.errors import BadRequest, FeatureOff, NotPermitted
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
-from app.services.idempotency import Repeated
 from app.web.forms import fields_of, once, read_form, said, status_of
 from app.web.guards import IN_SESSION, asking_again, web_session
 from app.web.rendering import page
@@ -47,12 +46,10 @@ def generate() -> Any:
     try:
         lifetime = _lifetime(form.get("lifetime", "").strip())
         description = form.get("description", "").strip() or None
-        made = services().single_tier.generate_once(web_session().user.id, lifetime, description, caller(), once())
+        made = services().single_tier.generate(web_session().user.id, lifetime, description, caller(), once())
     except (BadRequest, FeatureOff, NotPermitted) as refusal:
         typed = {name: form[name] for name in ("lifetime", "description") if name in form}
         return _form(status_of(refusal), error=said(refusal), fields=fields_of(refusal), **typed)
-    if isinstance(made, Repeated):
-        return page("already_shown.html", public_id=made.created, back=url_for("web_preferences.own_tokens"))
     return page("api_token_reveal.html", token=made.token, secret=made.secret)
 
 

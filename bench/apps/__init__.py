@@ -1,6 +1,5 @@
-"""What Daypass is measured beside: apps that do nothing, and what people use instead.
+"""What Daypass is measured beside: applications that do nothing, and peers (``django_*``, ``flask_jwt``).
 
-Each is a WSGI application that ``bench.serve`` runs. The peers (``django_*``, ``flask_jwt``) are set up as a
-competent operator would for production: no debugging, no middleware that is not needed, connections that stay open.
-Not here: how they are loaded and compared.
+Each is a WSGI application that ``bench.serve`` runs. The peers are configured for production: no debugging, no
+middleware that an API does not need, persistent connections.
 """

@@ -1,6 +1,6 @@
 """Fills the Django site's database and writes the tokens to present: ``python -m bench.apps.django_rows``.
 
-Here belongs making the rows as each library makes them, only many at a time. Not here: settings, and Daypass's rows.
+The rows are those that each library writes, in bulk.
 """
 
 import os

@@ -1,8 +1,4 @@
-"""Django's settings for the three peers that are built on it; they share one site and one database.
-
-As a competent operator would have it: no debugging, no middleware that an API without browsers and sessions can do
-without, connections that stay open, WAL on SQLite. Not here: the views (``django_site``) and rows (``django_rows``).
-"""
+"""Django's settings for the three peers that are built on it; they share one site and one database."""
 
 import os
 from urllib.parse import unquote, urlsplit

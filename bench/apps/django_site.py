@@ -1,7 +1,4 @@
-"""The three peers that are built on Django, each with the way to check a token that its documentation recommends.
-
-Every view answers with whose token it is. Not here: settings (``django_settings``), and the rows (``django_rows``).
-"""
+"""The three peers that are built on Django, each with the check that its documentation recommends."""
 
 import os
 
@@ -24,7 +21,7 @@ from rest_framework.views import APIView
 
 
 class Whose(APIView):
-    """Whose token it is; how it is checked, the route says."""
+    """Whose token it is; the route chooses how it is checked."""
 
     permission_classes = (IsAuthenticated,)
 

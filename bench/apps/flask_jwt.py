@@ -1,8 +1,7 @@
-"""Flask-JWT-Extended with a database blocklist, as its documentation has it, and its rows.
+"""Flask-JWT-Extended with a database blocklist, as in its documentation, and its rows.
 
-Its tokens are not in the database: what is looked up at each check is whether one has been revoked. So it never
-learns that a user was deactivated; Daypass and the other peers do. ``python -m bench.apps.flask_jwt`` fills the
-database. Not here: the peers that are built on Django.
+Its tokens are not in the database: each check looks up whether the token was revoked, not whether the user is active.
+``python -m bench.apps.flask_jwt`` fills the database.
 """
 
 import os

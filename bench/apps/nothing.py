@@ -1,7 +1,4 @@
-"""The WSGI application that does nothing: what the server itself can do.
-
-Not here: anything else.
-"""
+"""The WSGI application that does nothing: the limit of the server itself."""
 
 from typing import TYPE_CHECKING
 
@@ -12,6 +9,6 @@ HEADERS = [("Content-Type", "text/plain"), ("Content-Length", "3")]
 
 
 def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> list[bytes]:
-    """Answers 200, whatever is asked."""
+    """Answers 200 to every request."""
     start_response("200 OK", HEADERS)
     return [b"ok\n"]

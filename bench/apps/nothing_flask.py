@@ -1,7 +1,4 @@
-"""The Flask view that does nothing: what Flask itself can do, before anybody asks a database.
-
-Not here: anything else.
-"""
+"""The Flask view that does nothing: the limit of Flask itself, without a database."""
 
 from flask import Flask
 
@@ -10,5 +7,5 @@ application = Flask(__name__, static_folder=None)
 
 @application.get("/")
 def nothing() -> str:
-    """Answers 200, whatever is asked."""
+    """Answers 200 to every request."""
     return "ok\n"

@@ -1,6 +1,6 @@
-"""The same SQLite for everybody: Python's own ``sqlite3`` is often years older than the one that Daypass brings.
+"""The same SQLite for all: Python's own ``sqlite3`` is often years older than the one that Daypass brings.
 
-Imported before anything that opens a database. Not here: how databases are set up.
+Import it before anything that opens a database.
 """
 
 import sys

@@ -1,16 +1,16 @@
-"""The parts of the measurement, each by itself: a module with one function that takes the ground and gives figures.
+"""The parts of the measurement: a module each, with one function that takes the workspace and returns figures.
 
 Here belongs the table of them. Figures are plain dictionaries, as ``results.json`` keeps them.
-Not here: what the figures should be (``bench.targets``) and how they are shown (``bench.report``).
+Not here: what the figures should be (``bench.targets``) and how they are shown (``bench.section_tables``).
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from bench.ground import Ground
 from bench.sections import comparison, hashing, memory, minting, pages, size, starting, sweeping
+from bench.workspace import Workspace
 
-SECTIONS: dict[str, Callable[[Ground], dict[str, Any]]] = {
+SECTIONS: dict[str, Callable[[Workspace], dict[str, Any]]] = {
     "comparison": comparison.measure,
     "size": size.measure,
     "minting": minting.measure,

@@ -1,7 +1,4 @@
-"""The web pages, with many tokens of many users: how long each takes to answer, one after the other.
-
-Not here: how many statements a page takes, which a test asserts.
-"""
+"""The web pages, with many tokens of many users: how long each takes to answer, one after the other."""
 
 import re
 import time
@@ -9,10 +6,10 @@ from typing import Any
 
 import requests
 
-from bench.ground import DATABASES, Ground, say
 from bench.installations import PASSWORD
 from bench.rounds import spread
-from bench.servers import serving_daypass
+from bench.servers import Server, serving_daypass
+from bench.workspace import DATABASES, Workspace, progress
 
 PAGES = (
     "/account/auth",
@@ -33,20 +30,20 @@ _FORM_TOKEN = re.compile(r'name="form_token" value="([0-9a-f]+)"')
 _OLDER = re.compile(r'href="(/admin/tokens\?[^"]*cursor=[^"]+)"')
 
 
-def measure(ground: Ground) -> dict[str, Any]:
-    """Milliseconds, per database and page, to the last byte."""
+def measure(workspace: Workspace) -> dict[str, Any]:
+    """Milliseconds to the last byte, and of the server's CPU, per database and page."""
     figures: dict[str, Any] = {}
     for database in DATABASES:
-        installation = ground.daypass(database, ground.plan.page_tokens, users=ground.plan.page_users)
+        installation = workspace.daypass(database, workspace.plan.page_tokens, users=workspace.plan.page_users)
         with serving_daypass(installation) as server, requests.Session() as browser:
             _sign_in(browser, server.url)
             older = _OLDER.search(browser.get(f"{server.url}/admin/tokens", timeout=60).text)
             assert older is not None, "the list of all tokens has no second page"
             for path in (*PAGES, older[1].replace("&amp;", "&")):
                 name = re.sub(r"cursor=\w+", "cursor=…", path)
-                figures[f"{database} {name}"] = {"ms": _time(browser, server.url + path, ground.plan.page_times)}
+                figures[f"{database} {name}"] = _time(browser, server, path, workspace.plan.page_times)
         slowest = max((each["ms"]["median"], name) for name, each in figures.items() if name.startswith(database))
-        say(f"  {database}: the slowest is {slowest[1]}: {slowest[0]} ms")
+        progress(f"  {database}: the slowest is {slowest[1]}: {slowest[0]} ms")
     return figures
 
 
@@ -58,11 +55,17 @@ def _sign_in(browser: requests.Session, url: str) -> None:
     assert answer.url.endswith("/account/auth"), answer.url
 
 
-def _time(browser: requests.Session, address: str, times: int) -> dict[str, float]:
-    taken = []
-    for _ in range(times + 1):
-        started = time.perf_counter()
-        answer = browser.get(address, timeout=60)
-        taken.append((time.perf_counter() - started) * 1000)
-        assert answer.status_code == 200, f"{address}: {answer.status_code}"
-    return spread(taken[1:], 1)  # the first has statements to compile
+def _time(browser: requests.Session, server: Server, path: str, times: int) -> dict[str, Any]:
+    _load(browser, server.url + path)  # compiles its statements
+    before = server.cpu_time()
+    taken = [_load(browser, server.url + path) for _ in range(times)]
+    cpu_us = (server.cpu_time() - before) / times * 1e6
+    return {"ms": spread(taken, 1), "cpu_us": round(cpu_us, 1)}
+
+
+def _load(browser: requests.Session, address: str) -> float:
+    """Milliseconds until the page was there."""
+    started = time.perf_counter()
+    answer = browser.get(address, timeout=60)
+    assert answer.status_code == 200, f"{address}: {answer.status_code}"
+    return (time.perf_counter() - started) * 1000

@@ -1,26 +1,24 @@
-"""Start-up: from the command to the first good answer of ``/readyz``.
-
-Not here: what happens afterwards.
-"""
+"""Start-up: from the command to the first good answer of ``/readyz``."""
 
 import time
 from typing import Any
 
-from bench.ground import DATABASES, Ground, say
 from bench.rounds import spread
 from bench.servers import serving_daypass
+from bench.workspace import DATABASES, Workspace, progress
 
 
-def measure(ground: Ground) -> dict[str, Any]:
-    """Seconds, per database."""
+def measure(workspace: Workspace) -> dict[str, Any]:
+    """Seconds, and CPU seconds, per database."""
     figures = {}
     for database in DATABASES:
-        installation = ground.daypass(database, ground.plan.tokens)
-        taken = []
-        for _ in range(ground.plan.starts):
+        installation = workspace.daypass(database, workspace.plan.tokens)
+        taken, cpu_seconds = [], []
+        for _ in range(workspace.plan.starts):
             started = time.monotonic()
-            with serving_daypass(installation):
+            with serving_daypass(installation) as server:
                 taken.append(time.monotonic() - started)
-        figures[database] = {"seconds": spread(taken, 2)}
-        say(f"  {database}: {figures[database]['seconds']['median']} s")
+                cpu_seconds.append(server.cpu_time())
+        figures[database] = {"seconds": spread(taken, 2), "cpu_seconds": spread(cpu_seconds, 2)}
+        progress(f"  {database}: {figures[database]['seconds']['median']} s")
     return figures

@@ -1,6 +1,6 @@
 """A sweep in the middle of checks: many tokens expire at once and are marked so by a process of its own.
 
-Idle and sweep take turns; after each sweep its marks are taken back. Not here: what the sweep does (``app.jobs``).
+Idle and sweep take turns; after each sweep its marks are undone.
 """
 
 import time
@@ -12,48 +12,48 @@ from sqlalchemy import func, select, text, update
 
 from app.domain.tokens import TokenStatus
 from app.storage.tables import AccessTokenRow
-from bench.ground import DATABASES, Ground
 from bench.installations import Installation
-from bench.load import CALM_CONNECTIONS, Measured, Target, begin, drive, finish
-from bench.rounds import spread, sum_up, take_turns
+from bench.load import CALM_CONNECTIONS, Measured, Target, begin, drive
+from bench.rounds import spread, summarize, take_turns
 from bench.servers import serving_daypass
 from bench.subjects import verify_target
+from bench.workspace import DATABASES, Workspace
 
-PATIENCE_SECONDS = 30
+TIMEOUT_SECONDS = 30
 
 
-def measure(ground: Ground) -> dict[str, Any]:
+def measure(workspace: Workspace) -> dict[str, Any]:
     """How long checks take, idle and during a sweep, per database; and how long the sweep took."""
     figures: dict[str, Any] = {}
     for database in DATABASES:
-        installation = ground.daypass(database, ground.plan.tokens, ground.plan.due)
+        installation = workspace.daypass(database, workspace.plan.tokens, workspace.plan.due)
         sweeps: list[float] = []
         with ExitStack() as running:
             server = running.enter_context(serving_daypass(installation))
             target = verify_target(server, installation.tokens)
-            drive(target, ground.plan.warm_up, CALM_CONNECTIONS)
+            drive(target, workspace.plan.warm_up, CALM_CONNECTIONS)
             turns = {
-                f"{database}/idle": partial(drive, target, ground.plan.seconds, CALM_CONNECTIONS),
-                f"{database}/sweep": partial(_swept, installation, target, ground.plan.seconds, sweeps),
+                f"{database}/idle": partial(drive, target, workspace.plan.seconds, CALM_CONNECTIONS),
+                f"{database}/sweep": partial(_swept, installation, target, workspace.plan.seconds, sweeps),
             }
-            found = take_turns(turns, ground.plan.rounds)
-        figures |= {name: sum_up(measured) for name, measured in found.items()}
-        figures[f"{database}/sweep"] |= {"due": ground.plan.due, "sweep_seconds": spread(sweeps, 2)}
+            found = take_turns(turns, workspace.plan.rounds)
+        figures |= {name: summarize(measured) for name, measured in found.items()}
+        figures[f"{database}/sweep"] |= {"due": workspace.plan.due, "sweep_seconds": spread(sweeps, 2)}
     return figures
 
 
 def _swept(installation: Installation, target: Target, seconds: float, sweeps: list[float]) -> Measured:
-    """Load while the sweep is at work, from its first batch on."""
+    """Load while the sweep runs, from its first batch on."""
     sweep = installation.command("job", "run", "expire_tokens")
     _wait_for_first_batch(installation)
     started = time.monotonic()
     load = begin(target, seconds, CALM_CONNECTIONS)
-    _, said = sweep.communicate()
+    _, errors = sweep.communicate()
     if sweep.returncode:
-        raise RuntimeError(f"the sweep failed: {said.decode()}")
+        raise RuntimeError(f"the sweep failed: {errors.decode()}")
     sweeps.append(time.monotonic() - started)
-    measured = finish(load)
-    _take_back(installation)
+    measured = load.finish()
+    _restore(installation)
     return measured
 
 
@@ -67,19 +67,19 @@ def _marked(installation: Installation) -> int:
 
 
 def _wait_for_first_batch(installation: Installation) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not _marked(installation):
         if time.monotonic() > deadline:
             raise RuntimeError("the sweep marks nothing")
         time.sleep(0.01)
 
 
-def _take_back(installation: Installation) -> None:
+def _restore(installation: Installation) -> None:
     engine = installation.engine()
     with engine.begin() as connection:
         expired = AccessTokenRow.status == TokenStatus.EXPIRED
         connection.execute(update(AccessTokenRow).where(expired).values(status=TokenStatus.ACTIVE))
-    # So that what this has stirred up is not in the way of the next turn, which may be an idle one.
+    # So that the next turn, which may be an idle one, does not pay for this.
     settle = "PRAGMA wal_checkpoint(TRUNCATE)" if engine.dialect.name == "sqlite" else "VACUUM access_tokens"
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(settle))

@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import Browser
 
 from app.domain.identity import Role, User
-from app.services.listing import ListedToken, TokenFilter
+from app.domain.token_filter import TokenFilter
+from app.services.listing import ListedToken
 from tests.browser import sample
 from tests.browser.sample import Past
 from tests.databases import SqliteFiles
@@ -37,7 +38,7 @@ class Instance:
 
     def tokens_of(self, user: User) -> list[ListedToken]:
         """All of them, of both tiers."""
-        return self.past.services.listing.both_tiers(None, TokenFilter(user_id=user.id), None, 100).items
+        return self.past.services.listing.both_tiers(TokenFilter(user_id=user.id)).items
 
 
 @pytest.fixture(scope="package")

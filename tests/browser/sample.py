@@ -13,11 +13,11 @@ from app.domain.clock import system_clock
 from app.domain.errors import TokenRefused
 from app.domain.identity import ApiTokens, Caller, Role, User
 from app.domain.tokens import Issued, RefreshToken
-from app.factory import create_app
+from app.factory import create_app, db
 from app.http.context import parts
 from app.services import Services
 from app.storage import check_counts
-from app.storage.database import Database, db
+from app.storage.database import Database
 from app.storage.tables import SessionRow
 from config import Settings
 from tests.databases import KEYS

@@ -54,13 +54,13 @@ def test_an_administrator_sees_what_a_lifetime_affects_before_changing_it(instan
     alive = instance.past.services.setting_effects.preview("refresh_token_lifespan", "30").effects[0].count
 
     clara.page.goto("/admin/settings")
-    clara.click("Change refresh_token_lifespan", role="link")
+    clara.click("Change Refresh token lifetime", role="link")
     clara.page.get_by_label("New value in days").fill("30")
     clara.click("Preview")
     expect(clara.page.get_by_text(f"{alive} refresh tokens unaffected")).to_be_visible()
     assert instance.past.services.instance_settings.get("refresh_token_lifespan").value == "60"
     clara.click("Change it to 30 days")
-    expect(clara.page.get_by_role("status")).to_contain_text("Changed refresh_token_lifespan")
+    expect(clara.page.get_by_role("status")).to_contain_text("Changed Refresh token lifetime to 30 days")
 
     made = issue(instance.past.services, owner)
     instance.past.services.instance_settings.change("refresh_token_lifespan", "60", OPERATOR)

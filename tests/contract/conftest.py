@@ -14,10 +14,9 @@ from flask import Flask
 
 from app.domain.clock import system_clock
 from app.domain.identity import Role
-from app.factory import create_app
+from app.factory import create_app, db
 from app.http.context import parts
 from app.services import Services
-from app.storage.database import db
 from config import Settings
 from tests.contract.asking import Alation
 from tests.contract.asking_native import Native

@@ -14,10 +14,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.domain.identity import Role, User
+from app.domain.token_filter import TokenFilter
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.http.context import parts
 from app.services import Services
-from app.services.criteria import Criteria
 from tests.factories import OPERATOR, PASSWORD, allowed_user, generate, issue, make_user, mint
 
 Members = dict[str, Any]
@@ -112,7 +112,7 @@ def administrators(status: int) -> tuple[int, ...]:
 
 def confirmed(world: World) -> Members:
     criteria = {"owner": make_user(world.services).username}
-    confirmation = world.services.revoking_by_filter.preview(Criteria.of(criteria)).confirmation
+    confirmation = world.services.revoking_by_filter.preview(TokenFilter(**criteria)).confirmation
     return {"filter": criteria, "confirmation": confirmation, "reason": "x"}
 
 

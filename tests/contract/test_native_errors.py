@@ -1,4 +1,4 @@
-"""The native dialect's errors: one complete table, said as RFC 9457 problems; HTTP's own errors as well.
+"""The native API's errors: one complete table of RFC 9457 problems; HTTP's own errors as well.
 
 Not here: what a single route refuses (``test_native_own`` and its siblings).
 """
@@ -6,15 +6,14 @@ Not here: what a single route refuses (``test_native_own`` and its siblings).
 import pytest
 from flask import Flask, g
 
-from app.api.admin.errors import NAMED_TABLE, TABLE, refuse
+from app.api.native.errors import NAMED_TABLE, TABLE, refuse
 from app.domain import errors
 from app.domain.errors import Refusal, TokenRefused, every_refusal
-from app.domain.identity import Role
 from app.services import Services
 from tests.contract.asking_native import PROBLEM, Native, Person, fields_of, person, said
 from tests.contract.conftest import MovableClock
 from tests.contract.test_alation_error_table import example
-from tests.factories import OPERATOR, make_user, mint
+from tests.factories import mint
 
 BEARER, BAD_BEARER = 'Bearer realm="daypass"', 'Bearer realm="daypass", error="invalid_token"'
 
@@ -85,15 +84,7 @@ def test_bodies_are_json_objects_of_known_members_and_nothing_else(native: Nativ
         {"data": b"\xff", "content_type": "a/b"},
     ):
         assert said(native.send("POST", path, **request)) == (415, "unsupported_media_type")
-    for raw in (
-        b"[]",
-        b"{",
-        b'{"a":1,"a":2}',
-        b"\xff",
-        b'{"refresh_token":"\\ud800"}',
-        b'{"refresh_token":NaN}',
-        b"null",
-    ):
+    for raw in (b"[]", b"{", b'{"a":1,"a":2}', b"\xff", b"null"):
         answer = native.send("POST", path, data=raw, content_type="application/json")
         assert said(answer) == (400, "bad_request"), raw
     assert fields_of(native.post(path, proof | {"user_id": 1})) == ["user_id"]
@@ -111,12 +102,7 @@ def test_an_address_or_a_method_that_is_none_is_a_problem(native: Native, anna: 
     assert said(anna.native.get("me", environ_overrides=raw)) == (400, "bad_request")
 
 
-def test_only_administrators_enter_and_are_told_so(native: Native, anna: Person, services: Services) -> None:
+def test_only_administrators_enter_and_are_told_so(anna: Person) -> None:
     answer = anna.native.get("users")
     assert said(answer) == (403, "not_permitted")
     assert answer.get_json()["detail"] == "Only server administrators may do this."
-    make_user(services, role=Role.SERVER_ADMIN)  # for the last one can't be demoted
-    services.accounts.set_role(anna.user.username, Role.SERVER_ADMIN, OPERATOR)
-    assert anna.native.get("users").status_code == 200
-    services.accounts.set_role(anna.user.username, Role.VIEWER, OPERATOR)
-    assert anna.native.get("users").status_code == 403

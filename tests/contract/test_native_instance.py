@@ -26,8 +26,10 @@ def test_all_settings_are_shown_with_what_they_may_be(admin: Person) -> None:
     assert told[0] == {
         "key": "refresh_token_lifespan", "value": "60", "default": "60", "unit": "days", "low": 1, "high": 3650,
         "choices": [], "may_be_unlimited": False, "alias": "alation.authentication.token.refresh_token_lifespan",
-        "help": "How long a new refresh token lives.",
+        "label": "Refresh token lifetime", "takes_effect": "for new tokens",
+        "help": "How long a new or regenerated refresh token works.",
     }  # fmt: skip
+    assert [each["takes_effect"] for each in told] == [setting.effective for setting in INSTANCE_SETTINGS]
 
 
 def test_one_setting_is_shown_by_its_key_or_its_other_name(admin: Person) -> None:
@@ -60,16 +62,18 @@ def test_a_value_that_is_none_is_refused_and_changes_nothing(admin: Person) -> N
     assert admin.native.get("settings/access_token_lifespan").get_json()["value"] == "24"
 
 
-def test_a_change_of_any_setting_is_foretold_and_not_made(admin: Person) -> None:
-    for declared in INSTANCE_SETTINGS:
-        other = next(each for each in (*declared.choices, "7") if each != declared.default)
-        told = admin.native.post(f"settings/{declared.key}/preview", {"value": other}).get_json()
-        assert (told["key"], told["before"], told["after"]) == (declared.key, declared.default, other)
-        assert all(effect["said"].endswith(".") for effect in told["effects"])
-        assert told["effects"]
-        assert admin.native.get(f"settings/{declared.key}").get_json()["value"] == declared.default
+def test_a_preview_states_what_a_change_would_affect_and_changes_nothing(admin: Person) -> None:
+    preview = admin.native.post("settings/api_tokens_enabled/preview", {"value": "off"}).get_json()
+    (effect,) = preview.pop("effects")
+    assert preview == {"key": "api_tokens_enabled", "before": "on", "after": "off"}
+    said = "API tokens without a refresh token stop working until this is on again."
+    assert effect == {"what": "api tokens", "count": effect["count"], "said": said}
+    assert isinstance(effect["count"], int)
+    assert admin.native.get("settings/api_tokens_enabled").get_json()["value"] == "on"
+    uncounted = admin.native.post("settings/openapi_enabled/preview", {"value": "off"}).get_json()["effects"]
+    assert [(each["what"], each["count"]) for each in uncounted] == [("nothing", None)]
     unchanged = admin.native.post("settings/retention_days/preview", {"value": 90}).get_json()
-    assert unchanged["effects"] == []
+    assert unchanged == {"key": "retention_days", "before": "90", "after": "90", "effects": []}
 
 
 def test_audit_events_are_narrowed_and_paged(admin: Person, services: Services, clock: MovableClock) -> None:

@@ -29,48 +29,33 @@ def anna(services: Services, native: Native) -> Person:
     return person(services, native)
 
 
-def names(admin: Person, query: str) -> list[str]:
-    answer = admin.native.get(f"tokens?{query}")
-    assert answer.status_code == 200, answer.text
-    return [f"{each['kind'][0]}-{each['name']}" for each in answer.get_json()["items"]]
-
-
-def test_tokens_are_narrowed_to_owner_tier_state_name_and_times(
-    services: Services, native: Native, clock: MovableClock
-) -> None:
+def test_each_criterion_of_the_query_narrows(services: Services, native: Native, clock: MovableClock) -> None:
+    """Fails when one is left out of the query, or its instant is taken without the offset."""
     with clock.stopped_at(NOW):
         user = make_user(services)
-        early = issue(services, user, "early")
-        mint(services, early)
+        mint(services, issue(services, user, "early"))
     with clock.stopped_at(NOW + timedelta(days=10)):
         late = issue(services, user, "late")
         services.revoking.revoke(issue(services, user, "ended").token.public_id, "", OPERATOR)
     with clock.stopped_at(NOW + timedelta(days=11)):
         mint(services, late)
         admin = person(services, native, Role.SERVER_ADMIN)
-        mine = f"owner={user.username}"
         for query, expected in (
-            (mine, ["r-ended", "r-late", "r-early", "a-late", "a-early"]),
-            (f"owner={user.username.upper()}&kind=refresh", ["r-ended", "r-late", "r-early"]),
-            (f"{mine}&kind=access", ["a-late", "a-early"]),
-            (f"{mine}&status=active", ["r-late", "r-early", "a-late"]),
-            (f"{mine}&status=revoked", ["r-ended"]),
-            (f"{mine}&status=expired", ["a-early"]),
-            (f"{mine}&name=EAR", ["r-early", "a-early"]),
-            (f"{mine}&created_after=2030-03-11T12:00:00Z", ["r-ended", "r-late", "a-late"]),
-            (f"{mine}&created_before=2030-03-11T12:00:00Z", ["r-early", "a-early"]),
-            (f"{mine}&created_after=2030-03-11T14:00:00%2B02:00&created_before=2030-03-12T12:00:00Z",
-             ["r-ended", "r-late"]),
-            (f"{mine}&expires_before=2030-03-03T00:00:00Z", ["a-early"]),
-            (f"{mine}&expires_after=2030-05-01T00:00:00Z", ["r-ended", "r-late"]),
-            (f"{mine}&last_used_after=2030-03-12T12:00:00Z", ["r-late"]),
-            (f"{mine}&last_used_before=2030-03-12T12:00:00Z", ["r-early"]),
-            (f"{mine}&unused_for_days=11", ["r-early", "a-early"]),
-            (f"{mine}&unused_for_days=12", []),
-            ("owner=nobody-of-that-name", []),
-            ("owner=not%20a%20name", []),
-        ):  # fmt: skip
-            assert names(admin, query) == expected, query
+            ("", ["r-ended", "r-late", "r-early", "a-late", "a-early"]),
+            ("kind=access", ["a-late", "a-early"]),
+            ("status=revoked", ["r-ended"]),
+            ("name=EAR", ["r-early", "a-early"]),
+            ("created_after=2030-03-11T14:00:00%2B02:00&created_before=2030-03-12T12:00:00Z", ["r-ended", "r-late"]),
+            ("created_before=2030-03-11T14:00:00%2B02:00", ["r-early", "a-early"]),
+            ("expires_before=2030-03-03T00:00:00Z", ["a-early"]),
+            ("expires_after=2030-05-01T00:00:00Z", ["r-ended", "r-late"]),
+            ("last_used_after=2030-03-12T12:00:00Z", ["r-late"]),
+            ("last_used_before=2030-03-12T12:00:00Z", ["r-early"]),
+            ("unused_for_days=11", ["r-early", "a-early"]),
+        ):
+            items = admin.native.get(f"tokens?owner={user.username.upper()}&{query}").get_json()["items"]
+            assert [f"{each['kind'][0]}-{each['name']}" for each in items] == expected, query
+        assert admin.native.get("tokens?owner=nobody-of-that-name").get_json()["items"] == []
 
 
 def test_a_filter_that_is_none_is_refused(admin: Person) -> None:
@@ -78,7 +63,7 @@ def test_a_filter_that_is_none_is_refused(admin: Person) -> None:
         "owner=", "name=", "kind=x", "created_after=2030-03-01", "created_before=2030-03-01T12:00:00",
         "expires_after=soon",
         "last_used_before=0001-01-01T00:00:00%2B01:00", "unused_for_days=0", "unused_for_days=36501", "onwer=anna",
-        "unused_for_days=" + "9" * 5000, "name=%00", "limit=-1",
+        "unused_for_days=" + "9" * 5000, "name=%00", "limit=-1", "user_id=1", "ids=1", "revocable=1", "to_renew=1",
     ):  # fmt: skip
         assert fields_of(admin.native.get(f"tokens?{query}")) == [query.partition("=")[0]], query
 

@@ -100,12 +100,6 @@ def test_of_several_changes_all_are_made_or_none(services: Services, native: Nat
     assert services.accounts.by_id(last.user.id).api_tokens == "inherit"
 
 
-def test_a_disabled_user_is_refused_on_the_next_call(services: Services, admin: Person, native: Native) -> None:
-    anna = person(services, native)
-    admin.native.send("PATCH", f"users/{anna.user.id}", json={"is_active": False})
-    assert said(anna.native.get("me")) == (401, "owner_disabled")
-
-
 def test_all_tokens_of_a_user_are_ended_with_a_reason(services: Services, admin: Person, native: Native) -> None:
     anna = person(services, native)
     told = admin.native.post(f"users/{anna.user.id}/revoke-tokens", {"reason": "left the team"})
@@ -117,19 +111,6 @@ def test_all_tokens_of_a_user_are_ended_with_a_reason(services: Services, admin:
 
 def test_an_id_that_is_nobodys_is_a_404_whatever_it_looks_like(admin: Person) -> None:
     """Each id has one spelling. Fails when leading zeros are taken (tried)."""
-    for user_id in (
-        f"00{admin.user.id}",
-        "0",
-        "999999999",
-        "9" * 18,
-        "9" * 30,
-        "9" * 5000,
-        "-1",
-        "x",
-        "%00",
-        "%ff",
-        "1.0",
-        "٣",
-    ):
+    for user_id in (f"00{admin.user.id}", "0", "999999999", "9" * 18, "9" * 5000, "-1", "x", "%00", "%ff", "1.0", "٣"):
         assert said(admin.native.get(f"users/{user_id}")) == (404, "not_found"), user_id
         assert said(admin.native.post(f"users/{user_id}/revoke-tokens", {"reason": "x"})) == (404, "not_found")

@@ -3,12 +3,8 @@
 Here belong statement counts. Not here: what the lists show, and the lists of administrators (``test_admin_pages``).
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 from flask import Flask
-from sqlalchemy import event
 
 from app.domain.identity import User
 from app.services import Services
@@ -16,6 +12,7 @@ from app.storage.database import Database
 from app.storage.tables import UserRow
 from tests.contract.asking_pages import Holding, addresses, holding, somebody, variables
 from tests.drivers.pages import Pages, page
+from tests.rows import statements
 from tests.unit.storage.planting import plant_access_token, plant_refresh_token
 
 MOST_STATEMENTS = 8
@@ -29,20 +26,6 @@ ENDS = {"/account/auth": "/revoke", "/preferences/access-tokens": "/delete"}
 def database(app: Flask) -> Database:
     found: Database = app.extensions["daypass_database"]
     return found
-
-
-@contextmanager
-def statements(database: Database) -> Iterator[list[str]]:
-    """What is asked of the database within."""
-    seen: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if not statement.startswith(("BEGIN", "PRAGMA")):
-            seen.append(statement)
-
-    event.listen(database.engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(database.engine, "before_cursor_execute", note)
 
 
 def test_a_page_takes_as_many_statements_with_200_tokens_as_with_one(

@@ -17,10 +17,10 @@ import requests
 from sqlalchemy import select, text
 
 from app.domain.tokens import Issued, RefreshToken
-from app.factory import create_app
+from app.factory import create_app, db
 from app.http.context import parts
 from app.services import Services
-from app.storage.database import Database, db
+from app.storage.database import Database
 from app.storage.tables import RefreshTokenRow
 from config import Settings
 from tests import rows

@@ -14,14 +14,13 @@ from werkzeug.test import TestResponse
 
 from app.domain.errors import BadCredentials
 from app.domain.identity import Caller, Role
-from app.factory import create_app
+from app.factory import create_app, db
 from app.http.context import parts
 from app.services import Services
 from app.services.accounts import Accounts
 from app.services.idempotency import Idempotency
 from app.services.passwords import Passwords
 from app.services.throttling import WINDOW, LoginThrottle
-from app.storage.database import db
 from config import Settings
 from tests.databases import KEYS, SqliteFiles
 from tests.factories import OPERATOR, PASSWORD, make_user

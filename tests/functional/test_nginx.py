@@ -16,13 +16,12 @@ import pytest
 import requests
 
 from app.domain.identity import Role
+from app.domain.text import LONGEST_TEXT
 from app.domain.tokens import AccessToken, Issued
-from app.factory import create_app
+from app.factory import create_app, db
 from app.http.context import parts
 from app.services import Services
 from app.services.accounts import LONGEST_PROFILE
-from app.services.single_tier import LONGEST_DESCRIPTION
-from app.storage.database import db
 from config import Settings
 from tests.crowds import all_at_once
 from tests.databases import KEYS, SqliteFiles, destroy
@@ -157,7 +156,7 @@ def test_the_token_itself_does_not_reach_the_api(stack: Stack) -> None:
     [
         ("100 % of it, 50%25", "käthe@example.com"),
         ('quotes " and \\; a=b, c', "日本語@example.com"),
-        ("\N{GRINNING FACE}" * LONGEST_DESCRIPTION, "\N{GRINNING FACE}" * LONGEST_PROFILE["email"]),
+        ("\N{GRINNING FACE}" * LONGEST_TEXT, "\N{GRINNING FACE}" * LONGEST_PROFILE["email"]),
     ],
     ids=["percent", "quotes", "longest"],
 )

@@ -12,6 +12,7 @@ from app.domain.tokens import TokenStatus
 from app.http.context import caller, principal, services
 from app.http.guards import CREDENTIAL_IN_BODY, TOKEN_HOLDER, GuardedBlueprint
 from app.http.tracing import tell_of
+from app.services.held_tokens import BySecret
 
 PREFIX = "/integration/v1"
 
@@ -35,6 +36,10 @@ resources = GuardedBlueprint(
 Members = dict[str, Any]
 
 
+def _claim(sent: Members) -> BySecret:
+    return BySecret(sent["refresh_token"], sent["user_id"])
+
+
 @token_endpoints.post("/createRefreshToken/")
 @token_endpoints.arguments(schemas.Login)
 @token_endpoints.response(201, schemas.RefreshTokenOut)
@@ -51,7 +56,7 @@ def create_refresh_token(sent: Members) -> Members:
 @token_endpoints.response(201, schemas.MintedOut)
 def create_api_access_token(sent: Members) -> Members:
     """Mint an access token. Under the policy `replace` it takes the place of the one before it."""
-    issued = services().minting.mint(sent["refresh_token"], sent["user_id"], caller())
+    issued = services().minting.mint(_claim(sent), caller())
     tell_of(issued)
     return {"api_access_token": issued.secret} | vars(issued.token) | schemas.replaced_members(issued)
 
@@ -61,7 +66,7 @@ def create_api_access_token(sent: Members) -> Members:
 @token_endpoints.response(200, schemas.RefreshTokenOut)
 def validate_refresh_token(sent: Members) -> Members:
     """See whether a refresh token works, and until when."""
-    token = services().refresh_verifier.validate(sent["refresh_token"], sent["user_id"])
+    token, _ = services().held_tokens.validate(_claim(sent))
     tell_of(token)
     return {"refresh_token": sent["refresh_token"]} | vars(token)
 
@@ -87,7 +92,7 @@ def validate_api_access_token(sent: Members) -> Members:
 @token_endpoints.response(201, schemas.RefreshTokenOut)
 def regen_refresh_token(sent: Members) -> Members:
     """Give a refresh token a new secret and a full new life; what was under it ends."""
-    issued = services().issuing.regenerate(sent["refresh_token"], sent["user_id"], caller())
+    issued = services().issuing.regenerate(_claim(sent), caller())
     tell_of(issued)
     return {"refresh_token": issued.secret} | vars(issued.token)
 
@@ -97,7 +102,7 @@ def regen_refresh_token(sent: Members) -> Members:
 @token_endpoints.response(200, schemas.Done)
 def revoke_api_access_tokens(sent: Members) -> Members:
     """End the access tokens under a refresh token, which stays usable."""
-    token = services().revoking.revoke_access_tokens(sent["refresh_token"], sent["user_id"], caller())
+    token = services().revoking.revoke_access_tokens(_claim(sent), caller())
     return {"detail": f"Revoked active access tokens for refresh token: '{token.name}' with id: {token.id}"}
 
 

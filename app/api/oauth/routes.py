@@ -15,6 +15,7 @@ from app.domain.errors import NotFound, TokenMalformed, TokenRefused, TokenSuper
 from app.domain.identity import Role
 from app.http.context import asker_if_any, caller, note_introspected, services
 from app.http.guards import INTROSPECTOR, PRESENTER, GuardedBlueprint
+from app.services.held_tokens import BySecret
 
 PREFIX = "/oauth"
 
@@ -66,7 +67,7 @@ def _introspected(token: str, hint: str) -> Members:
     except TokenMalformed:
         if hint != REFRESH_TOKEN:
             raise
-        return schemas.active_refresh_token(*services().refresh_verifier.introspect(token))
+        return schemas.active_refresh_token(*services().held_tokens.validate(BySecret(token)))
     if not known.role.may_enter:
         return INACTIVE
     note_introspected(services().last_use, known)

@@ -1,4 +1,4 @@
-"""Revoking by filter: a page that shows exactly what would end, and the form that ends exactly that.
+"""Revoking by filter: a page that shows exactly what would be revoked, and the form that revokes exactly that.
 
 Not here: what is bound by the confirmation, and when it no longer holds (``app.services.revoking_by_filter``).
 """
@@ -11,8 +11,8 @@ from flask import redirect, request, url_for
 from app.domain.errors import BadRequest, Conflict
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
-from app.web.admin import wanted
-from app.web.admin.wanted import TOKEN_FIELDS, Told
+from app.web.admin import queries
+from app.web.admin.queries import TOKEN_FIELDS, Form
 from app.web.forms import fields_of, read_form, said, status_of
 from app.web.guards import ADMINISTRATOR_IN_SESSION, asking_again
 from app.web.rendering import page
@@ -22,56 +22,50 @@ by_filter = GuardedBlueprint("web_by_filter", __name__, guard=ADMINISTRATOR_IN_S
 
 SHOWN = 20
 
-ASKED = {
-    "owner": "Owner", "kind": "Kind", "status": "Status", "name": "Name contains", "created_from": "Created from",
-    "created_to": "Created up to", "expires_from": "Expires from", "expires_to": "Expires up to",
-    "unused_for_days": "Unused for days", "to_renew": "Only to be renewed by hand",
-}  # fmt: skip
-
 
 @by_filter.get("")
 def preview() -> Any:
-    """What would end."""
+    """What would be revoked."""
     return _preview(request.args)
 
 
 @by_filter.post("")
 @asking_again
 def revoke() -> Any:
-    """End it, unless something else would end than was shown."""
+    """Revoke it, unless something else would be revoked than was shown."""
     form = read_form()
     try:
-        criteria = wanted.token_criteria(form)
-        reason, confirmation = wanted.reason_in(form), form.get("confirmation", "")
+        criteria = queries.token_filter(form)
+        reason, confirmation = queries.reason(form), form.get("confirmation", "")
         services().revoking_by_filter.revoke(criteria, confirmation, reason, caller())
     except (BadRequest, Conflict) as refusal:
         return _preview(form, status_of(refusal), said(refusal), fields_of(refusal))
-    query = urlencode({**_named(form), "done": "revoked"})
+    query = urlencode({**_entered(form), "done": "revoked"})
     return redirect(f"{url_for('web_tokens.every')}?{query}", 303)
 
 
-def _named(told: Told) -> dict[str, str]:
-    """The criteria that were named, as they were typed."""
-    return {name: value for name, value in wanted.typed(told, TOKEN_FIELDS).items() if value}
+def _entered(form: Form) -> dict[str, str]:
+    """The criteria that were given, as they were entered."""
+    return {name: value for name, value in queries.typed(form, TOKEN_FIELDS).items() if value}
 
 
-def _preview(told: Told, status: int = 200, error: str = "", fields: dict[str, str] | None = None) -> Any:
+def _preview(form: Form, status: int = 200, error: str = "", fields: dict[str, str] | None = None) -> Any:
     """The criteria, and what they match now; without criteria, or with bad ones, only what is wrong with them."""
-    typed = _named(told)
+    typed = _entered(form)
     found = None
     try:
-        found = services().revoking_by_filter.preview(wanted.token_criteria(told))
+        found = services().revoking_by_filter.preview(queries.token_filter(form))
     except BadRequest as refusal:
         status, error = status_of(refusal), said(refusal)
     is_about_reason = fields is not None and "reason" in fields
     return page(
         "admin_revoke_by_filter.html",
         status,
-        asked=[(ASKED[name], value) for name, value in typed.items()],
+        criteria=[(TOKEN_FIELDS[name].label, value) for name, value in typed.items()],
         typed=typed,
         found=found,
         shown=SHOWN,
-        reason=wanted.typed_reason(),
+        reason=queries.typed_reason(),
         error="" if is_about_reason and found else error,
         fields=fields or {},
     )

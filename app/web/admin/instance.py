@@ -4,17 +4,18 @@ Not here: its settings (``settings``), and writing down what happens (``app.serv
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flask import request, url_for
 
+from app.domain.audit import AuditEvent
 from app.domain.errors import BadRequest
 from app.http.context import parts, services
 from app.http.guards import GuardedBlueprint
 from app.services.listing import Page
-from app.storage.tables import AuditEventRow
-from app.web.admin import wanted
+from app.web.admin import queries
 from app.web.admin.jobs import condition
 from app.web.forms import said
 from app.web.guards import ADMINISTRATOR_IN_SESSION
@@ -31,7 +32,7 @@ FILTERS = ("actor", "action", "object", "since", "until")
 class Shown:
     """An event with its detail as pairs, and the page about its object, where there is one."""
 
-    event: AuditEventRow
+    event: AuditEvent
     detail: list[tuple[str, str]]
     href: str
 
@@ -42,13 +43,13 @@ def audit() -> Any:
     try:
         found, status, error = _found(), 200, ""
     except BadRequest as refusal:
-        found, status, error = Page[AuditEventRow]([], None), 400, said(refusal)
+        found, status, error = Page[AuditEvent]([], None), 400, said(refusal)
     return page(
         "admin_audit.html",
         status,
         items=[Shown(event, _pairs(event.detail), _page_of(event)) for event in found.items],
-        pager=wanted.pager(found.cursor),
-        typed=wanted.typed(request.args, FILTERS),
+        pager=queries.pager(found.cursor),
+        typed=queries.typed(request.args, FILTERS),
         error=error,
     )
 
@@ -60,25 +61,25 @@ def jobs() -> Any:
     return page("admin_jobs.html", jobs=[(each, condition(each)) for each in health])
 
 
-def _found() -> Page[AuditEventRow]:
-    told = request.args
+def _found() -> Page[AuditEvent]:
+    query = request.args
     return services().listing.audit_events(
-        actor=wanted.text(told, "actor", wanted.LONGEST_NAME),
-        action=wanted.text(told, "action"),
-        object_id=wanted.text(told, "object", wanted.LONGEST_NAME),
-        since=wanted.day(told, "since"),
-        until=wanted.day_after(told, "until"),
-        cursor=wanted.cursor(),
+        actor=queries.text(query, "actor", queries.LONGEST_NAME),
+        action=queries.text(query, "action"),
+        object_id=queries.text(query, "object", queries.LONGEST_NAME),
+        since=queries.day(query, "since"),
+        until=queries.day_after(query, "until"),
+        cursor=queries.cursor(),
         limit=PAGE,
     )
 
 
-def _pairs(detail: str) -> list[tuple[str, str]]:
-    """What an event says beside its act; a filter is such an object itself."""
+def _pairs(detail: Mapping[str, object]) -> list[tuple[str, str]]:
+    """The details of an event, in words; those of a filter one by one."""
     pairs: list[tuple[str, str]] = []
-    for name, value in json.loads(detail).items():
+    for name, value in detail.items():
         if name == "filter":
-            pairs += [(f"filter: {each}", str(what)) for each, what in json.loads(value).items()]
+            pairs += [(f"filter: {each}", str(what)) for each, what in json.loads(str(value)).items()]
         else:
             pairs.append((name.replace("_", " "), _word(value)))
     return pairs
@@ -90,7 +91,7 @@ def _word(value: object) -> str:
     return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
-def _page_of(event: AuditEventRow) -> str:
+def _page_of(event: AuditEvent) -> str:
     if event.object_kind in ("refresh_token", "access_token"):
         return url_for("web_tokens.one", public_id=event.object_id)
     if event.object_kind == "user":

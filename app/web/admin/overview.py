@@ -8,12 +8,11 @@ from typing import Any
 
 from flask import url_for
 
-from app.domain.tokens import TokenStatus
+from app.domain.tokens import Ending, TokenStatus
 from app.http.context import parts, services
 from app.http.guards import GuardedBlueprint
 from app.services.check_counts import HourOfChecks
 from app.services.overview import Glance
-from app.storage.overview import Ending
 from app.web import charts
 from app.web.admin.jobs import condition
 from app.web.guards import ADMINISTRATOR_IN_SESSION

@@ -1,6 +1,6 @@
 """Instance settings: the table, and changing one after seeing what that affects.
 
-Not here: what a setting may be (``app.domain.policy``), and whom a change touches (``app.services.setting_effects``).
+Not here: what a setting may be and affects (``app.domain.policy``).
 """
 
 from typing import Any
@@ -40,7 +40,7 @@ def ask(key: str) -> Any:
 @settings.post("/<key>")
 @asking_again
 def change(key: str) -> Any:
-    """Change it: effective at once on all workers, and never for tokens that exist."""
+    """Change it, on all workers without a restart."""
     value = read_form().get("value", "")
     try:
         changed = services().instance_settings.change(key, value.strip(), caller())

@@ -1,6 +1,6 @@
-"""Everybody's tokens: finding them, all that is known of one, and ending one.
+"""Everybody's tokens: finding them, all that is known of one, and revoking one.
 
-Not here: ending many (``by_filter``), what a pasted secret is (``identify``), and a rule (``app.services``).
+Not here: revoking many (``by_filter``), what a pasted secret is (``identify``), and a rule (``app.services``).
 """
 
 from datetime import timedelta
@@ -9,12 +9,13 @@ from typing import Any
 from flask import redirect, request, url_for
 
 from app.domain.errors import BadRequest
+from app.domain.token_filter import TokenFilter
 from app.domain.tokens import AccessToken, RefreshToken, TokenKind
 from app.http.context import caller, parts, services
 from app.http.guards import GuardedBlueprint
-from app.services.listing import ListedToken, Page, TokenFilter
+from app.services.listing import ListedToken, Page
 from app.services.revoking import Ended
-from app.web.admin import wanted
+from app.web.admin import queries
 from app.web.forms import fields_of, read_form, said, status_of
 from app.web.guards import ADMINISTRATOR_IN_SESSION, asking_again
 from app.web.rendering import page
@@ -33,9 +34,9 @@ def every() -> Any:
     found, status, error = Page[ListedToken]([], None), 200, ""
     is_narrowed = False
     try:
-        criteria = wanted.token_criteria(request.args)
+        criteria = queries.token_filter(request.args)
         is_narrowed = not criteria.is_empty
-        found = services().listing.matching(criteria, wanted.cursor(), PAGE)
+        found = services().listing.both_tiers(criteria, queries.cursor(), PAGE)
     except BadRequest as refusal:
         status, error = 400, said(refusal)
     today = parts().clock().date()
@@ -43,8 +44,9 @@ def every() -> Any:
         "admin_tokens.html",
         status,
         items=found.items,
-        pager=wanted.pager(found.cursor),
-        typed=wanted.typed(request.args, wanted.TOKEN_FIELDS),
+        pager=queries.pager(found.cursor),
+        fields=queries.TOKEN_FIELDS.values(),
+        typed=queries.typed(request.args, queries.TOKEN_FIELDS),
         is_narrowed=is_narrowed,
         error=error,
         today=today,
@@ -62,16 +64,16 @@ def one(public_id: str) -> Any:
 
 @tokens.get("/<public_id>/revoke")
 def ask_revoke(public_id: str) -> Any:
-    """The dialog to end one, which says what happens."""
+    """The dialog to revoke one, which says what happens."""
     return _confirm(public_id)
 
 
 @tokens.post("/<public_id>/revoke")
 @asking_again
 def revoke(public_id: str) -> Any:
-    """End it; a refresh token takes its access tokens with it."""
+    """Revoke it; a refresh token takes its access tokens with it."""
     try:
-        ended = services().revoking.revoke(public_id, wanted.reason_in(read_form()), caller())
+        ended = services().revoking.revoke(public_id, queries.reason(read_form()), caller())
     except BadRequest as refusal:
         return _confirm(public_id, status_of(refusal), fields_of(refusal))
     done = "revoked" if ended != Ended(0, 0) else "over"
@@ -97,4 +99,4 @@ def _below(found: ListedToken) -> ListedToken | None:
 def _confirm(public_id: str, status: int = 200, fields: dict[str, str] | None = None) -> Any:
     found = services().listing.find(public_id)
     values = {"found": found, "token": found.token, "below": _below(found)}
-    return page("admin_token_revoke.html", status, fields=fields or {}, reason=wanted.typed_reason(), **values)
+    return page("admin_token_revoke.html", status, fields=fields or {}, reason=queries.typed_reason(), **values)

@@ -1,4 +1,4 @@
-"""Users: finding, making and changing them, and ending what they have.
+"""Users: finding, creating and changing them, and revoking their tokens.
 
 Not here: tokens of everybody (``tokens``), and a rule (``app.services.accounts``).
 """
@@ -8,13 +8,13 @@ from typing import Any
 from flask import redirect, request, url_for
 
 from app.domain.errors import BadCredentials, BadRequest, Conflict, RateLimited
-from app.domain.identity import ApiTokens, Role, User
+from app.domain.identity import ApiTokens, Role, User, parse_user_id
+from app.domain.token_filter import TokenFilter
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
-from app.services.idempotency import Repeated
-from app.services.listing import Page, TokenFilter
+from app.services.listing import Page
 from app.services.revoking import Ended
-from app.web.admin import wanted
+from app.web.admin import queries
 from app.web.forms import fields_of, once, read_form, said, status_of
 from app.web.guards import ADMINISTRATOR_IN_SESSION, PASSWORD_FIELD, asking_again, web_session
 from app.web.rendering import page
@@ -34,7 +34,7 @@ SAYS_WHAT_IS_WRONG = {"username", "email", "password", PASSWORD_FIELD}
 
 @users.get("")
 def every() -> Any:
-    """Users, newest first, each with what they have alive."""
+    """Users, newest first, each with the number of their active tokens."""
     try:
         found, status, error = _found(), 200, ""
     except BadRequest as refusal:
@@ -43,8 +43,8 @@ def every() -> Any:
         "admin_users.html",
         status,
         holdings=services().overview.holdings(found.items),
-        pager=wanted.pager(found.cursor),
-        typed=wanted.typed(request.args, FILTERS),
+        pager=queries.pager(found.cursor),
+        typed=queries.typed(request.args, FILTERS),
         roles=ROLES,
         error=error,
     )
@@ -66,14 +66,13 @@ def create() -> Any:
     typed = {name: form.get(name, "").strip() for name in NEW}
     try:
         _prove(form)
-        role = wanted.word(form, "new_role", Role) or Role.VIEWER
+        role = queries.word(form, "new_role", Role) or Role.VIEWER
         password = form.get("password") or None
-        made = services().accounts.add_once(typed["username"], role, password, caller(), once(), email=typed["email"])
+        user = services().accounts.add(typed["username"], role, password, caller(), once(), email=typed["email"])
     except BadCredentials:
         return _form(403, fields={PASSWORD_FIELD: "Give your own password to go on."}, **typed)
     except (BadRequest, Conflict, RateLimited) as refusal:
         return _form(status_of(refusal), said(refusal), fields_of(refusal), **typed)
-    user = services().accounts.get(made.created) if isinstance(made, Repeated) else made
     return redirect(url_for("web_users.one", user_id=user.id, done="created"), 303)
 
 
@@ -89,7 +88,7 @@ def change(user_id: str) -> Any:
     """Change the role, disable or enable, allow or deny API tokens: what the form names, all or none."""
     user = _user(user_id)
     try:
-        changed = services().accounts.administer(user.id, _changes(), caller())
+        changed = services().accounts.change(user.id, _changes(), caller())
     except (BadRequest, Conflict) as refusal:
         return _profile(user, status_of(refusal), said(refusal))
     if changed.id == web_session().user.id and not changed.is_administrator:
@@ -106,17 +105,17 @@ def ask_disable(user_id: str) -> Any:
 
 @users.get("/<user_id>/revoke-tokens")
 def ask_revoke_tokens(user_id: str) -> Any:
-    """The dialog to end all that a user has."""
+    """The dialog to revoke all tokens of a user."""
     return _confirm(_user(user_id))
 
 
 @users.post("/<user_id>/revoke-tokens")
 @asking_again
 def revoke_tokens(user_id: str) -> Any:
-    """End all of it, of both tiers."""
+    """Revoke all of them, of both tiers."""
     user = _user(user_id)
     try:
-        ended = services().revoking.revoke_user(user.username, wanted.reason_in(read_form()), caller())
+        ended = services().revoking.revoke_user(user.username, queries.reason(read_form()), caller())
     except BadRequest as refusal:
         return _confirm(user, status_of(refusal), fields_of(refusal))
     done = "revoked" if ended != Ended(0, 0) else "nothing"
@@ -132,23 +131,23 @@ def _prove(form: dict[str, str]) -> None:
 
 
 def _found() -> Page[User]:
-    part = wanted.text(request.args, "part", wanted.LONGEST_NAME)
-    role = wanted.word(request.args, "role", Role)
+    part = queries.text(request.args, "part", queries.LONGEST_NAME)
+    role = queries.word(request.args, "role", Role)
     state = request.args.get("state", "")
     if state not in STATES:
         raise BadRequest("State is active or disabled.", {"state": ["Not a state."]})
-    return services().listing.users(part, role, STATES[state], wanted.cursor(), PAGE)
+    return services().listing.users(part, role, STATES[state], queries.cursor(), PAGE)
 
 
 def _user(user_id: str) -> User:
-    return services().accounts.by_id(wanted.id_of(user_id))
+    return services().accounts.by_id(parse_user_id(user_id))
 
 
 def _changes() -> dict[str, str | bool]:
     form = read_form()
     changes: dict[str, str | bool] = {}
-    role = wanted.word(form, "role", Role)
-    api_tokens = wanted.word(form, "api_tokens", ApiTokens)
+    role = queries.word(form, "role", Role)
+    api_tokens = queries.word(form, "api_tokens", ApiTokens)
     if role is not None:
         changes["role"] = role
     if api_tokens is not None:
@@ -165,14 +164,14 @@ def _done(before: User, after: User) -> str:
 
 
 def _profile(user: User, status: int = 200, error: str = "") -> Any:
-    held = services().listing.both_tiers(None, TokenFilter(user_id=user.id), wanted.cursor(), PAGE)
+    held = services().listing.both_tiers(TokenFilter(user_id=user.id), queries.cursor(), PAGE)
     return page(
         "admin_user.html",
         status,
         user=user,
         holding=services().overview.holdings([user])[0],
         items=held.items,
-        pager=wanted.pager(held.cursor),
+        pager=queries.pager(held.cursor),
         roles=ROLES,
         error=error,
     )
@@ -181,7 +180,7 @@ def _profile(user: User, status: int = 200, error: str = "") -> Any:
 def _confirm(user: User, status: int = 200, fields: dict[str, str] | None = None) -> Any:
     ends = services().overview.revocable_of(user.id)
     return page("admin_user_revoke.html", status, user=user, ends=ends, fields=fields or {},
-                reason=wanted.typed_reason())  # fmt: skip
+                reason=queries.typed_reason())  # fmt: skip
 
 
 def _form(status: int, error: str = "", fields: dict[str, str] | None = None, **typed: str) -> Any:

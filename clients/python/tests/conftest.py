@@ -11,10 +11,10 @@ from sqlalchemy import func, select
 
 from app.domain.clock import system_clock
 from app.domain.tokens import Issued, RefreshToken
-from app.factory import create_app
+from app.factory import create_app, db
 from app.http.context import parts
 from app.services import Services
-from app.storage.database import Database, db
+from app.storage.database import Database
 from app.storage.tables import AccessTokenRow
 from clients.python.tests.recording import Recorder
 from config import Settings

@@ -14,9 +14,8 @@ from flask import Flask
 
 from app import logs
 from app.cli import command_line
-from app.factory import create_app
+from app.factory import create_app, db
 from app.http.context import parts
-from app.storage.database import db
 
 
 class CommandLine:

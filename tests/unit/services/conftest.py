@@ -6,10 +6,9 @@ from contextlib import ExitStack
 import pytest
 
 from app.domain.clock import Clock, system_clock
-from app.factory import create_app
+from app.factory import create_app, db
 from app.http.context import parts
 from app.services import Services
-from app.storage.database import db
 from config import Keys, Settings
 from tests.databases import KEYS
 

@@ -4,7 +4,6 @@ Here belongs ``app.services.accounts`` on both databases. Not here: digests (``t
 failed sign-ins (``test_throttling``), and the commands (``tests/integration/cli``).
 """
 
-import json
 from collections.abc import Callable
 from functools import partial
 
@@ -12,6 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
+from app.domain.audit import AuditEvent
 from app.domain.clock import system_clock
 from app.domain.errors import BadCredentials, BadRequest, Conflict, NotFound, NotPermitted, OwnerDisabled, Refusal
 from app.domain.identity import ApiTokens, Caller, Role, User
@@ -21,7 +21,6 @@ from app.services.idempotency import Idempotency
 from app.services.passwords import Passwords
 from app.services.throttling import LoginThrottle
 from app.storage.database import Database
-from app.storage.tables import AuditEventRow
 from tests.crowds import all_at_once
 from tests.databases import CHEAPEST_COST, KEYS
 from tests.factories import OPERATOR, PASSWORD, issue, make_user, mint
@@ -52,7 +51,7 @@ def stored_digest(database: Database, username: str) -> str | None:
         return session.scalar(query, {"username": username})
 
 
-def audited(services: Services, action: str | None = None) -> list[AuditEventRow]:
+def audited(services: Services, action: str | None = None) -> list[AuditEvent]:
     """Oldest first."""
     return services.listing.audit_events(action=action).items[::-1]
 
@@ -317,7 +316,7 @@ def test_each_change_is_audited_with_who_and_what_and_no_digest(accounts: Accoun
     accounts.enable("anna", OPERATOR)
     accounts.set_api_tokens("anna", ApiTokens.DENY, OPERATOR)
     events = audited(services)
-    assert [(event.action, json.loads(event.detail)) for event in events] == [
+    assert [(event.action, event.detail) for event in events] == [
         ("user.created", {"role": "VIEWER"}),
         ("user.password_changed", {}),
         ("user.role_changed", {"role": "STEWARD"}),

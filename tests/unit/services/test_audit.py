@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from app.services.audit import SIGHTING_EVERY
 from freezegun import freeze_time
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -20,7 +21,6 @@ from app.domain.errors import Conflict, TokenSuperseded, Unavailable
 from app.domain.identity import ApiTokens, Caller, Role, User
 from app.domain.tokens import AccessToken, Issued, RefreshToken, TokenKind
 from app.services import Services, audit, last_use
-from app.services.audit import SIGHTING_EVERY
 from app.storage.database import Database
 from app.storage.tables import AuditEventRow
 from tests import rows

@@ -4,14 +4,12 @@ import json
 from functools import partial
 
 import pytest
-from sqlalchemy import update
 
 from app.domain.errors import BadRequest, NotFound
 from app.domain.identity import Caller
 from app.domain.policy import INSTANCE_SETTINGS
 from app.services import Services
 from app.storage.database import Database
-from app.storage.tables import InstanceSettingRow
 from tests import rows
 from tests.crowds import all_at_once
 from tests.factories import OPERATOR
@@ -44,16 +42,6 @@ def test_setting_a_value_that_it_has_already_changes_and_records_nothing(
     assert len(rows.audit_events(database)) == 1
 
 
-def test_the_names_of_alation_mean_the_same_settings(services: Services) -> None:
-    for name, key in (
-        ("alation.authentication.token.refresh_token_lifespan", "refresh_token_lifespan"),
-        ("alation.authentication.token.access_token_lifespan", "access_token_lifespan"),
-    ):
-        services.instance_settings.change(name, "5", OPERATOR)
-        assert services.instance_settings.get(key) == services.instance_settings.get(name)
-        assert services.instance_settings.get(key).value == "5"
-
-
 def test_a_value_out_of_range_or_an_unknown_name_is_refused_and_changes_nothing(
     services: Services, database: Database
 ) -> None:
@@ -71,15 +59,7 @@ def test_a_value_out_of_range_or_an_unknown_name_is_refused_and_changes_nothing(
     assert rows.everything(database) == before
 
 
-def test_a_stored_value_out_of_range_is_not_used(services: Services, database: Database) -> None:
-    """Whoever wrote it did not go through Daypass; a server refuses to start on it."""
-    services.instance_settings.change("access_token_lifespan", "2", OPERATOR)
-    with database.transaction() as session:
-        session.execute(update(InstanceSettingRow).values(value="99999"))
-    with pytest.raises(ValueError, match="access_token_lifespan must be between 1 and 720 hours"):
-        services.instance_settings.policy()
-
-
+@pytest.mark.both_databases
 def test_simultaneous_changes_are_all_recorded_and_the_last_of_them_holds(
     services: Services, database: Database
 ) -> None:

@@ -3,6 +3,7 @@
 Here belongs what is given, and when it is another one. Not here: the other policies (``test_issuing``).
 """
 
+import hmac
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,12 +12,13 @@ from freezegun import freeze_time
 from app.domain.errors import TokenRevoked, TokenSuperseded, TokenUnknown
 from app.domain.identity import Caller, User
 from app.domain.policy import Reissue
-from app.domain.secrets import KeyRing
+from app.domain.secrets import KeyRing, encode_secret
 from app.domain.tokens import Issued, RefreshToken, TokenStatus
 from app.services import Services
 from app.storage.database import Database
 from tests import rows
 from tests.crowds import all_at_once
+from tests.databases import KEYS
 from tests.factories import OPERATOR, issue, make_user, mint
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -90,6 +92,15 @@ def test_two_refresh_tokens_never_derive_the_same(services: Services, user: User
     services.instance_settings.change("access_token_reissue", "reuse", OPERATOR)
     made = [issue(services, user) for _ in range(20)]
     assert len({mint(services, each).secret for each in made for _ in range(2)}) == 20
+
+
+def test_the_secret_is_derived_as_docs_reuse_md_states(services: Services, shared: Issued[RefreshToken]) -> None:
+    """From the key, both public ids, the refresh token's secret and the generation: without one of them, another."""
+    minted = mint(services, shared)
+    refresh_secret = shared.secret.rpartition("_")[2][:43]
+    parts = ("reuse", shared.token.public_id, minted.token.public_id, refresh_secret, str(minted.token.generation))
+    digest = hmac.digest(KEYS.token_keys["k1"], "|".join(parts).encode(), "sha256")
+    assert minted.secret.rpartition("_")[2][:43] == encode_secret(digest)
 
 
 def test_what_the_page_made_is_random_and_has_its_overlap_when_somebody_asks(

@@ -1,9 +1,10 @@
-"""Revoking by filter: ten thousand tokens in one transaction, in portions, while mints go on.
+"""Revoking by filter: what a confirmation binds, and three thousand tokens in one transaction while mints go on.
 
-Not here: what is previewed and when the act is refused (``tests/contract/test_native_revocations``).
+Not here: which tokens a filter matches (``tests/unit/storage/test_listing``).
 """
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,10 +13,10 @@ from sqlalchemy import event, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.clock import system_clock
-from app.domain.errors import Conflict, TokenRefused, Unavailable
+from app.domain.errors import BadRequest, Conflict, TokenRefused, TokenRevoked, Unavailable
+from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind, TokenStatus
 from app.services import Services
-from app.services.criteria import Criteria
 from app.services.revoking import Ended
 from app.services.revoking_by_filter import CHUNK, RevokingByFilter
 from app.storage.database import Database
@@ -24,9 +25,9 @@ from tests.databases import patient
 from tests.factories import OPERATOR, issue, make_user, mint
 from tests.rows import audit_events, refuse_writes
 
-MANY = 10_000
+MANY = 3_000
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-PLANTED = Criteria(name="planted")
+PLANTED = TokenFilter(name="planted")
 
 
 def plant(database: Database, user_id: int, number: int) -> None:
@@ -56,7 +57,8 @@ def alive(database: Database) -> dict[str, int]:
         }
 
 
-def test_ten_thousand_tokens_end_in_one_transaction_with_the_right_count_while_mints_go_on(
+@pytest.mark.both_databases
+def test_three_thousand_tokens_end_in_one_transaction_with_the_right_count_while_mints_go_on(
     services: Services, database: Database
 ) -> None:
     """Fails when what is confirmed holds the access tokens under a matching refresh token: each mint changes it."""
@@ -118,41 +120,96 @@ def test_the_portions_join_without_gap_or_overlap(services: Services, database: 
         for _ in range(number):
             mint(services, issue(services, user))
         for kind, counts in ((TokenKind.ACCESS, Ended(0, number)), (TokenKind.REFRESH, Ended(number, 0))):
-            criteria = Criteria(owner=user.username, kind=kind)
+            criteria = TokenFilter(owner=user.username, kind=kind)
             seen = in_threes.preview(criteria)
             assert (seen.refresh_tokens, seen.access_tokens) == (counts.refresh_tokens, counts.access_tokens)
             assert in_threes.revoke(criteria, seen.confirmation, "", OPERATOR) == counts
 
 
-def test_what_has_ended_is_not_counted_and_an_expired_refresh_token_is(services: Services) -> None:
-    """An expired one could be regenerated, and so can still be ended."""
+def test_a_preview_counts_what_can_be_revoked_and_shows_the_newest_first(services: Services) -> None:
+    """An expired refresh token could be regenerated, and so can still be revoked."""
     with freeze_time(NOW) as clock:
         user = make_user(services)
-        mint(services, issue(services, user))
+        expired = issue(services, user, "expired")
+        mint(services, expired)
         clock.move_to(NOW + timedelta(days=61))
-        refresh, revoked = issue(services, user), issue(services, user)
+        refresh, revoked = issue(services, user, "active"), issue(services, user)
         mint(services, refresh)
         mint(services, refresh)  # takes the place of the first
         services.revoking.revoke(revoked.token.public_id, "", OPERATOR)
-        seen = services.revoking_by_filter.preview(Criteria(owner=user.username))
+        seen = services.revoking_by_filter.preview(TokenFilter(owner=user.username))
     assert (seen.refresh_tokens, seen.access_tokens, seen.access_tokens_with_them) == (2, 0, 1)
+    assert [(each.name, each.owner) for each in seen.items] == [("active", user.username), ("expired", user.username)]
 
 
-def test_an_act_that_is_refused_leaves_no_trace(services: Services, database: Database) -> None:
+def test_a_filter_that_narrows_nothing_is_refused(services: Services) -> None:
+    for refused in (
+        lambda: services.revoking_by_filter.preview(TokenFilter()),
+        lambda: services.revoking_by_filter.revoke(TokenFilter(), "x", "audit", OPERATOR),
+    ):
+        with pytest.raises(BadRequest):
+            refused()
+
+
+def test_when_the_set_has_changed_nothing_is_revoked(services: Services, database: Database) -> None:
+    """Fails when the confirmation is of the filter alone."""
     user = make_user(services)
-    issue(services, user)
+    access = mint(services, issue(services, user))
+    criteria = TokenFilter(owner=user.username)
+    confirmation = services.revoking_by_filter.preview(criteria).confirmation
+    more = issue(services, user)
     before = len(audit_events(database))
     with pytest.raises(Conflict):
-        services.revoking_by_filter.revoke(Criteria(owner=user.username), "made up", "audit", OPERATOR)
+        services.revoking_by_filter.revoke(criteria, confirmation, "audit", OPERATOR)
+    assert services.verifier.verify(access.secret).user_id == user.id
     assert len(audit_events(database)) == before
+    services.revoking.revoke(more.token.public_id, "", OPERATOR)
+    ended = services.revoking_by_filter.revoke(criteria, confirmation, "audit", OPERATOR)
+    assert ended == Ended(1, 1)  # it is the same set again
+    kept = services.listing.find(access.token.public_id).token
+    assert (kept.revoked_by, kept.revoke_reason) == (OPERATOR.name, "audit")
+
+
+def test_a_confirmation_is_good_for_its_own_filter_only(services: Services) -> None:
+    """Fails when the filter is not sealed."""
+    user = make_user(services)
+    access = mint(services, issue(services, user))
+    criteria = TokenFilter(owner=user.username, kind=TokenKind.REFRESH)
+    good = services.revoking_by_filter.preview(criteria).confirmation
+    others = (TokenFilter(owner=user.username), replace(criteria, name="n"))
+    made_up = ("x", "0" * 64, "ü", good.upper())
+    for tried, confirmation in [(each, good) for each in others] + [(criteria, each) for each in made_up]:
+        with pytest.raises(Conflict):
+            services.revoking_by_filter.revoke(tried, confirmation, "audit", OPERATOR)
+    assert services.verifier.verify(access.secret).user_id == user.id
+
+
+def test_a_mint_meanwhile_changes_what_matches_itself_and_not_what_goes_with_its_refresh_token(
+    services: Services,
+) -> None:
+    user = make_user(services)
+    refresh = issue(services, user)
+    mint(services, refresh)
+    both, access_alone = TokenFilter(owner=user.username), TokenFilter(owner=user.username, kind=TokenKind.ACCESS)
+    stale = services.revoking_by_filter.preview(access_alone).confirmation
+    mint(services, refresh)
+    with pytest.raises(Conflict):
+        services.revoking_by_filter.revoke(access_alone, stale, "audit", OPERATOR)
+    fresh = services.revoking_by_filter.preview(access_alone).confirmation
+    assert services.revoking_by_filter.revoke(access_alone, fresh, "audit", OPERATOR) == Ended(0, 1)
+    seen = services.revoking_by_filter.preview(both).confirmation
+    newest = mint(services, refresh)  # the refresh token still works
+    assert services.revoking_by_filter.revoke(both, seen, "audit", OPERATOR) == Ended(1, 1)
+    with pytest.raises(TokenRevoked):
+        services.verifier.verify(newest.secret)
 
 
 def test_an_act_whose_audit_row_cannot_be_written_does_not_happen(services: Services, database: Database) -> None:
     """Fails when the row is written in a transaction of its own."""
     user = make_user(services)
     access = mint(services, issue(services, user))
-    seen = services.revoking_by_filter.preview(Criteria(owner=user.username))
+    seen = services.revoking_by_filter.preview(TokenFilter(owner=user.username))
     refuse_writes(database, "audit_events", "INSERT")
     with pytest.raises(IntegrityError):
-        services.revoking_by_filter.revoke(Criteria(owner=user.username), seen.confirmation, "audit", OPERATOR)
+        services.revoking_by_filter.revoke(TokenFilter(owner=user.username), seen.confirmation, "audit", OPERATOR)
     assert services.verifier.verify(access.secret).user_id == user.id

@@ -3,19 +3,18 @@
 Not here: how the mark looks in a dialect or on a page (``tests/contract``).
 """
 
-import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from freezegun import freeze_time
 
+from app.domain.audit import AuditEvent
 from app.domain.clock import system_clock
 from app.domain.identity import Caller, User
 from app.domain.policy import Reissue
 from app.domain.tokens import AccessToken, Issued, RefreshToken, TokenKind
 from app.services import Services
 from app.services.listing import TokenFilter
-from app.storage.tables import AuditEventRow
 from tests.factories import OPERATOR, issue, make_user
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -47,7 +46,7 @@ def is_marked(services: Services, user: User) -> bool:
     return listed.token.seems_shared
 
 
-def found(services: Services) -> list[AuditEventRow]:
+def found(services: Services) -> list[AuditEvent]:
     return services.listing.audit_events(action="refresh_token.found_shared").items
 
 
@@ -60,7 +59,7 @@ def test_the_sixth_mint_in_ten_minutes_from_two_addresses_marks_the_refresh_toke
     assert minted(services, refresh, OTHER).seems_shared
     assert is_marked(services, user)
     (event,) = found(services)
-    detail = json.loads(event.detail)
+    detail = event.detail
     assert (event.object_id, event.actor) == (refresh.token.public_id, user.username)
     assert (detail["mints"], detail["addresses"]) == (6, f"{ONE}, {OTHER}")
     assert detail["note"].startswith("Two programs seem to share this token")

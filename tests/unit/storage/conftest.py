@@ -38,7 +38,7 @@ def kept_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
 @pytest.fixture
 def session(kept_database: Database) -> Iterator[Session]:
     """A session whose work is undone at the end."""
-    writing = kept_database.engine.execution_options(daypass_writes=time.monotonic())
+    writing = kept_database.engine.execution_options(daypass_writes=time.monotonic)
     with Session(writing, expire_on_commit=False) as session:
         yield session
         session.rollback()

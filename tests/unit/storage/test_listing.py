@@ -1,20 +1,21 @@
-"""Lists: every filter, and pages that neither repeat nor lose a row while others come and go.
+"""Lists: every criterion, and pages that neither repeat nor lose a row while others come and go.
 
-Here belongs ``app.storage.listing``. Not here: cursors and limits (``tests/unit/services``), and how lists look
-(``tests/integration/cli``).
+Here belongs ``app.storage.listing``. Not here: cursors and limits (``tests/unit/services``), and how criteria are
+spelt (``tests/contract``, ``tests/integration/cli``).
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import fields
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
-from app.domain.tokens import TokenStatus
+from app.domain.token_filter import LONGEST_SPAN, TokenFilter
+from app.domain.tokens import TokenKind, TokenStatus
 from app.storage import listing
-from app.storage.listing import TokenFilter
 from app.storage.tables import AccessTokenRow, AuditEventRow, RefreshTokenRow, UserRow
 from tests.unit.storage.planting import (
     HOUR,
@@ -27,13 +28,11 @@ from tests.unit.storage.planting import (
 
 pytestmark = pytest.mark.both_databases
 
+DAY = timedelta(days=1)
 ACTIVE, OVERLAPPING, SUPERSEDED, EXPIRED, REVOKED = TokenStatus
 TIERS = pytest.mark.parametrize(
-    ("listed", "plant", "table"),
-    [
-        (listing.refresh_tokens, plant_refresh_token, RefreshTokenRow),
-        (listing.access_tokens, plant_access_token, AccessTokenRow),
-    ],
+    ("listed", "plant"),
+    [(listing.refresh_tokens, plant_refresh_token), (listing.access_tokens, plant_access_token)],
     ids=["refresh", "access"],
 )
 
@@ -50,25 +49,26 @@ def ids(rows: list[Any]) -> list[int]:
     return [row[0].id for row in rows]
 
 
-def matching(session: Session, listed: Listed, **wanted: Any) -> list[int]:
-    return sorted(ids(listed(session, TokenFilter(**wanted), NOW, None, 1000)))
+def matching(session: Session, listed: Listed, **criteria: Any) -> list[int]:
+    return sorted(ids(listed(session, TokenFilter(**criteria), NOW, None, 1000)))
 
 
 # Pages
 
 
 @TIERS
-@pytest.mark.parametrize("wanted", [TokenFilter(), TokenFilter(status=ACTIVE)], ids=["all", "active"])
-@pytest.mark.parametrize("size", [1, 4, 7])
+@pytest.mark.parametrize("criteria", [TokenFilter(), TokenFilter(status=ACTIVE)], ids=["all", "active"])
+@pytest.mark.parametrize("size", [1, 4])
 def test_pages_are_complete_and_repeat_nothing_while_rows_come_and_end(
-    session: Session, owner: UserRow, listed: Listed, plant: Plant, table: Any, wanted: TokenFilter, size: int
+    session: Session, owner: UserRow, listed: Listed, plant: Plant, criteria: TokenFilter, size: int
 ) -> None:
     """Fails when a page begins with the row that it should begin after."""
-    there = [plant(session, owner).id for _ in range(23)]
+    there = [plant(session, owner).id for _ in range(13)]
+    table = RefreshTokenRow if plant is plant_refresh_token else AccessTokenRow
     ended, deleted = set(there[3::5]), set(there[4::5])
     seen: list[int] = []
     after = None
-    while page := ids(listed(session, wanted, NOW, after, size)):
+    while page := ids(listed(session, criteria, NOW, after, size)):
         assert len(page) <= size
         seen += page
         after = page[-1]
@@ -76,41 +76,53 @@ def test_pages_are_complete_and_repeat_nothing_while_rows_come_and_end(
         session.execute(update(table).where(table.id.in_(ended)).values(status="revoked"))
         session.execute(delete(table).where(table.id.in_(deleted)))
     assert seen == sorted(set(seen), reverse=True)
-    gone = deleted if wanted.status is None else deleted | ended
+    gone = deleted if criteria.status is None else deleted | ended
     assert set(there) - gone <= set(seen) <= set(there)
     # Of what ended or went meanwhile, only what was on a page before that is seen.
     assert set(seen) & gone <= set(there[-size:])
 
 
 @TIERS
-def test_the_newest_come_first_with_their_owner(
-    session: Session, owner: UserRow, listed: Listed, plant: Plant, table: Any
-) -> None:
+def test_the_newest_come_first_with_their_owner(session: Session, owner: UserRow, listed: Listed, plant: Plant) -> None:
     other = plant_user(session, username="bert")
     first, second = plant(session, owner), plant(session, other)
     rows = listed(session, TokenFilter(), NOW, None, 10)
     assert [(row[0].id, row[1]) for row in rows] == [(second.id, "bert"), (first.id, "anna")]
 
 
-@TIERS
-def test_after_the_last_row_there_is_nothing(
-    session: Session, owner: UserRow, listed: Listed, plant: Plant, table: Any
+def test_an_access_token_is_named_after_its_refresh_token_or_by_its_description(
+    session: Session, owner: UserRow
 ) -> None:
-    first = plant(session, owner).id
-    assert ids(listed(session, TokenFilter(), NOW, first, 10)) == []
-    assert ids(listed(session, TokenFilter(), NOW, first + 1, 10)) == [first]
+    parent = plant_refresh_token(session, owner, name="nightly-etl")
+    plant_access_token(session, owner, parent, description="ignored")
+    plant_access_token(session, owner, description="my own")
+    plant_access_token(session, owner)
+    rows = listing.access_tokens(session, TokenFilter(), NOW, None, 10)
+    assert [label for _, _, label in rows] == ["", "my own", "nightly-etl"]
 
 
-# Filters
+# Criteria
+
+
+def test_each_criterion_has_its_condition() -> None:
+    assert set(listing.CONDITIONS) == {each.name for each in fields(TokenFilter)}
 
 
 @TIERS
-def test_a_list_can_be_of_one_user(session: Session, owner: UserRow, listed: Listed, plant: Plant, table: Any) -> None:
+def test_a_list_can_be_of_one_owner_of_one_kind_and_of_certain_rows(
+    session: Session, owner: UserRow, listed: Listed, plant: Plant
+) -> None:
+    """Fails when an owner who does not exist narrows nothing."""
     other = plant_user(session)
     mine, theirs = plant(session, owner).id, plant(session, other).id
-    assert matching(session, listed, user_id=owner.id) == [mine]
-    assert matching(session, listed, user_id=other.id) == [theirs]
-    assert matching(session, listed, user_id=other.id + 1) == []
+    kind = TokenKind.REFRESH if plant is plant_refresh_token else TokenKind.ACCESS
+    for criteria, found in (
+        ({"user_id": owner.id}, [mine]), ({"user_id": other.id + 1}, []), ({"owner": "ANNA"}, [mine]),
+        ({"owner": other.username}, [theirs]), ({"ids": [theirs]}, [theirs]), ({"ids": []}, []),
+        ({"kind": kind}, [mine, theirs]), ({"kind": next(each for each in TokenKind if each is not kind)}, []),
+        *(({"owner": nobody}, []) for nobody in ("berta", "not a name", "ü", "")),
+    ):  # fmt: skip
+        assert matching(session, listed, **criteria) == found, criteria
 
 
 @pytest.mark.parametrize("status", TokenStatus)
@@ -120,40 +132,50 @@ def test_a_list_can_be_of_one_state_as_it_is_at_this_moment(
     ends = {"over": NOW, "not over": NOW + MICROSECOND}
     made = {(stored, when): plant_access_token(session, owner, status=stored, expires_at=ends[when]).id
             for stored in TokenStatus for when in ends}  # fmt: skip
-    wanted = {
+    found = {
         ACTIVE: [(ACTIVE, "not over"), (OVERLAPPING, "not over")],
         OVERLAPPING: [],
         SUPERSEDED: [(OVERLAPPING, "over"), (SUPERSEDED, "over"), (SUPERSEDED, "not over")],
         EXPIRED: [(ACTIVE, "over"), (EXPIRED, "over"), (EXPIRED, "not over")],
         REVOKED: [(REVOKED, "over"), (REVOKED, "not over")],
     }
-    assert matching(session, listing.access_tokens, status=status) == sorted(made[each] for each in wanted[status])
+    assert matching(session, listing.access_tokens, status=status) == sorted(made[each] for each in found[status])
 
 
 @TIERS
-def test_a_list_can_be_of_those_that_end_before_an_instant(
-    session: Session, owner: UserRow, listed: Listed, plant: Plant, table: Any
+@pytest.mark.parametrize("column", ["created", "expires", "last_used"])
+def test_the_first_instant_of_a_span_is_within_and_the_last_is_not(
+    session: Session, owner: UserRow, listed: Listed, plant: Plant, column: str
 ) -> None:
-    limit = NOW + HOUR
+    before, at, after = (plant(session, owner, **{f"{column}_at": NOW + each * MICROSECOND}).id for each in (-1, 0, 1))
+    if column == "last_used":
+        plant(session, owner)
+    assert matching(session, listed, **{f"{column}_after": NOW}) == [at, after]
+    assert matching(session, listed, **{f"{column}_before": NOW}) == [before]
+    assert matching(session, listed, **{f"{column}_after": NOW, f"{column}_before": NOW + MICROSECOND}) == [at]
+
+
+@TIERS
+def test_a_list_can_be_of_those_that_end_within_days(
+    session: Session, owner: UserRow, listed: Listed, plant: Plant
+) -> None:
+    limit = NOW + DAY
     soon = [plant(session, owner, expires_at=at).id for at in (NOW + MICROSECOND, limit - MICROSECOND)]
-    for later in (limit, limit + HOUR):
-        plant(session, owner, expires_at=later)
-    for over in (NOW, NOW - HOUR):
-        plant(session, owner, expires_at=over)
+    for other in (limit, limit + HOUR, NOW, NOW - HOUR):
+        plant(session, owner, expires_at=other)
     plant(session, owner, expires_at=NOW + MICROSECOND, status="revoked")
-    assert matching(session, listed, expiring_before=limit) == soon
+    assert matching(session, listed, expiring_within_days=1) == soon
+    assert matching(session, listed, expiring_within_days=0) == []
 
 
-def test_what_never_ends_does_not_end_before_an_instant(session: Session, owner: UserRow) -> None:
+def test_what_never_ends_does_not_end_within_days(session: Session, owner: UserRow) -> None:
     plant_access_token(session, owner, expires_at=None)
-    assert matching(session, listing.access_tokens, expiring_before=datetime.max.replace(tzinfo=NOW.tzinfo)) == []
+    assert matching(session, listing.access_tokens, expiring_within_days=LONGEST_SPAN) == []
 
 
 @TIERS
-def test_a_list_can_be_of_those_unused_since_an_instant(
-    session: Session, owner: UserRow, listed: Listed, plant: Plant, table: Any
-) -> None:
-    since, long_ago = NOW - HOUR, NOW - 9 * HOUR
+def test_a_list_can_be_of_those_unused_for_days(session: Session, owner: UserRow, listed: Listed, plant: Plant) -> None:
+    since, long_ago = NOW - DAY, NOW - 9 * DAY
     unused = [
         plant(session, owner, created_at=long_ago, last_used_at=since).id,
         plant(session, owner, created_at=long_ago, last_used_at=long_ago).id,
@@ -161,7 +183,27 @@ def test_a_list_can_be_of_those_unused_since_an_instant(
     ]
     plant(session, owner, created_at=long_ago, last_used_at=since + MICROSECOND)
     plant(session, owner, created_at=since + MICROSECOND, last_used_at=None)
-    assert matching(session, listed, unused_since=since) == unused
+    assert matching(session, listed, unused_for_days=1) == unused
+
+
+def test_what_has_to_be_renewed_by_hand_is_no_access_token_under_a_refresh_token(
+    session: Session, owner: UserRow
+) -> None:
+    parent = plant_refresh_token(session, owner)
+    plant_access_token(session, owner, parent)
+    single = plant_access_token(session, owner)
+    assert matching(session, listing.refresh_tokens, to_renew=True) == [parent.id]
+    assert matching(session, listing.access_tokens, to_renew=True) == [single.id]
+
+
+@TIERS
+def test_an_expired_refresh_token_can_be_revoked_and_an_access_token_that_ended_cannot(
+    session: Session, owner: UserRow, listed: Listed, plant: Plant
+) -> None:
+    active, over = plant(session, owner).id, plant(session, owner, expires_at=NOW).id
+    plant(session, owner, status="revoked")
+    expected = [active, over] if plant is plant_refresh_token else [active]
+    assert matching(session, listed, revocable=True) == expected
 
 
 NAMES = ["nightly-etl", "Nightly ETL", "100% of it", "1000 of it", "a_b", "axb", "back\\slash"]
@@ -177,87 +219,72 @@ FOUND = [
 ]
 
 
-@pytest.mark.parametrize(("part", "found"), FOUND)
-def test_refresh_tokens_are_found_by_part_of_their_name_in_any_case(
-    session: Session, owner: UserRow, part: str, found: list[str]
-) -> None:
+@pytest.mark.parametrize("named", ["refresh token", "by its refresh token", "by its description"])
+def test_tokens_are_found_by_part_of_their_name_in_any_case(session: Session, owner: UserRow, named: str) -> None:
     """The same on both databases, though their LIKE is not."""
-    made = {name: plant_refresh_token(session, owner, name=name).id for name in NAMES}
-    assert matching(session, listing.refresh_tokens, name=part) == [made[name] for name in found]
-
-
-@pytest.mark.parametrize(("part", "found"), FOUND)
-@pytest.mark.parametrize("named", ["by its refresh token", "by its description"])
-def test_access_tokens_are_found_by_part_of_their_name_in_any_case(
-    session: Session, owner: UserRow, named: str, part: str, found: list[str]
-) -> None:
     made = {}
     for name in NAMES:
-        parent = plant_refresh_token(session, owner, name=name) if named == "by its refresh token" else None
-        made[name] = plant_access_token(session, owner, parent, description=None if parent else name).id
-    assert matching(session, listing.access_tokens, name=part) == [made[name] for name in found]
-
-
-def test_an_access_token_is_named_after_its_refresh_token_or_by_its_description(
-    session: Session, owner: UserRow
-) -> None:
-    parent = plant_refresh_token(session, owner, name="nightly-etl")
-    plant_access_token(session, owner, parent, description="ignored")
-    plant_access_token(session, owner, description="my own")
-    plant_access_token(session, owner)
-    rows = listing.access_tokens(session, TokenFilter(), NOW, None, 10)
-    assert [label for _, _, label in rows] == ["", "my own", "nightly-etl"]
+        parent = None if named == "by its description" else plant_refresh_token(session, owner, name=name)
+        of_description = {} if parent else {"description": name}
+        token = parent if named == "refresh token" else plant_access_token(session, owner, parent, **of_description)
+        made[name] = token.id
+    listed = listing.refresh_tokens if named == "refresh token" else listing.access_tokens
+    for part, found in FOUND:
+        assert matching(session, listed, name=part) == [made[name] for name in found], part
 
 
 @TIERS
-def test_filters_narrow_together(session: Session, owner: UserRow, listed: Listed, plant: Plant, table: Any) -> None:
+def test_criteria_narrow_together(session: Session, owner: UserRow, listed: Listed, plant: Plant) -> None:
     other = plant_user(session)
-    wanted = {"user_id": owner.id, "status": ACTIVE, "expiring_before": NOW + 2 * HOUR, "unused_since": NOW}
+    criteria = {"user_id": owner.id, "status": ACTIVE, "expiring_within_days": 1, "created_before": NOW}
     both = plant(session, owner).id
     plant(session, other)
     plant(session, owner, status="revoked")
-    plant(session, owner, expires_at=NOW + 3 * HOUR)
-    plant(session, owner, last_used_at=NOW + MICROSECOND)
-    assert matching(session, listed, **wanted) == [both]
+    plant(session, owner, expires_at=NOW + DAY)
+    plant(session, owner, created_at=NOW)
+    assert matching(session, listed, **criteria) == [both]
 
 
 # Audit events, and keys
 
 
-def plant_event(session: Session, **values: str) -> int:
-    usual = {"actor": "anna", "action": "user.created", "object_kind": "user", "object_id": "bert"}
-    row = AuditEventRow(at=NOW, result="done", detail="{}", **usual | values)
+def plant_event(session: Session, **values: Any) -> int:
+    usual = {"actor": "anna", "action": "user.created", "object_kind": "user", "object_id": "bert", "at": NOW}
+    row = AuditEventRow(result="done", detail="{}", **usual | values)
     session.add(row)
     session.flush()
     return row.id
 
 
-@pytest.mark.parametrize("size", [1, 4, 30])
+def found_events(session: Session, after: int | None = None, limit: int = 30, **narrowing: Any) -> list[int]:
+    named = dict.fromkeys(("actor", "action", "object_id")) | narrowing
+    return [row.id for row in listing.audit_events(session, after=after, limit=limit, **named)]
+
+
+@pytest.mark.parametrize("size", [1, 4])
 def test_pages_of_audit_events_are_complete_while_more_are_written(session: Session, size: int) -> None:
     there = [plant_event(session) for _ in range(11)]
     seen: list[int] = []
-    after = None
-    while page := [row.id for row in listing.audit_events(session, None, None, None, after, size)]:
+    while page := found_events(session, seen[-1] if seen else None, size):
         seen += page
-        after = page[-1]
         plant_event(session)
     assert seen == there[::-1]
 
 
-@pytest.mark.parametrize(("column", "value"), [("actor", "cli:root"), ("action", "user.disabled"), ("object_id", "c")])
-def test_audit_events_are_found_by_actor_action_and_object(session: Session, column: str, value: str) -> None:
-    others = plant_event(session), plant_event(session, object_kind="token")
-    wanted = plant_event(session, **{column: value})
-    filters = {"actor": None, "action": None, "object_id": None}
-    found = listing.audit_events(session, **filters | {column: value}, after=None, limit=10)
-    assert [row.id for row in found] == [wanted]
-    assert len(listing.audit_events(session, **filters, after=None, limit=10)) == len(others) + 1
-    assert listing.audit_events(session, **filters | {column: "nobody"}, after=None, limit=10) == []
+def test_audit_events_are_found_by_actor_action_object_and_time(session: Session) -> None:
+    before, at = (plant_event(session, at=NOW + each * MICROSECOND) for each in (-1, 0))
+    for column, value in (("actor", "cli:root"), ("action", "user.disabled"), ("object_id", "c")):
+        one = plant_event(session, **{column: value}, at=NOW + HOUR)
+        assert found_events(session, **{column: value}) == [one]
+        assert found_events(session, **{column: "nobody"}) == []
+    assert found_events(session, until=NOW) == [before]
+    assert found_events(session, since=NOW, until=NOW + MICROSECOND) == [at]
+    assert len(found_events(session)) == 5
 
 
 @TIERS
 def test_only_living_tokens_count_as_needing_their_key(
-    session: Session, owner: UserRow, listed: Listed, plant: Plant, table: Any
+    session: Session, owner: UserRow, listed: Listed, plant: Plant
 ) -> None:
     for key_id, living in (("k1", 2), ("k2", 1)):
         for _ in range(living):
@@ -265,4 +292,5 @@ def test_only_living_tokens_count_as_needing_their_key(
         plant(session, owner, key_id=key_id, status="revoked")
         plant(session, owner, key_id=key_id, expires_at=NOW)
     plant(session, owner, key_id="k0", status="expired")
+    table = RefreshTokenRow if plant is plant_refresh_token else AccessTokenRow
     assert listing.count_by_key(session, table, NOW) == {"k1": 2, "k2": 1}

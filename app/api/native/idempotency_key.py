@@ -1,4 +1,4 @@
-"""The header ``Idempotency-Key``: a creating call that is repeated under the same key makes nothing twice.
+"""The header ``Idempotency-Key``: a creating call that is repeated under the same key creates nothing twice.
 
 Not here: what is a repeat (``app.services.idempotency``).
 """
@@ -17,11 +17,11 @@ KEY = re.compile(r"[\x20-\x7e]{1,255}")
 KEY_RULE = f"{HEADER} has 1 to 255 printable ASCII characters."
 
 
-def once(sent: dict[str, Any]) -> Once | None:
-    """What this request wants done once, `sent` being its body; None without the header."""
+def idempotency_key(body: dict[str, Any]) -> Once | None:
+    """The key of this request, bound to its `body`; None without the header. Refuses with BadRequest a bad key."""
     key = request.headers.get(HEADER)
     if key is None:
         return None
     if not KEY.fullmatch(key):
         raise BadRequest(KEY_RULE, {HEADER: [KEY_RULE]})
-    return Once(key, json.dumps([request.method, request.path.rstrip("/"), sent], sort_keys=True))
+    return Once(key, json.dumps([request.method, request.path.rstrip("/"), body], sort_keys=True))

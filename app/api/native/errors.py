@@ -1,4 +1,4 @@
-"""The native dialect's one table from refusals to answers: RFC 9457 problems.
+"""The native API's one table from refusals to answers: RFC 9457 problems.
 
 ``{"type", "title", "status", "detail", "reason", "request_id"}``, and ``fields`` where members are wrong; `reason` is
 the stable word to test. Not here: what a refusal means (``app.domain.errors``).
@@ -10,12 +10,15 @@ from typing import Any
 from flask import Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from app.api.admin.schemas import ProblemOut
+from app.api.native.admin_schemas import CreatedUserOut
+from app.api.native.schemas import ProblemOut
 from app.domain import errors
 from app.domain.errors import Refusal, TokenRefused, every_refusal
 from app.domain.tokens import TokenKind
+from app.http.context import services
 from app.http.errors import Dialect, reason_of
 from app.http.openapi import ErrorAnswers
+from app.services.idempotency import Repeated
 
 PREFIX = "/api/v1/"
 PROBLEM = "application/problem+json"
@@ -65,9 +68,9 @@ def refuse(refusal: Refusal) -> Response:
     is_named = isinstance(refusal, TokenRefused) and refusal.kind is TokenKind.REFRESH and bool(request.view_args)
     status, detail = (NAMED_TABLE if is_named else TABLE)[type(refusal)]
     label = LABELS[refusal.kind] if isinstance(refusal, TokenRefused) else ""
-    said = detail.format_map(vars(refusal) | {"label": label})
+    text = detail.format_map(vars(refusal) | {"label": label})
     fields = refusal.fields if isinstance(refusal, errors.BadRequest) else {}
-    answer = _problem(status, said, refusal.reason, fields)
+    answer = _problem(status, text, refusal.reason, fields)
     if status == 401:  # RFC 6750, section 3: without a token, the challenge says no more than the scheme
         error = "" if isinstance(refusal, errors.TokenMissing) else ', error="invalid_token"'
         answer.headers["WWW-Authenticate"] = f'Bearer realm="daypass"{error}'
@@ -91,4 +94,12 @@ def _problem(status: int, detail: str, reason: str, fields: dict[str, list[str]]
     return answer
 
 
-DIALECT = Dialect(PREFIX, refuse, fail)
+def repeat(repeated: Repeated) -> Response:
+    """The answer to a creating call that was done before: what it created, without the secret."""
+    if repeated.kind == "user":
+        user = vars(services().accounts.get(repeated.handle))
+        return jsonify(CreatedUserOut().dump(user | {"secret_already_shown": True}))
+    return jsonify({"public_id": repeated.handle, "secret_already_shown": True})
+
+
+DIALECT = Dialect(PREFIX, refuse, fail, repeat)

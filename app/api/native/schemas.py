@@ -1,4 +1,4 @@
-"""Bodies and queries of the native dialect, in and out: snake_case, instants in UTC.
+"""Bodies and queries of the native API, in and out: snake_case, instants in UTC.
 
 Here belong members, their types and their spelling. Not here: what the values mean.
 """
@@ -7,16 +7,13 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from app.api.admin.fields import Strict, cursor, instant_or_null, instant_out, limit, text, word
-from app.domain.errors import NotFound
+from app.api.native.fields import Instant, Strict, criteria, paging, text
 from app.domain.identity import Principal
 from app.domain.policy import Reissue
-from app.domain.tokens import SEEMS_SHARED, AccessToken, Issued, RefreshToken, TokenKind, TokenStatus
+from app.domain.tokens import SEEMS_SHARED, AccessToken, Issued, RefreshToken, TokenKind
 from app.services.listing import ListedToken
 
-SECRET = "The secret. It is told this once."
-
-LONGEST_ID = 18
+SECRET = "The secret. It is shown this once."
 
 
 class ProblemOut(Schema):
@@ -51,22 +48,22 @@ class TokenOut(Schema):
     owner = fields.String()
     single_tier = fields.Boolean()
     status = fields.String()
-    created_at = instant_out()
-    expires_at = instant_or_null()
-    last_used_at = instant_or_null()
+    created_at = Instant()
+    expires_at = Instant(allow_none=True)
+    last_used_at = Instant(allow_none=True)
     last_used_ip = fields.String(allow_none=True)
     last_used_agent = fields.String(allow_none=True)
-    regenerated_at = instant_or_null()
+    regenerated_at = Instant(allow_none=True)
     access_token_reissue = fields.String(allow_none=True)
     seems_shared = fields.Boolean(metadata={"description": f"True for a day: {SEEMS_SHARED}"})
     minted_from = fields.String(allow_none=True, metadata={"description": "The address that minted it, if known."})
-    revoked_at = instant_or_null()
+    revoked_at = Instant(allow_none=True)
     revoked_by = fields.String(allow_none=True)
     revoke_reason = fields.String(allow_none=True)
 
 
 class PresentTokenOut(TokenOut):
-    refresh_token_expires_at = instant_or_null()
+    refresh_token_expires_at = Instant(allow_none=True)
 
 
 class IssuedOut(Schema):
@@ -77,33 +74,29 @@ class IssuedOut(Schema):
     secret = fields.String(metadata={"description": SECRET})
     name = fields.String()
     status = fields.String()
-    created_at = instant_out()
-    expires_at = instant_out()
+    created_at = Instant()
+    expires_at = Instant()
     secret_already_shown = fields.Boolean()
 
 
 class MintedOut(Schema):
-    """The same of a new access token, with what it took the place of, where one was alive."""
+    """The same of a new access token, with the active one that it replaced, if any."""
 
     kind = fields.String()
     public_id = fields.String()
     secret = fields.String(metadata={"description": SECRET})
     status = fields.String()
-    created_at = instant_out()
-    expires_at = instant_out()
+    created_at = Instant()
+    expires_at = Instant()
     replaced_previous = fields.Boolean()
     replaced_public_id = fields.String()
-    replaced_last_used_at = instant_or_null()
+    replaced_last_used_at = Instant(allow_none=True)
     replaced_last_used_ip = fields.String(allow_none=True)
     seems_shared = fields.Boolean(metadata={"description": f"True for a day: {SEEMS_SHARED}"})
     secret_already_shown = fields.Boolean()
 
 
-class OwnTokensWanted(Strict):
-    kind = word(TokenKind)
-    status = word(TokenStatus, but=("overlapping",))
-    limit = limit()
-    cursor = cursor()
+OwnTokenQuery = Strict.from_dict(criteria("kind", "status") | paging(), name="OwnTokenQuery")
 
 
 class TokenPage(Schema):
@@ -121,12 +114,12 @@ class UserOut(Schema):
     role = fields.String()
     is_active = fields.Boolean()
     api_tokens = fields.String()
-    created_at = instant_out()
-    last_login_at = instant_or_null()
+    created_at = Instant()
+    last_login_at = Instant(allow_none=True)
 
 
 def token_members(listed: ListedToken) -> dict[str, Any]:
-    """What is told of a token; a member that its tier does not have is null."""
+    """The members of a token; one that its tier does not have is null."""
     token = listed.token
     single_tier = isinstance(token, AccessToken) and token.refresh_token_id is None
     usual: dict[str, Any] = dict.fromkeys(("last_used_agent", "regenerated_at", "access_token_reissue", "minted_from"))
@@ -137,7 +130,7 @@ def token_members(listed: ListedToken) -> dict[str, Any]:
 
 
 def present_token(listed: ListedToken, known: Principal) -> dict[str, Any]:
-    """The same of the token that a request was sent with."""
+    """The same of the token that authenticates a request."""
     return token_members(listed) | {"refresh_token_expires_at": known.refresh_token_expires_at}
 
 
@@ -152,10 +145,3 @@ def issued_members(issued: Issued[RefreshToken] | Issued[AccessToken]) -> dict[s
         members["replaced_last_used_at"] = issued.replaced.last_used_at
         members["replaced_last_used_ip"] = issued.replaced.last_used_ip
     return members
-
-
-def user_id_of(text: str) -> int:
-    """The id in a path; refuses with NotFound what can be nobody's. Each has one spelling: 7 is not 007."""
-    if not text.isascii() or not text.isdigit() or text.startswith("0") or len(text) > LONGEST_ID:
-        raise NotFound("user")
-    return int(text)

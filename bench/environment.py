@@ -1,13 +1,14 @@
-"""Where the run takes place: the checkout, the environment, free ports, and the machine's own facts.
-
-Here belongs what is found, not made. Not here: the work folder and its databases (``bench.ground``).
-"""
+"""Where the run takes place: checkouts, free ports, and facts about the machine."""
 
 import os
 import platform
 import socket
+import subprocess
+import sys
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import psutil
 from pysqlite3 import dbapi2 as sqlite
@@ -18,10 +19,18 @@ PACKAGES = ("granian", "flask", "django", "djangorestframework", "django-rest-kn
             "flask-jwt-extended", "psycopg")  # fmt: skip
 
 
-def clean_environment() -> dict[str, str]:
-    """This process's environment, without anybody's settings of Daypass, and able to import this checkout."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("DAYPASS_")}
-    return kept | {"PYTHONPATH": str(ROOT)}
+@dataclass(frozen=True)
+class Checkout:
+    """A tree of Daypass, and the Python that runs it."""
+
+    folder: Path
+    python: str = sys.executable
+
+    def start(self, words: list[str], environment: dict[str, str], **options: Any) -> "subprocess.Popen[bytes]":
+        """Begin ``python -m …`` there, without the caller's own settings of Daypass; `options` go to ``Popen``."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("DAYPASS_")}
+        complete = kept | {"PYTHONPATH": str(self.folder)} | environment
+        return subprocess.Popen([self.python, "-m", *words], cwd=self.folder, env=complete, **options)
 
 
 def free_port() -> int:
@@ -33,18 +42,18 @@ def free_port() -> int:
 
 def facts(folder: Path) -> dict[str, str]:
     """The machine and the versions; `folder` is where the databases are."""
-    found = {
+    machine = {
         "cores": f"{os.cpu_count()}, {_processor()}",
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "file system of the databases": _file_system(folder),
         "Python": platform.python_version(),
         "SQLite": sqlite.sqlite_version,
     }
-    return found | {name: version(name) for name in PACKAGES}
+    return machine | {name: version(name) for name in PACKAGES}
 
 
 def load_average() -> float:
-    """Processes that wanted to run, on average over the last minute."""
+    """Processes that were ready to run, on average over the last minute."""
     return os.getloadavg()[0]
 
 
@@ -55,5 +64,5 @@ def _processor() -> str:
 
 
 def _file_system(folder: Path) -> str:
-    holding = [each for each in psutil.disk_partitions(all=True) if folder.is_relative_to(each.mountpoint)]
-    return max(holding, key=lambda each: len(each.mountpoint)).fstype if holding else "unknown"
+    mounts = [each for each in psutil.disk_partitions(all=True) if folder.is_relative_to(each.mountpoint)]
+    return max(mounts, key=lambda each: len(each.mountpoint)).fstype if mounts else "unknown"

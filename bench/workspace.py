@@ -1,11 +1,6 @@
-"""The ground of one run: a work folder, a PostgreSQL server, and databases that are filled when first asked for.
-
-Here belongs which databases there are. Not here: how rows are made (``bench.installations``, ``bench.apps``).
-"""
+"""What one run works with: a folder, a PostgreSQL server, and databases that are filled when first needed."""
 
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from contextlib import ExitStack
@@ -14,11 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
+from bench.environment import ROOT, Checkout
 from bench.installations import Installation, install
 from bench.plan import Plan
 from bench.postgres import Postgres
 from bench.serve import THREADS
-from bench.surroundings import ROOT, clean_environment
 
 SQLITE = "SQLite"
 POSTGRESQL = "PostgreSQL"
@@ -33,16 +28,16 @@ class Filled:
     folder: Path
 
 
-class Ground:
-    """Within a ``with``; everything in it is gone afterwards."""
+class Workspace:
+    """Within a ``with``, which removes everything at its end."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self._open = ExitStack()
-        self._installations: dict[tuple[str, int, int, int], Installation] = {}
+        self._installations: dict[tuple[Path, str, int, int, int], Installation] = {}
         self._peers: dict[tuple[str, str], Filled] = {}
 
-    def __enter__(self) -> "Ground":
+    def __enter__(self) -> "Workspace":
         self.folder = Path(tempfile.mkdtemp(prefix="daypass-bench-"))
         self._open.callback(shutil.rmtree, self.folder, ignore_errors=True)
         return self
@@ -56,37 +51,37 @@ class Ground:
     def postgres(self) -> Postgres:
         return self._open.enter_context(Postgres())
 
-    def daypass(self, database: str, live: int, due: int = 0, users: int | None = None) -> Installation:
-        """An installation with that many tokens; the same one when asked again."""
+    def daypass(
+        self, database: str, live: int, due: int = 0, users: int | None = None, checkout: Checkout | None = None
+    ) -> Installation:
+        """An installation of `checkout` (this one if None) with that many tokens; the same one at the next call."""
         users = min(live, users or self.plan.users)
-        key = (database, live, due, users)
+        checkout = checkout or Checkout(ROOT)
+        key = (checkout.folder, database, live, due, users)
         if key not in self._installations:
-            say(f"filling Daypass on {database}: {live:,} live tokens, {due:,} due")
-            folder, url = self._empty(f"daypass_{live}_{due}_{users}", database)
-            self._installations[key] = install(folder, url, users, live, due, self.plan.sample)
+            progress(f"filling Daypass on {database}: {live:,} live tokens, {due:,} due")
+            folder, url = self._empty(f"daypass_{len(self._installations)}", database)
+            self._installations[key] = install(checkout, folder, url, users, live, due, self.plan.sample)
             self._settle(database)
         return self._installations[key]
 
     def peer(self, rows: str, database: str) -> Filled:
-        """A peer's database, filled by the module `rows` of ``bench.apps``; the same one when asked again."""
+        """A peer's database, filled by the module `rows` of ``bench.apps``; the same one at the next call."""
         key = (rows, database)
         if key not in self._peers:
-            say(f"filling {rows} on {database}")
+            progress(f"filling {rows} on {database}")
             folder, url = self._empty(rows, database)
-            made = Filled({"BENCH_DATABASE_URL": url, "BENCH_THREADS": str(THREADS)}, folder)
+            filled = Filled({"BENCH_DATABASE_URL": url, "BENCH_THREADS": str(THREADS)}, folder)
             amounts = (self.plan.users, self.plan.tokens, self.plan.sample)
-            subprocess.run(
-                [sys.executable, "-m", f"bench.apps.{rows}", *map(str, amounts), str(folder)],
-                cwd=ROOT,
-                env=clean_environment() | made.environment,
-                check=True,
-            )
+            command = [f"bench.apps.{rows}", *map(str, amounts), str(folder)]
+            if Checkout(ROOT).start(command, filled.environment).wait():
+                raise RuntimeError(f"{rows} could not fill its database on {database}")
             self._settle(database)
-            self._peers[key] = made
+            self._peers[key] = filled
         return self._peers[key]
 
     def _empty(self, name: str, database: str) -> tuple[Path, str]:
-        """A folder, and the address of a database that has nothing in it."""
+        """A folder, and the address of an empty database."""
         folder = self.folder / f"{name}_{database.lower()}"
         folder.mkdir(mode=0o700)
         if database == SQLITE:
@@ -98,9 +93,9 @@ class Ground:
             self.postgres.checkpoint()
 
 
-_BEGUN = time.monotonic()
+_STARTED = time.monotonic()
 
 
-def say(what: str) -> None:
-    """Tell the one who waits, with the seconds that have gone by."""
-    print(f"{time.monotonic() - _BEGUN:5.0f}  {what}", flush=True)
+def progress(message: str) -> None:
+    """Print a line with the seconds since the start."""
+    print(f"{time.monotonic() - _STARTED:5.0f}  {message}", flush=True)

@@ -1,4 +1,4 @@
-"""What everybody may do with an access token: see who they are, and see and end what is theirs.
+"""A caller's own account and tokens, and minting from a refresh token.
 
 Not here: a rule, or an error (``errors``). Both slash forms are the same route, without a redirect.
 """
@@ -7,18 +7,18 @@ from typing import Any
 
 from flask import Response
 
-from app.api.admin import schemas
-from app.api.admin.errors import MINTING_ERRORS, PREFIX, TOKEN_ERRORS
-from app.api.admin.once import once
-from app.api.admin.paging import Answer, page_of
+from app.api.native import schemas
+from app.api.native.errors import MINTING_ERRORS, PREFIX, TOKEN_ERRORS
+from app.api.native.idempotency_key import idempotency_key
+from app.api.native.paging import Answer, page_of
 from app.domain.identity import User
+from app.domain.token_filter import TokenFilter
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.http.context import caller, principal, services
 from app.http.guards import CREDENTIAL_IN_BODY, TOKEN_HOLDER, GuardedBlueprint
 from app.http.openapi import JSON_ONLY
 from app.http.tracing import tell_of
-from app.services.idempotency import Repeated
-from app.services.listing import TokenFilter
+from app.services.held_tokens import ByOwner, BySecret
 
 own = GuardedBlueprint(
     "native_own", __name__, url_prefix=f"{PREFIX}me", guard=TOKEN_HOLDER, errors=TOKEN_ERRORS, parser=JSON_ONLY
@@ -32,15 +32,16 @@ Made = tuple[Members, int]
 
 BY_HOLDER, BY_OWNER = "revoked by its holder", "revoked by its owner"
 
-
 REPEATED = "A repeat under the same Idempotency-Key"
 
 
-def _issued(made: Issued[RefreshToken] | Issued[AccessToken] | Repeated) -> Made:
-    """A new token with its secret; of a repeat only which it was."""
-    if isinstance(made, Repeated):
-        return {"public_id": made.created, "secret_already_shown": True}, 200
+def _issued(made: Issued[RefreshToken] | Issued[AccessToken]) -> Made:
+    """A new token with its secret."""
     return schemas.issued_members(made), 201
+
+
+def _claim(public_id: str) -> ByOwner:
+    return ByOwner(public_id, principal().user_id, is_by_token=True)
 
 
 @own.get("")
@@ -60,25 +61,25 @@ def my_token() -> Members:
 @own.delete("/token")
 @own.response(204)
 def revoke_my_token() -> Response:
-    """End the access token you call with."""
+    """Revoke the access token you call with."""
     services().revoking.revoke(principal().token_public_id, BY_HOLDER, caller(), only_of=principal().user_id)
     return Response(status=204)
 
 
 @own.get("/tokens")
-@own.arguments(schemas.OwnTokensWanted, location="query")
+@own.arguments(schemas.OwnTokenQuery, location="query")
 @own.response(200, schemas.TokenPage)
-def my_tokens(sent: Members) -> Answer:
+def my_tokens(query: Members) -> Answer:
     """Your tokens: refresh tokens first, each tier newest first."""
-    wanted = TokenFilter(user_id=principal().user_id, status=sent.get("status"))
-    page = services().listing.both_tiers(sent.get("kind"), wanted, sent["cursor"], sent["limit"])
-    return page_of(page, schemas.token_members)
+    cursor, limit = query.pop("cursor"), query.pop("limit")
+    mine = TokenFilter(user_id=principal().user_id, **query)
+    return page_of(services().listing.both_tiers(mine, cursor, limit), schemas.token_members)
 
 
 @own.delete("/tokens/<public_id>")
 @own.response(204)
 def revoke_mine(public_id: str) -> Response:
-    """End one of your tokens; a refresh token takes its access tokens with it."""
+    """Revoke one of your tokens; a refresh token takes its access tokens with it."""
     services().revoking.revoke(public_id, BY_OWNER, caller(), only_of=principal().user_id)
     return Response(status=204)
 
@@ -87,10 +88,15 @@ def revoke_mine(public_id: str) -> Response:
 @own.arguments(schemas.TokenName)
 @own.response(201, schemas.IssuedOut)
 @own.alt_response(200, schema=schemas.IssuedOut, description=REPEATED)
-def create_refresh_token(sent: Members) -> Made:
-    """Make a refresh token, while an administrator allows that with an access token alone."""
-    made = services().issuing.issue_own(
-        principal().user_id, sent["name"], caller(), once(sent), by_token=True, reissue=sent["access_token_reissue"]
+def create_refresh_token(body: Members) -> Made:
+    """Create a refresh token, while an administrator allows that with an access token alone."""
+    made = services().issuing.issue(
+        principal().user_id,
+        body["name"],
+        caller(),
+        idempotency_key(body),
+        is_by_token=True,
+        reissue=body["access_token_reissue"],
     )
     return _issued(made)
 
@@ -100,24 +106,23 @@ def create_refresh_token(sent: Members) -> Made:
 @own.alt_response(200, schema=schemas.MintedOut, description=REPEATED)
 def mint_by_public_id(public_id: str) -> Made:
     """Mint an access token from one of your refresh tokens, under the same condition."""
-    return _issued(services().minting.mint_own(public_id, principal().user_id, caller(), once({}), by_token=True))
+    return _issued(services().minting.mint(_claim(public_id), caller(), idempotency_key({})))
 
 
 @own.post("/refresh-tokens/<public_id>/regenerate")
 @own.response(201, schemas.IssuedOut)
 @own.alt_response(200, schema=schemas.IssuedOut, description=REPEATED)
 def regenerate_by_public_id(public_id: str) -> Made:
-    """Give one of your refresh tokens a new secret and a new life, under the same condition."""
-    return _issued(services().issuing.regenerate_own(public_id, principal().user_id, caller(), once({}), by_token=True))
+    """Give one of your refresh tokens a new secret and a new lifetime, under the same condition."""
+    return _issued(services().issuing.regenerate(_claim(public_id), caller(), idempotency_key({})))
 
 
 @minting.post("access-tokens")
 @minting.arguments(schemas.RefreshTokenProof)
 @minting.response(201, schemas.MintedOut)
 @minting.alt_response(200, schema=schemas.MintedOut, description=REPEATED)
-def mint(sent: Members) -> Made:
+def mint(body: Members) -> Made:
     """Mint an access token from a refresh token. Nothing else is needed, in the headers either."""
-    made = services().minting.mint_once(sent["refresh_token"], None, caller(), once(sent))
-    if isinstance(made, Issued):
-        tell_of(made)
+    made = services().minting.mint(BySecret(body["refresh_token"]), caller(), idempotency_key(body))
+    tell_of(made)
     return _issued(made)

@@ -1,57 +1,21 @@
-"""The audit trail: one row for each change, written in the change's own transaction.
+"""Sightings of superseded tokens: the one audit event that is recorded although nothing changes."""
 
-If the row can't be written, the change does not happen. Here belongs how a row is made, and the one event that
-is recorded although it changes nothing. Not here: reading (``listing``).
-"""
-
-import json
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy.orm import Session
-
 from app.domain.clock import Clock
 from app.domain.errors import TokenSuperseded, Unavailable
 from app.domain.identity import Caller
-from app.storage import audit
+from app.storage.audit import record
 from app.storage.database import Database
 
 SIGHTING_EVERY = timedelta(minutes=10)
 MOST_SIGHTINGS = 10_000
 MOST_WAITING = 1_000
 """What comes on top, before the next writing, is not recorded."""
-
-
-def record(
-    session: Session,
-    now: datetime,
-    caller: Caller,
-    action: str,
-    subject: tuple[str, str],
-    **detail: str | int | bool | None,
-) -> None:
-    """Append "`caller` did `action` to `subject`".
-
-    `action`: ``<thing>.<past participle>``. `subject`: kind and public handle, such as ``("user", "anna")``.
-    `detail` must never hold a secret.
-    """
-    kind, handle = subject
-    audit.append(
-        session,
-        now,
-        actor=caller.name,
-        actor_id=caller.user_id,
-        action=action,
-        object_kind=kind,
-        object_id=handle,
-        address=caller.address,
-        request_id=caller.request_id,
-        result="done",
-        detail=json.dumps(detail, sort_keys=True),
-    )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,18 @@
+"""The native API, ``/api/v1/…``: JSON for scripts and administrators.
+
+Here belongs the translation of that contract (``docs/native.md``): ``routes`` and ``schemas`` for a caller's own
+tokens, ``admin_routes`` and ``admin_schemas`` for administrators. Not here: any rule about tokens.
+"""
+
+from app.api.native import admin_routes, routes
+from app.api.native.errors import DIALECT
+from app.http.openapi import Document
+
+DOCUMENT = Document(
+    "native",
+    "Daypass's own API",
+    "Your tokens and, for server administrators, everybody's. Paths work with and without a slash at the end.",
+    (routes.own, routes.minting, admin_routes.users, admin_routes.tokens, admin_routes.instance),
+)
+
+__all__ = ["DIALECT", "DOCUMENT"]

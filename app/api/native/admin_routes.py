@@ -1,0 +1,177 @@
+"""Users, everybody's tokens, and the instance: its settings, its audit log and its jobs. For administrators.
+
+Not here: a rule, or an error (``errors``).
+"""
+
+from typing import Any
+
+from app.api.native import admin_schemas
+from app.api.native.errors import PREFIX, TOKEN_ERRORS
+from app.api.native.idempotency_key import idempotency_key
+from app.api.native.paging import Answer, page_of
+from app.api.native.schemas import TokenOut, TokenPage, UserOut, token_members
+from app.domain.identity import Role, User, parse_user_id
+from app.domain.token_filter import TokenFilter
+from app.http.context import caller, parts, services
+from app.http.guards import ADMINISTRATOR, GuardedBlueprint
+from app.http.openapi import JSON_ONLY
+from app.services.instance_settings import SettingValue
+from app.services.revoking import Ended
+from app.services.setting_effects import Forecast
+
+
+def _blueprint(name: str, path: str = "") -> GuardedBlueprint:
+    return GuardedBlueprint(
+        name, __name__, url_prefix=f"{PREFIX}{path}", guard=ADMINISTRATOR, errors=TOKEN_ERRORS, parser=JSON_ONLY
+    )
+
+
+users, tokens, instance = (
+    _blueprint("native_users", "users"), _blueprint("native_tokens", "tokens"), _blueprint("native_instance")
+)  # fmt: skip
+
+Members = dict[str, Any]
+
+
+@users.get("")
+@users.arguments(admin_schemas.UserQuery, location="query")
+@users.response(200, admin_schemas.UserPage)
+def list_users(query: Members) -> Answer:
+    """Users, newest first."""
+    page = services().listing.users(
+        query.get("username"), query.get("role"), query.get("is_active"), query["cursor"], query["limit"]
+    )
+    return page_of(page, vars)
+
+
+@users.post("")
+@users.arguments(admin_schemas.NewUser)
+@users.response(201, admin_schemas.CreatedUserOut)
+@users.alt_response(200, schema=admin_schemas.CreatedUserOut, description="A repeat under the same Idempotency-Key")
+def create_user(body: Members) -> User:
+    """Create a user; without a password for single sign-on and service accounts."""
+    key = idempotency_key(body)
+    name, role, password = body.pop("username"), Role(body.pop("role")), body.pop("password")
+    return services().accounts.add(name, role, password, caller(), key, **body)
+
+
+@users.get("/<user_id>")
+@users.response(200, UserOut)
+def show_user(user_id: str) -> User:
+    """One user."""
+    return services().accounts.by_id(parse_user_id(user_id))
+
+
+@users.patch("/<user_id>")
+@users.arguments(admin_schemas.UserChange)
+@users.response(200, UserOut)
+def change_user(body: Members, user_id: str) -> User:
+    """Change the role, disable or enable, allow or deny API tokens: what is named, all or none."""
+    return services().accounts.change(parse_user_id(user_id), body, caller())
+
+
+@users.post("/<user_id>/revoke-tokens")
+@users.arguments(admin_schemas.Reason)
+@users.response(200, admin_schemas.Ended)
+def revoke_tokens_of_user(body: Members, user_id: str) -> Ended:
+    """Revoke every token of a user, of both tiers."""
+    username = services().accounts.by_id(parse_user_id(user_id)).username
+    return services().revoking.revoke_user(username, body["reason"], caller())
+
+
+@tokens.get("")
+@tokens.arguments(admin_schemas.TokenQuery, location="query")
+@tokens.response(200, TokenPage)
+def list_tokens(query: Members) -> Answer:
+    """Everybody's tokens: refresh tokens first, each tier newest first."""
+    cursor, limit = query.pop("cursor"), query.pop("limit")
+    return page_of(services().listing.both_tiers(TokenFilter(**query), cursor, limit), token_members)
+
+
+@tokens.get("/<public_id>")
+@tokens.response(200, TokenOut)
+def show_token(public_id: str) -> Members:
+    """One token of either tier."""
+    return token_members(services().listing.find(public_id))
+
+
+@tokens.post("/<public_id>/revoke")
+@tokens.arguments(admin_schemas.Reason)
+@tokens.response(200, admin_schemas.Ended)
+def revoke_token(body: Members, public_id: str) -> Ended:
+    """Revoke one token; a refresh token takes its access tokens with it. Doing it twice is harmless."""
+    return services().revoking.revoke(public_id, body["reason"], caller())
+
+
+@tokens.post("/identify")
+@tokens.arguments(admin_schemas.Pasted)
+@tokens.response(200, admin_schemas.IdentifiedOut)
+def identify(body: Members) -> Members:
+    """Say what a secret is that was found somewhere. It is neither repeated nor stored."""
+    return admin_schemas.identified_members(services().identifying.identify(body["secret"]))
+
+
+@tokens.post("/revocations/preview")
+@tokens.arguments(admin_schemas.ByFilter)
+@tokens.response(200, admin_schemas.PreviewOut)
+def preview_revocation(body: Members) -> Members:
+    """See exactly what a filter would revoke, and receive the confirmation to do it."""
+    return admin_schemas.preview_members(services().revoking_by_filter.preview(TokenFilter(**body["filter"])))
+
+
+@tokens.post("/revocations")
+@tokens.arguments(admin_schemas.ConfirmedByFilter)
+@tokens.response(200, admin_schemas.Ended)
+def revoke_by_filter(body: Members) -> Ended:
+    """Revoke what a filter matches, in one transaction; refused when that is not what was confirmed."""
+    criteria = TokenFilter(**body["filter"])
+    return services().revoking_by_filter.revoke(criteria, body["confirmation"], body["reason"], caller())
+
+
+@instance.get("/settings")
+@instance.response(200, admin_schemas.SettingPage)
+def list_settings() -> dict[str, list[SettingValue]]:
+    """All instance settings, with what they may be and when a change takes effect."""
+    return {"items": services().instance_settings.show()}
+
+
+@instance.get("/settings/<key>")
+@instance.response(200, admin_schemas.SettingOut)
+def show_setting(key: str) -> SettingValue:
+    """One, by its key or by the name Alation has for it."""
+    return services().instance_settings.get(key)
+
+
+@instance.put("/settings/<key>")
+@instance.arguments(admin_schemas.NewValue)
+@instance.response(200, admin_schemas.SettingOut)
+def change_setting(body: Members, key: str) -> SettingValue:
+    """Set one, on all workers without a restart. `takes_effect` states when tokens and users are affected."""
+    return services().instance_settings.change(key, body["value"], caller())
+
+
+@instance.post("/settings/<key>/preview")
+@instance.arguments(admin_schemas.NewValue)
+@instance.response(200, admin_schemas.ForecastOut)
+def preview_setting(body: Members, key: str) -> Forecast:
+    """See what a change would affect. Nothing is changed."""
+    return services().setting_effects.preview(key, body["value"])
+
+
+@instance.get("/audit-events")
+@instance.arguments(admin_schemas.AuditQuery, location="query")
+@instance.response(200, admin_schemas.AuditPage)
+def list_audit_events(query: Members) -> Answer:
+    """Who changed what, newest first."""
+    named = {name: query.get(name) for name in ("actor", "action", "object_id")}
+    between = {"since": query.get("after"), "until": query.get("before")}
+    page = services().listing.audit_events(**named, **between, cursor=query["cursor"], limit=query["limit"])
+    return page_of(page, vars)
+
+
+@instance.get("/jobs")
+@instance.response(200, admin_schemas.JobPage)
+def list_jobs() -> Members:
+    """The background jobs and their latest runs."""
+    health = services().job_runs.health(parts().schedule)
+    return {"items": [admin_schemas.job_members(each) for each in health]}

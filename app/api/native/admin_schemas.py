@@ -1,0 +1,229 @@
+"""Bodies and queries of what administrators do with users, tokens and the instance.
+
+Here belong members, their types and their spelling. Not here: what everybody sends and receives (``schemas``).
+"""
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validates_schema
+
+from app.api.native.fields import MESSAGES, Instant, Strict, Word, criteria, paging, text
+from app.api.native.schemas import TokenOut, UserOut, token_members
+from app.domain.identity import ApiTokens, Role
+from app.domain.setting import From
+from app.services.identifying import Identified
+from app.services.instance_settings import SettingValue
+from app.services.job_runs import JobHealth
+from app.services.revoking_by_filter import Preview
+
+UserQuery = Strict.from_dict(
+    {
+        "username": text(150, required=False, metadata={"description": "Part of the user name."}),
+        "role": Word(Role),
+        "is_active": fields.Boolean(error_messages=MESSAGES),
+        **paging(),
+    },
+    name="UserQuery",
+)
+
+
+class UserPage(Schema):
+    items = fields.List(fields.Nested(UserOut))
+    next_cursor = fields.String(allow_none=True)
+
+
+class NewUser(Strict):
+    username = text(150)
+    role = Word(Role, load_default=Role.VIEWER.value)
+    password = fields.String(load_default=None, error_messages=MESSAGES)
+    email = text(254, shortest=0, required=False)
+    first_name = text(150, shortest=0, required=False)
+    last_name = text(150, shortest=0, required=False)
+    title = text(150, shortest=0, required=False)
+
+
+class CreatedUserOut(UserOut):
+    secret_already_shown = fields.Boolean(metadata={"description": "A repeat: nothing was created."})
+
+
+class UserChange(Strict):
+    role = Word(Role)
+    is_active = fields.Boolean(truthy={True}, falsy={False}, error_messages=MESSAGES)
+    api_tokens = Word(ApiTokens)
+
+    @validates_schema
+    def _refuse_nothing(self, data: dict[str, Any], **_: Any) -> None:
+        if not data:
+            raise ValidationError("is what can be changed; name at least one", "role, is_active, api_tokens")
+
+
+class Reason(Strict):
+    reason = text()
+
+
+class Ended(Schema):
+    refresh_tokens = fields.Integer()
+    access_tokens = fields.Integer()
+
+
+TokenCriteria = Strict.from_dict(criteria(), name="TokenCriteria")
+TokenQuery = Strict.from_dict(criteria() | paging(), name="TokenQuery")
+
+
+class ByFilter(Strict):
+    filter = fields.Nested(TokenCriteria, required=True, error_messages=MESSAGES)
+
+
+class ConfirmedByFilter(ByFilter):
+    confirmation = text()
+    reason = text()
+
+
+class PreviewOut(Schema):
+    """``access_tokens_with_them``: alive under the refresh tokens, and ended with them."""
+
+    refresh_tokens = fields.Integer()
+    access_tokens = fields.Integer()
+    access_tokens_with_them = fields.Integer()
+    items = fields.List(fields.Nested(TokenOut))
+    confirmation = fields.String()
+
+
+class Pasted(Strict):
+    secret = fields.String(required=True, error_messages=MESSAGES)
+
+
+class IdentifiedOut(Schema):
+    """``works``, and if not, the ``reason`` why; ``token`` is null where it is no token's secret."""
+
+    checksum_ok = fields.Boolean()
+    is_known = fields.Boolean()
+    works = fields.Boolean()
+    reason = fields.String(allow_none=True)
+    kind = fields.String(allow_none=True)
+    public_id = fields.String(allow_none=True)
+    token = fields.Nested(TokenOut, allow_none=True)
+
+
+def preview_members(preview: Preview) -> dict[str, Any]:
+    return vars(preview) | {"items": [token_members(each) for each in preview.items]}
+
+
+def identified_members(found: Identified) -> dict[str, Any]:
+    return {
+        "checksum_ok": found.checksum_ok,
+        "is_known": found.listed is not None,
+        "works": found.refused_because is None,
+        "reason": found.refused_because,
+        "kind": found.kind,
+        "public_id": found.public_id,
+        "token": token_members(found.listed) if found.listed else None,
+    }
+
+
+class SettingOut(Schema):
+    key = fields.String()
+    value = fields.String()
+    default = fields.String()
+    unit = fields.String()
+    low = fields.Integer(allow_none=True)
+    high = fields.Integer(allow_none=True)
+    choices = fields.List(fields.String())
+    may_be_unlimited = fields.Boolean()
+    alias = fields.String(allow_none=True)
+    label = fields.String()
+    takes_effect = fields.Enum(From, by_value=True, attribute="effective")
+    help = fields.String()
+
+    def get_attribute(self, obj: SettingValue, attr: str, default: Any) -> Any:
+        """The value beside its declaration."""
+        return getattr(obj if attr == "value" else obj.setting, attr)
+
+
+class SettingPage(Schema):
+    items = fields.List(fields.Nested(SettingOut))
+
+
+class SettingText(fields.Field[str]):
+    """A setting's value: text, or a whole number that is taken for its digits."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**9:
+            return str(value)
+        if isinstance(value, str) and len(value) <= 100 and value.isprintable():
+            return value
+        raise ValidationError("must be text or a whole number")
+
+
+class NewValue(Strict):
+    value = SettingText(required=True, metadata={"type": ["string", "integer"]}, error_messages=MESSAGES)
+
+
+class EffectOut(Schema):
+    what = fields.String()
+    count = fields.Integer(allow_none=True)
+    said = fields.String(attribute="statement")
+
+
+class ForecastOut(Schema):
+    key = fields.String()
+    before = fields.String()
+    after = fields.String()
+    effects = fields.List(fields.Nested(EffectOut))
+
+
+AuditQuery = Strict.from_dict(
+    {
+        "actor": text(150, required=False),
+        "action": text(64, required=False),
+        "object_id": text(150, required=False),
+        "after": Instant(),
+        "before": Instant(),
+        **paging(),
+    },
+    name="AuditQuery",
+)
+
+
+class AuditEventOut(Schema):
+    id = fields.Integer()
+    at = Instant()
+    actor = fields.String()
+    actor_id = fields.Integer(allow_none=True)
+    action = fields.String()
+    object_kind = fields.String()
+    object_id = fields.String()
+    address = fields.String(allow_none=True)
+    request_id = fields.String(allow_none=True)
+    result = fields.String()
+    detail = fields.Dict()
+
+
+class AuditPage(Schema):
+    items = fields.List(fields.Nested(AuditEventOut))
+    next_cursor = fields.String(allow_none=True)
+
+
+class JobOut(Schema):
+    """``lag_seconds``: by how much the next run is overdue; null when the job never ran."""
+
+    job = fields.String()
+    every_seconds = fields.Integer()
+    lag_seconds = fields.Float(allow_none=True)
+    is_running = fields.Boolean()
+    holder = fields.String(allow_none=True)
+    last_run_at = Instant(allow_none=True)
+    last_seconds = fields.Float(allow_none=True)
+    last_rows = fields.Integer(allow_none=True)
+    last_error = fields.String(allow_none=True)
+
+
+class JobPage(Schema):
+    items = fields.List(fields.Nested(JobOut))
+
+
+def job_members(health: JobHealth) -> dict[str, Any]:
+    """The members of a job that never ran are null."""
+    account = vars(health.status) if health.status else dict.fromkeys(JobOut().fields) | {"is_running": False}
+    lag = None if health.lag is None else round(health.lag.total_seconds(), 3)
+    return account | {"job": health.job, "every_seconds": int(health.every.total_seconds()), "lag_seconds": lag}

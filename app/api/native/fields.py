@@ -1,0 +1,120 @@
+"""The kinds of members that this API's bodies and queries are made of.
+
+Not here: which body has which (``schemas``).
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields
+from marshmallow.validate import Length, OneOf, Range
+
+from app.domain.clock import parse_instant
+from app.domain.token_filter import CRITERIA, LONGEST_SPAN, Choice, Criterion, Days, Flag, Text
+from app.domain.token_filter import Instant as InstantCriterion
+from app.services.listing import LARGEST_PAGE
+
+LONGEST_TEXT = 255
+
+MESSAGES: dict[str, Any] = {
+    "required": "is required",
+    "null": "must not be null",
+    "invalid": "is of the wrong type",
+    "validator_failed": "is not valid",
+}
+
+
+class Strict(Schema):
+    """What every request has in common: an unknown member is refused, because a misspelt filter would widen."""
+
+    class Meta:
+        unknown = RAISE
+
+    error_messages = {"unknown": "is not known here"}  # noqa: RUF012
+
+
+class Instant(fields.Field[datetime]):
+    """An instant: in with any offset, which must be there; out in UTC with six fraction digits and ``Z``."""
+
+    def __init__(self, **options: Any) -> None:
+        metadata = {"type": "string", "format": "date-time"} | options.pop("metadata", {})
+        super().__init__(metadata=metadata, error_messages=MESSAGES, **options)
+
+    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> datetime:
+        try:
+            return parse_instant(value)
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
+
+
+class Printable(fields.String):
+    """Text without control characters, which no name here has and not every database takes."""
+
+    def __init__(self, longest: int = LONGEST_TEXT, shortest: int = 1, **options: Any) -> None:
+        length = Length(shortest, longest, error="has {min} to {max} characters")
+        super().__init__(validate=length, error_messages=MESSAGES, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if text is not None and not text.isprintable():
+            raise ValidationError("must be printable")
+        return text
+
+
+def text(longest: int = LONGEST_TEXT, **options: Any) -> Printable:
+    """A member that must be there, unless the options say otherwise."""
+    return Printable(longest, **{"required": True} | options)
+
+
+class Word(fields.String):
+    """One word of an enumeration."""
+
+    def __init__(self, words: Iterable[StrEnum], **options: Any) -> None:
+        self.words = {each.value: each for each in words}
+        known = OneOf(list(self.words), error=f"must be {' or '.join(self.words)}")
+        super().__init__(validate=known, error_messages=MESSAGES, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        return self.words.get(text, text)
+
+
+def number(low: int, high: int, **options: Any) -> fields.Integer:
+    between = Range(low, high, error="must be {min} to {max}")
+    return fields.Integer(validate=between, error_messages=MESSAGES, **options)
+
+
+def paging() -> dict[str, fields.Field[Any]]:
+    """The members that ask for a page."""
+    description = "Go on after the page that gave it."
+    return {
+        "limit": number(1, LARGEST_PAGE, load_default=100),
+        "cursor": Printable(load_default=None, metadata={"description": description}),
+    }
+
+
+def criteria(*names: str) -> dict[str, fields.Field[Any]]:
+    """The members of a token filter: those named, or all of this API."""
+    return {name: _criterion(each) for name, each in CRITERIA.items() if (name in names if names else each.in_api)}
+
+
+def _criterion(criterion: Criterion) -> fields.Field[Any]:
+    description = {"description": criterion.help}
+    match criterion.values:
+        case Text(longest):
+            return text(longest, required=False, metadata=description)
+        case Choice(words):
+            return Word(words, metadata=description)
+        case InstantCriterion():
+            return Instant(metadata=description)
+        case Days():
+            return number(1, LONGEST_SPAN, metadata=description)
+        case Flag():
+            return fields.Boolean(error_messages=MESSAGES, metadata=description)

@@ -1,0 +1,132 @@
+"""What the declaration of an instance setting holds. Not here: the settings themselves (``app.domain.policy``)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum, StrEnum
+from typing import Any, Generic, Literal, Self, TypeVar, overload
+
+T = TypeVar("T")
+
+ON_OFF = ("on", "off")
+UNLIMITED = "-1"
+
+Group = Literal["Lifetimes", "Minting", "Permissions", "Retention", "API documents"]
+"""The heading under which pages show a setting."""
+
+
+class From(StrEnum):
+    """When a change takes effect, after "effective"."""
+
+    NEW_TOKENS = "for new tokens"
+    AT_ONCE = "at once"
+    NEXT_MINT = "at the next mint"
+    NEXT_PURGE = "at the next purge"
+
+
+class Counted(Enum):
+    """What a preview can count (``app.storage.counting``): the noun, and which of them."""
+
+    ACTIVE_REFRESH_TOKENS = ("refresh token", "active")
+    ACTIVE_ACCESS_TOKENS = ("access token", "active")
+    SINGLE_TIER_TOKENS = ("api token", "active, of an owner who is enabled and not denied API tokens")
+    REFRESH_TOKENS_MINTING_OTHERWISE = ("refresh token", "active, with another reissue policy or overlap than before")
+    ENDED_REFRESH_TOKENS = ("refresh token", "past one of the two retentions, before and after, and not the other")
+    ENDED_ACCESS_TOKENS = ("access token", "past one of the two retentions, before and after, and not the other")
+    UNDECIDED_USERS = ("user", "enabled, no administrator, neither allowed nor denied individually")
+    USERS_WITH_PASSWORD = ("user", "enabled, with a password")
+    USERS_AT_THE_LIMIT = ("user", "with as many active refresh tokens as the limit after the change")
+
+    @property
+    def noun(self) -> str:
+        return self.value[0]
+
+
+@dataclass(frozen=True)
+class Affects:
+    """What a change affects: a sentence that follows the count. `lowered` replaces it where off or less is set."""
+
+    counted: Counted | None
+    statement: str
+    lowered: str = ""
+    is_unaffected: bool = False
+
+    def statement_of(self, before: Any, after: Any) -> str:
+        """The sentence for a change between these values."""
+        return self.lowered if self.lowered and after < before else self.statement
+
+
+@dataclass(frozen=True)
+class Kind(Generic[T]):
+    """The type of a value: how its text is read, its unit, its choices where it is a word."""
+
+    read: Callable[[str], T]
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+    may_be_unlimited: bool = False
+
+    def or_unlimited(self) -> "Kind[T | None]":
+        return Kind(lambda text: None if text == UNLIMITED else self.read(text), self.unit, may_be_unlimited=True)
+
+
+SWITCH = Kind(lambda text: text == "on", choices=ON_OFF)
+SECONDS = Kind(lambda text: timedelta(seconds=int(text)), "seconds")
+HOURS = Kind(lambda text: timedelta(hours=int(text)), "hours")
+DAYS = Kind(lambda text: timedelta(days=int(text)), "days")
+TOKENS = Kind(int, "tokens")
+
+
+@dataclass(eq=False)
+class Setting(Generic[T]):
+    """The declaration of one setting, as an attribute of a class; on an instance of that class, its value.
+
+    A value is kept as text; :meth:`parse` refuses what is not one. The key is the attribute's name and `suffix`.
+    """
+
+    kind: Kind[T]
+    default: str
+    group: Group
+    label: str
+    help: str
+    effective: From
+    affects: tuple[Affects, ...]
+    low: int | None = None
+    high: int | None = None
+    suffix: str = ""
+    alias: str | None = None
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.key = name + self.suffix
+        self.unit, self.choices = self.kind.unit, self.kind.choices
+        self.may_be_unlimited = self.kind.may_be_unlimited
+
+    @overload
+    def __get__(self, policy: None, owner: type) -> Self: ...
+
+    @overload
+    def __get__(self, policy: object, owner: type) -> T: ...
+
+    def __get__(self, policy: Any, owner: type) -> Self | T:
+        return self if policy is None else policy.values[self.key]
+
+    def parse(self, text: str) -> str:
+        """The value in its one spelling; ValueError, with a sentence for a person, where it is none."""
+        if self.choices:
+            if text not in self.choices:
+                raise ValueError(f"{self.key} must be {' or '.join(self.choices)}, not {text!r}")
+            return text
+        if self.may_be_unlimited and text == UNLIMITED:
+            return text
+        if self.low is None or self.high is None or not text.isascii() or not text.isdigit():
+            raise ValueError(f"{self.key} must be a whole number of {self.unit}, not {text!r}")
+        if len(text) > 9 or not self.low <= int(text) <= self.high:
+            bounds = f"between {self.low} and {self.high} {self.unit}"
+            or_none = f", or {UNLIMITED} for unlimited" if self.may_be_unlimited else ""
+            raise ValueError(f"{self.key} must be {bounds}{or_none}, not {text}")
+        return str(int(text))
+
+    def spell(self, value: str) -> str:
+        """A value as people read it, with its unit."""
+        if self.may_be_unlimited and value == UNLIMITED:
+            return "unlimited"
+        return f"{value} {self.unit.removesuffix('s') if value == '1' else self.unit}".rstrip()

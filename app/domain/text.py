@@ -1,0 +1,15 @@
+"""Text that people write and Daypass keeps: reasons, descriptions, profiles."""
+
+from app.domain.errors import BadRequest
+
+LONGEST_TEXT = 255
+
+
+def refuse_unprintable(field: str, text: str, longest: int = LONGEST_TEXT, name: str = "") -> None:
+    """Refuse with BadRequest more than `longest` characters, and control characters.
+
+    `field`: the member the refusal names; `name`: how the sentence begins, such as "A reason"; the field by default.
+    """
+    if len(text) > longest or not text.isprintable():
+        message = f"{name or field} has at most {longest} characters, all of them printable."
+        raise BadRequest(message, {field: [message]})

@@ -1,0 +1,242 @@
+"""The list of faults: at least one for each promise marked in the security design and for each rule of the domain."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+class Fault(NamedTuple):
+    """`old` occurs exactly once in `file`, and becomes `new`. `tests`: pytest's arguments, the cheapest test first.
+
+    `breaks`: the promise or the rule. Without a ``-k`` of its own, tests on PostgreSQL are left out.
+    """
+
+    name: str
+    breaks: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the code has changed so that the fault can't be planted."""
+        file = ROOT / self.file
+        return not file.is_file() or file.read_text(encoding="utf-8").count(self.old) != 1
+
+
+TOKENS = "tests/unit/domain/test_tokens.py"
+POLICY = "tests/unit/domain/test_policy.py"
+SECRETS = "tests/unit/domain/test_secrets.py"
+IDENTITY = "tests/unit/domain/test_identity.py"
+SESSIONS = "tests/unit/domain/test_sessions.py"
+CREDENTIALS = "tests/unit/http/test_credentials.py"
+BODY = "tests/unit/http/test_body.py"
+ROUTES = "tests/unit/http/test_guards.py"
+ACCESS_TOKENS = "tests/unit/storage/test_access_tokens.py"
+REFRESH_TOKENS = "tests/unit/storage/test_refresh_tokens.py"
+TABLES = "tests/unit/storage/test_tables.py"
+DATABASE = "tests/unit/storage/test_database.py -k 'sqlite and (read_first or durable)'"
+LEASES = "tests/unit/storage/test_leases.py"
+CHECK = "tests/unit/storage/test_check.py"
+VERIFYING = "tests/unit/services/test_verifying.py"
+ISSUING = "tests/unit/services/test_issuing.py"
+REISSUING = "tests/unit/services/test_reissuing.py"
+REVOKING = "tests/unit/services/test_revoking.py"
+SINGLE_TIER = "tests/unit/services/test_single_tier.py"
+ACCOUNTS = "tests/unit/services/test_accounts.py"
+PASSWORDS = "tests/unit/services/test_passwords.py"
+THROTTLING = "tests/unit/services/test_throttling.py -k 'guesses_at_once or success or known_address'"
+EXPIRING = "tests/unit/services/test_expiring.py"
+AUDIT = "tests/unit/services/test_audit.py"
+WEB_SESSIONS = "tests/unit/services/test_sessions.py"
+PAGES = "tests/contract/test_pages_security.py"
+
+# fmt: off
+FAULTS = (
+    # The state of a token, and the check
+    Fault("works at its end", "a token ends at the instant of expires_at", "app/domain/tokens.py",
+          "expires_at <= now", "expires_at < now", TOKENS),
+    Fault("stored status believed", "◆ expiry is exact with the scheduler stopped", "app/services/verifying.py",
+          "status_at(_STATUSES[row.status], row.expires_at, now)", "_STATUSES[row.status]", VERIFYING),
+    Fault("SQL counts the end in", "lists and sweeps have the same definition of expired", "app/storage/liveness.py",
+          "table.expires_at > now", "table.expires_at >= now", "tests/unit/storage/test_liveness.py"),
+    Fault("refresh token not looked at", "◆ a revoked refresh token stops its access tokens",
+          "app/services/verifying.py", "if row.refresh_token_status is not None:", "if False:", VERIFYING),
+    Fault("disabled owner accepted", "◆ disabling a user stops their tokens", "app/services/verifying.py",
+          "if not row.user_is_active:", "if row.user_is_active is None:", VERIFYING),
+    Fault("check cached", "◆ no cache: a revocation is effective for the next check", "app/services/verifying.py",
+          "    def recognise(self, text: str) ->",
+          "    @__import__('functools').lru_cache\n    def recognise(self, text: str) ->", VERIFYING),
+    Fault("read transaction left open on SQLite", "◆ no read transaction hides a revocation", "app/storage/check.py",
+          'connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")', 'connection.execute("BEGIN")', CHECK),
+    Fault("autocommit off on PostgreSQL", "◆ no read transaction hides a revocation", "app/storage/check.py",
+          "connection.autocommit = True", "connection.autocommit = False",
+          f"{CHECK} -k 'postgresql and (transaction or change)'"),
+    Fault("away taken for unknown", "◆ a database that is away is a 503, never a refusal", "app/storage/check.py",
+          'raise Unavailable("the database cannot be reached") from error', "return None", CHECK),
+    Fault("away answered with 401", "◆ a database that is away is a 503, never a refusal",
+          "app/api/integration_v1/errors.py", "errors.Unavailable: (503,", "errors.Unavailable: (401,",
+          "tests/contract/test_alation_errors.py -k database"),
+    Fault("refresh token introspected as an access token", "a refresh token opens no API", "app/api/oauth/routes.py",
+          "if hint != REFRESH_TOKEN:", "if False:", "tests/contract/test_oauth_introspection.py"),
+    Fault("user id ignored", "the user id beside a refresh token must be its owner's", "app/services/verifying.py",
+          "raise UserIdMismatch(TokenKind.REFRESH, token.public_id)", "pass", ISSUING),
+    Fault("unguarded routes start", "◆ a route that does not state who may call it does not start", "app/factory.py",
+          "refuse_unguarded_routes(app)\n", "pass\n", ROUTES),
+    Fault("guard not asked", "◆ every route with a token goes through the one check", "app/http/guards.py",
+          "self.before_request(guard.check)", "pass", ROUTES),
+    # Revoking, and the one access token
+    Fault("access tokens outlive a revocation", "revoking a refresh token revokes its access tokens",
+          "app/services/revoking.py", "access_tokens.revoke_under(session, found, revocation)", "[]", REVOKING),
+    Fault("somebody else's token revoked", "another user's token is not found", "app/services/revoking.py",
+          "if parent is not None and only_of in (None, parent.user_id):", "if parent is not None:", PAGES),
+    Fault("regeneration keeps the access token", "◆ regenerating ends what was minted before",
+          "app/services/issuing.py", "access_tokens.revoke_under(session, [row.id], revocation)", "[]", ISSUING),
+    Fault("regeneration keeps the secret", "◆ a replaced secret is refused", "app/storage/refresh_tokens.py",
+          "            mac=mac.digest,\n            status", "            status", ISSUING),
+    Fault("revoked token regenerated", "a revoked refresh token stays revoked", "app/services/verifying.py",
+          "(expired_is_good and status is TokenStatus.EXPIRED)", "expired_is_good", ISSUING),
+    Fault("not looked at again under the lock", "◆ a mint that races with a regeneration never outlives it",
+          "app/services/verifying.py", "recognised = self.recognise(session, text, user_id)\n        self.refuse",
+          "recognised = RecognisedToken(row, self._format.parse(text))\n        self.refuse",
+          "tests/functional/test_revocation.py -k 'regenerates and postgresql'"),
+    Fault("unconditional mint", "◆ revocation wins over a mint that waited for the lock",
+          "app/storage/refresh_tokens.py",
+          "refresh_token_id, is_alive(RefreshTokenRow, now), owner_is_active)", "refresh_token_id)", REFRESH_TOKENS),
+    Fault("generation not counted", "◆ the generation is the number of mints",
+          "app/storage/refresh_tokens.py",
+          '{"generation": RefreshTokenRow.generation + 1}', '{"generation": RefreshTokenRow.generation}',
+          REFRESH_TOKENS),
+    Fault("predecessor not superseded", "◆ a mint makes room for exactly one active access token",
+          "app/storage/access_tokens.py", "session.execute(active.values(ends_now), execution_options=PLAIN)", "pass",
+          ACCESS_TOKENS),
+    Fault("index not unique", "◆ one active access token per refresh token", "migrations/versions/0001_tokens.py",
+          '["refresh_token_id"],\n        unique=True', '["refresh_token_id"],\n        unique=False', TABLES),
+    Fault("plain BEGIN", "a transaction that reads first and then writes loses no race", "app/storage/database.py",
+          '"BEGIN IMMEDIATE"', '"BEGIN"', DATABASE),
+    Fault("writes not flushed", "◆ no acknowledged write is lost", "app/storage/database.py",
+          "PRAGMA synchronous=FULL", "PRAGMA synchronous=OFF", DATABASE),
+    Fault("superseded token not reported", "a superseded token that is presented is audited", "app/gate/gate.py",
+          "if isinstance(refusal, TokenSuperseded):", "if refusal is TokenSuperseded:",
+          "tests/contract/test_gate_refusals.py"),
+    # Lifetimes and settings
+    Fault("outlives its refresh token", "an access token never outlives its refresh token", "app/domain/policy.py",
+          "min(now + self.access_token_lifespan, refresh_expires_at)", "now + self.access_token_lifespan", POLICY),
+    Fault("overlap lengthens a life", "an overlap never goes past the token's own expiry",
+          "app/storage/access_tokens.py",
+          "sooner = case((row.expires_at < later, row.expires_at), else_=later)", "sooner = later", ACCESS_TOKENS),
+    Fault("two predecessors overlap", "only the immediate predecessor overlaps", "app/storage/access_tokens.py",
+          "session.execute(overlapping.values(ends_now), execution_options=PLAIN)", "pass", ACCESS_TOKENS),
+    Fault("reused below half", "reuse gives a token with at least half of its life left", "app/services/reissuing.py",
+          "(row.expires_at - row.created_at) / 2", "(row.expires_at - row.created_at) / 3", REISSUING),
+    Fault("derived without the secret", "a reused secret takes the refresh token's secret",
+          "app/services/reissuing.py",
+          "public_id, refresh.secret, str", "public_id, str", REISSUING),
+    Fault("setting shortens lives", "a lifetime setting applies to new tokens only",
+          "app/services/instance_settings.py",
+          "settings.put(session, setting.key, value, now, caller.name)",
+          "settings.put(session, setting.key, value, now, caller.name)\n"
+          "                session.connection().exec_driver_sql('UPDATE refresh_tokens SET expires_at = created_at')",
+          ISSUING),
+    Fault("works while off", "no API token works while such tokens are off", "app/services/verifying.py",
+          'row.api_tokens_enabled == "off"', 'row.api_tokens_enabled == "no"', SINGLE_TIER),
+    Fault("denied owner accepted", "deny stops the user's existing API tokens", "app/services/verifying.py",
+          "if row.user_api_tokens == ApiTokens.DENY:", "if False:", SINGLE_TIER),
+    # Secrets and credentials
+    Fault("secret not compared", "◆ a row planted without the key does not authenticate", "app/domain/secrets.py",
+          "return hmac.compare_digest(_digest(key, token), digest)", "return True", VERIFYING),
+    Fault("unknown key accepted", "◆ a digest under an unknown key is never right", "app/domain/secrets.py",
+          "self._keys.get(key_id, self._unknown_key)", "self._keys.get(key_id, self._keys[self.current])", SECRETS),
+    Fault("kind left out of the digest", "a refresh token is never an access token", "app/domain/secrets.py",
+          "v1|{token.kind}|", "v1|", SECRETS),
+    Fault("checksum not checked", "◆ one spelling: any edit of a token is refused", "app/domain/secrets.py",
+          "if match is None or _checksum(text[:-CHECKSUM_LENGTH]) != match[4]:", "if match is None:", SECRETS),
+    Fault("text trimmed", "◆ one spelling: nothing is trimmed", "app/domain/secrets.py",
+          "match = self._pattern.fullmatch(text)", "match = self._pattern.fullmatch(text := text.strip())", SECRETS),
+    Fault("secret in the audit log", "◆ no secret is stored", "app/services/issuing.py",
+          "owner=user.username, name=name)", "owner=user.username, name=text.secret)",
+          "tests/unit/services/test_secrets_at_rest.py"),
+    Fault("secret in the log", "◆ no secret is logged", "app/logs.py", "            clean,\n", "",
+          "tests/unit/test_logs.py"),
+    Fault("secret in a repr", "◆ the secret is in no repr", "app/domain/tokens.py",
+          "secret: str = field(repr=False)", "secret: str", ISSUING),
+    Fault("reload shows a secret again", "◆ a secret is in no answer but the creating one", "app/web/account.py",
+          "caller(), once(), reissue=reissue)", "caller(), None, reissue=reissue)",
+          "tests/contract/test_pages_reveals.py"),
+    Fault("first of two TOKEN headers taken", "exactly one credential", "app/http/credentials.py",
+          'environ.get("HTTP_TOKEN")', '(environ.get("HTTP_TOKEN") or "").partition(",")[0] or None', CREDENTIALS),
+    Fault("second token ignored", "a TOKEN and a different Bearer token are refused", "app/http/credentials.py",
+          "if authorization and any(", "if not authorization and any(", CREDENTIALS),
+    Fault("token from the query", "a token is never taken from the query", "app/http/credentials.py",
+          'environ.get("HTTP_TOKEN")', 'environ.get("HTTP_TOKEN") or environ.get("QUERY_STRING") or None', CREDENTIALS),
+    # Passwords and throttling
+    Fault("no dummy digest", "◆ unknown users take the time of known ones", "app/services/passwords.py",
+          "self._threads.submit(self._check, password, stored or nobody).result()",
+          "stored is not None and self._threads.submit(self._check, password, stored).result()", PASSWORDS),
+    Fault("disabled user signs in", "◆ a disabled account is answered like a wrong password",
+          "app/services/accounts.py",
+          "not matches or not found.is_active:", "not matches:", ACCOUNTS),
+    Fault("counted after hashing", "an attempt is counted before its password is looked at", "app/services/accounts.py",
+          "            attempt = self._throttle.begin(account, caller.address)\n"
+          "            with self._database.reading() as session:\n"
+          '                found = users.find_sign_in(session, name or "")\n'
+          "            matches = self._passwords.matches(password, found.password_hash)\n",
+          "            with self._database.reading() as session:\n"
+          '                found = users.find_sign_in(session, name or "")\n'
+          "            matches = self._passwords.matches(password, found.password_hash)\n"
+          "            attempt = self._throttle.begin(account, caller.address)\n", THROTTLING),
+    Fault("success not released", "successes use up no budget", "app/services/throttling.py",
+          "throttle.release(session, attempt.buckets)", "pass", THROTTLING),
+    Fault("strangers use up the owner's budget", "◆ a known device has a budget of its own",
+          "app/services/throttling.py",
+          "Attempt((Bucket(pair_key, PAIR_LIMIT),)", 'Attempt((Bucket(self._bucket_key("account", account), 10),)',
+          THROTTLING),
+    Fault("X-Forwarded-For believed", "the client address is the socket's unless the peer is trusted",
+          "app/http/context.py", "if address is None or not _is_within(address, proxies):", "if address is None:",
+          "tests/unit/http/test_context.py"),
+    Fault("last administrator demoted", "the last active administrator stays one", "app/services/accounts.py",
+          "and not stays:", "and not changed.is_active:", ACCOUNTS),
+    Fault("anybody may introspect", "only administrators and introspectors ask about tokens", "app/domain/identity.py",
+          "return self in (Role.SERVER_ADMIN, Role.INTROSPECTOR)", "return True", IDENTITY),
+    # Bodies and pages
+    Fault("body one byte too long", "a body has at most 16 KiB", "app/http/body.py",
+          "if len(raw) > LARGEST_BODY:", "if len(raw) > LARGEST_BODY + 1:", BODY),
+    Fault("member named twice", "duplicate JSON members are refused", "app/http/body.py",
+          "if len(members) != len(pairs):", "if len(members) > len(pairs):",
+          "tests/contract/test_alation_bodies.py -k malformed"),
+    Fault("session id kept at sign-in", "a sign-in has a new session id", "app/services/sessions.py",
+          "cookie = self.new_cookie()", "cookie = before or self.new_cookie()", WEB_SESSIONS),
+    Fault("role kept with the session", "rights are read per request", "app/services/sessions.py",
+          "    def find(self, cookie", "    @__import__('functools').lru_cache\n    def find(self, cookie",
+          WEB_SESSIONS),
+    Fault("session used for ever", "a session ends 30 minutes after its last use", "app/domain/sessions.py",
+          "now >= self.seen_at + IDLE or ", "", SESSIONS),
+    Fault("form token not compared", "every form holds the token of its browser", "app/web/guards.py",
+          "if not services().sessions.is_form_token(cookie, token):", "if not token:", PAGES),
+    Fault("origin not looked at", "no form is taken from another site", "app/web/guards.py",
+          "if _is_from_elsewhere():\n        raise", "if False:\n        raise", PAGES),
+    # Audit, jobs and last use
+    Fault("audit row optional", "without its audit row a change does not happen", "app/storage/audit.py",
+          "    session.add(",
+          "    with __import__('contextlib').suppress(Exception), session.begin_nested():\n        session.add(",
+          AUDIT),
+    Fault("audit rows can be deleted", "the audit log is append-only", "migrations/versions/0001_tokens.py",
+          'for act in ("UPDATE", "DELETE"):', 'for act in ("UPDATE",):', TABLES),
+    Fault("repeat done again", "an Idempotency-Key is remembered for a day", "app/services/idempotency.py",
+          "key, now - REMEMBERED)", "key, now)", "tests/contract/test_native_idempotency.py"),
+    Fault("lease given twice", "◆ any number of schedulers may run", "app/storage/leases.py",
+          "where(JobLeaseRow.job == job, free)", "where(JobLeaseRow.job == job)", LEASES),
+    Fault("tick run twice", "◆ each tick runs once", "app/storage/leases.py",
+          "JobLeaseRow.tick < tick", "JobLeaseRow.tick <= tick", LEASES),
+    Fault("sweep ahead of time", "the sweep writes down what is true already", "app/storage/access_tokens.py",
+          "where(is_due(AccessTokenRow, now))", "where(is_due(AccessTokenRow, now + CLOCK_TOLERANCE))", ACCESS_TOKENS),
+    Fault("purge before the retention", "ended tokens are kept for retention_days", "app/services/expiring.py",
+          "batch(session, now - age, self._batch)", "batch(session, now, self._batch)", EXPIRING),
+    Fault("purge by age alone", "a token that works is never purged", "app/storage/access_tokens.py",
+          "where(ended_before(AccessTokenRow, cutoff))", "where(AccessTokenRow.created_at <= cutoff)", EXPIRING),
+    Fault("last use goes back", "the last use only goes forward", "app/storage/access_tokens.py",
+          'row.last_used_at <= bindparam("before")', 'row.last_used_at != bindparam("before")', ACCESS_TOKENS),
+)
+# fmt: on
