@@ -73,7 +73,7 @@ def sqlite_app(sqlite_files: SqliteFiles, tmp_path: Path, clock: MovingClock) ->
 def make_the_refused(services: Services) -> None:
     make_user(services, "anna", password=PASSWORD)
     make_user(services, "bert", password=PASSWORD)
-    services.accounts.disable("bert", OPERATOR)
+    services.accounts.change("bert", {"is_active": False}, OPERATOR)
     make_user(services, "carl")
 
 

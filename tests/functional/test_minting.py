@@ -69,7 +69,7 @@ def test_under_reuse_many_processes_are_given_one_access_token_and_none_is_refus
 ) -> None:
     """Fails under `replace`, with as many tokens as there were requests."""
     user = make_user(services)
-    refresh = services.issuing.issue(user, "shared", Caller(user.username, user.id), Reissue.REUSE)
+    refresh = services.issuing.issue(user.id, "shared", Caller(user.username, user.id), reissue=Reissue.REUSE)
     sent = json.dumps([live_server.url, {"refresh_token": refresh.secret, "user_id": user.id}, REQUESTS])
     words, environment = [sys.executable, "-c", SCRIPT], os.environ | {"MINTING": sent}
     running = [subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(PROCESSES)]

@@ -261,7 +261,7 @@ def test_an_ended_token_is_refused_on_the_next_request(stack: Stack) -> None:
             act(now)
             assert _uses(stack, now.access.secret) == [(403, reason)] * AT_ONCE, how
             if reason == "owner_disabled":
-                stack.services.accounts.enable(owners[how].username, OPERATOR)
+                stack.services.accounts.change(owners[how].username, {"is_active": True}, OPERATOR)
     assert len(asked) == 2, "nginx asked one worker only"
 
 

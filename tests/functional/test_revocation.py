@@ -73,7 +73,7 @@ ENDINGS: dict[str, tuple[Callable[[Round], object], str]] = {
         "token_revoked",
     ),
     "its owner is disabled": (
-        lambda now: now.services.accounts.disable(now.owner.username, OPERATOR),
+        lambda now: now.services.accounts.change(now.owner.username, {"is_active": False}, OPERATOR),
         "owner_disabled",
     ),
     "a client revokes": (lambda now: now.client.revoke_access_tokens(*now.proof), "token_revoked"),
@@ -121,7 +121,7 @@ def test_a_token_that_has_ended_is_refused_by_every_worker_from_the_first_check_
             now = begin_round(services, owners[how], random.choice(clients))
             accepted[how] += _end_and_check(now, how, connections)
             if ENDINGS[how][1] == "owner_disabled":
-                services.accounts.enable(now.owner.username, OPERATOR)
+                services.accounts.change(now.owner.username, {"is_active": True}, OPERATOR)
         assert gates.are_still_apart()
     assert sum(accepted.values()) == 0, accepted
 

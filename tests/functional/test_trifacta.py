@@ -44,7 +44,7 @@ def test_a_token_is_generated_used_suspended_and_resumed_on_every_worker(
         for off, on in (
             (partial(switch, "off", OPERATOR), partial(switch, "on", OPERATOR)),
             (partial(command, "user", "deny-tokens", name), partial(command, "user", "allow-tokens", name)),
-            (partial(accounts.disable, name, OPERATOR), partial(accounts.enable, name, OPERATOR)),
+            tuple(partial(accounts.change, name, {"is_active": to}, OPERATOR) for to in (False, True)),
         ):
             off()
             assert statuses(clients.each(), token) == REFUSED, off
