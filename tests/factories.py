@@ -5,15 +5,21 @@ Passwords begin with ``secrecy.PASSWORD_MARK``; users have none unless asked for
 
 from datetime import timedelta
 from itertools import count
-from typing import Any
+from typing import Any, TypeAlias
 
 from app.domain.identity import ApiTokens, Caller, Role, User
+from app.domain.policy import Reissue
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.services import Services
-from app.services.held_tokens import BySecret
+from app.services.held_tokens import ByOwner, BySecret
+from app.services.revoking import Ended
 from tests.secrecy import PASSWORD_MARK
 
+Refresh: TypeAlias = Issued[RefreshToken]
+Access: TypeAlias = Issued[AccessToken]
+
 OPERATOR = Caller("cli:tests")
+ANONYMOUS = Caller("")
 PASSWORD = f"{PASSWORD_MARK}-of-the-tests"
 
 _numbers = count(1)
@@ -26,25 +32,88 @@ def make_user(
     return services.accounts.add(username or f"user-{next(_numbers)}", role, password, OPERATOR, **profile)
 
 
-def issue(services: Services, user: User, name: str = "nightly-etl") -> Issued[RefreshToken]:
-    """A refresh token of that user."""
-    return services.issuing.issue(user.id, name, Caller(user.username, user.id))
+def issue(services: Services, user: User, name: str = "nightly-etl", reissue: Reissue | None = None) -> Refresh:
+    """A refresh token of that user; `reissue`: what it says for itself about minting again."""
+    return services.issuing.issue(user.id, name, Caller(user.username, user.id), reissue=reissue)
 
 
-def mint(services: Services, refresh: Issued[RefreshToken]) -> Issued[AccessToken]:
-    """An access token under that refresh token."""
-    return services.minting.mint(BySecret(refresh.secret, refresh.token.user_id), Caller(""))
+def mint(services: Services, refresh: Refresh, address: str | None = None) -> Access:
+    """An access token under that refresh token, for a client at that address."""
+    return mint_with(services, refresh.secret, refresh.token.user_id, Caller("", address=address))
 
 
-def fight_over(services: Services, refresh: Issued[RefreshToken]) -> None:
+def mint_with(services: Services, secret: str, user_id: int | None = None, caller: Caller = ANONYMOUS) -> Access:
+    """The same from a secret as a client presents it."""
+    return services.minting.mint(BySecret(secret, user_id), caller)
+
+
+def mint_own(services: Services, refresh: Refresh) -> Access:
+    """The same by public id, as the owner does on the pages."""
+    return services.minting.mint(ByOwner(refresh.token.public_id, refresh.token.user_id), OPERATOR)
+
+
+def regenerate(services: Services, refresh: Refresh) -> Refresh:
+    """The same refresh token with a new secret."""
+    return regenerate_with(services, refresh.secret)
+
+
+def regenerate_with(services: Services, secret: str, user_id: int | None = None, caller: Caller = ANONYMOUS) -> Refresh:
+    """The same from a secret as a client presents it."""
+    return services.issuing.regenerate(BySecret(secret, user_id), caller)
+
+
+def validate(services: Services, secret: str, user_id: int | None = None) -> RefreshToken:
+    """The refresh token with that secret, if it works."""
+    return services.held_tokens.validate(BySecret(secret, user_id))[0]
+
+
+def revoke_under(
+    services: Services, secret: str, user_id: int | None = None, caller: Caller = ANONYMOUS
+) -> RefreshToken:
+    """Revoke the access tokens of the refresh token with that secret."""
+    return services.revoking.revoke_access_tokens(BySecret(secret, user_id), caller)
+
+
+def revoke(services: Services, issued: Access | Refresh, reason: str = "") -> Ended:
+    """Revoke it by its public id."""
+    return services.revoking.revoke(issued.token.public_id, reason, OPERATOR)
+
+
+def set_role(services: Services, username: str, role: Role, caller: Caller = OPERATOR) -> User:
+    return services.accounts.change(username, {"role": role}, caller)
+
+
+def disable(services: Services, username: str, caller: Caller = OPERATOR) -> User:
+    return services.accounts.change(username, {"is_active": False}, caller)
+
+
+def enable(services: Services, username: str, caller: Caller = OPERATOR) -> User:
+    return services.accounts.change(username, {"is_active": True}, caller)
+
+
+def set_api_tokens(services: Services, username: str, decision: ApiTokens, caller: Caller = OPERATOR) -> User:
+    return services.accounts.change(username, {"api_tokens": decision}, caller)
+
+
+def set_password(services: Services, username: str, password: str, caller: Caller = OPERATOR) -> User:
+    return services.accounts.set_password(username, password, caller)
+
+
+def configure(services: Services, **values: object) -> None:
+    """Change instance settings."""
+    for key, value in values.items():
+        services.instance_settings.change(key, str(value), OPERATOR)
+
+
+def fight_over(services: Services, refresh: Refresh) -> None:
     """What two programs at two addresses do to each other with one refresh token."""
     for number in range(6):
-        services.minting.mint(BySecret(refresh.secret), Caller("", address=f"192.0.2.{number % 2 + 1}"))
+        mint(services, refresh, f"192.0.2.{number % 2 + 1}")
 
 
 def generate(
     services: Services, user: User, lifetime: timedelta | None = timedelta(days=1), description: str | None = None
-) -> Issued[AccessToken]:
+) -> Access:
     """A single-tier token of that user, who must be permitted."""
     return services.single_tier.generate(user.id, lifetime, description, Caller(user.username, user.id))
 
@@ -52,4 +121,4 @@ def generate(
 def allowed_user(services: Services, **about: Any) -> User:
     """A user who was individually allowed to make such tokens."""
     user = make_user(services, **about)
-    return services.accounts.change(user.username, {"api_tokens": ApiTokens.ALLOW}, OPERATOR)
+    return set_api_tokens(services, user.username, ApiTokens.ALLOW)

@@ -74,6 +74,21 @@ def allow_writes(database: Database, table: str) -> None:
         _execute(database, f"DROP TRIGGER planted ON {table}", "DROP FUNCTION planted()")
 
 
+@contextmanager
+def locked(database: Database, table: str, statement: str | None = None) -> Iterator[None]:
+    """Keep others from writing to a table (on SQLite, to any); or from what that uncommitted statement locks."""
+    with database.engine.connect() as connection:
+        if database.is_sqlite:
+            connection.exec_driver_sql("ROLLBACK")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        elif statement is None:
+            connection.exec_driver_sql(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        if statement is not None:
+            connection.exec_driver_sql(statement)
+        yield
+        connection.rollback()
+
+
 def _execute(database: Database, *statements: str) -> None:
     with database.transaction() as session:
         for statement in statements:

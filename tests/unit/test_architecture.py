@@ -1,58 +1,38 @@
-"""The rules of the house that a reader can measure: small modules, small functions, words that say something.
-
-Here belongs what is read from the source alone. Not here: the arrows of import (``lint-imports``) and the ban on
-reading the clock (``ruff``), which fail the build by themselves.
-"""
+"""The rules of the house that the source alone shows: small modules, small functions, names with a meaning."""
 
 import ast
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parent.parent.parent
-MODULES = sorted(path for folder in ("app", "config") for path in (ROOT / folder).rglob("*.py"))
+MODULES = {path.relative_to(ROOT): path for folder in ("app", "config") for path in (ROOT / folder).rglob("*.py")}
+SOURCES = {str(name): path.read_text(encoding="utf-8") for name, path in MODULES.items()}
+TREES = {name: ast.parse(source) for name, source in SOURCES.items()}
+
 LONGEST_MODULE = 260
 LONGEST_FUNCTION = 45
-WORDS_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "misc", "base"}
+WORDS_WITHOUT_MEANING = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "misc", "base"}
 
-MODULE = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def test_there_is_something_to_measure() -> None:
-    """A search that finds nothing would let everything pass."""
-    assert {"app/domain/tokens.py", "app/__init__.py", "config/keys.py"} <= {str(p.relative_to(ROOT)) for p in MODULES}
-    assert len(MODULES) > 50
+def test_modules_and_functions_are_small() -> None:
+    assert {"app/domain/tokens.py", "app/__init__.py", "config/keys.py"} <= set(SOURCES), "nothing would be measured"
+    modules = {name: len(source.splitlines()) for name, source in SOURCES.items()}
+    functions = {
+        f"{name}: {node.name}": (node.end_lineno or 0) - min(line.lineno for line in (node, *node.decorator_list)) + 1
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, Function)
+    }
+    assert {name: lines for name, lines in modules.items() if lines > LONGEST_MODULE} == {}
+    assert {name: lines for name, lines in functions.items() if lines > LONGEST_FUNCTION} == {}
 
 
-@MODULE
-def test_a_module_is_read_in_one_sitting(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_MODULE
+def test_a_module_begins_with_what_it_is_about() -> None:
+    openings = {name: (ast.get_docstring(tree) or "-").splitlines()[0].rstrip() for name, tree in TREES.items()}
+    assert [name for name, opening in openings.items() if not opening.endswith((".", ":", "?", "::"))] == []
 
 
-@MODULE
-def test_a_module_opens_with_what_it_is_about(path: Path) -> None:
-    said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
-    assert said and said.splitlines()[0].rstrip().endswith((".", ":", "?", "::"))
-
-
-@MODULE
-def test_a_function_is_small(path: Path) -> None:
-    long = {f"{name}: {lines}" for name, lines in _functions(path) if lines > LONGEST_FUNCTION}
-    assert not long
-
-
-@MODULE
-def test_no_name_is_a_word_that_says_nothing(path: Path) -> None:
-    words = {word for part in path.relative_to(ROOT).with_suffix("").parts for word in part.lower().split("_")}
-    assert not words & WORDS_THAT_SAY_NOTHING
-
-
-def _functions(path: Path) -> list[tuple[str, int]]:
-    """Every function of a module with its lines, from its decorators to its end."""
-    found = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, Function)]
-    return [(node.name, (node.end_lineno or 0) - min(_first_lines(node)) + 1) for node in found]
-
-
-def _first_lines(node: Function) -> list[int]:
-    return [node.lineno, *(decorator.lineno for decorator in node.decorator_list)]
+def test_no_name_is_a_word_without_meaning() -> None:
+    words = {name: {word for part in name.with_suffix("").parts for word in part.split("_")} for name in MODULES}
+    assert [name for name, found in words.items() if found & WORDS_WITHOUT_MEANING] == []

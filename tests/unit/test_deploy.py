@@ -1,7 +1,4 @@
-"""What ``deploy/`` repeats of the code is the same as there: identity headers, settings, times.
-
-Here belongs comparing texts. Not here: what a proxy does with them (``tests/functional/test_nginx.py``).
-"""
+"""What ``deploy/`` repeats of the code is the same as there: identity headers, settings, times."""
 
 import os
 import re
@@ -16,36 +13,38 @@ from config import load_settings
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
 
-@pytest.mark.parametrize(
-    ("file", "spelling"),
-    [
-        ("nginx/daypass/protect.conf", r"^auth_request_set +\$daypass_\w+ +\$upstream_http_{underscored};$"),
-        ("nginx/daypass/protect.conf", r"^proxy_set_header +{name} +\$daypass_\w+;$"),
-        ("traefik/dynamic.yml", r"^ +- {name}$"),
-        ("caddy/Caddyfile", r"^\t\tcopy_headers .*\b{name}( |$)"),
-        ("envoy/envoy.yaml", r"^ +- remove: {lower}$"),
-    ],
-)
+SPELLINGS = [
+    ("nginx/daypass/protect.conf", r"^auth_request_set +\$daypass_\w+ +\$upstream_http_{underscored};$"),
+    ("nginx/daypass/protect.conf", r"^proxy_set_header +{name} +\$daypass_\w+;$"),
+    ("traefik/dynamic.yml", r"^ +- {name}$"),
+    ("caddy/Caddyfile", r"^\t\tcopy_headers .*\b{name}( |$)"),
+    ("envoy/envoy.yaml", r"^ +- remove: {lower}$"),
+]
+
+REASON_DROPPED = [
+    ("nginx/daypass/protect.conf", r'^proxy_set_header X-Auth-Reason +"";$'),
+    ("traefik/dynamic.yml", r"^ +- X-Auth-Reason$"),
+    ("caddy/Caddyfile", r"^\trequest_header -X-Auth-\*$"),
+    ("envoy/envoy.yaml", r"^ +- remove: x-auth-reason$"),
+]
+
+
+def stands_in(file: str, line: str) -> bool:
+    return re.search(line, (DEPLOY / file).read_text(), re.MULTILINE) is not None
+
+
+@pytest.mark.parametrize(("file", "spelling"), SPELLINGS)
 def test_every_identity_header_is_in_the_configuration_of_every_proxy(file: str, spelling: str) -> None:
     """Fails when one is taken out, or the gate gets another."""
-    text = (DEPLOY / file).read_text()
     for name in IDENTITY:
-        wanted = spelling.format(name=name, lower=name.lower(), underscored=name.lower().replace("-", "_"))
-        assert re.search(wanted, text, re.MULTILINE), f"{file} says nothing of {name}"
+        line = spelling.format(name=name, lower=name.lower(), underscored=name.lower().replace("-", "_"))
+        assert stands_in(file, line), f"{name} is not in {file}"
 
 
-@pytest.mark.parametrize(
-    ("file", "line"),
-    [
-        ("nginx/daypass/protect.conf", r'^proxy_set_header X-Auth-Reason +"";$'),
-        ("traefik/dynamic.yml", r"^ +- X-Auth-Reason$"),
-        ("caddy/Caddyfile", r"^\trequest_header -X-Auth-\*$"),
-        ("envoy/envoy.yaml", r"^ +- remove: x-auth-reason$"),
-    ],
-)
+@pytest.mark.parametrize(("file", "line"), REASON_DROPPED)
 def test_a_reason_that_a_client_claims_is_dropped_by_every_proxy(file: str, line: str) -> None:
     """A good token has none. Fails when the line is taken out."""
-    assert re.search(line, (DEPLOY / file).read_text(), re.MULTILINE)
+    assert stands_in(file, line)
 
 
 def test_the_example_of_an_environment_file_can_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:

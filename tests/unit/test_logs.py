@@ -1,8 +1,4 @@
-"""Log lines: one JSON object each, and no secret in any of them; and that the suite would notice one.
-
-Here belongs ``app.logs``, with ``tests.secrecy`` and the fixture that searches every line of the suite. Not here:
-what is logged when, which the tests of each part look at.
-"""
+"""Log lines: one JSON object each, and no secret in any of them; and that the suite would notice one."""
 
 import io
 import json
@@ -10,9 +6,10 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,7 +21,6 @@ from app.domain.tokens import TokenKind
 from tests.secrecy import PASSWORD_MARK, secrets_in
 
 ROOT = Path(__file__).parent.parent.parent
-
 PUBLIC_ID = "abcdefgh2345"
 TEXT = TokenText(TokenKind.REFRESH, PUBLIC_ID, encode_secret(bytes(range(32))))
 TOKEN = TokenFormat(("dp",)).compose(TEXT)
@@ -56,108 +52,68 @@ def foreign() -> logging.Logger:
     return logging.getLogger("library.of.somebody")
 
 
-# One JSON object a line
+def test_a_line_is_a_json_object_with_time_event_level_and_logger(written: Written) -> None:
+    """Ours and a library's; with what is bound to a request while it is."""
+    with structlog.contextvars.bound_contextvars(request_id="0123abcd"):
+        ours().warning("something_happened", number=7)
+        foreign().warning("something_happened", extra={"number": 7})
+    ours().info("later")
+    *lines, later = written.lines()
+    for line in lines:
+        assert (line["event"], line["level"], line["number"]) == ("something_happened", "warning", 7)
+        assert line["request_id"] == "0123abcd"
+        assert datetime.fromisoformat(line["timestamp"]).tzinfo is not None
+    assert [line["logger"] for line in lines] == ["app.tests", "library.of.somebody"]
+    assert "request_id" not in later
 
 
-@pytest.mark.parametrize(
-    "say",
-    [
-        lambda: ours().warning("something_happened", number=7),
-        lambda: foreign().warning("something_happened", extra={"number": 7}),
-    ],
-    ids=["ours", "a library's"],
-)
-def test_a_line_is_a_json_object_that_says_when_what_how_bad_and_who(say: Act, written: Written) -> None:
-    say()
-    (line,) = written.lines()
-    assert (line["event"], line["level"], line["number"]) == ("something_happened", "warning", 7)
-    assert line["logger"] in ("app.tests", "library.of.somebody")
-    assert datetime.fromisoformat(line["timestamp"]).tzinfo is not None
+ANYTHING: list[object] = [
+    "two\nlines", "\r\n\u2028\u0085", "\x1b[31m", "\ud800", b"\xff\n", {"a": {"b": [1, None, {2, 3}]}}, object,
+    SimpleNamespace(text="a\nb"), datetime(2027, 3, 14, tzinfo=UTC), ValueError("a\nb"), {("a", "b"): 1}, 10**400,
+]  # fmt: skip
 
 
-@dataclass
-class Thing:
-    text: str
-
-
-@pytest.mark.parametrize(
-    "value",
-    ["two\nlines", "\r\n\u2028\u0085", "\x1b[31m", "\ud800", b"\xff\n", {"a": {"b": [1, None, {2, 3}]}}, Thing("a\nb"),
-     datetime(2027, 3, 14, tzinfo=UTC), ValueError("a\nb"), object, {("a", "b"): 1}, 10**400],
-    ids=repr,
-)  # fmt: skip
-def test_whatever_is_logged_makes_one_line(value: object, written: Written) -> None:
-    ours().info("event", value=value)
-    foreign().info("event of %s", value)
-    assert written.getvalue().count("\n") == len(written.lines()) == 2
+def test_any_value_that_is_logged_makes_one_line(written: Written) -> None:
+    for number, value in enumerate(ANYTHING, 1):
+        ours().info("event", value=value)
+        foreign().info("event of %s", value)
+        assert written.getvalue().count("\n") == len(written.lines()) == 2 * number, value
     assert written.getvalue().isascii()
 
 
 def test_an_exception_is_in_the_line_it_belongs_to(written: Written) -> None:
     for logger in (ours(), foreign()):
-        try:
-            raise KeyError("cause")
-        except KeyError:
-            logger.exception("it_failed")
-    first, second = written.lines()
-    for line in (first, second):
-        assert line["event"] == "it_failed" and "KeyError: 'cause'" in line["exception"]
+        _log_an_exception(logger.error, deep=False)
+        line = written.lines()[-1]
+        assert line["event"] == "it_failed" and "ValueError: not a token" in line["exception"]
 
 
-def test_lines_below_the_level_are_not_written(written: Written) -> None:
+def test_lines_below_the_level_and_each_step_of_a_library_are_not_written(written: Written) -> None:
+    for library in ("apscheduler.scheduler", "alembic.runtime.migration"):
+        logging.getLogger(library).info("quiet")
+        logging.getLogger(library).warning("loud")
     logs.configure("WARNING", written)
     for logger in (ours(), foreign()):
         logger.info("quiet")
         logger.warning("loud")
-    assert [line["event"] for line in written.lines()] == ["loud", "loud"]
-
-
-@pytest.mark.parametrize("library", ["apscheduler.scheduler", "alembic.runtime.migration"])
-def test_libraries_that_tell_each_step_are_heard_only_when_they_warn(library: str, written: Written) -> None:
-    logging.getLogger(library).info("a step")
-    logging.getLogger(library).warning("a warning")
-    assert [line["event"] for line in written.lines()] == ["a warning"]
-
-
-def test_what_is_bound_to_a_request_is_in_all_its_lines(written: Written) -> None:
-    with structlog.contextvars.bound_contextvars(request_id="0123abcd"):
-        ours().info("one")
-        foreign().info("two")
-    ours().info("three")
-    assert [line.get("request_id") for line in written.lines()] == ["0123abcd", "0123abcd", None]
-
-
-def test_standard_output_stays_clean_when_lines_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.configure("INFO", "ext://sys.stderr")
-    ours().info("one")
-    foreign().info("two")
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert [json.loads(line)["event"] for line in err.splitlines()] == ["one", "two"]
-
-
-# No token text
+    assert [line["event"] for line in written.lines()] == ["loud"] * 4
 
 
 class Telltale:
-    """Shows its token to whoever prints it."""
+    """Shows its token in its representation."""
 
     def __repr__(self) -> str:
         return f"<Telltale {TOKEN}>"
 
 
-def _raise(deep: bool = False) -> None:
+def _log_an_exception(log: Callable[..., object], deep: bool) -> None:
     try:
-        raise ValueError(f"not a token: {TOKEN}")
-    except ValueError as error:
-        if deep:
-            raise RuntimeError(f"because of {TOKEN}") from error
-        raise
-
-
-def _logging_what_is_raised(log: Callable[..., object], deep: bool) -> None:
-    try:
-        _raise(deep)
+        try:
+            raise ValueError(f"not a token: {TOKEN}")
+        except ValueError as error:
+            if deep:
+                raise RuntimeError(f"because of {TOKEN}") from error
+            raise
     except (ValueError, RuntimeError) as error:
         log("it_failed", exc_info=error)
 
@@ -173,13 +129,13 @@ PLACES: dict[str, Act] = {
     "an object in a list": lambda: ours().info("event", body=[Telltale()]),
     "an exception as a value": lambda: ours().info("event", error=ValueError(TOKEN)),
     "a positional argument": lambda: ours().info("sent %s", TOKEN),
-    "a traceback": lambda: _logging_what_is_raised(ours().error, deep=False),
-    "the cause in a traceback": lambda: _logging_what_is_raised(ours().error, deep=True),
+    "a traceback": lambda: _log_an_exception(ours().error, deep=False),
+    "the cause in a traceback": lambda: _log_an_exception(ours().error, deep=True),
     "a library's message": lambda: foreign().info(f"sent {TOKEN}"),
     "a library's argument": lambda: foreign().info("sent %s", TOKEN),
     "a library's object": lambda: foreign().info("sent %r and %s", Telltale(), [Telltale()]),
     "a library's extra": lambda: foreign().info("sent", extra={"sent": {"token": [TOKEN]}}),
-    "a library's traceback": lambda: _logging_what_is_raised(foreign().error, deep=True),
+    "a library's traceback": lambda: _log_an_exception(foreign().error, deep=True),
     "a URL": lambda: foreign().info(f"GET /auth/verify?token={TOKEN}&x=1 HTTP/1.1"),
     "a header": lambda: foreign().info(f"{{'Authorization': 'Bearer {TOKEN}', 'HTTP_TOKEN': '{TOKEN}'}}"),
     "a longer word": lambda: foreign().info(f"token_{TOKEN} 7{TOKEN} {TOKEN}more {TOKEN}_{TOKEN}"),
@@ -196,21 +152,14 @@ def test_a_token_is_cut_to_its_public_id_wherever_it_stands(place: str, written:
     assert secrets_in(written.getvalue()) == []
 
 
-@pytest.mark.parametrize("prefix", ["a", "dp", "acmecorporat"])
-@pytest.mark.parametrize("kind", TokenKind)
-def test_tokens_of_either_tier_and_any_prefix_are_cut(prefix: str, kind: TokenKind, written: Written) -> None:
-    text = new_token_text(kind)
-    ours().info("event", sent=TokenFormat((prefix,)).compose(text))
-    assert written.lines()[0]["sent"] == f"{prefix}{kind.letter}_{text.public_id}_<hidden>"
-
-
-def test_what_is_no_token_is_left_as_it_is(written: Written) -> None:
+def test_tokens_of_either_tier_and_any_prefix_are_cut_and_nothing_else(written: Written) -> None:
+    for prefix, kind in product(("a", "dp", "acmecorporat"), TokenKind):
+        text = new_token_text(kind)
+        ours().info("event", sent=TokenFormat((prefix,)).compose(text))
+        assert written.lines()[-1]["sent"] == f"{prefix}{kind.letter}_{text.public_id}_<hidden>"
     harmless = {"public_id": PUBLIC_ID, "path": "/integration/v1/userinfo/", "number": 1.5, "yes": True, "none": None}
     ours().info("event", **harmless)
-    assert written.lines()[0].items() >= harmless.items()
-
-
-# The suite's own ear
+    assert written.lines()[-1].items() >= harmless.items()
 
 
 @pytest.mark.parametrize(
@@ -220,15 +169,9 @@ def test_what_is_no_token_is_left_as_it_is(written: Written) -> None:
 )  # fmt: skip
 def test_a_token_a_bare_secret_and_a_password_are_found(text: str) -> None:
     assert secrets_in(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", CUT, PUBLIC_ID, f"dpr_{PUBLIC_ID}", "0123456789abcdef" * 2, "0123456789abcdef" * 4, "a" * 42, "a" * 44,
-     "password", "The password is wrong.", "createRefreshToken"],
-)  # fmt: skip
-def test_what_may_be_logged_is_not_taken_for_a_secret(text: str) -> None:
-    assert secrets_in(text) == []
+    for harmless in ("", CUT, PUBLIC_ID, f"dpr_{PUBLIC_ID}", "0123456789abcdef" * 2, "0123456789abcdef" * 4, "a" * 42,
+                     "a" * 44, "password", "The password is wrong.", "createRefreshToken"):  # fmt: skip
+        assert secrets_in(harmless) == []
 
 
 PLANTED = f'''

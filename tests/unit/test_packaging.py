@@ -1,7 +1,4 @@
-"""What is installed: every file the code opens, and not only its modules.
-
-Here belongs ``pyproject.toml`` against the tree. Not here: what the files say.
-"""
+"""What is installed: every file the code opens, and not only its modules."""
 
 import tomllib
 from pathlib import Path
@@ -10,7 +7,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def test_every_file_beside_the_modules_is_package_data() -> None:
-    """Fails when a pattern is taken out of `package-data` (tried): a wheel would have pages without their style."""
+    """Fails when a pattern is taken out of `package-data` a wheel would have pages without their style."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         data = tomllib.load(file)["tool"]["setuptools"]["package-data"]
     patterns = [(ROOT / package, each) for package, some in data.items() for each in some]

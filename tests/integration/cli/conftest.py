@@ -1,10 +1,8 @@
-"""The command line in the test's own process, as a person or a program at a terminal meets it.
-
-Here belong the fixtures of this folder. Not here: processes of their own, which ``tests.drivers.server`` starts.
-"""
+"""The command line in the test's own process, as a person or a program at a terminal meets it."""
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,13 @@ from flask import Flask
 
 from app import logs
 from app.cli import command_line
+from app.domain.errors import BadCredentials
+from app.domain.identity import Caller
 from app.factory import create_app, db
 from app.http.context import parts
+from app.services import Services
+from config import load_settings
+from tests.databases import CHEAPEST_COST
 
 
 class CommandLine:
@@ -34,7 +37,7 @@ class CommandLine:
         return ended
 
     def text(self, *words: str, stdin: str | bytes = "") -> str:
-        """What a command says that must succeed, with nothing on standard error."""
+        """The output of a command that must succeed, with nothing on standard error."""
         ended = self.run(*words, stdin=stdin)
         assert (ended.exit_code, ended.stderr) == (0, ""), ended.output
         return ended.stdout
@@ -52,7 +55,7 @@ class CommandLine:
         return line.removeprefix("Error: ")
 
     def misuse(self, *words: str) -> str:
-        """What a command says that is used wrongly."""
+        """The message of a command that is used wrongly."""
         ended = self.run(*words)
         assert (ended.exit_code, ended.stdout) == (2, "")
         assert ended.stderr.startswith("Usage: ")
@@ -68,22 +71,26 @@ def daypass(app: Flask) -> CommandLine:
 @pytest.fixture
 def environment(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Of an installation in an empty folder: a migrated database, and no keys yet."""
-    for name, value in {
-        "DAYPASS_INSTANCE": str(tmp_path / "instance"),
-        "DAYPASS_DATABASE_URL": database_url,
-        "DAYPASS_BCRYPT_COST": "10",
-    }.items():
-        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DAYPASS_INSTANCE", str(tmp_path / "instance"))
+    monkeypatch.setenv("DAYPASS_DATABASE_URL", database_url)
     return monkeypatch
+
+
+def signs_in(services: Services, username: str, password: str) -> bool:
+    try:
+        services.accounts.authenticate(username, password, Caller("", address="192.0.2.10"))
+    except BadCredentials:
+        return False
+    return True
 
 
 @pytest.fixture
 def installed(environment: pytest.MonkeyPatch) -> Iterator[CommandLine]:
-    """Commands that make an application each, from the environment, as `daypass` does."""
+    """Commands that make an application each, from the environment, as `daypass` does, but hash at the least cost."""
     made: list[Flask] = []
 
     def create() -> Flask:
-        made.append(create_app())
+        made.append(create_app(replace(load_settings(), bcrypt_cost=CHEAPEST_COST)))
         return made[-1]
 
     yield CommandLine(create)

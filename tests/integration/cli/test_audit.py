@@ -1,8 +1,6 @@
-"""``daypass audit list`` on both databases: who changed what, narrowed and page by page."""
+"""``daypass audit list``: who changed what, narrowed and page by page."""
 
 import json
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -44,48 +42,25 @@ def test_changes_are_listed_newest_first(daypass: CommandLine, refresh_token: st
     assert first.split()[3:5] == ["refresh_token.revoked", refresh_token]
 
 
-def test_a_list_can_be_narrowed(daypass: CommandLine, refresh_token: str) -> None:
+def test_a_list_can_be_narrowed_and_read_page_by_page(daypass: CommandLine, refresh_token: str) -> None:
+    """How rows are matched and paged: ``tests/unit/services/test_listing.py``."""
     for words, number in (
         (["--actor", "anna"], 4),
-        (["--actor", "cli:tests"], 2),
         (["--action", "access_token.minted"], 3),
         (["--object", refresh_token], 1),
-        (["--object", "bert"], 1),
         (["--actor", "anna", "--action", "refresh_token.created", "--object", refresh_token], 1),
-        (["--actor", "cli:tests", "--action", "access_token.minted"], 0),
-        (["--actor", "nobody"], 0),
         (["--actor", ""], 0),
     ):
         assert len(daypass.json("audit", "list", *words)) == number, words
     assert daypass.text("audit", "list", "--actor", "nobody") == "None.\n"
+    first = daypass.run("audit", "list", "--json", "--limit", "4")
+    assert first.stderr.startswith("There are more: --cursor ")
+    rest = daypass.json("audit", "list", "--limit", "4", *first.stderr.split()[-2:])
+    assert json.loads(first.stdout) + rest == daypass.json("audit", "list")
 
 
-def test_the_pages_make_the_whole_without_gap_or_repetition(daypass: CommandLine, refresh_token: str) -> None:
-    whole = daypass.json("audit", "list")
-    for size in (1, 2, 5, 6, 7):
-        pages = list(_pages(daypass, size))
-        assert [event for page in pages for event in page] == whole
-        assert [len(page) for page in pages[:-1]] == [size] * (len(pages) - 1)
-        assert 1 <= len(pages[-1]) <= size
-
-
-def _pages(daypass: CommandLine, size: int) -> Iterator[list[dict[str, Any]]]:
-    cursor: list[str] = []
-    while True:
-        ended = daypass.run("audit", "list", "--json", "--limit", str(size), *cursor)
-        yield json.loads(ended.stdout)
-        if not ended.stderr:
-            return
-        assert ended.stderr.startswith("There are more: --cursor ")
-        cursor = ended.stderr.split()[-2:]
-
-
-def test_a_cursor_that_no_page_gave_is_refused(daypass: CommandLine, refresh_token: str) -> None:
-    for cursor in ("", "x", "-1", "0x10", " 5", "1_0", "f" * 16, "f" * 5000, "٣", "\udcff"):
+def test_a_cursor_that_no_page_gave_and_a_limit_out_of_1_to_500_are_refused(daypass: CommandLine) -> None:
+    for cursor in ("", "x", "-1", "f" * 5000, "\udcff"):
         assert "cursor" in daypass.refusal("audit", "list", "--cursor", cursor)
-    assert daypass.json("audit", "list", "--cursor", "0") == []
-
-
-@pytest.mark.parametrize("limit", ["0", "501", "-1", "many"])
-def test_a_page_has_1_to_500(daypass: CommandLine, limit: str) -> None:
-    assert "--limit" in daypass.misuse("audit", "list", "--limit", limit)
+    for limit in ("0", "501", "-1", "many"):
+        assert "--limit" in daypass.misuse("audit", "list", "--limit", limit)

@@ -1,80 +1,44 @@
-"""``daypass db …`` on both databases: the schema's version, and whether Daypass may serve."""
+"""``daypass db …``: the schema's version, and whether Daypass may serve."""
 
-import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import inspect, text
 
+from app.cli.database import migrations
 from app.storage import schema
 from app.storage.database import Database
-from tests.databases import PostgresDatabases
 from tests.integration.cli.conftest import CommandLine
-
-pytestmark = pytest.mark.timeout(60)
-"""A server that should not have started would go on for ever."""
-
-
-def test_a_database_that_is_fit_is_called_so(daypass: CommandLine) -> None:
-    assert daypass.text("db", "check").startswith("The database can be reached, its schema is current")
-    assert daypass.json("db", "check") == {"revision": schema.newest_revision()}
 
 
 def test_an_upgrade_makes_the_schema_out_of_nothing_and_again_changes_nothing(
     daypass: CommandLine, app: Flask, database: Database
 ) -> None:
     with app.app_context():
-        schema.migrations().downgrade(revision="base")
-    assert daypass.refusal("db", "check").startswith("the schema is at nothing")
+        migrations(app).downgrade(revision="base")
+    refusal = daypass.refusal("db", "check")
+    assert refusal.startswith("the schema is at nothing") and refusal.endswith("run `daypass db upgrade`")
     for _ in range(2):
         assert daypass.text("db", "upgrade") == f"The schema is at {schema.newest_revision()}.\n"
-    assert daypass.json("db", "upgrade") == daypass.json("db", "check")
+    assert daypass.json("db", "upgrade") == daypass.json("db", "check") == {"revision": schema.newest_revision()}
+    assert daypass.text("db", "check").startswith("The database can be reached, its schema is current")
     assert "refresh_tokens" in inspect(database.engine).get_table_names()
 
 
-def test_a_schema_that_is_behind_is_refused_with_the_remedy(daypass: CommandLine, database: Database) -> None:
-    with database.engine.begin() as connection:
-        connection.execute(text("DELETE FROM alembic_version"))
-    said = daypass.refusal("db", "check")
-    assert "at nothing" in said and said.endswith("run `daypass db upgrade`")
-
-
-def test_a_newer_schema_than_this_code_knows_is_fit(daypass: CommandLine, database: Database) -> None:
-    """Migrations only add: while hosts are upgraded one after the other, the others go on."""
-    with database.engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    assert daypass.text("db", "check")
-
-
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_postgresql_that_may_lose_acknowledged_writes_is_refused(
-    postgres: PostgresDatabases, environment: pytest.MonkeyPatch, installed: CommandLine
-) -> None:
-    with postgres.fresh() as url:
-        environment.setenv("DAYPASS_DATABASE_URL", url)
-        assert installed.run("init").exit_code == 0
-        assert installed.json("db", "check")
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(f"ALTER DATABASE {connection.info.dbname} SET synchronous_commit = off")
-        assert "synchronous_commit=off" in installed.refusal("db", "check")
-        assert "synchronous_commit=off" in installed.refusal("serve")
-
-
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("address", "reason"),
     [("postgresql://nobody@127.0.0.1:1/none", "refused"), ("sqlite:////nowhere/at/all.db", "unable to open")],
 )
-def test_a_database_that_is_away_is_told_in_one_line_with_the_reason(
+def test_a_database_that_is_away_is_one_line_with_the_reason(
     environment: pytest.MonkeyPatch, installed: CommandLine, address: str, reason: str
 ) -> None:
     installed.run("init")
     environment.setenv("DAYPASS_DATABASE_URL", address)
     for words in ("init", "db check", "db upgrade", "user list", "job status", "keys status", "serve", "scheduler"):
-        said = installed.refusal(*words.split())
-        assert said.startswith("Not available: the database cannot be reached (") and reason in said
+        line = installed.refusal(*words.split())
+        assert line.startswith("Not available: the database cannot be reached (") and reason in line
 
 
-def test_a_table_that_is_missing_is_told_in_one_line(daypass: CommandLine, database: Database) -> None:
+def test_a_table_that_is_missing_is_one_line(daypass: CommandLine, database: Database) -> None:
     with database.engine.begin() as connection:
         connection.execute(text("ALTER TABLE job_leases RENAME TO lost"))
     assert "job_leases" in daypass.refusal("job", "status")

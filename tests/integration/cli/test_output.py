@@ -1,13 +1,12 @@
 """How results look: a table, a list of members, a sentence, and JSON; harmless at a terminal whatever is in them."""
 
 import json
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import text
 
 from app.cli.output import say, show_one, show_table
-from app.domain.errors import BadRequest
 from app.services import Services
 from app.storage.database import Database
 from tests.factories import OPERATOR, issue, make_user, mint
@@ -19,42 +18,36 @@ EVIL = "\x1b[2J\x1b]0;title\x07\r\n\t\x9b31m\u202etxt.exe\u200b\ud83d"
 AT = datetime(2027, 3, 14, 17, 9, 26, tzinfo=timezone(timedelta(hours=2)))
 
 
-def test_a_table_is_as_wide_as_its_widest_cells(capsys: Captured) -> None:
+def test_a_table_is_as_wide_as_its_widest_cells_and_none_is_a_word(capsys: Captured) -> None:
     rows = [{"key": "a", "is_long": "x" * 9, "unshown": 1}, {"key": "bbbbb", "is_long": "", "unshown": 2}]
     show_table(rows, ("key", "is_long"), False)
-    assert capsys.readouterr().out == "KEY    IS LONG\na      xxxxxxxxx\nbbbbb\n"
+    show_table([], ("key",), False)
+    assert capsys.readouterr().out == "KEY    IS LONG\na      xxxxxxxxx\nbbbbb\nNone.\n"
 
 
-def test_values_are_written_for_people(capsys: Captured) -> None:
+def test_members_and_sentences_are_written_for_people(capsys: Captured) -> None:
     show_one({"none": None, "yes": True, "no": False, "at": AT, "number": 1.5, "text": "ä"}, False)
+    say({"key": 1}, "Done.", False)
+    say({"key": 1}, lambda: "Done later.", False)
     assert capsys.readouterr().out.splitlines() == [
         "none    -", "yes     yes", "no      no", "at      2027-03-14 15:09:26", "number  1.5", "text    ä",
+        "Done.", "Done later.",
     ]  # fmt: skip
 
 
 def test_json_has_every_member_and_times_in_utc(capsys: Captured) -> None:
     row = {"at": AT, "none": None, "yes": True, "text": EVIL}
     plain = row | {"at": "2027-03-14T15:09:26Z"}
-    show_table([row], ("at",), True)
-    assert json.loads(capsys.readouterr().out) == [plain]
-    show_one(row, True)
-    assert json.loads(capsys.readouterr().out) == plain
-    say(row, "done", True)
-    out = capsys.readouterr().out
-    assert json.loads(out) == plain
-    assert out.isascii() and "\x1b" not in out
-
-
-def test_nothing_at_all_is_said_as_such(capsys: Captured) -> None:
-    show_table([], ("key",), False)
-    show_table([], ("key",), True)
-    assert capsys.readouterr().out == "None.\n[]\n"
-
-
-def test_a_sentence_is_said_as_it_is(capsys: Captured) -> None:
-    say({"key": 1}, "Done.", False)
-    say({"key": 1}, lambda: "Done later.", False)
-    assert capsys.readouterr().out == "Done.\nDone later.\n"
+    for show, shown in (
+        (lambda: show_table([row], ("at",), True), [plain]),
+        (lambda: show_table([], ("key",), True), []),
+        (lambda: show_one(row, True), plain),
+        (lambda: say(row, "done", True), plain),
+    ):
+        show()
+        out = capsys.readouterr().out
+        assert json.loads(out) == shown
+        assert out.isascii() and "\x1b" not in out
 
 
 def test_what_could_move_the_cursor_is_shown_as_question_marks(capsys: Captured) -> None:
@@ -62,18 +55,7 @@ def test_what_could_move_the_cursor_is_shown_as_question_marks(capsys: Captured)
     show_one({"name": EVIL}, False)
     out = capsys.readouterr().out
     assert out.replace("\n", "").isprintable()
-    assert out.count("?[2J?]0;title????31m?txt.exe??") == 0
     assert out.count("?[2J?]0;title?") == 2
-
-
-# Names that were planted in the database, past the services
-
-
-def test_a_name_with_control_characters_is_not_issued(services: Services) -> None:
-    anna = make_user(services, "anna")
-    for name in ("\x1b[31mred", "a\nb", "tab\t", "\x7f", "nul\0", EVIL):
-        with pytest.raises(BadRequest):
-            issue(services, anna, name)
 
 
 def test_a_name_that_was_planted_in_the_database_does_not_reach_the_terminal(
@@ -92,24 +74,13 @@ def test_a_name_that_was_planted_in_the_database_does_not_reach_the_terminal(
             "UPDATE users SET email = :evil, first_name = :evil, title = :evil",
         ):
             session.execute(text(statement), {"evil": evil})
-    said = ""
-    for words in (
-        ["token", "list"],
-        ["token", "show", refresh.token.public_id],
-        ["token", "show", access.token.public_id],
-        ["user", "list"],
-        ["user", "show", "anna"],
-        ["audit", "list"],
-    ):
+    shown = ""
+    shows = [f"token show {token.public_id}" for token in (refresh.token, access.token)]
+    for command in ("token list", *shows, "user list", "user show anna", "audit list"):
+        words = command.split()
         plain, as_json = daypass.text(*words), daypass.text(*words, "--json")
         assert plain.replace("\n", "").isprintable(), words
         assert as_json.isascii() and "\x1b" not in as_json
-        said += plain
+        shown += plain
     # Both tokens listed, one shown, the other shown with its end; the user listed and shown.
-    assert said.count("?[2J??evil") == 2 + 1 + 4 + 1 + 3
-
-
-def test_times_are_in_utc_wherever_the_machine_is(daypass: CommandLine, services: Services) -> None:
-    anna = make_user(services, "anna")
-    shown = datetime.fromisoformat(daypass.json("user", "show", "anna")["created_at"])
-    assert shown == anna.created_at and shown.tzinfo == UTC
+    assert shown.count("?[2J??evil") == 2 + 1 + 4 + 1 + 3

@@ -10,6 +10,7 @@ from app.domain.errors import TokenRefused
 from app.domain.secrets import TokenFormat
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.services import Services
+from app.services.held_tokens import BySecret
 from tests.factories import OPERATOR, fight_over, issue, make_user, mint
 from tests.integration.cli.conftest import CommandLine
 from tests.secrecy import secrets_in
@@ -55,7 +56,7 @@ def stock(services: Services) -> Stock:
 def works(services: Services, issued: Issued[RefreshToken] | Issued[AccessToken]) -> bool:
     try:
         if isinstance(issued.token, RefreshToken):
-            services.refresh_verifier.validate(issued.secret, issued.token.user_id)
+            services.held_tokens.validate(BySecret(issued.secret, issued.token.user_id))[0]
         else:
             services.verifier.verify(issued.secret)
     except TokenRefused:

@@ -1,12 +1,8 @@
-"""The keys file: who may read it, what is refused, and how keys rotate.
-
-Here belongs ``config.keys``. Not here: what the keys do (``tests/unit/domain/test_secrets.py``).
-"""
+"""The keys file: who may read it, what is refused, and how keys rotate."""
 
 import os
 import re
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -38,51 +34,36 @@ def refusal(settings: Settings) -> str:
     """What the keys are refused with: one line, without anything of a key, not even in the causes."""
     with pytest.raises(SettingsError) as refused:
         read_keys(settings)
-    told, error = str(refused.value), refused.value
-    assert "\n" not in told
+    line, error = str(refused.value), refused.value
+    assert "\n" not in line
     while error is not None:
         assert not re.search("[0-9a-d]{8}|zz", str(error)), "key material in an error"
         error = error.__cause__ or error.__context__
-    return told
+    return line
 
 
-@pytest.fixture(params=[0o000, 0o022, 0o077])
-def umask(request: pytest.FixtureRequest) -> Iterator[None]:
-    before = os.umask(request.param)
-    yield
-    os.umask(before)
-
-
-@pytest.mark.usefixtures("umask")
-def test_a_generated_file_is_for_its_owner_alone_whatever_the_umask(tmp_path: Path) -> None:
-    assert generate_keys(tmp_path)
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_a_generated_file_is_for_its_owner_alone_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        assert generate_keys(tmp_path)
+    finally:
+        os.umask(before)
     assert stat.S_IMODE((tmp_path / KEYS_FILE).stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == [KEYS_FILE]
 
 
-def test_generated_keys_are_32_bytes_each_and_different(tmp_path: Path) -> None:
-    generate_keys(tmp_path)
-    keys = read_keys(instance(tmp_path))
-    assert list(keys.token_keys) == ["k1"]
-    assert len(keys.token_keys["k1"]) == len(keys.pepper) == 32
-    assert keys.token_keys["k1"] != keys.pepper
-
-
-def test_each_instance_has_keys_of_its_own(tmp_path: Path) -> None:
-    rings = []
+def test_generated_keys_are_32_bytes_each_and_all_different_and_never_generated_again(tmp_path: Path) -> None:
+    made = set()
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
         generate_keys(tmp_path / name)
-        rings.append(read_keys(instance(tmp_path / name)))
-    assert rings[0].token_keys != rings[1].token_keys
-    assert rings[0].pepper != rings[1].pepper
-
-
-def test_keys_that_exist_are_never_generated_again(tmp_path: Path) -> None:
-    generate_keys(tmp_path)
-    before = (tmp_path / KEYS_FILE).read_bytes()
-    assert not generate_keys(tmp_path)
-    assert (tmp_path / KEYS_FILE).read_bytes() == before
+        keys = read_keys(instance(tmp_path / name))
+        assert list(keys.token_keys) == ["k1"]
+        made |= {keys.token_keys["k1"], keys.pepper}
+        assert not generate_keys(tmp_path / name)
+        assert read_keys(instance(tmp_path / name)) == keys
+    assert [len(key) for key in made] == [32] * 4
 
 
 def test_of_many_that_generate_at_once_one_does_and_all_read_the_same(tmp_path: Path) -> None:
@@ -97,78 +78,53 @@ def test_of_many_that_generate_at_once_one_does_and_all_read_the_same(tmp_path: 
     assert [path.name for path in tmp_path.iterdir()] == [KEYS_FILE]
 
 
-def test_keys_are_read_in_the_order_they_are_written(tmp_path: Path) -> None:
+def test_keys_are_read_in_their_order_and_the_environment_goes_before_the_file(tmp_path: Path) -> None:
     write(tmp_path, in_file(f"k2:{B}, k1:{A}", C))
     keys = read_keys(instance(tmp_path))
     assert list(keys.token_keys.items()) == [("k2", bytes.fromhex(B)), ("k1", bytes.fromhex(A))]
     assert keys.pepper == bytes.fromhex(C)
-
-
-def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
-    write(tmp_path, in_file(f"k1:{A}", B))
-    keys = read_keys(instance(tmp_path, token_keys=f"env:{C}"))
-    assert keys == Keys({"env": bytes.fromhex(C)}, bytes.fromhex(B))
-
-
-def test_with_both_in_the_environment_no_file_is_needed(tmp_path: Path) -> None:
+    keys = read_keys(instance(tmp_path, token_keys=f"env:{A}"))
+    assert keys == Keys({"env": bytes.fromhex(A)}, bytes.fromhex(C))
     keys = read_keys(instance(tmp_path / "nowhere", token_keys=f"k1:{A}", password_pepper=B))
     assert keys == Keys({"k1": bytes.fromhex(A)}, bytes.fromhex(B))
+    assert "bbbb" not in f"{keys!r} {keys}" and repr(keys.pepper) not in f"{keys!r} {keys}"
 
 
 @pytest.mark.parametrize(
-    ("token_keys", "pepper", "told"),
+    ("token_keys", "pepper", "reason"),
     [
-        ("", B, "DAYPASS_TOKEN_KEYS is missing"),
+        *((text, B, "DAYPASS_TOKEN_KEYS is missing") for text in ("", "k1:", "k1")),
+        *((text, B, "DAYPASS_TOKEN_KEYS is short") for text in (f"k1:{SHORT}", f"k2:{A},k1:{SHORT}")),
+        *((text, B, "DAYPASS_TOKEN_KEYS is not in hex") for text in (f"k1:{A}zz", f"k1:{A}a")),
         (f"k1:{A}", "", "DAYPASS_PASSWORD_PEPPER is missing"),
-        ("k1:", B, "DAYPASS_TOKEN_KEYS is missing"),
-        ("k1", B, "DAYPASS_TOKEN_KEYS is missing"),
-        (f"k1:{SHORT}", B, "DAYPASS_TOKEN_KEYS is short"),
-        (f"k2:{A},k1:{SHORT}", B, "DAYPASS_TOKEN_KEYS is short"),
         (f"k1:{A}", SHORT, "DAYPASS_PASSWORD_PEPPER is short"),
-        (f"k1:{A},k2:{A}", B, "are equal"),
-        (f"k1:{A},k2:{A.upper()}", B, "are equal"),
-        (f"k1:{A}", A, "are equal"),
-        (f"k2:{B},k1:{A}", A, "are equal"),
-        (f"k1:{A}zz", B, "DAYPASS_TOKEN_KEYS is not in hex"),
-        (f"k1:{A}a", B, "DAYPASS_TOKEN_KEYS is not in hex"),
         (f"k1:{A}", f"{B}zz", "DAYPASS_PASSWORD_PEPPER is not in hex"),
-        (A, B, "every key needs an id"),
-        (f":{A}", B, "every key needs an id"),
-        (f"K1:{A}", B, "every key needs an id"),
-        (f"k 1:{A}", B, "every key needs an id"),
-        (f"k1:{A},k1:{C}", B, "every key needs an id"),
-        (f"k1:{A},", B, "every key needs an id"),
-        (f"{'k' * 17}:{A}", B, "every key needs an id"),
+        *((text, B, "are equal") for text in (f"k1:{A},k2:{A}", f"k1:{A},k2:{A.upper()}")),
+        *((text, A, "are equal") for text in (f"k1:{A}", f"k2:{B},k1:{A}")),
+        *((text, B, "every key needs an id") for text in (A, f":{A}", f"K1:{A}", f"k 1:{A}", f"k1:{A},k1:{C}",
+          f"k1:{A},", f"{'k' * 17}:{A}")),
     ],
-)
+)  # fmt: skip
 @pytest.mark.parametrize("place", ["file", "environment"])
-def test_keys_that_will_not_do_are_refused(tmp_path: Path, place: str, token_keys: str, pepper: str, told: str) -> None:
+def test_keys_that_will_not_do_are_refused(
+    tmp_path: Path, place: str, token_keys: str, pepper: str, reason: str
+) -> None:
     if place == "file":
         write(tmp_path, in_file(token_keys, pepper))
-        assert told in refusal(instance(tmp_path))
+        assert reason in refusal(instance(tmp_path))
     else:
-        assert told in refusal(instance(tmp_path, token_keys=token_keys, password_pepper=pepper))
+        assert reason in refusal(instance(tmp_path, token_keys=token_keys, password_pepper=pepper))
 
 
-def test_without_a_file_and_without_variables_the_way_out_is_told(tmp_path: Path) -> None:
+def test_a_file_for_its_owner_alone_is_read_and_any_other_refused(tmp_path: Path) -> None:
     assert "daypass init" in refusal(instance(tmp_path))
-
-
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o644, 0o660, 0o610, 0o777])
-def test_a_file_that_others_may_touch_is_refused_unread(tmp_path: Path, mode: int) -> None:
-    path = write(tmp_path, in_file(f"k1:{A}", B), mode)
-    assert f"chmod 600 {path}" in refusal(instance(tmp_path))
-
-
-@pytest.mark.parametrize("mode", [0o600, 0o400])
-def test_a_file_for_its_owner_alone_is_read(tmp_path: Path, mode: int) -> None:
-    write(tmp_path, in_file(f"k1:{A}", B), mode)
-    assert read_keys(instance(tmp_path)) == Keys({"k1": bytes.fromhex(A)}, bytes.fromhex(B))
-
-
-def test_no_repr_holds_a_key() -> None:
-    keys = Keys({"k1": b"key-material"}, b"pepper-material")
-    assert "material" not in f"{keys!r} {keys}"
+    path = write(tmp_path, in_file(f"k1:{A}", B))
+    for mode in (0o640, 0o604, 0o620, 0o644, 0o660, 0o610, 0o777):
+        path.chmod(mode)
+        assert f"chmod 600 {path}" in refusal(instance(tmp_path))
+    for mode in (0o600, 0o400):
+        path.chmod(mode)
+        assert read_keys(instance(tmp_path)) == Keys({"k1": bytes.fromhex(A)}, bytes.fromhex(B))
 
 
 def test_a_rotation_adds_a_key_that_verifies_and_then_lets_it_sign(tmp_path: Path) -> None:
@@ -189,28 +145,19 @@ def test_a_rotation_adds_a_key_that_verifies_and_then_lets_it_sign(tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir()] == [KEYS_FILE]
 
 
-def test_rotations_go_on_and_never_give_an_id_a_second_time(tmp_path: Path) -> None:
+def test_rotations_never_give_an_id_a_second_time_nor_copy_a_pepper_from_the_environment(tmp_path: Path) -> None:
     write(tmp_path, in_file(f"k7:{A},main:{B}", C))
-    steps = [rotate_keys(tmp_path, read_keys(instance(tmp_path))) for _ in range(4)]
+    steps = [rotate_keys(tmp_path, read_keys(instance(tmp_path, password_pepper="e" * 64))) for _ in range(4)]
     assert steps == [("k8", False), ("k8", True), ("k9", False), ("k9", True)]
     assert list(read_keys(instance(tmp_path)).token_keys) == ["k9", "k8", "k7", "main"]
-
-
-def test_a_pepper_from_the_environment_is_not_copied_into_the_file_by_a_rotation(tmp_path: Path) -> None:
-    write(tmp_path, in_file(f"k1:{A}", B))
-    rotate_keys(tmp_path, read_keys(instance(tmp_path, password_pepper=C)))
-    assert read_keys(instance(tmp_path)).pepper == bytes.fromhex(B)
-
-
-def test_keys_from_the_environment_are_not_rotated_in_a_file(tmp_path: Path) -> None:
-    settings = instance(tmp_path, token_keys=f"k1:{A}", password_pepper=B)
-    with pytest.raises(SettingsError, match="come from the environment"):
-        rotate_keys(tmp_path, read_keys(settings))
-    assert not list(tmp_path.iterdir())
+    assert read_keys(instance(tmp_path)).pepper == bytes.fromhex(C)
 
 
 def test_keys_from_the_environment_are_not_rotated_in_a_file_that_they_hide(tmp_path: Path) -> None:
-    """The new key would sign nothing, and the operator would believe that it does."""
+    """Or make one: the new key would sign nothing, and the operator would believe that it does."""
+    with pytest.raises(SettingsError, match="come from the environment"):
+        rotate_keys(tmp_path, read_keys(instance(tmp_path, token_keys=f"k1:{A}", password_pepper=B)))
+    assert not list(tmp_path.iterdir())
     path = write(tmp_path, in_file(f"k1:{A}", B))
     before = path.read_bytes()
     with pytest.raises(SettingsError, match="come from the environment"):

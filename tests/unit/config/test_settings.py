@@ -1,8 +1,4 @@
-"""Deployment settings: defaults, bounds, refusals in one line, and the pages derived from them.
-
-Here belongs ``config.settings`` and ``python -m config``. Not here: the keys (``test_keys``), and what the
-application does with the values.
-"""
+"""Deployment settings: defaults, bounds, refusals in one line, and the pages derived from them."""
 
 import io
 import ipaddress
@@ -19,28 +15,16 @@ from config.settings import Settings, SettingsError, load_settings, variable
 ROOT = Path(__file__).parent.parent.parent.parent
 
 DEFAULTS = {
-    "DAYPASS_INSTANCE": "instance",
-    "DAYPASS_DATABASE_URL": "",
-    "DAYPASS_HOST": "127.0.0.1",
-    "DAYPASS_PORT": 8080,
-    "DAYPASS_WORKERS": 2,
-    "DAYPASS_THREADS": 16,
-    "DAYPASS_ONE_CORE_PER_WORKER": True,
-    "DAYPASS_SCHEDULER": True,
-    "DAYPASS_TOKEN_KEYS": "",
-    "DAYPASS_PASSWORD_PEPPER": "",
-    "DAYPASS_TOKEN_PREFIXES": "dp",
-    "DAYPASS_BCRYPT_COST": 12,
-    "DAYPASS_TRUSTED_PROXIES": "",
-    "DAYPASS_ADMIN_USERNAME": "admin",
-    "DAYPASS_ADMIN_PASSWORD": "",
+    "DAYPASS_INSTANCE": "instance", "DAYPASS_DATABASE_URL": "", "DAYPASS_HOST": "127.0.0.1", "DAYPASS_PORT": 8080,
+    "DAYPASS_WORKERS": 2, "DAYPASS_THREADS": 16, "DAYPASS_ONE_CORE_PER_WORKER": True, "DAYPASS_SCHEDULER": True,
+    "DAYPASS_TOKEN_KEYS": "", "DAYPASS_PASSWORD_PEPPER": "", "DAYPASS_TOKEN_PREFIXES": "dp", "DAYPASS_BCRYPT_COST": 12,
+    "DAYPASS_TRUSTED_PROXIES": "", "DAYPASS_ADMIN_USERNAME": "admin", "DAYPASS_ADMIN_PASSWORD": "",
     "DAYPASS_LOG_LEVEL": "INFO",
-}
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the machine has set is none of these tests' business."""
     for name in list(os.environ):
         if name.startswith("DAYPASS_"):
             monkeypatch.delenv(name)
@@ -54,16 +38,18 @@ def refusal() -> str:
     return str(refused.value)
 
 
-def test_with_nothing_set_everything_has_its_documented_default() -> None:
+def values() -> dict[str, object]:
     settings = load_settings()
-    assert {variable(each): getattr(settings, each.name) for each in fields(Settings)} == DEFAULTS
-    assert settings == Settings()
+    return {variable(each): getattr(settings, each.name) for each in fields(Settings)}
 
 
-def test_set_to_nothing_is_the_same_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_set_or_set_to_nothing_has_its_documented_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert values() == DEFAULTS
     for name in DEFAULTS:
         monkeypatch.setenv(name, "")
     assert load_settings() == Settings()
+    with pytest.raises(FrozenInstanceError):
+        load_settings().port = 1  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
@@ -73,72 +59,51 @@ def test_set_to_nothing_is_the_same_as_not_set(monkeypatch: pytest.MonkeyPatch) 
         ("DAYPASS_DATABASE_URL", "postgresql://u:p%40$s@db/x", "postgresql://u:p%40$s@db/x"),
         ("DAYPASS_HOST", "::1", "::1"),
         ("DAYPASS_PORT", "9090", 9090),
-        ("DAYPASS_SCHEDULER", "false", False),
-        ("DAYPASS_SCHEDULER", "off", False),
-        ("DAYPASS_SCHEDULER", "1", True),
-        ("DAYPASS_TOKEN_KEYS", "k1:00", "k1:00"),
-        ("DAYPASS_ADMIN_USERNAME", "anna", "anna"),
+        *(("DAYPASS_SCHEDULER", text, is_on) for text, is_on in (("false", False), ("off", False), ("1", True))),
+        *((name, "k1:00", "k1:00") for name in ("DAYPASS_TOKEN_KEYS", "DAYPASS_ADMIN_USERNAME")),
         ("DAYPASS_LOG_LEVEL", "DEBUG", "DEBUG"),
     ],
 )
 def test_a_variable_sets_its_setting(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object) -> None:
     monkeypatch.setenv(name, text)
-    settings = load_settings()
-    assert {variable(each): getattr(settings, each.name) for each in fields(Settings)} == DEFAULTS | {name: value}
+    assert values() == DEFAULTS | {name: value}
 
 
-@pytest.mark.parametrize(
-    ("name", "low", "high"),
-    [
-        ("DAYPASS_PORT", 1, 65535),
-        ("DAYPASS_WORKERS", 1, 256),
-        ("DAYPASS_THREADS", 4, 256),
-        ("DAYPASS_BCRYPT_COST", 10, 14),
-    ],
-)
-def test_a_number_has_its_documented_bounds(monkeypatch: pytest.MonkeyPatch, name: str, low: int, high: int) -> None:
+BOUNDS = {"PORT": (1, 65535), "WORKERS": (1, 256), "THREADS": (4, 256), "BCRYPT_COST": (10, 14)}
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_a_number_has_its_documented_bounds(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (low, high), name = BOUNDS[name], f"DAYPASS_{name}"
     for inside in (low, high):
         monkeypatch.setenv(name, str(inside))
-        assert getattr(load_settings(), name.removeprefix("DAYPASS_").lower()) == inside
-    for outside in (low - 1, high + 1, -low):
+        assert values()[name] == inside
+    for outside in (low - 1, high + 1, -low, "eighty", "80.5", "1e3", "0x50", "80 81", "80\n81", "true"):
         monkeypatch.setenv(name, str(outside))
         assert name in refusal()
-
-
-@pytest.mark.parametrize("text", ["eighty", "80.5", "1e3", "0x50", "80 81", "80\n81", "true"])
-@pytest.mark.parametrize("name", ["DAYPASS_PORT", "DAYPASS_WORKERS", "DAYPASS_THREADS", "DAYPASS_BCRYPT_COST"])
-def test_what_is_no_number_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
-    monkeypatch.setenv(name, text)
-    assert name in refusal()
 
 
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("DAYPASS_SCHEDULER", "maybe"),
-        ("DAYPASS_SCHEDULER", "2"),
-        ("DAYPASS_LOG_LEVEL", "info"),
-        ("DAYPASS_LOG_LEVEL", "LOUD"),
-        ("DAYPASS_TOKEN_PREFIXES", ","),
-        ("DAYPASS_TOKEN_PREFIXES", "DP"),
-        ("DAYPASS_TOKEN_PREFIXES", "d1"),
-        ("DAYPASS_TOKEN_PREFIXES", "dp,d_p"),
-        ("DAYPASS_TOKEN_PREFIXES", "dp,.*"),
-        ("DAYPASS_TOKEN_PREFIXES", "abcdefghijklm"),
-        ("DAYPASS_TRUSTED_PROXIES", "proxy.example"),
-        ("DAYPASS_TRUSTED_PROXIES", "10.0.0.1/8"),
-        ("DAYPASS_TRUSTED_PROXIES", "10.0.0.0/8,10.0.0.0/99"),
-        ("DAYPASS_DATABASE_URL", "mysql://u:p@db/x"),
-        ("DAYPASS_DATABASE_URL", "postgresql+psycopg2://u:p@db/x"),
-        ("DAYPASS_DATABASE_URL", "daypass.db"),
-        ("DAYPASS_DATABASE_URL", "sqlite://"),
-        ("DAYPASS_DATABASE_URL", "sqlite:///"),
-        ("DAYPASS_DATABASE_URL", "sqlite:///:memory:"),
+        *(("DAYPASS_SCHEDULER", text) for text in ("maybe", "2")),
+        *(("DAYPASS_LOG_LEVEL", text) for text in ("info", "LOUD")),
+        *(("DAYPASS_TOKEN_PREFIXES", text) for text in (",", "DP", "d1", "dp,d_p", "dp,.*", "abcdefghijklm")),
+        *(("DAYPASS_TRUSTED_PROXIES", text) for text in ("proxy.example", "10.0.0.1/8", "10.0.0.0/8,10.0.0.0/99")),
+        *(("DAYPASS_DATABASE_URL", text) for text in ("daypass.db", "sqlite://", "sqlite:///", "sqlite:///:memory:")),
+        *(("DAYPASS_DATABASE_URL", text) for text in ("mysql://u:p@db/x", "postgresql+psycopg2://u:p@db/x")),
+        # An address may hold a password, and the refusal goes to a log. Such characters are left in by mistake.
+        *(("DAYPASS_DATABASE_URL", text) for text in ("mysql://u:hidden-word@db/x", "postgresql://u:p@db:hidden-word/x",
+          "postgresql://u:hidden-word/slash@db/x", "postgresql://u:hidden-word?question@db/x",
+          "postgresql://u:hidden-word#hash@db/x", "postgresql://u:p@db:99999/hidden-word")),
     ],
-)
-def test_a_value_that_will_not_do_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+)  # fmt: skip
+def test_a_value_that_will_not_do_is_refused_by_name_and_without_a_password(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
     monkeypatch.setenv(name, text)
     assert name in refusal()
+    assert "hidden-word" not in refusal()
 
 
 @pytest.mark.parametrize("name", ["DAYPASS_PROT", "DAYPASS_", "DAYPASS_TOKEN_KEY", "DAYPASS_port"])
@@ -154,85 +119,39 @@ def test_variables_of_others_and_of_the_test_suite_are_not_ours(monkeypatch: pyt
     assert load_settings() == Settings()
 
 
-@pytest.mark.parametrize("name", ["database_url", "token_keys", "password_pepper", "admin_password"])
-def test_no_repr_holds_a_secret(name: str) -> None:
-    settings = Settings(**{name: "postgresql://u:hidden-word@db/x"})
+def test_no_repr_holds_a_secret() -> None:
+    secrets = ("database_url", "token_keys", "password_pepper", "admin_password")
+    settings = Settings(**dict.fromkeys(secrets, "postgresql://u:hidden-word@db/x"))
     assert "hidden-word" not in f"{settings!r} {settings}"
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "mysql://u:hidden-word@db/x",
-        "postgresql://u:hidden-word/slash@db/x",
-        "postgresql://u:hidden-word?question@db/x",
-        "postgresql://u:hidden-word#hash@db/x",
-        "postgresql://u:p@db:hidden-word/x",
-        "postgresql://u:p@db:99999/hidden-word",
-    ],
-)
-def test_a_refused_database_address_is_not_repeated(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """It may hold a password, and the refusal goes to a log. Such characters are left as they are by mistake."""
-    monkeypatch.setenv("DAYPASS_DATABASE_URL", url)
-    assert "DAYPASS_DATABASE_URL" in refusal()
-    assert "hidden-word" not in refusal()
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_every_form_of_an_address_names_the_driver(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    for rest in ("u:p@db:5432/x", "u:p@db/x?sslmode=verify-full", "/x?host=/run/pg", "u:postgres%3A%2F%2F@db/x"):
+        monkeypatch.setenv("DAYPASS_DATABASE_URL", f"{scheme}://{rest}")
+        assert load_settings().sqlalchemy_url == f"postgresql+psycopg://{rest}"
+    for address in ("sqlite:///relative.db", "sqlite:////srv/daypass.db"):
+        monkeypatch.setenv("DAYPASS_DATABASE_URL", address)
+        assert load_settings().sqlalchemy_url == address
 
 
-@pytest.mark.parametrize(
-    ("given", "meant"),
-    [
-        ("postgres://u:p@db:5432/x", "postgresql+psycopg://u:p@db:5432/x"),
-        ("postgresql://u:p@db/x?sslmode=verify-full", "postgresql+psycopg://u:p@db/x?sslmode=verify-full"),
-        ("postgresql+psycopg://u:p@db/x", "postgresql+psycopg://u:p@db/x"),
-        ("postgresql:///x?host=/run/pg", "postgresql+psycopg:///x?host=/run/pg"),
-        ("postgresql://u:postgres%3A%2F%2F@db/x", "postgresql+psycopg://u:postgres%3A%2F%2F@db/x"),
-        ("sqlite:///relative.db", "sqlite:///relative.db"),
-        ("sqlite:////srv/daypass.db", "sqlite:////srv/daypass.db"),
-    ],
-)
-def test_every_form_of_an_address_names_the_driver(monkeypatch: pytest.MonkeyPatch, given: str, meant: str) -> None:
-    monkeypatch.setenv("DAYPASS_DATABASE_URL", given)
-    assert load_settings().sqlalchemy_url == meant
-
-
-def test_without_an_address_the_database_is_a_file_in_the_instance_folder(
+def test_settings_are_read_as_a_file_in_the_instance_folder_words_and_networks(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert Settings().sqlalchemy_url == f"sqlite:///{tmp_path}/instance/daypass.db"
     assert Settings(instance="/srv/d").sqlalchemy_url == "sqlite:////srv/d/daypass.db"
-
-
-def test_prefixes_are_words_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DAYPASS_TOKEN_PREFIXES", " new, dp,,abcdefghijkl ")
-    assert load_settings().prefixes == ("new", "dp", "abcdefghijkl")
-
-
-def test_trusted_proxies_are_networks(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert load_settings().proxies == ()
-    monkeypatch.setenv("DAYPASS_TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1,2001:db8::/32")
+    assert Settings(token_prefixes=" new, dp,,abcdefghijkl ").prefixes == ("new", "dp", "abcdefghijkl")
+    assert Settings().proxies == ()
     networks = ("10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32")
-    assert load_settings().proxies == tuple(map(ipaddress.ip_network, networks))
+    found = Settings(trusted_proxies="10.0.0.0/8, 192.0.2.1,2001:db8::/32").proxies
+    assert found == tuple(map(ipaddress.ip_network, networks))
 
 
-def test_settings_do_not_change_once_they_are_read() -> None:
-    with pytest.raises(FrozenInstanceError):
-        Settings().port = 1  # type: ignore[misc]
-
-
-# What is derived: `make docs` writes it anew.
-
-
-def test_the_settings_page_is_the_one_that_is_derived() -> None:
-    assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == derived.settings_page()
-
-
-def test_the_example_environment_is_the_one_that_is_derived() -> None:
-    assert (ROOT / ".env.example").read_text(encoding="utf-8") == derived.example_env()
-
-
-def test_the_settings_page_names_every_variable_once() -> None:
+def test_the_settings_page_and_the_example_environment_are_derived() -> None:
     page = derived.settings_page()
+    assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == page
+    assert (ROOT / ".env.example").read_text(encoding="utf-8") == derived.example_env()
     assert [page.count(f"| `{name}` |") for name in DEFAULTS] == [1] * len(DEFAULTS)
 
 

@@ -7,7 +7,7 @@ from app.domain.seals import Seal
 KEY = b"k" * 32
 
 
-def test_a_seal_fits_what_was_sealed_and_nothing_else() -> None:
+def test_a_seal_fits_what_was_sealed_with_its_key_and_purpose_and_nothing_else() -> None:
     seal = Seal(KEY, "tests")
     made = seal.of("a", "b")
     assert re.fullmatch("[0-9a-f]{64}", made)
@@ -16,8 +16,5 @@ def test_a_seal_fits_what_was_sealed_and_nothing_else() -> None:
         assert not seal.fits(made, *parts)
     for other in ("", "x", "ü", made[:-1], made.upper()):
         assert not seal.fits(other, "a", "b")
-
-
-def test_another_key_or_purpose_makes_another_seal() -> None:
     seals = {Seal(key, purpose).of("a") for key in (KEY, b"other" * 8) for purpose in ("one", "two")}
     assert len(seals) == 4

@@ -1,8 +1,4 @@
-"""Which requests the gate answers, which it hands on, and that nothing unforeseen lets anybody in.
-
-Here belongs the WSGI application alone, in front of a small one of the tests'. Not here: its answers to the byte
-(``tests/contract/test_gate``), and the same through a real server (``tests/functional/test_gate``).
-"""
+"""Which requests the gate answers, which it hands on, and that nothing unforeseen opens it."""
 
 from collections.abc import Iterable
 from itertools import product
@@ -20,8 +16,6 @@ from app.services import Services
 from app.storage.database import Database
 from app.storage.tables import UserRow
 from tests.factories import issue, make_user, mint
-
-ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 class Behind:
@@ -51,9 +45,9 @@ def environ_for(path: str, method: str = "GET", **values: Any) -> dict[str, Any]
 
 
 def ask(application: Any, environ: dict[str, Any]) -> tuple[str, dict[str, str], Iterable[bytes]]:
-    told: list[Any] = []
-    body = application(environ, lambda status, headers, *_: told.extend((status, dict(headers))))
-    return told[0], told[1], body
+    answer: list[Any] = []
+    body = application(environ, lambda status, headers, *_: answer.extend((status, dict(headers))))
+    return answer[0], answer[1], body
 
 
 @pytest.fixture
@@ -82,16 +76,20 @@ OTHER_PATHS = (
 )  # fmt: skip
 
 
-@ON_SQLITE
-def test_any_method_is_answered_with_and_without_a_slash(gate: Gate, behind: Behind, secret: str) -> None:
+def test_any_method_is_answered_with_and_without_a_slash_by_query_and_without_the_body(
+    gate: Gate, behind: Behind, secret: str
+) -> None:
+    body = {"wsgi.input": Unreadable(), "CONTENT_LENGTH": "1000000", "CONTENT_TYPE": "application/json"}
     for path, method in product(PATHS, METHODS):
-        status, _, body = ask(gate, environ_for(path, method, HTTP_TOKEN=secret))
-        assert (status, b"".join(body)) == ("200 OK", b""), (path, method)
-        assert ask(gate, environ_for(path, method))[0] == "401 Unauthorized", (path, method)
+        status, _, answer = ask(gate, environ_for(path, method, HTTP_TOKEN=secret, **body))
+        assert (status, b"".join(answer)) == ("200 OK", b""), (path, method)
+        assert ask(gate, environ_for(path, method, **body))[0] == "401 Unauthorized", (path, method)
+    for path, query in product(PATHS, ("role=SERVER_ADMIN", "unknown=1", "role=", "role=VIEWER")):
+        status, _, _ = ask(gate, environ_for(path, HTTP_TOKEN=secret, QUERY_STRING=query))
+        assert status == ("200 OK" if query == "role=VIEWER" else "403 Forbidden"), (path, query)
     assert behind.environ is None
 
 
-@ON_SQLITE
 def test_every_other_path_is_handed_on_as_it_is(gate: Gate, behind: Behind, secret: str) -> None:
     """The very request, body and all, and the very answer."""
     for path in OTHER_PATHS:
@@ -103,50 +101,30 @@ def test_every_other_path_is_handed_on_as_it_is(gate: Gate, behind: Behind, secr
         assert behind.environ is environ and environ == before
 
 
-@ON_SQLITE
-def test_the_body_is_never_read(gate: Gate, secret: str) -> None:
-    body = {"wsgi.input": Unreadable(), "CONTENT_LENGTH": "1000000", "CONTENT_TYPE": "application/json"}
-    assert ask(gate, environ_for("/auth/verify", "POST", HTTP_TOKEN=secret, **body))[0] == "200 OK"
-    assert ask(gate, environ_for("/auth/verify", "POST", **body))[0] == "401 Unauthorized"
+def test_answers_keep_to_the_rules_of_wsgi(gate: Gate, secret: str) -> None:
+    """As the standard library's validator knows them (PEP 3333): types, header names, no control characters.
 
-
-@ON_SQLITE
-def test_the_query_counts_with_and_without_a_slash(gate: Gate, secret: str) -> None:
-    def status(path: str, query: str) -> str:
-        return ask(gate, environ_for(path, HTTP_TOKEN=secret, QUERY_STRING=query))[0]
-
-    for query in ("role=SERVER_ADMIN", "unknown=1", "role="):
-        assert status("/auth/verify", query) == status("/auth/verify/", query) == "403 Forbidden"
-    assert status("/auth/verify", "role=VIEWER") == "200 OK"
-
-
-@ON_SQLITE
-def test_refusals_keep_to_the_rules_of_wsgi(gate: Gate, secret: str) -> None:
-    """As the standard library's validator knows them (PEP 3333): types, header names, no control characters."""
+    No subclasses of strings either. Fails when a role or a kind is handed over as a member of its enumeration.
+    """
     for headers in ({"HTTP_AUTHORIZATION": f"Bearer {secret}"}, {"HTTP_TOKEN": "x"}, {}):
         environ = environ_for("/auth/verify", SCRIPT_NAME="", QUERY_STRING="role=%0D%0A", **headers)
         body: Any = validator(gate)(environ, lambda *_: lambda _: None)
         assert len(list(body)) == 1
         body.close()
-
-
-@ON_SQLITE
-def test_a_good_answer_is_made_of_plain_strings(gate: Gate, secret: str) -> None:
-    """PEP 3333 wants no subclasses. Fails when a role or a kind is handed over as a member of its enumeration."""
-    told: list[Any] = []
-    gate(environ_for("/auth/verify", HTTP_TOKEN=secret), lambda *told_now: told.extend(told_now))
-    status, headers = told
+    answer: list[Any] = []
+    gate(environ_for("/auth/verify", HTTP_TOKEN=secret), lambda *given: answer.extend(given))
+    status, headers = answer
     assert type(headers) is list
     assert {type(each) for pair in headers for each in pair} | {type(status)} == {str}
 
 
 @pytest.mark.parametrize("credential", ["HTTP_TOKEN", "HTTP_AUTHORIZATION"])
-def test_an_unforeseen_error_is_a_503_that_is_logged_and_lets_nobody_in(
+def test_an_unforeseen_error_is_a_503_that_is_logged_and_accepts_nobody(
     gate: Gate, database: Database, secret: str, log_lines: list[str], credential: str
 ) -> None:
     """The error: a role that this release does not know, as a later one may write into the database.
 
-    Fails when the gate catches refusals only: so it was broken, and the error reached the server.
+    Fails when the gate catches refusals only: the error reaches the server.
     """
     sent = {credential: secret if credential == "HTTP_TOKEN" else f"Bearer {secret}"}
     assert ask(gate, environ_for("/auth/verify", **sent))[0] == "200 OK"

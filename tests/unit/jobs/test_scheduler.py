@@ -1,8 +1,4 @@
-"""The table of jobs and one tick of the scheduler.
-
-Not here: leases (``tests/unit/services/test_job_runs.py``), what the sweeps touch (``test_expiring``), and
-schedulers that are processes (``tests/functional/test_scheduler.py``).
-"""
+"""The table of jobs and one tick of the scheduler."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -21,32 +17,15 @@ from tests.factories import OPERATOR, issue, make_user, mint
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def test_the_jobs_are_a_sweep_every_minute_and_a_purge_every_hour() -> None:
-    assert [(job.name, job.every) for job in JOBS] == [
-        ("expire_tokens", timedelta(minutes=1)),
-        ("purge_tokens", timedelta(hours=1)),
-    ]
-    assert [find_job(job.name) for job in JOBS] == list(JOBS)
-    assert find_job("no_such_job") is None
-
-
-def test_the_scheduler_fires_every_job_at_once_and_then_at_its_interval(services: Services) -> None:
+def test_the_scheduler_fires_a_sweep_every_minute_and_a_purge_every_hour_the_first_time_at_once(
+    services: Services,
+) -> None:
     with freeze_time(NOW):
         scheduler = build_scheduler(services, system_clock)
     fired = {job.id: (job.next_run_time, job.trigger.interval) for job in scheduler.get_jobs()}
-    assert fired == {job.name: (NOW, job.every) for job in JOBS}
-
-
-def test_a_tick_does_the_job_and_keeps_the_account(services: Services) -> None:
-    services.instance_settings.change("retention_days", "0", OPERATOR)
-    with freeze_time(NOW) as clock:
-        mint(services, issue(services, make_user(services)))
-        clock.move_to(NOW + timedelta(days=60))
-        for job in JOBS:
-            run_once(services, job)
-    accounts = {account.job: account for account in services.job_runs.status()}
-    assert {name: account.last_rows for name, account in accounts.items()} == {"expire_tokens": 2, "purge_tokens": 2}
-    assert {account.holder for account in accounts.values()} == {holder_name()}
+    assert fired == {"expire_tokens": (NOW, timedelta(minutes=1)), "purge_tokens": (NOW, timedelta(hours=1))}
+    assert [find_job(name) for name in fired] == list(JOBS)
+    assert find_job("no_such_job") is None
 
 
 @pytest.mark.parametrize(("name", "act"), [("expire_tokens", "UPDATE"), ("purge_tokens", "DELETE")])
@@ -71,4 +50,4 @@ def test_a_job_that_fails_is_logged_and_recorded_and_the_next_tick_tries_again(
         clock.tick(job.every)
         run_once(services, job)
         (recovered,) = services.job_runs.status()
-        assert (recovered.last_error, recovered.last_rows) == (None, 1)
+        assert (recovered.last_error, recovered.last_rows, recovered.holder) == (None, 1, holder_name())

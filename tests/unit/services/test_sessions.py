@@ -1,11 +1,6 @@
-"""Sessions of the pages, without pages: what is kept of them, who is found by one, and what ends them.
-
-Here belongs ``app.services.sessions`` on a real database. Not here: its times (``tests/unit/domain/test_sessions``),
-cookies and forms (``tests/contract/test_pages_sessions``).
-"""
+"""Sessions of the pages: what is stored of them, who is found by one, and what ends them."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -22,24 +17,17 @@ from app.storage.database import Database
 from app.storage.tables import SessionRow
 from config import Keys
 from tests import rows
-from tests.crowds import all_at_once
 from tests.databases import KEYS, destroy
-from tests.factories import OPERATOR, PASSWORD, issue, make_user, mint
+from tests.factories import OPERATOR, PASSWORD, disable, issue, make_user, mint, set_password, set_role
 from tests.secrecy import PASSWORD_MARK
+from tests.unit.services.verdicts import HOUR, MICROSECOND, MINUTE, NOW, SECOND, refusal_of, works
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 ANOTHER = f"{PASSWORD_MARK}-another"
 HERE = Caller("", address="192.0.2.1", request_id="r1")
 
 
-@pytest.fixture
-def anna(services: Services) -> User:
-    return make_user(services, "anna", password=PASSWORD)
-
-
-def sign_in(services: Services, user: User, before: str | None = None) -> str:
-    return services.sessions.sign_in(user.username, PASSWORD, HERE, before)
+def sign_in(services: Services, user: User, password: str = PASSWORD, before: str | None = None) -> str:
+    return services.sessions.sign_in(user.username, password, HERE, before)
 
 
 def found(services: Services, cookie: str) -> WebSession:
@@ -54,22 +42,20 @@ def row(database: Database) -> SessionRow:
         return session.scalars(select(SessionRow)).one()
 
 
-def audited(database: Database) -> list[tuple[str, str, str, str | None, str | None]]:
-    about = [each for each in rows.audit_events(database) if each.action.startswith("session.")]
-    return [(each.action, each.actor, each.object_id, each.address, each.request_id) for each in about]
+# Beginning and finding
 
 
-def test_a_session_is_of_whoever_signed_in(services: Services, anna: User) -> None:
+def test_a_session_belongs_to_the_user_who_signed_in(services: Services, anna: User) -> None:
     with freeze_time(NOW):
         known = found(services, sign_in(services, anna))
     assert (known.user.id, known.user.username) == (anna.id, "anna")
     assert known.created_at == known.seen_at == known.proved_at == known.user.last_login_at == NOW
 
 
-def test_only_a_keyed_digest_of_the_cookie_is_kept(
+def test_only_a_keyed_digest_of_the_cookie_is_stored(
     services: Services, anna: User, database: Database, services_with: Callable[..., Services]
 ) -> None:
-    """Whoever reads the database can't use a session. Fails when the cookie, or a bare hash of it, is kept."""
+    """Reading the database is not enough to use a session. Fails when the cookie, or a bare hash of it, is stored."""
     cookie = sign_in(services, anna)
     assert cookie not in str(rows.everything(database))
     digest = row(database).digest
@@ -80,75 +66,62 @@ def test_only_a_keyed_digest_of_the_cookie_is_kept(
     assert elsewhere.sessions.form_token(cookie) != services.sessions.form_token(cookie)
 
 
-def test_what_is_no_cookie_of_ours_finds_nobody(services: Services) -> None:
+def test_text_that_is_no_cookie_of_ours_finds_nobody(services: Services) -> None:
     for odd in (None, "", "x", "a" * 42, "a" * 44, "é" * 43, "a" * 42 + "\n", "\x00" * 43, "a" * 100_000):
         assert services.sessions.find(odd) is None
         assert not services.sessions.has_ended(odd)
+    assert {len(each) for each in {services.sessions.new_cookie() for _ in range(100)}} == {43}
 
 
-def test_two_cookies_are_never_the_same(services: Services) -> None:
-    made = {services.sessions.new_cookie() for _ in range(1000)}
-    assert len(made) == 1000
-    assert {len(each) for each in made} == {43}
-
-
-def test_signing_in_again_ends_the_session_before(services: Services, anna: User, database: Database) -> None:
+def test_signing_in_again_ends_the_session_before_unless_it_is_refused(
+    services: Services, anna: User, database: Database
+) -> None:
     """Fails when `before` is forgotten."""
     first = sign_in(services, anna)
+    with pytest.raises(BadCredentials):
+        sign_in(services, anna, ANOTHER, before=first)
+    assert found(services, first)
     second = sign_in(services, anna, before=first)
     assert first != second
-    assert services.sessions.find(first) is None
-    assert found(services, second)
+    assert services.sessions.find(first) is None and found(services, second)
     assert rows.count(database, SessionRow) == 1
 
 
-def test_a_refused_sign_in_leaves_the_session_before_as_it_is(services: Services, anna: User) -> None:
-    cookie = sign_in(services, anna)
-    with pytest.raises(BadCredentials):
-        services.sessions.sign_in(anna.username, ANOTHER, HERE, cookie)
-    assert found(services, cookie)
-
-
-def test_a_session_is_written_to_once_a_minute_at_most(services: Services, anna: User, database: Database) -> None:
-    with freeze_time(NOW) as clock:
-        cookie = sign_in(services, anna)
-        clock.tick(SEEN_EVERY_SECONDS - 1)
-        found(services, cookie)
-        assert row(database).seen_at == NOW
-        clock.tick(1)
-        found(services, cookie)
-        assert row(database).seen_at == NOW + timedelta(seconds=SEEN_EVERY_SECONDS)
-        assert row(database).proved_at == row(database).created_at == NOW
-
-
-def test_a_session_that_is_over_is_not_found_and_not_revived(
+def test_a_session_is_written_to_once_a_minute_at_most_and_never_after_its_end(
     services: Services, anna: User, database: Database
 ) -> None:
     with freeze_time(NOW) as clock:
         cookie = sign_in(services, anna)
+        seen = NOW
+        for after, is_written in ((SEEN_EVERY_SECONDS - 1, False), (SEEN_EVERY_SECONDS, True)):
+            clock.move_to(NOW + after * SECOND)
+            found(services, cookie)
+            seen = NOW + after * SECOND if is_written else seen
+            assert (row(database).seen_at, row(database).proved_at, row(database).created_at) == (seen, NOW, NOW)
         assert not services.sessions.has_ended(services.sessions.new_cookie())
-        clock.move_to(NOW + IDLE)
+        clock.move_to(seen + IDLE)
         assert services.sessions.find(cookie) is None
         assert services.sessions.has_ended(cookie)
-        assert row(database).seen_at == NOW
+        assert row(database).seen_at == seen
 
 
-def test_rights_are_read_with_each_request(services: Services, anna: User) -> None:
+def test_the_role_is_read_with_each_request(services: Services, anna: User) -> None:
     cookie = sign_in(services, anna)
     make_user(services, role=Role.SERVER_ADMIN)
-    services.accounts.set_role("anna", Role.SERVER_ADMIN, OPERATOR)
-    assert found(services, cookie).user.is_administrator
-    services.accounts.set_role("anna", Role.VIEWER, OPERATOR)
-    assert not found(services, cookie).user.is_administrator
+    for role in (Role.SERVER_ADMIN, Role.VIEWER):
+        set_role(services, "anna", role)
+        assert found(services, cookie).user.role is role
 
 
-def test_who_is_disabled_has_no_session_even_if_the_row_is_there(
+def test_a_disabled_user_has_no_session_even_if_the_row_is_there(
     services: Services, anna: User, database: Database
 ) -> None:
     """Fails when `find` does not read the user. (A sign-in at the same moment may leave a row.)"""
     cookie = sign_in(services, anna)
     digest = row(database).digest
-    services.accounts.disable("anna", OPERATOR)
+    disable(services, "anna")
+    with pytest.raises(BadCredentials):
+        sign_in(services, anna)
     assert rows.count(database, SessionRow) == 0
     with database.transaction() as session:
         session.add(SessionRow(digest=digest, user_id=anna.id, created_at=NOW, seen_at=NOW, proved_at=NOW))
@@ -156,148 +129,7 @@ def test_who_is_disabled_has_no_session_even_if_the_row_is_there(
         assert services.sessions.find(cookie) is None
 
 
-def test_whoever_is_disabled_cannot_sign_in(services: Services, anna: User, database: Database) -> None:
-    services.accounts.disable("anna", OPERATOR)
-    with pytest.raises(BadCredentials):
-        sign_in(services, anna)
-    assert rows.count(database, SessionRow) == 0
-
-
-def test_signing_out_ends_one_session_and_is_harmless_twice(services: Services, anna: User, database: Database) -> None:
-    cookie, other = sign_in(services, anna), sign_in(services, anna)
-    for _ in range(2):
-        services.sessions.sign_out(cookie, HERE)
-    assert services.sessions.find(cookie) is None
-    assert found(services, other)
-    assert [each[0] for each in audited(database)] == ["session.began", "session.began", "session.ended"]
-
-
-def test_the_audit_log_says_whose_session_began_and_ended(services: Services, anna: User, database: Database) -> None:
-    """Also of one whose time is over, where nobody is known by the cookie. Fails when the caller's name is written."""
-    with freeze_time(NOW) as clock:
-        cookie = sign_in(services, anna)
-        clock.move_to(NOW + LONGEST)
-        services.sessions.sign_out(cookie, HERE)
-    began, ended = audited(database)
-    assert began == ("session.began", "anna", "anna", "192.0.2.1", "r1")
-    assert ended == ("session.ended", "anna", "anna", "192.0.2.1", "r1")
-
-
-def test_without_its_audit_row_no_session_begins_or_ends(services: Services, anna: User, database: Database) -> None:
-    cookie = sign_in(services, anna)
-    rows.refuse_writes(database, "audit_events", "INSERT")
-    for act in (lambda: sign_in(services, anna), lambda: services.sessions.sign_out(cookie, HERE)):
-        with pytest.raises(Exception, match="planted fault"):
-            act()
-    rows.allow_writes(database, "audit_events")
-    assert rows.count(database, SessionRow) == 1
-    assert found(services, cookie)
-
-
-def test_proving_oneself_again_makes_the_password_fresh(services: Services, anna: User) -> None:
-    with freeze_time(NOW) as clock:
-        cookie = sign_in(services, anna)
-        clock.tick(timedelta(minutes=11))
-        known = found(services, cookie)
-        assert not services.sessions.is_fresh(known)
-        with pytest.raises(BadCredentials):
-            services.sessions.prove(known, ANOTHER, HERE)
-        assert not services.sessions.is_fresh(found(services, cookie))
-        services.sessions.prove(known, PASSWORD, HERE)
-        assert services.sessions.is_fresh(found(services, cookie))
-
-
-def test_proving_oneself_counts_as_an_attempt(services: Services, anna: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throttling, "PAIR_LIMIT", 1)
-    known = found(services, sign_in(services, anna))
-    with pytest.raises(BadCredentials):
-        services.sessions.prove(known, ANOTHER, HERE)
-    with pytest.raises(RateLimited):
-        services.sessions.prove(known, PASSWORD, HERE)
-    with pytest.raises(RateLimited):
-        services.sessions.change_password(known, PASSWORD, ANOTHER, HERE)
-
-
-def test_a_new_password_ends_the_other_sessions_and_no_token(services: Services, anna: User) -> None:
-    mine, other = sign_in(services, anna), sign_in(services, anna)
-    elsewhere = make_user(services, password=PASSWORD)
-    theirs = sign_in(services, elsewhere)
-    access = mint(services, issue(services, anna))
-    services.sessions.change_password(found(services, mine), PASSWORD, ANOTHER, HERE)
-    assert found(services, mine) and found(services, theirs)
-    assert services.sessions.find(other) is None
-    services.verifier.verify(access.secret)
-    with pytest.raises(BadCredentials):
-        sign_in(services, anna)
-
-
-@pytest.mark.parametrize(
-    ("present", "wanted", "refusal"),
-    [(ANOTHER, ANOTHER + "!", BadCredentials), (PASSWORD, PASSWORD, BadRequest), (PASSWORD, "short", BadRequest)],
-)
-def test_a_password_that_may_not_be_changed_so_stays(
-    services: Services, anna: User, present: str, wanted: str, refusal: type[Exception]
-) -> None:
-    cookie, other = sign_in(services, anna), sign_in(services, anna)
-    with pytest.raises(refusal):
-        services.sessions.change_password(found(services, cookie), present, wanted, HERE)
-    assert found(services, cookie) and found(services, other)
-    sign_in(services, anna)
-
-
-def test_a_password_that_was_given_out_is_remembered_until_it_is_changed(services: Services) -> None:
-    services.accounts.add("root", Role.SERVER_ADMIN, PASSWORD, OPERATOR, is_temporary=True)
-    cookie = services.sessions.sign_in("root", PASSWORD, HERE, None)
-    assert found(services, cookie).has_temporary_password
-    services.sessions.change_password(found(services, cookie), PASSWORD, ANOTHER, HERE)
-    assert not found(services, cookie).has_temporary_password
-
-
-def test_a_form_token_fits_the_cookie_it_was_made_for_alone(services: Services) -> None:
-    """Fails when the token does not depend on the cookie, or is the cookie's digest as it is kept."""
-    mine, other = services.sessions.new_cookie(), services.sessions.new_cookie()
-    token = services.sessions.form_token(mine)
-    assert services.sessions.is_form_token(mine, token)
-    assert not services.sessions.is_form_token(other, token)
-    for odd in ("", token[:-1], token + " ", token.upper(), mine, "é" * 64, "\x00", services.sessions._digest(mine)):
-        assert not services.sessions.is_form_token(mine, odd)
-
-
-def test_many_sign_ins_at_once_are_many_sessions(services: Services, anna: User, database: Database) -> None:
-    cookies = []
-    while len(cookies) < 4:  # the queue for passwords is short
-        cookies += all_at_once([lambda: _attempt(services, anna)] * 2)
-        cookies = [each for each in cookies if each]
-    assert len(set(cookies)) == len(cookies) == rows.count(database, SessionRow)
-    assert all(services.sessions.find(each) for each in cookies)
-
-
-def _attempt(services: Services, user: User) -> str:
-    try:
-        return sign_in(services, user)
-    except Unavailable:
-        return ""
-
-
-def test_old_sessions_are_purged_twelve_hours_after_they_began(
-    services: Services, anna: User, database: Database
-) -> None:
-    with freeze_time(NOW):
-        sign_in(services, anna)
-    with freeze_time(NOW + timedelta(hours=1)):
-        young = sign_in(services, anna)
-    with freeze_time(NOW + LONGEST - MICROSECOND):
-        services.expiring.purge(OPERATOR)
-        assert rows.count(database, SessionRow) == 2
-    with freeze_time(NOW + LONGEST):
-        services.expiring.purge(OPERATOR)
-        assert rows.count(database, SessionRow) == 1
-    with database.transaction() as session:
-        session.execute(update(SessionRow).values(seen_at=NOW + LONGEST))
-    with freeze_time(NOW + LONGEST):
-        assert found(services, young)
-
-
+@pytest.mark.both_databases
 def test_without_the_database_nobody_is_signed_in(
     services: Services, anna: User, database: Database, database_url: str
 ) -> None:
@@ -310,43 +142,159 @@ def test_without_the_database_nobody_is_signed_in(
         services.sessions.find(cookie)
 
 
-def test_a_password_that_is_changed_while_somebody_signs_in_with_it_lets_nobody_in(
-    services: Services, database: Database
+# Ending
+
+
+def test_signing_out_ends_one_session_once_and_is_recorded_as_its_users(
+    services: Services, anna: User, database: Database
 ) -> None:
-    """Fails when a session begins without looking at the digest again, under the lock."""
-    user = make_user(services, password=PASSWORD)
+    """Also of one whose time is over, where nobody is known by the cookie. Fails when the caller's name is written."""
+    with freeze_time(NOW) as clock:
+        cookie, over = sign_in(services, anna), sign_in(services, anna)
+        clock.move_to(NOW + LONGEST - SECOND)
+        other = sign_in(services, anna)
+        for _ in range(2):
+            services.sessions.sign_out(cookie, HERE)
+        assert services.sessions.find(cookie) is None
+        clock.move_to(NOW + LONGEST)
+        services.sessions.sign_out(over, HERE)
+        assert found(services, other)
+    events = [each for each in rows.audit_events(database) if each.action.startswith("session.")]
+    assert [each.action for each in events] == ["session.began"] * 3 + ["session.ended"] * 2
+    assert {(each.actor, each.object_id, each.address, each.request_id) for each in events} == {
+        ("anna", "anna", "192.0.2.1", "r1")
+    }
+
+
+def test_without_its_audit_row_no_session_begins_or_ends(services: Services, anna: User, database: Database) -> None:
+    cookie = sign_in(services, anna)
+    rows.refuse_writes(database, "audit_events", "INSERT")
+    for act in (lambda: sign_in(services, anna), lambda: services.sessions.sign_out(cookie, HERE)):
+        with pytest.raises(Exception, match="planted fault"):
+            act()
+    assert rows.count(database, SessionRow) == 1
+    assert found(services, cookie)
+
+
+def test_old_sessions_are_purged_twelve_hours_after_they_began(
+    services: Services, anna: User, database: Database
+) -> None:
+    with freeze_time(NOW) as clock:
+        sign_in(services, anna)
+        clock.move_to(NOW + HOUR)
+        young = sign_in(services, anna)
+        for after, left in ((LONGEST - MICROSECOND, 2), (LONGEST, 1)):
+            clock.move_to(NOW + after)
+            services.expiring.purge(OPERATOR)
+            assert rows.count(database, SessionRow) == left
+        with database.transaction() as session:
+            session.execute(update(SessionRow).values(seen_at=NOW + LONGEST))
+        assert found(services, young)
+
+
+# The password again, and another one
+
+
+def test_giving_the_password_again_makes_it_fresh_and_counts_as_an_attempt(
+    services: Services, anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttling, "PAIR_LIMIT", 1)
+    with freeze_time(NOW) as clock:
+        cookie = sign_in(services, anna)
+        clock.tick(11 * MINUTE)
+        known = found(services, cookie)
+        assert not services.sessions.is_fresh(known)
+        services.sessions.prove(known, PASSWORD, HERE)
+        assert services.sessions.is_fresh(found(services, cookie))
+        clock.tick(11 * MINUTE)
+        with pytest.raises(BadCredentials):
+            services.sessions.prove(known, ANOTHER, HERE)
+        for act in (
+            lambda: services.sessions.prove(known, PASSWORD, HERE),
+            lambda: services.sessions.change_password(known, PASSWORD, ANOTHER, HERE),
+        ):
+            assert refusal_of(act) is RateLimited
+        assert not services.sessions.is_fresh(found(services, cookie))
+
+
+def test_a_new_password_ends_the_users_other_sessions_and_no_token(services: Services) -> None:
+    anna = services.accounts.add("anna", Role.VIEWER, PASSWORD, OPERATOR, is_temporary=True)
+    mine, other, theirs = (sign_in(services, user) for user in (anna, anna, make_user(services, password=PASSWORD)))
+    access = mint(services, issue(services, anna))
+    assert found(services, mine).has_temporary_password
+    services.sessions.change_password(found(services, mine), PASSWORD, ANOTHER, HERE)
+    assert found(services, mine) and found(services, theirs)
+    assert not found(services, mine).has_temporary_password
+    assert services.sessions.find(other) is None
+    assert works(services, access)
+    with pytest.raises(BadCredentials):
+        sign_in(services, anna)
+
+
+@pytest.mark.parametrize(
+    ("present", "new", "refusal"),
+    [(ANOTHER, ANOTHER + "!", BadCredentials), (PASSWORD, PASSWORD, BadRequest), (PASSWORD, "short", BadRequest)],
+)
+def test_a_refused_change_leaves_password_and_sessions_as_they_are(
+    services: Services, anna: User, present: str, new: str, refusal: type[Exception]
+) -> None:
+    cookie, other = sign_in(services, anna), sign_in(services, anna)
+    with pytest.raises(refusal):
+        services.sessions.change_password(found(services, cookie), present, new, HERE)
+    assert found(services, cookie) and found(services, other)
+    sign_in(services, anna)
+
+
+@pytest.mark.both_databases
+def test_no_session_begins_with_a_password_that_is_changed_during_the_sign_in(
+    services: Services, anna: User, database: Database
+) -> None:
+    """Fails when a session begins without reading the digest again, under the lock."""
 
     class ChangedMeanwhile:
-        """The accounts, where somebody changes the password as soon as it was found to be right."""
+        """The accounts, where the password is changed as soon as it was found to be right."""
 
         def authenticate(self, *given: Any) -> User:
             found = services.accounts.authenticate(*given)
-            services.accounts.set_password(user.username, f"{PASSWORD}-another", OPERATOR)
+            set_password(services, "anna", ANOTHER)
             return found
 
     sessions = Sessions(database, system_clock, ChangedMeanwhile(), b"k" * 32)  # type: ignore[arg-type]
     with pytest.raises(BadCredentials):
-        sessions.sign_in(user.username, PASSWORD, Caller(""), None)
+        sessions.sign_in("anna", PASSWORD, HERE, None)
     assert rows.count(database, SessionRow) == 0
 
 
-def test_a_password_that_an_administrator_sets_while_another_is_chosen_stands(
-    services: Services, database: Database, anna: User, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.both_databases
+def test_a_password_that_an_administrator_sets_during_a_change_by_its_user_stands(
+    services: Services, anna: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fails when the digest is not looked at again under the lock."""
-    cookie = sign_in(services, anna)
-    known = services.sessions.find(cookie)
-    assert known is not None
+    """Fails when the digest is not read again under the lock."""
+    known = found(services, sign_in(services, anna))
+    by_operator = f"{PASSWORD_MARK}-of-the-operator"
     digest = services.accounts._digest
 
     def interrupted(password: str | None) -> str | None:
-        """Hashing takes a while; at the end of it, somebody else has been quicker."""
+        """Hashing takes a while; at the end of it, the administrator has been quicker."""
         made = digest(password)
         monkeypatch.setattr(services.accounts, "_digest", digest)
-        services.accounts.set_password("anna", f"{PASSWORD_MARK}-of-the-operator", OPERATOR)
+        set_password(services, "anna", by_operator)
         return made
 
     monkeypatch.setattr(services.accounts, "_digest", interrupted)
     with pytest.raises(BadCredentials):
         services.sessions.change_password(known, PASSWORD, ANOTHER, HERE)
-    services.accounts.authenticate("anna", f"{PASSWORD_MARK}-of-the-operator", HERE)
+    services.accounts.authenticate("anna", by_operator, HERE)
+
+
+# Forms
+
+
+def test_a_form_token_fits_only_the_cookie_it_was_made_for(services: Services) -> None:
+    """Fails when the token does not depend on the cookie, or is the cookie's digest as it is stored."""
+    mine, other = services.sessions.new_cookie(), services.sessions.new_cookie()
+    token = services.sessions.form_token(mine)
+    assert services.sessions.is_form_token(mine, token)
+    assert not services.sessions.is_form_token(other, token)
+    for odd in ("", token[:-1], token + " ", token.upper(), mine, "é" * 64, "\x00", services.sessions._digest(mine)):
+        assert not services.sessions.is_form_token(mine, odd)

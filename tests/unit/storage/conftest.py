@@ -1,7 +1,4 @@
-"""What the tests of the storage share: databases that many tests use one after the other, and second engines.
-
-Here belong fixtures for queries alone, whose work is undone. Whoever needs to see commits takes ``database``.
-"""
+"""What the tests of the storage share: databases that many tests use one after the other, and second engines."""
 
 import time
 from collections.abc import Iterator
@@ -11,15 +8,34 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
+from app.storage import check
+from app.storage import database as storage
 from app.storage.database import Database, engine_options
+from app.storage.tables import UserRow
 from config import Settings
+from tests.unit.storage.planting import plant_user
+
+IMPATIENT_SECONDS = 0.3
+"""The patience of tests about waiting; the product's own is tested as a number (``test_database``)."""
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines that are made from now on wait for so long, in place of two seconds."""
+    for module in (storage, check):
+        monkeypatch.setattr(module, "PATIENCE_SECONDS", IMPATIENT_SECONDS)
+    options = f"-c lock_timeout={IMPATIENT_SECONDS * 750:.0f} -c timezone=UTC"
+    monkeypatch.setattr(storage, "POSTGRESQL_OPTIONS", options)
 
 
 @contextmanager
 def connected(url: str) -> Iterator[Database]:
     """The database at that address, through an engine of its own."""
     address = Settings(database_url=url).sqlalchemy_url
-    engine = create_engine(address, **engine_options(address, 16))
+    options = engine_options(address, 16)
+    if "tcp_user_timeout" in options["connect_args"]:  # in whole milliseconds, also for the impatient
+        options["connect_args"]["tcp_user_timeout"] = round(options["connect_args"]["tcp_user_timeout"])
+    engine = create_engine(address, **options)
     yield Database(engine)
     engine.dispose()
 
@@ -39,9 +55,22 @@ def kept_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
 def session(kept_database: Database) -> Iterator[Session]:
     """A session whose work is undone at the end."""
     writing = kept_database.engine.execution_options(daypass_writes=time.monotonic)
-    with Session(writing, expire_on_commit=False) as session:
+    options = {"synchronize_session": False}
+    with Session(writing, expire_on_commit=False, execution_options=options) as session:
         yield session
         session.rollback()
+
+
+@pytest.fixture
+def owner(session: Session) -> UserRow:
+    return plant_user(session)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A fresh one, without an application around it."""
+    with connected(database_url) as database:
+        yield database
 
 
 @pytest.fixture

@@ -1,7 +1,4 @@
-"""Rows put straight into the tables, in any state, also in those that the services never leave them in.
-
-Here belongs making rows for the tests of the storage. Not here: making things as users do (``tests.factories``).
-"""
+"""Rows put straight into the tables, in any state, also in those that the services never leave them in."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -36,8 +33,7 @@ def plant_user(session: Session, **values: Any) -> UserRow:
 
 def plant_refresh_token(session: Session, owner: UserRow, **values: Any) -> RefreshTokenRow:
     """Active, with an hour left."""
-    usual = {"public_id": public_id(), "name": "nightly-etl", "key_id": "k1", "mac": b"m" * 32}
-    usual |= {"user_id": owner.id, "created_at": NOW - HOUR, "expires_at": NOW + HOUR}
+    usual = {"name": "nightly-etl"} | _usual(owner)
     return _plant(session, RefreshTokenRow(**usual | values))
 
 
@@ -45,9 +41,13 @@ def plant_access_token(
     session: Session, owner: UserRow, parent: RefreshTokenRow | None = None, **values: Any
 ) -> AccessTokenRow:
     """Active, with an hour left; without a refresh token unless one is given."""
-    usual = {"public_id": public_id(), "uuid": str(uuid4()), "key_id": "k1", "mac": b"m" * 32}
-    usual |= {"user_id": owner.id, "created_at": NOW - HOUR, "expires_at": NOW + HOUR}
-    return _plant(session, AccessTokenRow(refresh_token_id=parent.id if parent else None, **usual | values))
+    usual = {"uuid": str(uuid4()), "refresh_token_id": parent.id if parent else None} | _usual(owner)
+    return _plant(session, AccessTokenRow(**usual | values))
+
+
+def _usual(owner: UserRow) -> dict[str, Any]:
+    usual = {"public_id": public_id(), "key_id": "k1", "mac": b"m" * 32, "user_id": owner.id}
+    return usual | {"created_at": NOW - HOUR, "expires_at": NOW + HOUR}
 
 
 def _plant(session: Session, row: Any) -> Any:

@@ -1,18 +1,14 @@
-"""Writes to access tokens: making room for a new one, ending what is alive, sweeping what is over, last uses.
-
-Here belongs ``app.storage.access_tokens``. Not here: the check's reading (``test_check``), and races.
-"""
+"""Writes to access tokens: making room for a new one, revoking, last uses."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from app.domain.secrets import Mac, TokenText
-from app.domain.tokens import TokenKind, TokenStatus
+from app.domain.tokens import TokenKind
 from app.storage import access_tokens
 from app.storage.access_tokens import Use
 from app.storage.database import Database
@@ -40,11 +36,6 @@ LONG_OVER = NOW - CLOCK_TOLERANCE
 
 
 @pytest.fixture
-def owner(session: Session) -> UserRow:
-    return plant_user(session)
-
-
-@pytest.fixture
 def parent(session: Session, owner: UserRow) -> RefreshTokenRow:
     return plant_refresh_token(session, owner)
 
@@ -60,81 +51,66 @@ def test_a_new_access_token_is_active_and_belongs_to_its_refresh_token(
 ) -> None:
     text = TokenText(TokenKind.ACCESS, public_id(), "s" * 43)
     of_parent = {"refresh_token_id": parent.id, "generation": 7}
-    access_tokens.insert(session, text, Mac("k1", b"m" * 32), parent.user_id, NOW, NOW + HOUR, **of_parent)
+    access_tokens.add(session, text, Mac("k1", b"m" * 32), parent.user_id, NOW, NOW + HOUR, **of_parent)
     session.expire_all()
     row = access_tokens.find(session, text.public_id)
     assert row is not None
     assert (row.user_id, row.refresh_token_id, row.generation) == (parent.user_id, parent.id, 7)
     fact = access_tokens.as_access_token(row, NOW)
-    assert (fact.status, fact.created_at, fact.expires_at) == (TokenStatus.ACTIVE, NOW, NOW + HOUR)
-    assert access_tokens.as_access_token(row, NOW + HOUR).status is TokenStatus.EXPIRED
+    assert (fact.status, fact.created_at, fact.expires_at) == ("active", NOW, NOW + HOUR)
+    assert access_tokens.as_access_token(row, NOW + HOUR).status == "expired"
     assert access_tokens.find(session, "zzzzzzzzzzzz") is None
 
 
-# Making room: at once under `replace`, after a while under `overlap`
-
-
 @pytest.mark.parametrize(
-    ("expires_at", "overlap", "status", "ends"),
+    ("before", "expires_at", "overlap", "status", "ends"),
     [
-        (NOW + HOUR, NONE, "superseded", NOW),
-        (NOW + HOUR, OVERLAP, "overlapping", END),
-        (NOW + MICROSECOND, OVERLAP, "overlapping", NOW + MICROSECOND),
-        (NOW, OVERLAP, "expired", NOW),
-        (NOW - HOUR, OVERLAP, "expired", NOW - HOUR),
-        (NOW - HOUR, NONE, "expired", NOW - HOUR),
+        ("active", NOW + HOUR, NONE, "superseded", NOW),
+        ("active", NOW + HOUR, OVERLAP, "overlapping", END),
+        ("active", NOW + MICROSECOND, OVERLAP, "overlapping", NOW + MICROSECOND),
+        ("active", NOW, OVERLAP, "expired", NOW),
+        ("active", NOW - HOUR, OVERLAP, "expired", NOW - HOUR),
+        ("active", NOW - HOUR, NONE, "expired", NOW - HOUR),
+        ("overlapping", NOW + HOUR, OVERLAP, "superseded", NOW),
+        ("overlapping", NOW - HOUR, OVERLAP, "superseded", NOW - HOUR),
+        ("superseded", NOW - HOUR, OVERLAP, "superseded", NOW - HOUR),
+        ("expired", NOW - HOUR, OVERLAP, "expired", NOW - HOUR),
+        ("revoked", NOW - HOUR, OVERLAP, "revoked", NOW - HOUR),
     ],
 )
-def test_the_active_one_lives_until_the_overlap_ends_but_never_past_its_own_end(
+def test_the_active_one_lives_until_the_overlap_ends_and_all_before_it_end_now(
     session: Session, owner: UserRow, parent: RefreshTokenRow,
-    expires_at: datetime, overlap: timedelta, status: str, ends: datetime,
+    before: str, expires_at: datetime, overlap: timedelta, status: str, ends: datetime,
 ) -> None:  # fmt: skip
-    row = plant_access_token(session, owner, parent, expires_at=expires_at)
-    access_tokens.supersede(session, parent.id, NOW, overlap)
-    assert state(session, row) == (status, ends)
-
-
-def test_only_the_immediate_predecessor_overlaps(session: Session, owner: UserRow, parent: RefreshTokenRow) -> None:
-    earlier = plant_access_token(session, owner, parent, status="overlapping", expires_at=NOW + HOUR)
-    over = plant_access_token(session, owner, parent, status="overlapping", expires_at=NOW - HOUR)
-    active = plant_access_token(session, owner, parent)
-    access_tokens.supersede(session, parent.id, NOW, OVERLAP)
-    assert state(session, earlier) == ("superseded", NOW)
-    assert state(session, over) == ("superseded", NOW - HOUR)
-    assert state(session, active) == ("overlapping", END)
-
-
-@pytest.mark.parametrize("status", ["superseded", "expired", "revoked"])
-def test_what_has_ended_is_not_touched(session: Session, owner: UserRow, parent: RefreshTokenRow, status: str) -> None:
-    row = plant_access_token(session, owner, parent, status=status, expires_at=NOW - HOUR)
-    access_tokens.supersede(session, parent.id, NOW, OVERLAP)
-    assert state(session, row) == (status, NOW - HOUR)
-
-
-def test_the_tokens_of_others_are_not_touched(session: Session, owner: UserRow, parent: RefreshTokenRow) -> None:
+    row = plant_access_token(session, owner, parent, status=before, expires_at=expires_at)
     others = [
         plant_access_token(session, owner, plant_refresh_token(session, owner)),
         plant_access_token(session, owner),
     ]
-    access_tokens.supersede(session, parent.id, NOW, NONE)
-    assert [state(session, row) for row in others] == [("active", NOW + HOUR)] * 2
+    access_tokens.supersede(session, parent.id, NOW, overlap)
+    assert state(session, row) == (status, ends)
+    assert [state(session, other) for other in others] == [("active", NOW + HOUR)] * 2
 
 
-def test_after_making_room_there_is_room(session: Session, owner: UserRow, parent: RefreshTokenRow) -> None:
-    for _ in range(3):
-        access_tokens.supersede(session, parent.id, NOW, OVERLAP)
-        plant_access_token(session, owner, parent)
-
-
-# Ending
-
-
-def test_revoking_ends_active_and_overlapping_ones_and_keeps_the_reasons_of_the_others(
+def test_after_making_room_there_is_room_and_only_the_immediate_predecessor_overlaps(
     session: Session, owner: UserRow, parent: RefreshTokenRow
 ) -> None:
+    rows = []
+    for _ in range(3):
+        access_tokens.supersede(session, parent.id, NOW, OVERLAP)
+        rows.append(plant_access_token(session, owner, parent))
+    states = [state(session, row) for row in rows]
+    assert states == [("superseded", NOW), ("overlapping", END), ("active", NOW + HOUR)]
+
+
+def test_revoking_ends_what_may_be_active_and_keeps_the_reasons_of_the_others(
+    session: Session, owner: UserRow, parent: RefreshTokenRow
+) -> None:
+    """And what a slower clock may still accept. Fails when `revoke` goes by this host's clock alone."""
+    barely = LONG_OVER + MICROSECOND
     alive = [
-        plant_access_token(session, owner, parent),
-        plant_access_token(session, owner, parent, status="overlapping"),
+        *(plant_access_token(session, owner, parent, status=status) for status in ("active", "overlapping")),
+        plant_access_token(session, owner, parent, status="overlapping", expires_at=barely),
     ]
     over = [
         plant_access_token(session, owner, parent, status="superseded"),
@@ -148,18 +124,9 @@ def test_revoking_ends_active_and_overlapping_ones_and_keeps_the_reasons_of_the_
     assert [state(session, row)[0] for row in over] == ["superseded", "overlapping", "superseded", "expired", "revoked"]
     assert over[-1].revoked_by == "bert"
     for row in alive:
-        assert state(session, row) == ("revoked", NOW + HOUR)
+        assert state(session, row)[0] == "revoked"
         assert (row.revoked_at, row.revoked_by, row.revoke_reason) == (NOW, "anna", "left the company")
     assert access_tokens.revoke_under(session, [parent.id], REVOCATION) == []
-
-
-@pytest.mark.parametrize("status", ["active", "overlapping"])
-def test_what_a_slower_clock_may_still_call_good_is_revoked_too(
-    session: Session, owner: UserRow, parent: RefreshTokenRow, status: str
-) -> None:
-    """Fails when `revoke` goes by this host's clock alone."""
-    barely = plant_access_token(session, owner, parent, status=status, expires_at=LONG_OVER + MICROSECOND)
-    assert access_tokens.revoke_under(session, [parent.id], REVOCATION) == [barely.public_id]
 
 
 def test_revoking_reaches_as_far_as_it_is_told(session: Session, owner: UserRow) -> None:
@@ -170,129 +137,17 @@ def test_revoking_reaches_as_far_as_it_is_told(session: Session, owner: UserRow)
     assert access_tokens.revoke_under(session, [], REVOCATION) == []
     under_two = access_tokens.revoke_under(session, [parents[0].id, parents[1].id], REVOCATION)
     assert sorted(under_two) == [first, second]
-    assert access_tokens.revoke_one(session, lone, REVOCATION) == [lone.public_id]
-    assert access_tokens.revoke_one(session, lone, REVOCATION) == []
+    assert access_tokens.revoke_each(session, [lone.id], REVOCATION) == [lone.public_id]
+    assert access_tokens.revoke_each(session, [lone.id], REVOCATION) == []
     assert access_tokens.revoke_of_user(session, owner.id, REVOCATION) == [third]
     assert state(session, theirs)[0] == "active"
-
-
-# Sweeping
-
-
-def test_expiries_are_written_down_in_batches(session: Session, owner: UserRow) -> None:
-    due = [plant_access_token(session, owner, expires_at=at) for at in (NOW, NOW - MICROSECOND)]
-    replaced = plant_access_token(session, owner, expires_at=NOW, status="overlapping")
-    kept = [
-        plant_access_token(session, owner, expires_at=NOW + MICROSECOND),
-        plant_access_token(session, owner, expires_at=NOW + MICROSECOND, status="overlapping"),
-        plant_access_token(session, owner, expires_at=None),
-        plant_access_token(session, owner, expires_at=NOW, status="superseded"),
-        plant_access_token(session, owner, expires_at=NOW, status="revoked"),
-    ]
-    assert [access_tokens.expire_due(session, NOW, 2) for _ in range(3)] == [2, 1, 0]
-    assert [state(session, row)[0] for row in (*due, replaced)] == ["expired", "expired", "superseded"]
-    assert [state(session, row)[0] for row in kept] == ["active", "overlapping", "active", "superseded", "revoked"]
-
-
-@pytest.mark.parametrize(
-    ("values", "goes"),
-    [
-        ({"status": "expired", "expires_at": NOW}, True),
-        ({"status": "expired", "expires_at": NOW + MICROSECOND}, False),
-        ({"status": "superseded", "expires_at": NOW}, True),
-        ({"status": "superseded", "expires_at": NOW + MICROSECOND}, False),
-        ({"status": "revoked", "revoked_at": NOW, "expires_at": None}, True),
-        ({"status": "revoked", "revoked_at": NOW + MICROSECOND, "expires_at": NOW}, False),
-        ({"status": "active", "expires_at": None}, False),
-        ({"status": "active", "expires_at": NOW - HOUR}, False),
-        ({"status": "overlapping", "expires_at": NOW - HOUR}, False),
-    ],
-    ids=str,
-)
-def test_what_ended_long_enough_ago_is_deleted(
-    session: Session, owner: UserRow, values: dict[str, Any], goes: bool
-) -> None:
-    row = plant_access_token(session, owner, **values)
-    assert access_tokens.purge(session, NOW, 10) == int(goes)
-    session.expunge_all()
-    assert (access_tokens.find(session, row.public_id) is None) is goes
-
-
-def test_ended_tokens_are_deleted_in_batches(session: Session, owner: UserRow) -> None:
-    for _ in range(5):
-        plant_access_token(session, owner, status="superseded", expires_at=NOW)
-    assert [access_tokens.purge(session, NOW, 2) for _ in range(4)] == [2, 2, 1, 0]
-
-
-# Last uses
-
-SPACING = HOUR / 60
-
-
-def last_use(session: Session, row: AccessTokenRow) -> Use:
-    session.refresh(row)
-    return Use(row.last_used_at, row.last_used_ip, row.last_used_agent)
-
-
-def test_uses_are_written_to_their_tokens_and_to_no_others(session: Session, owner: UserRow) -> None:
-    one, two, other = (plant_access_token(session, owner) for _ in range(3))
-    uses = {one.id: Use(NOW, "192.0.2.7", "curl/8"), two.id: Use(NOW - HOUR, None, None)}
-    access_tokens.record_uses(session, uses, SPACING)
-    assert [last_use(session, row) for row in (one, two)] == list(uses.values())
-    assert last_use(session, other) == Use(None, None, None)
-
-
-@pytest.mark.parametrize(
-    ("before", "is_written"),
-    [
-        (None, True),
-        (NOW - HOUR, True),
-        (NOW - SPACING, True),
-        (NOW - SPACING + MICROSECOND, False),
-        (NOW, False),
-        (NOW + MICROSECOND, False),
-        (NOW + HOUR, False),
-    ],
-)
-def test_a_use_is_written_where_the_one_before_it_is_long_enough_ago(
-    session: Session, owner: UserRow, before: datetime | None, is_written: bool
-) -> None:
-    """Never back in time. Fails when the write has no condition: so it was broken."""
-    row = plant_access_token(session, owner, last_used_at=before, last_used_ip="192.0.2.1", last_used_agent="before")
-    access_tokens.record_uses(session, {row.id: Use(NOW, "192.0.2.7", "after")}, SPACING)
-    after = Use(NOW, "192.0.2.7", "after") if is_written else Use(before, "192.0.2.1", "before")
-    assert last_use(session, row) == after
-
-
-@pytest.mark.parametrize("status", ["active", "overlapping", "superseded", "expired", "revoked"])
-def test_a_use_is_written_whatever_has_become_of_the_token_since(
-    session: Session, owner: UserRow, parent: RefreshTokenRow, status: str
-) -> None:
-    """It was good when it was used; and a use changes nothing else about it."""
-    row = plant_access_token(session, owner, parent, status=status)
-    access_tokens.record_uses(session, {row.id: Use(NOW, "192.0.2.7", "curl/8")}, SPACING)
-    assert last_use(session, row) == Use(NOW, "192.0.2.7", "curl/8")
-    assert state(session, row) == (status, NOW + HOUR)
-
-
-def test_a_use_that_was_only_told_of_keeps_from_where_and_by_what_the_one_before_was(
-    session: Session, owner: UserRow
-) -> None:
-    """As when an API introspects the token it was sent. Fails when the empty values are written as well (tried)."""
-    row = plant_access_token(
-        session, owner, last_used_at=NOW - HOUR, last_used_ip="192.0.2.1", last_used_agent="before"
-    )
-    access_tokens.record_uses(session, {row.id: Use(NOW, None, None)}, SPACING)
-    assert last_use(session, row) == Use(NOW, "192.0.2.1", "before")
-    access_tokens.record_uses(session, {row.id: Use(NOW + HOUR, "192.0.2.7", None)}, SPACING)
-    assert last_use(session, row) == Use(NOW + HOUR, "192.0.2.7", None)
 
 
 @ON_POSTGRESQL
 def test_the_tokens_of_a_user_are_locked_in_order_of_id(database: Database, elsewhere: Database) -> None:
     """Two acts on the same tokens can't deadlock. Here the order of the table is another one.
 
-    Fails when the UPDATE takes the locks as it comes by (tried: the last one was taken before the first).
+    Fails when the UPDATE takes the locks in the order of the table: the last one was taken before the first.
     """
     row = AccessTokenRow
     with database.transaction() as session:
@@ -318,10 +173,52 @@ def test_the_tokens_of_a_user_are_locked_in_order_of_id(database: Database, else
     assert revoking.result() == 3
 
 
-def test_uses_of_tokens_that_are_gone_are_passed_over(session: Session, owner: UserRow) -> None:
-    row = plant_access_token(session, owner)
-    gone = {row.id + number: Use(NOW, None, None) for number in (1000, 1001)}
-    access_tokens.record_uses(session, gone, SPACING)
-    access_tokens.record_uses(session, gone | {row.id: Use(NOW, None, "curl/8")}, SPACING)
-    assert last_use(session, row) == Use(NOW, None, "curl/8")
-    access_tokens.record_uses(session, {}, SPACING)
+SPACING = HOUR / 60
+STATUSES = ("active", "overlapping", "superseded", "expired", "revoked")
+
+
+def last_use(session: Session, row: AccessTokenRow) -> Use:
+    session.refresh(row)
+    return Use(row.last_used_at, row.last_used_ip, row.last_used_agent)
+
+
+def test_uses_are_written_to_their_tokens_whatever_their_status_and_to_no_others(
+    session: Session, owner: UserRow, parent: RefreshTokenRow
+) -> None:
+    """A token was good when it was used. Uses of tokens that are gone are passed over."""
+    rows = [plant_access_token(session, owner, parent, status=status) for status in STATUSES]
+    other = plant_access_token(session, owner)
+    uses = {row.id: Use(NOW - number * HOUR, f"192.0.2.{number}", "curl/8") for number, row in enumerate(rows)}
+    gone = {other.id + number: Use(NOW, None, None) for number in (1000, 1001)}
+    for written in ({}, gone, gone | uses):
+        access_tokens.record_uses(session, written, SPACING)
+    assert [last_use(session, row) for row in rows] == list(uses.values())
+    assert [state(session, row) for row in rows] == [(status, NOW + HOUR) for status in STATUSES]
+    assert last_use(session, other) == Use(None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("before", "is_written"),
+    [
+        *((before, True) for before in (None, NOW - HOUR, NOW - SPACING)),
+        *((before, False) for before in (NOW - SPACING + MICROSECOND, NOW, NOW + MICROSECOND, NOW + HOUR)),
+    ],
+)
+def test_a_use_is_written_where_the_one_before_it_is_long_enough_ago(
+    session: Session, owner: UserRow, before: datetime | None, is_written: bool
+) -> None:
+    """Never back in time. Fails when the write has no condition."""
+    row = plant_access_token(session, owner, last_used_at=before, last_used_ip="192.0.2.1", last_used_agent="before")
+    access_tokens.record_uses(session, {row.id: Use(NOW, "192.0.2.7", "after")}, SPACING)
+    after = Use(NOW, "192.0.2.7", "after") if is_written else Use(before, "192.0.2.1", "before")
+    assert last_use(session, row) == after
+
+
+def test_a_use_without_address_and_agent_keeps_those_of_the_use_before(session: Session, owner: UserRow) -> None:
+    """As when an API introspects the token it was sent. Fails when the empty values are written as well."""
+    before = {"last_used_at": NOW - HOUR, "last_used_ip": "192.0.2.1", "last_used_agent": "before"}
+    row = plant_access_token(session, owner, **before)
+    access_tokens.record_uses(session, {row.id: Use(NOW, None, None)}, SPACING)
+    assert last_use(session, row) == Use(NOW, "192.0.2.1", "before")
+    access_tokens.record_uses(session, {row.id: Use(NOW + HOUR, "192.0.2.7", None)}, SPACING)
+    assert last_use(session, row) == Use(NOW + HOUR, "192.0.2.7", None)

@@ -1,7 +1,4 @@
-"""Leases of jobs: one holder at a time, one run for each tick, and no say for whoever lost the lease.
-
-Here belongs ``app.storage.leases``. Not here: running jobs under a lease (``tests/unit/services``).
-"""
+"""Leases of jobs: one holder at a time, one run for each tick, and no account of a holder that lost the lease."""
 
 import pytest
 from sqlalchemy.orm import Session
@@ -32,12 +29,18 @@ def the_row(session: Session) -> JobLeaseRow:
     return row
 
 
-def test_a_lease_that_is_held_is_not_given_to_another(session: Session) -> None:
+def test_a_lease_that_is_held_is_given_to_no_other_until_the_instant_of_its_end(session: Session) -> None:
+    """After a holder died, the job goes on with the first tick after its lease, and that tick alone."""
     assert claim(session, 1) == 1
-    assert claim(session, 2, "other") is None
-    assert claim(session, None, "other") is None
+    for tick in (2, None):
+        assert claim(session, tick, "other") is None
+        assert claim(session, tick, "other", UNTIL - MICROSECOND) is None
     row = the_row(session)
     assert (row.holder, row.epoch, row.tick, row.expires_at) == ("one", 1, 1, UNTIL)
+    assert claim(session, 1, "other", UNTIL) is None
+    assert claim(session, 2, "other", UNTIL) == 2
+    row = the_row(session)
+    assert (row.holder, row.expires_at) == ("other", UNTIL + HOUR)
 
 
 def test_each_tick_is_run_once_even_when_its_run_is_over(session: Session) -> None:
@@ -49,22 +52,9 @@ def test_each_tick_is_run_once_even_when_its_run_is_over(session: Session) -> No
         assert claim(session, tick - 1, "other") is None
 
 
-def test_a_lease_ends_at_the_instant_of_its_end(session: Session) -> None:
-    """A holder that died: the job goes on with the first tick after its lease."""
-    assert claim(session, 1) == 1
-    assert claim(session, 2, "other", UNTIL - MICROSECOND) is None
-    assert claim(session, 2, "other", UNTIL) == 2
-    row = the_row(session)
-    assert (row.holder, row.expires_at) == ("other", UNTIL + HOUR)
-
-
-def test_the_tick_of_a_holder_that_died_is_not_run_again(session: Session) -> None:
-    assert claim(session, 1) == 1
-    assert claim(session, 1, "other", UNTIL) is None
-
-
-def test_a_run_by_hand_waits_for_no_tick_and_uses_none_up(session: Session) -> None:
-    assert claim(session, 5) == 1
+@pytest.mark.parametrize("first", [5, None])
+def test_a_run_by_hand_waits_for_no_tick_and_uses_none_up(session: Session, first: int | None) -> None:
+    assert claim(session, first) == 1
     finish(session, 1)
     assert claim(session, None, "by hand") == 2
     assert claim(session, 6, "other") is None
@@ -72,29 +62,21 @@ def test_a_run_by_hand_waits_for_no_tick_and_uses_none_up(session: Session) -> N
     assert claim(session, 6, "other") == 3
 
 
-def test_the_first_run_of_all_can_be_by_hand(session: Session) -> None:
-    assert claim(session, None) == 1
-    finish(session, 1)
-    assert claim(session, 1) == 2
-
-
 def test_a_run_that_has_finished_gives_the_lease_back_with_its_account(session: Session) -> None:
-    assert claim(session, 1) == 1
-    finish(session, 1, NOW + MICROSECOND, rows=42)
-    row = the_row(session)
-    assert (row.holder, row.epoch, row.tick, row.expires_at) == ("one", 1, 1, None)
-    assert (row.last_run_at, row.last_seconds, row.last_rows) == (NOW + MICROSECOND, 0.25, 42)
-    assert row.last_error is None
-
-
-def test_a_run_that_succeeds_forgets_the_error_of_the_one_before(session: Session) -> None:
+    """The error of the run before goes when one succeeds."""
     for tick, error in ((1, "OSError: the disk is full"), (2, None)):
-        finish(session, claim(session, tick) or 0, error=error)
-        assert the_row(session).last_error == error
+        assert claim(session, tick) == tick
+        finish(session, tick, NOW + MICROSECOND, rows=42, error=error)
+        row = the_row(session)
+        assert (row.holder, row.epoch, row.tick, row.expires_at) == ("one", tick, tick, None)
+        assert (row.last_run_at, row.last_seconds, row.last_rows) == (NOW + MICROSECOND, 0.25, 42)
+        assert row.last_error == error
 
 
-def test_whoever_lost_the_lease_neither_ends_it_nor_writes_its_account(session: Session) -> None:
+def test_a_holder_that_lost_the_lease_neither_ends_it_nor_writes_its_account(session: Session) -> None:
     """Fails when `finish` does not compare the epoch."""
+    finish(session, 1)  # never claimed
+    assert leases.every(session) == []
     assert claim(session, 1) == 1
     assert claim(session, 2, "other", UNTIL) == 2
     finish(session, 1, UNTIL, rows=1, error="too late")
@@ -102,16 +84,7 @@ def test_whoever_lost_the_lease_neither_ends_it_nor_writes_its_account(session: 
     assert (row.holder, row.expires_at, row.last_run_at, row.last_error) == ("other", UNTIL + HOUR, None, None)
     finish(session, 2, UNTIL)
     assert the_row(session).last_rows == 3
-
-
-def test_finishing_what_was_never_claimed_changes_nothing(session: Session) -> None:
-    finish(session, 1)
-    assert leases.every(session) == []
-
-
-def test_each_job_has_a_lease_of_its_own(session: Session) -> None:
-    assert claim(session, 1) == 1
-    assert claim(session, 1, job="purge_tokens") == 1
+    assert claim(session, 1, job="purge_tokens") == 1, "each job has a lease of its own"
     assert [row.job for row in leases.every(session)] == ["expire_tokens", "purge_tokens"]
 
 

@@ -1,28 +1,22 @@
-"""Conditional writes to refresh tokens: each happens only while what it says is still true.
+"""Conditional writes to refresh tokens: each happens only while its condition still holds."""
 
-Here belongs ``app.storage.refresh_tokens``. Not here: races (``tests/functional``), and which refusal follows
-(``tests/unit/services``).
-"""
-
-from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.domain.secrets import Mac, TokenText
-from app.domain.tokens import TokenKind, TokenStatus
+from app.domain.tokens import TokenKind
 from app.storage import refresh_tokens
 from app.storage.database import Database
-from app.storage.refresh_tokens import Revocation
-from app.storage.tables import RefreshTokenRow, RetiredSecretRow, UserRow
+from app.storage.refresh_tokens import Revocation, StoredRefreshToken
+from app.storage.tables import RefreshTokenRow, UserRow
 from tests.unit.storage.planting import (
     HOUR,
     MICROSECOND,
     NOW,
     ON_POSTGRESQL,
-    plant_access_token,
     plant_refresh_token,
     plant_user,
     public_id,
@@ -34,98 +28,102 @@ REVOCATION = Revocation(NOW, "anna", "left the company")
 NEW_MAC = Mac("k2", b"n" * 32)
 
 
-@pytest.fixture
-def owner(session: Session) -> UserRow:
-    return plant_user(session)
-
-
 def stored(session: Session, row: RefreshTokenRow) -> RefreshTokenRow:
     """The row as it stands in the table."""
     session.refresh(row)
     return row
 
 
-NOT_GOOD = [
-    {"status": "revoked"},
-    {"status": "expired"},
-    {"expires_at": NOW},
-    {"expires_at": NOW - MICROSECOND},
-]
-
-
 def test_a_new_refresh_token_is_active_and_has_no_generation(session: Session, owner: UserRow) -> None:
     text, mac = TokenText(TokenKind.REFRESH, public_id(), "s" * 43), Mac("k1", b"m" * 32)
-    row = refresh_tokens.insert(session, text, mac, owner.id, "nightly-etl", NOW, NOW + HOUR)
+    row = refresh_tokens.add(session, text, mac, owner.id, "nightly-etl", NOW, NOW + HOUR)
     found = refresh_tokens.find(session, text.public_id)
     assert found is not None and found.id == row.id
     assert (found.status, found.generation, found.key_id, found.mac) == ("active", 0, "k1", b"m" * 32)
     fact = refresh_tokens.as_refresh_token(found, NOW)
     assert (fact.name, fact.created_at, fact.expires_at, fact.last_used_at) == ("nightly-etl", NOW, NOW + HOUR, None)
+    assert fact.status == "active"
+    assert refresh_tokens.as_refresh_token(found, NOW + HOUR).status == "expired"
+    session.execute(update(RefreshTokenRow).values(status="revoked"), execution_options={"synchronize_session": False})
+    again = refresh_tokens.find(session, text.public_id)
+    assert again is not None and again.status == "revoked", "a row is read anew each time"
     assert refresh_tokens.find(session, "zzzzzzzzzzzz") is None
 
 
-def test_the_state_of_the_fact_is_the_state_at_that_moment(session: Session, owner: UserRow) -> None:
-    row = plant_refresh_token(session, owner, expires_at=NOW)
-    assert refresh_tokens.as_refresh_token(row, NOW - MICROSECOND).status is TokenStatus.ACTIVE
-    assert refresh_tokens.as_refresh_token(row, NOW).status is TokenStatus.EXPIRED
-
-
-def test_a_row_is_read_anew_each_time(session: Session, owner: UserRow) -> None:
-    row = plant_refresh_token(session, owner)
-    session.execute(update(RefreshTokenRow).values(status="revoked"), execution_options={"synchronize_session": False})
+def read(session: Session, row: RefreshTokenRow) -> StoredRefreshToken:
     found = refresh_tokens.find(session, row.public_id)
-    assert found is not None and found.status == "revoked"
+    assert found is not None
+    return found
 
 
-# Generations
-
-
-def test_each_opening_gives_the_next_generation_and_notes_the_use(session: Session, owner: UserRow) -> None:
+def test_each_hold_opens_the_next_generation_and_notes_a_use(session: Session, owner: UserRow) -> None:
     row = plant_refresh_token(session, owner)
     other = plant_refresh_token(session, owner)
     for number in (1, 2, 3):
         at = NOW + number * MICROSECOND
-        opened = refresh_tokens.open_generation(session, row.id, at, used=True, used_from="192.0.2.7")
-        assert opened == number
-        assert (stored(session, row).last_used_at, row.last_used_ip) == (at, "192.0.2.7")
+        held = refresh_tokens.hold(session, read(session, row), at, is_use=True, address="192.0.2.7")
+        assert held == read(session, row)
+        assert (held.generation, held.last_used_at, held.last_used_ip) == (number, at, "192.0.2.7")
+    held = refresh_tokens.hold(session, read(session, row), NOW)  # no use: the last one stays
+    assert held is not None and (held.generation, held.last_used_at, held.last_used_ip) == (4, at, "192.0.2.7")
     assert (stored(session, other).generation, other.last_used_at) == (0, None)
 
 
-def test_a_generation_that_is_no_use_leaves_the_last_use_alone(session: Session, owner: UserRow) -> None:
-    row = plant_refresh_token(session, owner, last_used_at=NOW - HOUR, last_used_ip="192.0.2.7")
-    assert refresh_tokens.open_generation(session, row.id, NOW) == 1
-    assert (stored(session, row).last_used_at, row.last_used_ip) == (NOW - HOUR, "192.0.2.7")
-
-
-@pytest.mark.parametrize("not_good", NOT_GOOD, ids=str)
-def test_no_generation_is_opened_of_a_token_that_is_not_good(
-    session: Session, owner: UserRow, not_good: dict[str, Any]
+@pytest.mark.parametrize(
+    ("values", "expired_is_good", "is_held"),
+    [
+        ({"status": "revoked"}, False, False),
+        ({"status": "revoked"}, True, False),
+        ({"status": "expired"}, False, False),
+        ({"status": "expired"}, True, True),
+        ({"expires_at": NOW}, False, False),
+        ({"expires_at": NOW}, True, True),
+        ({"expires_at": NOW + MICROSECOND}, False, True),
+    ],
+    ids=str,
+)
+def test_only_a_token_that_works_is_held(
+    session: Session, owner: UserRow, values: dict[str, Any], expired_is_good: bool, is_held: bool
 ) -> None:
     """Fails when any part of the condition is missing from the write."""
-    row = plant_refresh_token(session, owner, **not_good)
-    assert refresh_tokens.open_generation(session, row.id, NOW, used=True) is None
-    assert (stored(session, row).generation, row.last_used_at) == (0, None)
+    row = plant_refresh_token(session, owner, **values)
+    found = read(session, row)
+    held = refresh_tokens.hold(session, found, NOW, is_use=True, expired_is_good=expired_is_good)
+    assert (held is not None) == is_held
+    assert stored(session, row).generation == is_held
 
 
-def test_no_generation_is_opened_for_an_owner_who_was_deactivated(session: Session, owner: UserRow) -> None:
+@pytest.mark.parametrize("changed", [{"mac": b"x" * 32}, {"key_id": "k9"}], ids=str)
+def test_a_token_whose_digest_was_replaced_since_it_was_read_is_not_held(
+    session: Session, owner: UserRow, changed: dict[str, Any]
+) -> None:
+    """Fails when a mint that waited for a regeneration does not look at the secret again."""
     row = plant_refresh_token(session, owner)
-    session.execute(update(UserRow).values(is_active=False))
-    assert refresh_tokens.open_generation(session, row.id, NOW) is None
+    assert refresh_tokens.hold(session, read(session, row)._replace(**changed), NOW) is None
+    assert stored(session, row).generation == 0
+
+
+def test_a_held_token_is_signed_with_another_key_and_nothing_else_changes(session: Session, owner: UserRow) -> None:
+    row, other = plant_refresh_token(session, owner), plant_refresh_token(session, owner)
+    before = read(session, row)
+    held = refresh_tokens.hold(session, before, NOW, mac=NEW_MAC)
+    assert held == before._replace(key_id=NEW_MAC.key_id, mac=NEW_MAC.digest, generation=1)
+    assert stored(session, other).key_id == "k1"
 
 
 @ON_POSTGRESQL
-@pytest.mark.parametrize("way", ["a generation", "the lock alone"])
-def test_what_holds_a_refresh_token_keeps_others_waiting_until_its_end(
+@pytest.mark.parametrize("way", ["held", "the lock alone"])
+def test_a_held_refresh_token_keeps_others_waiting_until_the_end(
     database: Database, elsewhere: Database, way: str
 ) -> None:
     """What makes mints, a regeneration and a revocation of one refresh token happen one after the other."""
     with database.transaction() as session:
         row = plant_refresh_token(session, plant_user(session))
     with database.transaction() as session:
-        if way == "a generation":
-            assert refresh_tokens.open_generation(session, row.id, NOW) == 1
+        if way == "held":
+            assert refresh_tokens.hold(session, read(session, row), NOW) is not None
         else:
-            refresh_tokens.lock(session, row.id)
+            refresh_tokens.lock(session, [row.id])
         with elsewhere.reading() as other:
             free = select(RefreshTokenRow.id).with_for_update(skip_locked=True)
             assert other.scalars(free).all() == []
@@ -133,55 +131,23 @@ def test_what_holds_a_refresh_token_keeps_others_waiting_until_its_end(
         assert other.scalars(free).all() == [row.id]
 
 
-# Regeneration
-
-
 @pytest.mark.parametrize("status", ["active", "expired"])
-def test_a_replaced_secret_gives_a_new_life_and_its_digest_is_kept_apart(
+def test_a_replaced_secret_gives_a_new_life_and_its_digest_is_kept_latest_first(
     session: Session, owner: UserRow, status: str
 ) -> None:
     row = plant_refresh_token(session, owner, status=status, generation=5, expires_at=NOW - HOUR)
-    assert refresh_tokens.replace_secret(session, row, NEW_MAC, NOW, NOW + HOUR)
-    assert (stored(session, row).key_id, row.mac) == ("k2", b"n" * 32)
-    assert (row.status, row.generation, row.expires_at, row.regenerated_at) == ("active", 6, NOW + HOUR, NOW)
-    (retired,) = refresh_tokens.retired_secrets(session, row)
-    assert (retired.key_id, retired.mac, retired.retired_at) == ("k1", b"m" * 32, NOW)
-
-
-def test_replaced_secrets_are_kept_latest_first_and_by_their_token(session: Session, owner: UserRow) -> None:
-    row, other = plant_refresh_token(session, owner), plant_refresh_token(session, owner)
-    for number in range(3):
-        mac = Mac("k1", bytes([number]) * 32)
-        assert refresh_tokens.replace_secret(session, row, mac, NOW, NOW + HOUR)
-        session.flush()
-        session.refresh(row)
-    kept = [retired.mac for retired in refresh_tokens.retired_secrets(session, row)]
-    assert kept == [b"\1" * 32, b"\0" * 32, b"m" * 32]
-    assert refresh_tokens.retired_secrets(session, other) == []
-
-
-def test_no_secret_is_replaced_of_a_token_that_was_revoked(session: Session, owner: UserRow) -> None:
-    row = plant_refresh_token(session, owner, status="revoked")
-    assert not refresh_tokens.replace_secret(session, row, NEW_MAC, NOW, NOW + HOUR)
-    assert stored(session, row).key_id == "k1"
-    assert refresh_tokens.retired_secrets(session, row) == []
-
-
-def test_no_secret_is_replaced_for_an_owner_who_was_deactivated(session: Session, owner: UserRow) -> None:
-    row = plant_refresh_token(session, owner)
-    session.execute(update(UserRow).values(is_active=False))
-    assert not refresh_tokens.replace_secret(session, row, NEW_MAC, NOW, NOW + HOUR)
-
-
-def test_a_token_is_signed_anew_and_nothing_else_of_it_changes(session: Session, owner: UserRow) -> None:
-    row, other = plant_refresh_token(session, owner), plant_refresh_token(session, owner)
-    refresh_tokens.sign_anew(session, row, NEW_MAC)
-    assert (stored(session, row).key_id, row.mac) == ("k2", b"n" * 32)
-    assert (row.generation, row.expires_at, row.regenerated_at) == (0, NOW + HOUR, None)
-    assert stored(session, other).key_id == "k1"
-
-
-# Ending
+    other = plant_refresh_token(session, owner)
+    for number in (6, 7):
+        held = refresh_tokens.hold(session, read(session, row), NOW, expired_is_good=True)
+        assert held is not None
+        mac = Mac(f"k{number}", bytes([number]) * 32)
+        after = refresh_tokens.replace_secret(session, held, mac, NOW, NOW + HOUR)
+        assert after == read(session, row)
+        assert (after.key_id, after.mac, after.generation) == (mac.key_id, mac.digest, number)
+        assert (after.status, after.expires_at, after.regenerated_at) == ("active", NOW + HOUR, NOW)
+    kept = [(each.key_id, each.mac, each.retired_at) for each in refresh_tokens.retired_secrets(session, row.id)]
+    assert kept == [("k6", b"\6" * 32, NOW), ("k1", b"m" * 32, NOW)]
+    assert refresh_tokens.retired_secrets(session, other.id) == []
 
 
 @pytest.mark.parametrize("reach", ["one by one", "all of a user"])
@@ -194,77 +160,19 @@ def test_revoking_ends_what_is_not_revoked_and_tells_which(session: Session, own
         plant_refresh_token(session, plant_user(session)),
     ]
     if reach == "one by one":
-        ended = [each for row in rows[:3] for each in refresh_tokens.revoke_one(session, row, REVOCATION)]
+        ended = [each for row in rows[:3] for each in refresh_tokens.revoke_each(session, [row.id], REVOCATION)]
     else:
         ended = refresh_tokens.revoke_of_user(session, owner.id, REVOCATION)
     assert sorted(ended) == [rows[0].id, rows[1].id]
-    told = [(stored(session, row).status, row.revoked_at, row.revoked_by, row.revoke_reason) for row in rows]
+    found = [(stored(session, row).status, row.revoked_at, row.revoked_by, row.revoke_reason) for row in rows]
     new = ("revoked", NOW, "anna", "left the company")
-    assert told == [new, new, ("revoked", NOW - HOUR, "bert", "lost"), ("active", None, None, None)]
+    assert found == [new, new, ("revoked", NOW - HOUR, "bert", "lost"), ("active", None, None, None)]
     assert refresh_tokens.revoke_of_user(session, owner.id, REVOCATION) == []
 
 
-def test_only_living_tokens_of_that_user_are_counted(session: Session, owner: UserRow) -> None:
+def test_only_active_tokens_of_that_user_are_counted(session: Session, owner: UserRow) -> None:
     other = plant_user(session)
     for values in ({}, {}, {"status": "revoked"}, {"status": "expired"}, {"expires_at": NOW}):
         plant_refresh_token(session, owner, **values)
     assert refresh_tokens.count_alive(session, owner.id, NOW) == 2
     assert refresh_tokens.count_alive(session, other.id, NOW) == 0
-
-
-def test_expiries_are_written_down_in_batches(session: Session, owner: UserRow) -> None:
-    due = [plant_refresh_token(session, owner, expires_at=at) for at in (NOW, NOW - MICROSECOND, NOW - HOUR)]
-    others = [
-        plant_refresh_token(session, owner, expires_at=NOW + MICROSECOND),
-        plant_refresh_token(session, owner, expires_at=NOW - HOUR, status="revoked"),
-    ]
-    assert [refresh_tokens.expire_due(session, NOW, 2) for _ in range(3)] == [2, 1, 0]
-    assert {stored(session, row).status for row in due} == {"expired"}
-    assert [stored(session, row).status for row in others] == ["active", "revoked"]
-
-
-@pytest.mark.parametrize(
-    ("values", "goes"),
-    [
-        ({"status": "expired", "expires_at": NOW}, True),
-        ({"status": "expired", "expires_at": NOW + MICROSECOND}, False),
-        ({"status": "revoked", "revoked_at": NOW, "expires_at": NOW + HOUR}, True),
-        ({"status": "revoked", "revoked_at": NOW + MICROSECOND, "expires_at": NOW}, False),
-        ({"status": "active", "expires_at": NOW - HOUR}, False),
-    ],
-    ids=str,
-)
-def test_what_ended_long_enough_ago_is_deleted(
-    session: Session, owner: UserRow, values: dict[str, Any], goes: bool
-) -> None:
-    row = plant_refresh_token(session, owner, **values)
-    session.add(RetiredSecretRow(refresh_token_id=row.id, key_id="k1", mac=b"m" * 32, retired_at=NOW + HOUR))
-    session.flush()
-    assert refresh_tokens.purge(session, NOW, 10) == int(goes)
-    assert (refresh_tokens.find(session, row.public_id) is None) is goes
-    assert len(session.scalars(select(RetiredSecretRow.id)).all()) == int(not goes)
-
-
-def test_a_refresh_token_is_kept_as_long_as_one_of_its_access_tokens(session: Session, owner: UserRow) -> None:
-    row = plant_refresh_token(session, owner, status="expired", expires_at=NOW)
-    child = plant_access_token(session, owner, row, status="expired", expires_at=NOW + HOUR)
-    assert refresh_tokens.purge(session, NOW, 10) == 0
-    session.execute(delete(type(child)))
-    assert refresh_tokens.purge(session, NOW, 10) == 1
-
-
-def test_ended_tokens_are_deleted_in_batches(session: Session, owner: UserRow) -> None:
-    for _ in range(5):
-        plant_refresh_token(session, owner, status="expired", expires_at=NOW)
-    assert [refresh_tokens.purge(session, NOW, 2) for _ in range(4)] == [2, 2, 1, 0]
-
-
-@pytest.mark.parametrize(("retired_at", "goes"), [(NOW, True), (NOW + MICROSECOND, False)])
-def test_digests_of_replaced_secrets_are_forgotten_in_their_time(
-    session: Session, owner: UserRow, retired_at: datetime, goes: bool
-) -> None:
-    row = plant_refresh_token(session, owner)
-    session.add(RetiredSecretRow(refresh_token_id=row.id, key_id="k1", mac=b"m" * 32, retired_at=retired_at))
-    session.flush()
-    assert refresh_tokens.purge_retired_secrets(session, NOW, 10) == int(goes)
-    assert len(refresh_tokens.retired_secrets(session, row)) == int(not goes)

@@ -1,8 +1,4 @@
-"""The questions of start-up and of ``/readyz``: the schema's revision, safe settings, the same time.
-
-Here belongs ``app.storage.schema``. Not here: the migrations (``test_migrations``), and the exit code and words of
-``daypass serve`` (``tests/integration``).
-"""
+"""The questions of start-up and of ``/readyz``: the schema's revision, safe settings, the same time."""
 
 import subprocess
 import sys
@@ -13,11 +9,9 @@ from pathlib import Path
 
 import pytest
 from alembic.script import ScriptDirectory
-from flask import Flask
 from sqlalchemy import make_url, text
 
 from app.domain.clock import system_clock
-from app.storage import schema
 from app.storage.database import Database
 from app.storage.schema import (
     MIGRATIONS,
@@ -32,20 +26,20 @@ from app.storage.schema import (
 from config import Settings
 from tests.drivers.server import LiveServer
 from tests.unit.storage.conftest import connected
-from tests.unit.storage.planting import KEPT_ON_POSTGRESQL, KEPT_ON_SQLITE, ON_POSTGRESQL, plant_user
-
-UPGRADES = """
-import sys
-from app.factory import create_app
-from app.storage import schema
-from app.storage.database import db
+from tests.unit.storage.planting import ON_POSTGRESQL, plant_user
 
 pytestmark = pytest.mark.both_databases
 
-with create_app().app_context():
+UPGRADES = """
+import sys
+from app.cli.database import migrations
+from app.factory import create_app, db
+
+app = create_app()
+with app.app_context():
     print("ready", flush=True)
     for _ in sys.stdin:
-        schema.upgrade()
+        migrations(app).upgrade()
         db.engine.dispose()
         print("upgraded", flush=True)
 """
@@ -67,24 +61,30 @@ def empty(url: str) -> None:
         execute(database, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
 
 
-def test_a_migrated_database_is_fit(kept_database: Database) -> None:
-    assert current_revision(kept_database.engine) == newest_revision()
-    assert unfitness(kept_database.engine) is None
+def test_a_database_is_fit_when_its_schema_is_current_or_newer_and_holds_users_when_it_has_some(
+    database_url: str,
+) -> None:
+    """Migrations only add: this release goes on working while the next one is being rolled out.
 
-
-def test_an_empty_database_is_unfit_and_the_way_out_is_told(database_url: str) -> None:
+    `init` asks for users before it generates keys: with other keys, their passwords would be lost.
+    """
+    address = Settings(database_url=database_url).sqlalchemy_url
+    with connected(database_url) as database:
+        assert current_revision(database.engine) == newest_revision()
+        assert unfitness(database.engine) is None
+        assert not holds_users(address)
+        with database.transaction() as session:
+            plant_user(session)
+            session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        assert holds_users(address)
+        assert current_revision(database.engine) == "9999"
+        assert unfitness(database.engine) is None
     empty(database_url)
     with connected(database_url) as database:
         assert current_revision(database.engine) is None
-        told = unfitness(database.engine)
-    assert told == f"the schema is at nothing, not at {newest_revision()}: run `daypass db upgrade`"
-
-
-def test_a_database_of_a_newer_release_is_fit(database: Database) -> None:
-    """Migrations only add: this release goes on working while the next one is being rolled out."""
-    execute(database, "UPDATE alembic_version SET version_num = '9999'")
-    assert current_revision(database.engine) == "9999"
-    assert unfitness(database.engine) is None
+        unfit = f"the schema is at nothing, not at {newest_revision()}: run `daypass db upgrade`"
+        assert unfitness(database.engine) == unfit
+    assert not holds_users(address)
 
 
 def test_a_schema_is_behind_when_it_is_at_nothing_or_at_an_earlier_migration() -> None:
@@ -94,59 +94,26 @@ def test_a_schema_is_behind_when_it_is_at_nothing_or_at_an_earlier_migration() -
     assert behind == {None: True} | dict.fromkeys(known[:-1], True) | {known[-1]: False, "9999": False}
 
 
-def test_a_database_holds_users_when_somebody_is_in_it(database_url: str) -> None:
-    """Asked before `init` generates keys: with other keys, their passwords would be lost."""
-    address = Settings(database_url=database_url).sqlalchemy_url
-    assert not holds_users(address)
-    with connected(database_url) as database, database.transaction() as session:
-        plant_user(session)
-    assert holds_users(address)
-    empty(database_url)
-    assert not holds_users(address)
-
-
 @ON_POSTGRESQL
 def test_a_database_that_may_lose_acknowledged_writes_is_unfit(database: Database, elsewhere: Database) -> None:
-    """Fails when `unfitness` does not ask for `synchronous_commit`."""
-    name = database.engine.url.database
-    for value, fit in (("off", False), ("local", True), ("on", True)):
+    """Fails when `unfitness` does not ask for `synchronous_commit`. The suite's own server is durable."""
+    with database.engine.connect() as connection:
+        assert [connection.scalar(text(f"SHOW {name}")) for name in ("fsync", "synchronous_commit")] == ["on", "on"]
+    unfit = "the database runs with synchronous_commit=off: acknowledged writes could be lost; turn it on"
+    for value, expected in (("off", unfit), ("local", None), ("on", None)):
+        name = database.engine.url.database
         execute(elsewhere, f"ALTER DATABASE {name} SET synchronous_commit = {value}")
         database.engine.dispose()  # new connections have it
-        told = unfitness(database.engine)
-        assert (told is None) is fit
-        assert fit or told == (
-            "the database runs with synchronous_commit=off: acknowledged writes could be lost; turn it on"
-        )
+        assert unfitness(database.engine) == expected
 
 
-@ON_POSTGRESQL
-def test_the_server_of_this_suite_writes_durably(database: Database) -> None:
-    """So that what the suite shows about lost writes means something."""
-    with database.engine.connect() as connection:
-        shown = {name: connection.scalar(text(f"SHOW {name}")) for name in ("fsync", "synchronous_commit")}
-    assert shown == {"fsync": "on", "synchronous_commit": "on"}
-
-
-def test_upgrading_a_current_database_changes_nothing(app: Flask, database: Database) -> None:
-    with app.app_context():
-        schema.upgrade()
-        schema.upgrade()
-    assert unfitness(database.engine) is None
-
-
-@KEPT_ON_POSTGRESQL
 @pytest.mark.parametrize("ahead", [-90, 0, 90])
-def test_the_difference_of_the_clocks_is_told_with_its_sign(kept_database: Database, ahead: int) -> None:
+def test_the_difference_of_the_clocks_has_a_sign_and_sqlite_has_no_clock_that_could_differ(
+    kept_database: Database, ahead: int
+) -> None:
     ours = system_clock() - timedelta(seconds=ahead)
-    assert abs(clock_difference(kept_database.engine, ours) - ahead) < 1
-
-
-@KEPT_ON_SQLITE
-def test_sqlite_has_no_clock_that_could_differ(kept_database: Database) -> None:
-    assert clock_difference(kept_database.engine, system_clock() - timedelta(days=1)) == 0
-
-
-# Two hosts that start at once
+    expected = 0 if kept_database.is_sqlite else ahead
+    assert abs(clock_difference(kept_database.engine, ours) - expected) < 1
 
 
 def test_two_processes_that_upgrade_an_empty_database_at_once_both_succeed(database_url: str, tmp_path: Path) -> None:
@@ -163,7 +130,7 @@ def test_two_processes_that_upgrade_an_empty_database_at_once_both_succeed(datab
 
 @contextmanager
 def upgrading(url: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that upgrades the database whenever it is told to."""
+    """A process that upgrades the database at each line on its standard input."""
     environment = LiveServer(url, folder, DAYPASS_LOG_LEVEL="ERROR").environment
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen([sys.executable, "-c", UPGRADES], env=environment, **pipes) as process:

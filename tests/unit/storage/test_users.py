@@ -1,8 +1,4 @@
-"""Queries on users, and on the values of instance settings.
-
-Here belong ``app.storage.users`` and ``app.storage.settings``. Not here: what administrators may do
-(``tests/unit/services``).
-"""
+"""Queries on users, and on the values of instance settings."""
 
 import pytest
 from sqlalchemy.orm import Session
@@ -23,17 +19,18 @@ def test_a_new_user_is_active_and_has_what_was_given(session: Session) -> None:
     )  # fmt: skip
 
 
-def test_a_user_is_found_by_exactly_the_canonical_name(session: Session) -> None:
+def test_a_user_is_found_and_locked_by_exactly_the_canonical_name(session: Session) -> None:
     anna, _ = plant_user(session, username="anna"), plant_user(session, username="anna.b")
-    assert users.find(session, "anna") is anna
-    for name in ("Anna", "ann", "anna%", "_nna", "", "anna "):
-        assert users.find(session, name) is None
-    assert users.get(session, anna.id) is anna
+    for find in (users.find, users.find_and_lock):
+        found = find(session, "anna")
+        assert found is not None and found.id == anna.id
+        for name in ("Anna", "ann", "anna%", "_nna", "", "anna "):
+            assert find(session, name) is None
+    assert users.get(session, anna.id).username == "anna"
     assert users.get(session, 10**9) is None
 
 
 def test_users_are_counted_and_listed_by_name(session: Session) -> None:
-    assert users.count(session) == 0
     for name in ("carla", "anna", "bert"):
         plant_user(session, username=name)
     assert [row.username for row in users.every(session)] == ["anna", "bert", "carla"]
@@ -50,7 +47,7 @@ def test_only_an_active_user_is_locked_and_written(session: Session) -> None:
 
 
 def test_what_decides_a_sign_in_is_one_row_for_everybody(session: Session) -> None:
-    """Also for a name that nobody has: what is read must not tell by its time."""
+    """Also for a name that nobody has: the time of the query must not tell."""
     anna = plant_user(session, username="anna", password_hash="digest")
     bert = plant_user(session, username="bert", is_active=False)
     assert users.find_sign_in(session, "anna") == (anna.id, "digest", True)
@@ -64,12 +61,6 @@ def test_a_digest_is_renewed_unless_the_password_was_changed_meanwhile(session: 
         users.replace_digest(session, row.id, "old", "new")
     session.expire_all()
     assert (anna.password_hash, bert.password_hash) == ("new", "changed")
-
-
-def test_a_user_is_found_and_locked_by_the_canonical_name(session: Session) -> None:
-    anna = plant_user(session, username="anna")
-    assert users.find_and_lock(session, "anna") is anna
-    assert users.find_and_lock(session, "Anna") is None
 
 
 def test_administrators_are_those_who_are_active(session: Session) -> None:
