@@ -19,8 +19,8 @@ from tests.drivers.alation import Alation
 from tests.drivers.server import LiveServer
 from tests.factories import PASSWORD, issue, make_user, mint
 
-MINTING_CLIENTS = 4
-SIGNING_IN_CLIENTS = 3
+MINTING_CLIENTS = 2
+SIGNING_IN_CLIENTS = 2
 Call = Callable[[Alation], requests.Response]
 
 
