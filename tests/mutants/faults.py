@@ -101,7 +101,7 @@ FAULTS = (
     Fault("not looked at again under the lock", "◆ a mint that races with a regeneration never outlives it",
           "app/services/verifying.py", "recognised = self.recognise(session, text, user_id)\n        self.refuse",
           "recognised = RecognisedToken(row, self._format.parse(text))\n        self.refuse",
-          "tests/functional/test_revocation.py -k 'regeneration and postgresql'"),
+          "tests/functional/test_revocation.py -k 'regenerates and postgresql'"),
     Fault("unconditional mint", "◆ revocation wins over a mint that waited for the lock",
           "app/storage/refresh_tokens.py",
           "refresh_token_id, is_alive(RefreshTokenRow, now), owner_is_active)", "refresh_token_id)", REFRESH_TOKENS),
