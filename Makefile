@@ -1,4 +1,4 @@
-# Everything a newcomer needs: `make run` and `make test`. The rest is for those who change Daypass.
+# `make help` lists the targets; `make run` and `make test` are all that a newcomer needs.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -6,9 +6,12 @@ BENCH  := .venv-bench
 SDK    := .venv-trifacta
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test fuzz soak mutants lint lock docs screenshots bench trifacta-sdk clean
+.PHONY: help run test check fuzz soak mutants lint lock docs screenshots bench trifacta-sdk clean
 
-run: $(VENV)/.run-installed
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.run-installed ## Start Daypass on this machine; the first time, make its keys, database and administrator
 	@$(BIN)/daypass init
 	@exec $(BIN)/daypass serve
 
@@ -17,31 +20,45 @@ MEMORY := $(shell test "$$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 {print $$4
             && test -w /dev/shm && echo TMPDIR=/dev/shm)
 
 # The tests start hundreds of processes, a fifth of whose time would go into compiling the same modules each time.
-test: $(VENV)/.dev-installed lint
-	PYTHONDONTWRITEBYTECODE= $(MEMORY) $(BIN)/python -m pytest -n 2
+# Many of them wait, so that more of them run than there are cores; those that measure time go before all others.
+PYTEST := env PYTHONDONTWRITEBYTECODE= $(MEMORY) $(BIN)/python -m pytest
+AT_ONCE := 4
 
-# Whether answers are as the OpenAPI documents say, for as long as you like: `make fuzz EXAMPLES=5000`.
-fuzz: $(VENV)/.dev-installed
+# Runs $(1) while `make lint` and, if there is one, $(2) run beside it; these print their output at the end.
+define beside_lint
+	@echo "Linting beside the tests ..."; trap 'kill $$lint $$others 2>/dev/null' INT TERM; \
+	$(MAKE) --no-print-directory lint > $(VENV)/lint.log 2>&1 & lint=$$!; \
+	$(or $(2),true) > $(VENV)/others.log 2>&1 & others=$$!; \
+	$(1); result=$$?; \
+	wait $$others || result=1; cat $(VENV)/others.log; \
+	wait $$lint || result=1; cat $(VENV)/lint.log; exit $$result
+endef
+
+test: $(VENV)/.dev-installed ## Everything: lint, and all tests on both databases
+	$(call beside_lint,nice $(PYTEST) -n $(AT_ONCE) -m "not measures_time",\
+	    $(PYTEST) -q -p no:cacheprovider -m measures_time)
+
+check: $(VENV)/.dev-installed ## After every edit: lint, unit and contract tests on SQLite
+	$(call beside_lint,$(PYTEST) -n 2 -q -k "not postgresql" tests/unit tests/contract)
+
+fuzz: $(VENV)/.dev-installed ## Random requests against the OpenAPI documents, as many as you like: EXAMPLES=5000
 	DAYPASS_FUZZ_EXAMPLES=$(or $(EXAMPLES),1000) $(BIN)/python -m pytest tests/functional/test_conformance.py \
 	    --timeout=0 -n 2
 
-lint: $(VENV)/.dev-installed
+lint: $(VENV)/.dev-installed ## ruff, mypy and the layers of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy --config-file clients/python/pyproject.toml
 	$(BIN)/lint-imports
 
-# Many processes on one refresh token, for three minutes under each policy: clients/python/tests/soak.py.
-soak: $(VENV)/.dev-installed
+soak: $(VENV)/.dev-installed ## Many processes on one refresh token under each policy, three minutes or SECONDS=600
 	$(MEMORY) $(BIN)/python -m clients.python.tests.soak $(or $(SECONDS),180)
 
-# Plants faults one by one, and names the test that catches each: `make mutants OPTIONS=--markdown` for a table.
-mutants: $(VENV)/.dev-installed
+mutants: $(VENV)/.dev-installed ## Plant faults one by one and name the test that catches each; OPTIONS=--markdown: a table
 	$(BIN)/python -m tests.mutants $(OPTIONS)
 
-# The exact versions and hashes of everything, from the bounds in pyproject.toml.
-lock: $(VENV)/.dev-installed
+lock: $(VENV)/.dev-installed ## Pin the newest versions within the bounds of pyproject.toml, with their hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	    --custom-compile-command "make lock" --upgrade pyproject.toml --output-file requirements/run.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
@@ -53,22 +70,18 @@ lock: $(VENV)/.dev-installed
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	    --custom-compile-command "make lock" --upgrade requirements/trifacta.in --output-file requirements/trifacta.txt
 
-# The pages that are derived from the code: docs/settings.md and .env.example.
-docs: $(VENV)/.dev-installed
+docs: $(VENV)/.dev-installed ## Write what is derived from the code: docs/settings.md and .env.example
 	$(BIN)/python -m config
 
-# A picture of every page and dialog, in screenshots/; `make screenshots OPTIONS=--readme` renews the README's as well.
-screenshots: $(VENV)/.dev-installed
+screenshots: $(VENV)/.dev-installed ## A picture of every page, in screenshots/; OPTIONS=--readme: the README's as well
 	$(MEMORY) $(BIN)/python -m tests.browser.screenshots $(OPTIONS)
 
-# How fast it is beside other things: bench/results.md. `make bench OPTIONS=--quick` shows that it works.
-bench: $(BENCH)/.installed
+bench: $(BENCH)/.installed ## Measure, into bench/results.md; OPTIONS=--quick shows that it works
 	$(BENCH)/bin/python -m bench $(OPTIONS)
 
-# Trifacta's own SDK, for the test that it works: tests/functional/test_trifacta_sdk.py.
-trifacta-sdk: $(SDK)/.installed
+trifacta-sdk: $(SDK)/.installed ## Install Trifacta's own SDK, for the test that it works
 
-clean:
+clean: ## Remove all that the other targets made
 	rm -rf $(VENV) $(BENCH) $(SDK) screenshots build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis \
 	    clients/python/build clients/python/src/*.egg-info
 

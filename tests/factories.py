@@ -7,6 +7,7 @@ from datetime import timedelta
 from itertools import count
 from typing import Any, TypeAlias
 
+from app.domain.errors import TokenRefused
 from app.domain.identity import ApiTokens, Caller, Role, User
 from app.domain.policy import Reissue
 from app.domain.tokens import AccessToken, Issued, RefreshToken
@@ -122,3 +123,20 @@ def allowed_user(services: Services, **about: Any) -> User:
     """A user who was individually allowed to make such tokens."""
     user = make_user(services, **about)
     return set_api_tokens(services, user.username, ApiTokens.ALLOW)
+
+
+def delete(services: Services, single: Access) -> None:
+    """Delete a single-tier token, as an administrator does."""
+    services.single_tier.delete(single.token.uuid, OPERATOR, None)
+
+
+def works(services: Services, issued: Access | Refresh) -> bool:
+    """Whether the token is accepted at this moment."""
+    try:
+        if isinstance(issued.token, RefreshToken):
+            validate(services, issued.secret)
+        else:
+            services.verifier.verify(issued.secret)
+    except TokenRefused:
+        return False
+    return True

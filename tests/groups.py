@@ -1,4 +1,4 @@
-"""Which tests run in the same process, where several run side by side.
+"""Which tests run in the same process, and which first, where several processes run them.
 
 Each process makes what tests share for itself: servers, browsers, databases of fifty thousand tokens. So the tests that
 share something dear stay together, and all others go, one by one, to whichever process is free.
@@ -8,15 +8,26 @@ Not ``xdist_group``: xdist 3.8 passes such a group on in an attribute that pytes
 
 from xdist.scheduler import LoadScopeScheduling
 
-BY_FOLDER = ("tests/browser/", "clients/python/tests/")
+FUNCTIONAL = "tests/functional/test_"
+
+BY_FOLDER = ("tests/browser/test_accessibility.py", "tests/browser/", "clients/python/tests/")
 """One server, and one browser, for all of them."""
 
-BY_MODULE = ("tests/contract/", "tests/functional/test_http_edge.py", "tests/functional/test_nginx.py")
+SHARE_A_SERVER = tuple(
+    f"{FUNCTIONAL}{name}.py"
+    for name in ("allie_sdk", "gate", "minting", "native", "oauth", "readme", "revocation", "settings", "trifacta")
+)
+"""One server for each kind of database, for all of these modules together."""
+
+BY_MODULE = ("tests/contract/", f"{FUNCTIONAL}http_edge.py", f"{FUNCTIONAL}nginx.py")
 """One application, or server, for a module and a kind of database."""
+
+FIRST = (*BY_FOLDER, *SHARE_A_SERVER, FUNCTIONAL, "tests/integration/", "tests/contract/")
+"""What takes longest, in this order; the many short tests fill what is left of every process's time."""
 
 
 class InGroups(LoadScopeScheduling):
-    """xdist's scheduler by scopes, larger ones first, with the groups of :func:`group_of`."""
+    """xdist's scheduler by scopes, in the order of the tests, with the groups of :func:`group_of`."""
 
     def _split_scope(self, nodeid: str) -> str:
         return group_of(nodeid)
@@ -28,6 +39,12 @@ def group_of(test: str) -> str:
         if test.startswith(folder):
             return folder
     module, _, name = test.partition("::")
-    if module.startswith(BY_MODULE):
-        return f"{module} {'postgresql' if '[postgresql' in name else 'sqlite'}"
-    return test
+    kind = "postgresql" if "[postgresql" in name else "sqlite"
+    if module in SHARE_A_SERVER:
+        return f"{FUNCTIONAL} {kind}"
+    return f"{module} {kind}" if module.startswith(BY_MODULE) else test
+
+
+def place_of(test: str) -> int:
+    """Where a test stands in the order, 0 for the first."""
+    return next((place for place, start in enumerate(FIRST) if test.startswith(start)), len(FIRST))

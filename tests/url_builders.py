@@ -1,8 +1,7 @@
 """What werkzeug compiles for each route of an application, compiled once for all applications of a test run.
 
 Two thirds of the time that ``create_app`` takes go into functions that build URLs, two for each of some two hundred
-routes: the same ones each time, for hundreds of applications. Here belongs remembering them. Not here: anything that
-an application of the tests would do otherwise than one in use; what is remembered has no state.
+routes: the same ones each time, for hundreds of applications.
 """
 
 from collections.abc import Callable

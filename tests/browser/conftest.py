@@ -1,7 +1,4 @@
-"""One browser, and one server with sample data, for all tests of this folder.
-
-Tests make users of their own where they change anything. Here belong fixtures. Not here: the data (``sample``).
-"""
+"""One browser, and one server with sample data, for all tests of this folder."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -1,8 +1,4 @@
-"""Every page and every dialog in each state worth looking at: its name, who sees it, and how one gets there.
-
-Both ``test_accessibility`` and ``screenshots`` go through it. Here belongs what there is to see. Not here: what it must
-show (the stories), and the data behind it (``sample``).
-"""
+"""Every page and every dialog in each state worth looking at: its name, who sees it, and how one gets there."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,106 +29,86 @@ def at(path: str) -> Go:
     return lambda visitor: visitor.page.goto(path)
 
 
+def after(go: Go, act: Go) -> Go:
+    def further(visitor: Visitor) -> None:
+        go(visitor)
+        act(visitor)
+
+    return further
+
+
 def opened(path: str, link: str) -> Go:
     """The dialog of a link, shown in place."""
     return then_opened(at(path), link)
 
 
+def then_opened(go: Go, link: str) -> Go:
+    """On that page, the dialog of a link."""
+
+    def click(visitor: Visitor) -> None:
+        visitor.page.get_by_role("link", name=link).locator("visible=true").first.click()
+        visitor.page.locator("dialog[open]").wait_for()
+
+    return after(go, click)
+
+
 def then(go: Go, link: str) -> Go:
     """On that page, where this link leads."""
 
-    def further(visitor: Visitor) -> None:
-        go(visitor)
+    def click(visitor: Visitor) -> None:
         visitor.page.get_by_role("link", name=link).click()
         visitor.page.wait_for_load_state()
 
-    return further
+    return after(go, click)
 
 
 def reloaded(go: Go) -> Go:
-    def further(visitor: Visitor) -> None:
-        go(visitor)
-        visitor.page.reload()
-
-    return further
+    return after(go, lambda visitor: visitor.page.reload())
 
 
 def filled(go: Go, button: str, **fields: str) -> Go:
     """After that, a form filled in and sent."""
 
-    def further(visitor: Visitor) -> None:
-        go(visitor)
+    def send(visitor: Visitor) -> None:
         for name, value in fields.items():
             visitor.page.locator(f"main [name={name}], dialog [name={name}]").last.fill(value)
-        visitor.page.get_by_role("button", name=button, exact=True).click()
+        visitor.click(button)
         visitor.page.wait_for_load_state()
 
-    return further
+    return after(go, send)
 
 
-def followed(path: str, link: str, ending: str = "") -> Go:
-    """The page of a thing, by its link in a list; or one below it."""
-
-    def go(visitor: Visitor) -> None:
-        visitor.page.goto(path)
-        target = visitor.page.get_by_role("link", name=link).first.get_attribute("href")
-        visitor.page.goto(f"{target}{ending}")
-
-    return go
-
-
-def with_menu(path: str, summary: str) -> Go:
-    def go(visitor: Visitor) -> None:
-        visitor.page.goto(path)
-        visitor.page.locator(f"summary[aria-label^='{summary}']").first.click()
-
-    return go
-
-
-def then_chosen(summary: str, item: str) -> Go:
-    """The dialog of an item of a row's menu."""
-
-    def go(visitor: Visitor) -> None:
-        with_menu(PREFERENCES, summary)(visitor)
-        visitor.page.get_by_role("link", name=item).locator("visible=true").click()
-        visitor.page.locator("dialog[open]").wait_for()
-
-    return go
-
-
-def with_tables(path: str) -> Go:
-    """With the tables beneath its plots."""
+def followed(path: str, link: str) -> Go:
+    """The page of a thing, by its link in a list."""
 
     def go(visitor: Visitor) -> None:
         visitor.page.goto(path)
-        for summary in visitor.page.locator("details.table-alternative > summary").all():
-            summary.click()
+        visitor.page.goto(visitor.page.get_by_role("link", name=link).first.get_attribute("href") or "")
 
     return go
 
 
-def then_opened(go: Go, link: str) -> Go:
-    """On that page, the dialog of a link."""
+def with_menu(path: str, label: str) -> Go:
+    return after(at(path), lambda visitor: visitor.page.locator(f"summary[aria-label^='{label}']").first.click())
 
-    def further(visitor: Visitor) -> None:
-        go(visitor)
-        visitor.page.get_by_role("link", name=link).first.click()
-        visitor.page.locator("dialog[open]").wait_for()
 
-    return further
+def with_tables(visitor: Visitor) -> None:
+    """The overview with the tables beneath its plots."""
+    visitor.page.goto("/admin")
+    for summary in visitor.page.locator("details.table-alternative > summary").all():
+        summary.click()
 
 
 def tested(go: Go) -> Go:
-    def further(visitor: Visitor) -> None:
-        go(visitor)
+    def test(visitor: Visitor) -> None:
         visitor.click("Test it now")
         visitor.page.locator(".test-answer .answer").wait_for()
 
-    return further
+    return after(go, test)
 
 
 def identified(of: str) -> Go:
-    """What is said of a secret: of a new one's own, or of something else."""
+    """What is shown about a secret: about a new one's own, or about something else."""
 
     def go(visitor: Visitor) -> None:
         secret = of or visitor.create_refresh_token("found in a log")
@@ -161,11 +137,9 @@ ACCOUNT = [
     View("account-tokens", ANNA, at(AUTH)),
     View("account-tokens-empty", sample.DENIED, at(AUTH)),
     View("account-tokens-long-names", sample.WORDY, at(AUTH)),
-    View("account-tokens-revoked", ANNA, at(f"{AUTH}?done=revoked")),
     View("account-menu", ANNA, with_menu(AUTH, "Menu of")),
     View("account-password-is-temporary", sample.NEWCOMER, at(AUTH)),
     View("refresh-token-create", ANNA, CREATE, is_dialog=True),
-    View("refresh-token-create-page", ANNA, at(f"{AUTH}/refresh-tokens")),
     View("refresh-token-create-wrong", ANNA, filled(CREATE, "Create", name="näher")),
     View("refresh-token-create-refused", sample.DENIED, filled(CREATE, "Create", name="nightly-etl")),
     View("refresh-token-reveal", ANNA, MADE),
@@ -196,7 +170,7 @@ PREFERRED = [
     View("api-token-generate", ANNA, GENERATE, is_dialog=True),
     View("api-token-generate-wrong", ANNA, filled(GENERATE, "Generate", lifetime="soon")),
     View("api-token-reveal", ANNA, GENERATED),
-    View("api-token-delete", ANNA, then_chosen("Actions for dashboard", "Delete Token…"), True),
+    View("api-token-delete", ANNA, then_opened(with_menu(PREFERENCES, "Actions for dashboard"), "Delete Token…"), True),
 ]
 
 SOON = "/admin/tokens?kind=refresh&status=active&name=sandbox"
@@ -204,7 +178,7 @@ SETTINGS = "/admin/settings"
 
 ADMINISTRATION = [
     View("admin-overview", CLARA, at("/admin")),
-    View("admin-overview-tables", CLARA, with_tables("/admin")),
+    View("admin-overview-tables", CLARA, with_tables),
     View("admin-users", CLARA, at("/admin/users")),
     View("admin-users-none", CLARA, at("/admin/users?part=zzz")),
     View("admin-user-create", CLARA, opened("/admin/users", "Create User"), is_dialog=True),

@@ -1,9 +1,4 @@
-"""An instance as one finds it after some months: people and scripts with tokens in every state.
-
-All of it is made through the services, with a clock that is set to when each thing happened; only the counts of checks,
-which no service can make up, are written to their table. Here belongs what is in it. Not here: what pages show of it
-(``gallery``).
-"""
+"""An instance as one finds it after some months, made through the services with a clock that is set back."""
 
 import random
 from collections.abc import Iterator
@@ -18,11 +13,12 @@ from app.domain.clock import system_clock
 from app.domain.errors import TokenRefused
 from app.domain.identity import ApiTokens, Caller, Role, User
 from app.domain.tokens import Issued, RefreshToken
-from app.factory import create_app
+from app.factory import create_app, db
 from app.http.context import parts
 from app.services import Services
+from app.services.held_tokens import BySecret
 from app.storage import check_counts
-from app.storage.database import Database, db
+from app.storage.database import Database
 from app.storage.tables import SessionRow
 from config import Settings
 from tests.databases import KEYS
@@ -83,11 +79,11 @@ class Past:
 
     def issue(self, user: User, name: str, age: timedelta) -> Issued[RefreshToken]:
         self.ago(age)
-        return self.services.issuing.issue(user, name, Caller(user.username, user.id, "192.0.2.7"))
+        return self.services.issuing.issue(user.id, name, Caller(user.username, user.id, "192.0.2.7"))
 
     def mint(self, refresh: Issued[RefreshToken], age: timedelta, *, used: bool = True) -> None:
         self.ago(age)
-        access = self.services.minting.mint(refresh.secret, refresh.token.user_id, Caller("", address="192.0.2.7"))
+        access = self.services.minting.mint(BySecret(refresh.secret), Caller("", address="192.0.2.7"))
         if used:
             self.use(access.secret, age - timedelta(minutes=3))
 
@@ -112,13 +108,9 @@ class Past:
 
     def forget_passwords(self, username: str) -> None:
         """As if this user had signed in an hour ago, and gone on since."""
-        self._change_sessions(username, proved_at=system_clock() - HOUR)
+        self.change_sessions(username, proved_at=system_clock() - HOUR)
 
-    def let_session_rest(self, username: str) -> None:
-        """As if this user had signed in and then gone to lunch."""
-        self._change_sessions(username, seen_at=system_clock() - HOUR)
-
-    def _change_sessions(self, username: str, **values: datetime) -> None:
+    def change_sessions(self, username: str, **values: datetime) -> None:
         mine = SessionRow.user_id == self.services.accounts.get(username).id
         with self.database.transaction() as session:
             session.execute(update(SessionRow).where(mine).values(**values))
@@ -156,7 +148,7 @@ def _fill_people(past: Past) -> None:
 
     past.ago(130 * DAY)
     anna = past.user(PERSON, Role.STEWARD, PASSWORD)
-    past.services.accounts.set_api_tokens(PERSON, ApiTokens.ALLOW, OPERATOR)
+    past.services.accounts.change(PERSON, {"api_tokens": ApiTokens.ALLOW}, OPERATOR)
     past.issue(anna, "first-try", 100 * DAY)
     past.revoke(past.issue(anna, "old-laptop", 40 * DAY), 12 * DAY, "the laptop was sold")
     past.mint(past.issue(anna, "catalog-sync", 58 * DAY), 3 * DAY)
@@ -168,14 +160,14 @@ def _fill_people(past: Past) -> None:
 
     past.ago(60 * DAY)
     past.user(DENIED, password=PASSWORD)
-    past.services.accounts.set_api_tokens(DENIED, ApiTokens.DENY, OPERATOR)
+    past.services.accounts.change(DENIED, {"api_tokens": ApiTokens.DENY}, OPERATOR)
     past.services.accounts.add(NEWCOMER, Role.VIEWER, PASSWORD, OPERATOR, is_temporary=True)
     past.user(OFF)
-    past.services.accounts.disable(OFF, OPERATOR)
+    past.services.accounts.change(OFF, {"is_active": False}, OPERATOR)
 
     past.ago(45 * DAY)
     wordy = past.user(WORDY, Role.COMPOSER, PASSWORD)
-    past.services.accounts.set_api_tokens(WORDY, ApiTokens.ALLOW, OPERATOR)
+    past.services.accounts.change(WORDY, {"api_tokens": ApiTokens.ALLOW}, OPERATOR)
     past.mint(past.issue(wordy, LONG_NAME[:255], 3 * DAY), HOUR)
     past.issue(wordy, LONG_WORDS[:255].strip(), 2 * DAY)
     fight_over(past.services, past.issue(wordy, "quality-checks", 2 * HOUR))
@@ -192,11 +184,11 @@ def _fill_crowd(past: Past, chance: random.Random) -> None:
         for script in chance.sample(SCRIPTS, chance.randint(1, 6)):
             _fill_script(past, chance, user, script)
         if number % 5 == 0:
-            past.services.accounts.set_api_tokens(name, ApiTokens.ALLOW, OPERATOR)
+            past.services.accounts.change(name, {"api_tokens": ApiTokens.ALLOW}, OPERATOR)
             past.generate(user, chance.choice(SCRIPTS), chance.choice((30, 90, 365, None)), chance.randint(1, 80) * DAY)
         if number % 13 == 5:
             past.ago(chance.randint(1, 20) * DAY)
-            past.services.accounts.disable(name, OPERATOR)
+            past.services.accounts.change(name, {"is_active": False}, OPERATOR)
 
 
 def _fill_script(past: Past, chance: random.Random, user: User, script: str) -> None:

@@ -1,7 +1,4 @@
-"""Every page and dialog of the gallery: axe-core finds nothing in light and dark, and nothing is cut off.
-
-Here belongs what holds for all pages alike. Not here: what is on them, and the keyboard (``test_hard_cases``).
-"""
+"""Every page and dialog of the gallery: axe-core finds nothing in light and dark, and nothing is cut off."""
 
 from collections.abc import Iterator
 from typing import Any

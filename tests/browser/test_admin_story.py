@@ -1,7 +1,4 @@
-"""What an administrator does when a token got into the wrong hands, and to the instance, in the browser.
-
-Here belong the usual ways, with what scripts notice of them. Not here: users' own pages (``test_user_story``).
-"""
+"""What an administrator does with users, settings and the tokens of others, in the browser."""
 
 import re
 
@@ -91,25 +88,6 @@ def test_an_administrator_ends_by_filter_what_the_preview_showed(instance: Insta
 
     states = {token.name: token.token.status for token in instance.tokens_of(owner)}
     assert states == {"leaked-a": "revoked", "leaked-b": "revoked", "kept": "active"}
-
-
-def test_an_administrator_learns_whose_a_found_secret_is_and_ends_it(instance: Instance, visit: Visit) -> None:
-    owner, script = instance.new_user(), Alation(instance.server.url, requests.Session())
-    found = mint(instance.past.services, issue(instance.past.services, owner)).secret
-    clara = visit(instance.new_user(Role.SERVER_ADMIN))
-
-    clara.page.goto("/admin/identify")
-    clara.page.get_by_label("Secret").fill(found)
-    clara.click("Identify")
-    expect(clara.page.get_by_text("It works: whoever has it can use it now.")).to_be_visible()
-    expect(clara.page.get_by_role("link", name=owner.username)).to_be_visible()
-    assert found not in clara.page.content()
-    clara.page.get_by_role("link", name="Revoke it").click()
-    clara.page.get_by_label("Reason").fill("found in a log")
-    clara.page.get_by_role("dialog").get_by_role("button").click()
-    expect(clara.page.get_by_role("status")).to_contain_text("Revoked.")
-
-    assert script.use(found).status_code == 403
 
 
 def _find(visitor: Visitor, user: User) -> None:

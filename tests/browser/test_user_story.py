@@ -1,7 +1,4 @@
-"""What somebody does with tokens of their own, from signing in to the end: in the browser, and with ``requests``.
-
-Here belong the usual ways. Not here: what can come between (``test_hard_cases``), and administrators.
-"""
+"""What users do with their own tokens, in the browser and with ``requests``."""
 
 import re
 from typing import Any
@@ -14,7 +11,6 @@ from tests.drivers.alation import Alation
 from tests.drivers.browser import Visitor
 from tests.drivers.trifacta import Trifacta
 from tests.factories import PASSWORD
-from tests.secrecy import PASSWORD_MARK
 
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
 
@@ -111,27 +107,6 @@ def test_who_may_not_generate_sees_why_and_once_allowed_generates_uses_and_delet
 
     expect(anna.page.get_by_text("No access tokens")).to_be_visible()
     assert script.use().status_code == 401
-
-
-def test_changing_ones_password_ends_other_sessions_and_no_token(instance: Instance, visit: Visit) -> None:
-    user = instance.new_user()
-    here, elsewhere = visit(user), visit(user)
-    refresh_token = here.create_refresh_token("nightly-etl")
-
-    here.page.goto("/account/password")
-    here.page.get_by_label("Present password").fill(PASSWORD)
-    here.page.get_by_label("New password", exact=True).fill(f"{PASSWORD_MARK}-another")
-    here.page.get_by_label("New password once more").fill(f"{PASSWORD_MARK}-another")
-    here.click("Change password")
-
-    expect(here.page.get_by_role("status")).to_contain_text("your tokens work as before")
-    elsewhere.page.goto("/account/auth")
-    expect(elsewhere.page).to_have_title("Sign in · Daypass")
-    assert Alation(instance.server.url, requests.Session()).mint(refresh_token, user.id).status_code == 201
-    elsewhere.sign_in(user.username, PASSWORD)
-    expect(elsewhere.page.get_by_role("alert")).to_have_text("User name or password is not right.")
-    elsewhere.sign_in(user.username, f"{PASSWORD_MARK}-another")
-    expect(elsewhere.row("nightly-etl")).to_be_visible()
 
 
 def test_signing_out_leaves_nothing_to_come_back_to(instance: Instance, visit: Visit) -> None:

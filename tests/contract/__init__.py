@@ -1,1 +1,1 @@
-"""The dialects to the byte, in-process: whoever changes an answer that clients rely on finds a red test here."""
+"""The bytes of the wire: paths, statuses, headers, bodies and guards of each API and page, in-process."""

@@ -1,7 +1,4 @@
-"""People who use the pages, every address that pages have, and what stands in the tables apart from a last visit.
-
-Here belongs what several tests of the pages need. Not here: a browser in-process (``tests.drivers.pages``).
-"""
+"""People who use the pages, every address that pages have, and the rows of all tables apart from last visits."""
 
 import re
 from collections.abc import Iterator
@@ -19,9 +16,6 @@ from tests import rows
 from tests.drivers.pages import HOME, Pages
 from tests.factories import PASSWORD, allowed_user, generate, issue, make_user, mint
 
-NOBODYS = "zzzzzzzzzzzz"
-NOBODYS_UUID = "00000000-0000-4000-8000-000000000000"
-
 
 @dataclass
 class Somebody:
@@ -32,7 +26,7 @@ class Somebody:
 
 
 def somebody(app: Flask, role: Role = Role.VIEWER, url: str = HOME, *, allowed: bool = False) -> Somebody:
-    """Of their own, signed in through the form. `allowed`: to make API tokens."""
+    """A new user, signed in through the form. `allowed`: to make API tokens."""
     make = allowed_user if allowed else make_user
     user = make(parts(app).services, role=role, password=PASSWORD)
     pages = Pages(app, url)
@@ -62,23 +56,18 @@ def holding(services: Services, user: User, name: str = "nightly-etl", descripti
 def addresses(app: Flask, method: str, both_slash_forms: bool = False, **values: str | int) -> Iterator[str]:
     """Every address of the pages that takes this method, with `values` for what is variable in them."""
     for rule in app.url_map.iter_rules():
-        is_wanted = both_slash_forms or rule.rule == "/" or not rule.rule.endswith("/")
-        if rule.endpoint.startswith("web_") and method in (rule.methods or ()) and is_wanted:
+        is_included = both_slash_forms or rule.rule == "/" or not rule.rule.endswith("/")
+        if rule.endpoint.startswith("web_") and method in (rule.methods or ()) and is_included:
             yield re.sub(r"<(\w+)>", lambda found: str(values[found[1]]), rule.rule)
 
 
 def variables(user: User, held: Holding) -> dict[str, str | int]:
     """What makes addresses about this user and their tokens."""
-    return {
-        "public_id": held.refresh.token.public_id,
-        "uuid": held.single.token.uuid,
-        "user_id": user.id,
-        "key": "retention_days",
-        "name": "daypass.css",
-    }
+    public_id, uuid = held.refresh.token.public_id, held.single.token.uuid
+    return {"public_id": public_id, "uuid": uuid, "user_id": user.id, "key": "retention_days", "name": "daypass.css"}
 
 
-def kept(services: Services, database: Database) -> rows.Rows:
+def all_rows(services: Services, database: Database) -> rows.Rows:
     """Every row of every table, without the instants at which sessions were seen last."""
     services.last_use.flush()  # what earlier tests left in memory
     found = rows.everything(database)

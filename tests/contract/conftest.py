@@ -1,12 +1,13 @@
 """What the contract tests share: one application per module and database, and a clock that can be moved.
 
 Making an application costs a quarter of a second, an answer a millisecond; so the tests of a module share one,
-each with users of its own. Here belong only fixtures. Not here: asking and judging answers (``asking``).
+each with users of its own.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
@@ -17,12 +18,11 @@ from app.domain.identity import Role
 from app.factory import create_app, db
 from app.http.context import parts
 from app.services import Services
+from app.storage.database import Database
 from config import Settings
-from tests.contract.asking import Alation
+from tests.contract.asking import Alation, AskedGate, Headers, OAuth, Trifacta, bearer
 from tests.contract.asking_native import Native
-from tests.contract.asking_oauth import Headers, OAuth, bearer
-from tests.contract.asking_trifacta import Trifacta
-from tests.databases import CHEAPEST_COST, KEYS
+from tests.databases import CHEAPEST_COST, KEYS, destroy
 from tests.factories import OPERATOR, allowed_user, issue, make_user, mint
 
 
@@ -85,9 +85,42 @@ def app(settings: Settings, module_clock: MovableClock) -> Iterator[Flask]:
         db.engine.dispose()
 
 
+@pytest.fixture(scope="module")
+def services(app: Flask) -> Services:
+    return parts(app).services
+
+
+@pytest.fixture(scope="module")
+def database(app: Flask) -> Database:
+    found: Database = app.extensions["daypass_database"]
+    return found
+
+
 @pytest.fixture
 def clock(module_clock: MovableClock) -> MovableClock:
     return module_clock
+
+
+@pytest.fixture
+def without_database(
+    request: pytest.FixtureRequest, settings: Settings, tmp_path: Path
+) -> Iterator[tuple[Flask, Callable[[], None]]]:
+    """An application on a database of its own, and what takes that database away."""
+    kind = settings.database_url.partition(":")[0].partition("+")[0]
+    databases = request.getfixturevalue("sqlite_files" if kind == "sqlite" else "postgres")
+    with databases.fresh(*([tmp_path] if kind == "sqlite" else [])) as url:
+        app = create_app(Settings(instance=str(tmp_path), database_url=url, bcrypt_cost=CHEAPEST_COST), KEYS)
+
+        def destroy_it() -> None:
+            parts(app).services.close()
+            with app.app_context():
+                db.engine.dispose()
+            destroy(url)
+
+        yield app, destroy_it
+        parts(app).services.close()
+        with app.app_context():
+            db.engine.dispose()
 
 
 @pytest.fixture
@@ -107,17 +140,22 @@ def trifacta(app: Flask) -> Trifacta:
 
 
 @pytest.fixture
-def as_allowed(services: Services) -> Headers:
-    """The headers of a user of one's own, who was individually allowed to make API tokens."""
-    return bearer(mint(services, issue(services, allowed_user(services))).secret)
-
-
-@pytest.fixture
 def native(app: Flask) -> Native:
     return Native(app.test_client(use_cookies=False))
 
 
 @pytest.fixture
+def gate(app: Flask) -> AskedGate:
+    return AskedGate(app)
+
+
+@pytest.fixture
+def as_allowed(services: Services) -> Headers:
+    """The headers of a new user who was individually allowed to make API tokens."""
+    return bearer(mint(services, issue(services, allowed_user(services))).secret)
+
+
+@pytest.fixture(scope="module")
 def as_introspector(services: Services) -> Headers:
     """The headers of an API that asks, by the access token of its service account."""
     return bearer(mint(services, issue(services, make_user(services, role=Role.INTROSPECTOR))).secret)
@@ -125,7 +163,7 @@ def as_introspector(services: Services) -> Headers:
 
 @pytest.fixture
 def proof(services: Services) -> dict[str, Any]:
-    """The members that prove a fresh refresh token, of a user of its own."""
+    """The members that prove a fresh refresh token of a new user."""
     refresh = issue(services, make_user(services))
     return {"refresh_token": refresh.secret, "user_id": refresh.token.user_id}
 

@@ -1,8 +1,6 @@
-"""The access matrix: every endpoint of every dialect, and what each sort of caller is answered there.
+"""The access matrix: every endpoint of every API, and what each sort of caller is answered there.
 
-A route that is added must be given its line here, or the walk of the URL map fails. Not here: why somebody is refused
-(the dialects' own tests), passwords (``test_oauth_askers``, ``test_trifacta_permissions``), and the gate, which is no
-route (``test_gate``).
+A route that is added must be given its line here, or the walk of the URL map fails.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,7 +16,7 @@ from app.domain.token_filter import TokenFilter
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.http.context import parts
 from app.services import Services
-from tests.factories import OPERATOR, PASSWORD, allowed_user, generate, issue, make_user, mint
+from tests.factories import OPERATOR, PASSWORD, allowed_user, disable, generate, issue, make_user, mint
 
 Members = dict[str, Any]
 
@@ -45,7 +43,7 @@ class World:
     def made(cls, services: Services) -> "World":
         user, another, leaver = (allowed_user(services) for _ in range(3))
         disabled = mint(services, issue(services, leaver)).secret
-        services.accounts.disable(leaver.username, OPERATOR)
+        disable(services, leaver.username)
         administrator = make_user(services, role=Role.SERVER_ADMIN)
         introspector = make_user(services, role=Role.INTROSPECTOR)
         return cls(
@@ -92,12 +90,12 @@ def statuses(*, nobody: int, user: int, another: int, admin: int, introspector: 
 
 
 def everybody(status: int) -> tuple[int, ...]:
-    """Where no credential in the headers is asked for."""
+    """Where the headers need no credential."""
     return (status,) * len(CALLERS)
 
 
 def holders(status: int, refused: int = 401) -> tuple[int, ...]:
-    """For whoever holds a good access token that may enter."""
+    """For all who hold a good access token."""
     return statuses(nobody=refused, user=status, another=status, admin=status, introspector=403, disabled=refused)
 
 
@@ -116,36 +114,8 @@ def confirmed(world: World) -> Members:
     return {"filter": criteria, "confirmation": confirmation, "reason": "x"}
 
 
-def refresh_id(world: World) -> str:
-    return world.refresh().token.public_id
-
-
-def single_tier_id(world: World) -> str:
-    return generate(world.services, world.user).token.uuid
-
-
 def user_id(world: World) -> str:
     return str(make_user(world.services).id)
-
-
-def new_name(world: World) -> Members:
-    return {"username": f"made-from-{user_id(world)}"}
-
-
-def login(world: World) -> Members:
-    return {"username": world.login.username, "password": PASSWORD, "name": "x"}
-
-
-def access_proof(world: World) -> Members:
-    return {"api_access_token": world.access().secret, "user_id": world.user.id}
-
-
-def access_token(world: World) -> Members:
-    return {"token": world.access().secret}
-
-
-def refresh_token(world: World) -> Members:
-    return {"refresh_token": world.refresh().secret}
 
 
 def of(value: Any) -> Make:
@@ -154,6 +124,16 @@ def of(value: Any) -> Make:
 
 ALATION, NATIVE, V4 = "/integration/v1", "/api/v1", "/v4"
 
+FRESH: dict[str, Make] = {
+    "refresh_id": lambda world: world.refresh().token.public_id,
+    "single_tier_id": lambda world: generate(world.services, world.user).token.uuid,
+    "new_name": lambda world: {"username": f"made-from-{user_id(world)}"},
+    "login": lambda world: {"username": world.login.username, "password": PASSWORD, "name": "x"},
+    "access_proof": lambda world: {"api_access_token": world.access().secret, "user_id": world.user.id},
+    "access_token": lambda world: {"token": world.access().secret},
+    "refresh_token": lambda world: {"refresh_token": world.refresh().secret},
+}
+
 MATRIX: dict[tuple[str, str], Line] = {
     ("GET", "/healthz"): Line(everybody(200)),
     ("GET", "/readyz"): Line(everybody(200)),
@@ -161,42 +141,46 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", "/docs"): Line(everybody(200)),
     ("GET", "/docs/<name>"): Line(everybody(200), of("native")),
     ("GET", "/docs/files/<name>"): Line(everybody(200), of("docs.css")),
-    ("POST", f"{ALATION}/createRefreshToken"): Line(everybody(201), members=login),
+    ("POST", f"{ALATION}/createRefreshToken"): Line(everybody(201), members=FRESH["login"]),
     ("POST", f"{ALATION}/createAPIAccessToken"): Line(everybody(201), members=World.proof),
     ("POST", f"{ALATION}/validateRefreshToken"): Line(everybody(200), members=World.proof),
-    ("POST", f"{ALATION}/validateAPIAccessToken"): Line(everybody(200), members=access_proof),
+    ("POST", f"{ALATION}/validateAPIAccessToken"): Line(everybody(200), members=FRESH["access_proof"]),
     ("POST", f"{ALATION}/regenRefreshToken"): Line(everybody(201), members=World.proof),
     ("POST", f"{ALATION}/revokeAPIAccessTokens"): Line(everybody(200), members=World.proof),
     ("GET", f"{ALATION}/userinfo"): Line(holders(200, refused=403)),
     ("POST", "/oauth/introspect"): Line(
-        statuses(nobody=401, user=401, another=401, admin=200, introspector=200, disabled=401), form=access_token
+        statuses(nobody=401, user=401, another=401, admin=200, introspector=200, disabled=401),
+        form=FRESH["access_token"],
     ),
     ("POST", "/oauth/revoke"): Line(
-        statuses(nobody=200, user=200, another=403, admin=200, introspector=403, disabled=401), form=access_token
+        statuses(nobody=200, user=200, another=403, admin=200, introspector=403, disabled=401),
+        form=FRESH["access_token"],
     ),
     ("POST", f"{V4}/apiAccessTokens"): Line(holders(201), members=of({"lifetimeSeconds": 60})),
     ("GET", f"{V4}/apiAccessTokens"): Line(holders(200)),
-    ("GET", f"{V4}/apiAccessTokens/<tokenId>"): Line(owner(200), single_tier_id),
-    ("DELETE", f"{V4}/apiAccessTokens/<tokenId>"): Line(owner(204, admin=204), single_tier_id),
+    ("GET", f"{V4}/apiAccessTokens/<tokenId>"): Line(owner(200), FRESH["single_tier_id"]),
+    ("DELETE", f"{V4}/apiAccessTokens/<tokenId>"): Line(owner(204, admin=204), FRESH["single_tier_id"]),
     ("GET", f"{V4}/open-api-spec"): Line(holders(200)),
     ("GET", f"{V4}/people/current"): Line(holders(200)),
     ("GET", f"{NATIVE}/me"): Line(holders(200)),
     ("GET", f"{NATIVE}/me/token"): Line(holders(200)),
     ("DELETE", f"{NATIVE}/me/token"): Line(holders(204)),
     ("GET", f"{NATIVE}/me/tokens"): Line(holders(200)),
-    ("DELETE", f"{NATIVE}/me/tokens/<public_id>"): Line(owner(204), refresh_id),
+    ("DELETE", f"{NATIVE}/me/tokens/<public_id>"): Line(owner(204), FRESH["refresh_id"]),
     ("POST", f"{NATIVE}/me/refresh-tokens"): Line(holders(201), members=of({"name": "x"})),
-    ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/access-token"): Line(owner(201), refresh_id),
-    ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/regenerate"): Line(owner(201), refresh_id),
-    ("POST", f"{NATIVE}/access-tokens"): Line(everybody(201), members=refresh_token),
+    ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/access-token"): Line(owner(201), FRESH["refresh_id"]),
+    ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/regenerate"): Line(owner(201), FRESH["refresh_id"]),
+    ("POST", f"{NATIVE}/access-tokens"): Line(everybody(201), members=FRESH["refresh_token"]),
     ("GET", f"{NATIVE}/users"): Line(administrators(200)),
-    ("POST", f"{NATIVE}/users"): Line(administrators(201), members=new_name),
+    ("POST", f"{NATIVE}/users"): Line(administrators(201), members=FRESH["new_name"]),
     ("GET", f"{NATIVE}/users/<user_id>"): Line(administrators(200), user_id),
     ("PATCH", f"{NATIVE}/users/<user_id>"): Line(administrators(200), user_id, of({"role": "STEWARD"})),
     ("POST", f"{NATIVE}/users/<user_id>/revoke-tokens"): Line(administrators(200), user_id, of({"reason": "x"})),
     ("GET", f"{NATIVE}/tokens"): Line(administrators(200)),
-    ("GET", f"{NATIVE}/tokens/<public_id>"): Line(administrators(200), refresh_id),
-    ("POST", f"{NATIVE}/tokens/<public_id>/revoke"): Line(administrators(200), refresh_id, of({"reason": "x"})),
+    ("GET", f"{NATIVE}/tokens/<public_id>"): Line(administrators(200), FRESH["refresh_id"]),
+    ("POST", f"{NATIVE}/tokens/<public_id>/revoke"): Line(
+        administrators(200), FRESH["refresh_id"], of({"reason": "x"})
+    ),
     ("POST", f"{NATIVE}/tokens/identify"): Line(administrators(200), members=of({"secret": "x"})),
     ("POST", f"{NATIVE}/tokens/revocations/preview"): Line(
         administrators(200), members=of({"filter": {"owner": "nobody-of-that-name"}})
@@ -254,9 +238,11 @@ def test_anothers_id_and_an_unknown_one_are_answered_in_the_same_bytes(
     """But for the request's own id, where a dialect has that in the body."""
     unknown = "00000000-0000-4000-8000-000000000000" if "/v4/" in key[1] else "zzzzzzzzzzzz"
     answers = [ask(client, world, key, "another", each) for each in (MATRIX[key].argument(world), unknown)]
-    told = [(each.status_code, each.data.replace(each.headers["X-Request-Id"].encode(), b"")) for each in answers]
-    assert told[0] == told[1]
-    assert told[0][0] == 404
+    known, unknown_too = (
+        (each.status_code, each.data.replace(each.headers["X-Request-Id"].encode(), b"")) for each in answers
+    )
+    assert known == unknown_too
+    assert known[0] == 404
 
 
 def test_the_rows_of_owners_are_those_with_somebodys_own_things_in_their_path() -> None:

@@ -1,8 +1,4 @@
-"""The OpenAPI documents and the pages that show them.
-
-Here belongs what must be true of each document. Not here: whether answers are as it says, which is tried at large in
-``tests/functional/test_conformance.py``, and what a route does.
-"""
+"""The OpenAPI documents and the pages that show them."""
 
 import json
 import re
@@ -20,8 +16,7 @@ from app.domain.identity import Role
 from app.http.context import parts
 from app.http.guards import GuardedBlueprint
 from app.services import Services
-from tests.contract.asking_oauth import bearer
-from tests.contract.asking_trifacta import DOCUMENT, Trifacta, said
+from tests.contract.asking import DOCUMENT, Trifacta, bearer, refusal
 from tests.contract.conftest import Setting
 from tests.factories import generate, make_user
 
@@ -29,10 +24,8 @@ Document = dict[str, Any]
 
 PREFIXES = {"api_authentication": "/integration/v1/", "v4": "/v4/", "native": "/api/v1/", "oauth": "/oauth/"}
 """Each document, and what its paths begin with."""
-
 FILES = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png", "docs.css", "docs.js")
-
-BEYOND_DOCUMENTS = {"HEAD", "OPTIONS"}
+OFF = "The API documents are turned off. A server administrator can turn them on: daypass conf openapi_enabled -s on."
 
 
 @pytest.fixture
@@ -49,8 +42,13 @@ def name(request: pytest.FixtureRequest) -> str:
 def document(client: FlaskClient, name: str) -> Document:
     answer = client.get(f"/openapi/{name}/")
     assert (answer.status_code, answer.content_type) == (200, "application/json")
+    assert client.get(f"/openapi/{name}").data == answer.data
     found: Document = answer.get_json()
     return found
+
+
+def admin_token(services: Services) -> str:
+    return generate(services, make_user(services, role=Role.SERVER_ADMIN)).secret
 
 
 def operations(document: Document) -> Iterator[tuple[str, str, Document]]:
@@ -61,20 +59,13 @@ def operations(document: Document) -> Iterator[tuple[str, str, Document]]:
                 yield path, method.upper(), operation
 
 
-def test_there_is_a_document_for_each_dialect(app: Flask) -> None:
+def test_each_document_and_each_schema_in_it_is_valid(app: Flask, document: Document) -> None:
+    """By the schemas of OpenAPI 3.1 and JSON Schema. Fails when a route's answers have no description (tried)."""
     assert set(parts(app).documents) == set(PREFIXES)
-
-
-def test_each_document_is_valid_openapi_3_1(document: Document) -> None:
-    """By the schema of the specification itself. Fails when a route's answers have no description (tried)."""
     assert document["openapi"].startswith("3.1.")
     schemathesis.openapi.from_dict(document).validate()
-
-
-def test_each_schema_in_it_is_valid_json_schema_and_each_reference_leads_somewhere(document: Document) -> None:
     schemas = document["components"]["schemas"]
-    for schema in schemas.values():
-        assert jsonschema_rs.meta.is_valid(schema)
+    assert all(jsonschema_rs.meta.is_valid(schema) for schema in schemas.values())
     referred = set(re.findall(r'"\$ref": "#/components/schemas/([^"]+)"', json.dumps(document)))
     assert referred == set(schemas), "none is missing and none is left over"
 
@@ -84,14 +75,18 @@ def test_paths_and_methods_are_those_of_the_url_map(app: Flask, name: str, docum
     served = {
         (re.sub("<(?:[^:>]+:)?([^>]+)>", r"{\1}", rule.rule).rstrip("/"), method)
         for rule in app.url_map.iter_rules()
-        for method in (rule.methods or set()) - BEYOND_DOCUMENTS
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         if rule.rule.startswith(PREFIXES[name])
     }
     documented = [(path.rstrip("/"), method) for path, method, _ in operations(document)]
     assert sorted(documented) == sorted(served)
 
 
-def test_every_operation_says_what_it_is_for_and_what_it_answers(document: Document) -> None:
+def test_every_operation_says_what_it_is_for_what_it_answers_and_how_to_authenticate(
+    app: Flask, document: Document
+) -> None:
+    known = set(document["components"]["securitySchemes"])
+    by_rule = {re.sub("<(?:[^:>]+:)?([^>]+)>", r"{\1}", rule.rule): rule.endpoint for rule in app.url_map.iter_rules()}
     for path, method, operation in operations(document):
         answers = operation["responses"]
         assert operation["summary"].endswith("."), (method, path)
@@ -102,8 +97,10 @@ def test_every_operation_says_what_it_is_for_and_what_it_answers(document: Docum
         for status, answer in answers.items():
             assert answer["description"]
             assert "content" in answer or status in ("200", "204"), (method, path, status)
-        if any(status >= "400" and "content" not in answer for status, answer in answers.items()):
-            pytest.fail(f"{method} {path} has an error without a schema")
+        blueprint = app.blueprints[by_rule[path].rpartition(".")[0]]
+        assert isinstance(blueprint, GuardedBlueprint)
+        schemes = {scheme for each in operation["security"] for scheme in each}
+        assert schemes == set(blueprint.guard.schemes) <= known
 
 
 def test_what_is_wrong_with_a_body_is_declared_where_one_is_taken_and_answered_nowhere_else(
@@ -114,37 +111,9 @@ def test_what_is_wrong_with_a_body_is_declared_where_one_is_taken_and_answered_n
         (media_type, *_) = operation.get("requestBody", {}).get("content", {"application/json": {}})
         for status, body, kind in (("413", b" " * 20_000, media_type), ("415", b"<a/>", "application/xml")):
             # One of its own each time: some of these operations end the token that they are called with.
-            token = generate(services, make_user(services, role=Role.SERVER_ADMIN)).secret
-            sent = {"headers": bearer(token), "data": body, "content_type": kind}
+            sent = {"headers": bearer(admin_token(services)), "data": body, "content_type": kind}
             answer = client.open(re.sub("{[^}]+}", "1", path), method=method, **sent)
             assert (str(answer.status_code) == status) == (status in operation["responses"]), (method, path, status)
-
-
-def test_every_operation_says_how_to_authenticate(app: Flask, document: Document) -> None:
-    """As its guard does."""
-    known = set(document["components"]["securitySchemes"])
-    by_rule = {re.sub("<(?:[^:>]+:)?([^>]+)>", r"{\1}", rule.rule): rule.endpoint for rule in app.url_map.iter_rules()}
-    for path, _, operation in operations(document):
-        blueprint = app.blueprints[by_rule[path].rpartition(".")[0]]
-        assert isinstance(blueprint, GuardedBlueprint)
-        schemes = {scheme for each in operation["security"] for scheme in each}
-        assert schemes <= known
-        assert schemes == set(blueprint.guard.schemes)
-
-
-def test_the_dialect_that_serves_its_own_document_serves_the_same(
-    client: FlaskClient, trifacta: Trifacta, services: Services
-) -> None:
-    token = generate(services, make_user(services, role=Role.SERVER_ADMIN)).secret
-    answer = trifacta.send("GET", DOCUMENT, bearer(token))
-    assert (answer.status_code, answer.data) == (200, client.get("/openapi/v4/").data)
-    assert trifacta.send("GET", DOCUMENT).status_code == 401
-
-
-def test_the_documents_are_there_for_whoever_asks_in_both_slash_forms(client: FlaskClient, name: str) -> None:
-    answers = [client.get(path) for path in (f"/openapi/{name}", f"/openapi/{name}/")]
-    assert [answer.status_code for answer in answers] == [200, 200]
-    assert answers[0].data == answers[1].data
 
 
 def test_each_page_names_its_document_and_links_the_others(client: FlaskClient, name: str) -> None:
@@ -157,51 +126,39 @@ def test_each_page_names_its_document_and_links_the_others(client: FlaskClient, 
         policy = page.headers["Content-Security-Policy"]
         assert "unsafe" not in policy and "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
         assert "<script>" not in page.text and "style=" not in page.text and "://" not in page.text
-
-
-def test_there_is_a_page_without_a_name(client: FlaskClient) -> None:
     for path in ("/docs", "/docs/"):
         assert client.get(path).data == client.get("/docs/api_authentication/").data
 
 
 def test_everything_a_page_needs_is_served_and_nothing_else(client: FlaskClient, name: str) -> None:
     page = client.get(f"/docs/{name}/").text
-    wanted = re.findall(r'(?:href|src)="/docs/files/([^"]+)"', page)
-    assert set(wanted) == set(FILES)
+    assert set(re.findall(r'(?:href|src)="/docs/files/([^"]+)"', page)) == set(FILES)
     kinds = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "png": "image/png"}
-    for file in wanted:
+    for file in FILES:
         with client.get(f"/docs/files/{file}") as answer:
             assert (answer.status_code, answer.content_type) == (200, kinds[file.rpartition(".")[2]])
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
             assert len(answer.data) > 100
     for file in ("index.html", "oauth2-redirect.html", "doc.html", "..", "../documents.py", "%2e%2e/x", "docs.CSS"):
         assert client.get(f"/docs/files/{file}").status_code == 404, file
+    for path in ("/openapi/nothing/", "/docs/nothing/", "/openapi/", "/openapi", "/docs/files/"):
+        assert problem(client.get(path)) == (404, "application/problem+json", "not_found")
 
 
-@pytest.mark.parametrize("path", ["/openapi/nothing/", "/docs/nothing/", "/openapi/", "/openapi", "/docs/files/"])
-def test_what_there_is_not_is_a_404_problem(client: FlaskClient, path: str) -> None:
-    problem(client.get(path), "not_found")
-
-
-def test_turned_off_there_are_neither_documents_nor_pages(
-    client: FlaskClient, trifacta: Trifacta, services: Services, setting: Setting, name: str
+def test_the_trifacta_api_serves_the_same_document_and_turned_off_there_is_none_anywhere(
+    client: FlaskClient, trifacta: Trifacta, services: Services, setting: Setting
 ) -> None:
-    paths = [f"/openapi/{name}/", "/docs/", f"/docs/{name}/", "/docs/files/docs.js", "/openapi/nothing/"]
-    token = generate(services, make_user(services, role=Role.SERVER_ADMIN)).secret
+    headers = bearer(admin_token(services))
+    answer = trifacta.send("GET", DOCUMENT, headers)
+    assert (answer.status_code, answer.data) == (200, client.get("/openapi/v4/").data)
+    assert trifacta.send("GET", DOCUMENT).status_code == 401
+    pages = [path for name in PREFIXES for path in (f"/openapi/{name}/", f"/docs/{name}/")]
     with setting(openapi_enabled="off"):
-        for path in paths:
-            problem(client.get(path), "feature_off")
-        assert said(trifacta.send("GET", DOCUMENT, bearer(token))) == (
-            404,
-            "RouteNotFoundException",
-            "The API documents are turned off. A server administrator can turn them on: "
-            "daypass conf openapi_enabled -s on.",
-        )
-    for path in paths[:4]:
-        with client.get(path) as answer:
-            assert answer.status_code == 200
+        for path in (*pages, "/docs/", "/docs/files/docs.js", "/openapi/nothing/"):
+            assert problem(client.get(path)) == (404, "application/problem+json", "feature_off")
+        assert refusal(trifacta.send("GET", DOCUMENT, headers)) == (404, "RouteNotFoundException", OFF)
+    assert {client.get(path).status_code for path in pages} == {200}
 
 
-def problem(answer: TestResponse, reason: str) -> None:
-    assert (answer.status_code, answer.content_type) == (404, "application/problem+json")
-    assert answer.get_json()["reason"] == reason
+def problem(answer: TestResponse) -> tuple[int, str | None, str]:
+    return answer.status_code, answer.content_type, answer.get_json()["reason"]

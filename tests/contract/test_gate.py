@@ -1,43 +1,47 @@
-"""The gate's good answers, to the byte: who calls, for the API behind the proxy.
+"""The gate's answers to the byte: who calls, and why not; 401 with a challenge, or beside `TOKEN` Alation's 403."""
 
-Here belongs the check of a token that is good, and what the gate does not answer itself. Not here: refusals
-(``test_gate_refusals``) and conditions (``test_gate_conditions``).
-"""
-
-from datetime import UTC, datetime, timedelta
-from typing import Any
-from urllib.parse import unquote
+import json
+from datetime import UTC, datetime
 
 import pytest
-from flask import Flask
-from sqlalchemy import update
 
 from app.domain.identity import Role
 from app.services import Services
 from app.storage.database import Database
-from app.storage.tables import AccessTokenRow, UserRow
-from tests.contract.asking import Alation
-from tests.contract.asking_gate import IDENTITY, AskedGate
+from tests import rows
+from tests.contract.asking import BEARER, IDENTITY, NO_CREDENTIALS, Alation, AskedGate, refusal
 from tests.contract.conftest import MovableClock, Setting
-from tests.factories import OPERATOR, issue, make_user, mint
+from tests.contract.states import ACCESS_STATES, Make, World
+from tests.factories import issue, make_user, mint
 
 NOW = datetime(2031, 3, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def gate(app: Flask) -> AskedGate:
-    return AskedGate(app)
+HOW_TO_ASK = "Send an access token in the TOKEN header, or as Authorization: Bearer."
+OF_NO_USE = "This is an introspector's token: it can introspect tokens, and nothing else."
+DETAILS = {
+    "token_malformed": "This is not an access token. Use a refresh token to request one.",
+    "token_unknown": "There is no such access token.",
+    "token_expired": "The access token has expired. Request a new one.",
+    "token_revoked": "The access token was revoked. Request a new one.",
+    "token_superseded": "The access token was replaced by a newer one.",
+    "owner_disabled": "The owner of the token is disabled.",
+}
 
 
 @pytest.fixture
 def secret(services: Services) -> str:
-    return mint(services, issue(services, make_user(services))).secret
+    return token_of(services, Role.VIEWER)
 
 
-def change(database: Database, table: Any, **values: Any) -> None:
-    """Change all rows of a table past Daypass."""
-    with database.transaction() as session:
-        session.execute(update(table).values(**values))
+@pytest.fixture
+def world(services: Services, clock: MovableClock, setting: Setting) -> World:
+    return World(services, clock, setting)
+
+
+def token_of(services: Services, role: Role) -> str:
+    return mint(services, issue(services, make_user(services, role=role))).secret
+
+
+# Good tokens
 
 
 def test_a_good_token_is_answered_with_its_identity_to_the_byte(
@@ -47,7 +51,7 @@ def test_a_good_token_is_answered_with_its_identity_to_the_byte(
         user = make_user(services, role=Role.STEWARD, email="anna@example.com", first_name="Anna")
         access = mint(services, issue(services, user, "nightly etl"))
         for answer in (gate.verify(access.secret), gate.verify_bearer(access.secret)):
-            assert answer.status == "200 OK"
+            assert (answer.status, answer.data) == ("200 OK", b"")
             assert list(answer.headers) == [
                 ("X-Auth-User-Id", str(user.id)),
                 ("X-Auth-User", user.username),
@@ -63,82 +67,6 @@ def test_a_good_token_is_answered_with_its_identity_to_the_byte(
                 ("X-Content-Type-Options", "nosniff"),
                 ("Content-Length", "0"),
             ]
-            assert answer.data == b""
-
-
-def test_the_seconds_that_are_left_are_counted_down_to_the_last_microsecond(
-    gate: AskedGate, services: Services, clock: MovableClock
-) -> None:
-    with clock.stopped_at(NOW):
-        access = mint(services, issue(services, make_user(services)))
-    assert access.token.expires_at == NOW + timedelta(hours=24)
-    for before, said in (
-        (timedelta(hours=1), "3600"),
-        (timedelta(seconds=1), "1"),
-        (timedelta(microseconds=999_999), "0"),
-        (timedelta(microseconds=1), "0"),
-    ):
-        with clock.stopped_at(access.token.expires_at - before):
-            assert gate.verify(access.secret).headers["X-Auth-Expires-In"] == said
-    with clock.stopped_at(access.token.expires_at):
-        assert gate.verify(access.secret).status_code == 403
-
-
-def test_of_a_token_without_end_nothing_is_said_about_its_end(
-    gate: AskedGate, services: Services, database: Database, secret: str
-) -> None:
-    change(database, AccessTokenRow, expires_at=None)
-    answer = gate.verify(secret)
-    assert (answer.status_code, answer.headers["X-Auth-Expires-In"]) == (200, "")
-
-
-@pytest.mark.parametrize(("description", "name"), [("my laptop", "my laptop"), (None, ""), ("50 %", "50 %25")])
-def test_a_token_without_refresh_token_is_called_by_its_description(
-    gate: AskedGate, database: Database, secret: str, description: str | None, name: str
-) -> None:
-    change(database, AccessTokenRow, refresh_token_id=None, expires_at=None, description=description)
-    assert gate.verify(secret).headers["X-Auth-Token-Name"] == name
-
-
-@pytest.mark.parametrize(
-    "email",
-    [
-        "",
-        " ",
-        "\N{LATIN SMALL LETTER O WITH DIAERESIS}@example.com",
-        "a\r\nX-Auth-Role: SERVER_ADMIN",
-        "100%",
-        "%41",
-        "\x7f\t",
-    ],
-)
-def test_what_is_not_plain_in_a_profile_is_percent_encoded(
-    gate: AskedGate, services: Services, database: Database, secret: str, email: str
-) -> None:
-    """Even where somebody wrote it into the database past Daypass."""
-    change(database, UserRow, email=email)
-    answer = gate.verify(secret)
-    assert answer.status_code == 200
-    assert unquote(answer.headers["X-Auth-Email"], errors="strict") == email
-    assert answer.headers["X-Auth-Role"] == "VIEWER"
-
-
-def test_an_overlapping_token_is_good_until_its_new_end(
-    gate: AskedGate, services: Services, clock: MovableClock, setting: Setting
-) -> None:
-    with clock.stopped_at(NOW), setting(access_token_reissue="overlap"):
-        refresh = issue(services, make_user(services))
-        first, second = mint(services, refresh), mint(services, refresh)
-        assert gate.verify(first.secret).headers["X-Auth-Expires-In"] == "60"
-        assert gate.verify(second.secret).headers["X-Auth-Expires-In"] == "86400"
-
-
-def test_rights_are_those_of_this_moment(gate: AskedGate, services: Services) -> None:
-    user = make_user(services)
-    access = mint(services, issue(services, user))
-    for role in (Role.STEWARD, Role.EXPLORER, Role.SERVER_ADMIN):
-        services.accounts.set_role(user.username, role, OPERATOR)
-        assert gate.verify(access.secret).headers["X-Auth-Role"] == role
 
 
 def test_identity_headers_that_a_caller_forged_do_not_come_back(gate: AskedGate, secret: str) -> None:
@@ -149,39 +77,154 @@ def test_identity_headers_that_a_caller_forged_do_not_come_back(gate: AskedGate,
     gate.verify(None, **forged)  # all are empty, as of every refusal
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"])
-def test_any_method_asks_the_same(gate: AskedGate, secret: str, method: str) -> None:
-    assert gate.verify(secret, method=method).status_code == 200
-    assert gate.verify(None, method=method).status_code == 401
+# Conditions
 
 
-def test_junk_beside_a_token_is_ignored(gate: AskedGate, secret: str) -> None:
-    for junk in ("Bearer no_token", "Basic YW5uYTpi", "", "Bearer \xff\xe9", f"Bearer {secret}"):
-        assert gate.verify(secret, Authorization=junk).status_code == 200
-
-
-def test_every_other_path_is_answered_by_the_application_as_ever(
-    gate: AskedGate, alation: Alation, services: Services
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ("role=SERVER_ADMIN", "This requires one of these roles: SERVER_ADMIN."),
+        (
+            "role=STEWARD&role=SERVER_ADMIN&kind=access",
+            "This requires one of these roles: SERVER_ADMIN or STEWARD.",
+        ),
+        ("kind=refresh", "This requires a token of one of these kinds: refresh."),
+        ("role=viewer", "The proxy's condition role='viewer' is not a role."),
+        ("kind=pat&role=VIEWER", "The proxy's condition kind='pat' is not a kind."),
+        ("roles=VIEWER", "The proxy's condition 'roles' is unknown: use role or kind."),
+        ("role=VIEWER&x=%C3%B6", "The proxy's condition 'x' is unknown: use role or kind."),
+    ],
+)
+def test_a_good_token_that_does_not_meet_a_condition_is_a_403_that_says_why(
+    gate: AskedGate, secret: str, query: str, why: str
 ) -> None:
-    refresh = issue(services, make_user(services))
-    proof = {"refresh_token": refresh.secret, "user_id": refresh.token.user_id}
-    token = mint(services, refresh).secret
-    requests: list[dict[str, Any]] = [
-        {"path": "/healthz"},
-        {"path": "/integration/v1/nothing"},
-        {"path": "/integration/v1/userinfo/", "headers": {"TOKEN": token}},
-        {"path": "/integration/v1/userinfo"},
-        {"path": "/integration/v1/validateRefreshToken", "method": "POST", "json": proof},
-        {"path": "/integration/v1/createAPIAccessToken/", "method": "GET"},
+    body = f'{{"detail":"{why}","code":"403000","message":"{why}","reason":"not_permitted"}}\n'.encode()
+    by_token, by_bearer = gate.verify(secret, query), gate.verify_bearer(secret, query)
+    assert (by_token.status_code, by_bearer.status_code) == (403, 403)
+    assert by_token.data == by_bearer.data == body
+    assert "WWW-Authenticate" not in by_token.headers
+    # RFC 6750, section 3.1
+    assert by_bearer.headers["WWW-Authenticate"] == f'{BEARER}, error="insufficient_scope", error_description="{why}"'
+
+
+@pytest.mark.parametrize("query", ["", "role=INTROSPECTOR", "kind=access", "role=VIEWER"])
+def test_an_introspectors_token_opens_nothing(
+    gate: AskedGate, alation: Alation, services: Services, query: str
+) -> None:
+    """Neither the APIs behind the gate nor a resource of Daypass; both say the same.
+
+    Fails when `may_use_apis` is always true: so it was broken, and the token was good at both.
+    """
+    secret = token_of(services, Role.INTROSPECTOR)
+    by_token, by_bearer = gate.verify(secret, query), gate.verify_bearer(secret, query)
+    assert refusal(by_token) == refusal(by_bearer) == (403, OF_NO_USE, "not_permitted")
+    assert "insufficient_scope" in by_bearer.headers["WWW-Authenticate"]
+    for resource in (alation.use(secret), alation.use(Authorization=f"Bearer {secret}")):
+        assert (resource.status_code, resource.data) == (403, by_token.data)
+
+
+# Refusals
+
+
+def test_who_sends_nothing_gets_a_401_to_the_byte(gate: AskedGate) -> None:
+    answer = gate.verify()
+    assert answer.status == "401 Unauthorized"
+    *headers, (last, _) = list(answer.headers)
+    assert headers == [
+        ("Cache-Control", "no-store"),
+        ("Vary", "TOKEN, Authorization"),
+        ("X-Content-Type-Options", "nosniff"),
+        *((name, "") for name in IDENTITY),
+        ("X-Auth-Reason", "token_missing"),
+        ("WWW-Authenticate", 'Bearer realm="daypass"'),
+        ("Content-Type", "application/json"),
+        ("Content-Length", "208"),
     ]
-    for request in requests:
-        through, direct = gate.open(**request), alation.client.open(**request)
-        assert (through.status, through.data) == (direct.status, direct.data)
-        assert [name for name, _ in through.headers] == [name for name, _ in direct.headers]
+    assert last == "X-Request-Id"
+    assert answer.data == (
+        f'{{"detail":"{HOW_TO_ASK}","code":"401000","message":"{HOW_TO_ASK}","reason":"token_missing"}}\n'.encode()
+    )
 
 
-@pytest.mark.parametrize("path_info", ["//auth/verify", "/auth/verifyx", "/AUTH/VERIFY", "/auth", "/auth/verify\xff"])
-def test_what_only_looks_like_the_gate_is_a_404(gate: AskedGate, secret: str, path_info: str) -> None:
-    answer = gate.open("/", headers={"TOKEN": secret}, environ_overrides={"PATH_INFO": path_info})
-    assert answer.status_code == 404
-    assert "X-Auth-User" not in answer.headers
+def test_what_is_no_bearer_token_is_nothing(gate: AskedGate, secret: str) -> None:
+    for authorization in ("", "Basic YW5uYTpi", "Bearer", "Bearer ", "Digest a=b", "abc", "\xff"):
+        answer = gate.verify(None, Authorization=authorization)
+        assert (refusal(answer)[::2], answer.headers["WWW-Authenticate"]) == ((401, "token_missing"), BEARER)
+    query, cookie = f"access_token={secret}&TOKEN={secret}", f"TOKEN={secret}; access_token={secret}"
+    answer = gate.open("/auth/verify", query_string=query, headers={"Cookie": cookie})
+    assert refusal(answer)[::2] == (401, "token_missing")
+
+
+@pytest.mark.parametrize("query", ["", "role=SERVER_ADMIN", "x=1"])
+@pytest.mark.parametrize(("state", "reason"), ACCESS_STATES.values(), ids=ACCESS_STATES)
+def test_a_bad_token_is_a_403_as_a_resource_answers_it_and_a_bad_bearer_a_401(
+    gate: AskedGate, alation: Alation, world: World, state: Make, reason: str, query: str
+) -> None:
+    """The 403 has the very bytes of ``userinfo``: Alation's clients mint again on it, whatever the proxy demands."""
+    secret, _ = state(world)
+    by_token, resource = gate.verify(secret, query), alation.use(secret)
+    assert refusal(by_token) == (403, NO_CREDENTIALS, reason)
+    assert (by_token.status_code, by_token.data) == (resource.status_code, resource.data)
+    assert by_token.content_type == resource.content_type
+    assert "WWW-Authenticate" not in by_token.headers
+
+    by_bearer = gate.verify_bearer(secret, query)
+    assert refusal(by_bearer) == (401, DETAILS[reason], reason)
+    assert by_bearer.headers["WWW-Authenticate"] == (
+        f'{BEARER}, error="invalid_token", error_description="{DETAILS[reason]}"'
+    )
+
+
+@pytest.mark.parametrize(
+    "token", ["", "nonsense", "\xe9t\xe9", "\xff" * 60, "x" * 5000, "a,b", "\t", "x y"], ids=range(8)
+)
+def test_any_text_in_the_token_header_is_answered_as_a_resource_does_and_behind_bearer_with_a_401(
+    gate: AskedGate, alation: Alation, token: str
+) -> None:
+    """Bytes above 0x7F too, which a server hands over as latin-1."""
+    by_token, resource = gate.verify(token), alation.use(token)
+    reason = "token_malformed" if token else "token_missing"
+    assert (by_token.status_code, by_token.data) == (resource.status_code, resource.data)
+    assert refusal(by_token)[::2] == (403, reason)
+    assert token == "\t" or refusal(gate.verify_bearer(token))[::2] == (401, reason)
+
+
+def test_two_tokens_are_refused_although_both_are_good(gate: AskedGate, alation: Alation, services: Services) -> None:
+    refresh = issue(services, make_user(services))
+    one, other = mint(services, refresh).secret, token_of(services, Role.VIEWER)
+    for beside in (other, refresh.secret):
+        answer = gate.verify(one, Authorization=f"Bearer {beside}")
+        assert refusal(answer)[::2] == (403, "token_malformed")
+        assert answer.data == alation.use(one, Authorization=f"Bearer {beside}").data
+    for joined in (f"{one},{other}", f"{one},{one}"):  # as two headers arrive
+        assert refusal(gate.verify(joined))[::2] == (403, "token_malformed")
+
+
+def test_a_refusal_has_one_line_in_the_log_with_its_own_request_id(
+    gate: AskedGate, world: World, log_lines: list[str]
+) -> None:
+    world.mint()
+    secret = world.access.secret
+    before = len(log_lines)
+    answer = gate.verify(secret)
+    (line,) = [json.loads(each) for each in log_lines[before:] if "check_refused" in each]
+    assert line["request_id"] == answer.headers["X-Request-Id"]
+    assert (line["status"], line["reason"], line["token_id"]) == (403, "token_superseded", secret.split("_")[1])
+    assert line["address"] == "127.0.0.1"
+    assert len({gate.verify().headers["X-Request-Id"] for _ in range(20)}) == 20
+
+
+def test_a_superseded_token_that_is_presented_is_audited_with_the_request_at_which_it_was(
+    gate: AskedGate, alation: Alation, world: World, database: Database
+) -> None:
+    """◆ At the gate, at a resource and again: one row; and it revokes nothing."""
+    world.mint()
+    secret = world.access.secret
+    first = gate.verify(secret)
+    gate.verify_bearer(secret)
+    alation.use(secret)
+    world.services.last_use.flush()
+    seen = [each for each in rows.audit_events(database) if each.action == "access_token.superseded_presented"]
+    (event,) = [each for each in seen if each.object_id == secret.split("_")[1]]
+    assert (event.request_id, event.address, event.actor) == (first.headers["X-Request-Id"], "127.0.0.1", "")
+    assert len(rows.alive_under(database, world.refresh.token.id)) == 1

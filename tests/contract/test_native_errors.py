@@ -12,7 +12,7 @@ from app.domain.errors import Refusal, TokenRefused, every_refusal
 from app.services import Services
 from tests.contract.asking_native import PROBLEM, Native, Person, fields_of, person, said
 from tests.contract.conftest import MovableClock
-from tests.contract.test_alation_error_table import example
+from tests.contract.test_error_tables import example
 from tests.factories import mint
 
 BEARER, BAD_BEARER = 'Bearer realm="daypass"', 'Bearer realm="daypass", error="invalid_token"'

@@ -59,7 +59,7 @@ def test_ones_tokens_are_listed_refresh_tokens_first_and_nobody_elses(
     services: Services, anna: Person, berta: Person
 ) -> None:
     newer = issue(services, anna.user)
-    services.accounts.set_api_tokens(anna.user.username, "allow", OPERATOR)
+    services.accounts.change(anna.user.username, {"api_tokens": "allow"}, OPERATOR)
     single = services.single_tier.generate(anna.user.id, None, "a note", OPERATOR)
     told = anna.native.get("me/tokens").get_json()
     expected = [newer, anna.refresh, single, anna.access]

@@ -11,6 +11,7 @@ from app.domain.identity import Role
 from app.domain.secrets import TokenFormat, new_token_text
 from app.domain.tokens import TokenKind
 from app.services import Services
+from app.services.held_tokens import BySecret
 from tests.contract.asking_native import Native, Person, fields_of, person, said
 from tests.contract.conftest import MovableClock
 from tests.factories import OPERATOR, issue, make_user, mint
@@ -109,14 +110,14 @@ def test_a_found_secret_is_identified_with_its_owner_and_state(services: Service
             "public_id": issued.token.public_id,
         }  # fmt: skip
         assert (token["owner"], token["status"]) == (anna.user.username, "active")
-    services.accounts.disable(anna.user.username, OPERATOR)
+    services.accounts.change(anna.user.username, {"is_active": False}, OPERATOR)
     assert (identified(admin, anna.access.secret)["works"], identified(admin, anna.access.secret)["reason"]) == (
         False, "owner_disabled",
     )  # fmt: skip
 
 
 def test_a_replaced_secret_is_known_and_no_longer_works(services: Services, admin: Person, anna: Person) -> None:
-    services.issuing.regenerate(anna.refresh.secret, None, OPERATOR)
+    services.issuing.regenerate(BySecret(anna.refresh.secret), OPERATOR)
     told = identified(admin, anna.refresh.secret)
     assert (told["is_known"], told["works"], told["reason"]) == (True, False, "token_revoked")
     assert told["token"]["status"] == "active"

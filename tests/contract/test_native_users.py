@@ -22,7 +22,7 @@ def test_users_are_listed_newest_first_and_found_by_part_of_the_name_role_and_st
     services: Services, admin: Person
 ) -> None:
     first, second = make_user(services, "under_score", Role.STEWARD), make_user(services, "under-score", Role.STEWARD)
-    services.accounts.disable("under_score", OPERATOR)
+    services.accounts.change("under_score", {"is_active": False}, OPERATOR)
     for query, names in (
         ("username=UNDER", ["under-score", "under_score"]),
         ("username=under_", ["under_score"]),
@@ -47,7 +47,7 @@ def test_a_user_is_made_with_or_without_a_password(services: Services, admin: Pe
     made = admin.native.post("users", {"username": "Nora", "email": "nora@example.com", "password": PASSWORD})
     assert made.status_code == 201
     assert (made.get_json()["username"], made.get_json()["role"]) == ("nora", "VIEWER")
-    assert services.accounts.authenticate("nora", PASSWORD, OPERATOR).id == made.get_json()["id"]
+    assert services.accounts.authenticate("nora", PASSWORD, OPERATOR).user.id == made.get_json()["id"]
     plain = admin.native.post("users", {"username": "reports", "role": "INTROSPECTOR"}).get_json()
     assert admin.native.get(f"users/{plain['id']}").get_json() == plain
     assert "password" not in made.text
@@ -94,7 +94,7 @@ def test_of_several_changes_all_are_made_or_none(services: Services, native: Nat
     last = person(services, native, Role.SERVER_ADMIN)
     for other in services.listing.users(role=Role.SERVER_ADMIN).items:
         if other.id != last.user.id:
-            services.accounts.set_role(other.username, Role.VIEWER, OPERATOR)
+            services.accounts.change(other.username, {"role": Role.VIEWER}, OPERATOR)
     answer = last.native.send("PATCH", f"users/{last.user.id}", json={"api_tokens": "allow", "role": "VIEWER"})
     assert said(answer) == (409, "conflict")
     assert services.accounts.by_id(last.user.id).api_tokens == "inherit"

@@ -1,13 +1,11 @@
 """The access matrix of the pages: every page and form, and what each sort of visitor is answered.
 
-A route that is added must be given its line here, or the walk of the URL map fails. Not here: the APIs
-(``test_access_matrix``), and what a page shows.
+A route that is added must be given its line here, or the walk of the URL map fails.
 """
 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -17,7 +15,7 @@ from werkzeug.test import TestResponse
 from app.domain.identity import Role, User
 from app.http.context import parts
 from app.services import Services
-from tests.factories import OPERATOR, PASSWORD, allowed_user, generate, issue, make_user, mint
+from tests.factories import PASSWORD, allowed_user, disable, generate, issue, make_user, mint
 
 VISITORS = ("nobody", "user", "another", "administrator", "introspector", "disabled", "token holder")
 """The last one has a good access token of the user's, and no session."""
@@ -33,6 +31,9 @@ class World:
 
     def refresh_id(self) -> str:
         return issue(self.services, self.user).token.public_id
+
+    def access_id(self) -> str:
+        return mint(self.services, issue(self.services, self.user)).token.public_id
 
     def uuid(self) -> str:
         return generate(self.services, self.user).token.uuid
@@ -133,7 +134,7 @@ def world(app: Flask) -> World:
         made.people[name] = app.test_client()
         entered = send(made.people[name], "/login", {"username": who.username, "password": PASSWORD})
         assert entered.status_code == 303
-    services.accounts.disable(leaver.username, OPERATOR)
+    disable(services, leaver.username)
     made.people["token holder"].environ_base["HTTP_TOKEN"] = mint(services, issue(services, user)).secret
     return made
 
@@ -175,16 +176,18 @@ OWNED = [key for key, line in MATRIX.items() if line.statuses[VISITORS.index("an
 
 
 @pytest.mark.parametrize("key", OWNED, ids=lambda key: " ".join(key))
-def test_anothers_id_and_an_unknown_one_are_answered_in_the_same_bytes(world: World, key: tuple[str, str]) -> None:
-    """But for the request's own id."""
+def test_anothers_id_an_unknown_one_and_what_is_no_id_are_answered_in_the_same_bytes(
+    world: World, key: tuple[str, str]
+) -> None:
+    """◆ But for the request's own id. Fails when `_own` forgets whose a token is, or `single_tier.get` the owner."""
     method, path = key
     unknown = "00000000-0000-4000-8000-000000000000" if "uuid" in path else "zzzzzzzzzzzz"
-    told: list[Any] = []
-    for each in (MATRIX[key].argument(world), unknown):
+    odd = ("x", "%00", "..%2f..", "%c3%a9", "'--", "a" * 300, "ZZZZZZZZZZZZ", "%f0%9f%98%80", "0" * 36)
+    client, bodies = world.people["another"], set()
+    for each in (*odd, unknown, world.access_id(), MATRIX[key].argument(world)):
         address = re.sub(r"<\w+>", each, path)
-        client = world.people["another"]
         answer = client.get(address) if method == "GET" else send(client, address, MATRIX[key].form)
-        body = answer.data.replace(answer.headers["X-Request-Id"].encode(), b"").replace(address.encode(), b"")
-        told.append((answer.status_code, body))
-    assert told[0] == told[1]
-    assert told[0][0] == 404
+        assert answer.status_code == 404, each
+        if each not in odd:
+            bodies.add(answer.text.replace(answer.headers["X-Request-Id"], "").replace(address, ""))
+    assert len(bodies) == 1

@@ -1,12 +1,9 @@
-"""Two programs that share a refresh token, as every dialect, page and the audit log tell it.
-
-Not here: when that is so (``tests/unit/services/test_sharing``).
-"""
+"""How every API, page and the audit log tell that two programs share a refresh token."""
 
 import pytest
 from flask import Flask
 
-from app.domain.identity import Role, User
+from app.domain.identity import Role
 from app.domain.tokens import SEEMS_SHARED, Issued, RefreshToken
 from app.services import Services
 from tests.contract.asking import Alation
@@ -16,7 +13,7 @@ from tests.drivers.pages import words
 from tests.factories import fight_over, issue, mint
 
 MARK = "Seems shared"
-TOLD = "wo programs seem to share this token"
+WARNING = "wo programs seem to share this token"
 
 
 @pytest.fixture
@@ -29,21 +26,16 @@ def refresh(services: Services, owner: Somebody) -> Issued[RefreshToken]:
     return issue(services, owner.user, "fought-over")
 
 
-def proof(refresh: Issued[RefreshToken], user: User) -> dict[str, str | int]:
-    return {"refresh_token": refresh.secret, "user_id": user.id}
-
-
-def test_a_mint_says_so_in_alations_dialect(alation: Alation, refresh: Issued[RefreshToken], owner: Somebody) -> None:
-    told = []
+def test_a_mint_of_the_alation_api_tells_it(alation: Alation, refresh: Issued[RefreshToken], owner: Somebody) -> None:
+    answers = []
     for number in range(7):
         somewhere = {"REMOTE_ADDR": f"192.0.2.{number % 2}"}
-        sent = proof(refresh, owner.user)
-        answer = alation.send("POST", "createAPIAccessToken/", json=sent, environ_base=somewhere)
-        told.append(answer.get_json()["seems_shared"])
-    assert told == [False] * 5 + [True] * 2
+        sent = {"refresh_token": refresh.secret, "user_id": owner.user.id}
+        answers.append(alation.send("POST", "createAPIAccessToken/", json=sent, environ_base=somewhere))
+    assert [answer.get_json()["seems_shared"] for answer in answers] == [False] * 5 + [True] * 2
 
 
-def test_a_mint_and_lists_say_so_in_the_native_dialect(
+def test_mints_lists_and_events_of_the_native_api_tell_it(
     services: Services, native: Native, refresh: Issued[RefreshToken], owner: Somebody
 ) -> None:
     admin = person(services, native, Role.SERVER_ADMIN).native
@@ -67,7 +59,7 @@ def test_its_owner_sees_which_one_it_is_and_what_to_do(
     fight_over(services, refresh)
     shown = words(owner.pages.get("/account/auth"))
     assert shown.count(MARK) == 1
-    assert f"fought-over : t{TOLD}" in shown and "Create a refresh token for each of them" in shown
+    assert f"fought-over : t{WARNING}" in shown and "Create a refresh token for each of them" in shown
 
 
 def test_an_administrator_sees_it_in_lists_and_in_the_audit_log(
@@ -79,4 +71,4 @@ def test_an_administrator_sees_it_in_lists_and_in_the_audit_log(
     fight_over(services, refresh)
     assert all(words(pages.get(path)).count(MARK) == 1 for path in lists)
     assert "a refresh token for each of them" in words(pages.get(f"/admin/tokens/{refresh.token.public_id}"))
-    assert f"T{TOLD}" in words(pages.get(f"/admin/audit?object={refresh.token.public_id}"))
+    assert f"T{WARNING}" in words(pages.get(f"/admin/audit?object={refresh.token.public_id}"))

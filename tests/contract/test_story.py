@@ -1,8 +1,4 @@
-"""One story, lived through in every dialect: issued, used, seen, and refused once it has expired or was revoked.
-
-Whatever a client speaks, the rules are the same, so they are told once; only the words are each dialect's own. Here
-belongs what is true in all of them. Not here: a dialect to the byte (``test_alation_…`` and so on).
-"""
+"""One story in every API: a token is issued, used, seen, and refused once it has expired or was revoked."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,6 +29,8 @@ from tests.drivers.lives import (
 )
 from tests.factories import PASSWORD, allowed_user, issue, make_user
 
+pytestmark = pytest.mark.both_databases
+
 BEGINNING = datetime(2031, 5, 1, 12, 0, 0, 500000, UTC)
 END = BEGINNING + timedelta(seconds=LIFETIME_SECONDS)
 MICROSECOND = timedelta(microseconds=1)
@@ -50,43 +48,23 @@ class Words:
 
 
 DIALECTS: dict[str, tuple[type[Life], Words]] = {
-    "api_authentication": (
-        AlationLife,
-        Words(
-            works="ACTIVE",
-            expired=(ACCESS_ENDED, (403, NO_CREDENTIALS, "token_expired")),
-            revoked=(ACCESS_ENDED, (403, NO_CREDENTIALS, "token_revoked")),
-            done=200,
-        ),
-    ),
-    "v4": (
-        TrifactaLife,
-        Words(
-            works="listed",
-            expired=("listed", (401, "MissingPersonException", "The access token has expired.")),
-            revoked=("not listed", (401, "MissingPersonException", "The access token was deleted or revoked.")),
-            done=204,
-        ),
-    ),
-    "native": (
-        NativeLife,
-        Words(
-            works="active",
-            expired=("expired", (401, "Unauthorized", "token_expired")),
-            revoked=("revoked", (401, "Unauthorized", "token_revoked")),
-            done=204,
-        ),
-    ),
-    "oauth": (
-        OAuthLife,
-        Words(
-            works="active",
-            expired=("inactive", (401, "invalid_token", "token_expired")),
-            revoked=("inactive", (401, "invalid_token", "token_revoked")),
-            done=200,
-        ),
-    ),
-}
+    "api_authentication": (AlationLife, Words(
+        "ACTIVE", (ACCESS_ENDED, (403, NO_CREDENTIALS, "token_expired")),
+        (ACCESS_ENDED, (403, NO_CREDENTIALS, "token_revoked")), 200,
+    )),
+    "v4": (TrifactaLife, Words(
+        "listed", ("listed", (401, "MissingPersonException", "The access token has expired.")),
+        ("not listed", (401, "MissingPersonException", "The access token was deleted or revoked.")), 204,
+    )),
+    "native": (NativeLife, Words(
+        "active", ("expired", (401, "Unauthorized", "token_expired")),
+        ("revoked", (401, "Unauthorized", "token_revoked")), 204,
+    )),
+    "oauth": (OAuthLife, Words(
+        "active", ("inactive", (401, "invalid_token", "token_expired")),
+        ("inactive", (401, "invalid_token", "token_revoked")), 200,
+    )),
+}  # fmt: skip
 """By the names of their documents."""
 
 

@@ -1,7 +1,6 @@
-"""Which token was sent and when it ends: the ``Token-…`` headers of every authenticated answer, in every dialect.
+"""The ``Token-…`` headers of every authenticated answer in every API: which token was sent, and when it ends.
 
-Not here: the gate, which has none of them. It tells proxies the id in ``X-Auth-Token-Id`` and the seconds that are left
-in ``X-Auth-Expires-In`` (``test_gate``).
+The gate has none of them: it tells proxies the same in ``X-Auth-…`` (``test_gate``).
 """
 
 from collections.abc import Callable
@@ -14,30 +13,35 @@ from werkzeug.test import TestResponse
 
 from app.domain.identity import Role
 from app.services import Services
-from tests.contract.asking_oauth import Headers, basic, bearer
+from tests.contract.asking import Headers, basic, bearer
 from tests.contract.conftest import MovableClock, Setting
-from tests.factories import OPERATOR, PASSWORD, allowed_user, generate, issue, make_user, mint
+from tests.factories import PASSWORD, allowed_user, delete, generate, issue, make_user, mint
 
 NOW = datetime(2031, 5, 1, 12, 0, 0, 999999, UTC)
 
 NAMES = ("Token-Id", "Token-Expires-At", "Token-Expires-In", "Refresh-Token-Expires-At")
 
-Ask = Callable[[FlaskClient, Headers], TestResponse]
+Ask = Callable[[Headers], TestResponse]
 
-ANSWERS: dict[str, Ask] = {
-    "Alation, a resource": lambda client, headers: client.get("/integration/v1/userinfo/", headers=headers),
-    "Trifacta, a list": lambda client, headers: client.get("/v4/apiAccessTokens", headers=headers),
-    "Trifacta, a person": lambda client, headers: client.get("/v4/people/current", headers=headers),
-    "Trifacta, the document": lambda client, headers: client.get("/v4/open-api-spec", headers=headers),
-    "Trifacta, a 400": lambda client, headers: client.post("/v4/apiAccessTokens", headers=headers),
-    "Trifacta, a 404": lambda client, headers: client.get("/v4/apiAccessTokens/:tokenId", headers=headers),
-    "Native, a user": lambda client, headers: client.get("/api/v1/me", headers=headers),
-    "Native, a 404": lambda client, headers: client.delete("/api/v1/me/tokens/zzzzzzzzzzzz", headers=headers),
-    "OAuth, introspection": lambda client, headers: client.post(
-        "/oauth/introspect", headers=headers, data={"token": "x"}
-    ),
-    "OAuth, revocation": lambda client, headers: client.post("/oauth/revoke", headers=headers, data={"token": "x"}),
-    "OAuth, a 400": lambda client, headers: client.post("/oauth/revoke", headers=headers),
+FULL = {
+    "Token-Expires-At": "2031-05-02T12:00:00Z",
+    "Token-Expires-In": str(24 * 3600 - 60),
+    "Refresh-Token-Expires-At": "2031-06-30T12:00:00Z",
+}
+"""Of a token that was minted at NOW, a minute later: cut off to the second, never later than the truth."""
+
+REQUESTS: dict[str, tuple[str, str, dict[str, str] | None]] = {
+    "Alation, a resource": ("GET", "/integration/v1/userinfo/", None),
+    "Trifacta, a list": ("GET", "/v4/apiAccessTokens", None),
+    "Trifacta, a person": ("GET", "/v4/people/current", None),
+    "Trifacta, the document": ("GET", "/v4/open-api-spec", None),
+    "Trifacta, a 400": ("POST", "/v4/apiAccessTokens", None),
+    "Trifacta, a 404": ("GET", "/v4/apiAccessTokens/:tokenId", None),
+    "Native, a user": ("GET", "/api/v1/me", None),
+    "Native, a 404": ("DELETE", "/api/v1/me/tokens/zzzzzzzzzzzz", None),
+    "OAuth, introspection": ("POST", "/oauth/introspect", {"token": "x"}),
+    "OAuth, revocation": ("POST", "/oauth/revoke", {"token": "x"}),
+    "OAuth, a 400": ("POST", "/oauth/revoke", None),
 }
 """One of each sort of answer to somebody who sent a token."""
 
@@ -47,120 +51,82 @@ def client(app: Flask) -> FlaskClient:
     return app.test_client(use_cookies=False)
 
 
-@pytest.fixture(params=ANSWERS)
-def ask(request: pytest.FixtureRequest) -> Ask:
-    return ANSWERS[request.param]
+@pytest.fixture(params=REQUESTS)
+def ask(request: pytest.FixtureRequest, client: FlaskClient) -> Ask:
+    method, path, data = REQUESTS[request.param]
+    return lambda headers: client.open(path, method=method, headers=headers, data=data)
 
 
-def told(answer: TestResponse) -> dict[str, str]:
+def token_headers(answer: TestResponse) -> dict[str, str]:
     return {name: answer.headers[name] for name in NAMES if name in answer.headers}
 
 
-def test_a_minted_token_is_told_its_end_and_that_of_its_refresh_token(
-    client: FlaskClient, services: Services, clock: MovableClock, setting: Setting, ask: Ask
+def test_every_answer_tells_which_token_was_sent_and_when_it_ends(
+    services: Services, clock: MovableClock, setting: Setting, ask: Ask
 ) -> None:
-    """Cut off to the second: never later than the truth, so that whoever renews by them is in time."""
     with clock.stopped_at(NOW), setting(refresh_token_lifespan="60", access_token_lifespan="24"):
-        token = mint(services, issue(services, make_user(services, role=Role.SERVER_ADMIN)))
+        user = make_user(services, role=Role.SERVER_ADMIN)
+        minted = mint(services, issue(services, user))
+        single, forever = generate(services, user, timedelta(seconds=90)), generate(services, user, None)
         with clock.stopped_at(NOW + timedelta(minutes=1)):
-            for headers in (bearer(token.secret), {"TOKEN": token.secret}):
-                assert told(ask(client, headers)) == {
-                    "Token-Id": token.token.public_id,
-                    "Token-Expires-At": "2031-05-02T12:00:00Z",
-                    "Token-Expires-In": str(24 * 3600 - 60),
-                    "Refresh-Token-Expires-At": "2031-06-30T12:00:00Z",
-                }
-
-
-def test_a_token_of_a_single_tier_has_no_refresh_token_to_tell_of(
-    client: FlaskClient, services: Services, clock: MovableClock, ask: Ask
-) -> None:
-    with clock.stopped_at(NOW):
-        token = generate(services, make_user(services, role=Role.SERVER_ADMIN), timedelta(seconds=90))
+            for headers in (bearer(minted.secret), {"TOKEN": minted.secret}):
+                assert token_headers(ask(headers)) == {"Token-Id": minted.token.public_id} | FULL
+            assert token_headers(ask(bearer(forever.secret))) == {"Token-Id": forever.token.public_id}
         with clock.stopped_at(NOW + timedelta(seconds=89, microseconds=1)):
-            assert told(ask(client, bearer(token.secret))) == {
-                "Token-Id": token.token.public_id,
+            assert token_headers(ask(bearer(single.secret))) == {
+                "Token-Id": single.token.public_id,
                 "Token-Expires-At": "2031-05-01T12:01:30Z",
                 "Token-Expires-In": "0",
             }
 
 
-def test_a_token_that_never_ends_is_told_its_id_only(client: FlaskClient, services: Services, ask: Ask) -> None:
-    token = generate(services, make_user(services, role=Role.SERVER_ADMIN), None)
-    assert told(ask(client, bearer(token.secret))) == {"Token-Id": token.token.public_id}
-
-
-def test_nothing_is_told_to_whoever_was_let_in_by_a_password(client: FlaskClient, services: Services) -> None:
-    admin = make_user(services, role=Role.SERVER_ADMIN, password=PASSWORD)
-    for name, each in ANSWERS.items():
-        if not name.startswith(("Alation", "Native")):
-            answer = each(client, basic(admin.username, PASSWORD))
-            assert answer.status_code != 401 and told(answer) == {}, name
-
-
-MINT = {"Alation": "/integration/v1/createAPIAccessToken/", "Native": "/api/v1/access-tokens"}
-
-
-@pytest.mark.parametrize("dialect", MINT)
-def test_of_a_token_that_was_just_minted_the_same_is_told(
-    client: FlaskClient, services: Services, clock: MovableClock, setting: Setting, dialect: str
+def test_an_answer_to_a_refused_token_to_none_or_to_a_password_has_no_such_headers(
+    services: Services, ask: Ask
 ) -> None:
-    """Whatever stands in the headers, which is nobody's credential there. Fails when the route tells nothing."""
+    token = generate(services, allowed_user(services))
+    delete(services, token)
+    admin = make_user(services, role=Role.SERVER_ADMIN, password=PASSWORD)
+    for headers in ({}, bearer(token.secret), {"TOKEN": "no_token"}, basic(admin.username, PASSWORD)):
+        assert token_headers(ask(headers)) == {}
+
+
+@pytest.mark.parametrize("path", ["/integration/v1/createAPIAccessToken/", "/api/v1/access-tokens"])
+def test_a_mint_tells_the_same_of_the_new_token_whatever_the_headers_hold(
+    client: FlaskClient, services: Services, clock: MovableClock, setting: Setting, path: str
+) -> None:
+    """Fails when the route tells nothing."""
     with clock.stopped_at(NOW), setting(refresh_token_lifespan="60", access_token_lifespan="24"):
         refresh = issue(services, make_user(services))
         sent = {"refresh_token": refresh.secret}
-        if dialect == "Alation":
+        if path.startswith("/integration"):
             sent["user_id"] = str(refresh.token.user_id)
-        answer = client.post(MINT[dialect], json=sent, headers={"TOKEN": mint(services, refresh).secret})
-        secret = answer.get_json().get("secret") or answer.get_json()["api_access_token"]
+        answer = client.post(path, json=sent, headers={"TOKEN": mint(services, refresh).secret})
+    secret = answer.get_json().get("secret") or answer.get_json()["api_access_token"]
     assert answer.status_code == 201
-    assert told(answer) == {
-        "Token-Id": secret.split("_")[1],
-        "Token-Expires-At": "2031-05-02T12:00:00Z",
-        "Token-Expires-In": str(24 * 3600),
-        "Refresh-Token-Expires-At": "2031-06-30T12:00:00Z",
-    }
+    expected = FULL | {"Token-Id": secret.split("_")[1], "Token-Expires-In": str(24 * 3600)}
+    assert token_headers(answer) == expected
 
 
-def test_of_an_access_token_in_the_body_it_is_told_when_it_works(
+def test_a_token_in_the_body_is_told_when_it_works(
     client: FlaskClient, services: Services, clock: MovableClock, setting: Setting
 ) -> None:
+    def post(endpoint: str, **members: object) -> TestResponse:
+        return client.post(f"/integration/v1/{endpoint}/", json=members)
+
     with clock.stopped_at(NOW), setting(refresh_token_lifespan="60", access_token_lifespan="24"):
-        token = mint(services, issue(services, make_user(services)))
-        sent = {"api_access_token": token.secret, "user_id": token.token.user_id}
-        path = "/integration/v1/validateAPIAccessToken/"
-        with clock.stopped_at(NOW + timedelta(minutes=1)):
-            assert told(client.post(path, json=sent)) == {
-                "Token-Id": token.token.public_id,
-                "Token-Expires-At": "2031-05-02T12:00:00Z",
-                "Token-Expires-In": str(24 * 3600 - 60),
-                "Refresh-Token-Expires-At": "2031-06-30T12:00:00Z",
-            }
-        assert told(client.post(path, json=sent | {"user_id": token.token.user_id + 1})) == {}
-
-
-def test_of_a_refresh_token_in_the_body_its_own_end_is_told(
-    client: FlaskClient, services: Services, clock: MovableClock, setting: Setting
-) -> None:
-    with clock.stopped_at(NOW), setting(refresh_token_lifespan="60"):
         user = make_user(services, password=PASSWORD)
-        login = {"username": user.username, "password": PASSWORD, "name": "etl"}
-        made = client.post("/integration/v1/createRefreshToken/", json=login)
+        token = mint(services, issue(services, user))
+        sent = {"api_access_token": token.secret, "user_id": user.id}
+        with clock.stopped_at(NOW + timedelta(minutes=1)):
+            checked = post("validateAPIAccessToken", **sent)
+        assert token_headers(checked) == {"Token-Id": token.token.public_id} | FULL
+        assert token_headers(post("validateAPIAccessToken", **sent | {"user_id": user.id + 1})) == {}
+
+        made = post("createRefreshToken", username=user.username, password=PASSWORD, name="etl")
         proof = {"refresh_token": made.get_json()["refresh_token"], "user_id": user.id}
-        seen = client.post("/integration/v1/validateRefreshToken/", json=proof)
+        validated = post("validateRefreshToken", **proof)
         with clock.stopped_at(NOW + timedelta(days=1)):
-            again = client.post("/integration/v1/regenRefreshToken/", json=proof)
-            assert told(client.post("/integration/v1/regenRefreshToken/", json=proof)) == {}
-    for answer, end in (
-        (made, "2031-06-30T12:00:00Z"),
-        (seen, "2031-06-30T12:00:00Z"),
-        (again, "2031-07-01T12:00:00Z"),
-    ):
-        assert told(answer) == {"Refresh-Token-Expires-At": end}
-
-
-def test_nothing_is_told_of_a_token_that_was_refused(client: FlaskClient, services: Services, ask: Ask) -> None:
-    token = generate(services, allowed_user(services))
-    services.single_tier.delete(token.token.uuid, OPERATOR, None)
-    for headers in ({}, bearer(token.secret), {"TOKEN": "no_token"}):
-        assert told(ask(client, headers)) == {}
+            regenerated = post("regenRefreshToken", **proof)
+            assert token_headers(post("regenRefreshToken", **proof)) == {}
+    for answer, day in ((made, "06-30"), (validated, "06-30"), (regenerated, "07-01")):
+        assert token_headers(answer) == {"Refresh-Token-Expires-At": f"2031-{day}T12:00:00Z"}

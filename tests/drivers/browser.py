@@ -1,7 +1,4 @@
-"""A person at a browser: Debian's Chromium, driven by Playwright, on a live server.
-
-Here belongs what people do on every page. Not here: what a page must show (``tests/browser``).
-"""
+"""A person at a browser: this machine's Chromium, driven by Playwright, on a live server."""
 
 import shutil
 from collections.abc import Iterator

@@ -1,8 +1,4 @@
-"""The drivers' way to an application in this very process, without a server: for a clock that the test moves.
-
-Here belongs handing requests to a WSGI application. Not here: asking it anything (the other drivers), and what needs
-processes (``server``).
-"""
+"""The drivers' way to an application in this very process, without a server: for a clock that the test moves."""
 
 from io import BytesIO
 from typing import TYPE_CHECKING, Any

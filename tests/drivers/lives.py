@@ -1,8 +1,4 @@
-"""The life of an access token in each dialect: a class per dialect with the same verbs, over its driver.
-
-``issue``, ``use``, ``seen``, ``revoke``, and ``said`` for a refusal in the dialect's own words; so a story is written
-once and lived through in each. Here belongs who sends what. Not here: what the answers should be (the story).
-"""
+"""The life of an access token in each dialect: a class per dialect with the same verbs, over its driver."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -43,10 +39,7 @@ class Held:
 
 @dataclass
 class Life(ABC):
-    """One dialect. `new_session`: a way to the server for one client; `owner`: whose the tokens are; `api`: who asks.
-
-    Whatever a verb needs beside the token itself must be granted; how the token fares is never checked here.
-    """
+    """One dialect. `new_session`: a way to the server for one client; `owner`: of the tokens; `api`: who asks."""
 
     url: str
     new_session: Callable[[], requests.Session]
@@ -54,20 +47,17 @@ class Life(ABC):
     api: Login
 
     @abstractmethod
-    def issue(self) -> Held:
-        """A new access token, as the dialect's clients come by one."""
+    def issue(self) -> Held: ...
 
     @abstractmethod
-    def use(self, held: Held) -> requests.Response:
-        """Call the dialect with it."""
+    def use(self, held: Held) -> requests.Response: ...
 
     @abstractmethod
     def seen(self, held: Held) -> str:
-        """How it stands in the dialect's list or, where there is none, what the dialect tells about it."""
+        """How it stands in the dialect's list or, where there is none, what the dialect answers about it."""
 
     @abstractmethod
-    def revoke(self, held: Held) -> requests.Response:
-        """End it."""
+    def revoke(self, held: Held) -> requests.Response: ...
 
     @staticmethod
     @abstractmethod

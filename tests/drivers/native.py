@@ -49,11 +49,7 @@ class Native:
     ) -> requests.Response:  # fmt: skip
         """Any call below the prefix, with a JSON object of these members."""
         mine = {} if self.token is None else {"TOKEN": self.token}
+        url = f"{self.url}{PREFIX}/{path}"
         return self.session.request(
-            method,
-            f"{self.url}{PREFIX}/{path}",
-            json=members,
-            headers=mine | (headers or {}),
-            params=params,
-            timeout=30,
+            method, url, json=members, headers=mine | (headers or {}), params=params, timeout=30
         )

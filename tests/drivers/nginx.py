@@ -1,8 +1,4 @@
-"""A real nginx with the configuration that is shipped in ``deploy/nginx``, and the sample API behind it.
-
-Here belongs starting and stopping both. Only addresses and paths of the shipped files are replaced, so that those
-are what is tested. Where there is no nginx it is installed if that can be done, and otherwise the test fails.
-"""
+"""A real nginx with the configuration of ``deploy/nginx``, but for addresses and paths, and the sample API."""
 
 import os
 import shutil
@@ -12,9 +8,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import TracebackType
 
 import requests
+
+from tests.drivers.server import free_port
 
 PATIENCE_SECONDS = 20
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -69,9 +66,7 @@ class _Process:
                 raise AssertionError(f"{self.name} did not start:\n{self.log()}")
             time.sleep(0.02)
 
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
 
@@ -137,31 +132,19 @@ class Nginx(_Process):
 
 
 def nginx_program() -> str:
-    """Where nginx is; it is installed first where it is not there yet."""
-    if found := _find_nginx():
-        return found
-    if os.geteuid() == 0 and shutil.which("apt-get"):
+    """Where nginx is, installed first where that is possible; AssertionError says how where it is not."""
+    if (found := _find_nginx()) is None and os.geteuid() == 0 and shutil.which("apt-get"):
         quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}  # and it need not be started
         for words in (("update",), ("install", "-y", "--no-install-recommends", "nginx")):
-            subprocess.run(
-                ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=120", *words],
-                env=quiet, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=200, check=False,
-            )  # fmt: skip
-    found = _find_nginx()
+            command = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=120", *words]
+            subprocess.run(command, env=quiet, capture_output=True, timeout=200, check=False)
+        found = _find_nginx()
     assert found, "these tests need nginx: as root, `apt-get install --no-install-recommends nginx`, or your system's"
     return found
 
 
 def _find_nginx() -> str | None:
     return shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        assert isinstance(port, int)
-        return port
 
 
 def _is_listening(port: int) -> bool:

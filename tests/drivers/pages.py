@@ -1,8 +1,4 @@
-"""The pages as a browser without JavaScript uses them, in-process: its cookies, and the forms that it is shown.
-
-Every answer goes through :func:`check`. Here belongs reading pages and filling in their forms. Not here: what a single
-page must show, and real browsers (``browser``).
-"""
+"""The pages as a browser without JavaScript uses them, in-process; every answer goes through :func:`check`."""
 
 import re
 from dataclasses import dataclass, field

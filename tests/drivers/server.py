@@ -7,8 +7,8 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import requests
@@ -23,7 +23,7 @@ class LiveServer:
 
     def __init__(self, database_url: str, folder: Path, workers: int = 2, **environment: str) -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = folder / "server.log"
         ring = ",".join(f"{key}:{value.hex()}" for key, value in KEYS.token_keys.items())
@@ -44,9 +44,7 @@ class LiveServer:
         self.start()
         return self
 
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def start(self) -> None:
@@ -56,14 +54,18 @@ class LiveServer:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "app", "serve"], env=self.environment, stdout=log, stderr=log
             )
-        wanted = before + int(self.environment["DAYPASS_WORKERS"])
+        expected = before + int(self.environment["DAYPASS_WORKERS"])
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while self.log().count("Started worker") < wanted:
+        while self.log().count("Started worker") < expected or not self._is_ready():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.stop()  # nobody else would, for the with block was never entered
                 raise AssertionError(f"the server did not start:\n{self.log()}")
             time.sleep(0.05)
-        assert requests.get(f"{self.url}/readyz", timeout=5).json()["ready"]
+
+    def _is_ready(self) -> bool:
+        with suppress(requests.ConnectionError):
+            return bool(requests.get(f"{self.url}/readyz", timeout=5).json()["ready"])
+        return False
 
     def stop(self) -> int:
         """SIGTERM, and its exit code."""
@@ -91,7 +93,7 @@ class LiveServer:
         return json.loads(done.stdout)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -1,6 +1,7 @@
 """The Trifacta dialect as a client speaks it, over any HTTP session: the services' verbs, one call each."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import requests
 
@@ -17,9 +18,7 @@ class Trifacta:
     session: requests.Session
 
     @classmethod
-    def with_password(
-        cls, url: str, username: str, password: str, session: requests.Session | None = None
-    ) -> "Trifacta":
+    def with_password(cls, url: str, username: str, password: str, session: requests.Session | None = None) -> Self:
         """A client that sends HTTP Basic with every call; by a session of its own, if it is given none."""
         assert password.startswith(PASSWORD_MARK), "so that it is recognised where it may not be"
         session = session or requests.Session()
@@ -27,7 +26,7 @@ class Trifacta:
         return cls(url, session)
 
     @classmethod
-    def with_token(cls, url: str, token: str, session: requests.Session | None = None) -> "Trifacta":
+    def with_token(cls, url: str, token: str, session: requests.Session | None = None) -> Self:
         """The same with the token as Bearer."""
         session = session or requests.Session()
         session.headers["Authorization"] = f"Bearer {token}"

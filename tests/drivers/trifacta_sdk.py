@@ -1,8 +1,4 @@
-"""What the vendor's own SDK does with a server, run in the SDK's environment: ``python trifacta_sdk.py``.
-
-Reads one JSON object, `url` and `token`, from standard input, and prints what the SDK gave back. The SDK keeps its
-configuration in the home folder, which the test provides. Here belong only calls of the SDK.
-"""
+"""What the vendor's own SDK does with a server: reads `url` and `token` as JSON, prints what the SDK gave back."""
 
 import json
 import sys

@@ -1,16 +1,19 @@
-"""Clients that are known to reach each worker of a server, one kept connection each.
+"""Connections that are known, from the operating system, to reach each worker of a server.
 
-Which worker a connection belongs to is read from the operating system: a test that says "every worker" can't be
-fooled by all of its requests having gone to one.
+A test that says "every worker" can't be fooled by all of its requests having gone to one.
 """
 
-from types import TracebackType
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Generic, Self, TypeVar
 
 import psutil
 import requests
 
 from tests.drivers.alation import Alation
 from tests.drivers.server import LiveServer
+
+Connection = TypeVar("Connection")
 
 MOST_CONNECTIONS = 200
 
@@ -29,40 +32,69 @@ def connections_of_workers(server: LiveServer) -> dict[int, set[int]]:
     return workers
 
 
-class WorkerClients:
+class Connections(Generic[Connection]):
+    """`each` kept connections to every worker of the servers. `open_one`: opens one and makes a request on it."""
+
+    def __init__(
+        self,
+        servers: Iterable[LiveServer],
+        open_one: Callable[[LiveServer], AbstractContextManager[Connection]],
+        each: int,
+    ) -> None:
+        self._servers = list(servers)
+        self._open_one = open_one
+        self._each = each
+        self._opened = ExitStack()
+        self._found: dict[tuple[int, int], dict[int, Connection]] = {}
+        """By the server's port and the worker: connections by their own port."""
+
+    def __enter__(self) -> Self:
+        for server in self._servers:
+            for _ in range(MOST_CONNECTIONS):
+                self._open(server)
+                of_server = [
+                    key for key, found in self._found.items() if key[0] == server.port and len(found) >= self._each
+                ]
+                if len(of_server) == int(server.environment["DAYPASS_WORKERS"]):
+                    break
+            else:
+                raise AssertionError("all connections go to the same worker")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    @property
+    def of_workers(self) -> list[list[Connection]]:
+        """For each worker of all the servers, its connections."""
+        return [list(found.values())[: self._each] for found in self._found.values()]
+
+    def are_still_apart(self) -> bool:
+        """Whether every connection is still held by the worker that it was found to reach."""
+        now = {server.port: connections_of_workers(server) for server in self._servers}
+        return all(found.keys() <= now[port].get(worker, set()) for (port, worker), found in self._found.items())
+
+    def _open(self, server: LiveServer) -> None:
+        before = connections_of_workers(server)
+        connection = self._opened.enter_context(self._open_one(server))
+        for worker, ports in connections_of_workers(server).items():
+            for port in ports - before.get(worker, set()):
+                self._found.setdefault((server.port, worker), {})[port] = connection
+
+
+class WorkerClients(Connections[Alation]):
     """``with WorkerClients(server) as clients:`` - ``clients.each()`` is a client of every worker."""
 
     def __init__(self, server: LiveServer) -> None:
-        self._server = server
-        self._sessions: list[requests.Session] = []
-        self._found: dict[int, tuple[int, Alation]] = {}
-
-    def __enter__(self) -> "WorkerClients":
-        while len(self._found) < int(self._server.environment["DAYPASS_WORKERS"]):
-            assert len(self._sessions) < MOST_CONNECTIONS, "all connections go to the same worker"
-            self._connect()
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        for session in self._sessions:
-            session.close()
+        super().__init__([server], _client_of, each=1)
 
     def each(self) -> list[Alation]:
-        return [client for _, client in self._found.values()]
+        return [client for client, *_ in self.of_workers]
 
-    def are_still_apart(self) -> bool:
-        """Whether every client's connection is the one that was found to reach its worker."""
-        now = connections_of_workers(self._server)
-        return all(port in now.get(worker, ()) for worker, (port, _) in self._found.items())
 
-    def _connect(self) -> None:
-        session = requests.Session()
-        session.trust_env = False
-        self._sessions.append(session)
-        before = connections_of_workers(self._server)
-        session.get(f"{self._server.url}/healthz", timeout=10).raise_for_status()
-        for worker, ports in connections_of_workers(self._server).items():
-            for port in ports - before[worker]:
-                self._found.setdefault(worker, (port, Alation(self._server.url, session)))
+@contextmanager
+def _client_of(server: LiveServer) -> Iterator[Alation]:
+    with requests.Session() as session:
+        client = Alation(server.url, session)
+        session.get(f"{server.url}/healthz", timeout=10).raise_for_status()
+        yield client

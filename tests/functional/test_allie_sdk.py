@@ -1,7 +1,4 @@
-"""Alation's own SDK, `allie-sdk` from PyPI, against a real server: it works by changing its base URL.
-
-Here belongs what that client does. Not here: the wire itself (``tests/contract``).
-"""
+"""Alation's own SDK, `allie-sdk` from PyPI, works against a real server by changing its base URL."""
 
 import importlib
 import logging

@@ -1,8 +1,4 @@
-"""What goes wrong outside Daypass: killed workers, a database that is gone, crashed, or locked for long.
-
-Here belongs that nobody gets in meanwhile, nothing acknowledged is lost, and all is well again by itself. Not
-here: a database that hangs (``test_hung_database``), and an orderly stop (``test_serving``).
-"""
+"""Killed workers, and a database that is gone, hangs, crashes, drops connections or is locked."""
 
 import os
 import signal
@@ -11,23 +7,24 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 import requests
 from sqlalchemy import select, text
 
 from app.domain.tokens import Issued, RefreshToken
-from app.factory import create_app
+from app.factory import create_app, db
 from app.http.context import parts
 from app.services import Services
-from app.storage.database import Database, db
+from app.storage.database import Database
 from app.storage.tables import RefreshTokenRow
 from config import Settings
 from tests import rows
+from tests.contract.asking_gate import IDENTITY
 from tests.databases import KEYS, PostgresDatabases
 from tests.drivers.alation import Alation
 from tests.drivers.server import LiveServer
@@ -35,135 +32,229 @@ from tests.drivers.workers import WorkerClients, connections_of_workers
 from tests.factories import issue, make_user, mint
 from tests.secrecy import secrets_in
 
-MOST_SECONDS_TO_TELL = 2.0
+MOST_SECONDS_TO_REFUSE = 2.5
 MOST_SECONDS_TO_RECOVER = 5.0
-REFRESH_TOKENS = 250
 MINTING_CLIENTS = 6
 
 
 @dataclass
 class Minting:
-    """Many clients that mint once from each of many refresh tokens, and remember what they were answered."""
+    """A client that mints from a refresh token of its own until it is stopped, and counts what it was answered."""
 
     url: str
-    refresh: list[Issued[RefreshToken]]
-    acknowledged: dict[int, str] = field(default_factory=dict)
-    """The access token by the refresh token's place in the list; each has one, so that none is replaced."""
-    unanswered: list[int] = field(default_factory=list)
-    _next: Iterator[int] = field(init=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    refresh: Issued[RefreshToken]
+    answered: int = 0
+    unanswered: int = 0
+    last: str | None = None
+    """The access token of the last mint, where that was answered."""
 
-    def __post_init__(self) -> None:
-        self._next = iter(range(len(self.refresh)))
-
-    def run(self) -> None:
-        """One client; ends when every refresh token had its turn."""
-        session = requests.Session()
-        client = Alation(self.url, session)
-        while (number := self._take()) is not None:
-            token = self.refresh[number]
-            try:
-                answer = client.mint(token.secret, token.token.user_id)
-            except requests.exceptions.RequestException:
+    def run(self, stop: threading.Event) -> None:
+        with requests.Session() as session:
+            client = Alation(self.url, session)
+            while not stop.is_set():
                 answer = None
-            if answer is not None and answer.status_code == 201:
-                self.acknowledged[number] = answer.json()["api_access_token"]
-            else:
-                assert answer is None or answer.status_code == 503, answer.text
-                self.unanswered.append(number)
-        session.close()
+                try:
+                    answer = client.mint(self.refresh.secret, self.refresh.token.user_id)
+                except requests.exceptions.RequestException:
+                    time.sleep(0.01)
+                self.last = None
+                if answer is not None and answer.status_code == 201:
+                    self.answered += 1
+                    self.last = answer.json()["api_access_token"]
+                else:
+                    assert answer is None or answer.status_code == 503, answer.text
+                    self.unanswered += 1
 
-    def _take(self) -> int | None:
-        with self._lock:
-            return next(self._next, None)
+    def assert_nothing_is_lost(self, database: Database, client: Alation) -> None:
+        generation = rows.generation_of(database, self.refresh.token.id)
+        assert self.answered <= generation <= self.answered + self.unanswered
+        assert len(rows.alive_under(database, self.refresh.token.id)) == 1
+        if self.last is not None:
+            assert client.use(self.last).status_code == 200
+        assert client.mint(self.refresh.secret, self.refresh.token.user_id).status_code == 201
 
 
+@contextmanager
+def minting(server: LiveServer, services: Services) -> Iterator[list[Minting]]:
+    """Clients that mint meanwhile, and have all minted before."""
+    user = make_user(services)
+    clients = [Minting(server.url, issue(services, user)) for _ in range(MINTING_CLIENTS)]
+    stop = threading.Event()
+    with ThreadPoolExecutor(MINTING_CLIENTS) as threads:
+        running = [threads.submit(each.run, stop) for each in clients]
+        try:
+            until(lambda: all(each.answered for each in clients))
+            yield clients
+        finally:
+            stop.set()
+        for each in running:
+            each.result()
+
+
+@pytest.mark.both_databases
+@pytest.mark.shares_server
 def test_a_worker_that_is_killed_loses_nothing_acknowledged_and_comes_back(
     live_server: LiveServer, services: Services, database: Database
 ) -> None:
-    """Kill -9 in the middle of mints; every one that was answered still works, and asking again repairs the others.
+    """◆ Fails when a transaction is committed a moment after its answer: so it was broken, in `Database.transaction`.
 
-    Fails when a transaction is committed a moment after its answer: so it was broken, in ``Database.transaction``,
-    and tokens that had been handed out were unknown.
+    Tokens that had been handed out were unknown.
     """
-    user = make_user(services)
-    minting = Minting(live_server.url, [issue(services, user) for _ in range(REFRESH_TOKENS)])
-    victim, *_ = before = set(connections_of_workers(live_server))
-    with ThreadPoolExecutor(MINTING_CLIENTS) as threads:
-        clients = [threads.submit(minting.run) for _ in range(MINTING_CLIENTS)]
-        _until(lambda: len(minting.acknowledged) > 50)
-        os.kill(victim, signal.SIGKILL)
-        for client in clients:
-            client.result()
-    _until(lambda: len(connections_of_workers(live_server)) == 2)
-    assert set(connections_of_workers(live_server)) & before == before - {victim}
-
-    with WorkerClients(live_server) as clients_of_workers:
-        workers = clients_of_workers.each()
-        lost = [number for number, secret in minting.acknowledged.items() if workers[0].use(secret).status_code != 200]
-        assert not lost, f"{len(lost)} of {len(minting.acknowledged)}"
-        for number in minting.unanswered:
-            token = minting.refresh[number].token
-            again = workers[1].mint(minting.refresh[number].secret, user.id)
-            assert again.status_code == 201
-            assert len(rows.alive_under(database, token.id)) == 1
-    assert minting.unanswered, "nothing was killed in the middle"
+    with minting(live_server, services) as clients:
+        while not any(each.unanswered for each in clients):  # a worker may be killed between two requests
+            victim, *_ = before = set(connections_of_workers(live_server))
+            os.kill(victim, signal.SIGKILL)
+            until(lambda: len(set(connections_of_workers(live_server)) - {victim}) == 2)  # noqa: B023
+            assert set(connections_of_workers(live_server)) & before == before - {victim}
+    with requests.Session() as session:
+        for each in clients:
+            each.assert_nothing_is_lost(database, Alation(live_server.url, session))
     if database.is_sqlite:
         with database.engine.connect() as connection:
             assert connection.scalars(text("PRAGMA integrity_check")).all() == ["ok"]
 
 
-def test_a_database_that_is_gone_is_told_at_once_and_recovers_without_a_restart(
-    own_postgres: PostgresDatabases, tmp_path: Path
+@dataclass
+class OnPostgres:
+    """A server on a PostgreSQL of its own, with a token that works on both of its workers."""
+
+    postgres: PostgresDatabases
+    url: str
+    server: LiveServer
+    services: Services
+    database: Database
+
+    def __post_init__(self) -> None:
+        user = make_user(self.services)
+        self.refresh, self.spare = issue(self.services, user), issue(self.services, user)
+        self.access = mint(self.services, self.refresh)
+
+    def calls(self, client: Alation) -> list[Callable[[], requests.Response]]:
+        secret, proof = self.access.secret, (self.refresh.secret, self.refresh.token.user_id)
+        return [
+            partial(client.use, secret),
+            partial(client.verify_access_token, secret, proof[1]),
+            partial(client.verify_refresh_token, *proof),
+            partial(client.mint, self.spare.secret, proof[1]),
+            partial(client.revoke_access_tokens, *proof),
+        ]
+
+    def checks(self, client: Alation) -> list[Callable[[], requests.Response]]:
+        """At the gate, by either header, with a condition and without."""
+        gate = f"{self.server.url}/auth/verify"
+        sent = ({"TOKEN": self.access.secret}, {"Authorization": f"Bearer {self.access.secret}"})
+        return [
+            partial(client.session.get, f"{gate}{query}", headers=each, timeout=10)
+            for each in sent for query in ("", "?role=STEWARD")
+        ]  # fmt: skip
+
+    def recovers(self, workers: list[Alation]) -> None:
+        began = time.monotonic()
+        for worker in workers:
+            use, *_, mint_again, _ = self.calls(worker)
+            until(lambda it=use: it().status_code == 200, MOST_SECONDS_TO_RECOVER)
+            until(lambda it=mint_again: it().status_code == 201, MOST_SECONDS_TO_RECOVER)
+            assert worker.session.get(f"{self.server.url}/readyz", timeout=4).status_code == 200
+        assert time.monotonic() - began < MOST_SECONDS_TO_RECOVER
+
+
+@pytest.fixture(scope="module")
+def on_postgres(own_postgres: PostgresDatabases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnPostgres]:
+    """One for all tests: each leaves it as it was, without a restart of the server."""
+    folder = tmp_path_factory.mktemp("on_postgres")
+    with own_postgres.fresh() as url:
+        app = create_app(Settings(instance=str(folder), database_url=url), KEYS)
+        with LiveServer(url, folder) as server, app.app_context():
+            services = parts(app).services
+            yield OnPostgres(own_postgres, url, server, services, app.extensions["daypass_database"])
+            services.close()
+            db.engine.dispose()
+        assert not secrets_in(server.log())
+
+
+@pytest.mark.measures_time
+def test_a_database_that_is_gone_is_answered_with_503_at_once_and_recovers_without_a_restart(
+    on_postgres: OnPostgres,
 ) -> None:
-    """Never 200, 401 or 403: those would let somebody in, or make every client mint again.
+    """Never 200, 401 or 403: those would accept a token, or make every client mint again.
 
     Fails when the check takes a database that can't be reached for one without that token: so it was broken, in
     ``TokenLookup.find``, and it answered 403.
     """
-    with _service_on(own_postgres, tmp_path) as (server, services):
-        user = make_user(services)
-        refresh = issue(services, user)
-        access = mint(services, refresh)
-        with WorkerClients(server) as clients:
-            workers = clients.each()
-            assert [worker.use(access.secret).status_code for worker in workers] == [200, 200]
-
-            with _stopped(own_postgres):
-                for worker in workers * 2:
-                    for call in (
-                        lambda it=worker: it.use(access.secret),
-                        lambda it=worker: it.verify_access_token(access.secret, user.id),
-                        lambda it=worker: it.verify_refresh_token(refresh.secret, user.id),
-                        lambda it=worker: it.mint(refresh.secret, user.id),
-                        lambda it=worker: it.revoke_access_tokens(refresh.secret, user.id),
-                    ):
-                        _assert_unavailable(call)
-                    assert worker.session.get(f"{server.url}/healthz", timeout=2).status_code == 200
-                    assert worker.session.get(f"{server.url}/readyz", timeout=4).status_code == 503
-            began = time.monotonic()
+    with WorkerClients(on_postgres.server) as clients:
+        on_postgres.recovers(workers := clients.each())
+        on_postgres.postgres.control("stop", "-m", "fast")
+        try:
             for worker in workers:
-                _until(lambda it=worker: it.use(access.secret).status_code == 200, MOST_SECONDS_TO_RECOVER)
-                _until(lambda it=worker: it.mint(issue(services, user).secret, user.id).status_code == 201)
-                assert worker.session.get(f"{server.url}/readyz", timeout=4).status_code == 200
-            assert time.monotonic() - began < MOST_SECONDS_TO_RECOVER
-            assert clients.are_still_apart(), "a worker was restarted"
+                for call in on_postgres.calls(worker):
+                    assert_unavailable(call)
+                for check in on_postgres.checks(worker):
+                    answer = assert_unavailable(check)
+                    assert not any(answer.headers[name] for name in IDENTITY)
+                    assert "WWW-Authenticate" not in answer.headers
+                assert worker.session.get(f"{on_postgres.server.url}/healthz", timeout=2).status_code == 200
+                assert worker.session.get(f"{on_postgres.server.url}/readyz", timeout=4).status_code == 503
+        finally:
+            on_postgres.postgres.start()
+        on_postgres.recovers(workers)
+        assert clients.are_still_apart(), "a worker was restarted"
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_connections_that_the_database_drops_are_replaced_without_a_word(
-    database_url: str, live_server: LiveServer, services: Services
+@contextmanager
+def hung(postgres: PostgresDatabases) -> Iterator[None]:
+    """Stop every process of PostgreSQL, and let them go on at the end: connections stay open, nothing answers."""
+    master = psutil.Process(postgres.pid)
+    processes = [master, *master.children(recursive=True)]
+    for process in processes:
+        process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.send_signal(signal.SIGCONT)
+
+
+@pytest.mark.measures_time
+def test_a_database_that_hangs_is_answered_with_503_within_seconds_and_recovers_without_a_restart(
+    on_postgres: OnPostgres,
 ) -> None:
+    """Fails when connections have no patience of their own (``PatientConnection.wait``): nothing is answered then."""
+    with WorkerClients(on_postgres.server) as clients:
+        on_postgres.recovers(workers := clients.each())
+        use, *_, mint_again, _ = on_postgres.calls(workers[0])
+        with hung(on_postgres.postgres):
+            for _ in range(3):  # kept connections, and then fresh ones
+                assert_unavailable(use)
+            assert_unavailable(mint_again, most_seconds=5)
+            assert workers[0].session.get(f"{on_postgres.server.url}/healthz", timeout=2).status_code == 200
+        on_postgres.recovers(workers)
+
+
+@pytest.mark.measures_time
+def test_a_database_that_crashes_loses_nothing_acknowledged(on_postgres: OnPostgres) -> None:
+    """◆ PostgreSQL ends without a checkpoint, under load.
+
+    Fails with ``synchronous_commit=off`` in ``POSTGRESQL_OPTIONS``: so it was broken, and tokens that had been
+    handed out were unknown.
+    """
+    with minting(on_postgres.server, on_postgres.services) as clients:
+        on_postgres.postgres.control("restart", "-m", "immediate")
+        until(lambda: all(each.unanswered for each in clients))
+    with WorkerClients(on_postgres.server) as workers:
+        on_postgres.recovers(workers.each())
+        for each in clients:
+            each.assert_nothing_is_lost(on_postgres.database, workers.each()[0])
+
+
+@pytest.mark.measures_time
+def test_connections_that_the_database_drops_are_replaced_without_a_word(on_postgres: OnPostgres) -> None:
     """Fails when the check does not try a fresh connection: so it was broken, and it answered 503."""
-    user = make_user(services)
-    access = mint(services, issue(services, user))
-    proofs = [(issue(services, user).secret, user.id) for _ in range(2)]
-    with WorkerClients(live_server) as clients:
+    with WorkerClients(on_postgres.server) as clients:
         for _ in range(3):
-            assert [worker.use(access.secret).status_code for worker in clients.each()] == [200, 200]
-            minted = [worker.mint(*proof) for worker, proof in zip(clients.each(), proofs, strict=True)]
-            assert [answer.status_code for answer in minted] == [201, 201]
-            with psycopg.connect(database_url) as connection:
+            for worker in clients.each():
+                use, *_, mint_again, _ = on_postgres.calls(worker)
+                assert [use().status_code, mint_again().status_code] == [200, 201]
+            with psycopg.connect(on_postgres.url) as connection:
                 dropped = connection.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -171,106 +262,43 @@ def test_connections_that_the_database_drops_are_replaced_without_a_word(
                 assert len(dropped.fetchall()) >= 4
 
 
-def test_a_database_that_crashes_loses_nothing_acknowledged(own_postgres: PostgresDatabases, tmp_path: Path) -> None:
-    """PostgreSQL ends without a checkpoint, under load, and every answered mint works after its recovery.
-
-    Fails with ``synchronous_commit=off`` in ``POSTGRESQL_OPTIONS``: so it was broken, and tokens that had been
-    handed out were unknown.
-    """
-    with _service_on(own_postgres, tmp_path) as (server, services):
-        user = make_user(services)
-        minting = Minting(server.url, [issue(services, user) for _ in range(REFRESH_TOKENS)])
-        with ThreadPoolExecutor(MINTING_CLIENTS) as threads:
-            clients = [threads.submit(minting.run) for _ in range(MINTING_CLIENTS)]
-            _until(lambda: len(minting.acknowledged) > 100)
-            own_postgres.control("restart", "-m", "immediate")
-            for client in clients:
-                client.result()
-        with requests.Session() as session:
-            client = Alation(server.url, session)
-            _until(lambda: client.use(minting.acknowledged[0]).status_code == 200, MOST_SECONDS_TO_RECOVER)
-            lost = [number for number, secret in minting.acknowledged.items() if client.use(secret).status_code != 200]
-        assert not lost, f"{len(lost)} of {len(minting.acknowledged)}"
-        assert minting.unanswered, "nothing crashed in the middle"
-
-
-def test_a_lock_that_somebody_holds_makes_mints_give_up_in_time_and_checks_not_even_wait(
+@pytest.mark.both_databases
+@pytest.mark.shares_server
+@pytest.mark.measures_time
+def test_a_lock_that_is_held_makes_mints_give_up_in_time_and_checks_do_not_wait(
     live_server: LiveServer, services: Services, database: Database
 ) -> None:
     refresh = issue(services, make_user(services))
     access = mint(services, refresh)
-    with WorkerClients(live_server) as clients, ThreadPoolExecutor(1) as thread:
+    with WorkerClients(live_server) as clients, requests.Session() as session, ThreadPoolExecutor(1) as thread:
+        minter = partial(Alation(live_server.url, session).mint, refresh.secret, refresh.token.user_id)
         for worker in clients.each():
             assert worker.use(access.secret).status_code == 200
-            with database.transaction() as session:
-                session.execute(select(RefreshTokenRow.id).with_for_update())
-                minting = thread.submit(_assert_unavailable, partial(_mint, live_server, refresh))
+            with database.transaction() as transaction:
+                transaction.execute(select(RefreshTokenRow.id).with_for_update())
+                waiting = thread.submit(assert_unavailable, minter)
                 checks = 0
-                while not minting.done():
+                while not waiting.done():
                     assert worker.use(access.secret).status_code == 200
                     checks += 1
-                minting.result()
+                waiting.result()
             assert checks > 20, "checks waited as well"
-        assert _mint(live_server, refresh).status_code == 201
+        assert minter().status_code == 201
 
 
-@contextmanager
-def _stopped(postgres: PostgresDatabases) -> Iterator[None]:
-    postgres.control("stop", "-m", "fast")
-    try:
-        yield
-    finally:
-        postgres.start()
-
-
-@contextmanager
-def _service_on(postgres: PostgresDatabases, folder: Path) -> Iterator[tuple[LiveServer, Services]]:
-    """A server on that PostgreSQL, and the services on its database in this process."""
-    with postgres.fresh() as url:
-        app = create_app(Settings(instance=str(folder), database_url=url), KEYS)
-        with LiveServer(url, folder) as server, app.app_context():
-            services = parts(app).services
-            yield server, services
-            services.close()
-            db.engine.dispose()
-        assert not secrets_in(server.log())
-
-
-def _mint(server: LiveServer, refresh: Issued[RefreshToken]) -> requests.Response:
-    with requests.Session() as session:
-        return Alation(server.url, session).mint(refresh.secret, refresh.token.user_id)
-
-
-def _assert_unavailable(call: Callable[[], requests.Response]) -> None:
+def assert_unavailable(
+    call: Callable[[], requests.Response], most_seconds: float = MOST_SECONDS_TO_REFUSE
+) -> requests.Response:
     began = time.monotonic()
     answer = call()
     seconds = time.monotonic() - began
     assert (answer.status_code, answer.json()["reason"]) == (503, "unavailable")
     assert int(answer.headers["Retry-After"]) >= 1
-    assert seconds < MOST_SECONDS_TO_TELL + 0.5, seconds
+    assert seconds < most_seconds, seconds
+    return answer
 
 
-@contextmanager
-def _stopped(postgres: PostgresDatabases) -> Iterator[None]:
-    postgres.control("stop", "-m", "fast")
-    try:
-        yield
-    finally:
-        postgres.start()
-
-
-@contextmanager
-def _services(url: str, folder: Path) -> Iterator[Services]:
-    """The services on that database, in this process."""
-    app = create_app(Settings(instance=str(folder), database_url=url), KEYS)
-    with app.app_context():
-        made = parts(app).services
-        yield made
-        made.close()
-        db.engine.dispose()
-
-
-def _until(is_true: Callable[[], bool], most_seconds: float = 30) -> None:
+def until(is_true: Callable[[], bool], most_seconds: float = 30) -> None:
     deadline = time.monotonic() + most_seconds
     while not is_true():
         assert time.monotonic() < deadline

@@ -1,8 +1,7 @@
 """What a real server makes of raw bytes on its socket: malformed, oversized, torn and stalled requests.
 
 Each is answered with a 4xx or dropped, never with a 5xx and never not at all, and the server serves on. It has one
-worker with four threads, so that it is the very process that was maltreated that is asked afterwards. Not here:
-malformed bodies that arrive whole (``tests/contract/test_alation_bodies``).
+worker with four threads, so that it is the very process that got the bytes that is asked afterwards.
 """
 
 import json
@@ -85,19 +84,13 @@ class Edge(RawHttp):
 
 
 @pytest.fixture(scope="module")
-def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if request.param == "sqlite":
-        with request.getfixturevalue("sqlite_files").fresh(tmp_path_factory.mktemp("edge")) as url:
-            yield url
-    else:
-        with request.getfixturevalue("postgres").fresh() as url:
-            yield url
-
-
-@pytest.fixture(scope="module")
-def module_edge(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
+def module_edge(sqlite_files: SqliteFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
     """One server for all: what one test does to it, the next would notice."""
-    with LiveServer(database_url, tmp_path_factory.mktemp("server"), workers=1, DAYPASS_THREADS="4") as server:
+    folder = tmp_path_factory.mktemp("edge")
+    with (
+        sqlite_files.fresh(folder) as url,
+        LiveServer(url, folder, workers=1, DAYPASS_THREADS="4") as server,
+    ):
         server.json("user", "add", "anna", stdin=f"{PASSWORD}\n")
         with requests.Session() as session:
             alation = Alation(server.url, session)
@@ -135,10 +128,9 @@ REFUSED_BY_THE_SERVER = {
 }
 
 
-@pytest.mark.parametrize("case", REFUSED_BY_THE_SERVER)
-def test_what_is_not_http_is_refused_by_the_server(edge: Edge, case: str) -> None:
-    raw, status = REFUSED_BY_THE_SERVER[case]
-    assert edge.send(raw).status == status
+def test_what_is_not_http_is_refused_by_the_server(edge: Edge) -> None:
+    answered = {case: edge.send(raw).status for case, (raw, _) in REFUSED_BY_THE_SERVER.items()}
+    assert answered == {case: status for case, (_, status) in REFUSED_BY_THE_SERVER.items()}
     assert edge.serves()
 
 
@@ -147,52 +139,32 @@ REFUSED_IN_THE_DIALECT = {
     "raw bytes in the query": (MINT + "?a=é".encode() + HOST + JSON + b"Content-Length: 2\r\n\r\n{}", 400),
     "a broken chunk": (MINT + HOST + JSON + CHUNKED + b"zz\r\n{}\r\n" + LAST_CHUNK, 400),
     "chunks of more than 16 KiB": (MINT + HOST + JSON + CHUNKED + chunk(b" " * 4096) * 20 + LAST_CHUNK, 413),
-    "one chunk of more than 16 KiB": (MINT + HOST + JSON + CHUNKED + chunk(TOO_LARGE) + LAST_CHUNK, 413),
     "a form whose beginning would do, in chunks of more than 16 KiB": (
         MINT + HOST + FORM + CHUNKED + chunk(b"user_id=1&refresh_token=x&a=") + chunk(TOO_LARGE) + LAST_CHUNK, 413,
     ),
-    "an oversize body": (MINT + HOST + JSON + b"Content-Length: 20000\r\n\r\n" + TOO_LARGE, 413),
     "an oversize body of megabytes": (MINT + HOST + JSON + b"Content-Length: 5000000\r\n\r\n" + b" " * 5_000_000, 413),
     "an oversize length and no body": (MINT + HOST + JSON + b"Content-Length: 9999999999\r\n\r\n", 413),
-    "the wrong method": (b"GET /integration/v1/createAPIAccessToken/" + HOST + b"\r\n", 405),
-    "a method nobody knows": (b"BREW /integration/v1/userinfo" + HOST + b"\r\n", 405),
-    "TRACE": (b"TRACE /integration/v1/userinfo/" + HOST + b"\r\n", 405),
     "an absolute target": (b"GET http://daypass/integration/v1/userinfo/" + HOST + b"\r\n", 403),
-    "another host": (b"GET http://example.org/integration/v1/userinfo/" + HOST + b"\r\n", 403),
     "a double slash at the beginning": (b"GET //integration/v1/userinfo/" + HOST + b"\r\n", 404),
-    "a double slash within": (b"GET /integration/v1//userinfo/" + HOST + b"\r\n", 404),
-    "a double slash at the end": (b"GET /integration/v1/userinfo//" + HOST + b"\r\n", 404),
     "an encoded double slash": (b"GET /%2fintegration/v1/userinfo/" + HOST + b"\r\n", 404),
-    "dots": (b"GET /integration/v1/../v1/userinfo/" + HOST + b"\r\n", 404),
     "control characters in the path": (b"GET /integration/v1/%ff%00%0a" + HOST + b"\r\n", 404),
     "raw bytes in TOKEN": (USERINFO + HOST + b"TOKEN: \xff\xfe\r\n\r\n", 403),
-    "raw bytes in Authorization": (USERINFO + HOST + b"Authorization: Bearer \xff\r\n\r\n", 403),
     "raw bytes in the media type": (
         MINT + HOST + b"Content-Type: application/json; a=\xff\r\nContent-Length: 2\r\n\r\n{}", 415,
-    ),
-    "raw bytes in the boundary": (
-        MINT + HOST + b"Content-Type: multipart/form-data; boundary=\xff\r\nContent-Length: 2\r\n\r\n{}", 415,
     ),
     "raw bytes in other headers": (
         MINT + HOST + JSON + b"Cookie: \xff\r\nUser-Agent: \xff\r\nForwarded: \xff\r\nContent-Length: 2\r\n\r\n{}", 400,
     ),
-    "a body in a coding": (MINT + HOST + JSON + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b", 400),
     "HTTP/1.0": (b"GET /integration/v1/userinfo/ HTTP/1.0\r\n\r\n", 403),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", REFUSED_IN_THE_DIALECT)
-def test_what_reaches_the_application_is_refused_in_its_dialect(edge: Edge, case: str) -> None:
-    raw, status = REFUSED_IN_THE_DIALECT[case]
-    answer = edge.send(raw)
-    assert answer.status == status
-    assert answer.headers["content-type"] == "application/json"
-    assert answer.headers["cache-control"] == "no-store"
-    assert answer.headers["vary"] == "TOKEN, Authorization"
-    assert "location" not in answer.headers
-    assert ("allow" in answer.headers) == (status == 405)
-    body = json.loads(answer.body)
-    assert body["code"] == f"{status}000"
+def test_what_reaches_the_application_is_refused_in_its_dialect(edge: Edge) -> None:
+    for case, (raw, status) in REFUSED_IN_THE_DIALECT.items():
+        answer = edge.send(raw)
+        assert (answer.status, json.loads(answer.body)["code"]) == (status, f"{status}000"), case
+        assert answer.headers["content-type"] == "application/json"
+        assert "location" not in answer.headers
     assert edge.serves()
 
 
@@ -216,16 +188,11 @@ def test_a_chunk_that_is_cut_short_is_dropped_or_refused(edge: Edge) -> None:
     assert edge.serves()
 
 
-@pytest.mark.parametrize("target", [b"OPTIONS *", b"CONNECT daypass:80", b"GET /nothing", b"PROPFIND /nothing"])
-def test_targets_outside_the_dialect_are_a_404_in_json(edge: Edge, target: bytes) -> None:
-    answer = edge.send(target + HOST + b"\r\n")
-    assert (answer.status, answer.headers["content-type"]) == (404, "application/problem+json")
+def test_targets_outside_the_dialect_are_a_404_in_json(edge: Edge) -> None:
+    for target in (b"OPTIONS *", b"CONNECT daypass:80", b"GET /nothing", b"PROPFIND /nothing"):
+        answer = edge.send(target + HOST + b"\r\n")
+        assert (answer.status, answer.headers["content-type"]) == (404, "application/problem+json"), target
     assert edge.serves()
-
-
-def test_an_absolute_target_is_the_path_within_it(edge: Edge) -> None:
-    token = b"TOKEN: " + edge.access_token.encode() + b"\r\n\r\n"
-    assert edge.send(b"GET http://daypass/integration/v1/userinfo" + HOST + token).status == 200
 
 
 def test_a_body_in_chunks_is_a_body(edge: Edge) -> None:
@@ -254,68 +221,27 @@ def test_a_client_that_goes_away_without_waiting_harms_nobody(edge: Edge) -> Non
     assert edge.serves()
 
 
-def test_every_request_is_one_line_of_the_servers_log(edge: Edge) -> None:
-    """With the id that the client was told and the client's address, and without what stood in the query."""
-    query = f"?TOKEN={edge.access_token}&a=not-for-the-log".encode()
-    answer = edge.send(USERINFO + query + HOST + b"\r\n")
-    lines = [line for line in edge.server.log().splitlines() if answer.headers["x-request-id"] in line]
-    [found] = [json.loads(line) for line in lines]
-    assert (found["event"], found["path"], found["status"]) == ("request", "/integration/v1/userinfo/", 403)
-    assert found["address"] == "127.0.0.1"
-    assert "not-for-the-log" not in edge.server.log()
-
-
-# --- exactly one credential ---------------------------------------------------------------------------------------
-
-
 def reason(answer: Answer) -> tuple[int, str]:
     return answer.status, json.loads(answer.body)["reason"]
 
 
-def test_two_token_headers_are_refused(edge: Edge) -> None:
-    """The server joins them with a comma. Fails when the first of several is taken (tried: 200)."""
+def test_two_headers_where_one_is_meant_are_refused(edge: Edge) -> None:
+    """◆ The server joins them with a comma. Fails when the first of several is taken (tried: 200)."""
     assert edge.serves()
-    good = b"TOKEN: " + edge.access_token.encode()
-    assert edge.use(good).status == 200
-    for other in (good, b"TOKEN: no_token", b"Token: no_token", b"TOKEN:", good.lower()):
-        for headers in ((good, other), (other, good)):
-            assert reason(edge.use(*headers)) == (403, "token_malformed"), headers
-    assert edge.use(good, b"TOKEN: \xff").status == 403
-    assert edge.use(b"TOKEN: \xff", good).status == 403
-
-
-def test_two_authorization_headers_are_refused(edge: Edge) -> None:
-    assert edge.serves()
-    good = b"Authorization: Bearer " + edge.access_token.encode()
-    assert edge.use(good).status == 200
-    for headers in ((good, good), (good, b"Authorization: Bearer no_token"), (good, b"Authorization: Basic abc")):
-        assert reason(edge.use(*headers)) == (403, "token_malformed")
-
-
-def test_a_token_and_another_token_as_bearer_are_refused(edge: Edge) -> None:
-    assert edge.serves()
-    good = edge.access_token.encode()
-    assert reason(edge.use(b"TOKEN: " + good, b"Authorization: Bearer " + edge.refresh_token.encode())) == (
-        403,
-        "token_malformed",
-    )
-    assert edge.use(b"TOKEN: " + good, b"Authorization: Bearer " + good).status == 200
-    assert edge.use(b"TOKEN: " + good, b"Authorization: Bearer no_token").status == 200
-
-
-def test_white_space_around_a_header_is_the_wires_and_not_the_tokens(edge: Edge) -> None:
-    assert edge.serves()
+    good, bearer = (name + edge.access_token.encode() for name in (b"TOKEN: ", b"Authorization: Bearer "))
+    refresh = b"Authorization: Bearer " + edge.refresh_token.encode()
+    assert [edge.use(good).status, edge.use(bearer).status, edge.use(good, bearer).status] == [200, 200, 200]
+    for one, other in (
+        (good, good), (good, b"TOKEN: no_token"), (good, b"TOKEN:"), (good, good.lower()), (good, refresh),
+        (bearer, bearer), (bearer, b"Authorization: Basic abc"),
+    ):  # fmt: skip
+        for headers in ((one, other), (other, one)):
+            status, why = reason(edge.use(*headers))
+            assert status == 403 and why in ("token_malformed", "token_missing"), headers
+    assert reason(edge.use(good + b" x")) == (403, "token_malformed")
     assert edge.use(b"TOKEN: \t " + edge.access_token.encode() + b"  ").status == 200
-    assert reason(edge.use(b"TOKEN: " + edge.access_token.encode() + b" x")) == (403, "token_malformed")
-
-
-def test_a_header_that_only_looks_like_token_is_none(edge: Edge) -> None:
-    assert edge.serves()
-    for name in (b"T-OKEN", b"TO_KEN", b"HTTP_TOKEN", b"HTTP-TOKEN"):
+    for name in (b"T-OKEN", b"TO_KEN", b"HTTP_TOKEN"):
         assert reason(edge.use(name + b": " + edge.access_token.encode())) == (403, "token_missing")
-
-
-# --- slow bodies --------------------------------------------------------------------------------------------------
 
 
 def promptly(edge: Edge, raw: bytes) -> int:
@@ -326,6 +252,7 @@ def promptly(edge: Edge, raw: bytes) -> int:
     return answer.status
 
 
+@pytest.mark.measures_time
 @pytest.mark.parametrize("head", [b"Content-Length: 500\r\n\r\n", CHUNKED + b"ff\r\n"], ids=["length", "chunks"])
 def test_clients_that_stall_in_their_bodies_do_not_keep_others_from_checking_tokens(edge: Edge, head: bytes) -> None:
     """Four threads, and eight clients that send half a body and wait.
@@ -352,6 +279,7 @@ def test_clients_that_stall_in_their_bodies_do_not_keep_others_from_checking_tok
     assert edge.serves()
 
 
+@pytest.mark.measures_time
 def test_clients_that_stall_in_their_headers_do_not_keep_others_out(edge: Edge) -> None:
     for _ in range(20):
         edge.stall(MINT)

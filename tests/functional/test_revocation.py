@@ -1,8 +1,4 @@
-"""Revoking while the service runs: what has ended is refused by every worker, at once and whatever races with it.
-
-Here belongs ending tokens with two workers, or two servers, at work: 50,000 checks at the gate, and fewer through
-Flask. Not here: what each way of ending does to the rows (``tests/unit/services/test_revoking.py``).
-"""
+"""What has ended is refused by every worker and host, at once and whatever races with it."""
 
 import random
 import time
@@ -18,8 +14,7 @@ from typing import TypeVar
 import pytest
 import requests
 
-from app.domain.errors import TokenRefused
-from app.domain.identity import Caller, User
+from app.domain.identity import User
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.services import Services
 from app.storage.database import Database
@@ -28,27 +23,23 @@ from tests.crowds import all_at_once
 from tests.drivers.alation import Alation
 from tests.drivers.gate import GateConnection, GateConnections
 from tests.drivers.server import LiveServer
-from tests.drivers.workers import WorkerClients
 from tests.factories import OPERATOR, issue, make_user, mint
 from tests.secrecy import secrets_in
 
-ROUNDS = 100
-"""On a protected resource, on each of the two databases."""
-
 GATE_ROUNDS, CONNECTIONS, PIPELINED = 210, 6, 10
-"""At the gate, on each of the two databases: rounds, connections to each worker, checks at once on each."""
+"""On each of the two databases: rounds, connections to each worker, checks at once on each."""
 
 CHECKS_OF_A_ROUND = 2 * CONNECTIONS * PIPELINED
 assert 2 * GATE_ROUNDS * CHECKS_OF_A_ROUND >= 50_000
 
-RACES = 50
-"""Races with a revocation, in one process and again through the server, on each of the two databases: 200."""
+RACES = 25
+"""With a revocation, and again with a regeneration, on each of the two databases: 100."""
 
 RACING_MINTS = 16
 MOMENT_SECONDS = 0.02
 """Within which all that race begin; together they take longer. At the very same time, whoever waits first is first."""
 
-pytestmark = pytest.mark.shares_server
+pytestmark = [pytest.mark.shares_server, pytest.mark.both_databases]
 
 Outcome = TypeVar("Outcome")
 
@@ -82,7 +73,7 @@ ENDINGS: dict[str, tuple[Callable[[Round], object], str]] = {
         "token_revoked",
     ),
     "its owner is disabled": (
-        lambda now: now.services.accounts.disable(now.owner.username, OPERATOR),
+        lambda now: now.services.accounts.change(now.owner.username, {"is_active": False}, OPERATOR),
         "owner_disabled",
     ),
     "a client revokes": (lambda now: now.client.revoke_access_tokens(*now.proof), "token_revoked"),
@@ -108,13 +99,14 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def test_an_ended_access_token_is_refused_at_the_gate_from_the_first_check_on(
+def test_a_token_that_has_ended_is_refused_by_every_worker_from_the_first_check_on(
     servers: list[LiveServer], services: Services
 ) -> None:
-    """None of 25,200 checks on each database, begun after the end of a token was acknowledged, is answered with 200.
+    """◆ None of 25,200 checks on each database, begun after the end of a token was acknowledged, is answered with 200.
 
     Each round shows that the token is good on every connection to both workers, has checks under way while the
-    token is ended in one of seven ways, and then checks it 120 times, in either header.
+    token is ended in one of seven ways, and then checks it 120 times, in either header; and once on a resource, through
+    Flask, on each worker.
 
     Fails when ``TokenVerifier.verify`` keeps its answers for one second: so it was broken, and the first round
     already found the revoked token accepted, on both databases.
@@ -126,10 +118,10 @@ def test_an_ended_access_token_is_refused_at_the_gate_from_the_first_check_on(
         assert len(gates.of_workers) == 2
         connections = [(number, each) for worker in gates.of_workers for number, each in enumerate(worker)]
         for how in islice(cycle(ENDINGS), GATE_ROUNDS):
-            now = _begin_round(services, owners[how], random.choice(clients))
+            now = begin_round(services, owners[how], random.choice(clients))
             accepted[how] += _end_and_check(now, how, connections)
             if ENDINGS[how][1] == "owner_disabled":
-                services.accounts.enable(now.owner.username, OPERATOR)
+                services.accounts.change(now.owner.username, {"is_active": True}, OPERATOR)
         assert gates.are_still_apart()
     assert sum(accepted.values()) == 0, accepted
 
@@ -149,9 +141,13 @@ def _end_and_check(now: Round, how: str, connections: list[tuple[int, GateConnec
         if number < CONNECTIONS:
             each.send(_credential(now, number), times=PIPELINED)
     answers = []
+    through_flask = []
     for number, each in connections:
         received = [(number % 2, each.receive()) for _ in range(PIPELINED)]
         answers += received if number < CONNECTIONS else []
+        if number == 0:
+            through_flask.append(each.ask(("TOKEN", now.access.secret), target="/integration/v1/userinfo/").status)
+    assert through_flask == [403, 403], how
     assert len(answers) == CHECKS_OF_A_ROUND
     refused = [(by_token, answer) for by_token, answer in answers if answer.status != 200]
     assert {(by_token, each.status, each.headers["x-auth-reason"]) for by_token, each in refused} <= {
@@ -166,108 +162,40 @@ def _credential(now: Round, number: int) -> tuple[str, str]:
     return ("TOKEN", now.access.secret) if number % 2 else ("Authorization", f"Bearer {now.access.secret}")
 
 
-def test_an_ended_access_token_is_refused_by_every_worker_on_the_first_request(
-    live_server: LiveServer, services: Services
-) -> None:
-    """The same on a resource of Daypass itself, through Flask, one request on each worker after the end.
-
-    Fails when ``TokenVerifier.verify`` keeps its answers for one second: so it was broken, and the first round
-    already found the revoked token accepted, on both databases.
-    """
-    owners = {how: make_user(services) for how in ENDINGS}
-    with WorkerClients(live_server) as clients:
-        workers = clients.each()
-        assert len(workers) == 2
-        for how in islice(cycle(ENDINGS), ROUNDS):
-            act, reason = ENDINGS[how]
-            now = _begin_round(services, owners[how], random.choice(workers))
-            assert [worker.use(now.access.secret).status_code for worker in workers] == [200, 200], how
-            act(now)
-            after = [worker.use(now.access.secret) for worker in workers]
-            assert [(use.status_code, use.json().get("reason")) for use in after] == [(403, reason)] * 2, how
-            if reason == "owner_disabled":
-                services.accounts.enable(owners[how].username, OPERATOR)
-        assert clients.are_still_apart()
-
-
-def _begin_round(services: Services, owner: User, client: Alation) -> Round:
+def begin_round(services: Services, owner: User, client: Alation) -> Round:
     refresh = issue(services, owner)
     return Round(services, owner, refresh, mint(services, refresh), client)
 
 
-def test_a_mint_that_races_with_a_revocation_never_outlives_it(services: Services, database: Database) -> None:
-    """Sixteen threads mint while one revokes, in an order left to chance; nothing is alive afterwards.
-
-    Fails when ``RefreshTokenVerifier.recognise_and_lock`` only reads first and then counts up without conditions:
-    so it was broken, and on PostgreSQL an access token that was minted after the revocation stayed active. (SQLite
-    has one writer at a time, from ``BEGIN IMMEDIATE`` on, and needs more breaking: see the test with two workers.)
-    """
-    _assert_mints_never_outlive(
-        lambda refresh: services.revoking.revoke(refresh.token.public_id, "in a race", OPERATOR),
-        RACES, services, database,
-    )  # fmt: skip
-
-
-def test_a_mint_that_races_with_a_regeneration_never_outlives_it(services: Services, database: Database) -> None:
-    """What is minted from the secret that is being replaced ends with it. Fails when minting is broken as above."""
-    _assert_mints_never_outlive(
-        lambda refresh: services.issuing.regenerate(refresh.secret, None, Caller("")),
-        RACES // 5, services, database,
-    )  # fmt: skip
-
-
-def _assert_mints_never_outlive(
-    end: Callable[[Issued[RefreshToken]], object], races: int, services: Services, database: Database
+@pytest.mark.parametrize("how", ["its refresh token is revoked", "a client regenerates"])
+def test_a_mint_that_races_with_the_end_of_its_refresh_token_never_outlives_it(
+    how: str, live_server: LiveServer, services: Services, database: Database
 ) -> None:
-    owner = make_user(services)
-    outcomes: list[Issued[AccessToken] | TokenRefused] = []
-    for _ in range(races):
-        refresh = issue(services, owner)
-        minting = [partial(_minted_or_refused, services, refresh)] * RACING_MINTS
-        outcome = _race(minting, partial(end, refresh))
-        assert rows.alive_under(database, refresh.token.id) == []
-        for minted in outcome:
-            if isinstance(minted, Issued):
-                with pytest.raises(TokenRefused):
-                    services.verifier.verify(minted.secret)
-            else:
-                assert minted.reason == "token_revoked"
-        outcomes += outcome
-    _assert_it_was_a_race([isinstance(outcome, Issued) for outcome in outcomes])
+    """◆ Sixteen clients mint while one revokes or regenerates, in an order left to chance; nothing is active after it.
 
-
-def test_a_mint_that_races_with_a_revocation_never_outlives_it_on_two_workers(
-    live_server: LiveServer, services: Services, database: Database
-) -> None:
-    """The same through the server: sixteen clients mint while an administrator revokes.
-
-    Fails when minting is broken as above, on PostgreSQL with a token that stayed active; on SQLite when writing
-    transactions begin with a plain ``BEGIN`` as well: mints were answered 503.
+    Fails when ``RefreshTokenVerifier.recognise_and_lock`` only reads first and then counts up without conditions: so
+    it was broken, and on PostgreSQL an access token that was minted after the revocation stayed active; on SQLite when
+    writing transactions begin with a plain ``BEGIN`` as well: mints were answered 503.
     """
     owner = make_user(services)
-    clients = [Alation(live_server.url, requests.Session()) for _ in range(RACING_MINTS)]
+    end, _ = ENDINGS[how]
+    clients = [Alation(live_server.url, requests.Session()) for _ in range(RACING_MINTS + 1)]
     answers: list[requests.Response] = []
     for _ in range(RACES):
-        refresh = issue(services, owner)
-        minting = [partial(client.mint, refresh.secret, owner.id) for client in clients]
-        answered = _race(minting, partial(services.revoking.revoke, refresh.token.public_id, "in a race", OPERATOR))
-        assert rows.alive_under(database, refresh.token.id) == []
+        now = begin_round(services, owner, clients[-1])
+        minting = [partial(client.mint, *now.proof) for client in clients[:-1]]
+        answered = _race(minting, partial(end, now))
+        assert rows.alive_under(database, now.refresh.token.id) == []
         for answer in answered:
             if answer.status_code == 201:
                 assert clients[0].use(answer.json()["api_access_token"]).status_code == 403
             else:
                 assert (answer.status_code, answer.json()["reason"]) == (401, "token_revoked")
         answers += answered
-    _assert_it_was_a_race([answer.status_code == 201 for answer in answers])
+    minted = [answer.status_code == 201 for answer in answers]
+    assert 0.02 < sum(minted) / len(minted) < 0.98, "it was no race"
     for client in clients:
         client.session.close()
-
-
-def _minted_or_refused(services: Services, refresh: Issued[RefreshToken]) -> Issued[AccessToken] | TokenRefused:
-    try:
-        return services.minting.mint(refresh.secret, refresh.token.user_id, Caller(""))
-    except TokenRefused as refusal:
-        return refusal
 
 
 def _race(minting: Sequence[Callable[[], Outcome]], end: Callable[[], object]) -> list[Outcome]:
@@ -279,8 +207,3 @@ def _race(minting: Sequence[Callable[[], Outcome]], end: Callable[[], object]) -
 def _in_a_moment(act: Callable[[], Outcome]) -> Outcome:
     time.sleep(random.uniform(0, MOMENT_SECONDS))
     return act()
-
-
-def _assert_it_was_a_race(minted: list[bool]) -> None:
-    """Some mints came before the revocation and some after it, or nothing was shown."""
-    assert 0.02 < sum(minted) / len(minted) < 0.98, sum(minted)

@@ -1,8 +1,4 @@
-"""The jobs in real processes: in the server's supervisor, alone, many at once, and beside checks.
-
-Not here: leases to the last microsecond (``tests/unit/services/test_job_runs.py``), and what the sweeps touch
-(``tests/unit/services/test_expiring.py``).
-"""
+"""The jobs in real processes: in the server's supervisor, many schedulers at once, and beside checks."""
 
 import json
 import signal
@@ -38,18 +34,31 @@ from tests.factories import issue, make_user, mint
 from tests.secrecy import secrets_in
 
 PATIENCE_SECONDS = 30
-SCHEDULERS = 3
-OLD_ROWS = 10_000
+SCHEDULERS = 2
+OLD_ROWS = 4_000
 """As many to mark as expired, and as many to delete."""
 
 
-def test_jobs_run_in_the_supervisor_and_once_for_all_workers(live_server: LiveServer, database: Database) -> None:
+@pytest.mark.both_databases
+def test_many_schedulers_run_each_tick_once_and_exit_with_0_at_sigterm(
+    live_server: LiveServer, database: Database
+) -> None:
+    """◆ Two `daypass scheduler` beside a server, whose supervisor is a third; no worker runs a job."""
     began = system_clock() - timedelta(seconds=PATIENCE_SECONDS)
-    _until(lambda: len(_ended_runs(database)) == len(JOBS))
     assert live_server.process is not None
-    holder = f"{socket.gethostname()}:{live_server.process.pid}"
-    assert {lease.holder for lease in _ended_runs(database)} == {holder}
-    _assert_each_tick_ran_once(database, [live_server.log()], began)
+    with ExitStack() as running:
+        schedulers = [running.enter_context(_scheduler(live_server, number)) for number in range(SCHEDULERS)]
+        _until(lambda: all(psutil.Process(each.pid).num_threads() > 1 for each, _ in schedulers))
+        _until(lambda: len(_ended_runs(database)) == len(JOBS))
+        time.sleep(0.5)  # one that came too late would run now
+        pids = [live_server.process.pid, *(each.pid for each, _ in schedulers)]
+        assert {lease.holder for lease in _ended_runs(database)} <= {f"{socket.gethostname()}:{pid}" for pid in pids}
+        for each, _ in schedulers:
+            each.send_signal(signal.SIGTERM)
+        assert [each.wait(PATIENCE_SECONDS) for each, _ in schedulers] == [0] * SCHEDULERS
+    logs = [log.read_text() for _, log in schedulers]
+    _assert_each_tick_ran_once(database, [live_server.log(), *logs], began)
+    assert not any("Traceback" in log or secrets_in(log) for log in logs)
 
 
 @pytest.fixture
@@ -59,39 +68,7 @@ def server_without_jobs(database_url: str, tmp_path: Path) -> Iterator[LiveServe
     assert not secrets_in(server.log())
 
 
-def test_many_schedulers_run_each_tick_once_and_end_with_0_when_told_to(
-    database_url: str, tmp_path: Path, database: Database
-) -> None:
-    instance = LiveServer(database_url, tmp_path)  # never started
-    began = system_clock()
-    with ExitStack() as running:
-        schedulers = [running.enter_context(_scheduler(instance, number)) for number in range(SCHEDULERS)]
-        _until(lambda: all(psutil.Process(each.pid).num_threads() > 1 for each, _ in schedulers))
-        _until(lambda: len(_ended_runs(database)) == len(JOBS))
-        time.sleep(0.5)  # whoever came too late would run now
-        holders = {lease.holder for lease in _ended_runs(database)}
-        assert holders <= {f"{socket.gethostname()}:{each.pid}" for each, _ in schedulers}
-        for each, _ in schedulers:
-            each.send_signal(signal.SIGTERM)
-        assert [each.wait(PATIENCE_SECONDS) for each, _ in schedulers] == [0] * SCHEDULERS
-    logs = [log.read_text() for _, log in schedulers]
-    _assert_each_tick_ran_once(database, logs, began)
-    assert not any("Traceback" in log or secrets_in(log) for log in logs)
-
-
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_job_runs_by_hand_unless_it_is_running_already(database_url: str, tmp_path: Path, database: Database) -> None:
-    instance = LiveServer(database_url, tmp_path)  # never started: commands need no server
-    never, _ = instance.json("job", "status")
-    assert (never["job"], never["is_running"], never["last_run_at"]) == ("expire_tokens", False, None)
-    assert instance.json("job", "run", "expire_tokens") == {"job": "expire_tokens", "rows": 0}
-    _hold_lease(database)
-    refused = instance.command("job", "run", "expire_tokens")
-    assert (refused.returncode, refused.stderr) == (1, "Error: expire_tokens is already running.\n")
-    running, _ = instance.json("job", "status")
-    assert (running["is_running"], running["last_rows"], running["last_error"]) == (True, 0, None)
-
-
+@pytest.mark.both_databases
 def test_sweeping_and_purging_many_rows_fails_no_check_and_no_mint(
     server_without_jobs: LiveServer, services: Services, database: Database
 ) -> None:
@@ -159,13 +136,6 @@ def _ended_runs(database: Database) -> list[JobLeaseRow]:
         return list(session.scalars(select(JobLeaseRow).where(JobLeaseRow.last_run_at.is_not(None))))
 
 
-def _hold_lease(database: Database) -> None:
-    with database.transaction() as session:
-        lease = session.get(JobLeaseRow, "expire_tokens")
-        assert lease is not None
-        lease.expires_at = system_clock() + timedelta(minutes=5)
-
-
 def _until(is_true: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not is_true():
@@ -174,7 +144,7 @@ def _until(is_true: Callable[[], bool]) -> None:
 
 
 def _plant_ended_tokens(database: Database, owner: User) -> None:
-    """Access tokens whose time is over: some of them not written down yet, some long ago."""
+    """Access tokens whose time is over: some of them not marked yet, some long ago."""
     now = system_clock()
     ended = (TokenStatus.ACTIVE, now - timedelta(minutes=1)), (TokenStatus.EXPIRED, now - timedelta(days=100))
     with patient(database), database.transaction() as session:

@@ -1,8 +1,4 @@
-"""The vendor's own SDK, `trifacta` from PyPI, against a real server: it works by changing its base URL.
-
-It lives in an environment of its own (``make trifacta-sdk``), because it brings a hundred megabytes of packages that
-have no business beside ours. Here belongs what that client does. Not here: the wire itself (``tests/contract``).
-"""
+"""The vendor's own SDK, `trifacta` from PyPI, in an environment of its own (``make trifacta-sdk``)."""
 
 import json
 import os
@@ -23,7 +19,6 @@ DRIVER = ROOT / "tests" / "drivers" / "trifacta_sdk.py"
 
 
 @pytest.mark.shares_server
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_sdk_works_against_daypass(live_server: LiveServer, services: Services, tmp_path: Path) -> None:
     install_the_sdk()
     user = allowed_user(services, password=PASSWORD, email="anna@example.org")

@@ -2,7 +2,7 @@
 
 ``python -m clients.python.tests.callers client|naive THREADS``, with ``DAYPASS_URL``, ``DAYPASS_REFRESH_TOKEN`` and
 ``DAYPASS_USER_ID`` in the environment. It prints a line when each thread has called once, and at the end how often it
-saw what: statuses, and the names of exceptions. Not here: starting many of them (``soak``).
+saw what: statuses, and the names of exceptions.
 """
 
 import json

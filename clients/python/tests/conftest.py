@@ -1,7 +1,4 @@
-"""What every test of the client can ask for: a running Daypass, a refresh token, a cache folder of its own.
-
-Here belong fixtures. Not here: servers that are no Daypass (``recording``), and clients in processes (``processes``).
-"""
+"""What every test of the client can ask for: a running Daypass, a refresh token, a cache folder of its own."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -14,15 +11,14 @@ from sqlalchemy import func, select
 
 from app.domain.clock import system_clock
 from app.domain.tokens import Issued, RefreshToken
-from app.factory import create_app
+from app.factory import create_app, db
 from app.http.context import parts
 from app.services import Services
-from app.factory import db
 from app.storage.database import Database
 from app.storage.tables import AccessTokenRow
 from clients.python.tests.recording import Recorder
 from config import Settings
-from tests.databases import KEYS, SqliteFiles
+from tests.databases import KEYS, SqliteFiles, run_folder
 from tests.drivers.server import LiveServer
 from tests.factories import issue, make_user
 from tests.secrecy import secrets_in
@@ -57,7 +53,7 @@ class Daypass:
 def daypass(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daypass]:
     """One for all tests: each makes a user of its own."""
     folder = tmp_path_factory.mktemp("daypass")
-    files = SqliteFiles(tmp_path_factory.mktemp("template"))
+    files = SqliteFiles(run_folder(tmp_path_factory))
     with files.fresh(folder) as url:
         settings = Settings(instance=str(folder), database_url=url, bcrypt_cost=10)
         app = create_app(settings, KEYS)

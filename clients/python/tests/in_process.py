@@ -1,7 +1,4 @@
-"""The client within the process of the test.
-
-Not here: clients in processes of their own (``processes``).
-"""
+"""The client within the process of the test."""
 
 from pathlib import Path
 

@@ -1,7 +1,4 @@
-"""Clients in processes of their own, as scripts are.
-
-Here belongs starting them. Not here: what they are to do, which each test says.
-"""
+"""Clients in processes of their own, as scripts are."""
 
 import os
 import subprocess

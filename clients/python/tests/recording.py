@@ -1,7 +1,4 @@
-"""Servers that are no Daypass: they write down what reaches them, and answer as they are told.
-
-Here belong sockets. Not here: what is expected on them.
-"""
+"""Servers that are no Daypass: they write down what reaches them, and answer as they are told."""
 
 import atexit
 import json
@@ -14,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import trustme
@@ -89,9 +85,7 @@ class Recorder:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()

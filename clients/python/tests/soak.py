@@ -1,7 +1,6 @@
 """Many processes and threads on one refresh token, while somebody revokes the access token again and again.
 
 ``make soak`` runs each of :data:`CASES` for three minutes and prints a table; the suite runs the client for seconds.
-Here belongs the set-up. Not here: what the callers do (``callers``), and what must come of it (``test_sharing``).
 """
 
 import json
@@ -68,7 +67,7 @@ class Outcome:
 def run(url: str, services: Services, database: Database, kind: str, policy: Reissue, load: Load) -> Outcome:
     """One case on a server. The first revocation waits until everybody has called, the end until the last is over."""
     user = make_user(services)
-    refresh = services.issuing.issue(user, "shared", Caller(user.username, user.id), policy)
+    refresh = services.issuing.issue(user.id, "shared", Caller(user.username, user.id), reissue=policy)
     naive = Naive(url, refresh.secret, user.id)
     outcome = Outcome()
     with ExitStack() as stack:

@@ -1,7 +1,4 @@
-"""The file in which processes share an access token, also when it is not as it should be.
-
-Not here: who mints, and when (``test_sharing``).
-"""
+"""The file in which processes share an access token, also when it is not as it should be."""
 
 import json
 import os
@@ -12,6 +9,7 @@ import pytest
 import requests
 
 from app.domain.tokens import Issued, RefreshToken
+from app.services.held_tokens import BySecret
 from clients.python.tests import processes
 from clients.python.tests.conftest import Daypass
 from clients.python.tests.in_process import MACHINE, auth_of, environment, kept, new_process
@@ -92,7 +90,7 @@ def test_a_cache_file_that_is_read_only_is_used_and_replaced_when_its_token_has_
     kept(cache_folder).chmod(0o400)
     new_process(monkeypatch)
     assert auth_of(daypass, refresh).token() == first
-    daypass.services.revoking.revoke_access_tokens(refresh.secret, None, MACHINE)
+    daypass.services.revoking.revoke_access_tokens(BySecret(refresh.secret), MACHINE)
     auth = auth_of(daypass, refresh)
     assert requests.get(f"{daypass.url}/api/v1/me", auth=auth, timeout=30).status_code == 200
     assert json.loads(kept(cache_folder).read_text())["token"] == auth.token() != first

@@ -1,7 +1,4 @@
-"""When a token is renewed: by the seconds that the server says are left, whatever the clock on the wall shows.
-
-Not here: that one token is for all (``test_sharing``).
-"""
+"""When a token is renewed: by the seconds that the server says are left, whatever the clock on the wall shows."""
 
 from datetime import timedelta
 

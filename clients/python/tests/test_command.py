@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.domain.tokens import Issued, RefreshToken
+from app.services.held_tokens import BySecret
 from clients.python.tests.conftest import Daypass
 from clients.python.tests.recording import Answer, Recorder
 from tests.factories import OPERATOR
@@ -35,7 +36,7 @@ def test_it_prints_a_token_that_works_also_after_the_last_one_was_revoked(
         environment["DAYPASS_USER_ID"] = str(refresh.token.user_id)
     first, second = run(**environment), run(**environment)
     assert (first.returncode, first.stderr, first.stdout) == (0, "", second.stdout)
-    daypass.services.revoking.revoke_access_tokens(refresh.secret, None, OPERATOR)
+    daypass.services.revoking.revoke_access_tokens(BySecret(refresh.secret), OPERATOR)
     third = run(**environment)
     assert (third.returncode, third.stderr) == (0, "")
     known = daypass.services.verifier.verify(third.stdout.strip(), refresh.token.user_id)
@@ -63,7 +64,7 @@ def test_what_somebody_must_do_ends_with_1_and_what_passes_with_2_each_with_one_
     nothing, word, unknown = run(), run("--refresh-token", "x", **environment), run(
         **environment | {"DAYPASS_REFRESH_TOKEN": refresh.secret[:-1] + "_"}
     )  # fmt: skip
-    daypass.services.accounts.disable(daypass.services.accounts.by_id(refresh.token.user_id).username, OPERATOR)
+    daypass.services.accounts.change(refresh.token.user_id, {"is_active": False}, OPERATOR)
     disabled = run(**environment)
     done = [away, nothing, word, unknown, disabled]
     assert [each.returncode for each in done] == [2, 1, 1, 1, 1]

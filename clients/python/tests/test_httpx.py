@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from app.domain.tokens import Issued, RefreshToken
+from app.services.held_tokens import BySecret
 from clients.python.tests.conftest import Daypass
 from clients.python.tests.recording import Answer, Recorder
 from daypass_client import RefreshTokenRevoked, WrongAddress
@@ -25,7 +26,7 @@ def test_it_mints_once_and_again_when_the_token_was_revoked(
     with kind(auth=auth_for(daypass, refresh), base_url=daypass.url) as client:
         assert [client.get("/api/v1/me").status_code for _ in range(3)] == [200] * 3
         assert daypass.mints(refresh) == 1
-        daypass.services.revoking.revoke_access_tokens(refresh.secret, None, OPERATOR)
+        daypass.services.revoking.revoke_access_tokens(BySecret(refresh.secret), OPERATOR)
         again = client.get("/api/v1/me")
         assert (again.status_code, [each.status_code for each in again.history]) == (200, [401])
         assert daypass.mints(refresh) == 2
@@ -45,7 +46,7 @@ def test_tasks_that_are_refused_at_once_mint_once(
     async def story() -> list[set[int]]:
         async with kind(auth=auth_for(daypass, refresh), base_url=daypass.url, timeout=30) as client:
             first = await crowd(client)
-            daypass.services.revoking.revoke_access_tokens(refresh.secret, None, OPERATOR)
+            daypass.services.revoking.revoke_access_tokens(BySecret(refresh.secret), OPERATOR)
             return [first, await crowd(client)]
 
     assert asyncio.run(story()) == [{200}, {200}]

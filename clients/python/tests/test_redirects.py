@@ -1,6 +1,6 @@
 """Where the token goes, seen on the wire: to the scheme, host and port that it was meant for, and nowhere else.
 
-Both servers here are no Daypass; the tokens come from a real one. Not here: `httpx` alone (``test_httpx``).
+Both servers here are no Daypass; the tokens come from a real one.
 """
 
 import ssl

@@ -1,7 +1,4 @@
-"""What a refusal leads to: another token and the same request again, an exception, or nothing.
-
-Not here: refusals of many at once (``test_sharing``).
-"""
+"""What a refusal leads to: another token and the same request again, an exception, or nothing."""
 
 import io
 from collections.abc import Iterator
@@ -13,6 +10,7 @@ import requests
 import daypass_client
 from app.domain.identity import Caller
 from app.domain.tokens import Issued, RefreshToken
+from app.services.held_tokens import BySecret
 from clients.python.tests.conftest import Daypass
 from clients.python.tests.recording import Answer, Recorder
 from daypass_client import DaypassAuth, DaypassError
@@ -122,8 +120,8 @@ def test_every_end_of_a_refresh_token_has_its_exception_which_says_what_to_do_an
     expired = daypass.refresh_token(ends_in=timedelta(seconds=-1))
     revoked, regenerated, disabled, good = (daypass.refresh_token() for _ in range(4))
     revoking.revoke(revoked.token.public_id, "a test", OPERATOR)
-    daypass.services.issuing.regenerate(regenerated.secret, None, Caller(""))
-    accounts.disable(accounts.by_id(disabled.token.user_id).username, OPERATOR)
+    daypass.services.issuing.regenerate(BySecret(regenerated.secret), Caller(""))
+    accounts.change(disabled.token.user_id, {"is_active": False}, OPERATOR)
     cases = [
         (expired.secret, expired.token.user_id, "RefreshTokenExpired", "Regenerate it"),
         (revoked.secret, revoked.token.user_id, "RefreshTokenRevoked", "ask an administrator"),

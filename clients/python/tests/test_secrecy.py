@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from app.domain.tokens import Issued, RefreshToken
+from app.services.held_tokens import BySecret
 from clients.python.tests.conftest import Daypass
 from clients.python.tests.recording import Answer, Recorder
 from daypass_client import DaypassAuth, DaypassError, SecretFilter, Session, secrecy
@@ -29,7 +30,7 @@ def test_logs_at_debug_have_no_secret_whatever_happens(
     with Session(auth) as session:
         session.get("/api/v1/me", timeout=10)
         session.get(f"{recorder.url}/start", timeout=10)
-        daypass.services.revoking.revoke_access_tokens(refresh.secret, None, OPERATOR)
+        daypass.services.revoking.revoke_access_tokens(BySecret(refresh.secret), OPERATOR)
         session.get("/api/v1/me", timeout=10)
         with pytest.raises(requests.ConnectionError) as away:
             session.get("http://127.0.0.1:9/", timeout=10)
@@ -46,7 +47,7 @@ def test_logs_at_debug_have_no_secret_whatever_happens(
 def test_tracebacks_that_show_local_variables_show_no_secret(daypass: Daypass) -> None:
     """As error reporters make them, of our own lines."""
     disabled = daypass.refresh_token()
-    daypass.services.accounts.disable(daypass.services.accounts.by_id(disabled.token.user_id).username, OPERATOR)
+    daypass.services.accounts.change(disabled.token.user_id, {"is_active": False}, OPERATOR)
     with pytest.raises(DaypassError) as caught:
         DaypassAuth(url=daypass.url, refresh_token=disabled.secret).token()
     ours = [frame for frame in caught.traceback if "daypass_client" in str(frame.path)]

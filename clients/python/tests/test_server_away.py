@@ -1,7 +1,4 @@
-"""A server that is away, busy, or does not want to be asked now.
-
-Not here: refusals (``test_refusals``).
-"""
+"""A server that is away, busy, or does not want to be asked now."""
 
 import sqlite3
 import threading

@@ -1,8 +1,4 @@
-"""One access token for all threads and processes of a machine, whoever else uses it or ends it.
-
-Not here: the file that they share (``test_cache_files``), when a token is renewed (``test_clock``), and servers that
-are away (``test_server_away``).
-"""
+"""One access token for all threads and processes of a machine, whoever else uses it or ends it."""
 
 import logging
 import threading
@@ -16,6 +12,7 @@ import requests
 from app.domain.identity import Caller
 from app.domain.policy import Reissue
 from app.domain.tokens import Issued, RefreshToken
+from app.services.held_tokens import BySecret
 from clients.python.tests import processes
 from clients.python.tests.callers import Naive
 from clients.python.tests.conftest import Daypass
@@ -88,7 +85,7 @@ def test_nobody_sees_a_refusal_while_the_access_token_is_revoked_again_and_again
 @pytest.mark.parametrize("policy", [Reissue.REPLACE, Reissue.REUSE])
 def test_clients_written_by_hand_end_each_others_tokens_but_for_reuse(daypass: Daypass, policy: Reissue) -> None:
     user = make_user(daypass.services)
-    refresh = daypass.services.issuing.issue(user, "shared", Caller(user.username, user.id), policy)
+    refresh = daypass.services.issuing.issue(user.id, "shared", Caller(user.username, user.id), reissue=policy)
     two = [Naive(daypass.url, refresh.secret, user.id) for _ in range(2)]
     for naive in two * 3:
         assert naive.call() == 200
@@ -101,8 +98,8 @@ def test_a_token_that_another_process_minted_and_that_was_revoked_meanwhile_is_n
 ) -> None:
     auth = auth_of(daypass, refresh)
     first = auth.token()
-    second = daypass.services.minting.mint(refresh.secret, None, MACHINE)  # the first one is superseded
-    daypass.services.revoking.revoke_access_tokens(refresh.secret, None, MACHINE)
+    second = daypass.services.minting.mint(BySecret(refresh.secret), MACHINE)  # the first one is superseded
+    daypass.services.revoking.revoke_access_tokens(BySecret(refresh.secret), MACHINE)
     path = kept(cache_folder)
     path.write_text(path.read_text().replace(first, second.secret))
     assert requests.get(f"{daypass.url}/api/v1/me", auth=auth, timeout=30).status_code == 200
@@ -175,7 +172,7 @@ print(good, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 def test_a_crowd_that_is_refused_at_once_mints_once(daypass: Daypass, refresh: Issued[RefreshToken]) -> None:
     auth = auth_of(daypass, refresh)
     auth.token()
-    daypass.services.revoking.revoke_access_tokens(refresh.secret, None, MACHINE)
+    daypass.services.revoking.revoke_access_tokens(BySecret(refresh.secret), MACHINE)
     line = threading.Barrier(20)
 
     def call() -> requests.Response:

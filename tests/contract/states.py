@@ -1,0 +1,125 @@
+"""Tokens in every state that a request may present, each with the reason for which it is refused."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from app.services import Services
+from tests.contract.asking import TEXT
+from tests.contract.conftest import MovableClock, Setting
+from tests.factories import OPERATOR, disable, issue, make_user, mint, regenerate, revoke
+
+
+class World:
+    """A user with a refresh token, and an access token under it; what acts on them changes `latest` or `access`."""
+
+    def __init__(self, services: Services, clock: MovableClock, setting: Setting) -> None:
+        self.services, self.clock, self.setting = services, clock, setting
+        self.user = make_user(services)
+        self.refresh = self.latest = issue(services, self.user)
+        self.access = mint(services, self.refresh)
+
+    def revoke(self) -> None:
+        revoke(self.services, self.refresh)
+
+    def revoke_access(self) -> None:
+        revoke(self.services, self.access)
+
+    def regenerate(self) -> None:
+        self.latest = regenerate(self.services, self.latest)
+
+    def regenerate_after_expiry(self) -> None:
+        with self.clock.stopped_at(self.refresh.token.expires_at):
+            self.regenerate()
+
+    def mint(self) -> None:
+        mint(self.services, self.refresh)
+
+    def mint_with_an_overlap_that_is_over(self) -> None:
+        with self.clock.later(minutes=-2), self.setting(access_token_reissue="overlap"):
+            self.access = mint(self.services, self.refresh)
+            self.mint()
+
+    def disable(self) -> None:
+        disable(self.services, self.user.username)
+
+    def expire(self) -> None:
+        with self.clock.later(hours=-25):  # by more than clocks may differ
+            self.refresh = issue(self.services, self.user)
+            self.access = mint(self.services, self.refresh)
+
+    def purge(self) -> None:
+        with self.clock.stopped_at(datetime(2020, 1, 1, tzinfo=UTC)):
+            self.refresh = issue(self.services, self.user)
+            self.access = mint(self.services, self.refresh)
+            self.revoke()
+        self.services.expiring.purge(OPERATOR)
+
+
+Proof = tuple[str, int]
+"""A secret and the user id that is sent beside it."""
+Make = Callable[[World], Proof]
+
+
+def refresh_token(*acts: Callable[[World], None]) -> Make:
+    def make(world: World) -> Proof:
+        for act in acts:
+            act(world)
+        return world.refresh.secret, world.user.id
+
+    return make
+
+
+def access_token(*acts: Callable[[World], None]) -> Make:
+    def make(world: World) -> Proof:
+        for act in acts:
+            act(world)
+        return world.access.secret, world.user.id
+
+    return make
+
+
+def crossed(text: str, other: str) -> str:
+    """The public id of one token with the secret of another, and the right checksum."""
+    one, two = TEXT.parse(text), TEXT.parse(other)
+    assert one is not None and two is not None
+    return TEXT.compose(one.with_secret(two.secret))
+
+
+def refresh_with_another_secret(world: World) -> Proof:
+    return crossed(world.refresh.secret, issue(world.services, world.user).secret), world.user.id
+
+
+def access_with_another_secret(world: World) -> Proof:
+    other = mint(world.services, issue(world.services, world.user)).secret
+    return crossed(world.access.secret, other), world.user.id
+
+
+REFRESH_STATES: dict[str, tuple[Make, str]] = {
+    "purged": (refresh_token(World.purge), "token_unknown"),
+    "another's secret": (refresh_with_another_secret, "token_unknown"),
+    "malformed": (lambda world: (world.refresh.secret[:-1], world.user.id), "token_unknown"),
+    "of the other kind": (access_token(), "token_unknown"),
+    "another's": (lambda world: (world.refresh.secret, make_user(world.services).id), "user_id_mismatch"),
+    "revoked": (refresh_token(World.revoke), "token_revoked"),
+    "regenerated": (refresh_token(World.regenerate), "token_revoked"),
+    "regenerated twice": (refresh_token(World.regenerate, World.regenerate), "token_revoked"),
+    "regenerated and revoked": (refresh_token(World.regenerate, World.revoke), "token_revoked"),
+    "regenerated after expiry": (refresh_token(World.regenerate_after_expiry), "token_revoked"),
+    "of a disabled user": (refresh_token(World.disable), "owner_disabled"),
+}
+"""Where a refresh token belongs."""
+
+ACCESS_STATES: dict[str, tuple[Make, str]] = {
+    "purged": (access_token(World.purge), "token_unknown"),
+    "another's secret": (access_with_another_secret, "token_unknown"),
+    "malformed": (lambda world: (world.access.secret[:-1], world.user.id), "token_malformed"),
+    "of the other kind": (refresh_token(), "token_malformed"),
+    "revoked": (access_token(World.revoke_access), "token_revoked"),
+    "revoked with its refresh token": (access_token(World.revoke), "token_revoked"),
+    "ended by regeneration": (access_token(World.regenerate), "token_revoked"),
+    "superseded": (access_token(World.mint), "token_superseded"),
+    "superseded after its overlap": (access_token(World.mint_with_an_overlap_that_is_over), "token_superseded"),
+    "expired": (access_token(World.expire), "token_expired"),
+    "of a disabled user": (access_token(World.disable), "owner_disabled"),
+}
+"""Where an access token belongs."""

@@ -1,0 +1,257 @@
+"""Which requests the Alation-compatible API can read: bodies, paths and methods; the rest is a 4xx in its JSON."""
+
+import json
+from itertools import product
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from app.domain.tokens import Issued, RefreshToken
+from app.http.body import DEEPEST_JSON, LARGEST_BODY
+from app.services import Services
+from app.services.issuing import NAME_RULE
+from tests.contract.asking import ENDPOINTS, REFRESH_INVALID, WITH_REFRESH_TOKEN, Alation, raw_path, refusal
+from tests.factories import PASSWORD, issue, make_user, mint
+
+REQUIRED = "This field is required."
+NULL = "This field may not be null."
+NO_STRING = "Not a valid string."
+NO_INTEGER = "A valid integer is required."
+
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data; boundary=b"
+
+FIELDS = dict.fromkeys(WITH_REFRESH_TOKEN, ("refresh_token", "user_id")) | {
+    "createRefreshToken": ("username", "password", "name"),
+    "validateAPIAccessToken": ("api_access_token", "user_id"),
+}
+NO_INTEGERS = (
+    True, False, 1.0, 1e3, "1.0", "1e3", " 1", "1 ", "1\n", "+1", "0x1", "1_0", "\u0661", "\uff11", "true", "None",
+    "", [], [1], {}, 10**18, -(10**18), 10**400, "9" * 19, "9" * 5000,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def refresh(services: Services) -> Issued[RefreshToken]:
+    return issue(services, make_user(services))
+
+
+@pytest.fixture
+def good(refresh: Issued[RefreshToken]) -> dict[str, Any]:
+    """The members of a good request, which nothing here may spoil."""
+    return {"refresh_token": refresh.secret, "user_id": refresh.token.user_id}
+
+
+# Fields
+
+
+def test_one_missing_field_is_named_three_times(alation: Alation) -> None:
+    answer = alation.post("createRefreshToken", username="anna", password=PASSWORD)
+    assert answer.status_code == 400
+    assert answer.data == (
+        b'{"name":["This field is required."],"detail":{"name":["This field is required."]},'
+        b'"code":"400000","message":"name: This field is required.","reason":"bad_request"}\n'
+    )
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_fields_that_are_missing_or_of_another_type_are_named_in_the_order_of_the_contract(
+    alation: Alation, endpoint: str
+) -> None:
+    fields = {name: [REQUIRED] for name in FIELDS[endpoint]}
+    message = "; ".join(f"{name}: {REQUIRED}" for name in fields)
+    expected = {**fields, "detail": fields, "code": "400000", "message": message, "reason": "bad_request"}
+    for request in ({"json": {}}, {"data": {}}, {}, {"data": b"", "content_type": FORM}):
+        answer = alation.send("POST", f"{endpoint}/", **request)
+        assert (answer.status_code, answer.get_json()) == (400, expected)
+    texts = [name for name in FIELDS[endpoint] if name != "user_id"]
+    for value, problem in ((None, NULL), (1, NO_STRING), (True, NO_STRING), ([], NO_STRING), ({}, NO_STRING)):
+        body = dict.fromkeys(FIELDS[endpoint], "1") | dict.fromkeys(texts, value)
+        answer = alation.post(endpoint, **body)
+        assert (answer.status_code, answer.get_json()["detail"]) == (400, {name: [problem] for name in texts})
+
+
+@pytest.mark.parametrize("endpoint", [*WITH_REFRESH_TOKEN, "validateAPIAccessToken"])
+def test_a_user_id_that_is_no_integer_is_refused(alation: Alation, endpoint: str) -> None:
+    tokens = {"refresh_token": "x", "api_access_token": "x"}
+    for value, problem in ((None, NULL), *((each, NO_INTEGER) for each in NO_INTEGERS)):
+        requests: list[dict[str, Any]] = [{"json": {"user_id": value, **tokens}}]
+        if isinstance(value, str):
+            requests += [{"data": {"user_id": value, **tokens}, "content_type": each} for each in (FORM, MULTIPART)]
+        for request in requests:
+            answer = alation.send("POST", endpoint, **request)
+            assert (answer.status_code, answer.get_json()["detail"]) == (400, {"user_id": [problem]}), repr(value)
+
+
+def test_a_user_id_may_be_text_and_one_that_nobody_has_is_another_users(
+    alation: Alation, services: Services, good: dict[str, Any]
+) -> None:
+    access = mint(services, issue(services, make_user(services)))
+    for spelling, (endpoint, name, secret, user_id) in product(
+        ("{}", "00{}"),
+        (
+            ("validateRefreshToken", "refresh_token", good["refresh_token"], good["user_id"]),
+            ("validateAPIAccessToken", "api_access_token", access.secret, access.token.user_id),
+        ),
+    ):
+        body = {"user_id": spelling.format(user_id), name: secret}
+        answer = alation.post(endpoint, **body)
+        assert (answer.status_code, answer.get_json()["user_id"]) == (200, user_id)
+        assert alation.send("POST", endpoint, data=body).status_code == 200
+    for value in (0, -1, "-1", 10**18 - 1, "9" * 18):
+        answer = alation.post("validateRefreshToken", **good | {"user_id": value})
+        assert refusal(answer) == (401, REFRESH_INVALID, "user_id_mismatch")
+
+
+@pytest.mark.parametrize("name", ["", " ", " padded", "a" * 256, "line\nbreak", "nul\0", "del\x7f", "\u202egnp.exe"])
+def test_a_name_that_could_deceive_is_refused_before_the_password_is_read(alation: Alation, name: str) -> None:
+    answer = alation.post("createRefreshToken", username="nobody-at-all", password=PASSWORD, name=name)
+    assert (answer.status_code, answer.get_json()["detail"]) == (400, {"name": [NAME_RULE]})
+
+
+# Bodies
+
+
+def nested(depth: int) -> bytes:
+    """An object that nests so deep, arrays and objects in turn."""
+    inner = "1"
+    for level in range(depth - 1):
+        inner = f"[{inner}]" if level % 2 else f'{{"a":{inner}}}'
+    return f'{{"a":{inner}}}'.encode()
+
+
+MALFORMED_JSON = [
+    b"", b'{"user_id": 1', b"no json", b"user_id=1", b"{} {}", b"{'user_id': 1}", b'{"user_id": 1 /* one */}',
+    b'{"user_id": 1,}', b'{"user_id": 1}\0', b'{"user_id": "1\n"}', b'{"user_id": "\\x31"}', b'{"user_id": NaN}',
+    b'{"user_id": Infinity}', b'{"a": [-Infinity]}', b'{"user_id": 1e400}', b'{"user_id": ' + b"1" * 5000 + b"}",
+    b'{"a": -' + b"1" * 5000 + b"}", b'{"user_id": 01}', b'{"refresh_token": "\xff"}', b'{"refresh_token": "\xc0\xaf"}',
+    b'{"refresh_token": "\xed\xa0\x80"}', '{"user_id": 1}'.encode("utf-16"), b'\xef\xbb\xbf{"user_id": 1}', b"[]",
+    b'[{"user_id": 1}]', b'"{}"', b"1", b"true", b"null", b'{"user_id": 1, "user_id": 1}',
+    b'{"user_id": 1, "user\\u005fid": 2}', b'{"a": {"b": 1, "b": 1}}', b'{"refresh_token": "\\ud800"}',
+    b'{"a": ["\\udfff"]}', b'{"\\ud800": 1}', nested(DEEPEST_JSON + 1), b'{"a":' + b"[" * 16000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("data", MALFORMED_JSON, ids=lambda data: ascii(data[:40]))
+def test_malformed_json_is_a_400_that_names_no_field(alation: Alation, data: bytes) -> None:
+    for endpoint in ("createRefreshToken", "validateRefreshToken"):
+        answer = alation.send("POST", endpoint, data=data, content_type=JSON)
+        assert refusal(answer)[::2] == (400, "bad_request")
+        assert isinstance(answer.get_json()["detail"], str)
+
+
+def test_json_may_nest_to_the_limit(alation: Alation) -> None:
+    answer = alation.send("POST", "validateRefreshToken", data=nested(DEEPEST_JSON), content_type=JSON)
+    assert answer.get_json()["detail"] == {"refresh_token": [REQUIRED], "user_id": [REQUIRED]}
+
+
+def part(disposition: str, value: bytes) -> bytes:
+    return b"--b\r\nContent-Disposition: " + disposition.encode() + b"\r\n\r\n" + value + b"\r\n"
+
+
+END = b"--b--\r\n"
+MALFORMED_FORMS = [
+    b"user_id=1", b"a=1&a=2", b"a=%ff", b"%ff=1", b"a=%ed%a0%80", b"a=\xff", b"&".join(b"a%d=" % n for n in range(99)),
+]  # fmt: skip
+MALFORMED_PARTS = [
+    part('form-data; name="user_id"', b"1") + END, part('form-data; name="user_id"; filename="a"', b"1") + END,
+    part('form-data; name="a"', b"1") * 2 + END, part("form-data", b"1") + END, part('form-data; name=""', b"1") + END,
+    part('form-data; name="a"', b"\xff") + END, part('form-data; name="~"', b"1").replace(b"~", b"\xff") + END,
+    b"--b\r\n\r\n1\r\n" + END, b"", b"--c--\r\n",
+]  # fmt: skip
+
+
+def test_a_form_with_something_malformed_beside_a_good_proof_is_a_400(alation: Alation, good: dict[str, Any]) -> None:
+    form = urlencode(good).encode()
+    parts = b"".join(part(f'form-data; name="{name}"', str(value).encode()) for name, value in good.items())
+    bad = [(data, FORM) for each in MALFORMED_FORMS for data in (form + b"&" + each, each + b"&" + form)]
+    for data, content_type in (*bad, *((parts + each, MULTIPART) for each in MALFORMED_PARTS)):
+        answer = alation.send("POST", "validateRefreshToken", data=data, content_type=content_type)
+        assert refusal(answer)[::2] == (400, "bad_request"), data.replace(form, b"").replace(parts, b"")
+    for data, content_type in ((form + b"&a=%c3%a9", FORM), (parts + END, MULTIPART)):
+        answer = alation.send("POST", "validateRefreshToken", data=data, content_type=content_type)
+        assert answer.status_code == 200
+
+
+def test_multipart_without_a_boundary_is_a_400_and_a_file_is_no_field(alation: Alation, good: dict[str, Any]) -> None:
+    user_id = part('form-data; name="user_id"', b"1") + END
+    answer = alation.send("POST", "validateRefreshToken", data=user_id, content_type="multipart/form-data")
+    assert refusal(answer)[::2] == (400, "bad_request")
+    file = part('form-data; name="refresh_token"; filename="token.txt"', good["refresh_token"].encode())
+    answer = alation.send("POST", "validateRefreshToken", data=file + user_id, content_type=MULTIPART)
+    assert answer.get_json()["detail"] == {"refresh_token": [REQUIRED]}
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "", "text/plain", "text/json", "application/xml", "application/jsonp", "application/json-patch+json",
+        "multipart/mixed; boundary=b", "application/octet-stream", "json", ";", "*/*",
+    ],
+)  # fmt: skip
+def test_a_body_of_another_kind_is_a_415(alation: Alation, good: dict[str, Any], content_type: str) -> None:
+    answer = alation.send("POST", "validateRefreshToken", data=json.dumps(good), content_type=content_type or None)
+    detail = f'Unsupported media type "{content_type.partition(";")[0]}" in request.'
+    assert refusal(answer) == (415, detail, "unsupported_media_type")
+
+
+def test_a_body_of_16_kib_is_read_and_one_of_a_byte_more_is_a_413(alation: Alation, good: dict[str, Any]) -> None:
+    data = json.dumps(good).encode()
+    largest = data[:-1] + b" " * (LARGEST_BODY - len(data)) + b"}"
+    assert alation.send("POST", "validateRefreshToken", data=largest, content_type=JSON).status_code == 200
+    for content_type in (JSON, FORM, MULTIPART, "text/plain"):
+        answer = alation.send("POST", "validateRefreshToken", data=largest + b" ", content_type=content_type)
+        assert refusal(answer) == (413, "The request's body is larger than 16 KiB.", "request_entity_too_large")
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [JSON, f"{JSON};charset=UTF-8", f'{JSON}; charset="latin-1"; boundary=x', "Application/JSON; charset=unheard-of"],
+)
+def test_json_is_json_in_utf_8_whatever_charset_is_named(
+    alation: Alation, services: Services, content_type: str
+) -> None:
+    password = f"{PASSWORD}-äöü"
+    body = {"username": make_user(services, password=password).username, "password": password, "name": "bi"}
+    data = json.dumps(body, ensure_ascii=False).encode()
+    assert alation.send("POST", "createRefreshToken/", data=data, content_type=content_type).status_code == 201
+    form = {"data": urlencode(body), "content_type": f"{FORM}; charset=latin-1"}
+    assert alation.send("POST", "createRefreshToken/", **form).status_code == 201
+
+
+# Paths, methods and the query
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/integration/", "/integration/v1", "/integration/v1/", "/integration/v1/nothing", "/integration/v2/userinfo/",
+        "/integration/v1/createRefreshToken/more", "/integration/v1/createrefreshtoken/", "/integration/v1//userinfo/",
+        "/integration/v1/userinfo//", "/integration//v1/userinfo/", "//integration/v1/userinfo/",
+        "///integration/v1/userinfo/", "/integration/v1/./userinfo/", "/integration/v1/../v1/userinfo/",
+        "/integration/v1/userinfo%20", "/integration/v1/%ff", "/integration/v1/userinfo;a=b",
+    ],
+)  # fmt: skip
+def test_an_unknown_path_is_a_404_without_a_redirect(alation: Alation, path: str) -> None:
+    for method in ("GET", "POST"):
+        assert refusal(alation.send(method, "/", **raw_path(path))) == (404, "Not found.", "not_found")
+
+
+@pytest.mark.parametrize("path", [*ENDPOINTS, "userinfo"])
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_another_method_is_a_405_that_names_those_there_are(alation: Alation, path: str, slash: str) -> None:
+    allowed = {"GET", "HEAD"} if path == "userinfo" else {"POST"}
+    for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"} - allowed:
+        answer = alation.send(method, path + slash)
+        assert answer.status_code == 405
+        assert set(answer.headers["Allow"].split(", ")) == allowed
+        if method != "HEAD":
+            assert refusal(answer) == (405, f'Method "{method}" not allowed.', "method_not_allowed")
+
+
+def test_raw_bytes_in_the_query_are_a_400(alation: Alation) -> None:
+    for method, path in (("POST", "createRefreshToken/"), ("GET", "userinfo/"), ("GET", "nothing")):
+        answer = alation.send(method, path, environ_overrides={"QUERY_STRING": "a=\xff"})
+        assert refusal(answer) == (400, "The query string holds bytes that are not ASCII.", "bad_request")

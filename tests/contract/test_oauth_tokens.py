@@ -1,0 +1,263 @@
+"""What introspection tells of a token (RFC 7662, section 2.2), and what a revocation ends (RFC 7009, section 2)."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from app.domain.identity import Role, User
+from app.domain.tokens import TokenKind
+from app.services import Services
+from app.storage.database import Database
+from app.storage.tables import AccessTokenRow, AuditEventRow
+from tests import rows
+from tests.contract import asking
+from tests.contract.asking import Headers, OAuth, basic, bearer, challenges, refusal, unknown_token
+from tests.contract.conftest import MovableClock, Setting
+from tests.contract.states import ACCESS_STATES, REFRESH_STATES, Make, World
+from tests.factories import PASSWORD, generate, issue, make_user, mint, works
+
+THEN = datetime(2031, 2, 3, 4, 5, 6, 999_999, UTC)
+THEN_IN_SECONDS = 1_927_857_906
+DAY = 24 * 60 * 60
+ACCESS = ["active", "token_type", "sub", "username", "iat", "exp", "jti", "name", "role", "email"]
+"""RFC 7662's members, and three of our own."""
+
+any_hint = pytest.mark.parametrize("hint", [None, "", "access_token", "refresh_token", "nonsense", "ACCESS_TOKEN", "é"])
+ENDED = {f"an access token, {name}": (make, "access_token") for name, (make, _) in ACCESS_STATES.items()}
+ENDED |= {
+    f"a refresh token, {name}": (make, "refresh_token")
+    for name, (make, reason) in REFRESH_STATES.items()
+    if reason in ("token_revoked", "owner_disabled")
+}
+del ENDED["an access token, of the other kind"]
+
+
+@pytest.fixture
+def world(services: Services, clock: MovableClock, setting: Setting) -> World:
+    return World(services, clock, setting)
+
+
+def members(oauth: OAuth, headers: Headers, token: str, hint: str | None = None) -> dict[str, Any]:
+    answer = oauth.introspect(token, hint, headers)
+    assert answer.status_code == 200, answer.text
+    found = json.loads(answer.data)
+    assert isinstance(found, dict)
+    return found
+
+
+def token_of(services: Services, user: User) -> str:
+    return mint(services, issue(services, user)).secret
+
+
+def revocation_of(database: Database, public_id: str) -> AuditEventRow:
+    """The one event that says who revoked this token."""
+    (event,) = [
+        each for each in rows.audit_events(database) if each.object_id == public_id and each.action.endswith(".revoked")
+    ]
+    return event
+
+
+# Introspection
+
+
+def test_tokens_that_work_are_told_to_the_byte(
+    oauth: OAuth, services: Services, clock: MovableClock, setting: Setting
+) -> None:
+    """`exp` is the second in which it ends, cut off; a token that never ends has none."""
+    with clock.stopped_at(THEN), setting(refresh_token_lifespan="7"):
+        anna = make_user(services, role=Role.STEWARD, email="änna@example.org")
+        refresh = issue(services, anna, "nightly etl")
+        access = mint(services, refresh)
+        headers = {"TOKEN": token_of(services, make_user(services, role=Role.INTROSPECTOR))}
+        for token, hint, token_type, days in (
+            (access, None, "Bearer", 1),
+            (refresh, "refresh_token", "refresh_token", 7),
+        ):
+            assert oauth.introspect(token.secret, hint, headers).data == (
+                f'{{"active":true,"token_type":"{token_type}","sub":"{anna.id}","username":"{anna.username}",'
+                f'"iat":{THEN_IN_SECONDS},"exp":{THEN_IN_SECONDS + days * DAY},"jti":"{token.token.public_id}",'
+                f'"name":"nightly etl","role":"STEWARD","email":"\\u00e4nna@example.org"}}\n'
+            ).encode("ascii")
+        single = generate(services, make_user(services, role=Role.SERVER_ADMIN), None, "for the nightly job")
+        found = members(oauth, headers, single.secret)
+    assert (list(found), found["name"]) == ([name for name in ACCESS if name != "exp"], "for the nightly job")
+
+
+@any_hint
+def test_an_access_token_is_found_with_any_hint_and_a_refresh_token_with_its_own_alone(
+    oauth: OAuth, services: Services, as_introspector: Headers, hint: str | None
+) -> None:
+    """RFC 7662, section 2.1: where the hint leads to nothing, all tokens must be searched. But an API that takes
+    "active" for "accepted" must not accept a refresh token. Fails when the hint is ignored (tried)."""
+    refresh = issue(services, make_user(services))
+    access = mint(services, refresh)
+    found = members(oauth, as_introspector, access.secret, hint)
+    assert (found["active"], found["token_type"], found["jti"]) == (True, "Bearer", access.token.public_id)
+    answer = oauth.introspect(refresh.secret, hint, as_introspector)
+    assert (answer.data == asking.INACTIVE) == (hint != "refresh_token")
+
+
+def test_an_introspectors_own_access_token_is_inactive_and_its_refresh_token_is_not(
+    oauth: OAuth, services: Services
+) -> None:
+    """To itself, to another one, and to an administrator: it opens nothing."""
+    refresh = issue(services, make_user(services, role=Role.INTROSPECTOR))
+    own = mint(services, refresh).secret
+    other, admin = (
+        token_of(services, make_user(services, role=role)) for role in (Role.INTROSPECTOR, Role.SERVER_ADMIN)
+    )
+    for token in (own, other, admin):
+        assert oauth.introspect(own, headers={"TOKEN": token}).data == asking.INACTIVE
+    assert members(oauth, {"TOKEN": own}, admin)["role"] == "SERVER_ADMIN"
+    assert members(oauth, {"TOKEN": own}, refresh.secret, "refresh_token")["role"] == "INTROSPECTOR"
+
+
+@pytest.mark.parametrize(("state", "kind"), ENDED.values(), ids=ENDED)
+def test_a_token_that_has_ended_is_inactive_and_nothing_more(
+    oauth: OAuth, world: World, as_introspector: Headers, state: Make, kind: str
+) -> None:
+    """Fails when `TokenRefused` is not caught, or the reason is in the answer (tried both)."""
+    secret, _ = state(world)
+    for hint in (None, kind):
+        assert oauth.introspect(secret, hint, as_introspector).data == asking.INACTIVE
+
+
+def not_tokens(secret: str, public_id: str) -> list[str]:
+    known = asking.TEXT.parse(secret)
+    assert known is not None
+    return [
+        unknown_token(), unknown_token(TokenKind.REFRESH), unknown_token(TokenKind.ACCESS, public_id),
+        asking.TEXT.compose(known.with_public_id("zzzzzzzzzzzz")), public_id,
+        secret[:-1], f"{secret}0", secret.upper(), f" {secret}", f"{secret} ", f"{secret}\n", f"Bearer {secret}",
+        f"{secret}{secret}", f"{secret},{secret}", secret.replace("_", "-"), secret.replace("d", "\uff44"),
+        "nonsense", " ", "\0", "é", "\U0001f511", "x" * 15_000, "null", "' OR 1=1 --", "%00",
+    ]  # fmt: skip
+
+
+def test_what_is_no_token_is_inactive_and_revoking_it_is_a_200_that_changes_nothing(
+    oauth: OAuth, services: Services, database: Database, as_introspector: Headers
+) -> None:
+    access = mint(services, issue(services, make_user(services)))
+    texts = not_tokens(access.secret, access.token.public_id)
+    for text in texts:
+        for hint in (None, "refresh_token", "access_token"):
+            assert oauth.introspect(text, hint, as_introspector).data == asking.INACTIVE, repr(text)
+    services.last_use.flush()
+    before = rows.everything(database)
+    assert {oauth.revoke(text).status_code for text in texts} == {200}
+    assert rows.everything(database) == before
+    assert members(oauth, as_introspector, access.secret)["active"] is True
+
+
+def test_asking_is_a_use_from_an_unknown_address_and_none_of_what_does_not_work(
+    oauth: OAuth, services: Services, clock: MovableClock, database: Database, world: World
+) -> None:
+    """The API's own address and agent are the asker's, not the client's."""
+    access = mint(services, issue(services, make_user(services)))
+    api = mint(services, issue(services, make_user(services, role=Role.INTROSPECTOR)))
+    world.revoke_access()
+    with clock.later(minutes=5) as now:
+        headers = {"TOKEN": api.secret, "User-Agent": "an-api/1"}
+        oauth.introspect(access.secret, headers=headers)
+        services.last_use.flush()
+        with database.reading() as session:
+            found = [session.get_one(AccessTokenRow, each.token.id) for each in (access, api)]
+            uses = [(row.last_used_at, row.last_used_ip, row.last_used_agent) for row in found]
+        assert uses == [(now, None, None), (now, "127.0.0.1", "an-api/1")]
+        before = rows.everything(database)
+        for token in (world.access.secret, world.refresh.secret, "nonsense"):
+            for hint in (None, "refresh_token"):
+                oauth.introspect(token, hint, headers)
+        services.last_use.flush()
+        after = rows.everything(database)
+    assert after.pop("check_counts") != before.pop("check_counts")  # the API's own token was checked
+    assert after == before
+
+
+def test_a_superseded_token_that_an_api_received_is_recorded_once(
+    oauth: OAuth, services: Services, database: Database, world: World
+) -> None:
+    """As wherever else one is presented. Fails when introspection swallows the refusal."""
+    world.mint()
+    secret = world.access.secret
+    api = make_user(services, role=Role.INTROSPECTOR)
+    headers = {"TOKEN": token_of(services, api)}
+    for _ in range(3):
+        assert oauth.introspect(secret, headers=headers).data == asking.INACTIVE
+    services.last_use.flush()
+    seen = [event for event in rows.audit_events(database) if event.action == "access_token.superseded_presented"]
+    assert [event.actor for event in seen if event.object_id == secret.split("_")[1]] == [api.username]
+
+
+# Revocation
+
+
+@any_hint
+def test_presenting_a_token_revokes_it_and_what_is_under_it_with_any_hint(
+    oauth: OAuth, services: Services, database: Database, hint: str | None
+) -> None:
+    """RFC 7009, section 2.1. Fails when the hint decides where to look, or access tokens are left (tried both)."""
+    owner = make_user(services)
+    refresh, other = issue(services, owner), issue(services, owner)
+    access, others = mint(services, refresh), mint(services, other)
+    for token, left in ((others, [refresh, access, other]), (refresh, [other])):
+        answer = oauth.revoke(token.secret, hint)
+        assert (answer.status_code, answer.data) == (200, b"")
+        assert [each for each in (refresh, access, other, others) if works(services, each)] == left
+    event = revocation_of(database, others.token.public_id)
+    expected = ("access_token.revoked", owner.username, owner.id, "127.0.0.1")
+    assert (event.action, event.actor, event.actor_id, event.address) == expected
+    assert json.loads(event.detail)["reason"] == "revoked with its secret"
+
+
+@pytest.mark.parametrize("how", [each for each in ENDED if "disabled" not in each])
+def test_revoking_what_has_ended_is_a_200_that_changes_nothing(
+    oauth: OAuth, world: World, database: Database, how: str
+) -> None:
+    """RFC 7009, section 2.2: an error would tell the client nothing that it could act on.
+
+    For nobody, and for an administrator. Fails when `TokenRefused` is let through (tried).
+    """
+    state, kind = ENDED[how]
+    secret, _ = state(world)
+    admin = {"TOKEN": token_of(world.services, make_user(world.services, role=Role.SERVER_ADMIN))}
+    oauth.revoke("nonsense", headers=admin)  # a first use of the administrator's own token
+    world.services.last_use.flush()
+    before = rows.everything(database)
+    for headers in (None, admin):
+        for hint in (None, kind):
+            answer = oauth.revoke(secret, hint, headers)
+            assert (answer.status_code, answer.data) == (200, b"")
+    assert rows.everything(database) == before
+
+
+@pytest.mark.parametrize("how", ["Basic", "Bearer", "TOKEN"])
+def test_who_signs_in_revokes_their_own_tokens_and_nobody_elses(oauth: OAuth, services: Services, how: str) -> None:
+    """RFC 7009, section 2.1: refused. Fails without `only_of` (tried)."""
+    owner = make_user(services, role=Role.INTROSPECTOR, password=PASSWORD)
+    secret, own, anothers = token_of(services, owner), issue(services, owner), issue(services, make_user(services))
+    headers = {"Basic": basic(owner.username, PASSWORD), "Bearer": bearer(secret), "TOKEN": {"TOKEN": secret}}[how]
+    expected = (403, "insufficient_scope", "not_permitted"), [asking.BEARER_INSUFFICIENT]
+    if how == "Basic":
+        expected = (400, "unauthorized_client", "not_permitted"), []
+    for token in (mint(services, anothers), anothers):
+        answer = oauth.revoke(token.secret, headers=headers)
+        assert (refusal(answer), challenges(answer)) == expected
+        assert works(services, token)
+    for token in (mint(services, own), own):
+        assert oauth.revoke(token.secret, headers=headers).status_code == 200
+        assert not works(services, token)
+
+
+def test_a_token_may_revoke_itself_and_a_refresh_token_is_no_credential(oauth: OAuth, services: Services) -> None:
+    """As credential and as parameter, which is how a client signs out; after that it is no credential."""
+    refresh = issue(services, make_user(services))
+    headers = bearer(mint(services, refresh).secret)
+    token = headers["Authorization"].split()[1]
+    assert oauth.revoke(token, headers=headers).status_code == 200
+    assert refusal(oauth.revoke(token, headers=headers)) == (401, "invalid_token", "token_revoked")
+    answer = oauth.revoke(refresh.secret, headers=bearer(refresh.secret))
+    assert refusal(answer) == (401, "invalid_token", "token_malformed")
+    assert works(services, refresh)
