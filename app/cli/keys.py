@@ -34,9 +34,7 @@ def rotate(as_json: bool) -> None:
     settings = load_settings()
     key_id, signs = rotate_keys(settings.instance_folder, read_keys(settings))
     if signs:
-        sentence = (
-            f"{key_id} signs after the next start. `daypass keys status` shows which earlier keys can be removed."
-        )
+        sentence = f"{key_id} signs after the next start. `daypass keys status` shows which earlier keys to remove."
     else:
         sentence = f"{key_id} verifies after the next start. When every server has restarted, run this again."
     show_result({"key": key_id, "signs": signs}, sentence, as_json)

@@ -61,7 +61,7 @@ def test_after_a_rotation_the_new_key_signs_and_earlier_tokens_still_work(instal
     mint(before, idle)
     access = mint(before, idle)
     heading, line = installed.text("keys", "status").splitlines()
-    assert heading.split() == ["KEY", "SIGNS", "LIVING", "TOKENS"]
+    assert heading.split() == ["KEY", "SIGNS", "ACTIVE", "TOKENS"]
     assert line.split() == ["k1", "yes", "3"]
     rotate(installed)
     after = services(installed)

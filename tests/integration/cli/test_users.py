@@ -105,7 +105,7 @@ def test_what_cannot_be_done_is_refused_in_one_line(daypass: CommandLine, servic
         (["disable", "root"], last),
         (["set-role", "root", "viewer"], last),
         (["set-role", "root", "introspector"], last),
-        (["add", "ROOT", "--no-password"], "called root already"),
+        (["add", "ROOT", "--no-password"], "already a user called root"),
         (["add", "not a name", "--no-password"], "user name"),
         (["add", "anna", "--no-password", "--email", "\x1b[31m"], "email"),
         (["add", "anna", "--no-password", "--first-name", "a" * 151], "first_name"),
