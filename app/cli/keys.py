@@ -30,7 +30,7 @@ def status(as_json: bool) -> None:
 @keys.command("rotate")
 @as_json
 def rotate(as_json: bool) -> None:
-    """Rotate the keys in two steps: add a key that verifies; run again, it signs."""
+    """Rotate the keys in two steps: the first adds a key that verifies, the second lets it sign."""
     settings = load_settings()
     key_id, signs = rotate_keys(settings.instance_folder, read_keys(settings))
     if signs:

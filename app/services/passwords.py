@@ -60,16 +60,16 @@ class Passwords:
 
     def matches(self, password: str, stored: str | None) -> bool:
         """Whether the password matches the digest; takes the same time when `stored` is None."""
-        nobody = self._nobody  # read in any case: the first call computes it
-        found = self._threads.submit(self._check, password, stored or nobody).result()
-        return found and stored is not None
+        dummy = self._dummy  # read in any case: the first call computes it
+        matches = self._threads.submit(self._check, password, stored or dummy).result()
+        return matches and stored is not None
 
     def is_dated(self, stored: str) -> bool:
         """Whether the digest has another cost than a new one."""
         return _cost_of(stored) != self._cost
 
     @cached_property
-    def _nobody(self) -> str:
+    def _dummy(self) -> str:
         """The digest for unknown users. Computed at first use: commands do not need it."""
         return self.digest(secrets.token_hex())
 
@@ -77,11 +77,11 @@ class Passwords:
         return bcrypt.hashpw(self._prehash(password), bcrypt.gensalt(self._cost)).decode("ascii")
 
     def _check(self, password: str, stored: str) -> bool:
-        found = bcrypt.checkpw(self._prehash(password), stored.encode("ascii"))
+        matches = bcrypt.checkpw(self._prehash(password), stored.encode("ascii"))
         # A digest of a lower cost must take the same time: each step doubles it.
         for cost in range(_cost_of(stored), self._cost):
             bcrypt.hashpw(self._prehash(password), bcrypt.gensalt(cost))
-        return found
+        return matches
 
     def _prehash(self, password: str) -> bytes:
         digest = hmac.digest(self._pepper, password.encode("utf-8", "surrogatepass"), "sha384")

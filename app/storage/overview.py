@@ -63,9 +63,9 @@ def revocable_of_user(session: Session, user_id: int, now: datetime) -> tuple[in
     Expired refresh tokens count: they can be regenerated.
     """
     not_revoked = (RefreshTokenRow.user_id == user_id, RefreshTokenRow.status != TokenStatus.REVOKED)
-    alive = (AccessTokenRow.user_id == user_id, is_active_at(AccessTokenRow, now))
+    active = (AccessTokenRow.user_id == user_id, is_active_at(AccessTokenRow, now))
     refresh = session.scalar(select(func.count()).select_from(RefreshTokenRow).where(*not_revoked))
-    access = session.scalar(select(func.count()).select_from(AccessTokenRow).where(*alive))
+    access = session.scalar(select(func.count()).select_from(AccessTokenRow).where(*active))
     return refresh or 0, access or 0
 
 
@@ -83,8 +83,8 @@ def endings(session: Session, now: datetime, until: datetime, shown: int) -> lis
     found: dict[tuple[TokenTable, date], int] = {}
     for table, condition in _ENDING:
         day = _day_of(session, table)
-        alive = (is_active_at(table, now), condition, table.expires_at < until)
-        for text_of_day, number in session.execute(select(day, func.count()).where(*alive).group_by(text("1"))):
+        active = (is_active_at(table, now), condition, table.expires_at < until)
+        for text_of_day, number in session.execute(select(day, func.count()).where(*active).group_by(text("1"))):
             found[table, date.fromisoformat(text_of_day)] = number
     names = _first_names(session, list(found), now, shown)
     counts: dict[date, int] = {}

@@ -74,7 +74,7 @@ def test_a_wrong_password_costs_as_much_where_the_digest_is_older_and_cheaper(mo
     Fails when only the stored digest's own cost is spent.
     """
     older, present = make(4).digest(PASSWORD), make(8)
-    nobody = present._nobody
+    nobody = present._dummy
     spent: list[int] = []
     check, hash = bcrypt.checkpw, bcrypt.hashpw
     monkeypatch.setattr(bcrypt, "checkpw", lambda *given: (spent.append(_work_of(given[1])), check(*given))[1])
