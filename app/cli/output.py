@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from app.domain.clock import utc_text
+
 Row = Mapping[str, Any]
 
 as_json = click.option("--json", "as_json", is_flag=True, help="JSON, for programs.")
@@ -50,7 +52,7 @@ def say(row: Row, sentence: Callable[[], str] | str, json_wanted: bool) -> None:
 
 
 def _plain(row: Row) -> dict[str, Any]:
-    return {name: _iso(value) if isinstance(value, datetime) else value for name, value in row.items()}
+    return {name: utc_text(value) if isinstance(value, datetime) else value for name, value in row.items()}
 
 
 def _text(value: object) -> str:
@@ -62,7 +64,3 @@ def _text(value: object) -> str:
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
     # What a person typed as a name must not move the cursor of whoever lists it.
     return "".join(character if character.isprintable() else "?" for character in str(value))
-
-
-def _iso(value: datetime) -> str:
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")

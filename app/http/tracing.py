@@ -5,12 +5,13 @@ Here belongs what happens around all requests alike. Not here: headers of one di
 
 import time
 import uuid
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import BadRequest, NotFound
 
+from app.domain.clock import utc_text
 from app.domain.identity import Principal
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.http.context import client_address, is_https, parts
@@ -41,7 +42,7 @@ def tell_of(known: Principal | Issued[AccessToken] | Issued[RefreshToken] | Refr
             ends = (made.expires_at, known.refresh_token_expires_at)
             g.token_headers = _of_access_token(made.public_id, made.created_at, *ends)
         case Issued(token=RefreshToken() as made) | (RefreshToken() as made):
-            g.token_headers = {"Refresh-Token-Expires-At": _utc(made.expires_at)}
+            g.token_headers = {"Refresh-Token-Expires-At": utc_text(made.expires_at, "seconds")}
 
 
 def _of_principal(known: Principal) -> dict[str, str]:
@@ -55,15 +56,11 @@ def _of_access_token(
     """Which token it is and when it ends, so that a script can renew in time; nothing for what never ends."""
     headers = {"Token-Id": public_id}
     if expires_at is not None:
-        headers["Token-Expires-At"] = _utc(expires_at)
+        headers["Token-Expires-At"] = utc_text(expires_at, "seconds")
         headers["Token-Expires-In"] = str(max(0, int((expires_at - now).total_seconds())))
     if refresh_token_expires_at is not None:
-        headers["Refresh-Token-Expires-At"] = _utc(refresh_token_expires_at)
+        headers["Refresh-Token-Expires-At"] = utc_text(refresh_token_expires_at, "seconds")
     return headers
-
-
-def _utc(instant: datetime) -> str:
-    return instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def install_tracing(app: Flask) -> None:

@@ -45,7 +45,7 @@ def test_an_administrator_finds_a_user_ends_all_tokens_disables_and_enables(inst
     expect(clara.page.get_by_role("status")).to_contain_text("Enabled.")
     assert script.use(access_token).status_code == 200
 
-    clara.click("What was done to this user", role="link")
+    clara.click("Changes to this user", role="link")
     for told in ("user.enabled", "user.disabled", "the laptop was stolen"):
         expect(clara.row(told)).to_have_count(1)
 
@@ -101,10 +101,10 @@ def test_an_administrator_learns_whose_a_found_secret_is_and_ends_it(instance: I
     clara.page.goto("/admin/identify")
     clara.page.get_by_label("Secret").fill(found)
     clara.click("Identify")
-    expect(clara.page.get_by_text("It works: whoever has it can use it now.")).to_be_visible()
+    expect(clara.page.get_by_text("This token works. Anyone who has it can use it.")).to_be_visible()
     expect(clara.page.get_by_role("link", name=owner.username)).to_be_visible()
     assert found not in clara.page.content()
-    clara.page.get_by_role("link", name="Revoke it").click()
+    clara.page.get_by_role("link", name="Revoke").click()
     clara.page.get_by_label("Reason").fill("found in a log")
     clara.page.get_by_role("dialog").get_by_role("button").click()
     expect(clara.page.get_by_role("status")).to_contain_text("Revoked.")

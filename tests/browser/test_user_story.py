@@ -119,17 +119,17 @@ def test_changing_ones_password_ends_other_sessions_and_no_token(instance: Insta
     refresh_token = here.create_refresh_token("nightly-etl")
 
     here.page.goto("/account/password")
-    here.page.get_by_label("Present password").fill(PASSWORD)
+    here.page.get_by_label("Current password").fill(PASSWORD)
     here.page.get_by_label("New password", exact=True).fill(f"{PASSWORD_MARK}-another")
-    here.page.get_by_label("New password once more").fill(f"{PASSWORD_MARK}-another")
+    here.page.get_by_label("Confirm new password").fill(f"{PASSWORD_MARK}-another")
     here.click("Change password")
 
-    expect(here.page.get_by_role("status")).to_contain_text("your tokens work as before")
+    expect(here.page.get_by_role("status")).to_contain_text("your tokens keep working")
     elsewhere.page.goto("/account/auth")
     expect(elsewhere.page).to_have_title("Sign in · Daypass")
     assert Alation(instance.server.url, requests.Session()).mint(refresh_token, user.id).status_code == 201
     elsewhere.sign_in(user.username, PASSWORD)
-    expect(elsewhere.page.get_by_role("alert")).to_have_text("User name or password is not right.")
+    expect(elsewhere.page.get_by_role("alert")).to_have_text("Incorrect user name or password.")
     elsewhere.sign_in(user.username, f"{PASSWORD_MARK}-another")
     expect(elsewhere.row("nightly-etl")).to_be_visible()
 

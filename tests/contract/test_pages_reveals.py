@@ -27,7 +27,7 @@ from tests.secrecy import secrets_in
 
 CREATE, GENERATE = "/account/auth/refresh-tokens", "/preferences/access-tokens/new"
 TYPED = {"name": "nightly-etl", "lifetime": "7", "description": "a report"}
-ALREADY = "This form was sent before"
+ALREADY = "This form was already sent"
 
 
 @dataclass
@@ -122,7 +122,7 @@ def test_a_form_that_is_sent_again_with_something_else_in_it_is_refused(
 def test_a_form_that_is_opened_anew_makes_another(services: Services, owner: Somebody, making: Making) -> None:
     first = secret_in(making.send())
     fresh = making.pages.fill_in(making.path, {name: making.fields[name] for name in TYPED if name in making.fields})
-    assert fresh["once"] != making.fields["once"]
+    assert fresh["form_id"] != making.fields["form_id"]
     second = secret_in(making.pages.post(making.path, fresh))
     assert first != second and works(services, second, owner)
 
@@ -205,7 +205,7 @@ def test_a_limit_is_said_in_words_and_makes_nothing(
     with setting(max_refresh_tokens_per_user="1"):
         issue_twice = [owner.pages.post(CREATE, owner.pages.fill_in(CREATE, {"name": "over"})) for _ in range(2)]
     assert issue_twice[-1].status_code == 409
-    assert "may have no more" in words(issue_twice[-1])
+    assert "which is the limit" in words(issue_twice[-1])
     assert page(issue_twice[-1]).value_of("name") == "over"
     assert tokens(database)[0] - before[0] <= 1
 

@@ -19,7 +19,7 @@ from app.factory import create_app
 from app.http.context import parts
 from app.services import Services
 from app.storage.database import Database, db
-from app.web.guards import NOT_OURS
+from app.web.guards import FORM_REFUSED
 from config import Settings
 from tests import rows
 from tests.contract.asking_pages import (
@@ -37,7 +37,7 @@ from tests.drivers.pages import Pages, page, read, words
 from tests.factories import OPERATOR, PASSWORD, allowed_user, make_user
 
 FIELDS = {
-    "username": "made-by-a-form", "password": PASSWORD, "again": PASSWORD, "present": PASSWORD, "new_role": "VIEWER",
+    "username": "made-by-a-form", "password": PASSWORD, "repeated": PASSWORD, "current": PASSWORD, "new_role": "VIEWER",
     "name": "made-by-a-form", "description": "made by a form", "lifetime": "7", "reason": "by a form", "value": "77",
     "state": "disabled", "role": "STEWARD", "theme": "dark", "secret": "nonsense", "owner": "made-by-a-form",
 }  # fmt: skip
@@ -147,7 +147,7 @@ def test_no_form_is_taken_without_the_token_of_this_browser(
     for path in addresses(app, "POST", **about):
         for token in forged:
             answer = admin.pages.post(path, FIELDS | {"form_token": token})
-            assert (answer.status_code, NOT_OURS in words(answer)) == (400, True), (path, token)
+            assert (answer.status_code, FORM_REFUSED in words(answer)) == (400, True), (path, token)
     assert kept(services, database) == before
 
 
@@ -165,7 +165,7 @@ def test_no_form_is_taken_from_another_site_even_with_the_token(
     for path in paths:
         for headers in every_way if path == "/theme" else some_ways:
             answer = admin.pages.post(path, FIELDS, headers=headers)
-            assert (answer.status_code, NOT_OURS in words(answer)) == (400, True), (path, headers)
+            assert (answer.status_code, FORM_REFUSED in words(answer)) == (400, True), (path, headers)
     assert kept(services, database) == before
 
 
@@ -177,7 +177,7 @@ def test_all_these_forms_are_taken_when_they_are_our_own(app: Flask, services: S
         before = kept(services, database)
         headers = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
         answer = own.pages.post(path, FIELDS, headers=headers)
-        assert NOT_OURS not in words(answer), path
+        assert FORM_REFUSED not in words(answer), path
         changing += [path] * (kept(services, database) != before)
     assert len(changing) >= 9, changing
     assert not own.pages.is_signed_in()

@@ -163,7 +163,7 @@ def test_changing_ones_password_ends_ones_other_sessions(app: Flask, services: S
     other = Pages(app)
     other.sign_in(theirs.user.username)
     held = holding(services, services.accounts.set_api_tokens(theirs.user.username, "allow", OPERATOR))
-    fields = {"present": PASSWORD, "password": ANOTHER_PASSWORD, "again": ANOTHER_PASSWORD}
+    fields = {"current": PASSWORD, "password": ANOTHER_PASSWORD, "repeated": ANOTHER_PASSWORD}
     answer = theirs.pages.post("/account/password", fields)
     assert answer.headers["Location"] == "/account/password?done=changed"
     assert theirs.pages.is_signed_in()
@@ -182,11 +182,11 @@ def test_a_password_that_somebody_else_set_ends_all_sessions(app: Flask, service
 @pytest.mark.parametrize(
     ("fields", "status"),
     [
-        ({"present": ANOTHER_PASSWORD, "password": "x" * 8, "again": "x" * 8}, 401),
-        ({"present": PASSWORD, "password": ANOTHER_PASSWORD, "again": PASSWORD}, 400),
-        ({"present": PASSWORD, "password": PASSWORD, "again": PASSWORD}, 400),
-        ({"present": PASSWORD, "password": "short", "again": "short"}, 400),
-        ({"password": ANOTHER_PASSWORD, "again": ANOTHER_PASSWORD}, 401),
+        ({"current": ANOTHER_PASSWORD, "password": "x" * 8, "repeated": "x" * 8}, 401),
+        ({"current": PASSWORD, "password": ANOTHER_PASSWORD, "repeated": PASSWORD}, 400),
+        ({"current": PASSWORD, "password": PASSWORD, "repeated": PASSWORD}, 400),
+        ({"current": PASSWORD, "password": "short", "repeated": "short"}, 400),
+        ({"password": ANOTHER_PASSWORD, "repeated": ANOTHER_PASSWORD}, 401),
         ({}, 400),
     ],
 )
@@ -368,15 +368,15 @@ def test_the_password_is_asked_again_after_ten_minutes(
         confirming = page(asked).form(path).fields
         assert confirming == fields | {"current_password": ""}
         wrong = browser.post(path, confirming | {"current_password": ANOTHER_PASSWORD})
-        assert (wrong.status_code, "That is not your password." in words(wrong)) == (403, True)
-        assert page(wrong).form(path).fields["once"] == fields["once"]
+        assert (wrong.status_code, "Incorrect password." in words(wrong)) == (403, True)
+        assert page(wrong).form(path).fields["form_id"] == fields["form_id"]
         assert {**kept(services, database), "login_throttle": []} == {**before, "login_throttle": []}
         made = browser.post(path, confirming | {"current_password": PASSWORD})
         assert page(made).value_of("secret")
     with clock.stopped_at(begun + 2 * FRESH - SECOND):
-        assert page(browser.post(path, fields | {"once": f"third {path}"})).value_of("secret")
+        assert page(browser.post(path, fields | {"form_id": f"third {path}"})).value_of("secret")
     with clock.stopped_at(begun + 2 * FRESH):
-        assert "Confirm that it is you" in words(browser.post(path, fields | {"once": f"fourth {path}"}))
+        assert "Confirm your password" in words(browser.post(path, fields | {"form_id": f"fourth {path}"}))
 
 
 def test_a_password_that_was_given_once_more_makes_no_second_token_when_the_form_is_sent_again(
@@ -413,7 +413,7 @@ def test_guessing_the_password_in_a_session_is_throttled(
     monkeypatch.setattr(throttling, "PAIR_LIMIT", 2)
     theirs = somebody(app)
     guess = {"name": "x", "current_password": ANOTHER_PASSWORD}
-    changing = {"present": ANOTHER_PASSWORD, "password": "y" * 9, "again": "y" * 9}
+    changing = {"current": ANOTHER_PASSWORD, "password": "y" * 9, "repeated": "y" * 9}
     with clock.later(minutes=11):
         told = [theirs.pages.post(CREATE, guess).status_code for _ in range(2)]
         assert told == [403, 403]

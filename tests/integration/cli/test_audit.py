@@ -76,7 +76,7 @@ def _pages(daypass: CommandLine, size: int) -> Iterator[list[dict[str, Any]]]:
         yield json.loads(ended.stdout)
         if not ended.stderr:
             return
-        assert ended.stderr.startswith("There are more: --cursor ")
+        assert ended.stderr.startswith("More events: --cursor ")
         cursor = ended.stderr.split()[-2:]
 
 
