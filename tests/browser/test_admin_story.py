@@ -62,7 +62,7 @@ def test_an_administrator_sees_what_a_lifetime_affects_before_changing_it(instan
     clara.click("Preview")
     expect(clara.page.get_by_text(f"{alive} refresh tokens unaffected")).to_be_visible()
     assert instance.past.services.instance_settings.get("refresh_token_lifespan").value == "60"
-    clara.click("Change it to 30 days")
+    clara.click("Change to 30 days")
     expect(clara.page.get_by_role("status")).to_contain_text("Changed Refresh token lifetime to 30 days")
 
     made = issue(instance.past.services, owner)
