@@ -1,4 +1,4 @@
-"""``daypass audit …``: who changed what."""
+"""``daypass audit …``: the audit log."""
 
 import json
 
@@ -16,18 +16,18 @@ def audit() -> None:
 
 
 @audit.command("list")
-@click.option("--actor", help="Only what this user, or cli:NAME, or job:NAME did.")
-@click.option("--action", help="Only this action, such as refresh_token.revoked.")
-@click.option("--object", "object_id", help="Only what was done to this public id, user or setting.")
+@click.option("--actor", help="Changes by this user, cli:NAME or job:NAME.")
+@click.option("--action", help="This action, such as refresh_token.revoked.")
+@click.option("--object", "object_id", help="Changes to this public id, user or setting.")
 @click.option("--limit", type=click.IntRange(1, 500), default=100, show_default=True)
-@click.option("--cursor", help="Go on after the page that gave this cursor.")
+@click.option("--cursor", help="Continue after the page that returned this cursor.")
 @as_json
-def list_events(as_json: bool, **narrowing: str | int | None) -> None:
-    """List changes, newest first."""
-    page = services().listing.audit_events(**narrowing)  # type: ignore[arg-type]
+def list_events(as_json: bool, **filters: str | int | None) -> None:
+    """List events, newest first."""
+    page = services().listing.audit_events(**filters)  # type: ignore[arg-type]
     rows = [vars(event) for event in page.items]
     if not as_json:
         rows = [row | {"detail": json.dumps(row["detail"], sort_keys=True)} for row in rows]
     show_table(rows, COLUMNS, as_json, "No events match.")
     if page.cursor:
-        click.echo(f"There are more: --cursor {page.cursor}", err=True)
+        click.echo(f"More events: --cursor {page.cursor}", err=True)

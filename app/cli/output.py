@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from app.domain.clock import utc_text
+
 Row = Mapping[str, Any]
 
 as_json = click.option("--json", "as_json", is_flag=True, help="JSON, for programs.")
@@ -47,7 +49,7 @@ def show_result(row: Row, sentence: Callable[[], str] | str, is_json: bool) -> N
 
 
 def _plain(row: Row) -> dict[str, Any]:
-    return {name: _iso(value) if isinstance(value, datetime) else value for name, value in row.items()}
+    return {name: utc_text(value) if isinstance(value, datetime) else value for name, value in row.items()}
 
 
 def _text(value: object) -> str:
@@ -59,7 +61,3 @@ def _text(value: object) -> str:
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
     # A name must not control the terminal.
     return "".join(character if character.isprintable() else "?" for character in str(value))
-
-
-def _iso(value: datetime) -> str:
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")

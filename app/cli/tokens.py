@@ -1,4 +1,4 @@
-"""``daypass token …``: listing and revoking anybody's tokens. By public id; secrets only from standard input."""
+"""``daypass token …``: listing and revoking tokens, by public id; secrets only from standard input."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -10,7 +10,8 @@ import click
 from app.cli.launching import RefusingGroup, operator, services
 from app.cli.output import Row, as_json, show_one, show_result, show_table
 from app.domain.clock import parse_instant
-from app.domain.errors import NotFound, TokenUnknown
+from app.domain.errors import BadRequest, NotFound, TokenUnknown
+from app.domain.text import count_of, refuse_unprintable
 from app.domain.token_filter import CRITERIA, LONGEST_SPAN, Choice, Criterion, Days, Flag, Instant, Text, TokenFilter
 from app.domain.tokens import SEEMS_SHARED
 from app.services.listing import ListedToken
@@ -21,24 +22,25 @@ MEMBERS = (
     "kind", "id", "public_id", "owner", "user_id", "name", "status", "created_at", "expires_at", "last_used_at",
     "last_used_ip", "last_used_agent", "seems_shared", "revoked_at", "revoked_by", "revoke_reason",
 )  # fmt: skip
-"""Of a token in JSON; a member that its tier does not have is null."""
+"""Of a token in JSON; null where its tier has none."""
 
 
 def _parsing(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str | None], Any]:
-    """What click calls with an option's value. `parse`: raises ValueError with a message for people."""
+    """The callback of an option. `parse`: raises ValueError or BadRequest with a message for people."""
 
     def callback(_context: click.Context, _option: click.Parameter, value: str | None) -> Any:
         try:
             return None if value is None else parse(value)
         except ValueError as error:
             raise click.BadParameter(str(error)) from None
+        except BadRequest as refusal:
+            raise click.BadParameter(refusal.message) from None
 
     return callback
 
 
 def _text(value: str, longest: int) -> str | None:
-    if not value.isprintable() or len(value) > longest:
-        raise ValueError(f"has at most {longest} characters, all of them printable")
+    refuse_unprintable("text", value, longest, "It")
     return value or None
 
 
@@ -93,25 +95,23 @@ def show(public_id: str, as_json: bool) -> None:
 
 @token.command("revoke")
 @click.argument("public_ids", nargs=-1)
-@click.option("--user", "username", help="Every token of this user.")
+@click.option("--user", "username", help="All tokens of this user.")
 @click.option("--from-stdin", is_flag=True, help="Token secrets from standard input, one a line.")
 @click.option("--reason", default="revoked by an administrator", show_default=True)
 @as_json
 def revoke(public_ids: tuple[str, ...], username: str | None, from_stdin: bool, reason: str, as_json: bool) -> None:
-    """Revoke tokens at once and for good: by public id, all of a user, or by the secrets themselves."""
+    """Revoke tokens: by public id, all of a user, or by their secrets."""
     if [bool(public_ids), bool(username), from_stdin].count(True) != 1:
-        raise click.UsageError("Name public ids, or --user, or --from-stdin.")
+        raise click.UsageError("Give public ids, --user or --from-stdin.")
     if username:
         ended = services().revoking.revoke_user(username, reason, operator())
-        sentence = (
-            f"Revoked {ended.refresh_tokens} refresh tokens and {ended.access_tokens} access tokens of {username}."
-        )
-        show_result({"user": username} | vars(ended), sentence, as_json)
+        refresh, access = count_of(ended.refresh_tokens, "refresh token"), count_of(ended.access_tokens, "access token")
+        show_result({"user": username} | vars(ended), f"Revoked {refresh} and {access} of {username}.", as_json)
         return
     rows = list(_revoke_pasted(reason)) if from_stdin else list(_revoke_each(public_ids, reason))
     show_table(rows, ("token", "result", "refresh_tokens", "access_tokens"), as_json)
     if any(row["result"] == "unknown" for row in rows):
-        raise click.ClickException("Not all of these are tokens of this instance; the others were revoked.")
+        raise click.ClickException("Some of these are not tokens of this instance. The others were revoked.")
 
 
 def _revoke_each(public_ids: tuple[str, ...], reason: str) -> Iterator[Row]:
@@ -136,7 +136,7 @@ def _revoke_pasted(reason: str) -> Iterator[Row]:
 
 
 def _unknown(place: str) -> Row:
-    """The text itself is not repeated: it may be somebody's secret after all."""
+    """Without the text itself, which may be a secret."""
     return {"token": place, "result": "unknown", "refresh_tokens": 0, "access_tokens": 0}
 
 
@@ -146,5 +146,5 @@ def _outcome(public_id: str, ended: Revoked) -> Row:
 
 
 def _row(listed: ListedToken) -> Row:
-    about = {"seems_shared": False} | vars(listed.token) | vars(listed)
-    return {name: about.get(name) for name in MEMBERS}
+    members = {"seems_shared": False} | vars(listed.token) | vars(listed)
+    return {name: members.get(name) for name in MEMBERS}

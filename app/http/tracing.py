@@ -2,12 +2,13 @@
 
 import time
 import uuid
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import BadRequest, NotFound
 
+from app.domain.clock import utc_text
 from app.domain.identity import Principal
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.http.context import client_address, is_https, parts
@@ -38,7 +39,7 @@ def add_token_headers(known: Principal | Issued[AccessToken] | Issued[RefreshTok
             expiries = (token.expires_at, known.refresh_token_expires_at)
             g.token_headers = _of_access_token(token.public_id, token.created_at, *expiries)
         case Issued(token=RefreshToken() as token) | (RefreshToken() as token):
-            g.token_headers = {"Refresh-Token-Expires-At": _utc(token.expires_at)}
+            g.token_headers = {"Refresh-Token-Expires-At": utc_text(token.expires_at, "seconds")}
 
 
 def _of_principal(known: Principal) -> dict[str, str]:
@@ -52,15 +53,11 @@ def _of_access_token(
     """The token's id and expiries, so that a script can renew it in time."""
     headers = {"Token-Id": public_id}
     if expires_at is not None:
-        headers["Token-Expires-At"] = _utc(expires_at)
+        headers["Token-Expires-At"] = utc_text(expires_at, "seconds")
         headers["Token-Expires-In"] = str(max(0, int((expires_at - now).total_seconds())))
     if refresh_token_expires_at is not None:
-        headers["Refresh-Token-Expires-At"] = _utc(refresh_token_expires_at)
+        headers["Refresh-Token-Expires-At"] = utc_text(refresh_token_expires_at, "seconds")
     return headers
-
-
-def _utc(instant: datetime) -> str:
-    return instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def install_tracing(app: Flask) -> None:

@@ -1,8 +1,7 @@
-"""The web pages: signing in, one's own tokens, administration.
+"""The web pages: sign-in, a user's own tokens, administration.
 
-A page is translation, as a dialect is: a cookie and a form in, calls of services, HTML out. No rule lives here. Every
-dialog is a page of its own, so that all works without JavaScript; the script only shows it in place.
-Not here: what pages show and do (``app.services``), and the pages about the OpenAPI documents (``app.http.documents``).
+A page only translates: a cookie and a form in, service calls, HTML out. Every dialog is also a page, so that pages
+work without JavaScript. Not here: rules (``app.services``), and the pages of API documents (``app.http.documents``).
 """
 
 from app.web.account import account, passwords

@@ -1,11 +1,7 @@
-"""Account Settings: one's refresh tokens with the access token under each, and one's password.
+"""Account Settings: a user's refresh tokens, the access token under each, and the password."""
 
-Not here: single-tier tokens (``preferences``), and a rule (``app.services``).
-"""
-
-from typing import Any
-
-from flask import redirect, request, url_for
+from flask import Response, redirect, request, url_for
+from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadCredentials, BadRequest, LimitReached, NotFound, NotPermitted, RateLimited, Refusal
 from app.domain.policy import Reissue
@@ -14,8 +10,8 @@ from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
 from app.services.held_tokens import ByOwner, BySecret
 from app.services.listing import ListedToken
-from app.web.forms import fields_of, once, read_form, said, status_of
-from app.web.guards import IN_SESSION, asking_again, web_session
+from app.web.forms import field_errors, idempotency_key, message, read_form, status_of
+from app.web.guards import IN_SESSION, require_fresh_proof, web_session
 from app.web.rendering import page
 
 account = GuardedBlueprint("web_account", __name__, guard=IN_SESSION, url_prefix="/account/auth",
@@ -25,115 +21,116 @@ passwords = GuardedBlueprint("web_passwords", __name__, guard=IN_SESSION, url_pr
 
 BY_OWNER = "revoked by its owner"
 
-Made = Issued[RefreshToken] | Issued[AccessToken]
+IssuedToken = Issued[RefreshToken] | Issued[AccessToken]
 
 
 @account.get("")
-def own_tokens() -> Any:
-    """One's refresh tokens."""
+def list_tokens() -> ResponseReturnValue:
+    """The user's refresh tokens."""
     cursor = request.args.get("cursor")
-    items, following = services().overview.own_refresh_tokens(web_session().user.id, cursor)
-    return page("account_tokens.html", items=items, cursor=cursor, following=following)
+    items, next_cursor = services().overview.own_refresh_tokens(web_session().user.id, cursor)
+    return page("account_tokens.html", items=items, cursor=cursor, next_cursor=next_cursor)
 
 
 @account.get("/refresh-tokens")
-def ask_name() -> Any:
-    """The dialog to create one; a name may come with the address."""
+def new_refresh_token() -> ResponseReturnValue:
+    """The dialog to create a refresh token; the query may hold its name."""
     policy = services().instance_settings.policy()
     return page("refresh_token_new.html", name=request.args.get("name", ""), days=policy.refresh_token_lifespan.days)
 
 
 @account.post("/refresh-tokens")
-@asking_again
-def create() -> Any:
-    """Make one and show its secret, once."""
+@require_fresh_proof
+def create_refresh_token() -> ResponseReturnValue:
+    """Create a refresh token and show its secret once."""
     name = read_form().get("name", "").strip()
     is_shared = read_form().get("is_shared") == "on"
     try:
         reissue = Reissue.REUSE if is_shared else None
-        made = services().issuing.issue(web_session().user.id, name, caller(), once(), reissue=reissue)
+        issued = services().issuing.issue(web_session().user.id, name, caller(), idempotency_key(), reissue=reissue)
     except (BadRequest, LimitReached, NotPermitted) as refusal:
         policy = services().instance_settings.policy()
-        values = {"name": name, "is_shared": is_shared, "error": said(refusal), "fields": fields_of(refusal)}
+        values = {"name": name, "is_shared": is_shared, "error": message(refusal), "fields": field_errors(refusal)}
         return page("refresh_token_new.html", status_of(refusal), days=policy.refresh_token_lifespan.days, **values)
-    return _reveal(made)
+    return _reveal(issued)
 
 
 @account.get("/refresh-tokens/<public_id>/regenerate")
-def ask_regenerate(public_id: str) -> Any:
-    """The dialog to give one a new secret."""
+def confirm_regenerate(public_id: str) -> ResponseReturnValue:
+    """The dialog to regenerate a refresh token."""
     return _confirm("refresh_token_regenerate.html", public_id)
 
 
 @account.post("/refresh-tokens/<public_id>/regenerate")
-@asking_again
-def regenerate(public_id: str) -> Any:
-    """Do so, and show it, once."""
-    return _reveal(services().issuing.regenerate(_claim(public_id), caller(), once()))
+@require_fresh_proof
+def regenerate(public_id: str) -> ResponseReturnValue:
+    """Regenerate it and show the new secret once."""
+    return _reveal(services().issuing.regenerate(_claim(public_id), caller(), idempotency_key()))
 
 
 @account.get("/refresh-tokens/<public_id>/access-token")
-def ask_mint(public_id: str) -> Any:
-    """The dialog to create or replace the access token under one."""
+def confirm_mint(public_id: str) -> ResponseReturnValue:
+    """The dialog to mint an access token from a refresh token."""
     return _confirm("access_token_new.html", public_id)
 
 
 @account.post("/refresh-tokens/<public_id>/access-token")
-def mint(public_id: str) -> Any:
-    """Do so, and show it, once."""
-    return _reveal(services().minting.mint(_claim(public_id), caller(), once()), parent=public_id)
+def mint(public_id: str) -> ResponseReturnValue:
+    """Mint it and show its secret once."""
+    return _reveal(services().minting.mint(_claim(public_id), caller(), idempotency_key()), parent=public_id)
 
 
 @account.get("/refresh-tokens/<public_id>/revoke")
-def ask_revoke(public_id: str) -> Any:
-    """The dialog to end one."""
+def confirm_revoke(public_id: str) -> ResponseReturnValue:
+    """The dialog to revoke a refresh token."""
     return _confirm("refresh_token_revoke.html", public_id)
 
 
 @account.post("/refresh-tokens/<public_id>/revoke")
-def revoke(public_id: str) -> Any:
-    """End it, and the access token under it."""
+def revoke(public_id: str) -> ResponseReturnValue:
+    """Revoke it and the access token under it."""
     services().revoking.revoke(public_id, BY_OWNER, caller(), only_of=web_session().user.id)
-    return redirect(url_for("web_account.own_tokens", done="revoked"), 303)
+    return redirect(url_for("web_account.list_tokens", done="revoked"), 303)
 
 
 @account.post("/test-token")
-def test_token() -> Any:
-    """Run the check on a token that was just made, as an API would, and show what it says."""
+def test_token() -> ResponseReturnValue:
+    """Check a new token as an API would, and show the result."""
     secret = read_form().get("secret", "")
     try:
         if read_form().get("kind") == TokenKind.REFRESH:
-            found = services().held_tokens.validate(BySecret(secret, web_session().user.id))[0]
-            return page("tested.html", works=True, public_id=found.public_id, expires_at=found.expires_at)
-        known = services().verifier.verify(secret, web_session().user.id)
+            token = services().held_tokens.validate(BySecret(secret, web_session().user.id))[0]
+            return page("tested.html", works=True, public_id=token.public_id, expires_at=token.expires_at)
+        principal = services().verifier.verify(secret, web_session().user.id)
     except Refusal as refusal:
-        return page("tested.html", status_of(refusal), works=False, why=said(refusal), reason=refusal.reason)
-    return page("tested.html", works=True, public_id=known.token_public_id, expires_at=known.token_expires_at)
+        return page("tested.html", status_of(refusal), works=False, error=message(refusal), reason=refusal.reason)
+    return page("tested.html", works=True, public_id=principal.token_public_id, expires_at=principal.token_expires_at)
 
 
 @passwords.get("")
-def ask_password() -> Any:
-    """The form to change one's password."""
+def edit_password() -> ResponseReturnValue:
+    """The form to change the password."""
     return page("account_password.html")
 
 
 @passwords.post("")
-def change_password() -> Any:
-    """Change it; one's other sessions end, one's tokens are not touched."""
+def change_password() -> ResponseReturnValue:
+    """Change the password and end the user's other sessions; tokens keep working."""
     form = read_form()
     try:
-        if form.get("password") != form.get("again"):
-            raise BadRequest("", {"again": ["This is not the same as the new password above."]})
-        services().sessions.change_password(web_session(), form.get("present", ""), form.get("password", ""), caller())
+        password = form.get("password", "")
+        if password != form.get("repeated", ""):
+            raise BadRequest("", {"repeated": ["The passwords do not match."]})
+        services().sessions.change_password(web_session(), form.get("current", ""), password, caller())
     except BadCredentials as refusal:
-        return page("account_password.html", status_of(refusal), fields={"present": "This is not your password."})
+        return page("account_password.html", status_of(refusal), fields={"current": "Incorrect password."})
     except (BadRequest, RateLimited) as refusal:
-        error = "" if fields_of(refusal) else said(refusal)
-        answer = page("account_password.html", status_of(refusal), error=error, fields=fields_of(refusal))
+        error = "" if field_errors(refusal) else message(refusal)
+        answer = page("account_password.html", status_of(refusal), error=error, fields=field_errors(refusal))
         if isinstance(refusal, RateLimited):
             answer.headers["Retry-After"] = str(refusal.retry_after)
         return answer
-    return redirect(url_for("web_passwords.ask_password", done="changed"), 303)
+    return redirect(url_for("web_passwords.edit_password", done="changed"), 303)
 
 
 def _claim(public_id: str) -> ByOwner:
@@ -141,25 +138,25 @@ def _claim(public_id: str) -> ByOwner:
 
 
 def _own(public_id: str) -> ListedToken:
-    """One of the user's refresh tokens; refuses with NotFound, for others' as well."""
-    found = services().listing.find(public_id)
-    if found.kind is not TokenKind.REFRESH or found.token.user_id != web_session().user.id:
+    """A refresh token of the user. Refuses with NotFound an unknown one and another user's."""
+    listed = services().listing.find(public_id)
+    if listed.kind is not TokenKind.REFRESH or listed.token.user_id != web_session().user.id:
         raise NotFound("token")
-    return found
+    return listed
 
 
-def _confirm(template: str, public_id: str) -> Any:
-    found = _own(public_id).token
-    assert isinstance(found, RefreshToken)
+def _confirm(template: str, public_id: str) -> Response:
+    token = _own(public_id).token
+    assert isinstance(token, RefreshToken)
     policy = services().instance_settings.policy()
-    under = services().overview.access_token_under(found.id)
-    overlap = policy.overlap_under(policy.reissue_of(found.access_token_reissue))
-    return page(template, token=found, under=under, policy=policy, overlap=overlap)
+    access_token = services().overview.access_token_under(token.id)
+    overlap = policy.overlap_under(policy.reissue_of(token.access_token_reissue))
+    return page(template, token=token, access_token=access_token, policy=policy, overlap=overlap)
 
 
-def _reveal(made: Made, parent: str | None = None) -> Any:
-    """The secret, shown in the answer of the form itself."""
-    if isinstance(made.token, RefreshToken):
-        return page("refresh_token_reveal.html", token=made.token, secret=made.secret)
+def _reveal(issued: IssuedToken, parent: str | None = None) -> Response:
+    """The secret, in the response to the form itself."""
+    if isinstance(issued.token, RefreshToken):
+        return page("refresh_token_reveal.html", token=issued.token, secret=issued.secret)
     name = _own(parent).name if parent is not None else ""
-    return page("access_token_reveal.html", token=made.token, secret=made.secret, name=name)
+    return page("access_token_reveal.html", token=issued.token, secret=issued.secret, name=name)

@@ -1,8 +1,4 @@
-"""Charts as SVG: where each bar, line and word stands.
-
-Here belongs geometry. Not here: what is counted (``app.services``), colours (``daypass.css``) and the elements
-themselves (``admin_charts.html``).
-"""
+"""Geometry of the SVG charts. Not here: the elements (``admin_charts.html``) and colours (``daypass.css``)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,20 +6,20 @@ from dataclasses import dataclass
 WIDTH, HEIGHT = 520, 230
 LEFT, TOP, RIGHT, BOTTOM = 48, 12, 8, 26
 GAP = 0.22
-"""The part of a column's width that is left free."""
+"""The part of a column's width that stays empty."""
 
 STEPS = 4
 LEAST = 2.0
-"""What is counted at all can be seen, however much there is beside it."""
+"""The length of the smallest bar, so that it is visible beside large ones."""
 
 ROW_WIDTH, ROW_HEIGHT, ROW_LEFT, ROW_RIGHT = 320, 28, 76, 84
 
 
 @dataclass(frozen=True)
 class Column:
-    """`said`: all of it in words. `values`: of each series, from below. `mark`: what stands under it, if anything."""
+    """`description`: in words. `values`: of each series, from below. `mark`: the label on the axis, if any."""
 
-    said: str
+    description: str
     values: tuple[int, ...]
     mark: str = ""
     href: str = ""
@@ -31,7 +27,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Bar:
-    """`series`: from 1, which decides the colour."""
+    """`series`: from 1; it sets the colour."""
 
     series: int
     x: float
@@ -51,7 +47,7 @@ class PlacedColumn:
 
 @dataclass(frozen=True)
 class Tick:
-    """A line across the chart, and the number it stands for."""
+    """A grid line and its number."""
 
     y: float
     text: str
@@ -71,8 +67,6 @@ class ColumnChart:
 
 @dataclass(frozen=True)
 class Row:
-    """`series`: which colour."""
-
     label: str
     value: int
     series: int
@@ -92,30 +86,30 @@ class RowChart:
     width: int = ROW_WIDTH
 
 
-def columns(given: Sequence[Column]) -> ColumnChart:
-    """Upright bars along an axis of time, the series of each on top of one another."""
-    step = _step(max((sum(column.values) for column in given), default=0))
-    highest = max((sum(column.values) for column in given), default=0)
+def place_columns(items: Sequence[Column]) -> ColumnChart:
+    """A column chart, with the series of each column stacked."""
+    highest = max((sum(column.values) for column in items), default=0)
+    step = _step(highest)
     ceiling = step * max(1, -(-highest // step))
-    wide = (WIDTH - LEFT - RIGHT) / max(1, len(given))
+    wide = (WIDTH - LEFT - RIGHT) / max(1, len(items))
     scale = (HEIGHT - TOP - BOTTOM) / ceiling
     ticks = [Tick(_y(value * scale), short(value)) for value in range(0, ceiling + 1, step)]
-    return ColumnChart([_place(column, LEFT + index * wide, wide, scale) for index, column in enumerate(given)], ticks)
+    return ColumnChart([_place(column, LEFT + index * wide, wide, scale) for index, column in enumerate(items)], ticks)
 
 
-def rows(given: Sequence[Row]) -> RowChart:
-    """Lying bars, each with its word and its number."""
-    scale = (ROW_WIDTH - ROW_LEFT - ROW_RIGHT) / max(1, *(row.value for row in given))
+def place_rows(items: Sequence[Row]) -> RowChart:
+    """A bar chart, each bar with its label and number."""
+    scale = (ROW_WIDTH - ROW_LEFT - ROW_RIGHT) / max(1, *(row.value for row in items))
     placed = []
-    for index, row in enumerate(given):
+    for index, row in enumerate(items):
         top = index * ROW_HEIGHT
         bar = Bar(row.series, ROW_LEFT, top + 5, _length(row.value, scale), ROW_HEIGHT - 10)
         placed.append(PlacedRow(row, top + ROW_HEIGHT / 2, bar))
-    return RowChart(placed, ROW_HEIGHT * len(given))
+    return RowChart(placed, ROW_HEIGHT * len(items))
 
 
 def short(number: int) -> str:
-    """A number with few digits, for beside an axis."""
+    """A number with few digits, for an axis."""
     for size, letter in ((10**9, "G"), (10**6, "M"), (10**4, "k")):
         if number >= size:
             unit = 1000 if letter == "k" else size
@@ -142,7 +136,7 @@ def _y(above: float) -> float:
 
 
 def _step(highest: int) -> int:
-    """The smallest of 1, 2, 5, 10, 20 … that needs no more than so many lines."""
+    """The smallest of 1, 2, 5, 10, 20 … that needs at most STEPS lines."""
     size = 1
     while True:
         for step in (size, 2 * size, 5 * size):

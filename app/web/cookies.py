@@ -1,7 +1,4 @@
-"""The cookies of the pages: the session's, and the choice of light or dark.
-
-Here belong their names and flags. Not here: what a session is (``app.services.sessions``).
-"""
+"""The cookies of the pages: the session and the theme. Not here: what a session is (``app.services.sessions``)."""
 
 import ipaddress
 
@@ -12,7 +9,7 @@ from app.domain.sessions import LONGEST
 
 SESSION = "daypass"
 SECURE_SESSION = "__Host-daypass"
-"""Browsers take a cookie of this prefix only over HTTPS, for this host alone and all of its paths (RFC 6265bis)."""
+"""Browsers accept a cookie with this prefix only over HTTPS, for this host and all of its paths (RFC 6265bis)."""
 
 THEME = "daypass_theme"
 THEMES = ("light", "dark")
@@ -20,7 +17,7 @@ A_YEAR = 365 * 24 * 3600
 
 
 def is_loopback() -> bool:
-    """Whether the browser is on this machine, by the name it called us; there, plain HTTP is safe."""
+    """Whether the browser is on this machine, by the host it requested; plain HTTP is safe there."""
     host = request.host.rpartition(":")[0] if request.host.rpartition(":")[2].isdigit() else request.host
     host = host.strip("[]").lower()
     if host == "localhost" or host.endswith(".localhost"):
@@ -32,12 +29,12 @@ def is_loopback() -> bool:
 
 
 def session_cookie() -> str | None:
-    """What the browser sent."""
+    """The value that the browser sent."""
     return request.cookies.get(_session_name())
 
 
 def set_session_cookie(answer: Response, value: str) -> None:
-    """Keep it as long as a session can last."""
+    """Set the cookie for the maximum length of a session."""
     secure = not is_loopback()
     answer.set_cookie(
         _session_name(), value, max_age=int(LONGEST.total_seconds()), path="/", secure=secure, httponly=True,
@@ -45,19 +42,18 @@ def set_session_cookie(answer: Response, value: str) -> None:
     )  # fmt: skip
 
 
-def forget_session_cookie(answer: Response) -> None:
-    """Have the browser forget it."""
+def delete_session_cookie(answer: Response) -> None:
     answer.delete_cookie(_session_name(), path="/", secure=not is_loopback(), httponly=True, samesite="Lax")
 
 
 def theme() -> str | None:
-    """Light or dark, if the user has chosen; None leaves it to the system."""
+    """Light or dark; None for the system's."""
     chosen = request.cookies.get(THEME)
     return chosen if chosen in THEMES else None
 
 
 def set_theme_cookie(answer: Response, chosen: str | None) -> None:
-    """Remember the choice; None forgets it."""
+    """Store the choice; None deletes it."""
     flags = {"path": "/", "secure": not is_loopback(), "httponly": True, "samesite": "Lax"}
     if chosen is None:
         answer.delete_cookie(THEME, **flags)  # type: ignore[arg-type]

@@ -1,11 +1,8 @@
-"""What pages do with forms: reading them, sending each once, and saying what was wrong.
-
-Not here: who may send them (``guards``), and what is wrong (``app.services``).
-"""
+"""Forms: reading them, their idempotency keys, and the messages for refusals."""
 
 import json
 import secrets
-from typing import Any, cast
+from typing import cast
 
 from flask import g, request
 
@@ -22,63 +19,65 @@ from app.domain.errors import (
     TokenRefused,
     Unavailable,
 )
+from app.domain.text import count_of
 from app.http.context import parts
 from app.services.idempotency import IdempotencyKey
 
-ONCE_FIELD = "once"
+KEY_FIELD = "form_id"
 
-ANSWERS: dict[str, str] = {
+TOKEN_MESSAGES: dict[str, str] = {
     "token_expired": "This token has expired. Regenerate it to use it again.",
     "token_revoked": "This token was revoked, which can't be undone. Create a new one.",
-    "owner_disabled": "This account is deactivated; a server administrator can enable it again.",
+    "owner_disabled": "This account is disabled. A server administrator can enable it.",
 }
-"""What is said of a token that does not work, by the refusal's reason."""
+"""By the refusal's reason."""
 
 
 def read_form() -> dict[str, str]:
-    """The fields of the form that was sent. Refuses with BadRequest what is not one."""
+    """The fields of the request's form. Refuses with BadRequest a malformed one."""
     if "form" not in g:
         g.form = {name: str(value) for name, value in parts().bodies.read(request).items()}
     return cast(dict[str, str], g.form)
 
 
-def new_once() -> str:
-    """A value for the hidden field by which a form that is sent again, by reloading, is known."""
+def new_idempotency_key() -> str:
+    """A value for a form's hidden field; a reload sends it again."""
     return secrets.token_urlsafe(18)
 
 
-def once() -> IdempotencyKey | None:
-    """What this form wants done once."""
+def idempotency_key() -> IdempotencyKey | None:
+    """The key of the form, bound to its other fields; None without a key."""
     form = read_form()
-    key = form.get(ONCE_FIELD, "")
+    key = form.get(KEY_FIELD, "")
     if not key:
         return None
-    kept = {name: value for name, value in form.items() if name not in (ONCE_FIELD, "form_token", "current_password")}
+    kept = {name: value for name, value in form.items() if name not in (KEY_FIELD, "form_token", "current_password")}
     return IdempotencyKey(f"form:{key}"[:255], json.dumps([request.path.rstrip("/"), kept], sort_keys=True))
 
 
-def said(refusal: Refusal) -> str:
-    """The refusal as a sentence for whoever sits in front of the page."""
+def message(refusal: Refusal) -> str:
+    """The refusal as a sentence for people."""
     if isinstance(refusal, BadRequest):
         return refusal.message
     if isinstance(refusal, BadCredentials):
-        return "User name or password is not right."
+        return "Incorrect user name or password."
     if isinstance(refusal, LimitReached):
-        return f"You have {refusal.limit} {refusal.what} alive, and may have no more. Revoke one you no longer need."
+        held = count_of(refusal.limit, f"active {refusal.what.removesuffix('s')}")
+        return f"You have {held}, which is the limit. Revoke one you no longer need."
     if isinstance(refusal, NotFound):
         return f"There is no such {refusal.what}, or it is not yours."
     if isinstance(refusal, RateLimited):
-        return f"Too many attempts. Try again in {_span(refusal.retry_after)}."
+        return f"Too many attempts. Try again in {_duration(refusal.retry_after)}."
     if isinstance(refusal, Unavailable):
-        return "Daypass can't do this at the moment: the database is away or busy. Nothing was changed; try again."
+        return "Daypass is temporarily unavailable: the database is away or busy. Nothing was changed. Try again."
     if isinstance(refusal, TokenRefused):
-        return ANSWERS.get(refusal.reason, "There is no such token, or it does not work.")
+        return TOKEN_MESSAGES.get(refusal.reason, "There is no such token, or it does not work.")
     assert isinstance(refusal, NotPermitted | FeatureOff | Conflict)
     return refusal.what
 
 
 def status_of(refusal: Refusal) -> int:
-    """The HTTP status of the page that says so."""
+    """The HTTP status of the page that shows it."""
     for kind, status in STATUSES.items():
         if isinstance(refusal, kind):
             return status
@@ -99,11 +98,10 @@ STATUSES: dict[type[Refusal], int] = {
 }
 
 
-def _span(seconds: int) -> str:
-    minutes = -(-seconds // 60)
-    return f"{seconds} seconds" if seconds < 90 else f"{minutes} minutes"
+def _duration(seconds: int) -> str:
+    return count_of(seconds, "second") if seconds < 90 else count_of(-(-seconds // 60), "minute")
 
 
-def fields_of(refusal: Refusal) -> dict[str, Any]:
-    """What was wrong with which field."""
-    return {name: " ".join(what) for name, what in refusal.fields.items()} if isinstance(refusal, BadRequest) else {}
+def field_errors(refusal: Refusal) -> dict[str, str]:
+    """The error of each field."""
+    return {name: " ".join(each) for name, each in refusal.fields.items()} if isinstance(refusal, BadRequest) else {}

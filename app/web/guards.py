@@ -1,13 +1,11 @@
-"""Who may see a page, and whether a form comes from one of ours.
-
-Here belong the guards of the pages, and proving oneself again. Not here: the guards of the APIs (``app.http.guards``).
-"""
+"""Access guards of the pages: sessions, forged forms, and a fresh proof of the password."""
 
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
 
 from flask import Response, abort, current_app, g, redirect, request, url_for
+from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadCredentials, BadRequest, NotPermitted, RateLimited, Refusal, Unavailable
 from app.domain.identity import refuse_unless_may_use_apis
@@ -20,47 +18,47 @@ from app.web.rendering import page
 
 CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 PASSWORD_FIELD = "current_password"
-NOT_OURS = "This form was not sent from a page of this browser. Reload the page and try again."
+FORM_REFUSED = "This form was not sent from a Daypass page in this browser. Reload the page and try again."
 NO_COOKIE = (
-    "Your browser did not send back the cookie of this page. Allow cookies; and if this is not your own machine, "
-    "open Daypass over HTTPS: without it, browsers do not keep the cookie."
+    "Your browser did not send the cookie of this page. Allow cookies and, unless Daypass runs on this machine, "
+    "open it over HTTPS: otherwise browsers do not keep the cookie."
 )
 
-View = Callable[..., Any]
+View = Callable[..., ResponseReturnValue]
 
 
 def web_session() -> WebSession:
-    """Who is signed in, as the guard of this page found."""
+    """The session of this request, behind a guard that requires one."""
     return cast(WebSession, g.web_session)
 
 
 def find_session() -> WebSession | None:
-    """Who is signed in, if anybody is."""
-    known = services().sessions.find(session_cookie())
-    if known is not None:
-        g.web_session = known
-        g.current_user = CurrentUser(known.user.id, known.user.username, known.user.role)
-    return known
+    """The session of this request; None without one."""
+    session = services().sessions.find(session_cookie())
+    if session is not None:
+        g.web_session = session
+        g.current_user = CurrentUser(session.user.id, session.user.username, session.user.role)
+    return session
 
 
-def _let_in() -> None:
+def _accept_visitor() -> None:
     try:
         _refuse_forged_form()
     except BadRequest:
-        # Of a page from before somebody signed out in another tab; there is nothing left to protect.
-        if find_session() is None and not _is_from_elsewhere() and request.path.startswith(("/logout", "/theme")):
-            abort(to_sign_in())
+        # From a page loaded before a sign-out in another tab: there is nothing to protect.
+        if find_session() is None and not _is_cross_site() and request.path.startswith(("/logout", "/theme")):
+            abort(redirect_to_sign_in())
         raise
     find_session()
 
 
 def _require_session() -> None:
-    known = find_session()
-    if known is None:
-        # Only a page of a session holds a form: whoever sends one had a session.
-        had_one = request.method in CHANGING or services().sessions.has_ended(session_cookie())
-        abort(to_sign_in("ended" if had_one else ""))
-    refuse_unless_may_use_apis(known.user.role)
+    session = find_session()
+    if session is None:
+        # Only pages of a session hold forms: a form comes from a session that ended.
+        has_ended = request.method in CHANGING or services().sessions.has_ended(session_cookie())
+        abort(redirect_to_sign_in("ended" if has_ended else ""))
+    refuse_unless_may_use_apis(session.user.role)
     _refuse_forged_form()
 
 
@@ -70,42 +68,42 @@ def _require_administrator() -> None:
         raise NotPermitted(ADMINISTRATORS_ONLY)
 
 
-VISITOR = Guard("whoever looks at the pages", _let_in)
-IN_SESSION = Guard("whoever is signed in on the pages", _require_session)
+VISITOR = Guard("anybody, on the pages", _accept_visitor)
+IN_SESSION = Guard("user, signed in on the pages", _require_session)
 ADMINISTRATOR_IN_SESSION = Guard("administrator, signed in on the pages", _require_administrator)
 
 
-def to_sign_in(why: str = "") -> Response:
-    """Away to the page to sign in, and back to where this request was going; a form is filled in again there."""
+def redirect_to_sign_in(reason: str = "") -> Response:
+    """A redirect to the sign-in page, which leads back to this page or to the page of this form."""
     back = request.full_path.rstrip("?") if request.method == "GET" else _page_of_form()
-    return cast(Response, redirect(url_for("web_entrance.login", next=back, why=why or None), 303))
+    return cast(Response, redirect(url_for("web_entrance.login", next=back, why=reason or None), 303))
 
 
 def _page_of_form() -> str:
-    """The page that holds the form which was sent: the form's own address, if there is a page at it."""
-    routes = current_app.create_url_adapter(request)  # the rule of this request takes forms only
+    """The page of the form: at the form's own address, if there is one."""
+    routes = current_app.create_url_adapter(request)  # the rule of this request accepts forms only
     has_page = routes is not None and routes.test(request.path, "GET")
-    return request.path if has_page else url_for("web_account.own_tokens")
+    return request.path if has_page else url_for("web_account.list_tokens")
 
 
 def _refuse_forged_form() -> None:
-    """Another site can make a browser send a form to us, but neither know this browser's token nor claim our origin."""
+    """Another site can make a browser send a form, but cannot know its token or send this origin."""
     if request.method not in CHANGING:
         return
     cookie = session_cookie()
     token = read_form().get("form_token", "")
-    if _is_from_elsewhere():
-        raise BadRequest(NOT_OURS)
+    if _is_cross_site():
+        raise BadRequest(FORM_REFUSED)
     if cookie is None:
         raise BadRequest(NO_COOKIE)
     if not services().sessions.is_form_token(cookie, token):
-        raise BadRequest(NOT_OURS)
+        raise BadRequest(FORM_REFUSED)
 
 
-def _is_from_elsewhere() -> bool:
-    """By what browsers say of a request, which pages can't change: https://www.w3.org/TR/fetch-metadata/.
+def _is_cross_site() -> bool:
+    """By the headers that pages cannot set: https://www.w3.org/TR/fetch-metadata/.
 
-    Without a referrer, ``Origin`` is ``null`` even from our own pages; then the form's token alone decides.
+    Without a referrer, ``Origin`` is ``null`` on Daypass's own pages too; the form's token alone decides then.
     """
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None and site != "same-origin":
@@ -114,29 +112,29 @@ def _is_from_elsewhere() -> bool:
     return origin != "null" and origin.partition("://")[2].lower() != request.host.lower()
 
 
-def asking_again(view: View) -> View:
-    """For views that change what matters most: asks for the password when it was given a while ago.
+def require_fresh_proof(view: View) -> View:
+    """A decorator of sensitive views: asks for the password where it was not entered recently.
 
-    What the form held comes along, hidden, so that nothing is typed twice.
+    The form's other fields are kept, hidden.
     """
 
     @wraps(view)
-    def guarded(*arguments: Any, **named: Any) -> Any:
+    def guarded(*arguments: Any, **named: Any) -> ResponseReturnValue:
         if request.method not in CHANGING or services().sessions.is_fresh(web_session()):
             return view(*arguments, **named)
         password = read_form().get(PASSWORD_FIELD)
         if password is None:
-            return _ask_again(None)
+            return _confirm_password(None)
         try:
             services().sessions.prove(web_session(), password, caller())
         except (BadCredentials, RateLimited, Unavailable) as refusal:
-            return _ask_again(refusal)
+            return _confirm_password(refusal)
         return view(*arguments, **named)
 
     return guarded
 
 
-def _ask_again(refusal: Refusal | None) -> Any:
+def _confirm_password(refusal: Refusal | None) -> Response:
     form = read_form()
     kept = {name: value for name, value in form.items() if name not in ("form_token", PASSWORD_FIELD)}
     answer = page("confirm_password.html", kept=kept, refusal=refusal, status=200 if refusal is None else 403)

@@ -1,7 +1,4 @@
-"""Making pages: templates with what all of them need, the words for instants, and the headers.
-
-Here belongs how things are shown. Not here: what is shown.
-"""
+"""Rendering of pages: templates and their common values, formatting, and headers."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta
@@ -12,10 +9,12 @@ from typing import Any
 from flask import Flask, Response, g, make_response, render_template, request
 from markupsafe import Markup
 
+from app.domain.clock import utc_text
+from app.domain.text import count_of
 from app.domain.tokens import TokenStatus
 from app.http.context import is_https, parts, services
 from app.web.cookies import session_cookie, theme
-from app.web.forms import new_once, said
+from app.web.forms import message, new_idempotency_key
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -27,34 +26,36 @@ HEADERS = {
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-"""No inline script or style; no other site may frame a page, be sent a form, or see where a link was followed from."""
+"""No inline script or style; no other site may frame a page, receive a form, or see the address a link is on."""
 
 STATIC = {"daypass.css": "text/css", "daypass.js": "text/javascript", "daypass.svg": "image/svg+xml"}
 
 _UNITS = (("year", 365 * 86400), ("day", 86400), ("hour", 3600), ("minute", 60))
-"""Seconds. No months: lifetimes are set in days, and "in 60 days" is what people look for."""
+"""Seconds. No months: lifetimes are set in days."""
 
 _YEARS_FROM = 2 * 365 * 86400
 
 
 def page(template: str, status: int = 200, **values: Any) -> Response:
-    """An answer made of a template."""
+    """A response with a rendered template."""
     answer = make_response(render_template(template, **values), status)
     answer.headers.update(HEADERS)
     return answer
 
 
 def install_rendering(app: Flask) -> None:
-    """Give templates what all of them need."""
+    """Add filters, functions and common values to the templates."""
     app.jinja_env.filters["instant"] = instant
     app.jinja_env.filters["status_word"] = status_word
-    app.jinja_env.globals.update(new_once=new_once, asset=asset, said=said, count_of=count_of)
+    app.jinja_env.globals.update(
+        new_idempotency_key=new_idempotency_key, asset=asset, message=message, count_of=count_of
+    )
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    app.context_processor(_what_all_need)
+    app.context_processor(_common_values)
 
 
-def _what_all_need() -> dict[str, Any]:
+def _common_values() -> dict[str, Any]:
     cookie = g.get("new_cookie") or session_cookie()
     return {
         "me": g.web_session.user if "web_session" in g else None,
@@ -67,41 +68,35 @@ def _what_all_need() -> dict[str, Any]:
 
 
 def base_url() -> str:
-    """How this instance is reached, as the browser does."""
+    """The address of this instance, as the browser sees it."""
     scheme = "https" if is_https(request.environ, parts().proxies) else "http"
     return f"{scheme}://{request.host}"
 
 
 def instant(at: datetime | None, absent: str = "never") -> Markup:
-    """When, relative to now; the exact time on hover and for screen readers."""
+    """An instant relative to now, with the exact time on hover and for screen readers."""
     if at is None:
         return Markup('<span class="quiet">{}</span>').format(absent)
     exact = at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    machine = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     return Markup('<time datetime="{}" title="{}">{}<span class="for-readers"> ({})</span></time>').format(
-        machine, exact, relative(at - parts().clock()), exact
+        utc_text(at, "seconds"), exact, relative(at - parts().clock()), exact
     )
 
 
 def relative(left: timedelta) -> str:
-    """Such as "in 3 days" and "2 hours ago", to the nearest."""
+    """Such as "in 3 days" and "2 hours ago", rounded."""
     seconds = abs(left.total_seconds())
     if seconds < 60:
         return "in less than a minute" if left > timedelta(0) else "just now"
     units = _UNITS if seconds >= _YEARS_FROM else _UNITS[1:]
-    # A minute less than a day is a day: what was just made "for 60 days" must not read 59.
+    # Just under a day counts as a day: a token just created for 60 days must not show 59.
     unit, size = next((unit, size) for unit, size in units if seconds >= 0.98 * size)
     span = count_of(round(seconds / size), unit)
     return f"in {span}" if left > timedelta(0) else f"{span} ago"
 
 
-def count_of(number: int, noun: str) -> str:
-    """Such as "1 token" and "2,000 tokens"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def status_word(status: TokenStatus) -> str:
-    """What a state is called on the pages; a replaced token is one that no longer works."""
+    """The label of a status."""
     return "Replaced" if status is TokenStatus.SUPERSEDED else status.value.capitalize()
 
 
@@ -112,5 +107,5 @@ def asset_content(name: str) -> bytes:
 
 @cache
 def asset(name: str) -> str:
-    """The address of a file, which changes with its content, so that browsers may keep it for ever."""
+    """The address of a file. It changes with the content, so that browsers can cache it."""
     return f"/static/{name}?v={hashlib.sha256(asset_content(name)).hexdigest()[:12]}"

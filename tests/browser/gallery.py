@@ -154,7 +154,7 @@ ACCOUNT = [
     View("account-password", ANNA, at("/account/password")),
     View("account-password-temporary", sample.NEWCOMER, at("/account/password")),
     View("account-password-wrong", ANNA, filled(
-        at("/account/password"), "Change password", present=WRONG, password=f"{WRONG}-1", again=f"{WRONG}-2"
+        at("/account/password"), "Change password", current=WRONG, password=f"{WRONG}-1", repeated=f"{WRONG}-2"
     )),
     View("account-password-changed", ANNA, at("/account/password?done=changed")),
     View("not-found", ANNA, at("/account/auth/refresh-tokens/aaaaaaaaaaaa/revoke")),

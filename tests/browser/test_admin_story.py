@@ -42,7 +42,7 @@ def test_an_administrator_finds_a_user_ends_all_tokens_disables_and_enables(inst
     expect(clara.page.get_by_role("status")).to_contain_text("Enabled.")
     assert script.use(access_token).status_code == 200
 
-    clara.click("What was done to this user", role="link")
+    clara.click("Changes to this user", role="link")
     for told in ("user.enabled", "user.disabled", "the laptop was stolen"):
         expect(clara.row(told)).to_have_count(1)
 
@@ -59,7 +59,7 @@ def test_an_administrator_sees_what_a_lifetime_affects_before_changing_it(instan
     clara.click("Preview")
     expect(clara.page.get_by_text(f"{alive} refresh tokens unaffected")).to_be_visible()
     assert instance.past.services.instance_settings.get("refresh_token_lifespan").value == "60"
-    clara.click("Change it to 30 days")
+    clara.click("Change to 30 days")
     expect(clara.page.get_by_role("status")).to_contain_text("Changed Refresh token lifetime to 30 days")
 
     made = issue(instance.past.services, owner)

@@ -127,11 +127,11 @@ def test_who_is_asked_for_the_password_again_types_nothing_else_twice(instance: 
     anna.page.get_by_label("Name").fill("nightly-etl")
     instance.past.forget_passwords(user.username)
     anna.click("Create")
-    expect(anna.page.get_by_text("nothing has been done yet")).to_be_visible()
+    expect(anna.page.get_by_text("Nothing has been changed yet")).to_be_visible()
     assert instance.tokens_of(user) == []
     anna.page.get_by_label(f"Password of {user.username}").fill(f"{PASSWORD}-mistyped")
     anna.click("Continue")
-    expect(anna.page.get_by_role("alert")).to_have_text("That is not your password.")
+    expect(anna.page.get_by_role("alert")).to_have_text("Incorrect password.")
     anna.page.get_by_label(f"Password of {user.username}").fill(PASSWORD)
     anna.click("Continue")
 

@@ -55,7 +55,7 @@ def test_a_user_creates_tokens_in_the_browser_uses_them_in_a_script_and_ends_the
 
     last = script.mint(regenerated, user.id).json()["api_access_token"]
     anna.click("Revoke nightly-etl", role="link")
-    expect(anna.page.get_by_role("dialog", name="Revoke nightly-etl?")).to_contain_text("stops working at once")
+    expect(anna.page.get_by_role("dialog", name="Revoke nightly-etl?")).to_contain_text("stop working at once")
     anna.click("Revoke nightly-etl")
     expect(anna.page.get_by_role("status")).to_contain_text("Revoked.")
     _shows(anna, Status="Revoked", **{"API access token": "Revoked"})

@@ -142,7 +142,7 @@ def test_the_overview_counts_users_and_tokens_and_draws_them(
     assert text.count(": 1 token: shown-at-its-end") == 2  # for hovering, and for readers
     glance = services.overview.summary()
     assert f"{glance.active_users:,} active users" in words(shown)
-    assert f"{glance.refresh_tokens['active']:,} refresh tokens" in words(shown)
+    assert f"{glance.refresh_tokens['active']:,} active refresh tokens" in words(shown)
     assert text.count("<svg") >= 5 and text.count('class="table-alternative"') == 3
 
 
@@ -161,7 +161,7 @@ def test_every_job_is_shown_with_how_it_fares(services: Services, admin: Pages, 
 
 
 def test_a_user_is_created_once_with_a_password_or_without(services: Services, admin: Pages) -> None:
-    form = {"once": admin.fill_in("/admin/users/new")["once"], "username": "Made-Here", "email": "m@example.com"}
+    form = {"form_id": admin.fill_in("/admin/users/new")["form_id"], "username": "Made-Here", "email": "m@example.com"}
     form |= {"new_role": "STEWARD", "password": ""}
     made, again = (admin.post("/admin/users/new", form) for _ in range(2))
     user = services.accounts.get("made-here")
@@ -194,7 +194,7 @@ def test_administering_others_needs_a_fresh_password(services: Services, admin: 
     form = {"username": "made-later", "new_role": "VIEWER", "password": PASSWORD}
     with clock.later(minutes=11):
         answer = admin.post(f"/admin/users/{user.id}", {"state": "disabled"})
-        assert "Confirm that it is you" in words(answer)
+        assert "Confirm your password" in words(answer)
         assert hidden(answer.get_data(as_text=True), "state") == "disabled"
         assert services.accounts.get(user.username).is_active
         for proof in ({}, {"current_password": f"{PASSWORD} not"}):
@@ -234,7 +234,7 @@ def test_all_tokens_of_a_user_are_revoked_with_a_reason(services: Services, admi
     user = allowed_user(services)
     held = holding(services, user)
     path = f"/admin/users/{user.id}/revoke-tokens"
-    assert f"{user.username} loses 1 refresh token and 2 access tokens" in words(admin.get(path))
+    assert f"This revokes 1 refresh token and 2 access tokens of {user.username}" in words(admin.get(path))
     assert admin.post(path, {"reason": " "}).status_code == 400
     assert works(services, held.access)
     assert admin.get(admin.post(path, {"reason": "left the team"}).headers["Location"]).status_code == 200
@@ -260,12 +260,12 @@ def test_a_token_is_shown_and_revoked_with_a_reason(services: Services, admin: P
         refused = admin.post(f"{path}/revoke", {"reason": reason})
         assert refused.status_code == 400 and 'id="reason-error"' in refused.get_data(as_text=True)
     done = admin.post(f"{path}/revoke", {"reason": "it leaked"})
-    assert "Revoked. It does not work" in words(admin.get(done.headers["Location"]))
+    assert "Revoked. The token no longer works." in words(admin.get(done.headers["Location"]))
     assert not works(services, access)
     shown = words(admin.get(path))
     assert "Reason it leaked" in shown and "Revoked by user-" in shown
     assert admin.post(f"{path}/revoke", {"reason": "again"}).headers["Location"].endswith("done=over")
-    assert "has ended already" in words(admin.get(f"{path}/revoke"))
+    assert "has already ended" in words(admin.get(f"{path}/revoke"))
 
 
 def test_what_a_filter_matches_is_shown_and_then_revoked(services: Services, admin: Pages) -> None:
@@ -300,13 +300,15 @@ def test_a_pasted_secret_is_identified_and_never_shown(services: Services, admin
     access = mint(services, refresh)
     for secret in (f" {access.secret}\n", refresh.secret):
         answer = admin.post("/admin/identify", {"secret": secret})
-        assert "It works" in words(answer) and "found-in-a-log" in words(answer)
+        assert "This token works." in words(answer) and "found-in-a-log" in words(answer)
     revoke(services, refresh)
-    assert "It does not work. It was revoked" in words(admin.post("/admin/identify", {"secret": refresh.secret}))
+    assert "This token does not work. It was revoked" in words(
+        admin.post("/admin/identify", {"secret": refresh.secret})
+    )
     mistyped = access.secret[:-1] + ("a" if access.secret[-1] != "a" else "b")
     for pasted in (mistyped, "hello", "\0"):
         answer = admin.post("/admin/identify", {"secret": pasted})
-        assert "the checksum is wrong" in words(answer) and mistyped not in answer.text
+        assert "the checksum does not match" in words(answer) and mistyped not in answer.text
     for form in ({"secret": " "}, {}):
         assert admin.post("/admin/identify", form).status_code == 400
 
@@ -325,7 +327,7 @@ def test_a_setting_is_changed_after_its_preview(services: Services, admin: Pages
         done = admin.post(path, {"value": hidden(preview.text, "value")})
         assert "access_token_lifespan" in words(admin.get(done.headers["Location"]))
         assert services.instance_settings.get("access_token_lifespan").value == "12"
-        assert admin.get(at(path, value="12")).status_code == 200  # and nothing would change
+        assert admin.get(at(path, value="12")).status_code == 200  # and Nothing would change
 
 
 def test_a_value_out_of_bounds_is_refused_at_the_field_of_every_setting(admin: Pages) -> None:

@@ -89,7 +89,7 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", f"{MINE}/revoke"): Line(signed_in(303, 404), World.refresh_id),
     ("POST", "/account/auth/test-token"): Line(signed_in(409), form={"secret": "x", "kind": "access"}),
     ("GET", "/account/password"): Line(signed_in(200)),
-    ("POST", "/account/password"): Line(signed_in(400), form={"present": "x", "password": "y", "again": "z"}),
+    ("POST", "/account/password"): Line(signed_in(400), form={"current": "x", "password": "y", "repeated": "z"}),
     ("GET", PREFERENCES): Line(signed_in(200)),
     ("GET", f"{PREFERENCES}/new"): Line(signed_in(200)),
     ("POST", f"{PREFERENCES}/new"): Line(signed_in(200), form={"lifetime": "1"}),

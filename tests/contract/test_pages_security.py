@@ -12,7 +12,7 @@ from app.factory import create_app, db
 from app.http.context import parts
 from app.services import Services
 from app.storage.database import Database
-from app.web.guards import NOT_OURS
+from app.web.guards import FORM_REFUSED
 from config import Settings
 from tests import rows
 from tests.contract.asking_pages import Somebody, addresses, all_rows, holding, somebody, variables
@@ -21,7 +21,7 @@ from tests.drivers.pages import Pages, page, read, words
 from tests.factories import PASSWORD, allowed_user, make_user, revoke
 
 FIELDS = {
-    "username": "made-by-a-form", "password": PASSWORD, "again": PASSWORD, "present": PASSWORD, "new_role": "VIEWER",
+    "username": "made-by-a-form", "password": PASSWORD, "repeated": PASSWORD, "current": PASSWORD, "new_role": "VIEWER",
     "name": "made-by-a-form", "description": "made by a form", "lifetime": "7", "reason": "by a form", "value": "77",
     "state": "disabled", "role": "STEWARD", "theme": "dark", "secret": "nonsense", "owner": "made-by-a-form",
 }  # fmt: skip
@@ -93,7 +93,7 @@ def test_no_form_is_accepted_without_the_token_of_this_browser(
             assert admin.pages.client.post(path, **request).status_code == 400, path
         for token in forged if not path.endswith("/") else ():
             answer = admin.pages.post(path, FIELDS | {"form_token": token})
-            assert (answer.status_code, NOT_OURS in words(answer)) == (400, True), (path, token)
+            assert (answer.status_code, FORM_REFUSED in words(answer)) == (400, True), (path, token)
     assert all_rows(services, database) == before
 
 
@@ -111,7 +111,7 @@ def test_no_form_is_accepted_from_another_site_even_with_the_token(
     for path in paths:
         for headers in every_way if path == "/theme" else some_ways:
             answer = admin.pages.post(path, FIELDS, headers=headers)
-            assert (answer.status_code, NOT_OURS in words(answer)) == (400, True), (path, headers)
+            assert (answer.status_code, FORM_REFUSED in words(answer)) == (400, True), (path, headers)
     assert all_rows(services, database) == before
 
 
@@ -122,7 +122,7 @@ def test_all_these_forms_are_accepted_when_they_are_our_own(app: Flask, services
     for path in forms(app, services, own):
         before = all_rows(services, database)
         headers = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
-        assert NOT_OURS not in words(own.pages.post(path, FIELDS, headers=headers)), path
+        assert FORM_REFUSED not in words(own.pages.post(path, FIELDS, headers=headers)), path
         changing += [path] * (all_rows(services, database) != before)
     assert len(changing) >= 9, changing
     assert not own.pages.is_signed_in()

@@ -177,10 +177,10 @@ def test_a_password_is_changed_by_the_present_one_and_a_new_one_twice(
         (ANOTHER_PASSWORD, "x" * 8, "x" * 8, 401), (PASSWORD, ANOTHER_PASSWORD, PASSWORD, 400),
         (PASSWORD, PASSWORD, PASSWORD, 400), (PASSWORD, "short", "short", 400), ("", ANOTHER_PASSWORD, "", 400),
     ):  # fmt: skip
-        answer = theirs.pages.post("/account/password", {"present": present, "password": password, "again": again})
+        answer = theirs.pages.post("/account/password", {"current": present, "password": password, "repeated": again})
         assert (answer.status_code, PASSWORD_MARK in answer.text) == (status, False)
     assert {**before, "login_throttle": []} == {**all_rows(services, database), "login_throttle": []}
-    fields = {"present": PASSWORD, "password": ANOTHER_PASSWORD, "again": ANOTHER_PASSWORD}
+    fields = {"current": PASSWORD, "password": ANOTHER_PASSWORD, "repeated": ANOTHER_PASSWORD}
     answer = theirs.pages.post("/account/password", fields)
     assert answer.headers["Location"] == "/account/password?done=changed"
     assert (theirs.pages.is_signed_in(), other.is_signed_in()) == (True, False)
@@ -206,14 +206,14 @@ def test_the_password_is_asked_again_after_ten_minutes_and_what_was_typed_is_kep
         confirming = page(browser.post(path, fields)).form(path).fields
         assert confirming == fields | {"current_password": ""}
         wrong = browser.post(path, confirming | {"current_password": ANOTHER_PASSWORD})
-        assert (wrong.status_code, "That is not your password." in words(wrong)) == (403, True)
-        assert page(wrong).form(path).fields["once"] == fields["once"]
+        assert (wrong.status_code, "Incorrect password." in words(wrong)) == (403, True)
+        assert page(wrong).form(path).fields["form_id"] == fields["form_id"]
         assert {**all_rows(services, database), "login_throttle": []} == {**before, "login_throttle": []}
         confirmed = confirming | {"current_password": PASSWORD}
         assert page(browser.post(path, confirmed)).value_of("secret")
         assert "Already shown" in words(browser.post(path, confirmed)), "sent again, it makes no second token"
     with clock.stopped_at(begun + 2 * FRESH):
-        assert "Confirm that it is you" in words(browser.post(path, fields | {"once": f"another {path}"}))
+        assert "Confirm your password" in words(browser.post(path, fields | {"form_id": f"another {path}"}))
 
 
 def test_what_is_ones_own_and_makes_nothing_lasting_needs_no_password(
@@ -244,7 +244,7 @@ def test_guessing_a_password_is_a_429_that_says_when_to_try_again(
     with clock.later(minutes=11):
         assert theirs.pages.post(CREATE, guess).status_code == 403
         refused.append(theirs.pages.post(CREATE, guess | {"current_password": PASSWORD}))
-        changing = {"present": ANOTHER_PASSWORD, "password": "y" * 9, "again": "y" * 9}
+        changing = {"current": ANOTHER_PASSWORD, "password": "y" * 9, "repeated": "y" * 9}
         refused.append(theirs.pages.post("/account/password", changing))
         assert theirs.pages.is_signed_in()
     for answer in refused:

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields
 
+from app.domain.clock import utc_text
 from app.domain.policy import Reissue
 from app.domain.tokens import SEEMS_SHARED, AccessToken, Issued, TokenStatus
 
@@ -36,9 +37,7 @@ class Timestamp(fields.Field[datetime]):
     """UTC, always with six fraction digits and ``Z``: clients parse nothing else."""
 
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
-        if value is None:
-            return None
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return None if value is None else utc_text(value, "microseconds")
 
 
 class Status(fields.Field[TokenStatus]):

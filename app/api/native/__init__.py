@@ -1,7 +1,7 @@
 """The native API, ``/api/v1/…``: JSON for scripts and administrators.
 
-Here belongs the translation of that contract (``docs/native.md``): ``routes`` and ``schemas`` for a caller's own
-tokens, ``admin_routes`` and ``admin_schemas`` for administrators. Not here: any rule about tokens.
+``routes`` and ``schemas`` are for a caller's own tokens, ``admin_routes`` and ``admin_schemas`` for administrators; the
+contract is in ``docs/native.md``. Not here: rules about tokens (``app.services``).
 """
 
 from app.api.native import admin_routes, routes

@@ -1,7 +1,4 @@
-"""Users, everybody's tokens, and the instance: its settings, its audit log and its jobs. For administrators.
-
-Not here: a rule, or an error (``errors``).
-"""
+"""Routes for administrators: users, all tokens, settings, the audit log and jobs."""
 
 from typing import Any
 
@@ -66,7 +63,7 @@ def show_user(user_id: str) -> User:
 @users.arguments(admin_schemas.UserChange)
 @users.response(200, UserOut)
 def change_user(body: Members, user_id: str) -> User:
-    """Change the role, disable or enable, allow or deny API tokens: what is named, all or none."""
+    """Change what is named, all or nothing: the role, disabled or enabled, API tokens allowed or denied."""
     return services().accounts.change(parse_user_id(user_id), body, caller())
 
 
@@ -83,7 +80,7 @@ def revoke_tokens_of_user(body: Members, user_id: str) -> Revoked:
 @tokens.arguments(admin_schemas.TokenQuery, location="query")
 @tokens.response(200, TokenPage)
 def list_tokens(query: Members) -> Answer:
-    """Everybody's tokens: refresh tokens first, each tier newest first."""
+    """All users' tokens: refresh tokens first, each tier newest first."""
     cursor, limit = query.pop("cursor"), query.pop("limit")
     return page_of(services().listing.both_tiers(TokenFilter(**query), cursor, limit), token_members)
 
@@ -99,7 +96,7 @@ def show_token(public_id: str) -> Members:
 @tokens.arguments(admin_schemas.Reason)
 @tokens.response(200, admin_schemas.Ended)
 def revoke_token(body: Members, public_id: str) -> Revoked:
-    """Revoke one token; a refresh token takes its access tokens with it. Doing it twice is harmless."""
+    """Revoke one token; with a refresh token, its access tokens too. A repeat changes nothing."""
     return services().revoking.revoke(public_id, body["reason"], caller())
 
 
@@ -107,7 +104,7 @@ def revoke_token(body: Members, public_id: str) -> Revoked:
 @tokens.arguments(admin_schemas.Pasted)
 @tokens.response(200, admin_schemas.IdentifiedOut)
 def identify(body: Members) -> Members:
-    """Say what a secret is that was found somewhere. It is neither repeated nor stored."""
+    """Identify a secret: its token, and whether it works. It is neither returned nor stored."""
     return admin_schemas.identified_members(services().identifying.identify(body["secret"]))
 
 
@@ -115,7 +112,7 @@ def identify(body: Members) -> Members:
 @tokens.arguments(admin_schemas.ByFilter)
 @tokens.response(200, admin_schemas.PreviewOut)
 def preview_revocation(body: Members) -> Members:
-    """See exactly what a filter would revoke, and receive the confirmation to do it."""
+    """Preview exactly what a filter would revoke, and get the confirmation to revoke it."""
     return admin_schemas.preview_members(services().revoking_by_filter.preview(TokenFilter(**body["filter"])))
 
 
@@ -123,7 +120,7 @@ def preview_revocation(body: Members) -> Members:
 @tokens.arguments(admin_schemas.ConfirmedByFilter)
 @tokens.response(200, admin_schemas.Ended)
 def revoke_by_filter(body: Members) -> Revoked:
-    """Revoke what a filter matches, in one transaction; refused when that is not what was confirmed."""
+    """Revoke what a filter matches, in one transaction; refused where it matches others than were confirmed."""
     criteria = TokenFilter(**body["filter"])
     return services().revoking_by_filter.revoke(criteria, body["confirmation"], body["reason"], caller())
 
@@ -131,14 +128,14 @@ def revoke_by_filter(body: Members) -> Revoked:
 @instance.get("/settings")
 @instance.response(200, admin_schemas.SettingPage)
 def list_settings() -> dict[str, list[SettingValue]]:
-    """All instance settings, with what they may be and when a change takes effect."""
+    """All instance settings, with their bounds and when a change takes effect."""
     return {"items": services().instance_settings.show()}
 
 
 @instance.get("/settings/<key>")
 @instance.response(200, admin_schemas.SettingOut)
 def show_setting(key: str) -> SettingValue:
-    """One, by its key or by the name Alation has for it."""
+    """One setting, by its key or its Alation name."""
     return services().instance_settings.get(key)
 
 
@@ -146,7 +143,7 @@ def show_setting(key: str) -> SettingValue:
 @instance.arguments(admin_schemas.NewValue)
 @instance.response(200, admin_schemas.SettingOut)
 def change_setting(body: Members, key: str) -> SettingValue:
-    """Set one, on all workers without a restart. `takes_effect` states when tokens and users are affected."""
+    """Change a setting on all workers, without a restart. `takes_effect` states when it affects tokens and users."""
     return services().instance_settings.change(key, body["value"], caller())
 
 
@@ -154,7 +151,7 @@ def change_setting(body: Members, key: str) -> SettingValue:
 @instance.arguments(admin_schemas.NewValue)
 @instance.response(200, admin_schemas.ForecastOut)
 def preview_setting(body: Members, key: str) -> Forecast:
-    """See what a change would affect. Nothing is changed."""
+    """Preview what a change would affect. Nothing is changed."""
     return services().setting_effects.preview(key, body["value"])
 
 
@@ -162,10 +159,10 @@ def preview_setting(body: Members, key: str) -> Forecast:
 @instance.arguments(admin_schemas.AuditQuery, location="query")
 @instance.response(200, admin_schemas.AuditPage)
 def list_audit_events(query: Members) -> Answer:
-    """Who changed what, newest first."""
-    named = {name: query.get(name) for name in ("actor", "action", "object_id")}
-    between = {"since": query.get("after"), "until": query.get("before")}
-    page = services().listing.audit_events(**named, **between, cursor=query["cursor"], limit=query["limit"])
+    """Audit events, newest first."""
+    filters = {name: query.get(name) for name in ("actor", "action", "object_id")}
+    period = {"since": query.get("after"), "until": query.get("before")}
+    page = services().listing.audit_events(**filters, **period, cursor=query["cursor"], limit=query["limit"])
     return page_of(page, vars)
 
 

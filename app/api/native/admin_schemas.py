@@ -1,7 +1,4 @@
-"""Bodies and queries of what administrators do with users, tokens and the instance.
-
-Here belong members, their types and their spelling. Not here: what everybody sends and receives (``schemas``).
-"""
+"""Bodies and queries of the routes for administrators."""
 
 from typing import Any
 
@@ -80,7 +77,7 @@ class ConfirmedByFilter(ByFilter):
 
 
 class PreviewOut(Schema):
-    """``access_tokens_with_them``: alive under the refresh tokens, and ended with them."""
+    """``access_tokens_with_them``: active access tokens of the refresh tokens, revoked with them."""
 
     refresh_tokens = fields.Integer()
     access_tokens = fields.Integer()
@@ -94,7 +91,7 @@ class Pasted(Strict):
 
 
 class IdentifiedOut(Schema):
-    """``works``, and if not, the ``reason`` why; ``token`` is null where it is no token's secret."""
+    """``reason``: why the secret does not work. ``token``: null where no token has this secret."""
 
     checksum_ok = fields.Boolean()
     is_known = fields.Boolean()
@@ -136,7 +133,7 @@ class SettingOut(Schema):
     help = fields.String()
 
     def get_attribute(self, obj: SettingValue, attr: str, default: Any) -> Any:
-        """The value beside its declaration."""
+        """The value, or a member of its declaration."""
         return getattr(obj if attr == "value" else obj.setting, attr)
 
 
@@ -145,7 +142,7 @@ class SettingPage(Schema):
 
 
 class SettingText(fields.Field[str]):
-    """A setting's value: text, or a whole number that is taken for its digits."""
+    """A setting's value: text, or a whole number, read as its digits."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**9:
@@ -224,6 +221,6 @@ class JobPage(Schema):
 
 def job_members(health: JobHealth) -> dict[str, Any]:
     """The members of a job that never ran are null."""
-    account = vars(health.status) if health.status else dict.fromkeys(JobOut().fields) | {"is_running": False}
+    run = vars(health.status) if health.status else dict.fromkeys(JobOut().fields) | {"is_running": False}
     lag = None if health.lag is None else round(health.lag.total_seconds(), 3)
-    return account | {"job": health.job, "every_seconds": int(health.every.total_seconds()), "lag_seconds": lag}
+    return run | {"job": health.job, "every_seconds": int(health.every.total_seconds()), "lag_seconds": lag}

@@ -1,8 +1,4 @@
-"""The native API's one table from refusals to answers: RFC 9457 problems.
-
-``{"type", "title", "status", "detail", "reason", "request_id"}``, and ``fields`` where members are wrong; `reason` is
-the stable word to test. Not here: what a refusal means (``app.domain.errors``).
-"""
+"""The native API's table from refusals to answers: RFC 9457 problems, with `reason`, a stable word for programs."""
 
 from http import HTTPStatus
 from typing import Any
@@ -49,7 +45,7 @@ TABLE: dict[type[Refusal], tuple[int, str]] = {
 """Status and detail of each refusal."""
 
 NAMED_TABLE = TABLE | {kind: (409, TABLE[kind][1]) for kind in every_refusal() if issubclass(kind, TokenRefused)}
-"""The same for a refresh token that the path names: the caller's own credential is good."""
+"""For a refresh token named in the path: the caller's own credential was accepted."""
 
 HTTP_DETAILS = {
     404: "There is nothing at this address.",
@@ -71,14 +67,14 @@ def refuse(refusal: Refusal) -> Response:
     text = detail.format_map(vars(refusal) | {"label": label})
     fields = refusal.fields if isinstance(refusal, errors.BadRequest) else {}
     answer = _problem(status, text, refusal.reason, fields)
-    if status == 401:  # RFC 6750, section 3: without a token, the challenge says no more than the scheme
+    if status == 401:  # RFC 6750, section 3: without a token, the challenge has no error code
         error = "" if isinstance(refusal, errors.TokenMissing) else ', error="invalid_token"'
         answer.headers["WWW-Authenticate"] = f'Bearer realm="daypass"{error}'
     return answer
 
 
 def fail(error: HTTPException) -> Response:
-    """The answer to one of HTTP's own errors."""
+    """The answer to an HTTP error."""
     status = error.code or 500
     detail = HTTP_DETAILS.get(status, "{description}").format(description=error.description, method=request.method)
     return _problem(status, detail, reason_of(error), {})
@@ -95,7 +91,7 @@ def _problem(status: int, detail: str, reason: str, fields: dict[str, list[str]]
 
 
 def repeat(repeated: Repeated) -> Response:
-    """The answer to a creating call that was done before: what it created, without the secret."""
+    """The answer to a repeat under an Idempotency-Key: what was created, without the secret."""
     if repeated.kind == "user":
         user = vars(services().accounts.get(repeated.handle))
         return jsonify(CreatedUserOut().dump(user | {"secret_already_shown": True}))

@@ -1,22 +1,18 @@
-"""The kinds of members that this API's bodies and queries are made of.
-
-Not here: which body has which (``schemas``).
-"""
+"""The types of members in bodies and queries."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields
 from marshmallow.validate import Length, OneOf, Range
 
-from app.domain.clock import parse_instant
+from app.domain.clock import parse_instant, utc_text
+from app.domain.text import LONGEST_TEXT
 from app.domain.token_filter import CRITERIA, LONGEST_SPAN, Choice, Criterion, Days, Flag, Text
 from app.domain.token_filter import Instant as InstantCriterion
 from app.services.listing import LARGEST_PAGE
-
-LONGEST_TEXT = 255
 
 MESSAGES: dict[str, Any] = {
     "required": "is required",
@@ -27,7 +23,7 @@ MESSAGES: dict[str, Any] = {
 
 
 class Strict(Schema):
-    """What every request has in common: an unknown member is refused, because a misspelt filter would widen."""
+    """The base of requests. It refuses unknown members: a misspelt filter would match more."""
 
     class Meta:
         unknown = RAISE
@@ -36,16 +32,14 @@ class Strict(Schema):
 
 
 class Instant(fields.Field[datetime]):
-    """An instant: in with any offset, which must be there; out in UTC with six fraction digits and ``Z``."""
+    """An instant. In: with any offset, required. Out: in UTC with six fraction digits and ``Z``."""
 
     def __init__(self, **options: Any) -> None:
         metadata = {"type": "string", "format": "date-time"} | options.pop("metadata", {})
         super().__init__(metadata=metadata, error_messages=MESSAGES, **options)
 
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
-        if value is None:
-            return None
-        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        return None if value is None else utc_text(value, "microseconds")
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> datetime:
         try:
@@ -55,7 +49,7 @@ class Instant(fields.Field[datetime]):
 
 
 class Printable(fields.String):
-    """Text without control characters, which no name here has and not every database takes."""
+    """Text without control characters."""
 
     def __init__(self, longest: int = LONGEST_TEXT, shortest: int = 1, **options: Any) -> None:
         length = Length(shortest, longest, error="has {min} to {max} characters")
@@ -69,7 +63,7 @@ class Printable(fields.String):
 
 
 def text(longest: int = LONGEST_TEXT, **options: Any) -> Printable:
-    """A member that must be there, unless the options say otherwise."""
+    """A required member, unless the options say otherwise."""
     return Printable(longest, **{"required": True} | options)
 
 
@@ -92,8 +86,8 @@ def number(low: int, high: int, **options: Any) -> fields.Integer:
 
 
 def paging() -> dict[str, fields.Field[Any]]:
-    """The members that ask for a page."""
-    description = "Go on after the page that gave it."
+    """The members that select a page."""
+    description = "Continue after the page that returned it."
     return {
         "limit": number(1, LARGEST_PAGE, load_default=100),
         "cursor": Printable(load_default=None, metadata={"description": description}),
@@ -101,7 +95,7 @@ def paging() -> dict[str, fields.Field[Any]]:
 
 
 def criteria(*names: str) -> dict[str, fields.Field[Any]]:
-    """The members of a token filter: those named, or all of this API."""
+    """The members of a token filter: those named, or all of the API."""
     return {name: _criterion(each) for name, each in CRITERIA.items() if (name in names if names else each.in_api)}
 
 

@@ -1,7 +1,4 @@
-"""The header ``Idempotency-Key``: a creating call that is repeated under the same key creates nothing twice.
-
-Not here: what is a repeat (``app.services.idempotency``).
-"""
+"""The header ``Idempotency-Key``. Not here: what a repeat is (``app.services.idempotency``)."""
 
 import json
 import re
@@ -18,7 +15,7 @@ KEY_RULE = f"{HEADER} has 1 to 255 printable ASCII characters."
 
 
 def idempotency_key(body: dict[str, Any]) -> IdempotencyKey | None:
-    """The key of this request, bound to its `body`; None without the header. Refuses with BadRequest a bad key."""
+    """The key of this request, bound to its `body`; None without the header. Refuses with BadRequest an invalid key."""
     key = request.headers.get(HEADER)
     if key is None:
         return None

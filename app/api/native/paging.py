@@ -1,7 +1,4 @@
-"""Pages of a list: the items, the cursor of the next page, and the ``Link`` to it (RFC 8288).
-
-Not here: which items (``app.services.listing``).
-"""
+"""Pages of a list: the items, the cursor of the next page, and the ``Link`` to it (RFC 8288)."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -23,6 +20,6 @@ def page_of(page: Page[T], members: Callable[[T], dict[str, Any]]) -> Answer:
 
 
 def _next(cursor: str) -> str:
-    """This request's own address with another cursor. Without a host: a proxy may have another name for us."""
+    """The address of this request with another cursor; without a host, which a proxy may change."""
     query = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor"]
     return f"{request.path}?{urlencode([*query, ('cursor', cursor)])}"

@@ -1,7 +1,4 @@
-"""A caller's own account and tokens, and minting from a refresh token.
-
-Not here: a rule, or an error (``errors``). Both slash forms are the same route, without a redirect.
-"""
+"""Routes for a caller's own account and tokens, and for minting from a refresh token."""
 
 from typing import Any
 
@@ -28,16 +25,15 @@ minting = GuardedBlueprint(
 )
 
 Members = dict[str, Any]
-Made = tuple[Members, int]
+Created = tuple[Members, int]
 
 BY_HOLDER, BY_OWNER = "revoked by its holder", "revoked by its owner"
 
 REPEATED = "A repeat under the same Idempotency-Key"
 
 
-def _issued(made: Issued[RefreshToken] | Issued[AccessToken]) -> Made:
-    """A new token with its secret."""
-    return schemas.issued_members(made), 201
+def _created(issued: Issued[RefreshToken] | Issued[AccessToken]) -> Created:
+    return schemas.issued_members(issued), 201
 
 
 def _claim(public_id: str) -> ByOwner:
@@ -47,7 +43,7 @@ def _claim(public_id: str) -> ByOwner:
 @own.get("")
 @own.response(200, schemas.UserOut)
 def me() -> User:
-    """Who you are."""
+    """Your account."""
     return services().accounts.by_id(principal().user_id)
 
 
@@ -55,7 +51,7 @@ def me() -> User:
 @own.response(200, schemas.PresentTokenOut)
 def my_token() -> Members:
     """The access token you call with."""
-    return schemas.present_token(services().listing.find(principal().token_public_id), principal())
+    return schemas.current_token_members(services().listing.find(principal().token_public_id), principal())
 
 
 @own.delete("/token")
@@ -79,7 +75,7 @@ def my_tokens(query: Members) -> Answer:
 @own.delete("/tokens/<public_id>")
 @own.response(204)
 def revoke_mine(public_id: str) -> Response:
-    """Revoke one of your tokens; a refresh token takes its access tokens with it."""
+    """Revoke one of your tokens; with a refresh token, its access tokens too."""
     services().revoking.revoke(public_id, BY_OWNER, caller(), only_of=principal().user_id)
     return Response(status=204)
 
@@ -88,9 +84,9 @@ def revoke_mine(public_id: str) -> Response:
 @own.arguments(schemas.TokenName)
 @own.response(201, schemas.IssuedOut)
 @own.alt_response(200, schema=schemas.IssuedOut, description=REPEATED)
-def create_refresh_token(body: Members) -> Made:
+def create_refresh_token(body: Members) -> Created:
     """Create a refresh token, while an administrator allows that with an access token alone."""
-    made = services().issuing.issue(
+    issued = services().issuing.issue(
         principal().user_id,
         body["name"],
         caller(),
@@ -98,31 +94,31 @@ def create_refresh_token(body: Members) -> Made:
         is_by_token=True,
         reissue=body["access_token_reissue"],
     )
-    return _issued(made)
+    return _created(issued)
 
 
 @own.post("/refresh-tokens/<public_id>/access-token")
 @own.response(201, schemas.MintedOut)
 @own.alt_response(200, schema=schemas.MintedOut, description=REPEATED)
-def mint_by_public_id(public_id: str) -> Made:
+def mint_by_public_id(public_id: str) -> Created:
     """Mint an access token from one of your refresh tokens, under the same condition."""
-    return _issued(services().minting.mint(_claim(public_id), caller(), idempotency_key({})))
+    return _created(services().minting.mint(_claim(public_id), caller(), idempotency_key({})))
 
 
 @own.post("/refresh-tokens/<public_id>/regenerate")
 @own.response(201, schemas.IssuedOut)
 @own.alt_response(200, schema=schemas.IssuedOut, description=REPEATED)
-def regenerate_by_public_id(public_id: str) -> Made:
+def regenerate_by_public_id(public_id: str) -> Created:
     """Give one of your refresh tokens a new secret and a new lifetime, under the same condition."""
-    return _issued(services().issuing.regenerate(_claim(public_id), caller(), idempotency_key({})))
+    return _created(services().issuing.regenerate(_claim(public_id), caller(), idempotency_key({})))
 
 
 @minting.post("access-tokens")
 @minting.arguments(schemas.RefreshTokenProof)
 @minting.response(201, schemas.MintedOut)
 @minting.alt_response(200, schema=schemas.MintedOut, description=REPEATED)
-def mint(body: Members) -> Made:
-    """Mint an access token from a refresh token. Nothing else is needed, in the headers either."""
-    made = services().minting.mint(BySecret(body["refresh_token"]), caller(), idempotency_key(body))
-    add_token_headers(made)
-    return _issued(made)
+def mint(body: Members) -> Created:
+    """Mint an access token from a refresh token. No other credential is needed."""
+    issued = services().minting.mint(BySecret(body["refresh_token"]), caller(), idempotency_key(body))
+    add_token_headers(issued)
+    return _created(issued)

@@ -1,7 +1,4 @@
-"""Bodies and queries of the native API, in and out: snake_case, instants in UTC.
-
-Here belong members, their types and their spelling. Not here: what the values mean.
-"""
+"""Bodies and queries of the routes for a caller's own tokens: snake_case, instants in UTC."""
 
 from typing import Any
 
@@ -17,7 +14,7 @@ SECRET = "The secret. It is shown this once."
 
 
 class ProblemOut(Schema):
-    """RFC 9457; ``reason`` is a stable word to test, ``fields`` says what is wrong with which member."""
+    """RFC 9457; ``reason``: a stable word for programs; ``fields``: the errors of each member."""
 
     type = fields.String()
     title = fields.String()
@@ -40,7 +37,7 @@ class RefreshTokenProof(Strict):
 
 
 class TokenOut(Schema):
-    """A token of either tier. ``single_tier``: an access token that no refresh token stands behind."""
+    """A token of either tier. ``single_tier``: an access token without a refresh token."""
 
     kind = fields.String()
     public_id = fields.String()
@@ -67,7 +64,7 @@ class PresentTokenOut(TokenOut):
 
 
 class IssuedOut(Schema):
-    """A new token; in a repeat of a creating call only ``public_id`` and ``secret_already_shown``."""
+    """A new token; in a repeat, only ``public_id`` and ``secret_already_shown``."""
 
     kind = fields.String()
     public_id = fields.String()
@@ -80,7 +77,7 @@ class IssuedOut(Schema):
 
 
 class MintedOut(Schema):
-    """The same of a new access token, with the active one that it replaced, if any."""
+    """A new access token, and the active one that it replaced, if any."""
 
     kind = fields.String()
     public_id = fields.String()
@@ -119,19 +116,21 @@ class UserOut(Schema):
 
 
 def token_members(listed: ListedToken) -> dict[str, Any]:
-    """The members of a token; one that its tier does not have is null."""
+    """The members of a token; null where its tier has none."""
     token = listed.token
     single_tier = isinstance(token, AccessToken) and token.refresh_token_id is None
-    usual: dict[str, Any] = dict.fromkeys(("last_used_agent", "regenerated_at", "access_token_reissue", "minted_from"))
-    usual["seems_shared"] = False
-    return usual | vars(token) | {
+    defaults: dict[str, Any] = dict.fromkeys(
+        ("last_used_agent", "regenerated_at", "access_token_reissue", "minted_from")
+    )
+    defaults["seems_shared"] = False
+    return defaults | vars(token) | {
         "kind": listed.kind, "name": listed.name, "owner": listed.owner, "single_tier": single_tier
     }  # fmt: skip
 
 
-def present_token(listed: ListedToken, known: Principal) -> dict[str, Any]:
-    """The same of the token that authenticates a request."""
-    return token_members(listed) | {"refresh_token_expires_at": known.refresh_token_expires_at}
+def current_token_members(listed: ListedToken, principal: Principal) -> dict[str, Any]:
+    """The members of the token of this request."""
+    return token_members(listed) | {"refresh_token_expires_at": principal.refresh_token_expires_at}
 
 
 def issued_members(issued: Issued[RefreshToken] | Issued[AccessToken]) -> dict[str, Any]:

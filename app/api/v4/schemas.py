@@ -1,11 +1,13 @@
 """Request and response bodies of the Trifacta dialect, in camelCase."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
 from marshmallow.validate import Range
+
+from app.domain.clock import utc_text
 
 NEVER = -1
 """The lifetime of a token that does not expire."""
@@ -35,9 +37,7 @@ class Timestamp(fields.Field[datetime]):
     """UTC with three fraction digits, truncated, and ``Z``."""
 
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
-        if value is None:
-            return None
-        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return None if value is None else utc_text(value, "milliseconds")
 
 
 class NewToken(Schema):

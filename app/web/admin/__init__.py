@@ -1,7 +1,4 @@
-"""The pages for administrators.
-
-Not here: a rule (``app.services``), and who is one (``app.web.guards``).
-"""
+"""The administrators' pages. Not here: rules (``app.services``), and their guard (``app.web.guards``)."""
 
 from app.web.admin.by_filter import by_filter
 from app.web.admin.identify import identify

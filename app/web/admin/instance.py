@@ -1,14 +1,11 @@
-"""The instance: its audit log and its jobs.
-
-Not here: its settings (``settings``), and writing down what happens (``app.services.audit``).
-"""
+"""The audit log and the background jobs."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from flask import request, url_for
+from flask.typing import ResponseReturnValue
 
 from app.domain.audit import AuditEvent
 from app.domain.errors import BadRequest
@@ -17,7 +14,7 @@ from app.http.guards import GuardedBlueprint
 from app.services.listing import Page
 from app.web.admin import queries
 from app.web.admin.jobs import condition
-from app.web.forms import said
+from app.web.forms import message
 from app.web.guards import ADMINISTRATOR_IN_SESSION
 from app.web.rendering import page
 
@@ -29,8 +26,8 @@ FILTERS = ("actor", "action", "object", "since", "until")
 
 
 @dataclass(frozen=True)
-class Shown:
-    """An event with its detail as pairs, and the page about its object, where there is one."""
+class EventRow:
+    """An event, its details as pairs, and the address of its object's page, if any."""
 
     event: AuditEvent
     detail: list[tuple[str, str]]
@@ -38,25 +35,25 @@ class Shown:
 
 
 @instance.get("/audit")
-def audit() -> Any:
-    """Who changed what, newest first."""
+def list_audit_events() -> ResponseReturnValue:
+    """Audit events, newest first."""
     try:
         found, status, error = _found(), 200, ""
     except BadRequest as refusal:
-        found, status, error = Page[AuditEvent]([], None), 400, said(refusal)
+        found, status, error = Page[AuditEvent]([], None), 400, message(refusal)
     return page(
         "admin_audit.html",
         status,
-        items=[Shown(event, _pairs(event.detail), _page_of(event)) for event in found.items],
+        items=[EventRow(event, _pairs(event.detail), _page_of(event)) for event in found.items],
         pager=queries.pager(found.cursor),
-        typed=queries.typed(request.args, FILTERS),
+        entered=queries.entered(request.args, FILTERS),
         error=error,
     )
 
 
 @instance.get("/jobs")
-def jobs() -> Any:
-    """The background jobs, and how they fare."""
+def list_jobs() -> ResponseReturnValue:
+    """The background jobs and their latest runs."""
     health = services().job_runs.health(parts().schedule)
     return page("admin_jobs.html", jobs=[(each, condition(each)) for each in health])
 
@@ -75,11 +72,11 @@ def _found() -> Page[AuditEvent]:
 
 
 def _pairs(detail: Mapping[str, object]) -> list[tuple[str, str]]:
-    """The details of an event, in words; those of a filter one by one."""
+    """The details of an event; a filter as a pair for each criterion."""
     pairs: list[tuple[str, str]] = []
     for name, value in detail.items():
         if name == "filter":
-            pairs += [(f"filter: {each}", str(what)) for each, what in json.loads(str(value)).items()]
+            pairs += [(f"filter: {key}", str(each)) for key, each in json.loads(str(value)).items()]
         else:
             pairs.append((name.replace("_", " "), _word(value)))
     return pairs
@@ -93,9 +90,9 @@ def _word(value: object) -> str:
 
 def _page_of(event: AuditEvent) -> str:
     if event.object_kind in ("refresh_token", "access_token"):
-        return url_for("web_tokens.one", public_id=event.object_id)
+        return url_for("web_tokens.show_token", public_id=event.object_id)
     if event.object_kind == "user":
-        return url_for("web_users.every", part=event.object_id)
+        return url_for("web_users.list_users", part=event.object_id)
     if event.object_kind == "instance_setting":
-        return url_for("web_settings.ask", key=event.object_id)
+        return url_for("web_settings.edit_setting", key=event.object_id)
     return ""

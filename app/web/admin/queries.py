@@ -1,7 +1,4 @@
-"""Queries and forms of the administration pages: words, days, numbers, the token filter, and the next page of a list.
-
-Not here: which criteria there are (``app.domain.token_filter``), and what they match (``app.storage.listing``).
-"""
+"""Queries and forms of the administration pages: their values, the token filter, and pages of a list."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +11,7 @@ from urllib.parse import urlencode
 from flask import request
 
 from app.domain.errors import BadRequest
+from app.domain.text import LONGEST_TEXT, refuse_unprintable
 from app.domain.token_filter import CRITERIA, LONGEST_SPAN, Choice, Criterion, Days, Flag, Instant, Text, TokenFilter
 from app.domain.tokens import TokenStatus
 from app.web.forms import read_form
@@ -23,7 +21,6 @@ W = TypeVar("W", bound=StrEnum)
 
 Form = Mapping[str, str]
 
-LONGEST_TEXT = 255
 LONGEST_NAME = 150
 LONGEST_NUMBER = 18
 A_DAY = timedelta(days=1)
@@ -33,20 +30,20 @@ NOT_ON_THE_NEXT_PAGE = ("cursor", "done")
 
 @dataclass(frozen=True)
 class Pager:
-    """The addresses of the first page and of the next; empty where there is nothing to go to."""
+    """The addresses of the first page and of the next; empty where there is none."""
 
     first: str
-    following: str
+    next: str
 
 
 def cursor() -> str | None:
-    """Where the page begins."""
+    """The cursor of this page; None for the first."""
     return request.args.get("cursor") or None
 
 
-def pager(following: str | None) -> Pager:
-    """The pages before and after this one, with its filters."""
-    return Pager(_this_page() if cursor() else "", "" if following is None else _this_page(following))
+def pager(next_cursor: str | None) -> Pager:
+    """The first and the next page, with the same filters."""
+    return Pager(_this_page() if cursor() else "", "" if next_cursor is None else _this_page(next_cursor))
 
 
 def _this_page(after: str | None = None) -> str:
@@ -56,45 +53,44 @@ def _this_page(after: str | None = None) -> str:
     return f"{request.path}?{urlencode(query)}" if query else request.path
 
 
-def typed(form: Form, names: Iterable[str]) -> dict[str, str]:
-    """What was entered, for the form to show again."""
+def entered(form: Form, names: Iterable[str]) -> dict[str, str]:
+    """The entered values, to fill in the form."""
     return {name: form.get(name, "") for name in names}
 
 
 def text(form: Form, name: str, longest: int = LONGEST_TEXT) -> str | None:
-    """Some text, without the space around it; None where there is none."""
+    """Stripped text; None where it is empty."""
     value = form.get(name, "").strip()
-    if len(value) > longest or not value.isprintable():
-        raise _wrong(name, f"{_spelt(name)} has at most {longest} characters, all of them printable.")
+    refuse_unprintable(name, value, longest, _label(name))
     return value or None
 
 
 def word(form: Form, name: str, words: Iterable[W]) -> W | None:
-    """One of the words of an enumeration."""
+    """A word of an enumeration; None where it is empty."""
     value, known = form.get(name, ""), {str(each): each for each in words}
     if value and value not in known:
-        raise _wrong(name, f"{_spelt(name)} is {' or '.join(known)}.")
+        raise _wrong(name, f"{_label(name)} is {' or '.join(known)}.")
     return known.get(value)
 
 
 def day(form: Form, name: str) -> datetime | None:
-    """The instant at which a day begins (UTC)."""
+    """The instant at which a day begins, in UTC."""
     value = form.get(name, "").strip()
     if not value:
         return None
     try:
         return datetime.combine(date.fromisoformat(value), time(), UTC)
     except ValueError:
-        raise _wrong(name, f"{_spelt(name)} is a day, such as 2026-03-31.") from None
+        raise _wrong(name, f"{_label(name)} is a day, such as 2026-03-31.") from None
 
 
 def day_after(form: Form, name: str) -> datetime | None:
-    """The instant at which a day is over (UTC)."""
+    """The instant at which a day ends, in UTC."""
     begin = day(form, name)
     try:
         return None if begin is None else begin + A_DAY
     except OverflowError:
-        raise _wrong(name, f"{_spelt(name)} is beyond the last day there is.") from None
+        raise _wrong(name, f"{_label(name)} is too late.") from None
 
 
 def number(form: Form, name: str, low: int, high: int) -> int | None:
@@ -103,13 +99,13 @@ def number(form: Form, name: str, low: int, high: int) -> int | None:
     if not value:
         return None
     if not value.isascii() or not value.isdigit() or len(value) > LONGEST_NUMBER or not low <= int(value) <= high:
-        raise _wrong(name, f"{_spelt(name)} is a whole number from {low} to {high:,}.")
+        raise _wrong(name, f"{_label(name)} is a whole number from {low} to {high:,}.")
     return int(value)
 
 
 @dataclass(frozen=True)
 class Field:
-    """A field of the token filter's form. `choices`: values with their texts; none: for input of that `type`."""
+    """A field of the token filter's form. `choices`: values and their texts; without any, an input of `type`."""
 
     name: str
     label: str
@@ -146,24 +142,24 @@ TOKEN_FIELDS = {each.name: each for each in _FIELDS.values()}
 
 
 def token_filter(form: Form) -> TokenFilter:
-    """The filter in a query or form; the days in it are within, the last ones too."""
+    """The filter in a query or form; its last days are inclusive."""
     return TokenFilter(**{name: each.parse(form, each.name) for name, each in _FIELDS.items()})
 
 
 def reason(form: Form) -> str:
-    """The reason for a revocation; required, because the owner and the audit log show it."""
-    given = form.get("reason", "").strip()
-    if not given:
-        raise _wrong("reason", "Say why; it is kept with the token and in the audit log.")
-    return given
+    """The reason for a revocation. Refuses with BadRequest an empty one."""
+    value = form.get("reason", "").strip()
+    if not value:
+        raise _wrong("reason", "Enter a reason. It is stored with the token and in the audit log.")
+    return value
 
 
-def typed_reason() -> str:
-    """The reason that was entered, for the form to show again; empty before the form was sent."""
+def entered_reason() -> str:
+    """The entered reason, to fill in the form; empty before it is sent."""
     return read_form().get("reason", "") if request.method == "POST" else ""
 
 
-def _spelt(name: str) -> str:
+def _label(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 

@@ -1,18 +1,14 @@
-"""Instance settings: the table, and changing one after seeing what that affects.
+"""Instance settings: the list, and a change with its preview."""
 
-Not here: what a setting may be and affects (``app.domain.policy``).
-"""
-
-from typing import Any
-
-from flask import redirect, request, url_for
+from flask import Response, redirect, request, url_for
+from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadRequest
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
 from app.services.setting_effects import Forecast
-from app.web.forms import read_form, said
-from app.web.guards import ADMINISTRATOR_IN_SESSION, asking_again
+from app.web.forms import message, read_form
+from app.web.guards import ADMINISTRATOR_IN_SESSION, require_fresh_proof
 from app.web.rendering import page
 
 settings = GuardedBlueprint("web_settings", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix="/admin/settings",
@@ -20,43 +16,43 @@ settings = GuardedBlueprint("web_settings", __name__, guard=ADMINISTRATOR_IN_SES
 
 
 @settings.get("")
-def every() -> Any:
-    """All of them."""
+def list_settings() -> ResponseReturnValue:
+    """All settings."""
     return page("admin_settings.html", items=services().instance_settings.show())
 
 
 @settings.get("/<key>")
-def ask(key: str) -> Any:
-    """The dialog to change one; with a value, what setting it to that would affect."""
+def edit_setting(key: str) -> ResponseReturnValue:
+    """The dialog to change a setting; with a value, the preview of the change."""
     value = request.args.get("value")
     if value is None:
         return _dialog(key)
     try:
         return _dialog(key, value, services().setting_effects.preview(key, value.strip()))
     except BadRequest as refusal:
-        return _dialog(key, value, error=said(refusal))
+        return _dialog(key, value, error=message(refusal))
 
 
 @settings.post("/<key>")
-@asking_again
-def change(key: str) -> Any:
-    """Change it, on all workers without a restart."""
+@require_fresh_proof
+def change_setting(key: str) -> ResponseReturnValue:
+    """Change it on all workers, without a restart."""
     value = read_form().get("value", "")
     try:
         changed = services().instance_settings.change(key, value.strip(), caller())
     except BadRequest as refusal:
-        return _dialog(key, value, error=said(refusal))
-    return redirect(url_for("web_settings.every", done=changed.setting.key), 303)
+        return _dialog(key, value, error=message(refusal))
+    return redirect(url_for("web_settings.list_settings", done=changed.setting.key), 303)
 
 
-def _dialog(key: str, value: str | None = None, forecast: Forecast | None = None, error: str = "") -> Any:
-    present = services().instance_settings.get(key)
+def _dialog(key: str, value: str | None = None, forecast: Forecast | None = None, error: str = "") -> Response:
+    current = services().instance_settings.get(key)
     return page(
         "admin_setting.html",
         400 if error else 200,
-        setting=present.setting,
-        present=present.value,
-        value=present.value if value is None else value,
+        setting=current.setting,
+        current=current.value,
+        value=current.value if value is None else value,
         forecast=forecast,
         error=error,
     )

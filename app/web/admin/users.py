@@ -1,11 +1,9 @@
-"""Users: finding, creating and changing them, and revoking their tokens.
-
-Not here: tokens of everybody (``tokens``), and a rule (``app.services.accounts``).
-"""
+"""Users: the list, creating and changing them, and revoking all tokens of one."""
 
 from typing import Any
 
-from flask import redirect, request, url_for
+from flask import Response, redirect, request, url_for
+from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadCredentials, BadRequest, Conflict, RateLimited
 from app.domain.identity import ApiTokens, Role, User, parse_user_id
@@ -15,8 +13,8 @@ from app.http.guards import GuardedBlueprint
 from app.services.listing import Page
 from app.services.revoking import Revoked
 from app.web.admin import queries
-from app.web.forms import fields_of, once, read_form, said, status_of
-from app.web.guards import ADMINISTRATOR_IN_SESSION, PASSWORD_FIELD, asking_again, web_session
+from app.web.forms import field_errors, idempotency_key, message, read_form, status_of
+from app.web.guards import ADMINISTRATOR_IN_SESSION, PASSWORD_FIELD, require_fresh_proof, web_session
 from app.web.rendering import page
 
 users = GuardedBlueprint("web_users", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix="/admin/users",
@@ -28,98 +26,100 @@ ROLES = [(role, role) for role in Role]
 
 FILTERS = ("part", "role", "state")
 NEW = ("username", "email", "new_role")
-SAYS_WHAT_IS_WRONG = {"username", "email", "password", PASSWORD_FIELD}
-"""Fields of the form to make a user that show what is wrong with them."""
+SHOWS_ERROR = {"username", "email", "password", PASSWORD_FIELD}
+"""Fields of the form for a new user that show their error."""
 
 
 @users.get("")
-def every() -> Any:
-    """Users, newest first, each with the number of their active tokens."""
+def list_users() -> ResponseReturnValue:
+    """Users, newest first, each with the number of active tokens."""
     try:
         found, status, error = _found(), 200, ""
     except BadRequest as refusal:
-        found, status, error = Page[User]([], None), 400, said(refusal)
+        found, status, error = Page[User]([], None), 400, message(refusal)
     return page(
         "admin_users.html",
         status,
         holdings=services().overview.holdings(found.items),
         pager=queries.pager(found.cursor),
-        typed=queries.typed(request.args, FILTERS),
+        entered=queries.entered(request.args, FILTERS),
         roles=ROLES,
         error=error,
     )
 
 
 @users.get("/new")
-def ask_new() -> Any:
-    """The dialog to make one."""
+def new_user() -> ResponseReturnValue:
+    """The dialog to create a user."""
     return _form(200, new_role=Role.VIEWER)
 
 
 @users.post("/new")
-def create() -> Any:
-    """Make a user; without a password for single sign-on and service accounts.
+def create_user() -> ResponseReturnValue:
+    """Create a user; without a password for single sign-on and service accounts.
 
-    The administrator's own password is a field of this form: ``asking_again`` would send the new one back to be kept.
+    The form has a field for the administrator's password: ``require_fresh_proof`` would put the new user's into a page.
     """
     form = read_form()
-    typed = {name: form.get(name, "").strip() for name in NEW}
+    entered = {name: form.get(name, "").strip() for name in NEW}
     try:
         _prove(form)
         role = queries.word(form, "new_role", Role) or Role.VIEWER
         password = form.get("password") or None
-        user = services().accounts.add(typed["username"], role, password, caller(), once(), email=typed["email"])
+        user = services().accounts.add(
+            entered["username"], role, password, caller(), idempotency_key(), email=entered["email"]
+        )
     except BadCredentials:
-        return _form(403, fields={PASSWORD_FIELD: "Give your own password to go on."}, **typed)
+        return _form(403, fields={PASSWORD_FIELD: "Enter your own password to continue."}, **entered)
     except (BadRequest, Conflict, RateLimited) as refusal:
-        return _form(status_of(refusal), said(refusal), fields_of(refusal), **typed)
-    return redirect(url_for("web_users.one", user_id=user.id, done="created"), 303)
+        return _form(status_of(refusal), message(refusal), field_errors(refusal), **entered)
+    return redirect(url_for("web_users.show_user", user_id=user.id, done="created"), 303)
 
 
 @users.get("/<user_id>")
-def one(user_id: str) -> Any:
-    """One user: who they are, what they may, and what they have."""
+def show_user(user_id: str) -> ResponseReturnValue:
+    """A user's profile, permissions and tokens."""
     return _profile(_user(user_id))
 
 
 @users.post("/<user_id>")
-@asking_again
-def change(user_id: str) -> Any:
-    """Change the role, disable or enable, allow or deny API tokens: what the form names, all or none."""
+@require_fresh_proof
+def change_user(user_id: str) -> ResponseReturnValue:
+    """Change what the form names, all or nothing: the role, disabled or enabled, API tokens allowed or denied."""
     user = _user(user_id)
     try:
         changed = services().accounts.change(user.id, _changes(), caller())
     except (BadRequest, Conflict) as refusal:
-        return _profile(user, status_of(refusal), said(refusal))
+        return _profile(user, status_of(refusal), message(refusal))
     if changed.id == web_session().user.id and not changed.is_administrator:
-        return redirect(url_for("web_account.own_tokens"), 303)  # these pages are no longer theirs
-    return redirect(url_for("web_users.one", user_id=user.id, done=_done(user, changed)), 303)
+        return redirect(url_for("web_account.list_tokens"), 303)  # no administrator any more
+    return redirect(url_for("web_users.show_user", user_id=user.id, done=_done(user, changed)), 303)
 
 
 @users.get("/<user_id>/disable")
-def ask_disable(user_id: str) -> Any:
-    """The dialog to disable one, which says what happens."""
+def confirm_disable(user_id: str) -> ResponseReturnValue:
+    """The dialog to disable a user."""
     user = _user(user_id)
     return page("admin_user_disable.html", user=user, holding=services().overview.holdings([user])[0])
 
 
 @users.get("/<user_id>/revoke-tokens")
-def ask_revoke_tokens(user_id: str) -> Any:
+def confirm_revoke_tokens(user_id: str) -> ResponseReturnValue:
     """The dialog to revoke all tokens of a user."""
     return _confirm(_user(user_id))
 
 
 @users.post("/<user_id>/revoke-tokens")
-@asking_again
-def revoke_tokens(user_id: str) -> Any:
-    """Revoke all of them, of both tiers."""
+@require_fresh_proof
+def revoke_tokens(user_id: str) -> ResponseReturnValue:
+    """Revoke all tokens of a user, of both tiers."""
     user = _user(user_id)
     try:
         ended = services().revoking.revoke_user(user.username, queries.reason(read_form()), caller())
     except BadRequest as refusal:
-        return _confirm(user, status_of(refusal), fields_of(refusal))
+        return _confirm(user, status_of(refusal), field_errors(refusal))
     done = "revoked" if ended != Revoked(0, 0) else "nothing"
-    return redirect(url_for("web_users.one", user_id=user.id, done=done), 303)
+    return redirect(url_for("web_users.show_user", user_id=user.id, done=done), 303)
 
 
 def _prove(form: dict[str, str]) -> None:
@@ -163,7 +163,7 @@ def _done(before: User, after: User) -> str:
     return "unchanged" if before == after else "saved"
 
 
-def _profile(user: User, status: int = 200, error: str = "") -> Any:
+def _profile(user: User, status: int = 200, error: str = "") -> Response:
     held = services().listing.both_tiers(TokenFilter(user_id=user.id), queries.cursor(), PAGE)
     return page(
         "admin_user.html",
@@ -177,17 +177,15 @@ def _profile(user: User, status: int = 200, error: str = "") -> Any:
     )
 
 
-def _confirm(user: User, status: int = 200, fields: dict[str, str] | None = None) -> Any:
-    ends = services().overview.revocable_of(user.id)
-    return page("admin_user_revoke.html", status, user=user, ends=ends, fields=fields or {},
-                reason=queries.typed_reason())  # fmt: skip
+def _confirm(user: User, status: int = 200, fields: dict[str, str] | None = None) -> Response:
+    revocable = services().overview.revocable_of(user.id)
+    return page("admin_user_revoke.html", status, user=user, revocable=revocable, fields=fields or {},
+                reason=queries.entered_reason())  # fmt: skip
 
 
-def _form(status: int, error: str = "", fields: dict[str, str] | None = None, **typed: str) -> Any:
-    shown: dict[str, Any] = {name: typed.get(name, "") for name in NEW}
-    at_a_field = fields or {}
-    error = "" if at_a_field.keys() & SAYS_WHAT_IS_WRONG else error
+def _form(status: int, error: str = "", fields: dict[str, str] | None = None, **entered: str) -> Response:
+    values: dict[str, Any] = {name: entered.get(name, "") for name in NEW}
+    fields = fields or {}
+    error = "" if fields.keys() & SHOWS_ERROR else error
     is_proved = services().sessions.is_fresh(web_session())
-    return page(
-        "admin_user_new.html", status, error=error, fields=at_a_field, is_proved=is_proved, roles=ROLES, **shown
-    )
+    return page("admin_user_new.html", status, error=error, fields=fields, is_proved=is_proved, roles=ROLES, **values)

@@ -1,19 +1,18 @@
-// What makes pages more convenient. Each of them works without it.
-// Here belong copying, dialogs shown in place, the test of a token, and closing menus. Not here: any rule.
+// Copy buttons, dialogs shown in place, the test of a token, and menus. Every page works without it.
 "use strict";
 
 function copyFrom(button) {
   const field = document.getElementById(button.dataset.copy);
   const label = document.querySelector(`label[for="${field.id}"]`).textContent;
-  const said = document.getElementById("copied");
+  const status = document.getElementById("copied");
   const finish = (isDone) => {
     button.firstChild.data = isDone ? "Copied" : "Press Ctrl+C";
-    if (said) said.textContent = isDone ? `${label} copied` : `${label} is selected; press Control and C to copy it`;
+    if (status) status.textContent = isDone ? `${label} copied` : `${label} is selected; press Control and C to copy it`;
     setTimeout(() => { button.firstChild.data = "Copy"; }, 3000);
   };
   field.focus();
   field.select();
-  // Off localhost and without HTTPS there is no clipboard; the older way works there, or the selection stays.
+  // Without HTTPS, off localhost, there is no clipboard; execCommand may work, else the text stays selected.
   if (navigator.clipboard && window.isSecureContext) {
     navigator.clipboard.writeText(field.value).then(() => finish(true), () => finish(false));
   } else {
@@ -21,7 +20,7 @@ function copyFrom(button) {
   }
 }
 
-let opening = false; // an impatient second click must not open a second one
+let opening = false; // a second click must not open a second dialog
 
 async function fetchDialog(address) {
   const answer = await fetch(address, { credentials: "same-origin" });
@@ -34,7 +33,7 @@ async function openDialog(link) {
   opening = true;
   const found = await fetchDialog(link.href).catch(() => null);
   opening = false;
-  if (!found) { // signed out meanwhile, or gone: the page itself says what is the matter
+  if (!found) { // signed out, or gone: the page itself shows why
     window.location.assign(link.href);
     return;
   }
@@ -46,7 +45,7 @@ async function openDialog(link) {
     dialog.remove();
     (link.closest("details:not([open])")?.querySelector("summary") ?? link).focus();
   });
-  let pressed = null; // a selection that is dragged out of the dialog ends on what is behind it
+  let pressed = null; // a selection dragged out of the dialog ends on the backdrop
   dialog.addEventListener("pointerdown", (event) => { pressed = event.target; });
   dialog.addEventListener("click", (event) => {
     if ((event.target === dialog && pressed === dialog) || event.target.closest("[data-close]")) {
@@ -56,7 +55,7 @@ async function openDialog(link) {
   });
   document.body.append(dialog);
   dialog.showModal();
-  // Where nothing is to be typed, reading comes first: else the focus would be on the button that ends something.
+  // Without a field to fill in, focus the title, not the button that revokes.
   if (!dialog.querySelector("[autofocus]")) {
     const title = dialog.querySelector("h1");
     title.tabIndex = -1;
@@ -66,15 +65,15 @@ async function openDialog(link) {
 
 async function testToken(form) {
   const place = form.querySelector(".test-answer");
-  place.textContent = "Asking…";
+  place.textContent = "Testing…";
   try {
     const body = new URLSearchParams(new FormData(form));
     const answer = await fetch(form.action, { method: "POST", body, credentials: "same-origin" });
     const found = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".answer");
-    const otherwise = answer.redirected
-      ? "You are signed out, so nothing was asked. Copy the secret before you leave this page."
-      : "The answer could not be understood.";
-    place.replaceChildren(found ? document.adoptNode(found) : otherwise);
+    const failure = answer.redirected
+      ? "You are signed out, so the token was not tested. Copy the secret before you leave this page."
+      : "Unexpected response.";
+    place.replaceChildren(found ? document.adoptNode(found) : failure);
   } catch {
     place.textContent = "Daypass could not be reached.";
   }
@@ -107,14 +106,14 @@ document.addEventListener("submit", (event) => {
     event.preventDefault();
     testToken(form);
   } else if (form.method === "post") {
-    // Of a double click, the first counts: the answer to the second could not show the secret again.
+    // Ignore the second of a double click: its response could not show the secret again.
     if (form.dataset.sent) event.preventDefault();
     form.dataset.sent = "yes";
-    setTimeout(() => { delete form.dataset.sent; }, 5000); // the answer may have been stopped
+    setTimeout(() => { delete form.dataset.sent; }, 5000); // the response may have been stopped
   }
 });
 
-// A page that is kept to come back to must not hold a secret any more.
+// A page in the back/forward cache must not hold a secret.
 window.addEventListener("pagehide", () => {
   for (const field of document.querySelectorAll("[data-secret]")) field.value = "";
 });

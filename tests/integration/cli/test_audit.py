@@ -54,7 +54,7 @@ def test_a_list_can_be_narrowed_and_read_page_by_page(daypass: CommandLine, refr
         assert len(daypass.json("audit", "list", *words)) == number, words
     assert daypass.text("audit", "list", "--actor", "nobody") == "No events match.\n"
     first = daypass.run("audit", "list", "--json", "--limit", "4")
-    assert first.stderr.startswith("There are more: --cursor ")
+    assert first.stderr.startswith("More events: --cursor ")
     rest = daypass.json("audit", "list", "--limit", "4", *first.stderr.split()[-2:])
     assert json.loads(first.stdout) + rest == daypass.json("audit", "list")
 

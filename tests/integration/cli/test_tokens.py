@@ -177,7 +177,7 @@ def test_tokens_are_revoked_by_public_id_with_all_that_is_under_them(
 def test_all_tokens_of_a_user_are_revoked(daypass: CommandLine, services: Services, stock: Stock) -> None:
     with freeze_time(NOW):
         said = daypass.text("token", "revoke", "--user", "Anna")
-        assert said == "Revoked 3 refresh tokens and 1 access tokens of Anna.\n"
+        assert said == "Revoked 3 refresh tokens and 1 access token of Anna.\n"
         assert not any(works(services, each) for each in (stock.used, stock.access, stock.new, stock.old))
         again = daypass.json("token", "revoke", "--user", "anna")
     assert again == {"user": "anna", "refresh_tokens": 0, "access_tokens": 0}
@@ -195,7 +195,7 @@ def test_pasted_secrets_are_revoked_and_unknown_lines_told_without_repeating_the
         tokens = (stock.used, stock.access, stock.new, stock.old)
         assert [works(services, each) for each in tokens] == [False, False, False, True]
     assert ended.exit_code == 1
-    assert ended.stderr == "Error: Not all of these are tokens of this instance; the others were revoked.\n"
+    assert ended.stderr == "Error: Some of these are not tokens of this instance. The others were revoked.\n"
     assert [line.split(maxsplit=2) for line in ended.stdout.splitlines()[1:]] == [
         [stock.used.token.public_id, "revoked", "1               1"],
         ["line", "3", "unknown            0               0"],
@@ -233,7 +233,7 @@ def test_a_public_id_that_nobody_has_keeps_the_others_from_nothing(
 def test_what_to_revoke_is_said_in_one_way_only(daypass: CommandLine, services: Services, stock: Stock) -> None:
     public_id = stock.new.token.public_id
     for words in ([], ["--user", "anna", "--from-stdin"], [public_id, "--user", "anna"], [public_id, "--from-stdin"]):
-        assert "Name public ids, or --user, or --from-stdin" in daypass.misuse("token", "revoke", *words)
+        assert "Give public ids, --user or --from-stdin" in daypass.misuse("token", "revoke", *words)
     assert daypass.refusal("token", "revoke", "--user", "nemo") == "There is no such user."
     with freeze_time(NOW):
         assert all(works(services, each) for each in (stock.used, stock.new, stock.old, stock.access))
