@@ -54,7 +54,7 @@ THROTTLING = "tests/unit/services/test_throttling.py -k 'guesses_at_once or succ
 VERIFYING = "tests/unit/services/test_verifying.py"
 ACCESS_TOKENS = "tests/unit/storage/test_access_tokens.py"
 CHECK = "tests/unit/storage/test_check.py"
-DATABASE = "tests/unit/storage/test_database.py -k 'sqlite and (read_first or durable)'"
+DATABASE = "tests/unit/storage/test_database.py -k 'sqlite and durable'"
 LEASES = "tests/unit/storage/test_leases.py"
 REFRESH_TOKENS = "tests/unit/storage/test_refresh_tokens.py"
 SWEEPING = "tests/unit/storage/test_sweeping.py"
@@ -140,7 +140,7 @@ FAULTS = (
     Fault("index not unique", "◆ one active access token per refresh token", "migrations/versions/0001_tokens.py",
           '["refresh_token_id"],\n        unique=True', '["refresh_token_id"],\n        unique=False', TABLES),
     Fault("plain BEGIN", "a transaction that reads first and then writes loses no race", "app/storage/database.py",
-          '"BEGIN IMMEDIATE"', '"BEGIN"', DATABASE),
+          '"BEGIN IMMEDIATE"', '"BEGIN"', f"{RACES} -k mint_that_waits"),
     Fault("writes not flushed", "◆ no acknowledged write is lost", "app/storage/database.py", "PRAGMA synchronous=FULL",
           "PRAGMA synchronous=OFF", DATABASE),
     Fault("superseded token not reported", "a superseded token that is presented is audited", "app/gate/gate.py",
