@@ -31,10 +31,8 @@ PAGES = "tests/contract/test_pages_security.py"
 IDENTITY = "tests/unit/domain/test_identity.py"
 POLICY = "tests/unit/domain/test_policy.py"
 SECRETS = "tests/unit/domain/test_secrets.py"
-SESSIONS = "tests/unit/domain/test_sessions.py"
 TOKENS = "tests/unit/domain/test_tokens.py"
 GATE = "tests/unit/gate/test_gate.py"
-BODY = "tests/unit/http/test_body.py"
 CREDENTIALS = "tests/unit/http/test_credentials.py"
 ROUTES = "tests/unit/http/test_guards.py"
 ACCOUNTS = "tests/unit/services/test_accounts.py"
@@ -195,6 +193,8 @@ FAULTS = (
     Fault("no dummy digest", "◆ unknown users take the time of known ones", "app/services/passwords.py",
           "self._threads.submit(self._check, password, stored or nobody).result()",
           "stored is not None and self._threads.submit(self._check, password, stored).result()", PASSWORDS),
+    Fault("strangers take all places", "◆ one account never takes all places to hash", "app/services/passwords.py",
+          "if not is_known:", "if is_known is None:", PASSWORDS),
     Fault("disabled user signs in", "◆ a disabled account is answered like a wrong password", IN_ACCOUNTS,
           "not matches or not user.is_active:", "not matches:", ACCOUNTS),
     Fault("counted after hashing", "an attempt is counted before its password is looked at", IN_ACCOUNTS,
@@ -218,7 +218,7 @@ FAULTS = (
           "return self in (Role.SERVER_ADMIN, Role.INTROSPECTOR)", "return True", IDENTITY),
     # Bodies and pages
     Fault("body one byte too long", "a body has at most 16 KiB", "app/http/body.py", "if len(raw) > LARGEST_BODY:",
-          "if len(raw) > LARGEST_BODY + 1:", BODY),
+          "if len(raw) > LARGEST_BODY + 1:", "tests/unit/http/test_body.py"),
     Fault("member named twice", "duplicate JSON members are refused", "app/http/body.py",
           "if len(members) != len(pairs):", "if len(members) > len(pairs):",
           "tests/contract/test_alation_requests.py -k malformed"),
@@ -228,7 +228,7 @@ FAULTS = (
           "    def find(self, cookie", "    @__import__('functools').lru_cache\n    def find(self, cookie",
           WEB_SESSIONS),
     Fault("session used for ever", "a session ends 30 minutes after its last use", "app/domain/sessions.py",
-          "now >= self.seen_at + IDLE or ", "", SESSIONS),
+          "now >= self.seen_at + IDLE or ", "", "tests/unit/domain/test_sessions.py"),
     Fault("form token not compared", "every form holds the token of its browser", "app/web/guards.py",
           "if not services().sessions.is_form_token(cookie, token):", "if not token:", PAGES),
     Fault("origin not looked at", "no form is taken from another site", "app/web/guards.py",
