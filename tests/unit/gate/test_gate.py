@@ -8,8 +8,10 @@ from wsgiref.validate import validator
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import update
 
+from app.domain.identity import Role
 from app.gate import Gate
 from app.http.context import parts
 from app.services import Services
@@ -88,6 +90,19 @@ def test_any_method_is_answered_with_and_without_a_slash_by_query_and_without_th
         status, _, _ = ask(gate, environ_for(path, HTTP_TOKEN=secret, QUERY_STRING=query))
         assert status == ("200 OK" if query == "role=VIEWER" else "403 Forbidden"), (path, query)
     assert behind.environ is None
+
+
+def test_a_good_token_that_is_not_permitted_counts_as_refused(
+    gate: Gate, client: FlaskClient, services: Services, secret: str
+) -> None:
+    """At a resource too. Fails when a verdict is counted before the role and the query are looked at."""
+    introspector = mint(services, issue(services, make_user(services, role=Role.INTROSPECTOR))).secret
+    ask(gate, environ_for("/auth/verify", HTTP_TOKEN=introspector))
+    ask(gate, environ_for("/auth/verify", HTTP_TOKEN=secret, QUERY_STRING="role=SERVER_ADMIN"))
+    client.get("/integration/v1/userinfo/", headers={"TOKEN": introspector})
+    services.check_counts.flush()
+    (hour,) = services.check_counts.latest(1)
+    assert (hour.accepted, hour.refused) == (0, 3)
 
 
 def test_every_other_path_is_handed_on_as_it_is(gate: Gate, behind: Behind, secret: str) -> None:

@@ -140,7 +140,10 @@ def test_a_profile_is_printable_and_not_too_long(accounts: Accounts, member: str
 
 def test_every_failed_sign_in_is_bad_credentials_and_nothing_more(accounts: Accounts, anna: User) -> None:
     accounts.add("bert", Role.VIEWER, None, OPERATOR)
+    accounts.add("dora", Role.VIEWER, PASSWORD, OPERATOR)
+    accounts.change("dora", {"is_active": False}, OPERATOR)
     tried = [
+        ("dora", PASSWORD),
         *(("anna", bad) for bad in ("", "x", PASSWORD.upper(), PASSWORD + "\0", "\0", "\ud800", "x" * 5000)),
         *(("bert", each) for each in ("", PASSWORD, "\0", "None")),
         *((nobody, PASSWORD) for nobody in ("carl", "", "\0", "\ud800", "än na", "anna ", "anna\0", "x" * 5000)),

@@ -126,6 +126,7 @@ def test_an_act_that_changes_nothing_is_not_recorded(services: Services, databas
     before = rows.count(database, AuditEventRow)
     revoke(services, own.refresh)
     revoke(services, own.access)
+    factories.disable(services, "carl")
     services.expiring.expire_due()
     services.expiring.purge(OPERATOR)
     assert rows.count(database, AuditEventRow) == before

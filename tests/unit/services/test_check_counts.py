@@ -140,11 +140,13 @@ def test_old_hours_are_purged(services: Services, database: Database, counts: Ch
 def test_each_check_is_counted_by_its_result_and_closing_writes_the_counts(
     services: Services, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fails when the verifier forgets one of the two."""
+    """What is identified is no check. Fails when the verifier forgets one of the two."""
     monkeypatch.setattr(last_use, "WRITE_EVERY_SECONDS", 600)
     access = mint(services, issue(services, make_user(services)))
     assert [works(services, access) for _ in range(3)] == [True] * 3
+    services.identifying.identify(access.secret)
     revoke(services, access)
     assert not works(services, access)
+    services.identifying.identify(access.secret)
     services.close()
     assert total(database) == (3, 1)
