@@ -113,9 +113,6 @@ def soon(is_so: Callable[[], bool]) -> bool:
     return is_so()
 
 
-# What is written, and what is not
-
-
 def test_a_use_is_written_with_time_address_and_agent(noting: Noting, access: Access) -> None:
     noting.use(access, NOW)
     assert written(noting.database, access) == (None, None, None)
@@ -173,9 +170,6 @@ def test_a_use_is_due_a_minute_after_the_last_and_not_while_one_waits(
     noting.last_use.flush()
 
 
-# Batches and bounds
-
-
 def test_waiting_uses_are_written_in_batches_each_in_its_own_transaction(noting: Noting) -> None:
     """So that no row is locked, and on SQLite no writer kept waiting, for long."""
     ids = plant_many(noting.database, 2 * last_use.BATCH + 1)
@@ -205,9 +199,6 @@ def test_many_waiting_uses_are_written_early(noting: Noting) -> None:
     assert len(noting.last_use._waiting) == len(ids)
     noting.note_all([one_more])
     assert soon(lambda: not noting.last_use._waiting)
-
-
-# The thread, and the end
 
 
 @pytest.fixture
@@ -251,9 +242,6 @@ def test_uses_noted_by_many_threads_are_all_written(noting: Noting, monkeypatch:
     all_at_once([partial(note_and_flush, ids[start::8]) for start in range(8)])
     noting.last_use.flush()
     assert all_written(noting.database) == {NOW}
-
-
-# When the database is away, or busy
 
 
 def test_a_use_that_could_not_be_written_waits_and_is_written_later(
@@ -354,9 +342,6 @@ def test_writing_and_revoking_at_once_neither_deadlock_nor_undo_each_other(
             query = select(AccessTokenRow.status, AccessTokenRow.last_used_at).where(AccessTokenRow.user_id == user.id)
             assert {(status, at is None) for status, at in session.execute(query)} == {("revoked", False)}
     assert not any("database_unavailable" in line or "deadlock" in line for line in log_lines)
-
-
-# What a client says of itself
 
 
 @pytest.mark.parametrize(

@@ -95,9 +95,6 @@ def test_an_instance_without_tokens_has_users_and_days(services: Services) -> No
     assert [each.number for each in summary.endings] == [0] * DAYS_AHEAD
 
 
-# What ends when
-
-
 def endings(services: Services) -> list[overview.Ending]:
     with freeze_time(NOW):
         return services.overview.glance().endings
@@ -184,9 +181,6 @@ def test_the_number_of_statements_does_not_depend_on_the_number_of_tokens(
         assert statements() == with_one <= 8
 
 
-# What users have
-
-
 def test_the_active_tokens_of_each_user_are_counted(services: Services) -> None:
     """Fails when ended ones count, or those of somebody else."""
     rich, poor, other = (allowed_user(services) for _ in range(3))
@@ -215,9 +209,6 @@ def test_the_preview_of_revoking_all_of_a_user_is_what_it_revokes(services: Serv
         assert preview == Ended(3, 3)
         assert services.revoking.revoke_user(user.username, "x", OPERATOR) == preview
         assert services.overview.revocable_of(user.id) == Ended(0, 0)
-
-
-# A user's own
 
 
 def test_each_of_a_users_own_refresh_tokens_has_its_newest_access_token(services: Services) -> None:

@@ -30,9 +30,6 @@ def make(cost: int = CHEAPEST_COST, at_once: int = 1, queue: int = 3, pepper: by
     return Passwords(pepper, cost, at_once, queue)
 
 
-# The digest
-
-
 def test_a_digest_is_bcrypt_over_the_base64_of_a_keyed_sha_384(passwords: Passwords) -> None:
     digest = passwords.digest(PASSWORD)
     keyed = base64.b64encode(hmac.new(PEPPER, PASSWORD.encode(), hashlib.sha384).digest())
@@ -89,9 +86,6 @@ def _work_of(salt: bytes) -> int:
     return int(2 ** int(salt.split(b"$")[2]))
 
 
-# What may become a password
-
-
 @pytest.mark.parametrize("good", ["8 bytes.", "ä" * 4, "x" * 1024, "ä" * 512, " " * 8, "\ud800" * 3])
 def test_8_to_1024_bytes_may_become_a_password(passwords: Passwords, good: str) -> None:
     passwords.accept(good)
@@ -103,9 +97,6 @@ def test_shorter_and_longer_ones_and_nul_are_refused(passwords: Passwords, bad: 
         passwords.accept(bad)
     assert list(refused.value.fields) == ["password"]
     assert not bad or bad not in refused.value.message
-
-
-# The gate
 
 
 class _Crowd:
@@ -212,9 +203,6 @@ def test_a_wait_for_a_turn_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {member.result() for member in members} == {None, Unavailable}
 
 
-# The threads that digest
-
-
 def test_digesting_threads_have_a_lower_priority_than_everything_else() -> None:
     ours = os.getpriority(os.PRIO_PROCESS, 0)
     digesting = _digesting_threads(make())
@@ -243,9 +231,6 @@ def _digesting_threads(passwords: Passwords) -> list[threading.Thread]:
     with ThreadPoolExecutor(12) as crowd:
         list(crowd.map(passwords.digest, [PASSWORD] * 12))
     return [thread for thread in threading.enumerate() if thread not in before and thread.name.startswith("hashing")]
-
-
-# How many at once
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 8, 256])

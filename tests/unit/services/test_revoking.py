@@ -40,9 +40,6 @@ def revoke_secret(services: Services, secret: str, caller: Caller = OPERATOR, on
     return services.revoking.revoke_secret(secret, "", caller, only_of)[1]
 
 
-# By public id, and all of a user
-
-
 def test_revoking_a_refresh_token_ends_all_access_tokens_under_it_and_no_other(
     services: Services, anna: User, refresh: Refresh
 ) -> None:
@@ -109,9 +106,6 @@ def test_revoking_a_user_ends_all_of_their_tokens_and_none_of_others(
     assert works(services, of_berta)
     assert services.revoking.revoke_user("anna", "left the company", OPERATOR) == Ended(0, 0)
     assert works(services, mint(services, issue(services, anna))), "a user may start again"
-
-
-# By the secret
 
 
 def test_a_client_revokes_the_access_tokens_under_its_refresh_token_and_may_do_so_twice(

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from freezegun import freeze_time
 from sqlalchemy import event, func, insert, select
-from sqlalchemy.exc import IntegrityError
 
 from app.domain.clock import system_clock
 from app.domain.errors import BadRequest, Conflict, TokenRefused, TokenRevoked, Unavailable
@@ -23,7 +22,7 @@ from app.storage.database import Database
 from app.storage.tables import AccessTokenRow, RefreshTokenRow
 from tests.databases import patient
 from tests.factories import OPERATOR, issue, make_user, mint
-from tests.rows import audit_events, refuse_writes
+from tests.rows import audit_events
 
 MANY = 3_000
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -202,14 +201,3 @@ def test_a_mint_meanwhile_changes_what_matches_itself_and_not_what_goes_with_its
     assert services.revoking_by_filter.revoke(both, seen, "audit", OPERATOR) == Ended(1, 1)
     with pytest.raises(TokenRevoked):
         services.verifier.verify(newest.secret)
-
-
-def test_an_act_whose_audit_row_cannot_be_written_does_not_happen(services: Services, database: Database) -> None:
-    """Fails when the row is written in a transaction of its own."""
-    user = make_user(services)
-    access = mint(services, issue(services, user))
-    seen = services.revoking_by_filter.preview(TokenFilter(owner=user.username))
-    refuse_writes(database, "audit_events", "INSERT")
-    with pytest.raises(IntegrityError):
-        services.revoking_by_filter.revoke(TokenFilter(owner=user.username), seen.confirmation, "audit", OPERATOR)
-    assert services.verifier.verify(access.secret).user_id == user.id

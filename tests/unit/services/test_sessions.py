@@ -42,9 +42,6 @@ def row(database: Database) -> SessionRow:
         return session.scalars(select(SessionRow)).one()
 
 
-# Beginning and finding
-
-
 def test_a_session_belongs_to_the_user_who_signed_in(services: Services, anna: User) -> None:
     with freeze_time(NOW):
         known = found(services, sign_in(services, anna))
@@ -142,9 +139,6 @@ def test_without_the_database_nobody_is_signed_in(
         services.sessions.find(cookie)
 
 
-# Ending
-
-
 def test_signing_out_ends_one_session_once_and_is_recorded_as_its_users(
     services: Services, anna: User, database: Database
 ) -> None:
@@ -190,9 +184,6 @@ def test_old_sessions_are_purged_twelve_hours_after_they_began(
         with database.transaction() as session:
             session.execute(update(SessionRow).values(seen_at=NOW + LONGEST))
         assert found(services, young)
-
-
-# The password again, and another one
 
 
 def test_giving_the_password_again_makes_it_fresh_and_counts_as_an_attempt(
@@ -285,9 +276,6 @@ def test_a_password_that_an_administrator_sets_during_a_change_by_its_user_stand
     with pytest.raises(BadCredentials):
         services.sessions.change_password(known, PASSWORD, ANOTHER, HERE)
     services.accounts.authenticate("anna", by_operator, HERE)
-
-
-# Forms
 
 
 def test_a_form_token_fits_only_the_cookie_it_was_made_for(services: Services) -> None:

@@ -67,9 +67,6 @@ def succeed(throttle: LoginThrottle, account: str, address: str) -> None:
     throttle.succeeded(throttle.begin(account, address))
 
 
-# What is used up
-
-
 @pytest.mark.parametrize(("name", "limit"), [("PAIR", 30), ("ACCOUNT", 10), ("ADDRESS", 100), ("INSTANCE", 1000)])
 def test_the_limits_are_those_of_the_documents(name: str, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
@@ -132,9 +129,6 @@ def test_ipv4_counts_by_address_and_ipv6_by_its_64_bit_network(address: str | No
     assert counted_network(address) == counted
 
 
-# Until when
-
-
 def test_a_window_ends_fifteen_minutes_after_its_first_failure(throttle: LoginThrottle, clock: MovedClock) -> None:
     assert WINDOW == 15 * MINUTE
     fail(throttle, "anna", ABROAD, 1)
@@ -186,9 +180,6 @@ def _retry_after(throttle: LoginThrottle, account: str, address: str) -> int:
     return refused.value.retry_after
 
 
-# What never counts
-
-
 def test_a_success_gives_back_what_was_counted_for_it(throttle: LoginThrottle, database: Database) -> None:
     fail(throttle, "anna", ABROAD, ACCOUNT - 1)
     for number in range(9):
@@ -218,9 +209,6 @@ def _failures(database: Database) -> list[int]:
         return list(session.scalars(text("SELECT failures FROM login_throttle")))
 
 
-# What is kept
-
-
 def test_the_counters_hold_no_password_no_user_name_and_no_address(
     services: Services, database: Database, anna: User
 ) -> None:
@@ -235,9 +223,6 @@ def test_the_counters_hold_no_password_no_user_name_and_no_address(
         assert not any(word in row for word in ("anna", "bert", "user name", PASSWORD_MARK, HOME, ABROAD))
     assert hmac.new(KEYS.pepper, b"throttle|account|anna", "sha256").hexdigest() in buckets
     assert {len(bucket) for bucket in buckets} == {64}
-
-
-# As a client meets it
 
 
 def sign_in(services: Services, username: str, password: str, address: str) -> type[Refusal] | None:
@@ -291,9 +276,6 @@ def test_unknown_and_expired_tokens_are_never_counted(
         assert refusal_of(lambda secret=secret: mint_with(services, secret, None, Caller("", address=HOME)))
     assert not works(services, access)
     assert _failures(database) == []
-
-
-# All at once
 
 
 class WatchedPasswords(Passwords):
@@ -381,9 +363,6 @@ def test_attempts_that_are_refused_anyway_wait_for_no_turn(held: Watched, thrott
         for _ in range(10):
             attempt = partial(accounts.authenticate, "bert", WRONG, Caller("", address=ABROAD))
             assert threads.submit(refusal_of, attempt).result(4) is RateLimited
-
-
-# When the counters are away
 
 
 @pytest.mark.both_databases

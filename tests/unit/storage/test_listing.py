@@ -53,9 +53,6 @@ def matching(session: Session, listed: Listed, **criteria: Any) -> list[int]:
     return sorted(ids(listed(session, TokenFilter(**criteria), NOW, None, 1000)))
 
 
-# Pages
-
-
 @TIERS
 @pytest.mark.parametrize("criteria", [TokenFilter(), TokenFilter(status=ACTIVE)], ids=["all", "active"])
 @pytest.mark.parametrize("size", [1, 4])
@@ -99,9 +96,6 @@ def test_an_access_token_is_named_after_its_refresh_token_or_by_its_description(
     plant_access_token(session, owner)
     rows = listing.access_tokens(session, TokenFilter(), NOW, None, 10)
     assert [label for _, _, label in rows] == ["", "my own", "nightly-etl"]
-
-
-# Criteria
 
 
 def test_each_criterion_has_its_condition() -> None:
@@ -243,9 +237,6 @@ def test_criteria_narrow_together(session: Session, owner: UserRow, listed: List
     plant(session, owner, expires_at=NOW + DAY)
     plant(session, owner, created_at=NOW)
     assert matching(session, listed, **criteria) == [both]
-
-
-# Audit events, and keys
 
 
 def plant_event(session: Session, **values: Any) -> int:
