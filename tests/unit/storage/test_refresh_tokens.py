@@ -34,6 +34,12 @@ def stored(session: Session, row: RefreshTokenRow) -> RefreshTokenRow:
     return row
 
 
+def read(session: Session, row: RefreshTokenRow) -> StoredRefreshToken:
+    found = refresh_tokens.find(session, row.public_id)
+    assert found is not None
+    return found
+
+
 def test_a_new_refresh_token_is_active_and_has_no_generation(session: Session, owner: UserRow) -> None:
     text, mac = TokenText(TokenKind.REFRESH, public_id(), "s" * 43), Mac("k1", b"m" * 32)
     row = refresh_tokens.add(session, text, mac, owner.id, "nightly-etl", NOW, NOW + HOUR)
@@ -48,12 +54,6 @@ def test_a_new_refresh_token_is_active_and_has_no_generation(session: Session, o
     again = refresh_tokens.find(session, text.public_id)
     assert again is not None and again.status == "revoked", "a row is read anew each time"
     assert refresh_tokens.find(session, "zzzzzzzzzzzz") is None
-
-
-def read(session: Session, row: RefreshTokenRow) -> StoredRefreshToken:
-    found = refresh_tokens.find(session, row.public_id)
-    assert found is not None
-    return found
 
 
 def test_each_hold_opens_the_next_generation_and_notes_a_use(session: Session, owner: UserRow) -> None:
@@ -80,7 +80,6 @@ def test_each_hold_opens_the_next_generation_and_notes_a_use(session: Session, o
         ({"expires_at": NOW}, True, True),
         ({"expires_at": NOW + MICROSECOND}, False, True),
     ],
-    ids=str,
 )
 def test_only_a_token_that_works_is_held(
     session: Session, owner: UserRow, values: dict[str, Any], expired_is_good: bool, is_held: bool
@@ -93,13 +92,11 @@ def test_only_a_token_that_works_is_held(
     assert stored(session, row).generation == is_held
 
 
-@pytest.mark.parametrize("changed", [{"mac": b"x" * 32}, {"key_id": "k9"}], ids=str)
-def test_a_token_whose_digest_was_replaced_since_it_was_read_is_not_held(
-    session: Session, owner: UserRow, changed: dict[str, Any]
-) -> None:
+def test_a_token_whose_digest_was_replaced_since_it_was_read_is_not_held(session: Session, owner: UserRow) -> None:
     """Fails when a mint that waited for a regeneration does not look at the secret again."""
     row = plant_refresh_token(session, owner)
-    assert refresh_tokens.hold(session, read(session, row)._replace(**changed), NOW) is None
+    for changed in ({"mac": b"x" * 32}, {"key_id": "k9"}):
+        assert refresh_tokens.hold(session, read(session, row)._replace(**changed), NOW) is None
     assert stored(session, row).generation == 0
 
 
