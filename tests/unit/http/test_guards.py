@@ -12,15 +12,7 @@ from app.api import integration_v1
 from app.api.v4.routes import WHILE_ON
 from app.domain.errors import BadCredentials, Refusal, TokenMalformed, TokenMissing
 from app.factory import create_app
-from app.http.guards import (
-    INTROSPECTOR,
-    SIGNED_IN,
-    TOKEN_HOLDER,
-    Guard,
-    GuardedBlueprint,
-    guard_of,
-    who_asks,
-)
+from app.http.guards import INTROSPECTOR, SIGNED_IN, TOKEN_HOLDER, Guard, GuardedBlueprint, guard_of, who_asks
 from config import Settings
 from tests.databases import KEYS
 

@@ -11,18 +11,7 @@ from app.domain.errors import BadCredentials, TokenRefused, TokenSuperseded
 from app.services import Services
 from app.storage.database import Database
 from tests.databases import KEYS
-from tests.factories import (
-    ANONYMOUS,
-    OPERATOR,
-    PASSWORD,
-    configure,
-    issue,
-    make_user,
-    mint,
-    regenerate,
-    revoke_under,
-    set_password,
-)
+from tests.factories import ANONYMOUS, OPERATOR, PASSWORD, configure, issue, make_user, mint, regenerate, revoke_under
 from tests.secrecy import PASSWORD_MARK
 
 TYPED_WRONG = f"{PASSWORD_MARK}-typed-wrong"
@@ -71,7 +60,7 @@ def _story(services: Services) -> list[str]:
     revoke_under(services, second.secret, anna.id)
     pasted = issue(services, anna)
     services.revoking.revoke_secret(pasted.secret, "found in a public repository", OPERATOR)
-    set_password(services, "anna", NEW_PASSWORD)
+    services.accounts.set_password("anna", NEW_PASSWORD, OPERATOR)
     services.revoking.revoke_user("anna", "left the company", OPERATOR)
     services.expiring.expire_due()
     services.last_use.flush()

@@ -14,17 +14,7 @@ from app.storage.database import Database
 from app.storage.tables import AuditEventRow
 from tests import rows
 from tests.crowds import all_at_once
-from tests.factories import (
-    OPERATOR,
-    allowed_user,
-    configure,
-    disable,
-    generate,
-    issue,
-    make_user,
-    mint,
-    set_api_tokens,
-)
+from tests.factories import OPERATOR, allowed_user, configure, disable, generate, issue, make_user, mint, set_api_tokens
 from tests.unit.services.verdicts import DAY, NOW, SECOND, reason, refusal_of, works
 
 CENTURY = timedelta(days=36_500)

@@ -13,14 +13,7 @@ from app.domain.token_filter import LONGEST_SPAN, TokenFilter
 from app.domain.tokens import TokenKind, TokenStatus
 from app.storage import listing
 from app.storage.tables import AccessTokenRow, AuditEventRow, RefreshTokenRow, UserRow
-from tests.unit.storage.planting import (
-    HOUR,
-    MICROSECOND,
-    NOW,
-    plant_access_token,
-    plant_refresh_token,
-    plant_user,
-)
+from tests.unit.storage.planting import HOUR, MICROSECOND, NOW, plant_access_token, plant_refresh_token, plant_user
 
 pytestmark = pytest.mark.both_databases
 

@@ -12,15 +12,7 @@ from app.storage import refresh_tokens
 from app.storage.database import Database
 from app.storage.refresh_tokens import Revocation, StoredRefreshToken
 from app.storage.tables import RefreshTokenRow, UserRow
-from tests.unit.storage.planting import (
-    HOUR,
-    MICROSECOND,
-    NOW,
-    ON_POSTGRESQL,
-    plant_refresh_token,
-    plant_user,
-    public_id,
-)
+from tests.unit.storage.planting import HOUR, MICROSECOND, NOW, ON_POSTGRESQL, plant_refresh_token, plant_user
 
 pytestmark = pytest.mark.both_databases
 
@@ -41,7 +33,7 @@ def read(session: Session, row: RefreshTokenRow) -> StoredRefreshToken:
 
 
 def test_a_new_refresh_token_is_active_and_has_no_generation(session: Session, owner: UserRow) -> None:
-    text, mac = TokenText(TokenKind.REFRESH, public_id(), "s" * 43), Mac("k1", b"m" * 32)
+    text, mac = TokenText(TokenKind.REFRESH, "abcdefghijkl", "s" * 43), Mac("k1", b"m" * 32)
     row = refresh_tokens.add(session, text, mac, owner.id, "nightly-etl", NOW, NOW + HOUR)
     found = refresh_tokens.find(session, text.public_id)
     assert found is not None and found.id == row.id
