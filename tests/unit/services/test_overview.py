@@ -1,7 +1,6 @@
 """What the pages show on their first view, against a plain count of the rows."""
 
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 import pytest
@@ -16,7 +15,7 @@ from app.services.overview import DAYS_AHEAD, NAMES_A_DAY, Holding
 from app.services.revoking import Ended
 from app.storage import overview
 from app.storage.database import Database
-from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
+from app.storage.tables import AccessTokenRow, RefreshTokenRow
 from app.storage.users import as_user
 from tests import rows
 from tests.factories import OPERATOR, allowed_user, disable, generate, issue, make_user, mint, revoke
@@ -33,13 +32,7 @@ def owner(database: Database) -> User:
         return as_user(plant_user(session, username="owner"))
 
 
-def plant(database: Database, act: Callable[[Session, UserRow], object]) -> None:
-    """Rows of the owner's."""
-    with database.transaction() as session:
-        act(session, session.scalars(select(UserRow).where(UserRow.username == "owner")).one())
-
-
-def every_state(session: Session, owner: UserRow) -> None:
+def plant_every_state(session: Session, owner: User) -> None:
     """Each stored status on each side of the clock, in each tier; one of some, several of others."""
     several = 1
     for ends in (NOW - DAY, NOW - MICROSECOND, NOW, NOW + MICROSECOND, NOW + DAY):
@@ -71,7 +64,8 @@ def counted(
 @pytest.mark.both_databases
 def test_tokens_are_counted_by_the_state_that_they_are_in(services: Services, owner: User, database: Database) -> None:
     """Every stored status on both sides of the clock. Fails when the stored status is counted, or `<` for `<=`."""
-    plant(database, every_state)
+    with database.transaction() as session:
+        plant_every_state(session, owner)
     with freeze_time(NOW):
         summary = services.overview.glance()
         holdings = services.overview.holdings([owner])
@@ -109,7 +103,9 @@ def test_a_token_ends_on_its_day_in_utc(services: Services, owner: User, databas
         NOW - MICROSECOND: None, NOW: None, NOW + MICROSECOND: 0, MIDNIGHT - MICROSECOND: 0, MIDNIGHT: 1,
         MIDNIGHT + DAY - MICROSECOND: 1, MIDNIGHT + DAY: 2, last - MICROSECOND: DAYS_AHEAD - 1, last: None,
     }  # fmt: skip
-    plant(database, lambda session, row: [plant_refresh_token(session, row, expires_at=at) for at in ends])
+    with database.transaction() as session:
+        for at in ends:
+            plant_refresh_token(session, owner, expires_at=at)
     expected = Counter(date(2026, 3, 1) + day * DAY for day in ends.values() if day is not None)
     if not database.is_sqlite:
         event.listen(database.engine, "begin", lambda connection: connection.execute(text(f"SET TIME ZONE '{zone}'")))
@@ -125,16 +121,14 @@ def test_only_tokens_that_a_user_has_to_replace_are_counted(
 ) -> None:
     """Active ones of both tiers. Fails when access tokens under a refresh token, or ended ones, are counted."""
 
-    def some(session: Session, row: UserRow) -> None:
-        parent = plant_refresh_token(session, row, name="refresh", expires_at=NOW + DAY)
-        plant_access_token(session, row, parent, expires_at=NOW + DAY)
-        plant_access_token(session, row, expires_at=NOW + DAY)
-        plant_access_token(session, row, description="for ever", expires_at=None)
+    with database.transaction() as session:
+        parent = plant_refresh_token(session, owner, name="refresh", expires_at=NOW + DAY)
+        plant_access_token(session, owner, parent, expires_at=NOW + DAY)
+        plant_access_token(session, owner, expires_at=NOW + DAY)
+        plant_access_token(session, owner, description="for ever", expires_at=None)
         for status in (TokenStatus.REVOKED, TokenStatus.EXPIRED):
-            plant_refresh_token(session, row, name="ended", status=status, expires_at=NOW + DAY)
-            plant_access_token(session, row, description="ended", status=status, expires_at=NOW + DAY)
-
-    plant(database, some)
+            plant_refresh_token(session, owner, name="ended", status=status, expires_at=NOW + DAY)
+            plant_access_token(session, owner, description="ended", status=status, expires_at=NOW + DAY)
     ending = endings(services)[1]
     assert (ending.number, sorted(ending.names)) == (2, ["(no description)", "refresh"])
 
@@ -145,12 +139,10 @@ def test_the_first_few_names_of_a_day_are_listed_in_order_of_their_time(
 ) -> None:
     """Of both tiers together. Fails when those of refresh tokens come first, whenever they end."""
 
-    def many(session: Session, row: UserRow) -> None:
+    with database.transaction() as session:
         for number in (7, 3, 5, 6, 2, 4):
-            plant_refresh_token(session, row, name=f"at-{number}", expires_at=MIDNIGHT + number * HOUR)
-        plant_access_token(session, row, description="at-1", expires_at=MIDNIGHT + HOUR)
-
-    plant(database, many)
+            plant_refresh_token(session, owner, name=f"at-{number}", expires_at=MIDNIGHT + number * HOUR)
+        plant_access_token(session, owner, description="at-1", expires_at=MIDNIGHT + HOUR)
     ending = endings(services)[1]
     assert ending.number == 7
     assert ending.names == [f"at-{number}" for number in range(1, NAMES_A_DAY + 1)]
@@ -161,12 +153,10 @@ def test_the_number_of_statements_does_not_depend_on_the_number_of_tokens(
 ) -> None:
     """Fails when names are read day by day."""
 
-    def on_every_day(session: Session, row: UserRow) -> None:
+    with database.transaction() as session:
         for day in range(DAYS_AHEAD):
-            plant_refresh_token(session, row, expires_at=NOW + (day + 0.3) * DAY)
-            plant_access_token(session, row, expires_at=NOW + (day + 0.4) * DAY)
-
-    plant(database, on_every_day)
+            plant_refresh_token(session, owner, expires_at=NOW + (day + 0.3) * DAY)
+            plant_access_token(session, owner, expires_at=NOW + (day + 0.4) * DAY)
     with rows.statements(database) as sent:
         endings(services)
     assert 1 < len(sent) <= 8

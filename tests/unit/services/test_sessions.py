@@ -233,12 +233,13 @@ def test_no_session_begins_with_a_password_that_is_changed_during_the_sign_in(
 ) -> None:
     """Fails when a session begins without reading the digest again, under the lock."""
 
+    authenticate = services.accounts.authenticate
+
     def change_meanwhile(*given: Any) -> object:
         proof = authenticate(*given)
         set_password(services, "anna", ANOTHER)
         return proof
 
-    authenticate = services.accounts.authenticate
     monkeypatch.setattr(services.accounts, "authenticate", change_meanwhile)
     with pytest.raises(BadCredentials):
         sign_in(services, anna)
