@@ -105,9 +105,7 @@ def test_keys_are_read_in_their_order_and_the_environment_goes_before_the_file(t
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("place", ["file", "environment"])
-def test_keys_that_will_not_do_are_refused(
-    tmp_path: Path, place: str, token_keys: str, pepper: str, reason: str
-) -> None:
+def test_keys_of_no_use_are_refused(tmp_path: Path, place: str, token_keys: str, pepper: str, reason: str) -> None:
     given = {"token_keys": token_keys, "password_pepper": pepper}
     if place == "file":
         write(tmp_path, in_file(**given))

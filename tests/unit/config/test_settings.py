@@ -99,9 +99,7 @@ def test_a_value_that_will_not_do_is_refused_by_name_and_without_a_password(
     assert "hidden-word" not in refusal()
 
 
-def test_an_unknown_setting_is_refused_by_name_and_variables_of_others_are_not_ours(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_an_unknown_setting_is_refused_by_name_and_others_variables_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PORT", "XDAYPASS_PORT", "DAYPASSPORT", "DAYPASS_TEST_POSTGRES_URL"):
         monkeypatch.setenv(name, "whatever")
     assert load_settings() == Settings()

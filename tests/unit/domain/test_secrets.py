@@ -77,9 +77,7 @@ def test_every_new_token_has_a_public_id_and_a_secret_of_its_own(kind: TokenKind
 
 
 @given(tokens, st.data())
-def test_one_wrong_character_or_two_in_the_wrong_order_are_refused_by_the_checksum(
-    token: TokenText, data: st.DataObject
-) -> None:
+def test_a_wrong_character_or_two_swapped_are_refused_by_the_checksum(token: TokenText, data: st.DataObject) -> None:
     """Fails when `parse` does not compare the checksum."""
     text = FORMAT.compose(token)
     place = data.draw(st.integers(0, len(text) - 1))

@@ -15,9 +15,7 @@ from app.services import Services
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def test_the_scheduler_fires_a_sweep_every_minute_and_a_purge_every_hour_the_first_time_at_once(
-    services: Services,
-) -> None:
+def test_the_scheduler_fires_a_sweep_every_minute_and_a_purge_every_hour_first_at_once(services: Services) -> None:
     with freeze_time(NOW):
         scheduler = build_scheduler(services, system_clock)
     fired = {job.id: (job.next_run_time, job.trigger.interval) for job in scheduler.get_jobs()}

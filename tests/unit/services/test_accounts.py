@@ -232,9 +232,7 @@ def test_the_last_active_administrator_can_be_neither_demoted_nor_disabled(
 
 
 @pytest.mark.both_databases
-def test_two_administrators_who_disable_each_other_at_once_do_not_both_succeed(
-    accounts: Accounts, services: Services
-) -> None:
+def test_of_two_administrators_who_disable_each_other_at_once_one_stays(accounts: Accounts, services: Services) -> None:
     """◆ Fails on PostgreSQL when the administrators are counted without locking their rows."""
     for name in ("anna", "bert"):
         make_user(services, name, Role.SERVER_ADMIN)

@@ -23,9 +23,7 @@ RETENTION = timedelta(days=90)
 JOB = Caller("job:purge_tokens")
 
 
-def test_the_sweep_changes_nothing_but_the_stored_status_of_what_has_expired(
-    services: Services, database: Database
-) -> None:
+def test_the_sweep_changes_nothing_but_the_status_of_what_has_expired(services: Services, database: Database) -> None:
     configure(services, access_token_reissue="overlap")
     with freeze_time(NOW) as clock:
         issued: list[Issued[Any]] = []

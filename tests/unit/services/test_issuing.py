@@ -59,9 +59,7 @@ def test_minting_replaces_the_access_token_at_once(services: Services, database:
     assert [token.id for token in rows.alive_under(database, refresh.token.id)] == [second.token.id]
 
 
-def test_under_overlap_only_the_latest_of_those_replaced_lives_on_and_only_for_the_overlap(
-    services: Services, anna: User
-) -> None:
+def test_under_overlap_only_the_latest_replaced_token_lives_on_and_only_so_long(services: Services, anna: User) -> None:
     configure(services, access_token_reissue="overlap", access_token_overlap_seconds=90)
     with freeze_time(NOW) as clock:
         refresh = issue(services, anna)

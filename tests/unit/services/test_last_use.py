@@ -233,9 +233,7 @@ def test_a_database_that_is_away_does_not_end_the_thread(
 
 
 @pytest.mark.usefixtures("quickly")
-def test_an_unforeseen_error_is_logged_and_does_not_end_the_thread(
-    noting: Noting, access: Access, log_lines: list[str]
-) -> None:
+def test_an_unforeseen_error_is_logged_and_ends_no_thread(noting: Noting, access: Access, log_lines: list[str]) -> None:
     """The error: a constraint that refuses the write."""
     rows.refuse_writes(noting.database, "access_tokens", "UPDATE")
     noting.use(access, NOW)

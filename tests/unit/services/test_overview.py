@@ -116,9 +116,7 @@ def test_a_token_ends_on_its_day_in_utc(services: Services, owner: User, databas
     assert sum(len(each.names) for each in found) == sum(expected.values())
 
 
-def test_only_tokens_that_a_user_has_to_replace_are_counted(
-    services: Services, owner: User, database: Database
-) -> None:
+def test_only_tokens_that_a_user_must_replace_are_counted(services: Services, owner: User, database: Database) -> None:
     """Active ones of both tiers. Fails when access tokens under a refresh token, or ended ones, are counted."""
 
     with database.transaction() as session:
@@ -148,9 +146,7 @@ def test_the_first_few_names_of_a_day_are_listed_in_order_of_their_time(
     assert ending.names == [f"at-{number}" for number in range(1, NAMES_A_DAY + 1)]
 
 
-def test_the_number_of_statements_does_not_depend_on_the_number_of_tokens(
-    services: Services, owner: User, database: Database
-) -> None:
+def test_many_tokens_take_no_more_statements_than_few(services: Services, owner: User, database: Database) -> None:
     """Fails when names are read day by day."""
 
     with database.transaction() as session:

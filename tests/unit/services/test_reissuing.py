@@ -57,9 +57,7 @@ def test_it_is_another_one_when_less_than_half_of_its_life_is_left(services: Ser
         assert reason(services, first) == "token_superseded"
 
 
-def test_after_a_revocation_or_regeneration_it_is_another_one_which_is_then_given_again(
-    services: Services, shared: Refresh
-) -> None:
+def test_after_a_revocation_or_regeneration_it_is_another_one_given_again(services: Services, shared: Refresh) -> None:
     given = [mint(services, shared).secret]
     revoke_under(services, shared.secret)
     given += [mint(services, shared).secret]
@@ -78,9 +76,7 @@ def test_the_secret_is_derived_as_docs_reuse_md_states(services: Services, share
     assert minted.secret.rpartition("_")[2][:43] == encode_secret(digest)
 
 
-def test_a_token_that_the_page_made_is_random_and_has_its_overlap_after_a_mint(
-    services: Services, shared: Refresh
-) -> None:
+def test_a_token_made_by_the_page_is_random_and_overlaps_after_a_mint(services: Services, shared: Refresh) -> None:
     shown = mint_own(services, shared)
     minted = mint(services, shared)
     assert minted.secret != shown.secret

@@ -66,9 +66,7 @@ def test_a_repeat_creates_nothing_and_another_request_under_its_key_is_refused_f
 
 
 @creations
-def test_a_repeat_never_answers_for_a_token_that_was_revoked(
-    services: Services, refresh: Refresh, create: Create
-) -> None:
+def test_a_repeat_never_answers_for_a_revoked_token(services: Services, refresh: Refresh, create: Create) -> None:
     """Fails when the key is looked up before the token (tried: 200 for a refresh token that was revoked)."""
     created = create(services, refresh, ONCE)
     services.revoking.revoke(created.token.public_id, "", OPERATOR)
@@ -77,9 +75,7 @@ def test_a_repeat_never_answers_for_a_token_that_was_revoked(
 
 
 @creations
-def test_a_repeat_never_answers_for_an_owner_who_was_disabled(
-    services: Services, refresh: Refresh, create: Create
-) -> None:
+def test_a_repeat_never_answers_for_a_disabled_owner(services: Services, refresh: Refresh, create: Create) -> None:
     create(services, refresh, ONCE)
     services.accounts.change("anna", {"is_active": False}, OPERATOR)
     with pytest.raises((BadCredentials, OwnerDisabled)):
@@ -101,9 +97,7 @@ def test_a_repeated_mint_is_refused_once_another_took_its_place_or_its_refresh_t
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize("name", ["a mint by the secret", "a refresh token", "an API token"])
-def test_the_same_call_many_times_at_once_creates_one(
-    services: Services, database: Database, refresh: Refresh, name: str
-) -> None:
+def test_the_same_call_at_once_creates_one(services: Services, database: Database, refresh: Refresh, name: str) -> None:
     table = RefreshTokenRow if name == "a refresh token" else AccessTokenRow
     before = rows.count(database, table)
 

@@ -95,9 +95,7 @@ def test_an_unknown_public_id_or_user_is_not_found(services: Services) -> None:
     assert refusal_of(partial(services.revoking.revoke_user, "nobody", "", OPERATOR)) is NotFound
 
 
-def test_revoking_a_user_ends_all_of_their_tokens_and_none_of_others(
-    services: Services, anna: User, berta: User
-) -> None:
+def test_revoking_a_user_ends_all_their_tokens_and_none_of_others(services: Services, anna: User, berta: User) -> None:
     of_anna = [mint(services, issue(services, anna)) for _ in range(3)]
     without_access_token, of_berta = issue(services, anna), mint(services, issue(services, berta))
     assert services.revoking.revoke_user("ANNA", "left the company", OPERATOR) == Ended(4, 3)
@@ -107,9 +105,7 @@ def test_revoking_a_user_ends_all_of_their_tokens_and_none_of_others(
     assert works(services, mint(services, issue(services, anna))), "a user may start again"
 
 
-def test_a_client_revokes_the_access_tokens_under_its_refresh_token_and_may_do_so_twice(
-    services: Services, refresh: Refresh
-) -> None:
+def test_a_client_may_revoke_what_is_under_its_refresh_token_twice(services: Services, refresh: Refresh) -> None:
     configure(services, access_token_reissue="overlap")
     both = [mint(services, refresh), mint(services, refresh)]
     for _ in range(2):

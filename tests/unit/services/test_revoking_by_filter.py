@@ -169,9 +169,7 @@ def test_a_confirmation_is_good_for_its_own_filter_only(services: Services) -> N
     assert services.verifier.verify(access.secret).user_id == user.id
 
 
-def test_a_mint_meanwhile_changes_what_matches_itself_and_not_what_goes_with_its_refresh_token(
-    services: Services,
-) -> None:
+def test_a_mint_meanwhile_changes_what_matches_itself_and_not_what_goes_with_others(services: Services) -> None:
     user = make_user(services)
     refresh = issue(services, user)
     mint(services, refresh)

@@ -41,9 +41,7 @@ def row(database: Database) -> SessionRow:
         return session.scalars(select(SessionRow)).one()
 
 
-def test_a_session_belongs_to_the_user_who_signed_in_whose_role_is_read_with_each_request(
-    services: Services, anna: User
-) -> None:
+def test_a_session_is_its_users_whose_role_is_read_with_each_request(services: Services, anna: User) -> None:
     with freeze_time(NOW):
         cookie = sign_in(services, anna)
         known = found(services, cookie)
@@ -105,9 +103,7 @@ def test_a_session_is_written_to_once_a_minute_at_most_and_never_after_its_end(
         assert row(database).seen_at == seen
 
 
-def test_a_disabled_user_has_no_session_even_if_the_row_is_there(
-    services: Services, anna: User, database: Database
-) -> None:
+def test_a_disabled_user_has_no_session_even_with_a_row(services: Services, anna: User, database: Database) -> None:
     """Fails when `find` does not read the user. (A sign-in at the same moment may leave a row.)"""
     cookie = sign_in(services, anna)
     digest = row(database).digest
@@ -164,9 +160,7 @@ def test_without_its_audit_row_no_session_begins_or_ends(services: Services, ann
     assert found(services, cookie)
 
 
-def test_old_sessions_are_purged_twelve_hours_after_they_began(
-    services: Services, anna: User, database: Database
-) -> None:
+def test_sessions_are_purged_twelve_hours_after_they_began(services: Services, anna: User, database: Database) -> None:
     with freeze_time(NOW) as clock:
         sign_in(services, anna)
         clock.move_to(NOW + HOUR)

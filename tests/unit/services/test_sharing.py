@@ -85,9 +85,7 @@ def test_mints_that_are_further_apart_do_not_count_together(services: Services, 
     assert not is_marked(services, refresh)
 
 
-def test_the_mark_stays_while_it_goes_on_and_a_day_longer_and_is_recorded_once(
-    services: Services, refresh: Refresh
-) -> None:
+def test_the_mark_stays_while_it_goes_on_and_a_day_longer_recorded_once(services: Services, refresh: Refresh) -> None:
     with freeze_time(NOW) as clock:
         for number in range(6):  # the last one is 25 hours after the first
             clock.move_to(NOW + 5 * HOUR * number)

@@ -184,9 +184,7 @@ def _failures(database: Database) -> list[int]:
         return list(session.scalars(text("SELECT failures FROM login_throttle")))
 
 
-def test_the_counters_hold_no_password_no_user_name_and_no_address(
-    services: Services, database: Database, anna: User
-) -> None:
+def test_the_counters_hold_no_password_user_name_or_address(services: Services, database: Database, anna: User) -> None:
     sign_in(services, "anna", PASSWORD, HOME)
     for typed in ("anna", "ANNA", WRONG, "not a user name", "bert"):
         sign_in(services, typed, WRONG, ABROAD)
@@ -231,9 +229,7 @@ def test_a_stranger_who_hammers_an_account_keeps_its_owner_neither_out_nor_from_
     assert works(services, access) and works(services, mint(services, refresh))
 
 
-def test_every_name_is_throttled_in_all_its_spellings_and_whether_it_is_known_or_not(
-    services: Services, anna: User
-) -> None:
+def test_every_name_is_throttled_in_all_its_spellings_whether_known_or_not(services: Services, anna: User) -> None:
     """Otherwise guesses of names would show which of them exist."""
     names = [("anna", "ANNA", "Anna", "aNNA"), ("nobody",) * 4, ("not a user name",) * 4, ("a\0b",) * 4]
     for number, spellings in enumerate(names):

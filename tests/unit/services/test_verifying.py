@@ -88,9 +88,7 @@ def test_a_token_without_refresh_token_or_expiry_is_good_and_has_its_description
         assert known.token_last_used_at == NOW
 
 
-def test_expiry_is_exact_to_the_microsecond_with_no_job_ever_run(
-    services: Services, database: Database, anna: User
-) -> None:
+def test_expiry_is_exact_to_the_microsecond_with_no_job_run(services: Services, database: Database, anna: User) -> None:
     """◆ Fails when ``status_at`` reads ``expires_at < now``."""
     with freeze_time(NOW) as clock:
         refresh = issue(services, anna)

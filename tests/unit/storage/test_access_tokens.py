@@ -47,9 +47,7 @@ def state(session: Session, row: AccessTokenRow) -> tuple[str, datetime | None]:
     return row.status, row.expires_at
 
 
-def test_a_new_access_token_is_active_and_belongs_to_its_refresh_token(
-    session: Session, parent: RefreshTokenRow
-) -> None:
+def test_a_new_access_token_is_active_and_has_its_refresh_token(session: Session, parent: RefreshTokenRow) -> None:
     text = TokenText(TokenKind.ACCESS, public_id(), "s" * 43)
     of_parent = {"refresh_token_id": parent.id, "generation": 7}
     access_tokens.add(session, text, Mac("k1", b"m" * 32), parent.user_id, NOW, NOW + HOUR, **of_parent)

@@ -87,9 +87,7 @@ def test_a_token_is_found_with_all_its_columns(database: Database, lookup: Token
     assert len(instants) == 5 and all(each.utcoffset() == timedelta(0) for each in instants)
 
 
-def test_a_token_without_refresh_token_and_without_end_is_found_in_any_state(
-    database: Database, lookup: TokenLookup
-) -> None:
+def test_a_token_without_refresh_token_and_end_is_found_in_any_state(database: Database, lookup: TokenLookup) -> None:
     """The services refuse it, with the right reason."""
     for status in ("active", "revoked"):
         with database.transaction() as session:
@@ -100,9 +98,7 @@ def test_a_token_without_refresh_token_and_without_end_is_found_in_any_state(
         assert found.refresh_token_expires_at is found.revoked_at is None
 
 
-def test_the_switch_and_the_decision_are_read_for_single_tier_tokens_only(
-    database: Database, lookup: TokenLookup
-) -> None:
+def test_switch_and_decision_are_read_for_single_tier_tokens_only(database: Database, lookup: TokenLookup) -> None:
     with database.transaction() as session:
         owner = plant_user(session, api_tokens="deny")
         single = plant_access_token(session, owner).public_id
@@ -114,9 +110,7 @@ def test_the_switch_and_the_decision_are_read_for_single_tier_tokens_only(
     execute(database, delete(InstanceSettingRow))
 
 
-def test_unknown_public_ids_and_refresh_tokens_find_nothing(
-    database: Database, lookup: TokenLookup, handle: str
-) -> None:
+def test_unknown_public_ids_and_refresh_tokens_find_none(database: Database, lookup: TokenLookup, handle: str) -> None:
     with database.transaction() as session:
         refresh = plant_refresh_token(session, plant_user(session)).public_id
     for unknown in (refresh, "zzzzzzzzzzzz", "", "%", "' OR 1=1 --", "\N{SNOWMAN}", "z" * 5000):
@@ -124,9 +118,7 @@ def test_unknown_public_ids_and_refresh_tokens_find_nothing(
         assert lookup.find(handle) is not None
 
 
-def test_a_change_is_seen_by_the_next_look_of_every_thread(
-    elsewhere: Database, lookup: TokenLookup, handle: str
-) -> None:
+def test_a_change_is_seen_by_every_threads_next_look(elsewhere: Database, lookup: TokenLookup, handle: str) -> None:
     """Revocation is at once. Fails when the look is taken in a transaction that is left open, or kept."""
     seen: list[CheckedRow | None] = []
     committed, warm = threading.Event(), threading.Barrier(5)
@@ -206,9 +198,7 @@ def test_many_threads_look_at_once_and_as_few_connections_stay_open_as_were_busy
 
 
 @KEPT_ON_POSTGRESQL
-def test_connections_that_were_killed_are_replaced_unnoticed(
-    elsewhere: Database, lookup: TokenLookup, handle: str
-) -> None:
+def test_killed_connections_are_replaced_unnoticed(elsewhere: Database, lookup: TokenLookup, handle: str) -> None:
     """As after a restart of the server: all that were kept are dead, and one fresh look tells."""
     taken = [lookup._cursors.take() for _ in range(3)]
     pids = [cursor.connection.info.backend_pid for cursor in taken]
@@ -237,9 +227,7 @@ def test_a_database_that_goes_away_is_refused_in_time(database_url: str, kept: b
         lookup.close()
 
 
-def test_a_database_that_comes_back_is_used_again_and_its_absence_is_logged(
-    tmp_path: Path, log_lines: list[str]
-) -> None:
+def test_a_database_that_comes_back_is_used_and_its_absence_logged(tmp_path: Path, log_lines: list[str]) -> None:
     folder = tmp_path / "not-mounted-yet"
     with connected(f"sqlite:///{folder}/daypass.db") as database:
         lookup = TokenLookup(database)

@@ -22,9 +22,7 @@ def plant_setting(session: Session, key: str, at: datetime) -> None:
 
 
 @pytest.mark.parametrize(("microsecond", "minutes"), [(0, 0), (1, -720), (999_999, 330)])
-def test_an_instant_of_any_offset_is_kept_to_the_microsecond_in_utc(
-    session: Session, microsecond: int, minutes: int
-) -> None:
+def test_an_instant_is_kept_to_the_microsecond_in_utc(session: Session, microsecond: int, minutes: int) -> None:
     instant = NOW.replace(microsecond=microsecond)
     given = instant.astimezone(timezone(timedelta(minutes=minutes)))
     plant_setting(session, "a", given)

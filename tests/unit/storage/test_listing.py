@@ -76,9 +76,7 @@ def test_the_newest_come_first_with_their_owner(session: Session, owner: UserRow
     assert [(row[0].id, row[1]) for row in rows] == [(second.id, "bert"), (first.id, "anna")]
 
 
-def test_an_access_token_is_named_after_its_refresh_token_or_by_its_description(
-    session: Session, owner: UserRow
-) -> None:
+def test_an_access_token_has_the_name_of_its_refresh_token_or_its_description(session: Session, owner: UserRow) -> None:
     """It alone is not to be renewed by hand."""
     parent = plant_refresh_token(session, owner, name="nightly-etl")
     plant_access_token(session, owner, parent, description="ignored")
@@ -111,9 +109,7 @@ def test_a_list_can_be_of_one_owner_of_one_kind_and_of_certain_rows(
 
 
 @pytest.mark.parametrize("status", TokenStatus)
-def test_a_list_can_be_of_one_state_as_it_is_at_this_moment(
-    session: Session, owner: UserRow, status: TokenStatus
-) -> None:
+def test_a_list_can_be_of_one_state_as_of_this_moment(session: Session, owner: UserRow, status: TokenStatus) -> None:
     ends = {"over": NOW, "not over": NOW + MICROSECOND}
     made = {(stored, when): plant_access_token(session, owner, status=stored, expires_at=ends[when]).id
             for stored in TokenStatus for when in ends}  # fmt: skip
@@ -245,9 +241,7 @@ def test_audit_events_are_found_by_actor_action_object_and_time(session: Session
 
 
 @TIERS
-def test_only_living_tokens_count_as_needing_their_key(
-    session: Session, owner: UserRow, listed: Listed, plant: Plant
-) -> None:
+def test_only_active_tokens_need_their_key(session: Session, owner: UserRow, listed: Listed, plant: Plant) -> None:
     for key_id, living in (("k1", 2), ("k2", 1)):
         for _ in range(living):
             plant(session, owner, key_id=key_id)

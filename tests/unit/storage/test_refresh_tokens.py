@@ -121,9 +121,7 @@ def test_a_held_refresh_token_keeps_others_waiting_until_the_end(
 
 
 @pytest.mark.parametrize("status", ["active", "expired"])
-def test_a_replaced_secret_gives_a_new_life_and_its_digest_is_kept_latest_first(
-    session: Session, owner: UserRow, status: str
-) -> None:
+def test_a_new_secret_gives_a_new_life_and_old_digests_are_kept(session: Session, owner: UserRow, status: str) -> None:
     row = plant_refresh_token(session, owner, status=status, generation=5, expires_at=NOW - HOUR)
     other = plant_refresh_token(session, owner)
     for number in (6, 7):

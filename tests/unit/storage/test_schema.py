@@ -61,9 +61,7 @@ def empty(url: str) -> None:
         execute(database, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
 
 
-def test_a_database_is_fit_when_its_schema_is_current_or_newer_and_holds_users_when_it_has_some(
-    database_url: str,
-) -> None:
+def test_a_database_with_a_current_or_newer_schema_is_fit_and_holds_users_if_it_has_any(database_url: str) -> None:
     """Migrations only add: this release goes on working while the next one is being rolled out.
 
     `init` asks for users before it generates keys: with other keys, their passwords would be lost.

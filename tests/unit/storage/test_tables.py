@@ -72,9 +72,7 @@ def test_a_public_id_and_a_user_name_belong_to_one(session: Session) -> None:
             plant(session, owner, public_id="abcdefghijkl")
 
 
-def test_what_still_has_tokens_can_not_be_deleted_and_replaced_secrets_go_with_their_refresh_token(
-    session: Session,
-) -> None:
+def test_what_has_tokens_can_not_be_deleted_and_old_secrets_go_with_their_refresh_token(session: Session) -> None:
     owner = plant_user(session)
     parent = plant_refresh_token(session, owner)
     session.add(RetiredSecretRow(refresh_token_id=parent.id, key_id="k1", mac=b"m" * 32, retired_at=NOW))

@@ -100,9 +100,7 @@ def test_counters_are_deleted_in_batches_when_they_can_no_longer_matter(session:
     assert set(failures(session)) == {"its window is open", "and in spite of this", "it succeeded lately"}
 
 
-def test_of_many_attempts_at_once_no_more_are_admitted_than_the_counter_holds(
-    database: Database, elsewhere: Database
-) -> None:
+def test_many_attempts_at_once_get_no_further_than_the_counter_holds(database: Database, elsewhere: Database) -> None:
     """Fails when `reserve` reads the counter and then writes it, in place of one conditional write."""
 
     def attempt(where: Database) -> datetime | None:
