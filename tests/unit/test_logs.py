@@ -1,4 +1,4 @@
-"""Log lines: one JSON object each, and no secret in any of them; and that the suite would notice one."""
+"""Log lines: one JSON object each, and no secret in any of them; and the suite notices one."""
 
 import io
 import json
@@ -30,8 +30,6 @@ Act = Callable[[], object]
 
 
 class Written(io.StringIO):
-    """What was written."""
-
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.getvalue().splitlines()]
 
@@ -83,7 +81,7 @@ def test_any_value_that_is_logged_makes_one_line(written: Written) -> None:
 
 def test_an_exception_is_in_the_line_it_belongs_to(written: Written) -> None:
     for logger in (ours(), foreign()):
-        _log_an_exception(logger.error, deep=False)
+        _log_an_exception(logger.error)
         line = written.lines()[-1]
         assert line["event"] == "it_failed" and "ValueError: not a token" in line["exception"]
 
@@ -100,21 +98,18 @@ def test_lines_below_the_level_and_each_step_of_a_library_are_not_written(writte
 
 
 class Telltale:
-    """Shows its token in its representation."""
-
     def __repr__(self) -> str:
         return f"<Telltale {TOKEN}>"
 
 
-def _log_an_exception(log: Callable[..., object], deep: bool) -> None:
+def _log_an_exception(log: Callable[..., object]) -> None:
+    """One with a cause."""
     try:
         try:
             raise ValueError(f"not a token: {TOKEN}")
         except ValueError as error:
-            if deep:
-                raise RuntimeError(f"because of {TOKEN}") from error
-            raise
-    except (ValueError, RuntimeError) as error:
+            raise RuntimeError(f"because of {TOKEN}") from error
+    except RuntimeError as error:
         log("it_failed", exc_info=error)
 
 
@@ -122,20 +117,16 @@ PLACES: dict[str, Act] = {
     "the event": lambda: ours().info(f"sent {TOKEN}"),
     "a value": lambda: ours().info("event", sent=TOKEN),
     "a nested value": lambda: ours().info("event", body={"list": [{"tuple": (1, TOKEN)}]}),
-    "a set": lambda: ours().info("event", body={TOKEN}),
     "a member's name": lambda: ours().info("event", body={TOKEN: 1, "nested": {TOKEN: 2}}),
     "bytes": lambda: ours().info("event", body=TOKEN.encode()),
-    "an object": lambda: ours().info("event", body=Telltale()),
     "an object in a list": lambda: ours().info("event", body=[Telltale()]),
     "an exception as a value": lambda: ours().info("event", error=ValueError(TOKEN)),
     "a positional argument": lambda: ours().info("sent %s", TOKEN),
-    "a traceback": lambda: _log_an_exception(ours().error, deep=False),
-    "the cause in a traceback": lambda: _log_an_exception(ours().error, deep=True),
+    "a traceback": lambda: _log_an_exception(ours().error),
     "a library's message": lambda: foreign().info(f"sent {TOKEN}"),
-    "a library's argument": lambda: foreign().info("sent %s", TOKEN),
     "a library's object": lambda: foreign().info("sent %r and %s", Telltale(), [Telltale()]),
     "a library's extra": lambda: foreign().info("sent", extra={"sent": {"token": [TOKEN]}}),
-    "a library's traceback": lambda: _log_an_exception(foreign().error, deep=True),
+    "a library's traceback": lambda: _log_an_exception(foreign().error),
     "a URL": lambda: foreign().info(f"GET /auth/verify?token={TOKEN}&x=1 HTTP/1.1"),
     "a header": lambda: foreign().info(f"{{'Authorization': 'Bearer {TOKEN}', 'HTTP_TOKEN': '{TOKEN}'}}"),
     "a longer word": lambda: foreign().info(f"token_{TOKEN} 7{TOKEN} {TOKEN}more {TOKEN}_{TOKEN}"),
@@ -162,34 +153,18 @@ def test_tokens_of_either_tier_and_any_prefix_are_cut_and_nothing_else(written: 
     assert written.lines()[-1].items() >= harmless.items()
 
 
-@pytest.mark.parametrize(
-    "text",
-    [TOKEN, f"x={TOKEN};", TOKEN.replace("dpr_", "acmea_"), TEXT.secret, TEXT.secret + "0aZ9zZ", f"'{TEXT.secret}'",
-     f'{{"secret": "{TEXT.secret}"}}', f"{PASSWORD_MARK}-of-the-tests", f"password={PASSWORD_MARK}"],
-)  # fmt: skip
-def test_a_token_a_bare_secret_and_a_password_are_found(text: str) -> None:
-    assert secrets_in(text)
-    for harmless in ("", CUT, PUBLIC_ID, f"dpr_{PUBLIC_ID}", "0123456789abcdef" * 2, "0123456789abcdef" * 4, "a" * 42,
-                     "a" * 44, "password", "The password is wrong.", "createRefreshToken"):  # fmt: skip
-        assert secrets_in(harmless) == []
-
-
 PLANTED = f'''
 import logging
 import structlog
 from app import logs
 from tests.conftest import log_lines
 
-def test_a_password_of_a_library():
-    logging.getLogger("library").warning("{PASSWORD_MARK}")
-
 def test_a_password_after_the_logs_were_set_up_twice():
     logs.configure("INFO")
     logs.configure("INFO", "ext://sys.stderr")
-    structlog.get_logger("app").info("event", sent=["{PASSWORD_MARK}-of-the-tests"])
+    logging.getLogger("library").warning("{PASSWORD_MARK}-of-the-tests")
 
 def test_a_bare_secret_in_a_traceback():
-    logs.configure("INFO")
     try:
         raise ValueError("{TEXT.secret}")
     except ValueError:
@@ -207,10 +182,8 @@ def test_a_test_that_logs_a_secret_fails(tmp_path: Path) -> None:
     (tmp_path / "test_planted.py").write_text(PLANTED, encoding="utf-8")
     suite = [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "-p", "no:cacheprovider", "-q", tmp_path]
     ran = subprocess.run(suite, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-    ended = {line.split("::")[1].split()[0] for line in ran.stdout.splitlines() if line.startswith("ERROR ")}
-    assert ended == {
-        "test_a_password_of_a_library",
-        "test_a_password_after_the_logs_were_set_up_twice",
-        "test_a_bare_secret_in_a_traceback",
-    }, ran.stdout
-    assert "4 passed, 3 errors" in ran.stdout
+    ended = [line.split("::")[1].split()[0] for line in ran.stdout.splitlines() if line.startswith("ERROR ")]
+    assert ended == ["test_a_password_after_the_logs_were_set_up_twice", "test_a_bare_secret_in_a_traceback"], (
+        ran.stdout
+    )
+    assert "3 passed" in ran.stdout

@@ -26,8 +26,8 @@ def write(folder: Path, text: str, mode: int = 0o600) -> Path:
     return path
 
 
-def in_file(token_keys: str, pepper: str) -> str:
-    return f"DAYPASS_TOKEN_KEYS={token_keys}\nDAYPASS_PASSWORD_PEPPER={pepper}\n"
+def in_file(token_keys: str, password_pepper: str) -> str:
+    return f"DAYPASS_TOKEN_KEYS={token_keys}\nDAYPASS_PASSWORD_PEPPER={password_pepper}\n"
 
 
 def refusal(settings: Settings) -> str:
@@ -42,9 +42,8 @@ def refusal(settings: Settings) -> str:
     return line
 
 
-@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
-def test_a_generated_file_is_for_its_owner_alone_whatever_the_umask(tmp_path: Path, umask: int) -> None:
-    before = os.umask(umask)
+def test_a_generated_file_is_for_its_owner_alone_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
     try:
         assert generate_keys(tmp_path)
     finally:
@@ -106,20 +105,18 @@ def test_keys_are_read_in_their_order_and_the_environment_goes_before_the_file(t
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("place", ["file", "environment"])
-def test_keys_that_will_not_do_are_refused(
-    tmp_path: Path, place: str, token_keys: str, pepper: str, reason: str
-) -> None:
+def test_keys_of_no_use_are_refused(tmp_path: Path, place: str, token_keys: str, pepper: str, reason: str) -> None:
+    given = {"token_keys": token_keys, "password_pepper": pepper}
     if place == "file":
-        write(tmp_path, in_file(token_keys, pepper))
-        assert reason in refusal(instance(tmp_path))
-    else:
-        assert reason in refusal(instance(tmp_path, token_keys=token_keys, password_pepper=pepper))
+        write(tmp_path, in_file(**given))
+        given = {}
+    assert reason in refusal(instance(tmp_path, **given))
 
 
 def test_a_file_for_its_owner_alone_is_read_and_any_other_refused(tmp_path: Path) -> None:
     assert "daypass init" in refusal(instance(tmp_path))
     path = write(tmp_path, in_file(f"k1:{A}", B))
-    for mode in (0o640, 0o604, 0o620, 0o644, 0o660, 0o610, 0o777):
+    for mode in (0o640, 0o604, 0o620, 0o610):
         path.chmod(mode)
         assert f"chmod 600 {path}" in refusal(instance(tmp_path))
     for mode in (0o600, 0o400):

@@ -52,21 +52,14 @@ def test_what_is_not_set_or_set_to_nothing_has_its_documented_default(monkeypatc
         load_settings().port = 1  # type: ignore[misc]
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "value"),
-    [
-        ("DAYPASS_INSTANCE", "/srv/daypass", "/srv/daypass"),
-        ("DAYPASS_DATABASE_URL", "postgresql://u:p%40$s@db/x", "postgresql://u:p%40$s@db/x"),
-        ("DAYPASS_HOST", "::1", "::1"),
-        ("DAYPASS_PORT", "9090", 9090),
-        *(("DAYPASS_SCHEDULER", text, is_on) for text, is_on in (("false", False), ("off", False), ("1", True))),
-        *((name, "k1:00", "k1:00") for name in ("DAYPASS_TOKEN_KEYS", "DAYPASS_ADMIN_USERNAME")),
-        ("DAYPASS_LOG_LEVEL", "DEBUG", "DEBUG"),
-    ],
-)
-def test_a_variable_sets_its_setting(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object) -> None:
-    monkeypatch.setenv(name, text)
-    assert values() == DEFAULTS | {name: value}
+def test_a_variable_sets_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"DAYPASS_INSTANCE": "/srv/daypass", "DAYPASS_DATABASE_URL": "postgresql://u:p%40$s@db/x",
+             "DAYPASS_HOST": "::1", "DAYPASS_TOKEN_KEYS": "k1:00", "DAYPASS_LOG_LEVEL": "DEBUG"}  # fmt: skip
+    for name, text in (given | {"DAYPASS_PORT": "9090"}).items():
+        monkeypatch.setenv(name, text)
+    for text, is_on in (("false", False), ("off", False), ("1", True)):
+        monkeypatch.setenv("DAYPASS_SCHEDULER", text)
+        assert values() == DEFAULTS | given | {"DAYPASS_PORT": 9090, "DAYPASS_SCHEDULER": is_on}
 
 
 BOUNDS = {"PORT": (1, 65535), "WORKERS": (1, 256), "THREADS": (4, 256), "BCRYPT_COST": (10, 14)}
@@ -78,7 +71,7 @@ def test_a_number_has_its_documented_bounds(monkeypatch: pytest.MonkeyPatch, nam
     for inside in (low, high):
         monkeypatch.setenv(name, str(inside))
         assert values()[name] == inside
-    for outside in (low - 1, high + 1, -low, "eighty", "80.5", "1e3", "0x50", "80 81", "80\n81", "true"):
+    for outside in (low - 1, high + 1, -low, "eighty", "80.5", "1e3", "80\n81"):
         monkeypatch.setenv(name, str(outside))
         assert name in refusal()
 
@@ -106,17 +99,15 @@ def test_a_value_that_will_not_do_is_refused_by_name_and_without_a_password(
     assert "hidden-word" not in refusal()
 
 
-@pytest.mark.parametrize("name", ["DAYPASS_PROT", "DAYPASS_", "DAYPASS_TOKEN_KEY", "DAYPASS_port"])
-def test_an_unknown_setting_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setenv(name, "a value nobody shall see")
-    assert f"unknown setting {name}:" in refusal()
-    assert "a value nobody shall see" not in refusal()
-
-
-def test_variables_of_others_and_of_the_test_suite_are_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_setting_is_refused_by_name_and_others_variables_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PORT", "XDAYPASS_PORT", "DAYPASSPORT", "DAYPASS_TEST_POSTGRES_URL"):
         monkeypatch.setenv(name, "whatever")
     assert load_settings() == Settings()
+    for name in ("DAYPASS_PROT", "DAYPASS_", "DAYPASS_TOKEN_KEY", "DAYPASS_port"):
+        monkeypatch.setenv(name, "a value nobody shall see")
+        assert f"unknown setting {name}:" in refusal()
+        assert "a value nobody shall see" not in refusal()
+        monkeypatch.delenv(name)
 
 
 def test_no_repr_holds_a_secret() -> None:

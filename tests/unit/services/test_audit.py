@@ -3,8 +3,8 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from freezegun import freeze_time
@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 import app.services
 from app.domain.errors import Conflict, TokenSuperseded, Unavailable
 from app.domain.identity import ApiTokens, Caller, Role, User
+from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind
 from app.services import Services, last_use, sightings
 from app.services.sightings import SIGHTING_EVERY
@@ -29,12 +30,12 @@ CLIENT = Caller("", None, "192.0.2.7", "request-1")
 ANNA, CLI = "anna", OPERATOR.name
 
 
-@dataclass(frozen=True)
-class Tokens:
-    """An active access token and its refresh token, both anna's."""
+class Tokens(NamedTuple):
+    """An active access token, its refresh token and a single-tier token, all anna's."""
 
     refresh: Refresh
     access: Access
+    single: Access
 
     @property
     def proof(self) -> tuple[str, int]:
@@ -43,17 +44,31 @@ class Tokens:
 
 Act = Callable[[Services, Tokens], object]
 
+
+def _generate(its: Services, own: Tokens) -> object:
+    user_id = own.refresh.token.user_id
+    return its.single_tier.generate(user_id, None, None, CLIENT.as_user(user_id, ANNA))
+
+
+def _revoke_by_filter(its: Services, own: Tokens) -> object:
+    criteria = TokenFilter(name=own.refresh.token.name)
+    return its.revoking_by_filter.revoke(criteria, its.revoking_by_filter.preview(criteria).confirmation, "", OPERATOR)
+
+
 CHANGES: tuple[tuple[str, str, Act], ...] = (
     ("user.created", CLI, lambda its, _: its.accounts.add("berta", Role.VIEWER, None, OPERATOR)),
     ("user.password_changed", CLI, lambda its, _: factories.set_password(its, "anna", PASSWORD)),
     ("user.role_changed", CLI, lambda its, _: factories.set_role(its, "anna", Role.STEWARD)),
-    ("user.api_tokens_changed", CLI, lambda its, _: factories.set_api_tokens(its, "anna", ApiTokens.ALLOW)),
+    ("user.api_tokens_changed", CLI, lambda its, _: factories.set_api_tokens(its, "carl", ApiTokens.ALLOW)),
     ("refresh_token.created", ANNA, lambda its, _: its.issuing.issue_with_password("anna", PASSWORD, "etl", CLIENT)),
     ("access_token.minted", ANNA, lambda its, own: factories.mint_with(its, *own.proof, CLIENT)),
     ("refresh_token.regenerated", ANNA, lambda its, own: factories.regenerate_with(its, *own.proof, CLIENT)),
     ("access_token.revoked", ANNA, lambda its, own: factories.revoke_under(its, *own.proof, CLIENT)),
+    ("access_token.created", ANNA, _generate),
     ("access_token.revoked", CLI, lambda its, own: revoke(its, own.access)),
+    ("access_token.revoked", CLI, lambda its, own: factories.delete(its, own.single)),
     ("refresh_token.revoked", CLI, lambda its, own: revoke(its, own.refresh)),
+    ("tokens.revoked", CLI, _revoke_by_filter),
     ("user.tokens_revoked", CLI, lambda its, _: its.revoking.revoke_user("anna", "left", OPERATOR)),
     ("instance_setting.changed", CLI, lambda its, _: factories.configure(its, retention_days=1)),
     ("user.disabled", CLI, lambda its, _: factories.disable(its, "anna")),
@@ -61,10 +76,7 @@ CHANGES: tuple[tuple[str, str, Act], ...] = (
 )
 """What is recorded, who did it, and the act. Each is a change after those before it."""
 
-ELSEWHERE = {
-    "tokens.purged", "tokens.revoked", "access_token.superseded_presented", "access_token.created",
-    "refresh_token.found_shared",
-}  # fmt: skip
+ELSEWHERE = {"tokens.purged", "access_token.superseded_presented", "refresh_token.found_shared"}
 """Recorded as well, and tested by themselves."""
 
 
@@ -76,11 +88,9 @@ def test_every_action_that_the_services_record_is_in_the_table_above() -> None:
     assert recorded == {action for action, _, _ in CHANGES} | ELSEWHERE
 
 
-def test_every_change_leaves_exactly_one_row_that_says_who_did_it_to_what(
-    services: Services, database: Database
-) -> None:
+def test_every_change_leaves_one_row_that_says_who_did_it_to_what(services: Services, database: Database) -> None:
     anna, tokens = _annas_tokens(services)
-    exists = {"user": services.accounts.get, "instance_setting": services.instance_settings.get}
+    exists = {"user": services.accounts.get, "instance_setting": services.instance_settings.get, "filter": str}
     for (action, actor, act), own in zip(CHANGES, tokens, strict=True):
         before = rows.count(database, AuditEventRow)
         act(services, own)
@@ -89,10 +99,10 @@ def test_every_change_leaves_exactly_one_row_that_says_who_did_it_to_what(
         by_client = actor == ANNA
         assert event.actor_id == (anna.id if by_client else None), action
         assert (event.address, event.request_id) == ((CLIENT.address, CLIENT.request_id) if by_client else (None, None))
-        assert event.object_kind == action.partition(".")[0]
+        assert event.object_kind == ("filter" if action == "tokens.revoked" else action.partition(".")[0])
         exists.get(event.object_kind, services.listing.find)(event.object_id)
         if action in ("refresh_token.regenerated", "refresh_token.revoked", "access_token.revoked"):
-            assert event.object_id in (own.refresh.token.public_id, own.access.token.public_id), action
+            assert event.object_id in [each.token.public_id for each in own], action
         assert isinstance(json.loads(event.detail), dict)
 
 
@@ -107,10 +117,9 @@ def test_a_change_whose_row_cannot_be_written_does_not_happen(services: Services
         assert _without_throttle(rows.everything(database)) == before, action
 
 
-def test_a_purge_whose_row_cannot_be_written_does_not_happen(services: Services, database: Database) -> None:
+def test_a_purge_without_its_row_does_not_happen(services: Services, database: Database, refresh: Refresh) -> None:
     factories.configure(services, retention_days=0)
-    _, (own, *_) = _annas_tokens(services)
-    revoke(services, own.refresh)
+    revoke(services, refresh)
     rows.refuse_writes(database, "audit_events", "INSERT")
     before = rows.everything(database)
     with pytest.raises(IntegrityError):
@@ -120,24 +129,19 @@ def test_a_purge_whose_row_cannot_be_written_does_not_happen(services: Services,
     assert services.expiring.purge(OPERATOR) > 0
 
 
-def test_an_act_that_changes_nothing_is_not_recorded(services: Services, database: Database) -> None:
-    _, (own, *_) = _annas_tokens(services)
-    revoke(services, own.refresh)
+def test_an_act_that_changes_nothing_is_not_recorded(
+    services: Services, database: Database, refresh: Refresh, access: Access
+) -> None:
+    revoke(services, refresh)
     before = rows.count(database, AuditEventRow)
-    revoke(services, own.refresh)
-    revoke(services, own.access)
-    factories.disable(services, "carl")
+    revoke(services, refresh)
+    revoke(services, access)
     services.expiring.expire_due()
     services.expiring.purge(OPERATOR)
     assert rows.count(database, AuditEventRow) == before
 
 
-# Superseded tokens that are presented
-
-
-def test_a_superseded_token_that_is_presented_is_recorded_once_in_ten_minutes_and_revokes_nothing(
-    services: Services,
-) -> None:
+def test_a_superseded_token_presented_is_recorded_once_in_ten_minutes_and_revokes_nothing(services: Services) -> None:
     with freeze_time(NOW) as clock:
         refresh = issue(services, make_user(services, "anna"))
         old, new = mint(services, refresh), mint(services, refresh)
@@ -153,42 +157,27 @@ def test_a_superseded_token_that_is_presented_is_recorded_once_in_ten_minutes_an
         assert works(services, new)
 
 
-@pytest.fixture
-def slowly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The thread leaves the writing to the test."""
+def test_a_sighting_is_written_later_with_its_own_time_and_request(
+    services: Services, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fails when `report` writes it itself; and those beyond a bound are dropped until then."""
     monkeypatch.setattr(last_use, "WRITE_EVERY_SECONDS", 600)
-
-
-@pytest.mark.usefixtures("slowly")
-def test_a_sighting_is_written_later_with_its_own_time_and_request(services: Services, database: Database) -> None:
-    """Fails when `report` writes it itself (tried)."""
+    monkeypatch.setattr(sightings, "MOST_WAITING", 3)
     before = rows.everything(database)
     with freeze_time(NOW) as clock:
-        services.sightings.report(_seen(1), CLIENT)
+        for number in range(5):
+            services.sightings.report(_seen(number), CLIENT)
         clock.move_to(NOW + MINUTE)
         assert rows.everything(database) == before
         services.last_use.flush()
+        services.sightings.report(_seen(4), CLIENT)
         services.last_use.flush()
-    (event,) = rows.audit_events(database)
-    assert (event.at, event.object_id) == (NOW, _seen(1).public_id)
-    assert (event.address, event.request_id) == (CLIENT.address, CLIENT.request_id)
+    events = rows.audit_events(database)
+    assert [event.object_id for event in events] == [_seen(number).public_id for number in (0, 1, 2, 4)]
+    assert [event.at for event in events] == [NOW] * 3 + [NOW + MINUTE]
+    assert (events[0].address, events[0].request_id) == (CLIENT.address, CLIENT.request_id)
 
 
-@pytest.mark.usefixtures("slowly")
-def test_sightings_beyond_a_bound_are_dropped_until_those_before_are_written(
-    services: Services, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Fails without the bound (tried)."""
-    monkeypatch.setattr(sightings, "MOST_WAITING", 3)
-    for number in range(5):
-        services.sightings.report(_seen(number), CLIENT)
-    services.last_use.flush()
-    services.sightings.report(_seen(4), CLIENT)
-    services.last_use.flush()
-    assert [event.object_id for event in rows.audit_events(database)] == [_seen(n).public_id for n in (0, 1, 2, 4)]
-
-
-@pytest.mark.both_databases
 def test_a_sighting_refuses_nothing_and_waits_while_the_database_is_away(
     services: Services, database: Database, database_url: str
 ) -> None:
@@ -207,10 +196,10 @@ def _seen(number: int) -> TokenSuperseded:
 
 def _annas_tokens(services: Services) -> tuple[User, list[Tokens]]:
     """Tokens for each of the changes, so that none of them ends another's; beside anna, carl is disabled."""
-    anna = make_user(services, "anna", password=PASSWORD)
+    anna = factories.allowed_user(services, username="anna", password=PASSWORD)
     factories.disable(services, make_user(services, "carl").username)
-    refresh = [issue(services, anna) for _ in CHANGES]
-    return anna, [Tokens(each, mint(services, each)) for each in refresh]
+    refresh = [issue(services, anna, f"etl-{number:02}") for number in range(len(CHANGES))]
+    return anna, [Tokens(each, mint(services, each), factories.generate(services, anna)) for each in refresh]
 
 
 def _without_throttle(tables: rows.Rows) -> rows.Rows:

@@ -15,7 +15,7 @@ from app.storage.database import Database
 from app.storage.tables import CheckCountRow
 from tests import rows
 from tests.crowds import all_at_once
-from tests.factories import OPERATOR, issue, make_user, mint, revoke
+from tests.factories import OPERATOR, Access, revoke
 from tests.unit.services.verdicts import HOUR, MICROSECOND, MINUTE, NOW, works
 
 THREADS, EACH = 8, 300
@@ -101,12 +101,9 @@ def test_counts_that_cannot_be_written_are_written_the_next_time(
     assert total(database) == (4, 1)
 
 
-def test_without_a_check_nothing_is_written(database: Database, counts: CheckCounts) -> None:
-    counts.flush()
-    assert written(database) == []
-
-
 def test_checks_belong_to_the_hour_in_which_they_are_written(database: Database, counts: CheckCounts) -> None:
+    counts.flush()
+    assert written(database) == [], "nothing is written without a check"
     for at in (NOW, NOW + HOUR - MICROSECOND, NOW + HOUR):
         with freeze_time(at):
             counts.accept()
@@ -138,11 +135,10 @@ def test_old_hours_are_purged(services: Services, database: Database, counts: Ch
 
 
 def test_each_check_is_counted_by_its_result_and_closing_writes_the_counts(
-    services: Services, database: Database, monkeypatch: pytest.MonkeyPatch
+    services: Services, database: Database, access: Access, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is identified is no check. Fails when the verifier forgets one of the two."""
     monkeypatch.setattr(last_use, "WRITE_EVERY_SECONDS", 600)
-    access = mint(services, issue(services, make_user(services)))
     assert [works(services, access) for _ in range(3)] == [True] * 3
     services.identifying.identify(access.secret)
     revoke(services, access)

@@ -80,9 +80,7 @@ def test_a_failure_is_recorded_and_the_next_tick_tries_again(runs: JobRuns, cloc
     assert (recovered.last_rows, recovered.last_error) == (3, None)
 
 
-def test_the_lease_of_a_stalled_holder_passes_on_and_its_late_return_changes_nothing(
-    services_with: Make, clock: MovedClock
-) -> None:
+def test_the_lease_of_a_stalled_holder_passes_on_and_its_return_is_void(services_with: Make, clock: MovedClock) -> None:
     """◆ Fails when ``leases.finish`` does not require its own epoch (tried: the late one's rows stood)."""
     stalled, other = services_with(clock=clock).job_runs, services_with(clock=clock).job_runs
     has_begun, may_end = threading.Event(), threading.Event()

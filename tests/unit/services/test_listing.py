@@ -11,7 +11,7 @@ from app.domain.token_filter import TokenFilter
 from app.domain.tokens import RefreshToken, TokenKind
 from app.services import Services, listing
 from app.services.listing import ListedToken
-from tests.factories import OPERATOR, disable, issue, make_user, mint
+from tests.factories import disable, issue, make_user, mint
 
 ALL = TokenFilter()
 
@@ -75,13 +75,3 @@ def test_audit_events_are_read_page_by_page_with_their_details(services: Service
     assert rest.cursor is None
     (disabled,) = services.listing.audit_events(action="user.disabled").items
     assert (disabled.actor, disabled.object_id, disabled.detail) == ("berta", "anna", {"is_active": False})
-
-
-def test_keys_in_use_counts_living_tokens_of_both_tiers_by_key(services: Services) -> None:
-    assert services.listing.keys_in_use() == {}
-    user = make_user(services)
-    refresh, dead = issue(services, user), issue(services, user)
-    mint(services, refresh)
-    mint(services, refresh)
-    services.revoking.revoke(dead.token.public_id, "", OPERATOR)
-    assert services.listing.keys_in_use() == {"k1": 2}

@@ -6,6 +6,7 @@ import hmac
 import os
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from unittest.mock import Mock
 
 import bcrypt
 import pytest
@@ -21,19 +22,12 @@ PEPPER = b"p" * 32
 PASSWORD = f"{PASSWORD_MARK}-of-the-tests"
 
 
-@pytest.fixture
-def passwords() -> Passwords:
-    return make()
-
-
 def make(cost: int = CHEAPEST_COST, at_once: int = 1, queue: int = 3, pepper: bytes = PEPPER) -> Passwords:
     return Passwords(pepper, cost, at_once, queue)
 
 
-# The digest
-
-
-def test_a_digest_is_bcrypt_over_the_base64_of_a_keyed_sha_384(passwords: Passwords) -> None:
+def test_a_digest_is_bcrypt_over_the_base64_of_a_keyed_sha_384() -> None:
+    passwords = make()
     digest = passwords.digest(PASSWORD)
     keyed = base64.b64encode(hmac.new(PEPPER, PASSWORD.encode(), hashlib.sha384).digest())
     assert bcrypt.checkpw(keyed, digest.encode())
@@ -50,62 +44,42 @@ def test_a_digest_has_the_cost_of_the_setting_and_one_of_another_cost_is_dated(c
 
 
 @pytest.mark.parametrize("length", [71, 72, 73, 1024])
-def test_the_last_byte_counts_on_both_sides_of_bcrypts_72(passwords: Passwords, length: int) -> None:
-    stem = PASSWORD_MARK.ljust(length - 1, "s")
+def test_the_last_byte_counts_on_both_sides_of_bcrypts_72(length: int) -> None:
+    passwords, stem = make(), PASSWORD_MARK.ljust(length - 1, "s")
     stored = passwords.digest(stem + "a")
     assert [passwords.matches(stem + last, stored) for last in ("a", "b", "")] == [True, False, False]
 
 
-def test_the_text_after_a_nul_counts(passwords: Passwords) -> None:
+def test_the_text_after_a_nul_counts_and_any_other_text_is_just_wrong() -> None:
+    passwords = make()
     stored = passwords.digest(f"{PASSWORD}\0one")
-    attempts = (f"{PASSWORD}\0one", f"{PASSWORD}\0two", PASSWORD)
-    assert [passwords.matches(attempt, stored) for attempt in attempts] == [True, False, False]
-
-
-@pytest.mark.parametrize("attempt", ["", "\0", f"{PASSWORD}x", f"{PASSWORD_MARK}\0", "\ud800", "päßwörd", "x" * 20_000])
-def test_any_text_can_be_tried_and_is_just_wrong(passwords: Passwords, attempt: str) -> None:
-    assert not passwords.matches(attempt, passwords.digest(PASSWORD))
-    assert not passwords.matches(attempt, None), "an account without a password matches nothing"
+    assert passwords.matches(f"{PASSWORD}\0one", stored)
+    for attempt in ("", "\0", PASSWORD, f"{PASSWORD}\0two", f"{PASSWORD}\0", "\ud800", "päßwörd", "x" * 20_000):
+        assert not passwords.matches(attempt, stored)
+        assert not passwords.matches(attempt, None), "an account without a password matches nothing"
 
 
 def test_a_wrong_password_costs_as_much_where_the_digest_is_older_and_cheaper(monkeypatch: pytest.MonkeyPatch) -> None:
-    """◆ Each step of the cost doubles the time: in all, as much as one digest of the present cost.
-
-    Fails when only the stored digest's own cost is spent.
-    """
+    """◆ Each step of the cost doubles the time. Fails when only the stored digest's own cost is spent."""
     older, present = make(4).digest(PASSWORD), make(8)
-    nobody = present._dummy
-    spent: list[int] = []
-    check, hash = bcrypt.checkpw, bcrypt.hashpw
-    monkeypatch.setattr(bcrypt, "checkpw", lambda *given: (spent.append(_work_of(given[1])), check(*given))[1])
-    monkeypatch.setattr(bcrypt, "hashpw", lambda *given: (spent.append(_work_of(given[1])), hash(*given))[1])
-    for stored in (older, nobody, None):
-        spent.clear()
+    check, hash = Mock(wraps=bcrypt.checkpw), Mock(wraps=bcrypt.hashpw)
+    monkeypatch.setattr(bcrypt, "checkpw", check)
+    monkeypatch.setattr(bcrypt, "hashpw", hash)
+    for stored in (older, present._dummy, None):
+        check.reset_mock(), hash.reset_mock()
         assert not present.matches("x", stored)
-        assert sum(spent) == 2**8
+        salts = [call.args[1] for call in check.call_args_list + hash.call_args_list]
+        assert sum(2 ** int(salt.split(b"$")[2]) for salt in salts) == 2**8
 
 
-def _work_of(salt: bytes) -> int:
-    return int(2 ** int(salt.split(b"$")[2]))
-
-
-# What may become a password
-
-
-@pytest.mark.parametrize("good", ["8 bytes.", "ä" * 4, "x" * 1024, "ä" * 512, " " * 8, "\ud800" * 3])
-def test_8_to_1024_bytes_may_become_a_password(passwords: Passwords, good: str) -> None:
-    passwords.validate(good)
-
-
-@pytest.mark.parametrize("bad", ["", "7 bytes", "ä" * 3, "x" * 1025, "ä" * 513, "nul\0 inside", "\0" * 8])
-def test_shorter_and_longer_ones_and_nul_are_refused(passwords: Passwords, bad: str) -> None:
-    with pytest.raises(BadRequest) as refused:
-        passwords.validate(bad)
-    assert list(refused.value.fields) == ["password"]
-    assert not bad or bad not in refused.value.message
-
-
-# The gate
+def test_8_to_1024_bytes_without_nul_may_become_a_password() -> None:
+    for good in ("8 bytes.", "ä" * 4, "x" * 1024, "ä" * 512, " " * 8, "\ud800" * 3):
+        make().validate(good)
+    for bad in ("", "7 bytes", "ä" * 3, "x" * 1025, "ä" * 513, "nul\0 inside"):
+        with pytest.raises(BadRequest) as refused:
+            make().validate(bad)
+        assert list(refused.value.fields) == ["password"]
+        assert not bad or bad not in refused.value.message
 
 
 class _Crowd:
@@ -114,7 +88,7 @@ class _Crowd:
     def __init__(self, passwords: Passwords) -> None:
         self._passwords = passwords
         self._threads = ThreadPoolExecutor(32)
-        self._go_on = threading.Event()
+        self.go_on = threading.Event()
         self._turns = threading.Semaphore(0)
         self._inside = self.most_inside = 0
         self._counting = threading.Lock()
@@ -123,7 +97,7 @@ class _Crowd:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._go_on.set()
+        self.go_on.set()
         self._threads.shutdown()
 
     def join(self, size: int, is_known: bool = True) -> list[Future[type[Refusal] | None]]:
@@ -136,16 +110,13 @@ class _Crowd:
             assert self._turns.acquire(timeout=10)
         assert not self._turns.acquire(timeout=0.05)
 
-    def go_on(self) -> None:
-        self._go_on.set()
-
     def _take_a_turn(self, is_known: bool) -> None:
         with self._passwords.turn(is_known):
             with self._counting:
                 self._inside += 1
                 self.most_inside = max(self.most_inside, self._inside)
             self._turns.release()
-            assert self._go_on.wait(10)
+            assert self.go_on.wait(10)
             with self._counting:
                 self._inside -= 1
 
@@ -159,13 +130,12 @@ def _wait_for_refusals(crowd: list[Future[type[Refusal] | None]], number: int) -
         assert refused.acquire(timeout=10)
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def patiently(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a refusal that waits is noticed."""
     monkeypatch.setattr(module, "QUEUE_PATIENCE_SECONDS", 60)
 
 
-@pytest.mark.usefixtures("patiently")
 @pytest.mark.parametrize(("at_once", "queue"), [(1, 2), (2, 3)])
 def test_no_more_turns_are_given_at_once_than_agreed_and_the_queue_is_bounded(at_once: int, queue: int) -> None:
     places = at_once + queue
@@ -175,20 +145,19 @@ def test_no_more_turns_are_given_at_once_than_agreed_and_the_queue_is_bounded(at
             members = crowd.join(places + 8)
             _wait_for_refusals(members, 8)
             crowd.wait_for_turns(at_once)
-            crowd.go_on()
+            crowd.go_on.set()
         results = [member.result() for member in members]
         assert (results.count(None), results.count(Unavailable)) == (places, 8)
         assert crowd.most_inside == at_once
 
 
-@pytest.mark.usefixtures("patiently")
 def test_strangers_may_fill_half_of_the_places_only() -> None:
     with _Crowd(make(at_once=1, queue=5)) as crowd:
         strangers = crowd.join(10, is_known=False)
         _wait_for_refusals(strangers, 7)
         known = crowd.join(5)
         _wait_for_refusals(known, 2)
-        crowd.go_on()
+        crowd.go_on.set()
     for members, served in ((strangers, 3), (known, 3)):
         assert [member.result() for member in members].count(None) == served
     smallest = make(at_once=1, queue=0)
@@ -208,18 +177,17 @@ def test_a_wait_for_a_turn_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     with _Crowd(make(at_once=1, queue=1)) as crowd:
         members = crowd.join(2)
         _wait_for_refusals(members, 1)
-        crowd.go_on()
+        crowd.go_on.set()
     assert {member.result() for member in members} == {None, Unavailable}
 
 
-# The threads that digest
-
-
-def test_digesting_threads_have_a_lower_priority_than_everything_else() -> None:
+def test_as_many_threads_digest_as_turns_are_given_with_a_lower_priority_than_everything_else() -> None:
     ours = os.getpriority(os.PRIO_PROCESS, 0)
-    digesting = _digesting_threads(make())
-    expected = max(ours, HASHING_NICENESS)
-    assert [os.getpriority(os.PRIO_PROCESS, thread.native_id or 0) for thread in digesting] == [expected]
+    for at_once in (1, 3):
+        digesting = _digesting_threads(make(at_once=at_once))
+        assert 1 <= len(digesting) <= at_once
+        priorities = {os.getpriority(os.PRIO_PROCESS, thread.native_id or 0) for thread in digesting}
+        assert priorities == {max(ours, HASHING_NICENESS)}
     assert os.getpriority(os.PRIO_PROCESS, 0) == ours
 
 
@@ -232,20 +200,12 @@ def test_a_service_that_was_started_with_a_still_lower_priority_keeps_it() -> No
         assert low.submit(digest_with_low_priority).result() == [HASHING_NICENESS + 5]
 
 
-@pytest.mark.parametrize("at_once", [1, 3])
-def test_no_more_threads_digest_than_turns_are_given(at_once: int) -> None:
-    assert 1 <= len(_digesting_threads(make(at_once=at_once))) <= at_once
-
-
 def _digesting_threads(passwords: Passwords) -> list[threading.Thread]:
     """Those that appear when many digest; they stay for the next."""
     before = set(threading.enumerate())
     with ThreadPoolExecutor(12) as crowd:
         list(crowd.map(passwords.digest, [PASSWORD] * 12))
     return [thread for thread in threading.enumerate() if thread not in before and thread.name.startswith("hashing")]
-
-
-# How many at once
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 8, 256])

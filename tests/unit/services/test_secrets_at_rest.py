@@ -11,18 +11,7 @@ from app.domain.errors import BadCredentials, TokenRefused, TokenSuperseded
 from app.services import Services
 from app.storage.database import Database
 from tests.databases import KEYS
-from tests.factories import (
-    ANONYMOUS,
-    OPERATOR,
-    PASSWORD,
-    configure,
-    issue,
-    make_user,
-    mint,
-    regenerate,
-    revoke_under,
-    set_password,
-)
+from tests.factories import ANONYMOUS, OPERATOR, PASSWORD, configure, issue, make_user, mint, regenerate, revoke_under
 from tests.secrecy import PASSWORD_MARK
 
 TYPED_WRONG = f"{PASSWORD_MARK}-typed-wrong"
@@ -43,10 +32,9 @@ def test_no_secret_is_stored(services: Services, database: Database) -> None:
         assert handle.encode() in stored, "the search itself finds nothing"
     found = [secret for secret in issued for form in _forms(secret) if form in stored]
     assert not found, f"{len(found)} secrets of tokens are stored"
-    for password in (PASSWORD, NEW_PASSWORD, TYPED_WRONG, TYPED_AS_USERNAME):
-        assert not any(form in stored for form in _texts(password.encode())), "a password is stored"
-    for key in (*KEYS.token_keys.values(), KEYS.pepper):
-        assert not any(form in stored for form in _texts(key)), "a key is stored"
+    passwords = [each.encode() for each in (PASSWORD, NEW_PASSWORD, TYPED_WRONG, TYPED_AS_USERNAME)]
+    for secret in (*passwords, *KEYS.token_keys.values(), KEYS.pepper):
+        assert not any(form in stored for form in _texts(secret)), "a password or a key is stored"
 
 
 def _story(services: Services) -> list[str]:
@@ -72,7 +60,7 @@ def _story(services: Services) -> list[str]:
     revoke_under(services, second.secret, anna.id)
     pasted = issue(services, anna)
     services.revoking.revoke_secret(pasted.secret, "found in a public repository", OPERATOR)
-    set_password(services, "anna", NEW_PASSWORD)
+    services.accounts.set_password("anna", NEW_PASSWORD, OPERATOR)
     services.revoking.revoke_user("anna", "left the company", OPERATOR)
     services.expiring.expire_due()
     services.last_use.flush()

@@ -7,12 +7,11 @@ import pytest
 from freezegun import freeze_time
 from sqlalchemy import select, update
 
-from app.domain.clock import system_clock
 from app.domain.errors import BadCredentials, BadRequest, RateLimited, Unavailable
 from app.domain.identity import Caller, Role, User
 from app.domain.sessions import IDLE, LONGEST, WebSession
 from app.services import Services, throttling
-from app.services.sessions import SEEN_EVERY_SECONDS, Sessions
+from app.services.sessions import SEEN_EVERY_SECONDS
 from app.storage.database import Database
 from app.storage.tables import SessionRow
 from config import Keys
@@ -42,13 +41,13 @@ def row(database: Database) -> SessionRow:
         return session.scalars(select(SessionRow)).one()
 
 
-# Beginning and finding
-
-
-def test_a_session_belongs_to_the_user_who_signed_in(services: Services, anna: User) -> None:
+def test_a_session_is_its_users_whose_role_is_read_with_each_request(services: Services, anna: User) -> None:
     with freeze_time(NOW):
-        known = found(services, sign_in(services, anna))
-    assert (known.user.id, known.user.username) == (anna.id, "anna")
+        cookie = sign_in(services, anna)
+        known = found(services, cookie)
+        set_role(services, "anna", Role.STEWARD)
+        assert found(services, cookie).user.role is Role.STEWARD
+    assert (known.user.id, known.user.username, known.user.role) == (anna.id, "anna", Role.VIEWER)
     assert known.created_at == known.seen_at == known.proved_at == known.user.last_login_at == NOW
 
 
@@ -67,7 +66,7 @@ def test_only_a_keyed_digest_of_the_cookie_is_stored(
 
 
 def test_text_that_is_no_cookie_of_ours_finds_nobody(services: Services) -> None:
-    for odd in (None, "", "x", "a" * 42, "a" * 44, "é" * 43, "a" * 42 + "\n", "\x00" * 43, "a" * 100_000):
+    for odd in (None, "", "a" * 42, "a" * 44, "é" * 43, "a" * 42 + "\n", "\x00" * 43, "a" * 100_000):
         assert services.sessions.find(odd) is None
         assert not services.sessions.has_ended(odd)
     assert {len(each) for each in {services.sessions.new_cookie() for _ in range(100)}} == {43}
@@ -92,11 +91,10 @@ def test_a_session_is_written_to_once_a_minute_at_most_and_never_after_its_end(
 ) -> None:
     with freeze_time(NOW) as clock:
         cookie = sign_in(services, anna)
-        seen = NOW
-        for after, is_written in ((SEEN_EVERY_SECONDS - 1, False), (SEEN_EVERY_SECONDS, True)):
-            clock.move_to(NOW + after * SECOND)
+        later = NOW + SEEN_EVERY_SECONDS * SECOND
+        for at, seen in ((later - SECOND, NOW), (later, later)):
+            clock.move_to(at)
             found(services, cookie)
-            seen = NOW + after * SECOND if is_written else seen
             assert (row(database).seen_at, row(database).proved_at, row(database).created_at) == (seen, NOW, NOW)
         assert not services.sessions.has_ended(services.sessions.new_cookie())
         clock.move_to(seen + IDLE)
@@ -105,17 +103,7 @@ def test_a_session_is_written_to_once_a_minute_at_most_and_never_after_its_end(
         assert row(database).seen_at == seen
 
 
-def test_the_role_is_read_with_each_request(services: Services, anna: User) -> None:
-    cookie = sign_in(services, anna)
-    make_user(services, role=Role.SERVER_ADMIN)
-    for role in (Role.SERVER_ADMIN, Role.VIEWER):
-        set_role(services, "anna", role)
-        assert found(services, cookie).user.role is role
-
-
-def test_a_disabled_user_has_no_session_even_if_the_row_is_there(
-    services: Services, anna: User, database: Database
-) -> None:
+def test_a_disabled_user_has_no_session_even_with_a_row(services: Services, anna: User, database: Database) -> None:
     """Fails when `find` does not read the user. (A sign-in at the same moment may leave a row.)"""
     cookie = sign_in(services, anna)
     digest = row(database).digest
@@ -129,7 +117,6 @@ def test_a_disabled_user_has_no_session_even_if_the_row_is_there(
         assert services.sessions.find(cookie) is None
 
 
-@pytest.mark.both_databases
 def test_without_the_database_nobody_is_signed_in(
     services: Services, anna: User, database: Database, database_url: str
 ) -> None:
@@ -140,9 +127,6 @@ def test_without_the_database_nobody_is_signed_in(
     database.engine.dispose()
     with pytest.raises(Unavailable):
         services.sessions.find(cookie)
-
-
-# Ending
 
 
 def test_signing_out_ends_one_session_once_and_is_recorded_as_its_users(
@@ -176,9 +160,7 @@ def test_without_its_audit_row_no_session_begins_or_ends(services: Services, ann
     assert found(services, cookie)
 
 
-def test_old_sessions_are_purged_twelve_hours_after_they_began(
-    services: Services, anna: User, database: Database
-) -> None:
+def test_sessions_are_purged_twelve_hours_after_they_began(services: Services, anna: User, database: Database) -> None:
     with freeze_time(NOW) as clock:
         sign_in(services, anna)
         clock.move_to(NOW + HOUR)
@@ -190,9 +172,6 @@ def test_old_sessions_are_purged_twelve_hours_after_they_began(
         with database.transaction() as session:
             session.execute(update(SessionRow).values(seen_at=NOW + LONGEST))
         assert found(services, young)
-
-
-# The password again, and another one
 
 
 def test_giving_the_password_again_makes_it_fresh_and_counts_as_an_attempt(
@@ -231,37 +210,33 @@ def test_a_new_password_ends_the_users_other_sessions_and_no_token(services: Ser
         sign_in(services, anna)
 
 
-@pytest.mark.parametrize(
-    ("present", "new", "refusal"),
-    [(ANOTHER, ANOTHER + "!", BadCredentials), (PASSWORD, PASSWORD, BadRequest), (PASSWORD, "short", BadRequest)],
-)
-def test_a_refused_change_leaves_password_and_sessions_as_they_are(
-    services: Services, anna: User, present: str, new: str, refusal: type[Exception]
-) -> None:
+def test_a_refused_change_leaves_password_and_sessions_as_they_are(services: Services, anna: User) -> None:
     cookie, other = sign_in(services, anna), sign_in(services, anna)
-    with pytest.raises(refusal):
-        services.sessions.change_password(found(services, cookie), present, new, HERE)
+    for present, new, refusal in (
+        (ANOTHER, ANOTHER + "!", BadCredentials), (PASSWORD, PASSWORD, BadRequest), (PASSWORD, "short", BadRequest),
+    ):  # fmt: skip
+        with pytest.raises(refusal):
+            services.sessions.change_password(found(services, cookie), present, new, HERE)
     assert found(services, cookie) and found(services, other)
     sign_in(services, anna)
 
 
 @pytest.mark.both_databases
 def test_no_session_begins_with_a_password_that_is_changed_during_the_sign_in(
-    services: Services, anna: User, database: Database
+    services: Services, anna: User, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fails when a session begins without reading the digest again, under the lock."""
 
-    class ChangedMeanwhile:
-        """The accounts, where the password is changed as soon as it was found to be right."""
+    authenticate = services.accounts.authenticate
 
-        def authenticate(self, *given: Any) -> User:
-            found = services.accounts.authenticate(*given)
-            set_password(services, "anna", ANOTHER)
-            return found
+    def change_meanwhile(*given: Any) -> object:
+        proof = authenticate(*given)
+        set_password(services, "anna", ANOTHER)
+        return proof
 
-    sessions = Sessions(database, system_clock, ChangedMeanwhile(), b"k" * 32)  # type: ignore[arg-type]
+    monkeypatch.setattr(services.accounts, "authenticate", change_meanwhile)
     with pytest.raises(BadCredentials):
-        sessions.sign_in("anna", PASSWORD, HERE, None)
+        sign_in(services, anna)
     assert rows.count(database, SessionRow) == 0
 
 
@@ -275,7 +250,6 @@ def test_a_password_that_an_administrator_sets_during_a_change_by_its_user_stand
     digest = services.accounts._digest
 
     def interrupted(password: str | None) -> str | None:
-        """Hashing takes a while; at the end of it, the administrator has been quicker."""
         made = digest(password)
         monkeypatch.setattr(services.accounts, "_digest", digest)
         set_password(services, "anna", by_operator)
@@ -285,9 +259,6 @@ def test_a_password_that_an_administrator_sets_during_a_change_by_its_user_stand
     with pytest.raises(BadCredentials):
         services.sessions.change_password(known, PASSWORD, ANOTHER, HERE)
     services.accounts.authenticate("anna", by_operator, HERE)
-
-
-# Forms
 
 
 def test_a_form_token_fits_only_the_cookie_it_was_made_for(services: Services) -> None:

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy.orm import Session
 
+from app.domain.identity import User
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -31,21 +32,21 @@ def plant_user(session: Session, **values: Any) -> UserRow:
     return _plant(session, UserRow(**{"username": f"user-{next(_numbers)}", "created_at": NOW} | values))
 
 
-def plant_refresh_token(session: Session, owner: UserRow, **values: Any) -> RefreshTokenRow:
+def plant_refresh_token(session: Session, owner: UserRow | User, **values: Any) -> RefreshTokenRow:
     """Active, with an hour left."""
     usual = {"name": "nightly-etl"} | _usual(owner)
     return _plant(session, RefreshTokenRow(**usual | values))
 
 
 def plant_access_token(
-    session: Session, owner: UserRow, parent: RefreshTokenRow | None = None, **values: Any
+    session: Session, owner: UserRow | User, parent: RefreshTokenRow | None = None, **values: Any
 ) -> AccessTokenRow:
     """Active, with an hour left; without a refresh token unless one is given."""
     usual = {"uuid": str(uuid4()), "refresh_token_id": parent.id if parent else None} | _usual(owner)
     return _plant(session, AccessTokenRow(**usual | values))
 
 
-def _usual(owner: UserRow) -> dict[str, Any]:
+def _usual(owner: UserRow | User) -> dict[str, Any]:
     usual = {"public_id": public_id(), "key_id": "k1", "mac": b"m" * 32, "user_id": owner.id}
     return usual | {"created_at": NOW - HOUR, "expires_at": NOW + HOUR}
 

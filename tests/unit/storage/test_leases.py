@@ -4,9 +4,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.storage import leases
-from app.storage.database import Database
 from app.storage.tables import JobLeaseRow
-from tests.crowds import all_at_once
 from tests.unit.storage.planting import HOUR, MICROSECOND, NOW
 
 pytestmark = pytest.mark.both_databases
@@ -52,16 +50,6 @@ def test_each_tick_is_run_once_even_when_its_run_is_over(session: Session) -> No
         assert claim(session, tick - 1, "other") is None
 
 
-@pytest.mark.parametrize("first", [5, None])
-def test_a_run_by_hand_waits_for_no_tick_and_uses_none_up(session: Session, first: int | None) -> None:
-    assert claim(session, first) == 1
-    finish(session, 1)
-    assert claim(session, None, "by hand") == 2
-    assert claim(session, 6, "other") is None
-    finish(session, 2)
-    assert claim(session, 6, "other") == 3
-
-
 def test_a_run_that_has_finished_gives_the_lease_back_with_its_account(session: Session) -> None:
     """The error of the run before goes when one succeeds."""
     for tick, error in ((1, "OSError: the disk is full"), (2, None)):
@@ -86,22 +74,3 @@ def test_a_holder_that_lost_the_lease_neither_ends_it_nor_writes_its_account(ses
     assert the_row(session).last_rows == 3
     assert claim(session, 1, job="purge_tokens") == 1, "each job has a lease of its own"
     assert [row.job for row in leases.every(session)] == ["expire_tokens", "purge_tokens"]
-
-
-@pytest.mark.parametrize("tick", [1, None])
-def test_of_many_schedulers_at_once_one_gets_the_lease(
-    database: Database, elsewhere: Database, tick: int | None
-) -> None:
-    """Fails when `claim` reads the lease and then writes it, in place of one conditional write."""
-
-    def try_to_claim(where: Database, holder: str) -> int | None:
-        with where.transaction() as session:
-            return claim(session, tick, holder)
-
-    acts = [lambda where=where: try_to_claim(where, f"{id(where)}") for where in (database, elsewhere) * 4]
-    for epoch in (1, 2, 3):
-        taken = [each for each in all_at_once(acts) if each is not None]
-        assert taken == [epoch]
-        with database.transaction() as session:
-            finish(session, epoch)
-        tick = None if tick is None else tick + 1

@@ -64,9 +64,7 @@ def test_what_ended_long_enough_ago_is_deleted_in_batches(
     assert {module.find(session, handle) is None for handle in handles} == {goes}
 
 
-def test_a_refresh_token_is_deleted_after_its_access_tokens_and_with_its_replaced_secrets(
-    session: Session, owner: UserRow
-) -> None:
+def test_a_refresh_token_is_deleted_after_its_access_tokens_with_old_secrets(session: Session, owner: UserRow) -> None:
     row = plant_refresh_token(session, owner, status="expired", expires_at=NOW)
     child = plant_access_token(session, owner, row, status="expired", expires_at=NOW + HOUR)
     plant_retired(session, row, NOW + HOUR)

@@ -8,13 +8,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from app.storage.tables import AccessTokenRow, AuditEventRow, RefreshTokenRow, RetiredSecretRow, UserRow
-from tests.unit.storage.planting import (
-    HOUR,
-    NOW,
-    plant_access_token,
-    plant_refresh_token,
-    plant_user,
-)
+from tests.unit.storage.planting import HOUR, NOW, plant_access_token, plant_refresh_token, plant_user
 
 pytestmark = pytest.mark.both_databases
 
@@ -32,26 +26,18 @@ def refused(session: Session, statement: Any) -> str:
     return str(caught.value.orig)
 
 
-@pytest.mark.parametrize("last", ["overlapping", "superseded", "expired", "revoked"])
-def test_a_refresh_token_has_one_active_access_token_and_any_number_that_ended(session: Session, last: str) -> None:
+def test_a_refresh_token_has_one_active_access_token_and_any_number_that_ended(session: Session) -> None:
     """Fails when the index `uq_access_tokens_one_active` is not unique, or is not of active ones alone."""
     owner = plant_user(session)
     parent = plant_refresh_token(session, owner)
-    for status in ("overlapping", "superseded", "expired", "revoked", last, "active"):
-        plant_access_token(session, owner, parent, status=status)
-    with pytest.raises(IntegrityError), session.begin_nested():
-        plant_access_token(session, owner, parent)
-    assert len(session.scalars(select(AccessTokenRow.id)).all()) == 6
-
-
-def test_an_ended_access_token_does_not_become_active_beside_another_of_its_refresh_token(session: Session) -> None:
-    owner = plant_user(session)
-    parent = plant_refresh_token(session, owner)
-    ended = plant_access_token(session, owner, parent, status="revoked")
+    for status in ("overlapping", "superseded", "expired", "revoked") * 2:
+        ended = plant_access_token(session, owner, parent, status=status)
     for _ in range(2):  # of other refresh tokens, or of none, any number is active
         plant_access_token(session, owner, plant_refresh_token(session, owner))
         plant_access_token(session, owner)
     plant_access_token(session, owner, parent)
+    with pytest.raises(IntegrityError), session.begin_nested():
+        plant_access_token(session, owner, parent)
     change = update(AccessTokenRow).where(AccessTokenRow.id == ended.id).values(status="active")
     assert "unique" in refused(session, change).lower()
 
@@ -59,8 +45,8 @@ def test_an_ended_access_token_does_not_become_active_beside_another_of_its_refr
 @pytest.mark.parametrize(
     ("plant", "values"),
     [
-        *((plant_refresh_token, {"status": status}) for status in ("overlapping", "superseded", "ACTIVE", "", "gone")),
-        *((plant_access_token, {"status": status}) for status in ("ACTIVE", "", "gone")),
+        *((plant_refresh_token, {"status": status}) for status in ("overlapping", "superseded", "ACTIVE", "")),
+        *((plant_access_token, {"status": status}) for status in ("ACTIVE", "")),
         (plant_refresh_token, {"expires_at": None}),
         (plant_refresh_token, {"user_id": 999_999}),
         (plant_access_token, {"user_id": 999_999}),
@@ -76,24 +62,17 @@ def test_a_token_has_a_known_status_an_owner_who_exists_and_a_refresh_token_an_e
         plant(session, owner, **values)
 
 
-@pytest.mark.parametrize(
-    ("plant", "values"),
-    [
-        (plant_refresh_token, {"public_id": "abcdefghijkl"}),
-        (plant_access_token, {"public_id": "abcdefghijkl"}),
-        (lambda session, _owner, **values: plant_user(session, **values), {"username": "anna"}),
-    ],
-)
-def test_a_public_id_and_a_user_name_belong_to_one(session: Session, plant: Any, values: dict[str, str]) -> None:
-    owner = plant_user(session)
-    plant(session, owner, **values)
-    with pytest.raises(IntegrityError):
-        plant(session, owner, **values)
+def test_a_public_id_and_a_user_name_belong_to_one(session: Session) -> None:
+    owner = plant_user(session, username="anna")
+    with pytest.raises(IntegrityError), session.begin_nested():
+        plant_user(session, username="anna")
+    for plant in (plant_refresh_token, plant_access_token):
+        plant(session, owner, public_id="abcdefghijkl")
+        with pytest.raises(IntegrityError), session.begin_nested():
+            plant(session, owner, public_id="abcdefghijkl")
 
 
-def test_what_still_has_tokens_can_not_be_deleted_and_replaced_secrets_go_with_their_refresh_token(
-    session: Session,
-) -> None:
+def test_what_has_tokens_can_not_be_deleted_and_old_secrets_go_with_their_refresh_token(session: Session) -> None:
     owner = plant_user(session)
     parent = plant_refresh_token(session, owner)
     session.add(RetiredSecretRow(refresh_token_id=parent.id, key_id="k1", mac=b"m" * 32, retired_at=NOW))

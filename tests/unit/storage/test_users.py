@@ -30,17 +30,12 @@ def test_a_user_is_found_and_locked_by_exactly_the_canonical_name(session: Sessi
     assert users.get(session, 10**9) is None
 
 
-def test_users_are_counted_and_listed_by_name(session: Session) -> None:
-    for name in ("carla", "anna", "bert"):
-        plant_user(session, username=name)
-    assert [row.username for row in users.every(session)] == ["anna", "bert", "carla"]
-    assert users.count(session) == 3
-
-
-def test_only_an_active_user_is_locked(session: Session) -> None:
-    anna, bert = plant_user(session), plant_user(session, is_active=False)
+def test_users_are_listed_by_name_and_only_an_active_one_is_locked(session: Session) -> None:
+    carla, anna = plant_user(session, username="carla", is_active=False), plant_user(session, username="anna")
+    assert [row.username for row in users.every(session)] == ["anna", "carla"]
+    assert users.count(session) == 2
     assert users.get_and_lock(session, anna.id) is anna
-    assert users.get_and_lock(session, bert.id) is users.get_and_lock(session, 10**9) is None
+    assert users.get_and_lock(session, carla.id) is users.get_and_lock(session, 10**9) is None
 
 
 def test_what_decides_a_sign_in_is_one_row_for_everybody(session: Session) -> None:
