@@ -29,11 +29,6 @@ STATUSES = dict.fromkeys(asking.ENDPOINTS, 201) | dict.fromkeys(
 WRONG = f"{PASSWORD_MARK}-of-nobody"
 
 
-@pytest.fixture
-def world(services: Services, clock: MovableClock, setting: Setting) -> World:
-    return World(services, clock, setting)
-
-
 def proof_of(refresh: Issued[RefreshToken]) -> dict[str, Any]:
     return {"refresh_token": refresh.secret, "user_id": refresh.token.user_id}
 

@@ -31,11 +31,6 @@ OFF = (
 )
 
 
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client(use_cookies=False)
-
-
 @pytest.fixture(params=PREFIXES)
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)

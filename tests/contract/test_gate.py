@@ -10,7 +10,7 @@ from app.services import Services
 from app.storage.database import Database
 from tests import rows
 from tests.contract.asking import BEARER, IDENTITY, NO_CREDENTIALS, Alation, AskedGate, refusal
-from tests.contract.conftest import MovableClock, Setting
+from tests.contract.conftest import MovableClock
 from tests.contract.states import ACCESS_STATES, Make, World
 from tests.factories import issue, make_user, mint
 
@@ -30,11 +30,6 @@ DETAILS = {
 @pytest.fixture
 def secret(services: Services) -> str:
     return token_of(services, Role.VIEWER)
-
-
-@pytest.fixture
-def world(services: Services, clock: MovableClock, setting: Setting) -> World:
-    return World(services, clock, setting)
 
 
 def token_of(services: Services, role: Role) -> str:

@@ -18,11 +18,6 @@ from tests.factories import mint
 BEARER, BAD_BEARER = 'Bearer realm="daypass"', 'Bearer realm="daypass", error="invalid_token"'
 
 
-@pytest.fixture
-def anna(services: Services, native: Native) -> Person:
-    return person(services, native)
-
-
 @pytest.mark.parametrize("kind", list(every_refusal()), ids=lambda kind: kind.__name__)
 def test_every_refusal_has_a_line_and_can_be_said(app: Flask, kind: type[Refusal]) -> None:
     """Fails when a class is added to the tree, or a line taken out of the table."""

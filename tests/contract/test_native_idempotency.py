@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from app.domain.identity import Role
 from app.services import Services
 from app.storage.database import Database
 from app.storage.tables import IdempotencyKeyRow
@@ -27,11 +26,6 @@ TOKENS, USERS = "me/refresh-tokens", "users"
 def by_token(setting: Setting) -> Iterator[None]:
     with setting(api_can_create_refresh_tokens="on"):
         yield
-
-
-@pytest.fixture
-def admin(services: Services, native: Native) -> Person:
-    return person(services, native, Role.SERVER_ADMIN)
 
 
 def sent(by: Person, path: str, key: str, **members: Any) -> TestResponse:

@@ -3,8 +3,6 @@
 Not here: the counts themselves (``tests/unit/services/test_setting_effects``).
 """
 
-import pytest
-
 from app.domain.identity import Role
 from app.domain.policy import INSTANCE_SETTINGS
 from app.jobs import JOBS
@@ -13,11 +11,6 @@ from app.services import Services
 from tests.contract.asking_native import Native, Person, fields_of, person, said
 from tests.contract.conftest import MovableClock, Setting
 from tests.factories import make_user
-
-
-@pytest.fixture
-def admin(services: Services, native: Native) -> Person:
-    return person(services, native, Role.SERVER_ADMIN)
 
 
 def test_all_settings_are_shown_with_what_they_may_be(admin: Person) -> None:

@@ -15,11 +15,6 @@ BY_TOKEN = {"api_can_create_refresh_tokens": "on"}
 
 
 @pytest.fixture
-def anna(services: Services, native: Native) -> Person:
-    return person(services, native)
-
-
-@pytest.fixture
 def berta(services: Services, native: Native) -> Person:
     return person(services, native)
 

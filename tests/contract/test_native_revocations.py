@@ -7,17 +7,11 @@ from typing import Any
 
 import pytest
 
-from app.domain.identity import Role
 from app.services import Services
 from tests.contract.asking_native import Native, Person, fields_of, person, said
 from tests.factories import issue
 
 PREVIEW, ACT = "tokens/revocations/preview", "tokens/revocations"
-
-
-@pytest.fixture
-def admin(services: Services, native: Native) -> Person:
-    return person(services, native, Role.SERVER_ADMIN)
 
 
 def acted(admin: Person, confirmation: str, **narrowing: Any) -> Any:

@@ -5,8 +5,6 @@ Not here: revoking by filter (``test_native_revocations``), and how lists scale 
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from app.domain.identity import Role
 from app.domain.secrets import TokenFormat, new_token_text
 from app.domain.tokens import TokenKind
@@ -18,16 +16,6 @@ from tests.factories import OPERATOR, issue, make_user, mint
 
 TEXT = TokenFormat(("dp",))
 NOW = datetime(2030, 3, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def admin(services: Services, native: Native) -> Person:
-    return person(services, native, Role.SERVER_ADMIN)
-
-
-@pytest.fixture
-def anna(services: Services, native: Native) -> Person:
-    return person(services, native)
 
 
 def test_each_criterion_of_the_query_narrows(services: Services, native: Native, clock: MovableClock) -> None:

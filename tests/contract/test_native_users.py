@@ -3,19 +3,12 @@
 Not here: rules about accounts (``tests/unit/services/test_accounts``).
 """
 
-import pytest
-
 from app.domain.identity import Role
 from app.services import Services
 from app.storage.database import Database
 from tests.contract.asking_native import Native, Person, fields_of, person, said
 from tests.factories import OPERATOR, PASSWORD, make_user
 from tests.rows import audit_events
-
-
-@pytest.fixture
-def admin(services: Services, native: Native) -> Person:
-    return person(services, native, Role.SERVER_ADMIN)
 
 
 def test_users_are_listed_newest_first_and_found_by_part_of_the_name_role_and_state(

@@ -34,11 +34,6 @@ ENDED |= {
 del ENDED["an access token, of the other kind"]
 
 
-@pytest.fixture
-def world(services: Services, clock: MovableClock, setting: Setting) -> World:
-    return World(services, clock, setting)
-
-
 def members(oauth: OAuth, headers: Headers, token: str, hint: str | None = None) -> dict[str, Any]:
     answer = oauth.introspect(token, hint, headers)
     assert answer.status_code == 200, answer.text

@@ -8,14 +8,14 @@ import pytest
 from flask import Flask
 
 from app.domain.identity import Role
-from app.factory import create_app, db
-from app.http.context import parts
+from app.factory import create_app
 from app.services import Services
 from app.storage.database import Database
 from app.web.guards import NOT_OURS
 from config import Settings
 from tests import rows
 from tests.contract.asking_pages import Somebody, addresses, all_rows, holding, somebody, variables
+from tests.contract.conftest import close
 from tests.databases import KEYS
 from tests.drivers.pages import Pages, page, read, words
 from tests.factories import PASSWORD, allowed_user, make_user, revoke
@@ -227,9 +227,7 @@ def test_only_a_trusted_proxy_can_say_that_the_browser_came_over_https(settings:
         for path in ("/login", "/api/v1/me", "/account/nothing", "/static/daypass.css"):
             answer = Pages(app, "http://tokens.example.com", address).get(path, headers=headers)
             assert ("Strict-Transport-Security" in answer.headers) is is_https, (address, scheme, path)
-    parts(app).services.close()
-    with app.app_context():
-        db.engine.dispose()
+    close(app)
 
 
 # Where signing in leads

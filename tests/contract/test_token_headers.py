@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -44,11 +43,6 @@ REQUESTS: dict[str, tuple[str, str, dict[str, str] | None]] = {
     "OAuth, a 400": ("POST", "/oauth/revoke", None),
 }
 """One of each sort of answer to somebody who sent a token."""
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client(use_cookies=False)
 
 
 @pytest.fixture(params=REQUESTS)
