@@ -1,8 +1,4 @@
-"""Asking the native dialect in-process, and what is true of each of its answers.
-
-Every answer that any contract test is given has been through :func:`check`. Not here: what a single answer says,
-which is each test's own affair.
-"""
+"""Asking the native API in-process; every answer goes through :func:`check`."""
 
 import json
 import re
@@ -111,8 +107,3 @@ def fields_of(answer: TestResponse) -> list[str]:
     """Which members were wrong."""
     assert answer.status_code == 400
     return sorted(json.loads(answer.data)["fields"])
-
-
-def anonymous(answer: TestResponse) -> tuple[int, bytes]:
-    """Status and body, without what is every request's own."""
-    return answer.status_code, answer.data.replace(answer.headers["X-Request-Id"].encode(), b"")

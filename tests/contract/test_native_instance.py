@@ -25,15 +25,10 @@ def test_all_settings_are_shown_with_what_they_may_be(admin: Person) -> None:
     assert [each["takes_effect"] for each in told] == [setting.effective for setting in INSTANCE_SETTINGS]
 
 
-def test_one_setting_is_shown_by_its_key_or_its_other_name(admin: Person) -> None:
-    shown = admin.native.get("settings/access_token_lifespan").get_json()
-    assert admin.native.get(f"settings/{shown['alias']}").get_json() == shown
-    for key in ("nothing", "%00", "x" * 3000):
-        assert said(admin.native.get(f"settings/{key}")) == (404, "not_found")
-
-
 def test_a_setting_is_changed_with_text_or_a_number_and_the_change_is_recorded(admin: Person, setting: Setting) -> None:
     with setting(access_token_lifespan="24"):
+        shown = admin.native.get("settings/access_token_lifespan").get_json()
+        assert admin.native.get(f"settings/{shown['alias']}").get_json() == shown
         for value in ("5", 6):
             changed = admin.native.send("PUT", "settings/access_token_lifespan", json={"value": value})
             assert changed.get_json()["value"] == str(value)
@@ -43,15 +38,17 @@ def test_a_setting_is_changed_with_text_or_a_number_and_the_change_is_recorded(a
 
 
 def test_a_value_that_is_none_is_refused_and_changes_nothing(admin: Person) -> None:
-    for value in ("x", "0", "721", "", " 5", "५", 0, -1, True, 1.5, None, [], "9" * 200, 10**30):
-        for method, path in (
-            ("PUT", "settings/access_token_lifespan"),
-            ("POST", "settings/access_token_lifespan/preview"),
+    path = "settings/access_token_lifespan"
+    for value in ("721", "", " 5", "५", -1, True, 1.5, None, [], 10**30):
+        for answer in (
+            admin.native.send("PUT", path, json={"value": value}),
+            admin.native.post(f"{path}/preview", {"value": value}),
         ):
-            answer = admin.native.send(method, path, json={"value": value})
             assert said(answer) == (400, "bad_request"), value
-    assert said(admin.native.send("PUT", "settings/nothing", json={"value": "5"})) == (404, "not_found")
-    assert fields_of(admin.native.send("PUT", "settings/openapi_enabled", json={})) == ["value"]
+    for key in ("nothing", "%00", "x" * 3000):
+        assert said(admin.native.get(f"settings/{key}")) == (404, "not_found")
+        assert said(admin.native.send("PUT", f"settings/{key}", json={"value": "5"})) == (404, "not_found")
+    assert fields_of(admin.native.send("PUT", path, json={})) == ["value"]
     assert admin.native.get("settings/access_token_lifespan").get_json()["value"] == "24"
 
 
@@ -75,7 +72,6 @@ def test_audit_events_are_narrowed_and_paged(admin: Person, services: Services, 
             make_user(services, name)
     with clock.later(days=401):
         make_user(services, "event-three")
-    admin_now = admin.native
     instant = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     for query, handles in (
         ("object_id=event-one", ["event-one"]),
@@ -83,13 +79,13 @@ def test_audit_events_are_narrowed_and_paged(admin: Person, services: Services, 
         (f"object_id=event-one&before={instant}", []),
         ("actor=nobody", []),
     ):  # fmt: skip
-        told = admin_now.get(f"audit-events?{query}").get_json()["items"]
+        told = admin.native.get(f"audit-events?{query}").get_json()["items"]
         assert [each["object_id"] for each in told] == handles, query
-    page = admin_now.get(f"audit-events?action=user.created&after={instant}&limit=2")
-    following = admin_now.get(page.headers["Link"].partition(">")[0].removeprefix("<")).get_json()
+    page = admin.native.get(f"audit-events?action=user.created&after={instant}&limit=2")
+    following = admin.native.get(page.headers["Link"].partition(">")[0].removeprefix("<")).get_json()
     assert [each["object_id"] for each in following["items"]] == ["event-one"]
     for query in ("actor=", "after=yesterday", "cursor=x", "actor=%00"):
-        assert fields_of(admin_now.get(f"audit-events?{query}")) == [query.partition("=")[0]]
+        assert fields_of(admin.native.get(f"audit-events?{query}")) == [query.partition("=")[0]]
 
 
 def test_jobs_are_shown_whether_or_not_they_ran_and_how_overdue_they_are(

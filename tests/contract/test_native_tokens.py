@@ -1,20 +1,23 @@
-"""Everybody's tokens in the native dialect: found by filters, shown, ended one by one, and identified.
+"""Everybody's tokens in the native dialect: found by filters, shown, revoked one by one or by filter, and identified.
 
-Not here: revoking by filter (``test_native_revocations``), and how lists scale (``test_native_lists``).
+Not here: what a confirmation binds (``tests/unit/services/test_revoking_by_filter``), and how lists scale
+(``test_lists``).
 """
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from app.domain.identity import Role
-from app.domain.secrets import TokenFormat, new_token_text
 from app.domain.tokens import TokenKind
 from app.services import Services
 from app.services.held_tokens import BySecret
+from tests.contract.asking import unknown_token
 from tests.contract.asking_native import Native, Person, fields_of, person, said
 from tests.contract.conftest import MovableClock
 from tests.factories import OPERATOR, issue, make_user, mint
 
-TEXT = TokenFormat(("dp",))
+PREVIEW, ACT = "tokens/revocations/preview", "tokens/revocations"
 NOW = datetime(2030, 3, 1, 12, tzinfo=UTC)
 
 
@@ -114,11 +117,53 @@ def test_a_replaced_secret_is_known_and_no_longer_works(services: Services, admi
 def test_a_made_up_secret_is_nobodys_even_with_a_known_public_id(admin: Person, anna: Person) -> None:
     """Fails when the token is looked up by its public id alone."""
     for public_id in (anna.refresh.token.public_id, "zzzzzzzzzzzz"):
-        made_up = TEXT.compose(new_token_text(TokenKind.REFRESH).with_public_id(public_id))
-        told = identified(admin, made_up)
+        told = identified(admin, unknown_token(TokenKind.REFRESH, public_id))
         assert (told["checksum_ok"], told["is_known"], told["works"], told["token"]) == (True, False, False, None)
         assert (told["reason"], told["public_id"]) == ("token_unknown", public_id)
     for nonsense in ("", "nonsense", anna.refresh.secret[:-1], anna.refresh.secret.swapcase(), "ü" * 500):
         told = admin.native.post("tokens/identify", {"secret": nonsense}).get_json()
         assert (told["checksum_ok"], told["is_known"], told["public_id"]) == (False, False, None)
     assert fields_of(admin.native.post("tokens/identify", {"secret": 5})) == ["secret"]
+
+
+# Revoking by filter
+
+
+@pytest.mark.both_databases
+def test_what_is_previewed_is_revoked_and_recorded(services: Services, admin: Person, anna: Person) -> None:
+    issue(services, anna.user, "other")
+    narrowing = {"owner": anna.user.username, "created_before": "2100-01-01T00:00:00Z"}
+    seen = admin.native.post(PREVIEW, {"filter": narrowing}).get_json()
+    assert list(seen) == ["refresh_tokens", "access_tokens", "access_tokens_with_them", "items", "confirmation"]
+    assert (seen["refresh_tokens"], seen["access_tokens"], seen["access_tokens_with_them"]) == (2, 0, 1)
+    assert [(each["name"], each["owner"]) for each in seen["items"]] == [
+        ("other", anna.user.username), ("nightly-etl", anna.user.username),
+    ]  # fmt: skip
+    act = {"filter": narrowing, "reason": "audit"}
+    assert said(admin.native.post(ACT, act | {"confirmation": "x"})) == (409, "conflict")
+    assert anna.native.get("me").status_code == 200
+    assert admin.native.post(ACT, act | {"confirmation": seen["confirmation"]}).get_json() == {
+        "refresh_tokens": 2,
+        "access_tokens": 1,
+    }
+    assert said(anna.native.get("me")) == (401, "token_revoked")
+    event = admin.native.get(f"audit-events?action=tokens.revoked&actor={admin.user.username}").get_json()["items"][0]
+    assert event["detail"] == {
+        "reason": "audit", "refresh_tokens": 2, "access_tokens": 1,
+        "filter": f'{{"created_before": "2100-01-01 00:00:00+00:00", "owner": "{anna.user.username}"}}',
+    }  # fmt: skip
+
+
+def test_a_filter_that_narrows_nothing_or_is_none_is_refused_by_its_member(admin: Person) -> None:
+    assert fields_of(admin.native.post(ACT, {"filter": {}, "confirmation": "x", "reason": "x"})) == ["filter"]
+    for narrowing, field in (
+        ({}, "filter"),
+        ({"onwer": "anna"}, "filter.onwer"), ({"unused_for_days": "many"}, "filter.unused_for_days"),
+        ({"created_after": "2030-01-01"}, "filter.created_after"), ({"owner": None}, "filter.owner"),
+        ({"limit": 5, "owner": "anna"}, "filter.limit"), ({"user_id": 1}, "filter.user_id"),
+        ({"to_renew": True}, "filter.to_renew"), ({"name": ""}, "filter.name"),
+    ):  # fmt: skip
+        assert fields_of(admin.native.post(PREVIEW, {"filter": narrowing})) == [field]
+    for members, field in (({}, "filter"), ({"filter": "anna"}, "filter"), ({"filter": {"owner": "a"}, "x": 1}, "x")):
+        assert said(admin.native.post(PREVIEW, members)) == (400, "bad_request"), field
+    assert fields_of(admin.native.post(ACT, {"filter": {"owner": "anna"}})) == ["confirmation", "reason"]
