@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from app.api.oauth.routes import REASON
 from app.domain.identity import Role, User
 from app.domain.tokens import TokenKind
 from app.services import Services
 from app.storage.database import Database
-from app.storage.tables import AccessTokenRow, AuditEventRow
+from app.storage.tables import AccessTokenRow
 from tests import rows
 from tests.contract import asking
 from tests.contract.asking import Headers, OAuth, basic, bearer, challenges, refusal, unknown_token
@@ -21,10 +22,7 @@ from tests.factories import PASSWORD, generate, issue, make_user, mint, works
 THEN = datetime(2031, 2, 3, 4, 5, 6, 999_999, UTC)
 THEN_IN_SECONDS = 1_927_857_906
 DAY = 24 * 60 * 60
-ACCESS = ["active", "token_type", "sub", "username", "iat", "exp", "jti", "name", "role", "email"]
-"""RFC 7662's members, and three of our own."""
-
-any_hint = pytest.mark.parametrize("hint", [None, "", "access_token", "refresh_token", "nonsense", "ACCESS_TOKEN", "é"])
+any_hint = pytest.mark.parametrize("hint", [None, "access_token", "refresh_token", "é"])
 ENDED = {f"an access token, {name}": (make, "access_token") for name, (make, _) in ACCESS_STATES.items()}
 ENDED |= {
     f"a refresh token, {name}": (make, "refresh_token")
@@ -37,21 +35,11 @@ del ENDED["an access token, of the other kind"]
 def members(oauth: OAuth, headers: Headers, token: str, hint: str | None = None) -> dict[str, Any]:
     answer = oauth.introspect(token, hint, headers)
     assert answer.status_code == 200, answer.text
-    found = json.loads(answer.data)
-    assert isinstance(found, dict)
-    return found
+    return dict(json.loads(answer.data))
 
 
 def token_of(services: Services, user: User) -> str:
     return mint(services, issue(services, user)).secret
-
-
-def revocation_of(database: Database, public_id: str) -> AuditEventRow:
-    """The one event that says who revoked this token."""
-    (event,) = [
-        each for each in rows.audit_events(database) if each.object_id == public_id and each.action.endswith(".revoked")
-    ]
-    return event
 
 
 # Introspection
@@ -60,7 +48,7 @@ def revocation_of(database: Database, public_id: str) -> AuditEventRow:
 def test_tokens_that_work_are_told_to_the_byte(
     oauth: OAuth, services: Services, clock: MovableClock, setting: Setting
 ) -> None:
-    """`exp` is the second in which it ends, cut off; a token that never ends has none."""
+    """RFC 7662's members and three of our own. `exp` is the second in which it ends; without an end there is none."""
     with clock.stopped_at(THEN), setting(refresh_token_lifespan="7"):
         anna = make_user(services, role=Role.STEWARD, email="änna@example.org")
         refresh = issue(services, anna, "nightly etl")
@@ -77,7 +65,7 @@ def test_tokens_that_work_are_told_to_the_byte(
             ).encode("ascii")
         single = generate(services, make_user(services, role=Role.SERVER_ADMIN), None, "for the nightly job")
         found = members(oauth, headers, single.secret)
-    assert (list(found), found["name"]) == ([name for name in ACCESS if name != "exp"], "for the nightly job")
+    assert ("exp" in found, found["name"]) == (False, "for the nightly job")
 
 
 @any_hint
@@ -97,13 +85,10 @@ def test_an_access_token_is_found_with_any_hint_and_a_refresh_token_with_its_own
 def test_an_introspectors_own_access_token_is_inactive_and_its_refresh_token_is_not(
     oauth: OAuth, services: Services
 ) -> None:
-    """To itself, to another one, and to an administrator: it opens nothing."""
+    """To itself and to an administrator: it opens nothing."""
     refresh = issue(services, make_user(services, role=Role.INTROSPECTOR))
-    own = mint(services, refresh).secret
-    other, admin = (
-        token_of(services, make_user(services, role=role)) for role in (Role.INTROSPECTOR, Role.SERVER_ADMIN)
-    )
-    for token in (own, other, admin):
+    own, admin = mint(services, refresh).secret, token_of(services, make_user(services, role=Role.SERVER_ADMIN))
+    for token in (own, admin):
         assert oauth.introspect(own, headers={"TOKEN": token}).data == asking.INACTIVE
     assert members(oauth, {"TOKEN": own}, admin)["role"] == "SERVER_ADMIN"
     assert members(oauth, {"TOKEN": own}, refresh.secret, "refresh_token")["role"] == "INTROSPECTOR"
@@ -119,23 +104,16 @@ def test_a_token_that_has_ended_is_inactive_and_nothing_more(
         assert oauth.introspect(secret, hint, as_introspector).data == asking.INACTIVE
 
 
-def not_tokens(secret: str, public_id: str) -> list[str]:
-    known = asking.TEXT.parse(secret)
-    assert known is not None
-    return [
-        unknown_token(), unknown_token(TokenKind.REFRESH), unknown_token(TokenKind.ACCESS, public_id),
-        asking.TEXT.compose(known.with_public_id("zzzzzzzzzzzz")), public_id,
-        secret[:-1], f"{secret}0", secret.upper(), f" {secret}", f"{secret} ", f"{secret}\n", f"Bearer {secret}",
-        f"{secret}{secret}", f"{secret},{secret}", secret.replace("_", "-"), secret.replace("d", "\uff44"),
-        "nonsense", " ", "\0", "é", "\U0001f511", "x" * 15_000, "null", "' OR 1=1 --", "%00",
-    ]  # fmt: skip
-
-
 def test_what_is_no_token_is_inactive_and_revoking_it_is_a_200_that_changes_nothing(
     oauth: OAuth, services: Services, database: Database, as_introspector: Headers
 ) -> None:
     access = mint(services, issue(services, make_user(services)))
-    texts = not_tokens(access.secret, access.token.public_id)
+    secret, public_id = access.secret, access.token.public_id
+    texts = [
+        unknown_token(), unknown_token(TokenKind.REFRESH), unknown_token(TokenKind.ACCESS, public_id), public_id,
+        secret[:-1], secret.upper(), f" {secret}", f"{secret}\n", f"Bearer {secret}", f"{secret},{secret}",
+        " ", "\0", "\U0001f511", "x" * 15_000, "%00",
+    ]  # fmt: skip
     for text in texts:
         for hint in (None, "refresh_token", "access_token"):
             assert oauth.introspect(text, hint, as_introspector).data == asking.INACTIVE, repr(text)
@@ -201,30 +179,21 @@ def test_presenting_a_token_revokes_it_and_what_is_under_it_with_any_hint(
         answer = oauth.revoke(token.secret, hint)
         assert (answer.status_code, answer.data) == (200, b"")
         assert [each for each in (refresh, access, other, others) if works(services, each)] == left
-    event = revocation_of(database, others.token.public_id)
-    expected = ("access_token.revoked", owner.username, owner.id, "127.0.0.1")
-    assert (event.action, event.actor, event.actor_id, event.address) == expected
-    assert json.loads(event.detail)["reason"] == "revoked by whoever presented it"
+    (event,) = [each for each in rows.audit_events(database) if each.object_id == others.token.public_id][-1:]
+    assert (event.action, event.actor, event.address) == ("access_token.revoked", owner.username, "127.0.0.1")
+    assert json.loads(event.detail)["reason"] == REASON
 
 
 @pytest.mark.parametrize("how", [each for each in ENDED if "disabled" not in each])
 def test_revoking_what_has_ended_is_a_200_that_changes_nothing(
     oauth: OAuth, world: World, database: Database, how: str
 ) -> None:
-    """RFC 7009, section 2.2: an error would tell the client nothing that it could act on.
-
-    For nobody, and for an administrator. Fails when `TokenRefused` is let through (tried).
-    """
+    """RFC 7009, section 2.2: an error would say nothing that the client could act on. Fails when one is answered."""
     state, kind = ENDED[how]
     secret, _ = state(world)
-    admin = {"TOKEN": token_of(world.services, make_user(world.services, role=Role.SERVER_ADMIN))}
-    oauth.revoke("nonsense", headers=admin)  # a first use of the administrator's own token
     world.services.last_use.flush()
     before = rows.everything(database)
-    for headers in (None, admin):
-        for hint in (None, kind):
-            answer = oauth.revoke(secret, hint, headers)
-            assert (answer.status_code, answer.data) == (200, b"")
+    assert {oauth.revoke(secret, hint).status_code for hint in (None, kind)} == {200}
     assert rows.everything(database) == before
 
 
