@@ -1,6 +1,5 @@
 """Which credential of a request counts on a protected resource: exactly one token, in one of two headers."""
 
-import base64
 from urllib.parse import quote
 
 import pytest
@@ -25,16 +24,9 @@ def token(services: Services, refresh: Issued[RefreshToken]) -> str:
 
 
 def test_one_token_counts_in_either_header_and_beside_junk(alation: Alation, token: str) -> None:
-    for headers in ({"tOkEn": token}, *({"Authorization": f"{each} {token}"} for each in ("Bearer", "bEaReR"))):
+    for headers in ({"tOkEn": token}, {"Authorization": f"bEaReR {token}"}):
         assert alation.use(**headers).status_code == 200
-    for junk in (
-        "",
-        "Bearer no_token",
-        "Basic bm9ib2R5OnB3",
-        "Bearer \xff\xfe",
-        "Bearer " + "a" * 5000,
-        f"Bearer {token}",
-    ):
+    for junk in ("", "Bearer no_token", "Basic bm9ib2R5OnB3", "Bearer \xff\xfe", f"Bearer {token}"):
         assert alation.use(token, Authorization=junk).status_code == 200
 
 
@@ -59,7 +51,7 @@ def test_a_token_anywhere_else_is_no_credential(alation: Alation, token: str) ->
     """Fails when `access_token_text` falls back on the query string or a cookie (tried with `TOKEN` in each)."""
     for form in ("Bearer ", "Basic {}", "Token {}", "{}", "Bearer:{}", "Bearer{}"):
         assert refusal(alation.use(Authorization=form.format(token))) == MISSING
-    for name in ("TOKEN", "access_token", "api_access_token", "Authorization"):
+    for name in ("TOKEN", "access_token"):
         assert refusal(alation.send("GET", f"userinfo/?{name}={token}")) == MISSING
         assert refusal(alation.use(Cookie=f"{name}={token}")) == MISSING
         assert refusal(alation.send("GET", "userinfo/", data={name: token})) == MISSING
@@ -69,19 +61,11 @@ def test_a_token_anywhere_else_is_no_credential(alation: Alation, token: str) ->
 
 
 def edits(token: str) -> list[str]:
-    """Other spellings of a good token: what careless people, proxies and attackers make of it."""
+    """Other spellings of a good token; more of them: ``tests/unit/domain/test_secrets``."""
     full_width = "".join(chr(ord(character) + 0xFEE0) for character in token)
-    one_case_flipped = [
-        token[:at] + character.swapcase() + token[at + 1 :] for at, character in enumerate(token) if character.isalpha()
-    ]
     return [
-        *one_case_flipped, token.upper(), token.lower(), token.swapcase(),
-        f" {token}", f"{token} ", f"\t{token}", f"{token}\t", f"\ufeff{token}", f"{token}\u200b",
-        f'"{token}"', f"'{token}'", f"<{token}>", f"{token}=", f"{token}==", f"{token};", f"{token}/", f"{token}.",
-        quote(token).replace("_", "%5F"), "".join(f"%{ord(character):02x}" for character in token),
-        token.replace("_", "-"), token.replace("_", "\uff3f"), full_width[:1] + token[1:], full_width,
-        token[:-1], token[1:], token + "0", token * 2, token[:3] + token[4:], token[::-1],
-        base64.b64encode(token.encode()).decode(), f"Bearer {token}", f"TOKEN {token}",
+        token.upper(), token.swapcase(), f" {token}", f"{token} ", f"\t{token}", f"\ufeff{token}", f'"{token}"',
+        f"{token}=", quote(token).replace("_", "%5F"), full_width, token[:-1], token * 2, f"Bearer {token}",
     ]  # fmt: skip
 
 

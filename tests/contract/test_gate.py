@@ -16,6 +16,7 @@ from tests.factories import issue, make_user, mint
 
 NOW = datetime(2031, 3, 1, 12, tzinfo=UTC)
 HOW_TO_ASK = "Send an access token in the TOKEN header, or as Authorization: Bearer."
+ALWAYS = [("Cache-Control", "no-store"), ("Vary", "TOKEN, Authorization"), ("X-Content-Type-Options", "nosniff")]
 OF_NO_USE = "This token is an introspector's: it can ask about tokens, and nothing else."
 DETAILS = {
     "token_malformed": "What was sent is not one access token. A refresh token must be traded for one.",
@@ -48,20 +49,11 @@ def test_a_good_token_is_answered_with_its_identity_to_the_byte(
         for answer in (gate.verify(access.secret), gate.verify_bearer(access.secret)):
             assert (answer.status, answer.data) == ("200 OK", b"")
             assert list(answer.headers) == [
-                ("X-Auth-User-Id", str(user.id)),
-                ("X-Auth-User", user.username),
-                ("X-Auth-Email", "anna@example.com"),
-                ("X-Auth-Role", "STEWARD"),
-                ("X-Auth-Token-Id", access.token.public_id),
-                ("X-Auth-Token-Name", "nightly etl"),
-                ("X-Auth-Token-Kind", "access"),
-                ("X-Auth-Expires-In", "86400"),
-                ("Remote-User", user.username),
-                ("Cache-Control", "no-store"),
-                ("Vary", "TOKEN, Authorization"),
-                ("X-Content-Type-Options", "nosniff"),
-                ("Content-Length", "0"),
-            ]
+                ("X-Auth-User-Id", str(user.id)), ("X-Auth-User", user.username), ("X-Auth-Email", "anna@example.com"),
+                ("X-Auth-Role", "STEWARD"), ("X-Auth-Token-Id", access.token.public_id),
+                ("X-Auth-Token-Name", "nightly etl"), ("X-Auth-Token-Kind", "access"), ("X-Auth-Expires-In", "86400"),
+                ("Remote-User", user.username), *ALWAYS, ("Content-Length", "0"),
+            ]  # fmt: skip
 
 
 def test_identity_headers_that_a_caller_forged_do_not_come_back(gate: AskedGate, secret: str) -> None:
@@ -79,14 +71,8 @@ def test_identity_headers_that_a_caller_forged_do_not_come_back(gate: AskedGate,
     ("query", "why"),
     [
         ("role=SERVER_ADMIN", "This is only for the roles SERVER_ADMIN; the token's owner has another."),
-        (
-            "role=STEWARD&role=SERVER_ADMIN&kind=access",
-            "This is only for the roles SERVER_ADMIN or STEWARD; the token's owner has another.",
-        ),
         ("kind=refresh", "This is only for tokens of the kinds refresh."),
-        ("role=viewer", "The proxy's condition role='viewer' names no role there is."),
         ("kind=pat&role=VIEWER", "The proxy's condition kind='pat' names no kind there is."),
-        ("roles=VIEWER", "The proxy's condition 'roles' is not known: there are role and kind."),
         ("role=VIEWER&x=%C3%B6", "The proxy's condition 'x' is not known: there are role and kind."),
     ],
 )
@@ -102,14 +88,11 @@ def test_a_good_token_that_does_not_meet_a_condition_is_a_403_that_says_why(
     assert by_bearer.headers["WWW-Authenticate"] == f'{BEARER}, error="insufficient_scope", error_description="{why}"'
 
 
-@pytest.mark.parametrize("query", ["", "role=INTROSPECTOR", "kind=access", "role=VIEWER"])
+@pytest.mark.parametrize("query", ["", "role=INTROSPECTOR"])
 def test_an_introspectors_token_opens_nothing(
     gate: AskedGate, alation: Alation, services: Services, query: str
 ) -> None:
-    """Neither the APIs behind the gate nor a resource of Daypass; both say the same.
-
-    Fails when `may_enter` is always true: so it was broken, and the token was good at both.
-    """
+    """Neither the APIs behind the gate nor a resource of Daypass. Fails when `may_enter` is always true (tried)."""
     secret = token_of(services, Role.INTROSPECTOR)
     by_token, by_bearer = gate.verify(secret, query), gate.verify_bearer(secret, query)
     assert refusal(by_token) == refusal(by_bearer) == (403, OF_NO_USE, "not_permitted")
@@ -126,9 +109,7 @@ def test_who_sends_nothing_gets_a_401_to_the_byte(gate: AskedGate) -> None:
     assert answer.status == "401 Unauthorized"
     *headers, (last, _) = list(answer.headers)
     assert headers == [
-        ("Cache-Control", "no-store"),
-        ("Vary", "TOKEN, Authorization"),
-        ("X-Content-Type-Options", "nosniff"),
+        *ALWAYS,
         *((name, "") for name in IDENTITY),
         ("X-Auth-Reason", "token_missing"),
         ("WWW-Authenticate", 'Bearer realm="daypass"'),
@@ -141,8 +122,8 @@ def test_who_sends_nothing_gets_a_401_to_the_byte(gate: AskedGate) -> None:
     )
 
 
-def test_what_is_no_bearer_token_is_nothing(gate: AskedGate, secret: str) -> None:
-    for authorization in ("", "Basic YW5uYTpi", "Bearer", "Bearer ", "Digest a=b", "abc", "\xff"):
+def test_a_token_elsewhere_and_what_is_no_bearer_token_is_nothing(gate: AskedGate, secret: str) -> None:
+    for authorization in ("Basic YW5uYTpi", "Bearer ", "\xff"):
         answer = gate.verify(None, Authorization=authorization)
         assert (refusal(answer)[::2], answer.headers["WWW-Authenticate"]) == ((401, "token_missing"), BEARER)
     query, cookie = f"access_token={secret}&TOKEN={secret}", f"TOKEN={secret}; access_token={secret}"
@@ -150,7 +131,7 @@ def test_what_is_no_bearer_token_is_nothing(gate: AskedGate, secret: str) -> Non
     assert refusal(answer)[::2] == (401, "token_missing")
 
 
-@pytest.mark.parametrize("query", ["", "role=SERVER_ADMIN", "x=1"])
+@pytest.mark.parametrize("query", ["", "role=SERVER_ADMIN"])
 @pytest.mark.parametrize(("state", "reason"), ACCESS_STATES.values(), ids=ACCESS_STATES)
 def test_a_bad_token_is_a_403_as_a_resource_answers_it_and_a_bad_bearer_a_401(
     gate: AskedGate, alation: Alation, world: World, state: Make, reason: str, query: str
@@ -170,9 +151,7 @@ def test_a_bad_token_is_a_403_as_a_resource_answers_it_and_a_bad_bearer_a_401(
     )
 
 
-@pytest.mark.parametrize(
-    "token", ["", "nonsense", "\xe9t\xe9", "\xff" * 60, "x" * 5000, "a,b", "\t", "x y"], ids=range(8)
-)
+@pytest.mark.parametrize("token", ["", "nonsense", "\xff" * 60, "x" * 5000, "\t"], ids=range(5))
 def test_any_text_in_the_token_header_is_answered_as_a_resource_does_and_behind_bearer_with_a_401(
     gate: AskedGate, alation: Alation, token: str
 ) -> None:
