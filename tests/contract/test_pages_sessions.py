@@ -23,9 +23,8 @@ from tests.secrecy import PASSWORD_MARK
 ANOTHER_PASSWORD = f"{PASSWORD_MARK}-another"
 SECOND = timedelta(seconds=1)
 CHOSEN = "chosen-by-somebody-else".ljust(43, "x")
-LOOPBACK = ("http://127.0.0.1:5000", "http://localhost", "http://LOCALHOST:81", "http://[::1]:8000", "http://127.9.8.7")
-ELSEWHERE = ("https://tokens.example.com", "http://tokens.example.com:8000", "http://127.0.0.1.example.com",
-             "http://localhost.example.com", "http://192.0.2.1", "http://[2001:db8::1]:8000")  # fmt: skip
+LOOPBACK = ("http://127.0.0.1:5000", "http://LOCALHOST:81", "http://[::1]:8000")
+ELSEWHERE = ("https://tokens.example.com", "http://127.0.0.1.example.com", "http://192.0.2.1")
 CREATE = "/account/auth/refresh-tokens"
 
 
@@ -85,7 +84,7 @@ def test_a_cookie_that_is_none_of_ours_is_no_session_and_no_failure(
     assert digests and owner.pages.cookie not in digests
     browser = Pages(app)
     browser.client = app.test_client(use_cookies=False)
-    for odd in ("", "x", "\xff" * 43, "\\377\\000", '"', "a" * 3000, "=" * 43, "a" * 44, digests[-1], digests[-1][:43]):
+    for odd in ("", "\xff" * 43, '"', "a" * 3000, "a" * 44, digests[-1], digests[-1][:43]):
         headers = {"Cookie": f"daypass={odd}"}
         assert is_sent_to_sign_in(browser.get("/account/auth", headers=headers))
         assert browser.get("/login", headers=headers).status_code == 200
