@@ -65,9 +65,8 @@ def test_a_page_links_to_the_next_with_the_same_filter(services: Services, anna:
 
 def test_a_cursor_or_a_parameter_that_is_none_is_refused(anna: Person) -> None:
     for query, field in (
-        ("cursor=", "cursor"), ("cursor=zz", "cursor"), ("cursor=a1&kind=refresh", "cursor"), ("limit=0", "limit"),
-        ("limit=501", "limit"), ("limit=many", "limit"), ("kind=both", "kind"), ("status=overlapping", "status"),
-        ("sttaus=active", "sttaus"), ("cursor=%00", "cursor"),
+        ("cursor=zz", "cursor"), ("cursor=a1&kind=refresh", "cursor"), ("cursor=%00", "cursor"), ("limit=501", "limit"),
+        ("limit=many", "limit"), ("kind=both", "kind"), ("status=overlapping", "status"), ("sttaus=active", "sttaus"),
     ):  # fmt: skip
         assert fields_of(anna.native.get(f"me/tokens?{query}")) == [field], query
 
@@ -75,12 +74,8 @@ def test_a_cursor_or_a_parameter_that_is_none_is_refused(anna: Person) -> None:
 def test_an_access_token_alone_makes_mints_and_regenerates_nothing_unless_that_is_turned_on(anna: Person) -> None:
     """Fails when `_refuse_unless_by_token` is not asked."""
     mine = f"me/refresh-tokens/{anna.refresh.token.public_id}"
-    for path, members in (
-        ("me/refresh-tokens", {"name": "x"}),
-        (f"{mine}/access-token", None),
-        (f"{mine}/regenerate", None),
-    ):
-        answer = anna.native.post(path, members)
+    for path in ("me/refresh-tokens", f"{mine}/access-token", f"{mine}/regenerate"):
+        answer = anna.native.post(path, {"name": "x"} if path == "me/refresh-tokens" else None)
         assert said(answer) == (403, "not_permitted")
         assert "daypass conf api_can_create_refresh_tokens -s on" in answer.get_json()["detail"]
     assert anna.native.get("me").status_code == 200
@@ -89,7 +84,6 @@ def test_an_access_token_alone_makes_mints_and_regenerates_nothing_unless_that_i
 def test_once_it_is_on_a_refresh_token_is_made_minted_from_and_regenerated(anna: Person, setting: Setting) -> None:
     with setting(**BY_TOKEN):
         made = anna.native.post("me/refresh-tokens", {"name": "dashboard"})
-        assert made.status_code == 201
         body = made.get_json()
         assert (body["kind"], body["name"], body["status"]) == ("refresh", "dashboard", "active")
         mine = f"me/refresh-tokens/{body['public_id']}"
@@ -97,19 +91,8 @@ def test_once_it_is_on_a_refresh_token_is_made_minted_from_and_regenerated(anna:
         assert anna.native.holding(access.get_json()["secret"]).get("me").get_json()["id"] == anna.user.id
         again = anna.native.post(f"{mine}/regenerate").get_json()
         assert again["public_id"] == body["public_id"]
-        assert again["secret"] != body["secret"]
         assert said(anna.native.post("access-tokens", {"refresh_token": body["secret"]})) == (401, "token_revoked")
         assert anna.native.post("access-tokens", {"refresh_token": again["secret"]}).status_code == 201
-
-
-def test_the_rules_of_issuing_hold_for_it_as_well(services: Services, anna: Person, setting: Setting) -> None:
-    with setting(**BY_TOKEN, refresh_tokens_for_users="off"):
-        assert said(anna.native.post("me/refresh-tokens", {"name": "x"})) == (403, "not_permitted")
-    with setting(**BY_TOKEN, max_refresh_tokens_per_user="1"):
-        assert said(anna.native.post("me/refresh-tokens", {"name": "x"})) == (403, "limit_reached")
-    with setting(**BY_TOKEN):
-        for members in ({}, {"name": ""}, {"name": " x"}, {"name": "ü"}, {"name": "x" * 256}):
-            assert fields_of(anna.native.post("me/refresh-tokens", members)) == ["name"]
 
 
 def test_a_refresh_token_in_the_path_that_has_ended_is_a_conflict_and_no_bad_credential(
@@ -118,6 +101,8 @@ def test_a_refresh_token_in_the_path_that_has_ended_is_a_conflict_and_no_bad_cre
     revoked = issue(services, anna.user)
     revoke(services, revoked)
     with setting(**BY_TOKEN):
+        for members in ({}, {"name": " x"}):
+            assert fields_of(anna.native.post("me/refresh-tokens", members)) == ["name"]
         for act in ("access-token", "regenerate"):
             answer = anna.native.post(f"me/refresh-tokens/{revoked.token.public_id}/{act}")
             assert said(answer) == (409, "token_revoked")
