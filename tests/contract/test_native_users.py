@@ -61,18 +61,14 @@ def test_a_user_is_changed_in_what_is_named_and_each_change_is_recorded(
 ) -> None:
     user = make_user(services)
     path = f"users/{user.id}"
-    told = admin.native.send(
-        "PATCH", path, json={"role": "STEWARD", "is_active": False, "api_tokens": "deny"}
-    ).get_json()
-    assert (told["role"], told["is_active"], told["api_tokens"]) == ("STEWARD", False, "deny")
+    changes = {"role": "STEWARD", "is_active": False, "api_tokens": "deny"}
+    changed = admin.native.send("PATCH", path, json=changes).get_json()
+    assert changed | changes == changed
     assert admin.native.send("PATCH", path, json={"role": "STEWARD", "is_active": True}).status_code == 200
-    events = [event for event in audit_events(database) if event.object_id == user.username]
-    assert [(event.action, event.actor) for event in events[1:]] == [
-        ("user.role_changed", admin.user.username),
-        ("user.disabled", admin.user.username),
-        ("user.api_tokens_changed", admin.user.username),
-        ("user.enabled", admin.user.username),
-    ]
+    events = [event for event in audit_events(database) if event.object_id == user.username][1:]
+    assert {event.actor for event in events} == {admin.user.username}
+    actions = ["user.role_changed", "user.disabled", "user.api_tokens_changed", "user.enabled"]
+    assert [event.action for event in events] == actions
 
 
 def test_of_several_changes_all_are_made_or_none(services: Services, native: Native) -> None:
