@@ -56,14 +56,6 @@ def test_a_good_token_is_answered_with_its_identity_to_the_byte(
             ]  # fmt: skip
 
 
-def test_identity_headers_that_a_caller_forged_do_not_come_back(gate: AskedGate, secret: str) -> None:
-    forged = {name: "1" for name in IDENTITY} | {"X-Auth-Role": "SERVER_ADMIN", "X_Auth_Role": "SERVER_ADMIN"}
-    answer = gate.verify(secret, **forged)
-    assert answer.headers["X-Auth-Role"] == "VIEWER"
-    assert "1" not in [answer.headers[name] for name in ("X-Auth-Token-Name", "X-Auth-Email", "Remote-User")]
-    gate.verify(None, **forged)  # all are empty, as of every refusal
-
-
 # Conditions
 
 
@@ -151,27 +143,12 @@ def test_a_bad_token_is_a_403_as_a_resource_answers_it_and_a_bad_bearer_a_401(
     )
 
 
-@pytest.mark.parametrize("token", ["", "nonsense", "\xff" * 60, "x" * 5000, "\t"], ids=range(5))
-def test_any_text_in_the_token_header_is_answered_as_a_resource_does_and_behind_bearer_with_a_401(
-    gate: AskedGate, alation: Alation, token: str
-) -> None:
-    """Bytes above 0x7F too, which a server hands over as latin-1."""
-    by_token, resource = gate.verify(token), alation.use(token)
-    reason = "token_malformed" if token else "token_missing"
-    assert (by_token.status_code, by_token.data) == (resource.status_code, resource.data)
-    assert refusal(by_token)[::2] == (403, reason)
-    assert token == "\t" or refusal(gate.verify_bearer(token))[::2] == (401, reason)
-
-
 def test_two_tokens_are_refused_although_both_are_good(gate: AskedGate, alation: Alation, services: Services) -> None:
-    refresh = issue(services, make_user(services))
-    one, other = mint(services, refresh).secret, token_of(services, Role.VIEWER)
-    for beside in (other, refresh.secret):
-        answer = gate.verify(one, Authorization=f"Bearer {beside}")
+    one, other = token_of(services, Role.VIEWER), token_of(services, Role.VIEWER)
+    beside = {"Authorization": f"Bearer {other}"}
+    for answer in (gate.verify(one, **beside), gate.verify(f"{one},{one}")):  # joined as two headers arrive
         assert refusal(answer)[::2] == (403, "token_malformed")
-        assert answer.data == alation.use(one, Authorization=f"Bearer {beside}").data
-    for joined in (f"{one},{other}", f"{one},{one}"):  # as two headers arrive
-        assert refusal(gate.verify(joined))[::2] == (403, "token_malformed")
+    assert gate.verify(one, **beside).data == alation.use(one, **beside).data
 
 
 def test_a_refusal_has_one_line_in_the_log_with_its_own_request_id(
