@@ -165,6 +165,7 @@ def test_a_refusal_has_one_line_in_the_log_with_its_own_request_id(
     assert len({gate.verify().headers["X-Request-Id"] for _ in range(20)}) == 20
 
 
+@pytest.mark.both_databases
 def test_a_superseded_token_that_is_presented_is_audited_with_the_request_at_which_it_was(
     gate: AskedGate, alation: Alation, world: World, database: Database
 ) -> None:

@@ -18,7 +18,8 @@ from tests.rows import audit_events
 def test_users_are_listed_newest_first_and_found_by_part_of_the_name_role_and_state(
     services: Services, admin: Person
 ) -> None:
-    first, second = make_user(services, "under_score", Role.STEWARD), make_user(services, "under-score", Role.STEWARD)
+    for name in ("under_score", "under-score"):
+        make_user(services, name, Role.STEWARD)
     services.accounts.change("under_score", {"is_active": False}, OPERATOR)
     for query, names in (
         ("username=UNDER", ["under-score", "under_score"]),
@@ -29,10 +30,6 @@ def test_users_are_listed_newest_first_and_found_by_part_of_the_name_role_and_st
         ("username=%25", []),
     ):
         assert [each["username"] for each in admin.native.get(f"users?{query}").get_json()["items"]] == names, query
-    page = admin.native.get("users?username=under&limit=1")
-    assert page.get_json()["items"][0]["id"] == second.id
-    following = admin.native.get(page.headers["Link"].partition(">")[0].removeprefix("<")).get_json()
-    assert ([each["id"] for each in following["items"]], following["next_cursor"]) == ([first.id], None)
 
 
 def test_a_user_is_made_with_or_without_a_password(services: Services, admin: Person) -> None:
@@ -168,9 +165,6 @@ def test_audit_events_are_narrowed_and_paged(admin: Person, services: Services, 
     ):  # fmt: skip
         told = admin.native.get(f"audit-events?{query}").get_json()["items"]
         assert [each["object_id"] for each in told] == handles, query
-    page = admin.native.get(f"audit-events?action=user.created&after={instant}&limit=2")
-    following = admin.native.get(page.headers["Link"].partition(">")[0].removeprefix("<")).get_json()
-    assert [each["object_id"] for each in following["items"]] == ["event-one"]
     for query in ("actor=", "after=yesterday", "cursor=x", "actor=%00"):
         assert fields_of(admin.native.get(f"audit-events?{query}")) == [query.partition("=")[0]]
 

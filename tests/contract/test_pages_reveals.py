@@ -62,14 +62,6 @@ def test_a_form_that_is_sent_again_makes_one_token_and_shows_no_second_secret(
     assert secret_in(pages.post(path, pages.fill_in(path, typed))) != secret
 
 
-def test_the_same_form_of_two_people_makes_a_token_for_each(app: Flask, owner: Somebody) -> None:
-    other = somebody(app, allowed=True)
-    for path in (CREATE, GENERATE):
-        fields = owner.pages.fill_in(path, TYPED)
-        assert secret_in(owner.pages.post(path, fields))
-        assert secret_in(other.pages.post(path, fields | {"form_token": other.pages.form_token}))
-
-
 def test_of_two_that_are_sent_at_once_one_shows_a_secret(app: Flask, owner: Somebody, database: Database) -> None:
     """◆ A double click, in threads that begin together."""
     fields = owner.pages.fill_in(CREATE, {"name": "double-click"})

@@ -260,19 +260,7 @@ def test_limit_offset_and_count_are_honoured_when_sent(
         assert (list(counted), counted["count"]) == (["data", "count"], 5), query
 
 
-def test_an_expired_token_is_listed_and_deleted_and_then_gone(
-    trifacta: Trifacta, as_allowed: Headers, clock: MovableClock
-) -> None:
-    value, info = trifacta.created(as_allowed, 5)
-    with clock.later(seconds=6):
-        assert trifacta.ids(as_allowed) == [info["tokenId"]]
-        assert trifacta.deleted(as_allowed, info["tokenId"]).status_code == 204
-        assert trifacta.ids(as_allowed) == []
-        assert trifacta.deleted(as_allowed, info["tokenId"]).status_code == 404
-        assert trifacta.shown(as_allowed, info["tokenId"]).status_code == 404
-    assert trifacta.person(bearer(value)).status_code == 401
-
-
+@pytest.mark.both_databases
 def test_every_call_accepts_basic_bearer_and_the_token_header(trifacta: Trifacta, services: Services) -> None:
     """A token that was created with another is a token of its own."""
     user = allowed_user(services, password=PASSWORD)

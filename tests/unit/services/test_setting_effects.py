@@ -1,6 +1,6 @@
 """What a change of a setting is foretold to affect: the right numbers of the right things.
 
-Not here: how it is asked and answered (``tests/contract/test_native_instance``).
+Not here: how it is asked and answered (``tests/contract/test_native_administration``).
 """
 
 from datetime import UTC, datetime, timedelta
