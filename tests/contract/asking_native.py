@@ -84,21 +84,17 @@ def check(answer: TestResponse) -> None:
     elif answer.status_code < 300:
         assert answer.content_type == "application/json"
     else:
-        _check_problem(answer)
+        assert answer.content_type == "application/problem+json"
+        if answer.request.method == "HEAD":
+            return
+        body = json.loads(answer.data)
+        assert list(body) in (PROBLEM, [*PROBLEM, "fields"])
+        assert (body["type"], body["status"]) == ("about:blank", answer.status_code)
+        assert body["request_id"] == answer.headers["X-Request-Id"]
+        assert all(isinstance(each, list) and each for each in body.get("fields", {}).values())
 
 
-def _check_problem(answer: TestResponse) -> None:
-    assert answer.content_type == "application/problem+json"
-    if answer.request.method == "HEAD":
-        return
-    body = json.loads(answer.data)
-    assert list(body) in (PROBLEM, [*PROBLEM, "fields"])
-    assert (body["type"], body["status"]) == ("about:blank", answer.status_code)
-    assert body["request_id"] == answer.headers["X-Request-Id"]
-    assert all(isinstance(said, list) and said for said in body.get("fields", {}).values())
-
-
-def said(answer: TestResponse) -> tuple[int, str]:
+def problem(answer: TestResponse) -> tuple[int, str]:
     """A refusal in short: status and reason."""
     return answer.status_code, json.loads(answer.data)["reason"]
 

@@ -19,7 +19,7 @@ class World:
     def __init__(self, services: Services, clock: "MovableClock", setting: "Setting") -> None:
         self.services, self.clock, self.setting = services, clock, setting
         self.user = make_user(services)
-        self.refresh = issue(services, self.user)
+        self.refresh = self.latest = issue(services, self.user)
         self.access = mint(services, self.refresh)
 
     def revoke(self) -> None:
@@ -29,7 +29,7 @@ class World:
         revoke(self.services, self.access)
 
     def regenerate(self) -> None:
-        regenerate(self.services, self.refresh)
+        self.latest = regenerate(self.services, self.latest)
 
     def mint(self) -> None:
         mint(self.services, self.refresh)
@@ -98,6 +98,7 @@ REFRESH_STATES: dict[str, tuple[Make, str]] = {
     "another's": (lambda world: (world.refresh.secret, make_user(world.services).id), "user_id_mismatch"),
     "revoked": (refresh_token(World.revoke), "token_revoked"),
     "regenerated": (refresh_token(World.regenerate), "token_revoked"),
+    "regenerated twice": (refresh_token(World.regenerate, World.regenerate), "token_revoked"),
     "regenerated and revoked": (refresh_token(World.regenerate, World.revoke), "token_revoked"),
     "of a disabled user": (refresh_token(World.disable), "owner_disabled"),
 }

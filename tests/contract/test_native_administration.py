@@ -9,7 +9,7 @@ from app.jobs import JOBS
 from app.jobs.scheduler import run_once
 from app.services import Services
 from app.storage.database import Database
-from tests.contract.asking_native import Native, Person, fields_of, person, said
+from tests.contract.asking_native import Native, Person, fields_of, person, problem
 from tests.contract.conftest import MovableClock, Setting
 from tests.factories import OPERATOR, PASSWORD, make_user
 from tests.rows import audit_events
@@ -50,9 +50,11 @@ def test_what_cannot_be_a_user_a_change_or_a_filter_is_refused_by_field(admin: P
         ({"username": None}, "username"), ({"username": 5}, "username"),
     ):  # fmt: skip
         assert fields_of(admin.native.post("users", members)) == [field], members
-    assert said(admin.native.post("users", {"username": admin.user.username.upper()})) == (409, "conflict")
+    assert problem(admin.native.post("users", {"username": admin.user.username.upper()})) == (409, "conflict")
     for members in ({}, {"username": "x"}, {"role": "KING"}, {"is_active": "yes"}, {"is_active": 0.5}, {"role": None}):
-        assert said(admin.native.send("PATCH", f"users/{admin.user.id}", json=members)) == (400, "bad_request"), members
+        assert problem(admin.native.send("PATCH", f"users/{admin.user.id}", json=members)) == (400, "bad_request"), (
+            members
+        )
     for query in ("is_active=maybe", "role=KING", "username=", "username=%00", "user=anna"):
         assert fields_of(admin.native.get(f"users?{query}")) == [query.partition("=")[0]], query
 
@@ -79,14 +81,14 @@ def test_of_several_changes_all_are_made_or_none(services: Services, native: Nat
         if other.id != last.user.id:
             services.accounts.change(other.username, {"role": Role.VIEWER}, OPERATOR)
     answer = last.native.send("PATCH", f"users/{last.user.id}", json={"api_tokens": "allow", "role": "VIEWER"})
-    assert said(answer) == (409, "conflict")
+    assert problem(answer) == (409, "conflict")
     assert services.accounts.by_id(last.user.id).api_tokens == "inherit"
 
 
 def test_all_tokens_of_a_user_are_ended_with_a_reason(services: Services, admin: Person, anna: Person) -> None:
-    told = admin.native.post(f"users/{anna.user.id}/revoke-tokens", {"reason": "left the team"})
-    assert told.get_json() == {"refresh_tokens": 1, "access_tokens": 1}
-    assert said(anna.native.get("me")) == (401, "token_revoked")
+    found = admin.native.post(f"users/{anna.user.id}/revoke-tokens", {"reason": "left the team"})
+    assert found.get_json() == {"refresh_tokens": 1, "access_tokens": 1}
+    assert problem(anna.native.get("me")) == (401, "token_revoked")
     assert services.listing.find(anna.access.token.public_id).token.revoke_reason == "left the team"
     assert fields_of(admin.native.post(f"users/{anna.user.id}/revoke-tokens", {})) == ["reason"]
 
@@ -94,20 +96,20 @@ def test_all_tokens_of_a_user_are_ended_with_a_reason(services: Services, admin:
 def test_an_id_that_is_nobodys_is_a_404_whatever_it_looks_like(admin: Person) -> None:
     """Each id has one spelling. Fails when leading zeros are taken (tried)."""
     for user_id in (f"00{admin.user.id}", "0", "999999999", "9" * 18, "9" * 5000, "-1", "x", "%00", "%ff", "1.0", "٣"):
-        assert said(admin.native.get(f"users/{user_id}")) == (404, "not_found"), user_id
-        assert said(admin.native.post(f"users/{user_id}/revoke-tokens", {"reason": "x"})) == (404, "not_found")
+        assert problem(admin.native.get(f"users/{user_id}")) == (404, "not_found"), user_id
+        assert problem(admin.native.post(f"users/{user_id}/revoke-tokens", {"reason": "x"})) == (404, "not_found")
 
 
 def test_all_settings_are_shown_with_what_they_may_be(admin: Person) -> None:
-    told = admin.native.get("settings").get_json()["items"]
-    assert [each["key"] for each in told] == [setting.key for setting in INSTANCE_SETTINGS]
-    assert told[0] == {
+    found = admin.native.get("settings").get_json()["items"]
+    assert [each["key"] for each in found] == [setting.key for setting in INSTANCE_SETTINGS]
+    assert found[0] == {
         "key": "refresh_token_lifespan", "value": "60", "default": "60", "unit": "days", "low": 1, "high": 3650,
         "choices": [], "may_be_unlimited": False, "alias": "alation.authentication.token.refresh_token_lifespan",
         "label": "Refresh token lifetime", "takes_effect": "for new tokens",
         "help": "How long a new or regenerated refresh token works.",
     }  # fmt: skip
-    assert [each["takes_effect"] for each in told] == [setting.effective for setting in INSTANCE_SETTINGS]
+    assert [each["takes_effect"] for each in found] == [setting.effective for setting in INSTANCE_SETTINGS]
 
 
 def test_a_setting_is_changed_with_text_or_a_number_and_the_change_is_recorded(admin: Person, setting: Setting) -> None:
@@ -129,10 +131,10 @@ def test_a_value_that_is_none_is_refused_and_changes_nothing(admin: Person) -> N
             admin.native.send("PUT", path, json={"value": value}),
             admin.native.post(f"{path}/preview", {"value": value}),
         ):
-            assert said(answer) == (400, "bad_request"), value
+            assert problem(answer) == (400, "bad_request"), value
     for key in ("nothing", "%00", "x" * 3000):
-        assert said(admin.native.get(f"settings/{key}")) == (404, "not_found")
-        assert said(admin.native.send("PUT", f"settings/{key}", json={"value": "5"})) == (404, "not_found")
+        assert problem(admin.native.get(f"settings/{key}")) == (404, "not_found")
+        assert problem(admin.native.send("PUT", f"settings/{key}", json={"value": "5"})) == (404, "not_found")
     assert fields_of(admin.native.send("PUT", path, json={})) == ["value"]
     assert admin.native.get("settings/access_token_lifespan").get_json()["value"] == "24"
 
@@ -141,8 +143,8 @@ def test_a_preview_states_what_a_change_would_affect_and_changes_nothing(admin: 
     preview = admin.native.post("settings/api_tokens_enabled/preview", {"value": "off"}).get_json()
     (effect,) = preview.pop("effects")
     assert preview == {"key": "api_tokens_enabled", "before": "on", "after": "off"}
-    said = "API tokens without a refresh token stop working until this is on again."
-    assert effect == {"what": "api tokens", "count": effect["count"], "said": said}
+    statement = "API tokens without a refresh token stop working until this is on again."
+    assert effect == {"what": "api tokens", "count": effect["count"], "said": statement}
     assert admin.native.get("settings/api_tokens_enabled").get_json()["value"] == "on"
     uncounted = admin.native.post("settings/openapi_enabled/preview", {"value": "off"}).get_json()["effects"]
     assert [(each["what"], each["count"]) for each in uncounted] == [("nothing", None)]
@@ -163,8 +165,8 @@ def test_audit_events_are_narrowed_and_paged(admin: Person, services: Services, 
         (f"object_id=event-one&before={instant}", []),
         ("actor=nobody", []),
     ):  # fmt: skip
-        told = admin.native.get(f"audit-events?{query}").get_json()["items"]
-        assert [each["object_id"] for each in told] == handles, query
+        found = admin.native.get(f"audit-events?{query}").get_json()["items"]
+        assert [each["object_id"] for each in found] == handles, query
     for query in ("actor=", "after=yesterday", "cursor=x", "actor=%00"):
         assert fields_of(admin.native.get(f"audit-events?{query}")) == [query.partition("=")[0]]
 

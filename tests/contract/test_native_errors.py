@@ -5,7 +5,7 @@ Not here: what a single route refuses (``test_native_own`` and its siblings), th
 
 from app.services import Services
 from tests.contract.asking import BEARER, BEARER_INVALID, bearer
-from tests.contract.asking_native import Native, Person, fields_of, person, said
+from tests.contract.asking_native import Native, Person, fields_of, person, problem
 from tests.contract.conftest import MovableClock
 from tests.factories import mint
 
@@ -15,7 +15,7 @@ def test_a_missing_or_bad_token_is_a_401_that_says_why_in_either_header(
 ) -> None:
     for headers in ({}, {"TOKEN": ""}, {"Authorization": "Basic YTpi"}, {"Authorization": "Bearer"}):
         answer = native.get("me", headers=headers)
-        assert said(answer) == (401, "token_missing")
+        assert problem(answer) == (401, "token_missing")
         assert answer.headers["WWW-Authenticate"] == BEARER
     current = mint(services, anna.refresh).secret
     for token, reason, days in (
@@ -25,30 +25,30 @@ def test_a_missing_or_bad_token_is_a_401_that_says_why_in_either_header(
         for headers in ({"TOKEN": token}, bearer(token)):
             with clock.later(days=days):
                 answer = native.get("me", headers=headers)
-            assert said(answer) == (401, reason)
+            assert problem(answer) == (401, reason)
             assert answer.headers["WWW-Authenticate"] == BEARER_INVALID
     two = {"TOKEN": current, **bearer(person(services, native).access.secret)}
-    assert said(native.get("me", headers=two)) == (401, "token_malformed")
+    assert problem(native.get("me", headers=two)) == (401, "token_malformed")
 
 
 def test_bodies_are_json_objects_of_known_members_and_nothing_else(native: Native) -> None:
     path, proof = "access-tokens", {"refresh_token": "x"}
     for request in ({"data": proof}, {"data": "{}", "content_type": "text/plain"}):
-        assert said(native.send("POST", path, **request)) == (415, "unsupported_media_type")
+        assert problem(native.send("POST", path, **request)) == (415, "unsupported_media_type")
     for raw in (b"[]", b"{", b'{"a":1,"a":2}', b"\xff", b"null"):
         answer = native.send("POST", path, data=raw, content_type="application/json")
-        assert said(answer) == (400, "bad_request"), raw
+        assert problem(answer) == (400, "bad_request"), raw
     assert fields_of(native.post(path, proof | {"user_id": 1})) == ["user_id"]
     assert fields_of(native.post(path, {"refresh_token": 1})) == ["refresh_token"]
-    assert said(native.send("POST", path, data=b"x" * 20_000, content_type="application/json"))[0] == 413
+    assert problem(native.send("POST", path, data=b"x" * 20_000, content_type="application/json"))[0] == 413
 
 
 def test_an_address_or_a_method_that_is_none_is_a_problem(native: Native, anna: Person) -> None:
-    assert said(native.get("nothing")) == (404, "not_found")
-    assert said(anna.native.get("me//")) == (404, "not_found")
+    assert problem(native.get("nothing")) == (404, "not_found")
+    assert problem(anna.native.get("me//")) == (404, "not_found")
     wrong = anna.native.send("PUT", "me")
-    assert said(wrong) == (405, "method_not_allowed")
+    assert problem(wrong) == (405, "method_not_allowed")
     assert set(wrong.headers["Allow"].split(", ")) == {"GET", "HEAD"}
     raw = {"QUERY_STRING": "a=\xff"}
-    assert said(anna.native.get("me", environ_overrides=raw)) == (400, "bad_request")
+    assert problem(anna.native.get("me", environ_overrides=raw)) == (400, "bad_request")
     assert anna.native.get("users").get_json()["detail"] == "Only server administrators may do this."

@@ -14,7 +14,7 @@ from app.services import Services
 from app.storage.database import Database
 from app.storage.tables import IdempotencyKeyRow
 from tests import rows
-from tests.contract.asking_native import Native, Person, fields_of, person, said
+from tests.contract.asking_native import Native, Person, fields_of, person, problem
 from tests.contract.conftest import MovableClock, Setting
 from tests.crowds import all_at_once
 from tests.factories import OPERATOR, PASSWORD, issue
@@ -46,7 +46,7 @@ def test_a_repeat_is_answered_with_the_public_id_and_without_the_secret(
     works = {"checksum_ok": True, "is_known": True, "works": True}
     identified = admin.native.post("tokens/identify", {"secret": created.get_json()["secret"]}).get_json()
     assert identified.items() >= works.items()
-    assert said(sent(admin, TOKENS, "one", name="another")) == (409, "conflict")
+    assert problem(sent(admin, TOKENS, "one", name="another")) == (409, "conflict")
     assert sent(admin, path, "another", **members).status_code == 201
 
 
@@ -54,7 +54,7 @@ def test_a_repeated_user_is_answered_and_not_created_again(admin: Person) -> Non
     created, again = (sent(admin, USERS, "one", username="Olga", password=PASSWORD) for _ in range(2))
     assert (created.status_code, again.status_code) == (201, 200)
     assert again.get_json() == created.get_json() | {"secret_already_shown": True}
-    assert said(sent(admin, USERS, "one", username="another")) == (409, "conflict")
+    assert problem(sent(admin, USERS, "one", username="another")) == (409, "conflict")
 
 
 def test_keys_differ_by_letter_case_and_by_caller_and_are_1_to_255_characters(

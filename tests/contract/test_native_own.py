@@ -4,7 +4,7 @@ Not here: creating twice (``test_native_idempotency``), and who is turned away w
 """
 
 from app.services import Services
-from tests.contract.asking_native import Native, Person, fields_of, said
+from tests.contract.asking_native import Native, Person, fields_of, problem
 from tests.contract.conftest import Setting
 from tests.factories import OPERATOR, issue, make_user, revoke, works
 
@@ -14,13 +14,13 @@ BY_TOKEN = {"api_can_create_refresh_tokens": "on"}
 def test_a_caller_sees_their_account_by_either_header_in_both_slash_forms(anna: Person, native: Native) -> None:
     answer = anna.native.get("me")
     assert native.get("me/", headers={"Authorization": f"Bearer {anna.access.secret}"}).data == answer.data
-    told = answer.get_json()
-    assert list(told) == [
+    found = answer.get_json()
+    assert list(found) == [
         "id", "username", "email", "first_name", "last_name", "title", "role", "is_active", "api_tokens",
         "created_at", "last_login_at",
     ]  # fmt: skip
-    assert (told["id"], told["username"], told["role"]) == (anna.user.id, anna.user.username, "VIEWER")
-    assert told["created_at"] == anna.user.created_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    assert (found["id"], found["username"], found["role"]) == (anna.user.id, anna.user.username, "VIEWER")
+    assert found["created_at"] == anna.user.created_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def test_the_token_of_the_call_is_described_and_revokes_itself(anna: Person) -> None:
@@ -29,7 +29,7 @@ def test_the_token_of_the_call_is_described_and_revokes_itself(anna: Person) -> 
     assert (token["status"], token["single_tier"], token["name"]) == ("active", False, "nightly-etl")
     assert token["refresh_token_expires_at"] == anna.refresh.token.expires_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     assert anna.native.delete("me/token").status_code == 204
-    assert said(anna.native.get("me/token")) == (401, "token_revoked")
+    assert problem(anna.native.get("me/token")) == (401, "token_revoked")
     assert anna.native.post("access-tokens", {"refresh_token": anna.refresh.secret}).status_code == 201
 
 
@@ -38,12 +38,12 @@ def test_own_tokens_are_listed_refresh_tokens_first_and_revoked_by_public_id(ser
     newer = issue(services, anna.user)
     services.accounts.change(anna.user.username, {"api_tokens": "allow"}, OPERATOR)
     single = services.single_tier.generate(anna.user.id, None, "a note", OPERATOR)
-    told = anna.native.get("me/tokens").get_json()
+    found = anna.native.get("me/tokens").get_json()
     expected = [newer, anna.refresh, single, anna.access]
-    assert [each["public_id"] for each in told["items"]] == [each.token.public_id for each in expected]
-    assert [each["single_tier"] for each in told["items"]] == [False, False, True, False]
-    assert told["items"][2]["expires_at"] is None
-    assert told["next_cursor"] is None
+    assert [each["public_id"] for each in found["items"]] == [each.token.public_id for each in expected]
+    assert [each["single_tier"] for each in found["items"]] == [False, False, True, False]
+    assert found["items"][2]["expires_at"] is None
+    assert found["next_cursor"] is None
     for query, number in (("kind=access", 2), ("status=revoked", 0), ("kind=refresh&status=active", 2)):
         assert len(anna.native.get(f"me/tokens?{query}").get_json()["items"]) == number, query
     for _ in range(2):  # twice is harmless
@@ -76,7 +76,7 @@ def test_an_access_token_alone_makes_mints_and_regenerates_nothing_unless_that_i
     mine = f"me/refresh-tokens/{anna.refresh.token.public_id}"
     for path in ("me/refresh-tokens", f"{mine}/access-token", f"{mine}/regenerate"):
         answer = anna.native.post(path, {"name": "x"} if path == "me/refresh-tokens" else None)
-        assert said(answer) == (403, "not_permitted")
+        assert problem(answer) == (403, "not_permitted")
         assert "daypass conf api_can_create_refresh_tokens -s on" in answer.get_json()["detail"]
     assert anna.native.get("me").status_code == 200
 
@@ -91,7 +91,7 @@ def test_once_it_is_on_a_refresh_token_is_made_minted_from_and_regenerated(anna:
         assert anna.native.holding(access.get_json()["secret"]).get("me").get_json()["id"] == anna.user.id
         again = anna.native.post(f"{mine}/regenerate").get_json()
         assert again["public_id"] == body["public_id"]
-        assert said(anna.native.post("access-tokens", {"refresh_token": body["secret"]})) == (401, "token_revoked")
+        assert problem(anna.native.post("access-tokens", {"refresh_token": body["secret"]})) == (401, "token_revoked")
         assert anna.native.post("access-tokens", {"refresh_token": again["secret"]}).status_code == 201
 
 
@@ -105,7 +105,7 @@ def test_a_refresh_token_in_the_path_that_has_ended_is_a_conflict_and_no_bad_cre
             assert fields_of(anna.native.post("me/refresh-tokens", members)) == ["name"]
         for act in ("access-token", "regenerate"):
             answer = anna.native.post(f"me/refresh-tokens/{revoked.token.public_id}/{act}")
-            assert said(answer) == (409, "token_revoked")
+            assert problem(answer) == (409, "token_revoked")
 
 
 def test_minting_needs_the_refresh_token_alone_whatever_the_headers_hold(anna: Person, native: Native) -> None:
@@ -114,5 +114,5 @@ def test_minting_needs_the_refresh_token_alone_whatever_the_headers_hold(anna: P
         answer = native.post("access-tokens", proof, headers=headers)
         assert answer.status_code == 201
         assert native.holding(answer.get_json()["secret"]).get("me").status_code == 200
-    assert said(native.post("access-tokens", {"refresh_token": anna.access.secret})) == (401, "token_unknown")
+    assert problem(native.post("access-tokens", {"refresh_token": anna.access.secret})) == (401, "token_unknown")
     assert fields_of(native.post("access-tokens", {})) == ["refresh_token"]

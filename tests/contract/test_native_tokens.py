@@ -12,7 +12,7 @@ from app.domain.identity import Role
 from app.domain.tokens import TokenKind
 from app.services import Services
 from tests.contract.asking import unknown_token
-from tests.contract.asking_native import Native, Person, fields_of, person, said
+from tests.contract.asking_native import Native, Person, fields_of, person, problem
 from tests.contract.conftest import MovableClock
 from tests.factories import OPERATOR, issue, make_user, mint, regenerate
 
@@ -69,7 +69,7 @@ def test_a_token_of_either_tier_is_shown_by_its_public_id(admin: Person, anna: P
         "minted_from", "revoked_at", "revoked_by", "revoke_reason",
     ]  # fmt: skip
     for public_id in ("zzzzzzzzzzzz", "short", "%00", "ZZZZZZZZZZZZ"):
-        assert said(admin.native.get(f"tokens/{public_id}")) == (404, "not_found")
+        assert problem(admin.native.get(f"tokens/{public_id}")) == (404, "not_found")
 
 
 def test_one_token_is_ended_with_a_reason_and_only_once(services: Services, admin: Person, anna: Person) -> None:
@@ -77,10 +77,10 @@ def test_one_token_is_ended_with_a_reason_and_only_once(services: Services, admi
     assert fields_of(admin.native.post(path, {})) == ["reason"]
     assert admin.native.post(path, {"reason": "lost laptop"}).get_json() == {"refresh_tokens": 1, "access_tokens": 1}
     assert admin.native.post(path, {"reason": "again"}).get_json() == {"refresh_tokens": 0, "access_tokens": 0}
-    assert said(anna.native.get("me")) == (401, "token_revoked")
+    assert problem(anna.native.get("me")) == (401, "token_revoked")
     kept = services.listing.find(anna.access.token.public_id).token
     assert (kept.revoked_by, kept.revoke_reason) == (admin.user.username, "lost laptop")
-    assert said(admin.native.post("tokens/zzzzzzzzzzzz/revoke", {"reason": "x"})) == (404, "not_found")
+    assert problem(admin.native.post("tokens/zzzzzzzzzzzz/revoke", {"reason": "x"})) == (404, "not_found")
 
 
 def identified(admin: Person, secret: str) -> dict[str, object]:
@@ -93,9 +93,9 @@ def identified(admin: Person, secret: str) -> dict[str, object]:
 
 def test_a_found_secret_is_identified_with_its_owner_and_state(services: Services, admin: Person, anna: Person) -> None:
     for issued, kind in ((anna.refresh, "refresh"), (anna.access, "access")):
-        told = identified(admin, f" {issued.secret}\n")
-        token = told.pop("token")
-        assert told == {
+        found = identified(admin, f" {issued.secret}\n")
+        token = found.pop("token")
+        assert found == {
             "checksum_ok": True, "is_known": True, "works": True, "reason": None, "kind": kind,
             "public_id": issued.token.public_id,
         }  # fmt: skip
@@ -104,19 +104,19 @@ def test_a_found_secret_is_identified_with_its_owner_and_state(services: Service
     assert identified(admin, anna.access.secret)["reason"] == "owner_disabled"
     services.accounts.change(anna.user.username, {"is_active": True}, OPERATOR)
     regenerate(services, anna.refresh)
-    told = identified(admin, anna.refresh.secret)
-    assert (told["is_known"], told["works"], told["reason"]) == (True, False, "token_revoked")
+    found = identified(admin, anna.refresh.secret)
+    assert (found["is_known"], found["works"], found["reason"]) == (True, False, "token_revoked")
 
 
 def test_a_made_up_secret_is_nobodys_even_with_a_known_public_id(admin: Person, anna: Person) -> None:
     """Fails when the token is looked up by its public id alone."""
     for public_id in (anna.refresh.token.public_id, "zzzzzzzzzzzz"):
-        told = identified(admin, unknown_token(TokenKind.REFRESH, public_id))
-        assert (told["checksum_ok"], told["is_known"], told["works"], told["token"]) == (True, False, False, None)
-        assert (told["reason"], told["public_id"]) == ("token_unknown", public_id)
+        found = identified(admin, unknown_token(TokenKind.REFRESH, public_id))
+        assert (found["checksum_ok"], found["is_known"], found["works"], found["token"]) == (True, False, False, None)
+        assert (found["reason"], found["public_id"]) == ("token_unknown", public_id)
     for nonsense in ("", "nonsense", anna.refresh.secret[:-1], anna.refresh.secret.swapcase(), "ü" * 500):
-        told = admin.native.post("tokens/identify", {"secret": nonsense}).get_json()
-        assert (told["checksum_ok"], told["is_known"], told["public_id"]) == (False, False, None)
+        found = admin.native.post("tokens/identify", {"secret": nonsense}).get_json()
+        assert (found["checksum_ok"], found["is_known"], found["public_id"]) == (False, False, None)
     assert fields_of(admin.native.post("tokens/identify", {"secret": 5})) == ["secret"]
 
 
@@ -134,13 +134,13 @@ def test_what_is_previewed_is_revoked_and_recorded(services: Services, admin: Pe
         ("other", anna.user.username), ("nightly-etl", anna.user.username),
     ]  # fmt: skip
     act = {"filter": narrowing, "reason": "audit"}
-    assert said(admin.native.post(ACT, act | {"confirmation": "x"})) == (409, "conflict")
+    assert problem(admin.native.post(ACT, act | {"confirmation": "x"})) == (409, "conflict")
     assert anna.native.get("me").status_code == 200
     assert admin.native.post(ACT, act | {"confirmation": seen["confirmation"]}).get_json() == {
         "refresh_tokens": 2,
         "access_tokens": 1,
     }
-    assert said(anna.native.get("me")) == (401, "token_revoked")
+    assert problem(anna.native.get("me")) == (401, "token_revoked")
     event = admin.native.get(f"audit-events?action=tokens.revoked&actor={admin.user.username}").get_json()["items"][0]
     assert event["detail"] == {
         "reason": "audit", "refresh_tokens": 2, "access_tokens": 1,
@@ -159,5 +159,5 @@ def test_a_filter_that_narrows_nothing_or_is_none_is_refused_by_its_member(admin
     ):  # fmt: skip
         assert fields_of(admin.native.post(PREVIEW, {"filter": narrowing})) == [field]
     for members, field in (({}, "filter"), ({"filter": "anna"}, "filter"), ({"filter": {"owner": "a"}, "x": 1}, "x")):
-        assert said(admin.native.post(PREVIEW, members)) == (400, "bad_request"), field
+        assert problem(admin.native.post(PREVIEW, members)) == (400, "bad_request"), field
     assert fields_of(admin.native.post(ACT, {"filter": {"owner": "anna"}})) == ["confirmation", "reason"]

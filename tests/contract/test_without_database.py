@@ -11,7 +11,7 @@ from app.domain.identity import Role
 from app.http.context import parts
 from tests.contract import asking
 from tests.contract.asking import DOCUMENT, ENDPOINTS, PERSON, TOKENS, Headers, basic, bearer, challenges, refusal
-from tests.contract.asking_native import Native, said
+from tests.contract.asking_native import Native, problem
 from tests.factories import PASSWORD, allowed_user, generate, issue, make_user, mint
 
 pytestmark = pytest.mark.both_databases
@@ -57,7 +57,7 @@ def test_without_its_database_every_question_is_a_503(without_database: Own) -> 
 
     native = Native(client, access)
     asked = [native.get("me"), native.post("access-tokens", {"refresh_token": refresh.secret})]
-    assert {said(answer) for answer in asked} == {(503, "unavailable")}
+    assert {problem(answer) for answer in asked} == {(503, "unavailable")}
 
     checked = [ask(access, query) for ask in (gate.verify, gate.verify_bearer) for query in ("", "role=SERVER_ADMIN")]
     checked.append(gate.verify(replaced))
@@ -82,10 +82,6 @@ def test_a_token_that_cannot_be_looked_up_is_a_503_and_not_inactive(without_data
     services.last_use.flush()
     with app.extensions["daypass_database"].transaction() as session:
         session.execute(text("ALTER TABLE access_tokens RENAME TO gone"))
-    for answer in (
-        oauth.introspect(access, headers=headers),
-        oauth.revoke(access, headers=headers),
-        oauth.revoke(access),
-    ):
+    for answer in (oauth.introspect(access, headers=headers), oauth.revoke(access, headers=headers)):
         assert refusal(answer) == UNAVAILABLE
         assert answer.headers["Retry-After"] == "1"
