@@ -1,7 +1,4 @@
-"""What the contract tests share: one application per module and database, and a clock that can be moved.
-
-Making an application costs a quarter of a second, an answer a millisecond.
-"""
+"""What the contract tests share: one application per module and database, and a clock that can be moved."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager

@@ -34,12 +34,6 @@ def admin(login: Somebody) -> Pages:
     return login.pages
 
 
-def hidden(html: str, name: str) -> str:
-    found = re.search(f'name="{name}" value="([^"]*)"', html)
-    assert found
-    return unescape(found[1])
-
-
 def at(path: str, **query: str) -> str:
     return f"{path}?{urlencode(query)}"
 
@@ -192,7 +186,7 @@ def test_administering_others_needs_a_fresh_password(services: Services, admin: 
     with clock.later(minutes=11):
         answer = admin.post(f"/admin/users/{user.id}", {"state": "disabled"})
         assert "Confirm that it is you" in words(answer)
-        assert hidden(answer.get_data(as_text=True), "state") == "disabled"
+        assert page(answer).form(f"/admin/users/{user.id}").fields["state"] == "disabled"
         assert services.accounts.get(user.username).is_active
         for proof in ({}, {"current_password": f"{PASSWORD} not"}):
             refused = admin.post("/admin/users/new", form | proof)
@@ -274,11 +268,11 @@ def test_what_a_filter_matches_is_shown_and_then_revoked(services: Services, adm
     preview = admin.get(at(BY_FILTER, owner=user.username))
     assert "1 refresh token with 1 access token under it, and 1 other access token" in words(preview)
     later = issue(services, user, "came-later")
-    form = {"owner": user.username, "confirmation": hidden(preview.text, "confirmation")}
+    form = {"owner": user.username, "confirmation": page(preview).form(BY_FILTER).fields["confirmation"]}
     refused = admin.post(BY_FILTER, form | {"reason": "spring cleaning"})
     assert (refused.status_code, "came-later" in words(refused)) == (409, True)
     assert 'value="spring cleaning"' in refused.text and works(services, later)
-    form["confirmation"] = hidden(refused.text, "confirmation")
+    form["confirmation"] = page(refused).form(BY_FILTER).fields["confirmation"]
     without = admin.post(BY_FILTER, form | {"reason": ""})
     assert without.status_code == 400 and 'id="reason-error"' in without.text
     done = admin.post(BY_FILTER, form | {"reason": "spring cleaning"})
@@ -314,7 +308,7 @@ def test_a_setting_is_changed_after_its_preview(services: Services, admin: Pages
         preview = admin.get(at(path, value="12"))
         assert "From 24 hours to 12 hours" in words(preview)
         assert services.instance_settings.get("access_token_lifespan").value == "24"
-        done = admin.post(path, {"value": hidden(preview.text, "value")})
+        done = admin.post(path, {"value": page(preview).form(path).fields["value"]})
         assert "access_token_lifespan" in words(admin.get(done.headers["Location"]))
         assert services.instance_settings.get("access_token_lifespan").value == "12"
         assert admin.get(at(path, value="12")).status_code == 200  # and nothing would change

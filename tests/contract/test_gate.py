@@ -166,13 +166,14 @@ def test_a_refusal_has_one_line_in_the_log_with_its_own_request_id(
 
 
 @pytest.mark.both_databases
+@pytest.mark.parametrize("at_the_gate", [True, False])
 def test_a_superseded_token_that_is_presented_is_audited_with_the_request_at_which_it_was(
-    gate: AskedGate, alation: Alation, world: World, database: Database
+    gate: AskedGate, alation: Alation, world: World, database: Database, at_the_gate: bool
 ) -> None:
-    """◆ At the gate, at a resource and again: one row; and it revokes nothing."""
+    """◆ At the gate or a resource, and again: one row; and it revokes nothing."""
     world.mint()
     secret = world.access.secret
-    first = gate.verify(secret)
+    first = gate.verify(secret) if at_the_gate else alation.use(secret)
     gate.verify_bearer(secret)
     alation.use(secret)
     world.services.last_use.flush()

@@ -24,7 +24,8 @@ ANOTHER_PASSWORD = f"{PASSWORD_MARK}-another"
 SECOND = timedelta(seconds=1)
 CHOSEN = "chosen-by-somebody-else".ljust(43, "x")
 LOOPBACK = ("http://127.0.0.1:5000", "http://LOCALHOST:81", "http://[::1]:8000")
-ELSEWHERE = ("https://tokens.example.com", "http://127.0.0.1.example.com", "http://192.0.2.1")
+ELSEWHERE = ("https://tokens.example.com", "http://127.0.0.1.example.com", "http://localhost.example.com",
+             "http://192.0.2.1")  # fmt: skip
 CREATE = "/account/auth/refresh-tokens"
 
 

@@ -11,15 +11,7 @@ from tests.contract import asking
 from tests.contract.asking import DOCUMENT, PERSON, TOKENS, AskedGate, Headers, Trifacta, basic, bearer
 from tests.contract.conftest import Setting
 from tests.contract.states import ACCESS_STATES, Make, World
-from tests.factories import (
-    PASSWORD,
-    allowed_user,
-    generate,
-    issue,
-    make_user,
-    mint,
-    set_api_tokens,
-)
+from tests.factories import PASSWORD, allowed_user, generate, issue, make_user, mint, set_api_tokens
 from tests.secrecy import PASSWORD_MARK
 
 WRONG = f"{PASSWORD_MARK}-of-nobody"
