@@ -96,6 +96,13 @@ def refusal(answer: TestResponse) -> tuple[int, str, str]:
     return answer.status_code, body.get("error") or body["detail"], body["reason"]
 
 
+def are_alike(answers: list[TestResponse]) -> bool:
+    """In status, body and headers, but for the request's own id."""
+    for each in answers:
+        each.headers.pop("X-Request-Id")
+    return len({(each.status, each.data, *each.headers) for each in answers}) == 1
+
+
 def challenges(answer: TestResponse) -> list[str]:
     return answer.headers.getlist("WWW-Authenticate")
 

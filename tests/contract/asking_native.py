@@ -1,8 +1,4 @@
-"""Asking the native dialect in-process, and what is true of each of its answers.
-
-Every answer that any contract test is given has been through :func:`check`. Not here: what a single answer says,
-which is each test's own affair.
-"""
+"""Asking the native API in-process; every answer goes through :func:`check`."""
 
 import json
 import re
@@ -88,21 +84,17 @@ def check(answer: TestResponse) -> None:
     elif answer.status_code < 300:
         assert answer.content_type == "application/json"
     else:
-        _check_problem(answer)
+        assert answer.content_type == "application/problem+json"
+        if answer.request.method == "HEAD":
+            return
+        body = json.loads(answer.data)
+        assert list(body) in (PROBLEM, [*PROBLEM, "fields"])
+        assert (body["type"], body["status"]) == ("about:blank", answer.status_code)
+        assert body["request_id"] == answer.headers["X-Request-Id"]
+        assert all(isinstance(each, list) and each for each in body.get("fields", {}).values())
 
 
-def _check_problem(answer: TestResponse) -> None:
-    assert answer.content_type == "application/problem+json"
-    if answer.request.method == "HEAD":
-        return
-    body = json.loads(answer.data)
-    assert list(body) in (PROBLEM, [*PROBLEM, "fields"])
-    assert (body["type"], body["status"]) == ("about:blank", answer.status_code)
-    assert body["request_id"] == answer.headers["X-Request-Id"]
-    assert all(isinstance(said, list) and said for said in body.get("fields", {}).values())
-
-
-def said(answer: TestResponse) -> tuple[int, str]:
+def problem(answer: TestResponse) -> tuple[int, str]:
     """A refusal in short: status and reason."""
     return answer.status_code, json.loads(answer.data)["reason"]
 
@@ -111,8 +103,3 @@ def fields_of(answer: TestResponse) -> list[str]:
     """Which members were wrong."""
     assert answer.status_code == 400
     return sorted(json.loads(answer.data)["fields"])
-
-
-def anonymous(answer: TestResponse) -> tuple[int, bytes]:
-    """Status and body, without what is every request's own."""
-    return answer.status_code, answer.data.replace(answer.headers["X-Request-Id"].encode(), b"")

@@ -1,8 +1,4 @@
-"""What the contract tests share: one application per module and database, and a clock that can be moved.
-
-Making an application costs a quarter of a second, an answer a millisecond; so the tests of a module share one,
-each with users of its own.
-"""
+"""What the contract tests share: one application per module and database, and a clock that can be moved."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,6 +8,7 @@ from typing import Any, Protocol
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 
 from app.domain.clock import system_clock
 from app.domain.identity import Role
@@ -21,7 +18,8 @@ from app.services import Services
 from app.storage.database import Database
 from config import Settings
 from tests.contract.asking import Alation, AskedGate, Headers, OAuth, Trifacta, bearer
-from tests.contract.asking_native import Native
+from tests.contract.asking_native import Native, Person, person
+from tests.contract.states import World
 from tests.databases import CHEAPEST_COST, KEYS, destroy
 from tests.factories import OPERATOR, allowed_user, issue, make_user, mint
 
@@ -80,6 +78,11 @@ def module_clock() -> MovableClock:
 def app(settings: Settings, module_clock: MovableClock) -> Iterator[Flask]:
     app = create_app(settings, KEYS, module_clock)
     yield app
+    close(app)
+
+
+def close(app: Flask) -> None:
+    """End its threads and its connections."""
     parts(app).services.close()
     with app.app_context():
         db.engine.dispose()
@@ -112,36 +115,49 @@ def without_database(
         app = create_app(Settings(instance=str(tmp_path), database_url=url, bcrypt_cost=CHEAPEST_COST), KEYS)
 
         def destroy_it() -> None:
-            parts(app).services.close()
-            with app.app_context():
-                db.engine.dispose()
+            close(app)
             destroy(url)
 
         yield app, destroy_it
-        parts(app).services.close()
-        with app.app_context():
-            db.engine.dispose()
+        close(app)
 
 
 @pytest.fixture
-def alation(app: Flask) -> Alation:
+def client(app: Flask) -> FlaskClient:
     # With a cookie jar, the test client would drop the `Cookie` headers that tests send.
-    return Alation(app.test_client(use_cookies=False))
+    return app.test_client(use_cookies=False)
 
 
 @pytest.fixture
-def oauth(app: Flask) -> OAuth:
-    return OAuth(app.test_client(use_cookies=False))
+def alation(client: FlaskClient) -> Alation:
+    return Alation(client)
 
 
 @pytest.fixture
-def trifacta(app: Flask) -> Trifacta:
-    return Trifacta(app.test_client(use_cookies=False))
+def oauth(client: FlaskClient) -> OAuth:
+    return OAuth(client)
 
 
 @pytest.fixture
-def native(app: Flask) -> Native:
-    return Native(app.test_client(use_cookies=False))
+def trifacta(client: FlaskClient) -> Trifacta:
+    return Trifacta(client)
+
+
+@pytest.fixture
+def native(client: FlaskClient) -> Native:
+    return Native(client)
+
+
+@pytest.fixture
+def admin(services: Services, native: Native) -> Person:
+    """A new administrator, who calls the native API."""
+    return person(services, native, Role.SERVER_ADMIN)
+
+
+@pytest.fixture
+def anna(services: Services, native: Native) -> Person:
+    """A new user, who calls the native API."""
+    return person(services, native)
 
 
 @pytest.fixture
@@ -184,3 +200,8 @@ def setting(services: Services) -> Setting:
                 services.instance_settings.change(name, value, OPERATOR)
 
     return changed
+
+
+@pytest.fixture
+def world(services: Services, clock: MovableClock, setting: Setting) -> World:
+    return World(services, clock, setting)

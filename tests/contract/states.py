@@ -2,17 +2,21 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
 
 from app.services import Services
 from tests.contract.asking import TEXT
-from tests.contract.conftest import MovableClock, Setting
 from tests.factories import OPERATOR, disable, issue, make_user, mint, regenerate, revoke
+
+if TYPE_CHECKING:
+    from tests.contract.conftest import MovableClock, Setting
 
 
 class World:
-    """A user with a refresh token, and an access token under it; what acts on them changes `latest` or `access`."""
+    """A user with a refresh token, and an access token under it; some acts make others of them."""
 
-    def __init__(self, services: Services, clock: MovableClock, setting: Setting) -> None:
+    def __init__(self, services: Services, clock: "MovableClock", setting: "Setting") -> None:
         self.services, self.clock, self.setting = services, clock, setting
         self.user = make_user(services)
         self.refresh = self.latest = issue(services, self.user)
@@ -26,10 +30,6 @@ class World:
 
     def regenerate(self) -> None:
         self.latest = regenerate(self.services, self.latest)
-
-    def regenerate_after_expiry(self) -> None:
-        with self.clock.stopped_at(self.refresh.token.expires_at):
-            self.regenerate()
 
     def mint(self) -> None:
         mint(self.services, self.refresh)
@@ -60,22 +60,18 @@ Proof = tuple[str, int]
 Make = Callable[[World], Proof]
 
 
-def refresh_token(*acts: Callable[[World], None]) -> Make:
+def token(name: str, *acts: Callable[[World], None]) -> Make:
+    """The world's `refresh` or `access`, after these acts."""
+
     def make(world: World) -> Proof:
         for act in acts:
             act(world)
-        return world.refresh.secret, world.user.id
+        return getattr(world, name).secret, world.user.id
 
     return make
 
 
-def access_token(*acts: Callable[[World], None]) -> Make:
-    def make(world: World) -> Proof:
-        for act in acts:
-            act(world)
-        return world.access.secret, world.user.id
-
-    return make
+refresh_token, access_token = partial(token, "refresh"), partial(token, "access")
 
 
 def crossed(text: str, other: str) -> str:
@@ -104,7 +100,6 @@ REFRESH_STATES: dict[str, tuple[Make, str]] = {
     "regenerated": (refresh_token(World.regenerate), "token_revoked"),
     "regenerated twice": (refresh_token(World.regenerate, World.regenerate), "token_revoked"),
     "regenerated and revoked": (refresh_token(World.regenerate, World.revoke), "token_revoked"),
-    "regenerated after expiry": (refresh_token(World.regenerate_after_expiry), "token_revoked"),
     "of a disabled user": (refresh_token(World.disable), "owner_disabled"),
 }
 """Where a refresh token belongs."""

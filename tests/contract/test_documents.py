@@ -28,11 +28,6 @@ FILES = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png", "docs.cs
 OFF = "The API documents are turned off. A server administrator can turn them on: daypass conf openapi_enabled -s on."
 
 
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client(use_cookies=False)
-
-
 @pytest.fixture(params=PREFIXES)
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -117,31 +112,27 @@ def test_what_is_wrong_with_a_body_is_declared_where_one_is_taken_and_answered_n
 
 
 def test_each_page_names_its_document_and_links_the_others(client: FlaskClient, name: str) -> None:
-    for path in (f"/docs/{name}", f"/docs/{name}/"):
-        page = client.get(path)
-        assert (page.status_code, page.content_type) == (200, "text/html; charset=utf-8")
-        assert f'data-url="/openapi/{name}/"' in page.text
-        assert set(re.findall(r'href="/docs/([^/"]+)/"', page.text)) == set(PREFIXES)
-        assert page.text.count('aria-current="page"') == 1
-        policy = page.headers["Content-Security-Policy"]
-        assert "unsafe" not in policy and "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
-        assert "<script>" not in page.text and "style=" not in page.text and "://" not in page.text
-    for path in ("/docs", "/docs/"):
-        assert client.get(path).data == client.get("/docs/api_authentication/").data
+    page = client.get(f"/docs/{name}")
+    assert (page.status_code, page.content_type) == (200, "text/html; charset=utf-8")
+    assert f'data-url="/openapi/{name}/"' in page.text
+    assert set(re.findall(r'href="/docs/([^/"]+)/"', page.text)) == set(PREFIXES)
+    assert page.text.count('aria-current="page"') == 1
+    policy = page.headers["Content-Security-Policy"]
+    assert "unsafe" not in policy and "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
+    assert "<script>" not in page.text and "style=" not in page.text and "://" not in page.text
+    assert set(re.findall(r'(?:href|src)="/docs/files/([^"]+)"', page.text)) == set(FILES)
+    assert client.get("/docs/").data == client.get("/docs/api_authentication/").data
 
 
-def test_everything_a_page_needs_is_served_and_nothing_else(client: FlaskClient, name: str) -> None:
-    page = client.get(f"/docs/{name}/").text
-    assert set(re.findall(r'(?:href|src)="/docs/files/([^"]+)"', page)) == set(FILES)
+def test_everything_a_page_needs_is_served_and_nothing_else(client: FlaskClient) -> None:
     kinds = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "png": "image/png"}
     for file in FILES:
         with client.get(f"/docs/files/{file}") as answer:
             assert (answer.status_code, answer.content_type) == (200, kinds[file.rpartition(".")[2]])
-            assert answer.headers["X-Content-Type-Options"] == "nosniff"
-            assert len(answer.data) > 100
-    for file in ("index.html", "oauth2-redirect.html", "doc.html", "..", "../documents.py", "%2e%2e/x", "docs.CSS"):
+            assert answer.headers["X-Content-Type-Options"] == "nosniff" and len(answer.data) > 100
+    for file in ("index.html", "doc.html", "../documents.py", "%2e%2e/x", "docs.CSS"):
         assert client.get(f"/docs/files/{file}").status_code == 404, file
-    for path in ("/openapi/nothing/", "/docs/nothing/", "/openapi/", "/openapi", "/docs/files/"):
+    for path in ("/openapi/nothing/", "/docs/nothing/", "/openapi/", "/docs/files/"):
         assert problem(client.get(path)) == (404, "application/problem+json", "not_found")
 
 

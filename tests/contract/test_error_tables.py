@@ -1,4 +1,4 @@
-"""The error tables of the compatibility APIs are complete: every refusal of the domain, and faults of our own."""
+"""The error tables of the APIs are complete: every refusal of the domain, and faults of our own."""
 
 import json
 from datetime import UTC, datetime
@@ -9,6 +9,7 @@ from flask import Flask, Response, g
 from werkzeug.exceptions import ImATeapot
 
 from app.api.integration_v1 import errors as alation
+from app.api.native import errors as native
 from app.api.oauth import errors as oauth
 from app.api.v4 import errors as v4
 from app.domain import errors
@@ -18,6 +19,7 @@ from app.factory import create_app
 from app.http.guards import ANYBODY, GuardedBlueprint
 from config import Settings
 from tests.contract.asking import NAMES, NO_CREDENTIALS, PREFIX, REVOKE, TOKENS, refusal
+from tests.contract.asking_native import PROBLEM
 from tests.databases import KEYS
 
 
@@ -65,6 +67,11 @@ def test_every_api_has_an_answer_to_every_refusal(app: Flask, kind: type[Refusal
     assert details and answer.headers["x-trifacta-request-id"]
     assert kind is not errors.RateLimited or answer.headers["x-retry-after"] == "7"
 
+    answer, body = refuse(app, native, "/api/v1/me", "GET", example(kind))
+    assert list(body)[: len(PROBLEM)] == PROBLEM
+    assert (answer.status_code, body["reason"]) == (native.TABLE[kind][0], kind.reason)
+    assert "{" not in body["detail"].replace("{braces}", "").replace("{allowed}", "").replace("{now}", "")
+
     status, error, _ = oauth.TABLE[kind]
     if kind is errors.NotPermitted:  # nobody is known by a token here
         status, error = 400, "unauthorized_client"
@@ -76,12 +83,14 @@ def test_every_api_has_an_answer_to_every_refusal(app: Flask, kind: type[Refusal
 
 def test_the_tables_hold_nothing_but_refusals_and_say_the_same_of_every_bad_token() -> None:
     """RFC 6750, section 3.1; in OAuth a missing token is a client that did not authenticate."""
-    for table in (alation.TABLE, alation.RESOURCE_TABLE, v4.TABLE, oauth.TABLE):
-        assert set(table) == set(every_refusal())
+    tables = (alation.TABLE, alation.RESOURCE_TABLE, v4.TABLE, oauth.TABLE, native.TABLE, native.NAMED_TABLE)
+    assert all(set(table) == set(every_refusal()) for table in tables)
     for kind in every_refusal():
-        if issubclass(kind, TokenRefused):
+        is_of_token = issubclass(kind, TokenRefused)
+        assert native.NAMED_TABLE[kind][0] == (409 if is_of_token else native.TABLE[kind][0])
+        if is_of_token:
             assert (alation.TABLE[kind][0], alation.RESOURCE_TABLE[kind]) == (401, (403, NO_CREDENTIALS))
-            assert v4.TABLE[kind][0] == 401
+            assert v4.TABLE[kind][0] == native.TABLE[kind][0] == 401
             error = "invalid_client" if kind is errors.TokenMissing else "invalid_token"
             assert oauth.TABLE[kind][:2] == (401, error)
     assert v4.TABLE[errors.NotFound][1] != v4.TABLE[errors.FeatureOff][1]
@@ -99,13 +108,13 @@ def test_descriptions_of_oauth_hold_the_allowed_characters_only(app: Flask) -> N
         ):
             assert json.loads(answer.data)["error_description"] == clean
             assert "Set-Cookie" not in answer.headers
-    assert oauth.DIALECT.prefix == "/oauth/"
 
 
 FAULTS = {
     PREFIX: (500, "A server error occurred. Its request id is in the X-Request-Id header.", "internal_server_error"),
     "/v4": (500, "InternalServerException", None),
     "/oauth": (500, "server_error", "internal_server_error"),
+    "/api/v1": (500, native.HTTP_DETAILS[500], "internal_server_error"),
 }
 
 

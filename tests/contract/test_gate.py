@@ -10,12 +10,13 @@ from app.services import Services
 from app.storage.database import Database
 from tests import rows
 from tests.contract.asking import BEARER, IDENTITY, NO_CREDENTIALS, Alation, AskedGate, refusal
-from tests.contract.conftest import MovableClock, Setting
+from tests.contract.conftest import MovableClock
 from tests.contract.states import ACCESS_STATES, Make, World
 from tests.factories import issue, make_user, mint
 
 NOW = datetime(2031, 3, 1, 12, tzinfo=UTC)
 HOW_TO_ASK = "Send an access token in the TOKEN header, or as Authorization: Bearer."
+ALWAYS = [("Cache-Control", "no-store"), ("Vary", "TOKEN, Authorization"), ("X-Content-Type-Options", "nosniff")]
 OF_NO_USE = "This is an introspector's token: it can introspect tokens, and nothing else."
 DETAILS = {
     "token_malformed": "This is not an access token. Use a refresh token to request one.",
@@ -30,11 +31,6 @@ DETAILS = {
 @pytest.fixture
 def secret(services: Services) -> str:
     return token_of(services, Role.VIEWER)
-
-
-@pytest.fixture
-def world(services: Services, clock: MovableClock, setting: Setting) -> World:
-    return World(services, clock, setting)
 
 
 def token_of(services: Services, role: Role) -> str:
@@ -53,28 +49,11 @@ def test_a_good_token_is_answered_with_its_identity_to_the_byte(
         for answer in (gate.verify(access.secret), gate.verify_bearer(access.secret)):
             assert (answer.status, answer.data) == ("200 OK", b"")
             assert list(answer.headers) == [
-                ("X-Auth-User-Id", str(user.id)),
-                ("X-Auth-User", user.username),
-                ("X-Auth-Email", "anna@example.com"),
-                ("X-Auth-Role", "STEWARD"),
-                ("X-Auth-Token-Id", access.token.public_id),
-                ("X-Auth-Token-Name", "nightly etl"),
-                ("X-Auth-Token-Kind", "access"),
-                ("X-Auth-Expires-In", "86400"),
-                ("Remote-User", user.username),
-                ("Cache-Control", "no-store"),
-                ("Vary", "TOKEN, Authorization"),
-                ("X-Content-Type-Options", "nosniff"),
-                ("Content-Length", "0"),
-            ]
-
-
-def test_identity_headers_that_a_caller_forged_do_not_come_back(gate: AskedGate, secret: str) -> None:
-    forged = {name: "1" for name in IDENTITY} | {"X-Auth-Role": "SERVER_ADMIN", "X_Auth_Role": "SERVER_ADMIN"}
-    answer = gate.verify(secret, **forged)
-    assert answer.headers["X-Auth-Role"] == "VIEWER"
-    assert "1" not in [answer.headers[name] for name in ("X-Auth-Token-Name", "X-Auth-Email", "Remote-User")]
-    gate.verify(None, **forged)  # all are empty, as of every refusal
+                ("X-Auth-User-Id", str(user.id)), ("X-Auth-User", user.username), ("X-Auth-Email", "anna@example.com"),
+                ("X-Auth-Role", "STEWARD"), ("X-Auth-Token-Id", access.token.public_id),
+                ("X-Auth-Token-Name", "nightly etl"), ("X-Auth-Token-Kind", "access"), ("X-Auth-Expires-In", "86400"),
+                ("Remote-User", user.username), *ALWAYS, ("Content-Length", "0"),
+            ]  # fmt: skip
 
 
 # Conditions
@@ -84,14 +63,8 @@ def test_identity_headers_that_a_caller_forged_do_not_come_back(gate: AskedGate,
     ("query", "why"),
     [
         ("role=SERVER_ADMIN", "This requires one of these roles: SERVER_ADMIN."),
-        (
-            "role=STEWARD&role=SERVER_ADMIN&kind=access",
-            "This requires one of these roles: SERVER_ADMIN or STEWARD.",
-        ),
         ("kind=refresh", "This requires a token of one of these kinds: refresh."),
-        ("role=viewer", "The proxy's condition role='viewer' is not a role."),
         ("kind=pat&role=VIEWER", "The proxy's condition kind='pat' is not a kind."),
-        ("roles=VIEWER", "The proxy's condition 'roles' is unknown: use role or kind."),
         ("role=VIEWER&x=%C3%B6", "The proxy's condition 'x' is unknown: use role or kind."),
     ],
 )
@@ -107,14 +80,11 @@ def test_a_good_token_that_does_not_meet_a_condition_is_a_403_that_says_why(
     assert by_bearer.headers["WWW-Authenticate"] == f'{BEARER}, error="insufficient_scope", error_description="{why}"'
 
 
-@pytest.mark.parametrize("query", ["", "role=INTROSPECTOR", "kind=access", "role=VIEWER"])
+@pytest.mark.parametrize("query", ["", "role=INTROSPECTOR"])
 def test_an_introspectors_token_opens_nothing(
     gate: AskedGate, alation: Alation, services: Services, query: str
 ) -> None:
-    """Neither the APIs behind the gate nor a resource of Daypass; both say the same.
-
-    Fails when `may_use_apis` is always true: so it was broken, and the token was good at both.
-    """
+    """Neither the APIs behind the gate nor a resource of Daypass. Fails when `may_use_apis` is always true (tried)."""
     secret = token_of(services, Role.INTROSPECTOR)
     by_token, by_bearer = gate.verify(secret, query), gate.verify_bearer(secret, query)
     assert refusal(by_token) == refusal(by_bearer) == (403, OF_NO_USE, "not_permitted")
@@ -131,9 +101,7 @@ def test_who_sends_nothing_gets_a_401_to_the_byte(gate: AskedGate) -> None:
     assert answer.status == "401 Unauthorized"
     *headers, (last, _) = list(answer.headers)
     assert headers == [
-        ("Cache-Control", "no-store"),
-        ("Vary", "TOKEN, Authorization"),
-        ("X-Content-Type-Options", "nosniff"),
+        *ALWAYS,
         *((name, "") for name in IDENTITY),
         ("X-Auth-Reason", "token_missing"),
         ("WWW-Authenticate", 'Bearer realm="daypass"'),
@@ -146,8 +114,8 @@ def test_who_sends_nothing_gets_a_401_to_the_byte(gate: AskedGate) -> None:
     )
 
 
-def test_what_is_no_bearer_token_is_nothing(gate: AskedGate, secret: str) -> None:
-    for authorization in ("", "Basic YW5uYTpi", "Bearer", "Bearer ", "Digest a=b", "abc", "\xff"):
+def test_a_token_elsewhere_and_what_is_no_bearer_token_is_nothing(gate: AskedGate, secret: str) -> None:
+    for authorization in ("Basic YW5uYTpi", "Bearer ", "\xff"):
         answer = gate.verify(None, Authorization=authorization)
         assert (refusal(answer)[::2], answer.headers["WWW-Authenticate"]) == ((401, "token_missing"), BEARER)
     query, cookie = f"access_token={secret}&TOKEN={secret}", f"TOKEN={secret}; access_token={secret}"
@@ -155,7 +123,7 @@ def test_what_is_no_bearer_token_is_nothing(gate: AskedGate, secret: str) -> Non
     assert refusal(answer)[::2] == (401, "token_missing")
 
 
-@pytest.mark.parametrize("query", ["", "role=SERVER_ADMIN", "x=1"])
+@pytest.mark.parametrize("query", ["", "role=SERVER_ADMIN"])
 @pytest.mark.parametrize(("state", "reason"), ACCESS_STATES.values(), ids=ACCESS_STATES)
 def test_a_bad_token_is_a_403_as_a_resource_answers_it_and_a_bad_bearer_a_401(
     gate: AskedGate, alation: Alation, world: World, state: Make, reason: str, query: str
@@ -175,29 +143,12 @@ def test_a_bad_token_is_a_403_as_a_resource_answers_it_and_a_bad_bearer_a_401(
     )
 
 
-@pytest.mark.parametrize(
-    "token", ["", "nonsense", "\xe9t\xe9", "\xff" * 60, "x" * 5000, "a,b", "\t", "x y"], ids=range(8)
-)
-def test_any_text_in_the_token_header_is_answered_as_a_resource_does_and_behind_bearer_with_a_401(
-    gate: AskedGate, alation: Alation, token: str
-) -> None:
-    """Bytes above 0x7F too, which a server hands over as latin-1."""
-    by_token, resource = gate.verify(token), alation.use(token)
-    reason = "token_malformed" if token else "token_missing"
-    assert (by_token.status_code, by_token.data) == (resource.status_code, resource.data)
-    assert refusal(by_token)[::2] == (403, reason)
-    assert token == "\t" or refusal(gate.verify_bearer(token))[::2] == (401, reason)
-
-
 def test_two_tokens_are_refused_although_both_are_good(gate: AskedGate, alation: Alation, services: Services) -> None:
-    refresh = issue(services, make_user(services))
-    one, other = mint(services, refresh).secret, token_of(services, Role.VIEWER)
-    for beside in (other, refresh.secret):
-        answer = gate.verify(one, Authorization=f"Bearer {beside}")
+    one, other = token_of(services, Role.VIEWER), token_of(services, Role.VIEWER)
+    beside = {"Authorization": f"Bearer {other}"}
+    for answer in (gate.verify(one, **beside), gate.verify(f"{one},{one}")):  # joined as two headers arrive
         assert refusal(answer)[::2] == (403, "token_malformed")
-        assert answer.data == alation.use(one, Authorization=f"Bearer {beside}").data
-    for joined in (f"{one},{other}", f"{one},{one}"):  # as two headers arrive
-        assert refusal(gate.verify(joined))[::2] == (403, "token_malformed")
+    assert gate.verify(one, **beside).data == alation.use(one, **beside).data
 
 
 def test_a_refusal_has_one_line_in_the_log_with_its_own_request_id(
@@ -214,13 +165,15 @@ def test_a_refusal_has_one_line_in_the_log_with_its_own_request_id(
     assert len({gate.verify().headers["X-Request-Id"] for _ in range(20)}) == 20
 
 
+@pytest.mark.both_databases
+@pytest.mark.parametrize("at_the_gate", [True, False])
 def test_a_superseded_token_that_is_presented_is_audited_with_the_request_at_which_it_was(
-    gate: AskedGate, alation: Alation, world: World, database: Database
+    gate: AskedGate, alation: Alation, world: World, database: Database, at_the_gate: bool
 ) -> None:
-    """◆ At the gate, at a resource and again: one row; and it revokes nothing."""
+    """◆ At the gate or a resource, and again: one row; and it revokes nothing."""
     world.mint()
     secret = world.access.secret
-    first = gate.verify(secret)
+    first = gate.verify(secret) if at_the_gate else alation.use(secret)
     gate.verify_bearer(secret)
     alation.use(secret)
     world.services.last_use.flush()

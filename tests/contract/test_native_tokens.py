@@ -1,6 +1,7 @@
-"""Everybody's tokens in the native dialect: found by filters, shown, ended one by one, and identified.
+"""Everybody's tokens in the native dialect: found by filters, shown, revoked one by one or by filter, and identified.
 
-Not here: revoking by filter (``test_native_revocations``), and how lists scale (``test_native_lists``).
+Not here: what a confirmation binds (``tests/unit/services/test_revoking_by_filter``), and how lists scale
+(``test_lists``).
 """
 
 from datetime import UTC, datetime, timedelta
@@ -8,26 +9,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.domain.identity import Role
-from app.domain.secrets import TokenFormat, new_token_text
 from app.domain.tokens import TokenKind
 from app.services import Services
-from app.services.held_tokens import BySecret
-from tests.contract.asking_native import Native, Person, fields_of, person, said
+from tests.contract.asking import unknown_token
+from tests.contract.asking_native import Native, Person, fields_of, person, problem
 from tests.contract.conftest import MovableClock
-from tests.factories import OPERATOR, issue, make_user, mint
+from tests.factories import OPERATOR, issue, make_user, mint, regenerate
 
-TEXT = TokenFormat(("dp",))
+PREVIEW, ACT = "tokens/revocations/preview", "tokens/revocations"
 NOW = datetime(2030, 3, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def admin(services: Services, native: Native) -> Person:
-    return person(services, native, Role.SERVER_ADMIN)
-
-
-@pytest.fixture
-def anna(services: Services, native: Native) -> Person:
-    return person(services, native)
 
 
 def test_each_criterion_of_the_query_narrows(services: Services, native: Native, clock: MovableClock) -> None:
@@ -79,7 +69,7 @@ def test_a_token_of_either_tier_is_shown_by_its_public_id(admin: Person, anna: P
         "minted_from", "revoked_at", "revoked_by", "revoke_reason",
     ]  # fmt: skip
     for public_id in ("zzzzzzzzzzzz", "short", "%00", "ZZZZZZZZZZZZ"):
-        assert said(admin.native.get(f"tokens/{public_id}")) == (404, "not_found")
+        assert problem(admin.native.get(f"tokens/{public_id}")) == (404, "not_found")
 
 
 def test_one_token_is_ended_with_a_reason_and_only_once(services: Services, admin: Person, anna: Person) -> None:
@@ -87,10 +77,10 @@ def test_one_token_is_ended_with_a_reason_and_only_once(services: Services, admi
     assert fields_of(admin.native.post(path, {})) == ["reason"]
     assert admin.native.post(path, {"reason": "lost laptop"}).get_json() == {"refresh_tokens": 1, "access_tokens": 1}
     assert admin.native.post(path, {"reason": "again"}).get_json() == {"refresh_tokens": 0, "access_tokens": 0}
-    assert said(anna.native.get("me")) == (401, "token_revoked")
+    assert problem(anna.native.get("me")) == (401, "token_revoked")
     kept = services.listing.find(anna.access.token.public_id).token
     assert (kept.revoked_by, kept.revoke_reason) == (admin.user.username, "lost laptop")
-    assert said(admin.native.post("tokens/zzzzzzzzzzzz/revoke", {"reason": "x"})) == (404, "not_found")
+    assert problem(admin.native.post("tokens/zzzzzzzzzzzz/revoke", {"reason": "x"})) == (404, "not_found")
 
 
 def identified(admin: Person, secret: str) -> dict[str, object]:
@@ -103,34 +93,71 @@ def identified(admin: Person, secret: str) -> dict[str, object]:
 
 def test_a_found_secret_is_identified_with_its_owner_and_state(services: Services, admin: Person, anna: Person) -> None:
     for issued, kind in ((anna.refresh, "refresh"), (anna.access, "access")):
-        told = identified(admin, f" {issued.secret}\n")
-        token = told.pop("token")
-        assert told == {
+        found = identified(admin, f" {issued.secret}\n")
+        token = found.pop("token")
+        assert found == {
             "checksum_ok": True, "is_known": True, "works": True, "reason": None, "kind": kind,
             "public_id": issued.token.public_id,
         }  # fmt: skip
         assert (token["owner"], token["status"]) == (anna.user.username, "active")
     services.accounts.change(anna.user.username, {"is_active": False}, OPERATOR)
-    assert (identified(admin, anna.access.secret)["works"], identified(admin, anna.access.secret)["reason"]) == (
-        False, "owner_disabled",
-    )  # fmt: skip
-
-
-def test_a_replaced_secret_is_known_and_no_longer_works(services: Services, admin: Person, anna: Person) -> None:
-    services.issuing.regenerate(BySecret(anna.refresh.secret), OPERATOR)
-    told = identified(admin, anna.refresh.secret)
-    assert (told["is_known"], told["works"], told["reason"]) == (True, False, "token_revoked")
-    assert told["token"]["status"] == "active"
+    assert identified(admin, anna.access.secret)["reason"] == "owner_disabled"
+    services.accounts.change(anna.user.username, {"is_active": True}, OPERATOR)
+    regenerate(services, anna.refresh)
+    found = identified(admin, anna.refresh.secret)
+    assert (found["is_known"], found["works"], found["reason"]) == (True, False, "token_revoked")
 
 
 def test_a_made_up_secret_is_nobodys_even_with_a_known_public_id(admin: Person, anna: Person) -> None:
     """Fails when the token is looked up by its public id alone."""
     for public_id in (anna.refresh.token.public_id, "zzzzzzzzzzzz"):
-        made_up = TEXT.compose(new_token_text(TokenKind.REFRESH).with_public_id(public_id))
-        told = identified(admin, made_up)
-        assert (told["checksum_ok"], told["is_known"], told["works"], told["token"]) == (True, False, False, None)
-        assert (told["reason"], told["public_id"]) == ("token_unknown", public_id)
+        found = identified(admin, unknown_token(TokenKind.REFRESH, public_id))
+        assert (found["checksum_ok"], found["is_known"], found["works"], found["token"]) == (True, False, False, None)
+        assert (found["reason"], found["public_id"]) == ("token_unknown", public_id)
     for nonsense in ("", "nonsense", anna.refresh.secret[:-1], anna.refresh.secret.swapcase(), "ü" * 500):
-        told = admin.native.post("tokens/identify", {"secret": nonsense}).get_json()
-        assert (told["checksum_ok"], told["is_known"], told["public_id"]) == (False, False, None)
+        found = admin.native.post("tokens/identify", {"secret": nonsense}).get_json()
+        assert (found["checksum_ok"], found["is_known"], found["public_id"]) == (False, False, None)
     assert fields_of(admin.native.post("tokens/identify", {"secret": 5})) == ["secret"]
+
+
+# Revoking by filter
+
+
+@pytest.mark.both_databases
+def test_what_is_previewed_is_revoked_and_recorded(services: Services, admin: Person, anna: Person) -> None:
+    issue(services, anna.user, "other")
+    narrowing = {"owner": anna.user.username, "created_before": "2100-01-01T00:00:00Z"}
+    seen = admin.native.post(PREVIEW, {"filter": narrowing}).get_json()
+    assert list(seen) == ["refresh_tokens", "access_tokens", "access_tokens_with_them", "items", "confirmation"]
+    assert (seen["refresh_tokens"], seen["access_tokens"], seen["access_tokens_with_them"]) == (2, 0, 1)
+    assert [(each["name"], each["owner"]) for each in seen["items"]] == [
+        ("other", anna.user.username), ("nightly-etl", anna.user.username),
+    ]  # fmt: skip
+    act = {"filter": narrowing, "reason": "audit"}
+    assert problem(admin.native.post(ACT, act | {"confirmation": "x"})) == (409, "conflict")
+    assert anna.native.get("me").status_code == 200
+    assert admin.native.post(ACT, act | {"confirmation": seen["confirmation"]}).get_json() == {
+        "refresh_tokens": 2,
+        "access_tokens": 1,
+    }
+    assert problem(anna.native.get("me")) == (401, "token_revoked")
+    event = admin.native.get(f"audit-events?action=tokens.revoked&actor={admin.user.username}").get_json()["items"][0]
+    assert event["detail"] == {
+        "reason": "audit", "refresh_tokens": 2, "access_tokens": 1,
+        "filter": f'{{"created_before": "2100-01-01 00:00:00+00:00", "owner": "{anna.user.username}"}}',
+    }  # fmt: skip
+
+
+def test_a_filter_that_narrows_nothing_or_is_none_is_refused_by_its_member(admin: Person) -> None:
+    assert fields_of(admin.native.post(ACT, {"filter": {}, "confirmation": "x", "reason": "x"})) == ["filter"]
+    for narrowing, field in (
+        ({}, "filter"),
+        ({"onwer": "anna"}, "filter.onwer"), ({"unused_for_days": "many"}, "filter.unused_for_days"),
+        ({"created_after": "2030-01-01"}, "filter.created_after"), ({"owner": None}, "filter.owner"),
+        ({"limit": 5, "owner": "anna"}, "filter.limit"), ({"user_id": 1}, "filter.user_id"),
+        ({"to_renew": True}, "filter.to_renew"), ({"name": ""}, "filter.name"),
+    ):  # fmt: skip
+        assert fields_of(admin.native.post(PREVIEW, {"filter": narrowing})) == [field]
+    for members, field in (({}, "filter"), ({"filter": "anna"}, "filter"), ({"filter": {"owner": "a"}, "x": 1}, "x")):
+        assert problem(admin.native.post(PREVIEW, members)) == (400, "bad_request"), field
+    assert fields_of(admin.native.post(ACT, {"filter": {"owner": "anna"}})) == ["confirmation", "reason"]

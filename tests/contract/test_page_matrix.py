@@ -4,30 +4,39 @@ A route that is added must be given its line here, or the walk of the URL map fa
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app.domain.identity import Role, User
+from app.domain.identity import Role
 from app.http.context import parts
-from app.services import Services
+from tests.drivers.pages import Pages
 from tests.factories import PASSWORD, allowed_user, disable, generate, issue, make_user, mint
 
 VISITORS = ("nobody", "user", "another", "administrator", "introspector", "disabled", "token holder")
 """The last one has a good access token of the user's, and no session."""
 
 
-@dataclass
 class World:
     """Visitors who are signed in, and fresh things of the user's for each request."""
 
-    services: Services
-    user: User
-    people: dict[str, FlaskClient] = field(default_factory=dict)
+    def __init__(self, app: Flask) -> None:
+        self.services = services = parts(app).services
+        roles = {"administrator": Role.SERVER_ADMIN, "introspector": Role.INTROSPECTOR}
+        users = {
+            name: allowed_user(services, role=roles.get(name, Role.VIEWER), password=PASSWORD) for name in VISITORS[1:6]
+        }
+        self.user = users["user"]
+        self.browsers = {name: Pages(app) for name in VISITORS}
+        for name, user in users.items():
+            assert self.browsers[name].sign_in(user.username).status_code == 303
+        disable(services, users["disabled"].username)
+        self.browsers["token holder"].client.environ_base["HTTP_TOKEN"] = mint(
+            services, issue(services, self.user)
+        ).secret
 
     def refresh_id(self) -> str:
         return issue(self.services, self.user).token.public_id
@@ -40,6 +49,14 @@ class World:
 
     def someone(self) -> str:
         return str(make_user(self.services).id)
+
+    def send(self, visitor: str, method: str, path: str, form: dict[str, str]) -> TestResponse:
+        """A form is sent as a page that this browser just read would."""
+        browser = self.browsers[visitor]
+        if method == "GET":
+            return browser.get(path)
+        browser.get("/login", follow_redirects=True)
+        return browser.post(path, form)
 
 
 Make = Callable[[World], str]
@@ -122,39 +139,13 @@ MATRIX: dict[tuple[str, str], Line] = {
 
 @pytest.fixture(scope="module")
 def world(app: Flask) -> World:
-    services = parts(app).services
-    user = allowed_user(services, password=PASSWORD)
-    another = allowed_user(services, password=PASSWORD)
-    administrator = make_user(services, role=Role.SERVER_ADMIN, password=PASSWORD)
-    introspector = make_user(services, role=Role.INTROSPECTOR, password=PASSWORD)
-    leaver = make_user(services, password=PASSWORD)
-    made = World(services, user, {"nobody": app.test_client(), "token holder": app.test_client()})
-    signing_in = {"user": user, "another": another, "administrator": administrator, "introspector": introspector}
-    for name, who in (signing_in | {"disabled": leaver}).items():
-        made.people[name] = app.test_client()
-        entered = send(made.people[name], "/login", {"username": who.username, "password": PASSWORD})
-        assert entered.status_code == 303
-    disable(services, leaver.username)
-    made.people["token holder"].environ_base["HTTP_TOKEN"] = mint(services, issue(services, user)).secret
-    return made
-
-
-def send(client: FlaskClient, path: str, fields: dict[str, str]) -> TestResponse:
-    """Send a form as a page of this browser would."""
-    shown = client.get("/login", follow_redirects=True).get_data(as_text=True)
-    token = re.search(r'name="form_token" value="([0-9a-f]+)"', shown)
-    assert token is not None
-    return client.post(path, data=fields | {"form_token": token[1]})
-
-
-def routes(app: Flask) -> Iterator[tuple[str, str]]:
-    for rule in app.url_map.iter_rules():
-        for method in (rule.methods or set()) - {"HEAD"} if rule.endpoint.startswith("web_") else ():
-            yield method, rule.rule.rstrip("/")
+    return World(app)
 
 
 def test_every_page_has_its_line_and_every_line_a_page(app: Flask) -> None:
-    assert set(routes(app)) == set(MATRIX)
+    pages = [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("web_")]
+    routes = {(method, rule.rule.rstrip("/")) for rule in pages for method in (rule.methods or set()) - {"HEAD"}}
+    assert routes == set(MATRIX)
 
 
 @pytest.mark.parametrize(("method", "path"), list(MATRIX), ids=lambda part: part or "home")
@@ -163,8 +154,7 @@ def test_each_visitor_is_answered_as_the_matrix_says(world: World, method: str, 
     line, found = MATRIX[method, path], {}
     for visitor in VISITORS if path != "/logout" else ("nobody",):
         address = re.sub(r"<\w+>", line.argument(world), path) or "/"
-        client = world.people[visitor]
-        answer = client.get(address) if method == "GET" else send(client, address, line.form)
+        answer = world.send(visitor, method, address, line.form)
         found[visitor] = answer.status_code
         if answer.status_code == 303 and path.startswith(("/account", "/admin", "/preferences")):
             leaves = visitor in ("nobody", "disabled", "token holder")
@@ -183,10 +173,10 @@ def test_anothers_id_an_unknown_one_and_what_is_no_id_are_answered_in_the_same_b
     method, path = key
     unknown = "00000000-0000-4000-8000-000000000000" if "uuid" in path else "zzzzzzzzzzzz"
     odd = ("x", "%00", "..%2f..", "%c3%a9", "'--", "a" * 300, "ZZZZZZZZZZZZ", "%f0%9f%98%80", "0" * 36)
-    client, bodies = world.people["another"], set()
+    bodies = set()
     for each in (*odd, unknown, world.access_id(), MATRIX[key].argument(world)):
         address = re.sub(r"<\w+>", each, path)
-        answer = client.get(address) if method == "GET" else send(client, address, MATRIX[key].form)
+        answer = world.send("another", method, address, MATRIX[key].form)
         assert answer.status_code == 404, each
         if each not in odd:
             bodies.add(answer.text.replace(answer.headers["X-Request-Id"], "").replace(address, ""))

@@ -1,7 +1,5 @@
 """Secrets on the pages: each is shown once, in the answer of the form that made it, and nowhere else."""
 
-from dataclasses import dataclass
-
 import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
@@ -24,30 +22,16 @@ TYPED = {"name": "nightly-etl", "lifetime": "7", "description": "a report"}
 ALREADY = "This form was already sent"
 
 
-@dataclass
-class Making:
-    """A form that shows a secret, ready to be sent."""
-
-    pages: Pages
-    path: str
-    fields: dict[str, str]
-
-    def send(self, **fields: str) -> TestResponse:
-        return self.pages.post(self.path, self.fields | fields)
-
-
 @pytest.fixture(scope="module")
 def owner(app: Flask) -> Somebody:
     return somebody(app, allowed=True)
 
 
 @pytest.fixture(params=["create", "regenerate", "access-token", "generate"])
-def making(request: pytest.FixtureRequest, services: Services, owner: Somebody) -> Making:
-    """Each of the four forms, under a refresh token of its own."""
+def path(request: pytest.FixtureRequest, services: Services, owner: Somebody) -> str:
+    """The address of each of the four forms that show a secret, under a refresh token of its own."""
     of_token = f"{CREATE}/{issue(services, owner.user).token.public_id}/{request.param}"
-    path = {"create": CREATE, "generate": GENERATE}.get(request.param, of_token)
-    typed = TYPED if path in (CREATE, GENERATE) else {}
-    return Making(owner.pages, path, owner.pages.fill_in(path, typed))
+    return {"create": CREATE, "generate": GENERATE}.get(request.param, of_token)
 
 
 def secret_in(answer: TestResponse) -> str:
@@ -60,30 +44,22 @@ def tokens(database: Database) -> tuple[int, int]:
 
 
 def test_a_form_that_is_sent_again_makes_one_token_and_shows_no_second_secret(
-    services: Services, database: Database, making: Making, clock: MovableClock
+    services: Services, owner: Somebody, database: Database, path: str, clock: MovableClock
 ) -> None:
     """◆ Reloading, at once and minutes later. Fails when a page makes without `once()`."""
-    secret = secret_in(making.send())
+    pages, typed = owner.pages, TYPED if path in (CREATE, GENERATE) else {}
+    fields = pages.fill_in(path, typed)
+    secret = secret_in(pages.post(path, fields))
     before = all_rows(services, database)
     for minutes in (0, 9):
         with clock.later(minutes=minutes):
-            again = making.send()
+            again = pages.post(path, fields)
         assert (again.status_code, ALREADY in words(again)) == (200, True)
         assert not secrets_in(again.text)
-    other = making.send(name="another", description="another", lifetime="8")
+    other = pages.post(path, fields | {"name": "another", "description": "another", "lifetime": "8"})
     assert (other.status_code, secrets_in(other.text)) == (409, [])
     assert all_rows(services, database) == before
-    fresh = making.pages.fill_in(making.path, {name: making.fields[name] for name in TYPED if name in making.fields})
-    assert fresh["form_id"] != making.fields["form_id"]
-    assert secret_in(making.pages.post(making.path, fresh)) != secret
-
-
-def test_the_same_form_of_two_people_makes_a_token_for_each(app: Flask, owner: Somebody) -> None:
-    other = somebody(app, allowed=True)
-    for path in (CREATE, GENERATE):
-        fields = owner.pages.fill_in(path, TYPED)
-        assert secret_in(owner.pages.post(path, fields))
-        assert secret_in(other.pages.post(path, fields | {"form_token": other.pages.form_token}))
+    assert secret_in(pages.post(path, pages.fill_in(path, typed))) != secret
 
 
 def test_of_two_that_are_sent_at_once_one_shows_a_secret(app: Flask, owner: Somebody, database: Database) -> None:
@@ -102,19 +78,18 @@ def test_of_two_that_are_sent_at_once_one_shows_a_secret(app: Flask, owner: Some
 
 
 def test_a_secret_is_in_its_own_page_alone(
-    app: Flask, services: Services, owner: Somebody, database: Database, making: Making
+    app: Flask, services: Services, owner: Somebody, database: Database, path: str
 ) -> None:
     """◆ In no header, no address, no later page, no repeat and no audit row."""
-    answer = making.send()
+    answer = owner.pages.post(path, owner.pages.fill_in(path, TYPED if path in (CREATE, GENERATE) else {}))
     secret = secret_in(answer)
     tail = secret.rpartition("_")[2]
     assert secret not in str(answer.headers) and secret not in answer.request.url
     hrefs = [str(named.get(name, "")) for _, named in page(answer).tags for name in ("href", "action", "src")]
     assert not secrets_in(" ".join(hrefs))
     admin = somebody(app, Role.SERVER_ADMIN)
-    for path in addresses(app, "GET", **variables(owner.user, holding(services, owner.user))):
-        for browser in (owner.pages, admin.pages):
-            assert tail not in browser.get(path).text, path
+    for each in addresses(app, "GET", **variables(owner.user, holding(services, owner.user))):
+        assert tail not in owner.pages.get(each).text + admin.pages.get(each).text, each
     with database.engine.connect() as connection:
         audited = str(connection.execute(AuditEventRow.__table__.select()).all())
     assert tail not in audited and not secrets_in(audited)

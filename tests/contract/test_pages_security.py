@@ -8,14 +8,14 @@ import pytest
 from flask import Flask
 
 from app.domain.identity import Role
-from app.factory import create_app, db
-from app.http.context import parts
+from app.factory import create_app
 from app.services import Services
 from app.storage.database import Database
 from app.web.guards import FORM_REFUSED
 from config import Settings
 from tests import rows
 from tests.contract.asking_pages import Somebody, addresses, all_rows, holding, somebody, variables
+from tests.contract.conftest import close
 from tests.databases import KEYS
 from tests.drivers.pages import Pages, page, read, words
 from tests.factories import PASSWORD, allowed_user, make_user, revoke
@@ -27,21 +27,20 @@ FIELDS = {
 }  # fmt: skip
 """Enough of each form of the pages to change something."""
 
+BY_FILTER = "/admin/tokens/revoke-by-filter"
 FORM = "application/x-www-form-urlencoded"
 
 FOREIGN_ORIGINS = (
     "https://evil.example", "http://localhost.evil.example", "http://evil.localhost", "http://localhost:81",
-    "http://localhost@evil.example", "http://", "localhost", "x", "", "http://[", "http://[::1", "file://",
+    "http://localhost@evil.example", "http://", "localhost", "", "http://[", "file://",
     "http://localhost, http://evil.example", "http://local\xadhost",
 )  # fmt: skip
 
 HOSTILE_NEXT = (
-    "//evil.example", "///evil.example", "/\\evil.example", "\\\\evil.example", "/\t/evil.example", "\t//evil.example",
-    "/\n/evil.example", "https://evil.example", "https:evil.example", "http:///evil.example", "HTTPS://evil.example/",
-    "javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "evil.example", "@evil.example", "?x", "#x", "",
-    " /account/auth", "/account/auth\r\nSet-Cookie: a=b", "/ /evil.example", "/\x00", "/caf\u00e9",
-    "/\u2044evil.example", "\uff0f\uff0fevil.example", "/" + "a" * 2000, "/login", "/login?next=/account/auth",
-    "/logout", "/account\\..\\..\\evil", "/\u202egnp",
+    "//evil.example", "/\\evil.example", "/\t/evil.example", "\t//evil.example", "https:evil.example",
+    "HTTPS://evil.example/", "JaVaScRiPt:alert(1)", "evil.example", "@evil.example", "?x", "", " /account/auth",
+    "/account/auth\r\nSet-Cookie: a=b", "/ /evil.example", "/\x00", "/\u2044evil.example", "\uff0f\uff0fevil.example",
+    "/" + "a" * 2000, "/login?next=/account/auth", "/logout", "/account\\..\\..\\evil", "/\u202egnp",
 )  # fmt: skip
 LOCAL_NEXT = ("/", "/account/auth?cursor=1a", "/%2f%2fevil.example", "/%0d%0aSet-Cookie:a=b", "/x:y@z")
 """Odd some of them, but on this host whatever they hold."""
@@ -107,7 +106,7 @@ def test_no_form_is_accepted_from_another_site_even_with_the_token(
     every_way += [{"Origin": origin} for origin in FOREIGN_ORIGINS]
     every_way += [{"Origin": "https://evil.example", "Sec-Fetch-Site": "same-origin"}]
     every_way += [{"Origin": "http://localhost", "Sec-Fetch-Site": "cross-site"}]
-    some_ways = [every_way[0], every_way[1], {"Origin": "https://evil.example"}]
+    some_ways = [every_way[0], {"Origin": "https://evil.example"}]
     for path in paths:
         for headers in every_way if path == "/theme" else some_ways:
             answer = admin.pages.post(path, FIELDS, headers=headers)
@@ -153,29 +152,21 @@ def test_getting_a_page_changes_nothing(app: Flask, services: Services, database
 
 # Headers and failures
 
-EVERY_KIND = (
-    ("GET /account/auth", 200), ("GET /login", 303), ("GET /", 303), ("GET /admin", 200), ("GET /nothing", 404),
-    ("GET /account/nothing", 404), ("GET /admin/users/0", 404), ("GET /account/auth?cursor=!", 400),
-    ("POST /account/auth", 405), ("GET /logout", 405), ("GET /static/daypass.css", 200), ("GET /static/nothing", 404),
-    ("GET /docs/", 200), ("GET /openapi/native/", 200), ("GET /api/v1/me", 401), ("GET /api/v1/nothing", 404),
-    ("GET /integration/v1/userinfo/", 403), ("GET /v4/people/current", 401), ("GET /healthz", 200),
-)  # fmt: skip
 
-
-@pytest.mark.parametrize(("request_line", "status"), EVERY_KIND)
-def test_every_answer_forbids_inline_script_and_framing(admin: Somebody, request_line: str, status: int) -> None:
-    """Fails when a policy allows `unsafe-inline`, or an error page goes out without headers (:func:`check`)."""
-    method, path = request_line.split(" ")
-    answer = admin.pages.get(path) if method == "GET" else admin.pages.post(path)
-    assert answer.status_code == status
-    policy = answer.headers["Content-Security-Policy"]
-    assert "unsafe" not in policy and "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert answer.headers["Referrer-Policy"] == "no-referrer"
-    assert re.fullmatch("[0-9a-f]{32}", answer.headers["X-Request-Id"])
-    assert not {"Access-Control-Allow-Origin", "Server"} & set(answer.headers.keys())
-    if status >= 400 and path.startswith("/account") and method == "GET":
-        assert answer.headers["X-Request-Id"] in words(answer)
+def test_every_answer_has_a_request_id_and_a_policy_and_no_cors(admin: Somebody) -> None:
+    """The policy is looked at in :func:`check`. Fails when an error page goes out without headers."""
+    for method, path, status in (
+        ("GET", "/account/auth", 200), ("GET", "/", 303), ("GET", "/nothing", 404), ("GET", "/account/nothing", 404),
+        ("GET", "/account/auth?cursor=!", 400), ("POST", "/account/auth", 405), ("GET", "/static/daypass.css", 200),
+        ("GET", "/static/nothing", 404), ("GET", "/docs/", 200), ("GET", "/api/v1/me", 401), ("GET", "/healthz", 200),
+        ("GET", "/integration/v1/userinfo/", 403), ("GET", "/v4/people/current", 401),
+    ):  # fmt: skip
+        answer = admin.pages.get(path) if method == "GET" else admin.pages.post(path)
+        assert answer.status_code == status
+        assert re.fullmatch("[0-9a-f]{32}", answer.headers["X-Request-Id"])
+        assert not {"Access-Control-Allow-Origin", "Server"} & set(answer.headers.keys())
+        if status in (400, 404) and path.startswith("/account"):
+            assert answer.headers["X-Request-Id"] in words(answer)
 
 
 def test_a_form_that_cannot_be_read_is_a_4xx_and_unknown_fields_are_no_failure(admin: Somebody) -> None:
@@ -187,12 +178,7 @@ def test_a_form_that_cannot_be_read_is_a_4xx_and_unknown_fields_are_no_failure(a
     ):  # fmt: skip
         assert admin.pages.client.post("/account/password", **request).status_code == status
     odd = dict.fromkeys(("status", "error", "fields", "template", "self", "fresh", "why_not", "longest"), "1")
-    for path in (
-        "/preferences/access-tokens/new",
-        "/account/auth/refresh-tokens",
-        "/account/password",
-        "/admin/users/new",
-    ):
+    for path in ("/preferences/access-tokens/new", "/account/auth/refresh-tokens", "/admin/users/new"):
         assert admin.pages.post(path, odd | {"lifetime": "x", "name": "", "username": ""}).status_code == 400, path
 
 
@@ -209,8 +195,6 @@ def test_a_failure_inside_is_a_page_with_its_number_and_nothing_of_the_inside(
     assert answer.status_code == 500
     assert "planted" not in answer.text and "Traceback" not in answer.text
     assert answer.headers["X-Request-Id"] in words(answer)
-    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
-    assert answer.headers["Cache-Control"] == "no-store"
 
 
 def test_only_a_trusted_proxy_can_say_that_the_browser_came_over_https(settings: Settings, tmp_path: Path) -> None:
@@ -219,17 +203,14 @@ def test_only_a_trusted_proxy_can_say_that_the_browser_came_over_https(settings:
         instance=str(tmp_path), database_url=settings.database_url, trusted_proxies="10.0.0.0/8", log_level="DEBUG"
     )
     app = create_app(with_proxy, KEYS)
-    for address, scheme, is_https in (
-        ("10.1.2.3", "https", True), ("10.1.2.3", "http", False), ("10.1.2.3", "https, http", False),
-        ("10.1.2.3", None, False), ("192.0.2.1", "https", False), ("192.0.2.1", None, False),
+    for address, headers, is_https in (
+        ("10.1.2.3", {"X-Forwarded-Proto": "https"}, True), ("10.1.2.3", {"X-Forwarded-Proto": "https, http"}, False),
+        ("10.1.2.3", {}, False), ("192.0.2.1", {"X-Forwarded-Proto": "https"}, False),
     ):  # fmt: skip
-        headers = {} if scheme is None else {"X-Forwarded-Proto": scheme}
         for path in ("/login", "/api/v1/me", "/account/nothing", "/static/daypass.css"):
             answer = Pages(app, "http://tokens.example.com", address).get(path, headers=headers)
-            assert ("Strict-Transport-Security" in answer.headers) is is_https, (address, scheme, path)
-    parts(app).services.close()
-    with app.app_context():
-        db.engine.dispose()
+            assert ("Strict-Transport-Security" in answer.headers) is is_https, (address, headers, path)
+    close(app)
 
 
 # Where signing in leads
@@ -282,10 +263,7 @@ def test_what_somebody_typed_is_never_markup(app: Flask, services: Services, adm
     for owner in (user, admin.user):
         held = holding(services, owner, name=MARKUP, description=MARKUP)
         revoke(services, held.access, MARKUP)
-        paths = [
-            *addresses(app, "GET", **variables(owner, held)),
-            f"/admin/tokens/revoke-by-filter?owner={owner.username}",
-        ]
+        paths = [*addresses(app, "GET", **variables(owner, held)), f"{BY_FILTER}?owner={owner.username}"]
         seen = "".join(whole(admin.pages, path) for path in paths)
         assert seen.count("&lt;xss") >= 8, "it is shown: the search above has something to find"
 

@@ -23,9 +23,9 @@ from tests.secrecy import PASSWORD_MARK
 ANOTHER_PASSWORD = f"{PASSWORD_MARK}-another"
 SECOND = timedelta(seconds=1)
 CHOSEN = "chosen-by-somebody-else".ljust(43, "x")
-LOOPBACK = ("http://127.0.0.1:5000", "http://localhost", "http://LOCALHOST:81", "http://[::1]:8000", "http://127.9.8.7")
-ELSEWHERE = ("https://tokens.example.com", "http://tokens.example.com:8000", "http://127.0.0.1.example.com",
-             "http://localhost.example.com", "http://192.0.2.1", "http://[2001:db8::1]:8000")  # fmt: skip
+LOOPBACK = ("http://127.0.0.1:5000", "http://LOCALHOST:81", "http://[::1]:8000")
+ELSEWHERE = ("https://tokens.example.com", "http://127.0.0.1.example.com", "http://localhost.example.com",
+             "http://192.0.2.1")  # fmt: skip
 CREATE = "/account/auth/refresh-tokens"
 
 
@@ -50,30 +50,21 @@ def is_sent_to_sign_in(answer: TestResponse) -> bool:
 
 
 def test_the_cookie_of_before_is_worth_nothing_after_signing_in(app: Flask, owner: Somebody) -> None:
-    """◆ Session fixation, with our cookie or an invented one. Fails when `sign_in` keeps the id that came."""
+    """◆ Session fixation: by our cookie, an invented one, a session. Fails when `sign_in` keeps the id that came."""
     browser = Pages(app)
     browser.get("/login")
     before, token_before = browser.cookie, browser.form_token
     browser.sign_in(owner.user.username)
     assert before and browser.cookie and before != browser.cookie
     assert browser.is_signed_in()
-    assert not Pages(app).set_cookie(before).is_signed_in()
     assert browser.post("/theme", {"form_token": token_before}).status_code == 400
-    assert browser.form_token != token_before
-    planted = Pages(app).set_cookie(CHOSEN)
-    planted.sign_in(owner.user.username)
-    assert planted.cookie != CHOSEN
-    assert not Pages(app).set_cookie(CHOSEN).is_signed_in()
-
-
-def test_signing_in_ends_the_session_that_the_browser_had(app: Flask, owner: Somebody) -> None:
-    """Also one that an attacker began and planted: they can't go on in it, nor see what is done in the other."""
-    attacker = somebody(app)
-    victim = Pages(app).set_cookie(attacker.pages.cookie or "")
-    victim.get("/account/auth")  # gives the form token
-    victim.post("/login", {"username": owner.user.username.upper(), "password": PASSWORD})
-    assert owner.user.username in words(victim.get("/account/auth"))
-    assert not attacker.pages.is_signed_in()
+    attacker = somebody(app).pages.cookie or ""
+    for planted in (before, CHOSEN, attacker):
+        victim = Pages(app).set_cookie(planted)
+        victim.get("/account/auth", follow_redirects=True)  # gives the form token
+        victim.post("/login", {"username": owner.user.username.upper(), "password": PASSWORD})
+        assert owner.user.username in words(victim.get("/account/auth")) and victim.cookie != planted
+        assert not Pages(app).set_cookie(planted).is_signed_in()
 
 
 def test_a_cookie_that_is_none_of_ours_is_no_session_and_no_failure(
@@ -85,7 +76,7 @@ def test_a_cookie_that_is_none_of_ours_is_no_session_and_no_failure(
     assert digests and owner.pages.cookie not in digests
     browser = Pages(app)
     browser.client = app.test_client(use_cookies=False)
-    for odd in ("", "x", "\xff" * 43, "\\377\\000", '"', "a" * 3000, "=" * 43, "a" * 44, digests[-1], digests[-1][:43]):
+    for odd in ("", "\xff" * 43, '"', "a" * 3000, "a" * 44, digests[-1], digests[-1][:43]):
         headers = {"Cookie": f"daypass={odd}"}
         assert is_sent_to_sign_in(browser.get("/account/auth", headers=headers))
         assert browser.get("/login", headers=headers).status_code == 200
@@ -93,19 +84,18 @@ def test_a_cookie_that_is_none_of_ours_is_no_session_and_no_failure(
 
 
 def test_no_session_is_found_in_another_place_than_the_cookie(app: Flask, owner: Somebody) -> None:
+    """Elsewhere than on this machine, a neighbour under the same domain can set a cookie without the prefix."""
     cookie = owner.pages.cookie or ""
-    browser = Pages(app)
     for headers in ({"TOKEN": cookie}, {"Authorization": f"Bearer {cookie}"}, {"Cookie": f"__Host-daypass={cookie}"}):
-        assert is_sent_to_sign_in(browser.get("/account/auth", headers=headers))
-    answer = browser.client.get(f"/account/auth?daypass={cookie}")  # past the driver, which minds what looks secret
-    assert answer.headers["Location"].startswith("/login?")
-    assert browser.client.get("/api/v1/me", headers={"TOKEN": cookie}).status_code == 401
-    # Elsewhere, a neighbour under the same domain or somebody on the wire can set a cookie without the prefix.
+        assert is_sent_to_sign_in(Pages(app).get("/account/auth", headers=headers))
+    client = app.test_client()  # past the driver, which minds what looks secret
+    assert client.get(f"/account/auth?daypass={cookie}").headers["Location"].startswith("/login?")
+    assert client.get("/api/v1/me", headers={"TOKEN": cookie}).status_code == 401
+    assert owner.pages.client.get("/api/v1/me").status_code == 401
     elsewhere = Pages(app, "https://tokens.example.com")
     elsewhere.client = app.test_client(use_cookies=False)
     for name, status in (("daypass", 303), ("__Host-daypass", 200)):
         assert elsewhere.get("/account/auth", headers={"Cookie": f"{name}={cookie}"}).status_code == status
-    assert owner.pages.client.get("/api/v1/me").status_code == 401
 
 
 @pytest.mark.parametrize("url", [*LOOPBACK, *ELSEWHERE])

@@ -11,6 +11,7 @@ from app.domain.identity import Role
 from app.http.context import parts
 from tests.contract import asking
 from tests.contract.asking import DOCUMENT, ENDPOINTS, PERSON, TOKENS, Headers, basic, bearer, challenges, refusal
+from tests.contract.asking_native import Native, problem
 from tests.factories import PASSWORD, allowed_user, generate, issue, make_user, mint
 
 pytestmark = pytest.mark.both_databases
@@ -41,50 +42,36 @@ def test_without_its_database_every_question_is_a_503(without_database: Own) -> 
 
     oauth = asking.OAuth(client)
     credentials: list[Headers] = [bearer(access), {"TOKEN": access}, basic(admin.username, PASSWORD)]
-    introspected = [
-        ask(token, hint, headers)
-        for ask in (oauth.introspect, oauth.revoke)
-        for token, hint in ((access, None), (refresh.secret, "refresh_token"))
-        for headers in credentials
-    ]
+    introspected = [ask(access, None, each) for ask in (oauth.introspect, oauth.revoke) for each in credentials]
     introspected += [oauth.revoke(access), oauth.revoke(refresh.secret)]
     assert {refusal(answer) for answer in introspected} == {UNAVAILABLE}
 
-    trifacta, one = asking.Trifacta(client), f"{TOKENS}/:tokenId"
-    calls = (
-        ("POST", TOKENS),
-        ("GET", TOKENS),
-        ("GET", one),
-        ("DELETE", one),
-        ("GET", PERSON),
-        ("GET", DOCUMENT),
-    )
+    trifacta = asking.Trifacta(client)
     called = [
         trifacta.send(method, path, headers)
-        for method, path in calls
+        for method, path in (("POST", TOKENS), ("DELETE", f"{TOKENS}/:tokenId"), ("GET", PERSON), ("GET", DOCUMENT))
         for headers in (bearer(single), basic("anna", PASSWORD))
     ]
     expected = (503, "ServiceUnavailableException", "the database cannot be reached")
     assert {refusal(answer) for answer in called} == {expected}
 
-    checked = [
-        ask(secret, query)
-        for ask in (gate.verify, gate.verify_bearer)
-        for secret in (access, replaced)
-        for query in ("", "role=SERVER_ADMIN", "x=1")
-    ]
+    native = Native(client, access)
+    asked = [native.get("me"), native.post("access-tokens", {"refresh_token": refresh.secret})]
+    assert {problem(answer) for answer in asked} == {(503, "unavailable")}
+
+    checked = [ask(access, query) for ask in (gate.verify, gate.verify_bearer) for query in ("", "role=SERVER_ADMIN")]
+    checked.append(gate.verify(replaced))
     assert {refusal(answer)[::2] for answer in checked} == {(503, "unavailable")}
     assert refusal(gate.verify("nonsense"))[::2] == (403, "token_malformed")  # for that no database is needed
 
-    for answer in (*answers, *introspected, *called, *checked):
+    for answer in (*answers, *introspected, *called, *asked, *checked):
         assert (answer.headers["Retry-After"], challenges(answer)) == ("1", [])
 
 
 def test_a_token_that_cannot_be_looked_up_is_a_503_and_not_inactive(without_database: Own) -> None:
-    """Nor revoked: an API would turn good tokens away, and a holder take theirs for ended (RFC 7009, section 2.2.1).
+    """Nor revoked (RFC 7009, section 2.2.1). Who asks is known by then: only the table of access tokens is gone.
 
-    Who asks is known by then: their password can be checked, and the table of access tokens is gone. Fails when
-    Unavailable is taken for "inactive", or for nothing to revoke (tried both).
+    Fails when Unavailable is taken for "inactive", or for nothing to revoke (tried both).
     """
     app, _ = without_database
     services, oauth = parts(app).services, asking.OAuth(app.test_client())
@@ -95,10 +82,6 @@ def test_a_token_that_cannot_be_looked_up_is_a_503_and_not_inactive(without_data
     services.last_use.flush()
     with app.extensions["daypass_database"].transaction() as session:
         session.execute(text("ALTER TABLE access_tokens RENAME TO gone"))
-    for answer in (
-        oauth.introspect(access, headers=headers),
-        oauth.revoke(access, headers=headers),
-        oauth.revoke(access),
-    ):
+    for answer in (oauth.introspect(access, headers=headers), oauth.revoke(access, headers=headers)):
         assert refusal(answer) == UNAVAILABLE
         assert answer.headers["Retry-After"] == "1"
