@@ -24,7 +24,7 @@ from app.storage.database import Database
 from app.storage.tables import RefreshTokenRow
 from config import Settings
 from tests import rows
-from tests.contract.asking_gate import IDENTITY
+from tests.contract.asking import IDENTITY
 from tests.databases import KEYS, PostgresDatabases
 from tests.drivers.alation import Alation
 from tests.drivers.server import LiveServer
