@@ -6,11 +6,10 @@ from app.domain.identity import Role
 from app.services import Services
 from tests.drivers.native import Native
 from tests.drivers.server import LiveServer
-from tests.factories import OPERATOR, issue, make_user, mint
-
-pytestmark = [pytest.mark.shares_server, pytest.mark.both_databases]
+from tests.factories import configure, issue, make_user, mint
 
 
+@pytest.mark.shares_server
 def test_a_script_works_with_a_refresh_token_until_an_administrator_revokes_it(
     live_server: LiveServer, services: Services
 ) -> None:
@@ -19,7 +18,7 @@ def test_a_script_works_with_a_refresh_token_until_an_administrator_revokes_it(
     nobody = Native(live_server.url)
     script = Native(live_server.url, nobody.mint(refresh.secret).json()["secret"])
     assert script.verify().json()["username"] == user.username
-    services.instance_settings.change("api_can_create_refresh_tokens", "on", OPERATOR)
+    configure(services, api_can_create_refresh_tokens="on")
     made = [script.issue("another", key="only-once") for _ in range(2)]
     assert [answer.status_code for answer in made] == [201, 200]
     assert [token["name"] for token in script.own(limit="1")] == ["another", "nightly-etl", "nightly-etl"]
