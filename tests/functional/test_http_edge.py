@@ -8,9 +8,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -286,17 +284,3 @@ def test_clients_that_stall_in_their_headers_do_not_keep_others_out(edge: Edge) 
         edge.stall(USERINFO + HOST + b"TOKEN: ")
     assert promptly(edge, b"GET /healthz" + HOST + b"\r\n") == 200
     assert edge.serves()
-
-
-def test_a_client_that_stalls_does_not_keep_the_server_from_stopping(sqlite_files: SqliteFiles, tmp_path: Path) -> None:
-    """Fails without a limit on how long workers may take to stop (tried: the server never did)."""
-    with (
-        sqlite_files.fresh(tmp_path) as url,
-        LiveServer(url, tmp_path, workers=1) as server,
-        ExitStack() as connections,
-    ):
-        for _ in range(2):
-            connection = connections.enter_context(RawHttp(server.port).connect())
-            connection.sendall(MINT + HOST + FORM + b"Content-Length: 500\r\n\r\nrefresh_token=dpr")
-        time.sleep(0.5)  # until they are being received
-        assert server.stop() == 0
