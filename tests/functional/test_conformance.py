@@ -17,7 +17,7 @@ from app.http.context import parts
 from app.services import Services
 from tests.factories import PASSWORD, generate, issue, make_user, mint
 
-EXAMPLES = int(os.environ.get("DAYPASS_FUZZ_EXAMPLES", "5"))
+EXAMPLES = int(os.environ.get("DAYPASS_FUZZ_EXAMPLES", "2"))
 
 CHECKS = [
     "not_a_server_error",
