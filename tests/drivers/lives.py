@@ -1,6 +1,5 @@
-"""The life of an access token in each dialect: a class per dialect with the same verbs, over its driver."""
+"""The life of an access token in each API: a class for each with the same verbs, over its driver."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,31 +37,17 @@ class Held:
 
 
 @dataclass
-class Life(ABC):
-    """One dialect. `new_session`: a way to the server for one client; `owner`: of the tokens; `api`: who asks."""
+class Life:
+    """One API. `new_session`: a way to the server for one client; `owner`: of the tokens; `api`: who introspects.
+
+    The verbs are `issue`, `use` and `revoke`; `seen`: how the token stands in the API's list or, where there is none,
+    what the API answers about it; `said`: a refusal in short, the status and the API's own words.
+    """
 
     url: str
     new_session: Callable[[], requests.Session]
     owner: Login
     api: Login
-
-    @abstractmethod
-    def issue(self) -> Held: ...
-
-    @abstractmethod
-    def use(self, held: Held) -> requests.Response: ...
-
-    @abstractmethod
-    def seen(self, held: Held) -> str:
-        """How it stands in the dialect's list or, where there is none, what the dialect answers about it."""
-
-    @abstractmethod
-    def revoke(self, held: Held) -> requests.Response: ...
-
-    @staticmethod
-    @abstractmethod
-    def said(answer: requests.Response) -> Said:
-        """A refusal in short: the status, and the dialect's own words."""
 
 
 class AlationLife(Life):

@@ -25,7 +25,7 @@ PROMPT_SECONDS = 1.0
 
 HOST = b" HTTP/1.1\r\nHost: daypass\r\nConnection: close\r\n"
 MINT = b"POST /integration/v1/createAPIAccessToken/"
-USERINFO = b"GET /integration/v1/userinfo/"
+USERINFO, GATE = b"GET /integration/v1/userinfo/", b"GET /auth/verify"
 JSON = b"Content-Type: application/json\r\n"
 FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
@@ -69,8 +69,8 @@ class Edge(RawHttp):
     def form(self) -> bytes:
         return urlencode({"refresh_token": self.refresh_token, "user_id": self.user_id}).encode()
 
-    def use(self, *headers: bytes) -> Answer:
-        return self.send(USERINFO + HOST + b"".join(line + b"\r\n" for line in headers) + b"\r\n")
+    def use(self, *headers: bytes, target: bytes = USERINFO) -> Answer:
+        return self.send(target + HOST + b"".join(line + b"\r\n" for line in headers) + b"\r\n")
 
     def serves(self) -> bool:
         """Whether all is well: alive, minting, and checking tokens."""
@@ -107,18 +107,12 @@ def edge(module_edge: Edge) -> Iterator[Edge]:
 REFUSED_BY_THE_SERVER = {
     "a raw byte in the path": (b"GET /integration/v1/\xff" + HOST + b"\r\n", 400),
     "raw bytes that are not UTF-8 in the query": (USERINFO + b"?a=\xff\xfe" + HOST + b"\r\n", 400),
-    "no path": (b"GET integration/v1/userinfo/" + HOST + b"\r\n", 400),
-    "no method": (b"F(O /healthz" + HOST + b"\r\n", 400),
-    "no HTTP": (b"hello there\r\n\r\n", 400),
     "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100), 400),
     "a header with NUL": (USERINFO + HOST + b"TOKEN: a\0b\r\n\r\n", 400),
     "a folded header": (USERINFO + HOST + b"TOKEN: a\r\n b\r\n\r\n", 400),
-    "a header without a colon": (USERINFO + HOST + b"TOKEN\r\n\r\n", 400),
-    "a length that is no number": (MINT + HOST + JSON + b"Content-Length: abc\r\n\r\n{}", 400),
     "a negative length": (MINT + HOST + JSON + b"Content-Length: -1\r\n\r\n{}", 400),
     "two lengths": (MINT + HOST + JSON + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400),
     "a huge header": (USERINFO + HOST + b"TOKEN: " + b"a" * 1_000_000 + b"\r\n\r\n", 431),
-    "very many headers": (USERINFO + HOST + b"".join(b"X-%d: a\r\n" % i for i in range(2000)) + b"\r\n", 431),
     "a huge path": (b"GET /integration/v1/" + b"a" * 100_000 + HOST + b"\r\n", 414),
 }
 
@@ -221,7 +215,7 @@ def reason(answer: Answer) -> tuple[int, str]:
 
 
 def test_two_headers_where_one_is_meant_are_refused(edge: Edge) -> None:
-    """◆ The server joins them with a comma. Fails when the first of several is taken (tried: 200)."""
+    """◆ The server joins them with a comma. Fails when the first of several is taken."""
     assert edge.serves()
     good, bearer = (name + edge.access_token.encode() for name in (b"TOKEN: ", b"Authorization: Bearer "))
     refresh = b"Authorization: Bearer " + edge.refresh_token.encode()
@@ -233,6 +227,7 @@ def test_two_headers_where_one_is_meant_are_refused(edge: Edge) -> None:
         for headers in ((one, other), (other, one)):
             status, why = reason(edge.use(*headers))
             assert status == 403 and why in ("token_malformed", "token_missing"), headers
+            assert edge.use(*headers, target=GATE).status in (401, 403), headers
     assert reason(edge.use(good + b" x")) == (403, "token_malformed")
     assert edge.use(b"TOKEN: \t " + edge.access_token.encode() + b"  ").status == 200
     for name in (b"T-OKEN", b"TO_KEN", b"HTTP_TOKEN"):
@@ -250,10 +245,7 @@ def promptly(edge: Edge, raw: bytes) -> int:
 @pytest.mark.measures_time
 @pytest.mark.parametrize("head", [b"Content-Length: 500\r\n\r\n", CHUNKED + b"ff\r\n"], ids=["length", "chunks"])
 def test_clients_that_stall_in_their_bodies_do_not_keep_others_from_checking_tokens(edge: Edge, head: bytes) -> None:
-    """Four threads, and eight clients that send half a body and wait.
-
-    Fails when `BodyReader` has as many places as there are threads (tried: nothing was answered any more).
-    """
+    """Fails when `BodyReader` has as many places as there are threads: nothing is answered any more."""
     assert edge.serves()
     check = USERINFO + HOST + b"TOKEN: " + edge.access_token.encode() + b"\r\n\r\n"
     for _ in range(8):
