@@ -14,8 +14,7 @@ BY_FOLDER = ("tests/browser/test_accessibility.py", "tests/browser/", "clients/p
 """One server, and one browser, for all of them."""
 
 SHARE_A_SERVER = tuple(
-    f"{FUNCTIONAL}{name}.py"
-    for name in ("allie_sdk", "gate", "minting", "native", "oauth", "readme", "revocation", "settings", "trifacta")
+    f"{FUNCTIONAL}{name}.py" for name in ("allie_sdk", "gate", "minting", "oauth", "readme", "revocation", "trifacta")
 )
 """One server for each kind of database, for all of these modules together."""
 

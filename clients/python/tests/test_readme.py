@@ -16,7 +16,7 @@ def test_the_first_example_works_as_pasted_and_has_five_lines(daypass: Daypass, 
     found = re.search(r"```python\n(.*?)```", README, re.DOTALL)
     assert found is not None and found[1].count("\n") == 5
     said = processes.run(found[1], DAYPASS_URL=daypass.url, DAYPASS_REFRESH_TOKEN=refresh.secret)
-    assert said == f"I am {daypass.services.accounts.get(refresh.token.user_id).username}\n"
+    assert said == f"I am {daypass.services.accounts.by_id(refresh.token.user_id).username}\n"
 
 
 def test_the_exceptions_it_names_are_those_there_are() -> None:
