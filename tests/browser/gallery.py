@@ -37,19 +37,14 @@ def after(go: Go, act: Go) -> Go:
     return further
 
 
-def opened(path: str, link: str) -> Go:
-    """The dialog of a link, shown in place."""
-    return then_opened(at(path), link)
-
-
-def then_opened(go: Go, link: str) -> Go:
-    """On that page, the dialog of a link."""
+def opened(page: str | Go, link: str) -> Go:
+    """On that page, the dialog of a link, shown in place."""
 
     def click(visitor: Visitor) -> None:
         visitor.page.get_by_role("link", name=link).locator("visible=true").first.click()
         visitor.page.locator("dialog[open]").wait_for()
 
-    return after(go, click)
+    return after(at(page) if isinstance(page, str) else page, click)
 
 
 def filled(go: Go, button: str, **fields: str) -> Go:
@@ -146,7 +141,7 @@ VIEWS = [
     View("preferences-row-menu", ANNA, with_menu(PREFERENCES, "Actions for dashboard")),
     View("api-token-generate", ANNA, GENERATE, is_dialog=True),
     View("api-token-reveal", ANNA, GENERATED),
-    View("api-token-delete", ANNA, then_opened(with_menu(PREFERENCES, "Actions for dashboard"), "Delete Token…"), True),
+    View("api-token-delete", ANNA, opened(with_menu(PREFERENCES, "Actions for dashboard"), "Delete Token…"), True),
     View("admin-overview", CLARA, at("/admin")),
     View("admin-overview-tables", CLARA, with_tables),
     View("admin-users", CLARA, at("/admin/users")),
@@ -156,9 +151,9 @@ VIEWS = [
     View("admin-user", CLARA, followed("/admin/users?part=anna", "anna")),
     View("admin-user-long-names", CLARA, followed("/admin/users?part=walter", "walter")),
     View("admin-user-disabled", CLARA, followed("/admin/users?part=olga", "olga")),
-    View("admin-user-disable", CLARA, then_opened(followed("/admin/users?part=anna", "anna"), "Disable anna"), True),
+    View("admin-user-disable", CLARA, opened(followed("/admin/users?part=anna", "anna"), "Disable anna"), True),
     View(
-        "admin-user-revoke", CLARA, then_opened(followed("/admin/users?part=anna", "anna"), "Revoke API Tokens"), True
+        "admin-user-revoke", CLARA, opened(followed("/admin/users?part=anna", "anna"), "Revoke API Tokens"), True
     ),
     View("admin-tokens", CLARA, at("/admin/tokens")),
     View("admin-tokens-filtered", CLARA, at(SOON)),

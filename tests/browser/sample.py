@@ -12,7 +12,6 @@ from sqlalchemy import update
 from app.domain.clock import system_clock
 from app.domain.errors import TokenRefused
 from app.domain.identity import ApiTokens, Caller, Role, User
-from app.factory import create_app, db
 from app.http.context import parts
 from app.services import Services
 from app.services.held_tokens import BySecret
@@ -20,7 +19,7 @@ from app.storage import check_counts
 from app.storage.database import Database
 from app.storage.tables import SessionRow
 from config import Settings
-from tests.databases import KEYS
+from tests.databases import application
 from tests.factories import OPERATOR, PASSWORD, Refresh, disable, fight_over, revoke, set_api_tokens
 
 ADMINISTRATOR, AWAY, PERSON, DENIED, NEWCOMER, OFF = "clara", "ida", "anna", "denis", "noor", "olga"
@@ -120,13 +119,8 @@ def past_of(database_url: str, folder: Path) -> Iterator[Past]:
     """The services on that database, under a clock of their own."""
     clock = SetClock()
     settings = Settings(instance=str(folder), database_url=database_url, bcrypt_cost=10, log_level="ERROR")
-    app = create_app(settings, KEYS, clock)
-    database = app.extensions["daypass_database"]
-    assert isinstance(database, Database)
-    yield Past(parts(app).services, database, clock, system_clock())
-    parts(app).services.close()
-    with app.app_context():
-        db.engine.dispose()
+    with application(settings, clock) as app:
+        yield Past(parts(app).services, app.extensions["daypass_database"], clock, system_clock())
 
 
 def fill(past: Past) -> None:

@@ -17,7 +17,6 @@ import requests
 from flask import Flask
 from sqlalchemy import select, text
 
-from app.factory import create_app, db
 from app.http.context import parts
 from app.services import Services
 from app.storage.database import Database
@@ -25,7 +24,7 @@ from app.storage.tables import RefreshTokenRow
 from config import Settings
 from tests import rows
 from tests.contract.asking import IDENTITY
-from tests.databases import KEYS, PostgresDatabases
+from tests.databases import PostgresDatabases, application
 from tests.drivers.alation import Alation
 from tests.drivers.server import LiveServer
 from tests.drivers.workers import WorkerClients, connections_of_workers
@@ -154,12 +153,9 @@ class OnPostgres:
 def on_postgres(own_postgres: PostgresDatabases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnPostgres]:
     """One for all tests: each leaves it as it was, without a restart of the server."""
     folder = tmp_path_factory.mktemp("on_postgres")
-    with own_postgres.fresh() as url:
-        app = create_app(Settings(instance=str(folder), database_url=url), KEYS)
-        with LiveServer(url, folder) as server, app.app_context():
+    with own_postgres.fresh() as url, application(Settings(instance=str(folder), database_url=url)) as app:
+        with LiveServer(url, folder) as server:
             yield OnPostgres(own_postgres, url, server, app)
-            parts(app).services.close()
-            db.engine.dispose()
         assert not secrets_in(server.log())
 
 
@@ -248,22 +244,17 @@ def test_connections_that_the_database_drops_are_replaced_without_a_word(on_post
                 assert len(dropped.fetchall()) >= 4
 
 
-@pytest.mark.both_databases
-@pytest.mark.shares_server
 @pytest.mark.measures_time
-def test_a_lock_that_is_held_makes_mints_give_up_in_time_and_checks_do_not_wait(
-    live_server: LiveServer, services: Services, database: Database
-) -> None:
-    refresh = issue(services, make_user(services))
-    access = mint(services, refresh)
-    with WorkerClients(live_server) as clients, requests.Session() as session, ThreadPoolExecutor(1) as thread:
-        minter = partial(Alation(live_server.url, session).mint, refresh.secret, refresh.token.user_id)
+def test_a_lock_that_is_held_makes_mints_give_up_in_time_and_checks_do_not_wait(on_postgres: OnPostgres) -> None:
+    with WorkerClients(on_postgres.server) as clients, ThreadPoolExecutor(1) as thread:
+        worker, another = clients.each()
+        _, _, _, minter, _ = on_postgres.calls(another)
         checks = 0
-        with database.transaction() as transaction:
+        with on_postgres.database.transaction() as transaction:
             transaction.execute(select(RefreshTokenRow.id).with_for_update())
             waiting = thread.submit(assert_unavailable, minter)
             while not waiting.done():
-                assert {worker.use(access.secret).status_code for worker in clients.each()} == {200}
+                assert worker.use(on_postgres.access.secret).status_code == 200
                 checks += 1
                 time.sleep(0.02)
             waiting.result()

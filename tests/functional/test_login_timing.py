@@ -13,12 +13,10 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.domain.identity import Role
-from app.factory import create_app, db
-from app.http.context import parts
 from app.services import Services
 from app.services.throttling import WINDOW
 from config import Settings
-from tests.databases import KEYS
+from tests.databases import application
 from tests.factories import PASSWORD, disable, make_user
 from tests.secrecy import PASSWORD_MARK
 
@@ -56,11 +54,8 @@ def clock() -> MovingClock:
 @pytest.fixture
 def app(database_url: str, tmp_path: Path, clock: MovingClock) -> Iterator[Flask]:
     settings = Settings(instance=str(tmp_path), database_url=database_url, bcrypt_cost=COST)
-    app = create_app(settings, KEYS, clock)
-    yield app
-    parts(app).services.close()
-    with app.app_context():
-        db.engine.dispose()
+    with application(settings, clock) as app:
+        yield app
 
 
 def make_the_refused(services: Services) -> None:

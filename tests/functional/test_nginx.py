@@ -16,13 +16,12 @@ import requests
 
 from app.domain.identity import Role
 from app.domain.text import LONGEST_TEXT
-from app.factory import create_app, db
 from app.http.context import parts
 from app.services import Services
 from app.services.accounts import LONGEST_PROFILE
 from config import Settings
 from tests.crowds import all_at_once
-from tests.databases import KEYS, SqliteFiles, destroy
+from tests.databases import SqliteFiles, application, destroy
 from tests.drivers.alation import Alation
 from tests.drivers.nginx import API, TOKENS, Nginx, SampleApi, free_port
 from tests.drivers.raw import Answer, RawHttp
@@ -104,15 +103,13 @@ def stack(
     with (
         sqlite_files.fresh(folder) as url,
         LiveServer(url, folder, DAYPASS_TRUSTED_PROXIES="127.0.0.1/32") as daypass,
+        application(Settings(instance=str(folder), database_url=url, log_level="ERROR")) as app,
+        Nginx(folder, daypass.port, sample_api.port) as nginx,
     ):
-        app = create_app(Settings(instance=str(folder), database_url=url, log_level="ERROR"), KEYS)
-        with app.app_context(), Nginx(folder, daypass.port, sample_api.port) as nginx:
-            clients = [nginx.session(API) for _ in range(AT_ONCE)]
-            yield Stack(daypass, parts(app).services, nginx, sample_api, clients)
-            for client in clients:
-                client.close()
-            parts(app).services.close()
-            db.engine.dispose()
+        clients = [nginx.session(API) for _ in range(AT_ONCE)]
+        yield Stack(daypass, parts(app).services, nginx, sample_api, clients)
+        for client in clients:
+            client.close()
     written = daypass.log() + nginx.logs() + sample_api.log()
     assert not secrets_in(written), f"logs hold secrets: {secrets_in(written)[:3]}"
     assert "[alert]" not in nginx.logs() and "[emerg]" not in nginx.logs()

@@ -40,13 +40,12 @@ OLD_ROWS = 2_500
 
 
 def test_many_schedulers_run_each_tick_once_and_exit_with_0_at_sigterm(
-    server_of_one_worker: LiveServer, database: Database
+    database_url: str, tmp_path: Path, database: Database
 ) -> None:
     """◆ Two `daypass scheduler` beside a server, whose supervisor is a third; no worker runs a job."""
-    server = server_of_one_worker
     began = system_clock() - timedelta(seconds=PATIENCE_SECONDS)
-    assert server.process is not None
-    with ExitStack() as running:
+    with LiveServer(database_url, tmp_path, workers=1) as server, ExitStack() as running:
+        assert server.process is not None
         schedulers = [running.enter_context(_scheduler(server, number)) for number in range(SCHEDULERS)]
         _until(lambda: all(psutil.Process(each.pid).num_threads() > 1 for each, _ in schedulers))
         _until(lambda: len(_ended_runs(database)) == len(JOBS))
