@@ -36,7 +36,7 @@ endef
 
 test: $(VENV)/.dev-installed ## Everything: lint, and all tests on both databases
 	$(call beside_lint,nice $(PYTEST) -n $(AT_ONCE) -m "not measures_time",\
-	    $(PYTEST) -q -p no:cacheprovider -m measures_time)
+	    $(PYTEST) -q -p no:cacheprovider -m measures_time tests/functional)
 
 check: $(VENV)/.dev-installed ## After every edit: lint, unit and contract tests on SQLite
 	$(call beside_lint,$(PYTEST) -n 2 -q -k "not postgresql" tests/unit tests/contract)

@@ -17,16 +17,14 @@ from sqlalchemy import delete
 from xdist.remote import Producer
 
 from app import logs
-from app.domain.clock import system_clock
-from app.factory import create_app, db
 from app.http.context import parts
 from app.services import Services
 from app.storage.database import Database
 from app.storage.tables import InstanceSettingRow
 from config import Settings
-from tests.databases import CHEAPEST_COST, KEYS, PostgresDatabases, SqliteFiles, run_folder
+from tests.databases import CHEAPEST_COST, PostgresDatabases, SqliteFiles, application, run_folder
 from tests.drivers.server import LiveServer
-from tests.groups import InGroups, place_of
+from tests.groups import FUNCTIONAL, InGroups, place_of
 from tests.secrecy import secrets_in
 from tests.url_builders import compile_once
 
@@ -46,6 +44,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> InGroup
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put first what takes longest."""
     items.sort(key=lambda item: place_of(item.nodeid))
+    lost = [item.nodeid for item in items if item.get_closest_marker("measures_time") and FUNCTIONAL not in item.nodeid]
+    assert not lost, f"tests that measure time belong in tests/functional, where `make test` looks for them: {lost}"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -79,9 +79,9 @@ def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresD
 
 
 @contextmanager
-def _serving(url: str, folder: Path, workers: int = 2) -> Iterator[LiveServer]:
+def _serving(url: str, folder: Path) -> Iterator[LiveServer]:
     """`daypass serve` on that database; its log is searched for secrets at the end."""
-    with LiveServer(url, folder, workers) as server:
+    with LiveServer(url, folder) as server:
         yield server
     leaked = secrets_in(server.log())
     assert not leaked, f"the server's log holds secrets: {leaked[:3]}"
@@ -135,11 +135,8 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
     """The application, with the machine's clock (freezegun stops it)."""
-    app = create_app(settings, KEYS, system_clock)
-    yield app
-    parts(app).services.close()
-    with app.app_context():
-        db.engine.dispose()
+    with application(settings) as app:
+        yield app
 
 
 @pytest.fixture
@@ -175,13 +172,6 @@ def live_server(request: pytest.FixtureRequest, database_url: str, tmp_path: Pat
     yield shared
     with database.transaction() as session:
         session.execute(delete(InstanceSettingRow))
-
-
-@pytest.fixture
-def server_of_one_worker(database_url: str, tmp_path: Path) -> Iterator[LiveServer]:
-    """One of the test's own, for what does not depend on there being several: it starts in two thirds of the time."""
-    with _serving(database_url, tmp_path, workers=1) as server:
-        yield server
 
 
 class _Lines(logging.Handler):

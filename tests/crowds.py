@@ -1,7 +1,4 @@
-"""Many at once: threads that begin at the same moment, because races do not happen one after the other.
-
-Here belongs starting and joining. Not here: what the threads do.
-"""
+"""Many at once: threads that begin at the same moment, because races do not happen one after the other."""
 
 import threading
 from collections.abc import Callable, Sequence

@@ -15,9 +15,12 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from filelock import FileLock
+from flask import Flask
 
 from app.cli.database import migrations
+from app.domain.clock import Clock, system_clock
 from app.factory import create_app, db
+from app.http.context import parts
 from app.storage.database import Database
 from config import Keys, Settings
 
@@ -38,9 +41,22 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make_schema(url: str, folder: Path) -> None:
     """Run the migrations on an empty database."""
-    app = create_app(Settings(instance=str(folder), database_url=url, log_level="ERROR"), KEYS)
-    with app.app_context():
+    with application(Settings(instance=str(folder), database_url=url, log_level="ERROR")) as app, app.app_context():
         migrations(app).upgrade()
+
+
+@contextmanager
+def application(settings: Settings, clock: Clock = system_clock) -> Iterator[Flask]:
+    """An application with the tests' keys, closed at the end."""
+    app = create_app(settings, KEYS, clock)
+    yield app
+    close(app)
+
+
+def close(app: Flask) -> None:
+    """End its threads and its connections."""
+    parts(app).services.close()
+    with app.app_context():
         db.engine.dispose()
 
 

@@ -10,12 +10,12 @@ from xdist.scheduler import LoadScopeScheduling
 
 FUNCTIONAL = "tests/functional/test_"
 
-BY_FOLDER = ("tests/browser/test_accessibility.py", "tests/browser/", "clients/python/tests/")
+BY_FOLDER = ("tests/browser/", "clients/python/tests/")
 """One server, and one browser, for all of them."""
 
 SHARE_A_SERVER = tuple(
     f"{FUNCTIONAL}{name}.py"
-    for name in ("allie_sdk", "gate", "minting", "native", "oauth", "readme", "revocation", "settings", "trifacta")
+    for name in ["allie_sdk", "faults", "gate", "minting", "oauth", "readme", "revocation", "trifacta", "trifacta_sdk"]
 )
 """One server for each kind of database, for all of these modules together."""
 

@@ -1,7 +1,4 @@
-"""What stands in the tables, read past the services, and ways to make the database refuse.
-
-Here belongs looking at rows and planting faults in SQL. Not here: making things as users do (``factories``).
-"""
+"""What stands in the tables, read past the services, and ways to make the database refuse."""
 
 import threading
 from collections.abc import Iterator

@@ -1,8 +1,4 @@
-"""Looking for secrets where none may be: every log line of the suite goes through here.
-
-Here belongs what counts as a secret. The tests' passwords all begin with the same word, so that one that
-leaks is recognised.
-"""
+"""Looking for secrets where none may be; the tests' passwords begin with one word, by which they are recognised."""
 
 import re
 

@@ -12,8 +12,6 @@ from sqlalchemy import update
 from app.domain.clock import system_clock
 from app.domain.errors import TokenRefused
 from app.domain.identity import ApiTokens, Caller, Role, User
-from app.domain.tokens import Issued, RefreshToken
-from app.factory import create_app, db
 from app.http.context import parts
 from app.services import Services
 from app.services.held_tokens import BySecret
@@ -21,8 +19,8 @@ from app.storage import check_counts
 from app.storage.database import Database
 from app.storage.tables import SessionRow
 from config import Settings
-from tests.databases import KEYS
-from tests.factories import OPERATOR, PASSWORD, fight_over
+from tests.databases import application
+from tests.factories import OPERATOR, PASSWORD, Refresh, disable, fight_over, revoke, set_api_tokens
 
 ADMINISTRATOR, AWAY, PERSON, DENIED, NEWCOMER, OFF = "clara", "ida", "anna", "denis", "noor", "olga"
 """Who can sign in with ``PASSWORD``, but for the one who is disabled. The second is an administrator as well, who is
@@ -77,11 +75,11 @@ class Past:
         profile = {"email": f"{username}@example.com", "first_name": username.capitalize()}
         return self.services.accounts.add(username, role, password, OPERATOR, **({} if "@" in username else profile))
 
-    def issue(self, user: User, name: str, age: timedelta) -> Issued[RefreshToken]:
+    def issue(self, user: User, name: str, age: timedelta) -> Refresh:
         self.ago(age)
         return self.services.issuing.issue(user.id, name, Caller(user.username, user.id, "192.0.2.7"))
 
-    def mint(self, refresh: Issued[RefreshToken], age: timedelta, *, used: bool = True) -> None:
+    def mint(self, refresh: Refresh, age: timedelta, *, used: bool = True) -> None:
         self.ago(age)
         access = self.services.minting.mint(BySecret(refresh.secret), Caller("", address="192.0.2.7"))
         if used:
@@ -95,9 +93,9 @@ class Past:
             return
         self.services.last_use.note(principal, "192.0.2.7", "python-requests/2.34")
 
-    def revoke(self, refresh: Issued[RefreshToken], age: timedelta, reason: str) -> None:
+    def revoke(self, refresh: Refresh, age: timedelta, reason: str) -> None:
         self.ago(age)
-        self.services.revoking.revoke(refresh.token.public_id, reason, OPERATOR)
+        revoke(self.services, refresh, reason)
 
     def generate(self, user: User, description: str, days: int | None, age: timedelta, *, used: bool = True) -> None:
         self.ago(age)
@@ -121,13 +119,8 @@ def past_of(database_url: str, folder: Path) -> Iterator[Past]:
     """The services on that database, under a clock of their own."""
     clock = SetClock()
     settings = Settings(instance=str(folder), database_url=database_url, bcrypt_cost=10, log_level="ERROR")
-    app = create_app(settings, KEYS, clock)
-    database = app.extensions["daypass_database"]
-    assert isinstance(database, Database)
-    yield Past(parts(app).services, database, clock, system_clock())
-    parts(app).services.close()
-    with app.app_context():
-        db.engine.dispose()
+    with application(settings, clock) as app:
+        yield Past(parts(app).services, app.extensions["daypass_database"], clock, system_clock())
 
 
 def fill(past: Past) -> None:
@@ -148,7 +141,7 @@ def _fill_people(past: Past) -> None:
 
     past.ago(130 * DAY)
     anna = past.user(PERSON, Role.STEWARD, PASSWORD)
-    past.services.accounts.change(PERSON, {"api_tokens": ApiTokens.ALLOW}, OPERATOR)
+    set_api_tokens(past.services, PERSON, ApiTokens.ALLOW)
     past.issue(anna, "first-try", 100 * DAY)
     past.revoke(past.issue(anna, "old-laptop", 40 * DAY), 12 * DAY, "the laptop was sold")
     past.mint(past.issue(anna, "catalog-sync", 58 * DAY), 3 * DAY)
@@ -160,14 +153,14 @@ def _fill_people(past: Past) -> None:
 
     past.ago(60 * DAY)
     past.user(DENIED, password=PASSWORD)
-    past.services.accounts.change(DENIED, {"api_tokens": ApiTokens.DENY}, OPERATOR)
+    set_api_tokens(past.services, DENIED, ApiTokens.DENY)
     past.services.accounts.add(NEWCOMER, Role.VIEWER, PASSWORD, OPERATOR, is_temporary=True)
     past.user(OFF)
-    past.services.accounts.change(OFF, {"is_active": False}, OPERATOR)
+    disable(past.services, OFF)
 
     past.ago(45 * DAY)
     wordy = past.user(WORDY, Role.COMPOSER, PASSWORD)
-    past.services.accounts.change(WORDY, {"api_tokens": ApiTokens.ALLOW}, OPERATOR)
+    set_api_tokens(past.services, WORDY, ApiTokens.ALLOW)
     past.mint(past.issue(wordy, LONG_NAME[:255], 3 * DAY), HOUR)
     past.issue(wordy, LONG_WORDS[:255].strip(), 2 * DAY)
     fight_over(past.services, past.issue(wordy, "quality-checks", 2 * HOUR))
@@ -184,11 +177,11 @@ def _fill_crowd(past: Past, chance: random.Random) -> None:
         for script in chance.sample(SCRIPTS, chance.randint(1, 6)):
             _fill_script(past, chance, user, script)
         if number % 5 == 0:
-            past.services.accounts.change(name, {"api_tokens": ApiTokens.ALLOW}, OPERATOR)
+            set_api_tokens(past.services, name, ApiTokens.ALLOW)
             past.generate(user, chance.choice(SCRIPTS), chance.choice((30, 90, 365, None)), chance.randint(1, 80) * DAY)
         if number % 13 == 5:
             past.ago(chance.randint(1, 20) * DAY)
-            past.services.accounts.change(name, {"is_active": False}, OPERATOR)
+            disable(past.services, name)
 
 
 def _fill_script(past: Past, chance: random.Random, user: User, script: str) -> None:

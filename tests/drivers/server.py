@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ class LiveServer:
 
     def __init__(self, database_url: str, folder: Path, workers: int = 2, **environment: str) -> None:
         self.folder = folder
+        self.options: Sequence[str] = ()
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = folder / "server.log"
@@ -52,7 +54,7 @@ class LiveServer:
         before = self.log().count("Started worker")
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "app", "serve"], env=self.environment, stdout=log, stderr=log
+                [sys.executable, "-m", "app", "serve", *self.options], env=self.environment, stdout=log, stderr=log
             )
         expected = before + int(self.environment["DAYPASS_WORKERS"])
         deadline = time.monotonic() + PATIENCE_SECONDS

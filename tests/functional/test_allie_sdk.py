@@ -1,11 +1,9 @@
 """Alation's own SDK, `allie-sdk` from PyPI, works against a real server by changing its base URL."""
 
-import importlib
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 import requests
@@ -17,20 +15,15 @@ from tests.drivers import alation
 from tests.drivers.server import LiveServer
 from tests.factories import PASSWORD, make_user
 
-pytestmark = pytest.mark.shares_server
 
-
+@dataclass(frozen=True)
 class Account:
     """A user of the live server with a refresh token that was made over HTTP."""
 
-    def __init__(self, server: LiveServer, services: Services) -> None:
-        profile = {"email": "anna@example.org", "first_name": "Anna"}
-        self.username = make_user(services, role=Role.STEWARD, password=PASSWORD, **profile).username
-        self.url = server.url
-        with requests.Session() as session:
-            issued = alation.Alation(server.url, session).issue(self.username, PASSWORD, "sdk").json()
-        self.refresh_token: str = issued["refresh_token"]
-        self.user_id: int = issued["user_id"]
+    url: str
+    username: str
+    user_id: int
+    refresh_token: str
 
     @contextmanager
     def sdk(self, **credentials: str) -> Iterator[Alation]:
@@ -42,13 +35,13 @@ class Account:
             client.authentication.s.close()
 
 
-@pytest.fixture
-def account(live_server: LiveServer, services: Services) -> Account:
-    return Account(live_server, services)
-
-
-def test_the_sdk_works_against_daypass(account: Account) -> None:
-    """One server for the whole story: starting one costs seconds."""
+@pytest.mark.shares_server
+def test_the_sdk_works_against_daypass(live_server: LiveServer, services: Services) -> None:
+    profile = {"email": "anna@example.org", "first_name": "Anna"}
+    username = make_user(services, role=Role.STEWARD, password=PASSWORD, **profile).username
+    with requests.Session() as session:
+        issued = alation.Alation(live_server.url, session).issue(username, PASSWORD, "sdk").json()
+    account = Account(live_server.url, username, issued["user_id"], issued["refresh_token"])
     with account.sdk(refresh_token=account.refresh_token) as sdk:
         token = sdk.access_token
         it_knows_its_user(sdk, account)
@@ -109,13 +102,3 @@ def it_raises_its_documented_exception_for_wrong_credentials(account: Account) -
         with pytest.raises(requests.HTTPError) as refused, account.sdk(**credentials):
             pass
         assert refused.value.response.status_code == 401
-
-
-def test_the_sdk_leaves_our_logging_and_the_checkout_alone(log_lines: list[str]) -> None:
-    """It configures `logging` when it is imported: our handlers stay, and it writes no file."""
-    importlib.reload(importlib.import_module("allie_sdk.alation"))
-    logging.getLogger("allie_sdk_logger").error("the sdk speaks")
-    logging.getLogger("app.anything").error("daypass speaks")
-    assert [line for line in log_lines if "the sdk speaks" in line]
-    assert [line for line in log_lines if "daypass speaks" in line]
-    assert not Path("logs").exists()

@@ -15,7 +15,7 @@ from tests.factories import issue, make_user, mint
 
 pytestmark = pytest.mark.shares_server
 
-USERS, CLIENTS, ASKED = 40, 8, 150
+USERS, CLIENTS, ROUNDS = 20, 6, 30
 
 
 def token_of(services: Services) -> str:
@@ -52,28 +52,11 @@ def test_head_is_answered_without_a_body_and_leaves_the_connection_good(
                 assert by_head.headers.get(name) == by_get.headers.get(name)
 
 
-def test_two_token_headers_and_raw_bytes_are_refused_and_the_connection_stays_good(
-    live_server: LiveServer, services: Services
-) -> None:
-    """What HTTP calls obs-text, in each header that is read; and two headers where one is meant."""
-    one, other = token_of(services), token_of(services)
-    with connected(live_server) as connection:
-        for bad in ("\xff", f"{one}\xa0", f"\xa0{one}", f"{one}\t\x80"):
-            for header in (("TOKEN", bad), ("Authorization", f"Bearer {bad}"), ("Authorization", bad)):
-                answer = connection.ask(header)
-                assert answer.status in (401, 403), header
-                assert not any(answer.headers[name.lower()] for name in IDENTITY)
-        for second in (("TOKEN", other), ("TOKEN", one), ("token", ""), ("Authorization", f"Bearer {other}")):
-            assert connection.ask(("TOKEN", one), second).status == 403, second
-        assert connection.ask(("tOkEn", one), ("User-Agent", "\xff\xfe"), ("X-Forwarded-For", "\xff")).status == 200
-
-
 @pytest.mark.both_databases
 def test_answers_of_many_users_at_once_are_never_mixed(live_server: LiveServer, services: Services) -> None:
-    """Eight clients ask about forty users' tokens, and bad ones between, on kept connections to both workers.
+    """Clients ask about many users' tokens, and bad ones between, on kept connections to both workers.
 
-    Fails when the verifier keeps the token it looks for in itself while it looks: so it was broken, and users were
-    answered as others.
+    Fails when the verifier keeps the token it looks for in itself while it looks.
     """
     known = {}
     for number in range(USERS):
@@ -86,7 +69,7 @@ def test_answers_of_many_users_at_once_are_never_mixed(live_server: LiveServer, 
 
     def ask_often(connections: list[GateConnection]) -> int:
         wrong = 0
-        for connection in connections * (ASKED // len(connections)):
+        for connection in connections * ROUNDS:
             asked = random.choices([*known, "made-up"], k=5)
             for secret in asked:
                 connection.send(("TOKEN", secret))

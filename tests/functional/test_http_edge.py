@@ -7,10 +7,8 @@ worker with four threads, so that it is the very process that got the bytes that
 import json
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -27,7 +25,7 @@ PROMPT_SECONDS = 1.0
 
 HOST = b" HTTP/1.1\r\nHost: daypass\r\nConnection: close\r\n"
 MINT = b"POST /integration/v1/createAPIAccessToken/"
-USERINFO = b"GET /integration/v1/userinfo/"
+USERINFO, GATE = b"GET /integration/v1/userinfo/", b"GET /auth/verify"
 JSON = b"Content-Type: application/json\r\n"
 FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
@@ -44,17 +42,15 @@ LAST_CHUNK = b"0\r\n\r\n"
 class Edge(RawHttp):
     """A live server, and a user whose tokens work on it."""
 
-    server: LiveServer
     user_id: int
     refresh_token: str
-    access_token: str
+    access_token: str = ""
     stalled: list[socket.socket] = field(default_factory=list)
 
     def stall(self, raw: bytes) -> None:
         """Send the beginning of a request and nothing more, ever."""
-        connection = self.connect()
-        connection.sendall(raw)
-        self.stalled.append(connection)
+        self.stalled.append(self.connect())
+        self.stalled[-1].sendall(raw)
 
     def relent(self) -> None:
         """Close the stalled connections."""
@@ -66,14 +62,11 @@ class Edge(RawHttp):
         head = b"POST /integration/v1/" + endpoint + HOST + content_type
         return self.send(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
 
-    def proof(self) -> bytes:
-        return json.dumps({"refresh_token": self.refresh_token, "user_id": self.user_id}).encode()
+    def proof(self, encode: Callable[[dict[str, object]], str] = json.dumps) -> bytes:
+        return encode({"refresh_token": self.refresh_token, "user_id": self.user_id}).encode()
 
-    def form(self) -> bytes:
-        return urlencode({"refresh_token": self.refresh_token, "user_id": self.user_id}).encode()
-
-    def use(self, *headers: bytes) -> Answer:
-        return self.send(USERINFO + HOST + b"".join(line + b"\r\n" for line in headers) + b"\r\n")
+    def use(self, *headers: bytes, target: bytes = USERINFO) -> Answer:
+        return self.send(target + HOST + b"".join(line + b"\r\n" for line in headers) + b"\r\n")
 
     def serves(self) -> bool:
         """Whether all is well: alive, minting, and checking tokens."""
@@ -93,10 +86,8 @@ def module_edge(sqlite_files: SqliteFiles, tmp_path_factory: pytest.TempPathFact
     ):
         server.json("user", "add", "anna", stdin=f"{PASSWORD}\n")
         with requests.Session() as session:
-            alation = Alation(server.url, session)
-            refresh = alation.issue("anna", PASSWORD, "edge").json()
-            access = alation.mint(refresh["refresh_token"], refresh["user_id"]).json()
-        yield Edge(server.port, server, refresh["user_id"], refresh["refresh_token"], access["api_access_token"])
+            refresh = Alation(server.url, session).issue("anna", PASSWORD, "edge").json()
+        yield Edge(server.port, refresh["user_id"], refresh["refresh_token"])
     log = server.log()
     assert not secrets_in(log)
     assert "request_failed" not in log
@@ -112,18 +103,12 @@ def edge(module_edge: Edge) -> Iterator[Edge]:
 REFUSED_BY_THE_SERVER = {
     "a raw byte in the path": (b"GET /integration/v1/\xff" + HOST + b"\r\n", 400),
     "raw bytes that are not UTF-8 in the query": (USERINFO + b"?a=\xff\xfe" + HOST + b"\r\n", 400),
-    "no path": (b"GET integration/v1/userinfo/" + HOST + b"\r\n", 400),
-    "no method": (b"F(O /healthz" + HOST + b"\r\n", 400),
-    "no HTTP": (b"hello there\r\n\r\n", 400),
     "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100), 400),
     "a header with NUL": (USERINFO + HOST + b"TOKEN: a\0b\r\n\r\n", 400),
     "a folded header": (USERINFO + HOST + b"TOKEN: a\r\n b\r\n\r\n", 400),
-    "a header without a colon": (USERINFO + HOST + b"TOKEN\r\n\r\n", 400),
-    "a length that is no number": (MINT + HOST + JSON + b"Content-Length: abc\r\n\r\n{}", 400),
     "a negative length": (MINT + HOST + JSON + b"Content-Length: -1\r\n\r\n{}", 400),
     "two lengths": (MINT + HOST + JSON + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400),
     "a huge header": (USERINFO + HOST + b"TOKEN: " + b"a" * 1_000_000 + b"\r\n\r\n", 431),
-    "very many headers": (USERINFO + HOST + b"".join(b"X-%d: a\r\n" % i for i in range(2000)) + b"\r\n", 431),
     "a huge path": (b"GET /integration/v1/" + b"a" * 100_000 + HOST + b"\r\n", 414),
 }
 
@@ -146,7 +131,6 @@ REFUSED_IN_THE_DIALECT = {
     "an oversize length and no body": (MINT + HOST + JSON + b"Content-Length: 9999999999\r\n\r\n", 413),
     "an absolute target": (b"GET http://daypass/integration/v1/userinfo/" + HOST + b"\r\n", 403),
     "a double slash at the beginning": (b"GET //integration/v1/userinfo/" + HOST + b"\r\n", 404),
-    "an encoded double slash": (b"GET /%2fintegration/v1/userinfo/" + HOST + b"\r\n", 404),
     "control characters in the path": (b"GET /integration/v1/%ff%00%0a" + HOST + b"\r\n", 404),
     "raw bytes in TOKEN": (USERINFO + HOST + b"TOKEN: \xff\xfe\r\n\r\n", 403),
     "raw bytes in the media type": (
@@ -155,7 +139,6 @@ REFUSED_IN_THE_DIALECT = {
     "raw bytes in other headers": (
         MINT + HOST + JSON + b"Cookie: \xff\r\nUser-Agent: \xff\r\nForwarded: \xff\r\nContent-Length: 2\r\n\r\n{}", 400,
     ),
-    "HTTP/1.0": (b"GET /integration/v1/userinfo/ HTTP/1.0\r\n\r\n", 403),
 }  # fmt: skip
 
 
@@ -172,7 +155,7 @@ def test_what_reaches_the_application_is_refused_in_its_dialect(edge: Edge) -> N
 def test_a_body_that_ends_before_its_length_is_not_obeyed(edge: Edge, content_type: bytes) -> None:
     """The server may drop the connection or answer 400; what was sent so far would be a whole body."""
     assert edge.serves()
-    body = edge.proof() if content_type is JSON else edge.form()
+    body = edge.proof(json.dumps if content_type is JSON else urlencode)
     received = edge.exchange(
         MINT + HOST + content_type + b"Content-Length: %d\r\n\r\n" % (len(body) + 1) + body, then_close=True
     )
@@ -226,7 +209,7 @@ def reason(answer: Answer) -> tuple[int, str]:
 
 
 def test_two_headers_where_one_is_meant_are_refused(edge: Edge) -> None:
-    """◆ The server joins them with a comma. Fails when the first of several is taken (tried: 200)."""
+    """◆ The server joins them with a comma. Fails when the first of several is taken."""
     assert edge.serves()
     good, bearer = (name + edge.access_token.encode() for name in (b"TOKEN: ", b"Authorization: Bearer "))
     refresh = b"Authorization: Bearer " + edge.refresh_token.encode()
@@ -238,6 +221,7 @@ def test_two_headers_where_one_is_meant_are_refused(edge: Edge) -> None:
         for headers in ((one, other), (other, one)):
             status, why = reason(edge.use(*headers))
             assert status == 403 and why in ("token_malformed", "token_missing"), headers
+            assert edge.use(*headers, target=GATE).status in (401, 403), headers
     assert reason(edge.use(good + b" x")) == (403, "token_malformed")
     assert edge.use(b"TOKEN: \t " + edge.access_token.encode() + b"  ").status == 200
     for name in (b"T-OKEN", b"TO_KEN", b"HTTP_TOKEN"):
@@ -255,10 +239,7 @@ def promptly(edge: Edge, raw: bytes) -> int:
 @pytest.mark.measures_time
 @pytest.mark.parametrize("head", [b"Content-Length: 500\r\n\r\n", CHUNKED + b"ff\r\n"], ids=["length", "chunks"])
 def test_clients_that_stall_in_their_bodies_do_not_keep_others_from_checking_tokens(edge: Edge, head: bytes) -> None:
-    """Four threads, and eight clients that send half a body and wait.
-
-    Fails when `BodyReader` has as many places as there are threads (tried: nothing was answered any more).
-    """
+    """Fails when `BodyReader` has as many places as there are threads: nothing is answered any more."""
     assert edge.serves()
     check = USERINFO + HOST + b"TOKEN: " + edge.access_token.encode() + b"\r\n\r\n"
     for _ in range(8):
@@ -286,17 +267,3 @@ def test_clients_that_stall_in_their_headers_do_not_keep_others_out(edge: Edge) 
         edge.stall(USERINFO + HOST + b"TOKEN: ")
     assert promptly(edge, b"GET /healthz" + HOST + b"\r\n") == 200
     assert edge.serves()
-
-
-def test_a_client_that_stalls_does_not_keep_the_server_from_stopping(sqlite_files: SqliteFiles, tmp_path: Path) -> None:
-    """Fails without a limit on how long workers may take to stop (tried: the server never did)."""
-    with (
-        sqlite_files.fresh(tmp_path) as url,
-        LiveServer(url, tmp_path, workers=1) as server,
-        ExitStack() as connections,
-    ):
-        for _ in range(2):
-            connection = connections.enter_context(RawHttp(server.port).connect())
-            connection.sendall(MINT + HOST + FORM + b"Content-Length: 500\r\n\r\nrefresh_token=dpr")
-        time.sleep(0.5)  # until they are being received
-        assert server.stop() == 0

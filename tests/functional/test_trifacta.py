@@ -6,12 +6,13 @@ from functools import partial
 
 import pytest
 
+from app.domain.identity import ApiTokens
 from app.services import Services
 from tests.drivers.alation import Alation
 from tests.drivers.server import LiveServer
 from tests.drivers.trifacta import Trifacta
 from tests.drivers.workers import WorkerClients
-from tests.factories import OPERATOR, PASSWORD, make_user
+from tests.factories import PASSWORD, configure, disable, enable, make_user, set_api_tokens
 
 GOOD, REFUSED = {(200, 200, 200)}, {(401, 403, 401)}
 
@@ -27,30 +28,27 @@ def statuses(workers: list[Alation], token: str) -> set[tuple[int, ...]]:
 
 
 @pytest.mark.shares_server
-@pytest.mark.both_databases
 def test_a_token_is_generated_used_suspended_and_resumed_on_every_worker(
     live_server: LiveServer, services: Services
 ) -> None:
-    server, command, name = live_server, live_server.json, make_user(services, password=PASSWORD).username
-    anna = Trifacta.with_password(server.url, name, PASSWORD)
+    name = make_user(services, password=PASSWORD).username
+    anna = Trifacta.with_password(live_server.url, name, PASSWORD)
     assert anna.generate(60).status_code == 403
-    command("user", "allow-tokens", name)
+    live_server.json("user", "allow-tokens", name)
     made = anna.generate(3600, "reports").json()
     token, token_id = made["tokenValue"], made["tokenInfo"]["tokenId"]
-    accounts = services.accounts
-    switch = partial(services.instance_settings.change, "api_tokens_enabled")
-    with WorkerClients(server) as clients:
+    with WorkerClients(live_server) as clients:
         assert statuses(clients.each(), token) == GOOD
         for off, on in (
-            (partial(switch, "off", OPERATOR), partial(switch, "on", OPERATOR)),
-            (partial(command, "user", "deny-tokens", name), partial(command, "user", "allow-tokens", name)),
-            tuple(partial(accounts.change, name, {"is_active": to}, OPERATOR) for to in (False, True)),
+            (partial(configure, services, api_tokens_enabled=to) for to in ("off", "on")),
+            (partial(set_api_tokens, services, name, to) for to in (ApiTokens.DENY, ApiTokens.ALLOW)),
+            (partial(act, services, name) for act in (disable, enable)),
         ):
             off()
             assert statuses(clients.each(), token) == REFUSED, off
             on()
             assert statuses(clients.each(), token) == GOOD, on
-        curl_works(server.url, name, token_id)
+        curl_works(live_server.url, name, token_id)
         assert anna.delete(token_id).status_code == 204
         assert statuses(clients.each(), token) == REFUSED
     anna.session.close()

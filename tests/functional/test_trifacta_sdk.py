@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,7 +24,15 @@ def test_the_sdk_works_against_daypass(live_server: LiveServer, services: Servic
     by_password = Trifacta.with_password(live_server.url, user.username, PASSWORD)
     token = by_password.generate(600, "for the SDK").json()["tokenValue"]
     by_password.session.close()
-    told = run_the_sdk(live_server.url, token, tmp_path)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DAYPASS_", "PYTHON"))}
+    done = subprocess.run(
+        [PYTHON, "-P", "-W", "ignore", DRIVER],
+        input=json.dumps({"url": live_server.url, "token": token}),
+        env=environment | {"HOME": str(tmp_path)},
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
     status, created = told["created"]
     info = created["tokenInfo"]
     assert (status, info["description"], info["lastUsed"]) == (201, "by the SDK", None)
@@ -51,17 +58,3 @@ def install_the_sdk() -> None:
         "The vendor's SDK could not be installed. It comes from the package index that pip is configured for: see "
         f"that it can be reached, then try `make trifacta-sdk`.\n{done.stdout}{done.stderr}"
     )
-
-
-def run_the_sdk(url: str, token: str, home: Path) -> dict[str, Any]:
-    """What the SDK gave back, call by call."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DAYPASS_", "PYTHON"))}
-    done = subprocess.run(
-        [PYTHON, "-P", "-W", "ignore", DRIVER],
-        input=json.dumps({"url": url, "token": token}),
-        env=environment | {"HOME": str(home)},
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found

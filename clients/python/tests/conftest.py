@@ -11,14 +11,14 @@ from sqlalchemy import func, select
 
 from app.domain.clock import system_clock
 from app.domain.tokens import Issued, RefreshToken
-from app.factory import create_app, db
+from app.factory import create_app
 from app.http.context import parts
 from app.services import Services
 from app.storage.database import Database
 from app.storage.tables import AccessTokenRow
 from clients.python.tests.recording import Recorder
 from config import Settings
-from tests.databases import KEYS, SqliteFiles, run_folder
+from tests.databases import KEYS, SqliteFiles, close, run_folder
 from tests.drivers.server import LiveServer
 from tests.factories import issue, make_user
 from tests.secrecy import secrets_in
@@ -72,9 +72,7 @@ def daypass(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daypass]:
             yield Daypass(server, parts(app).services, database, past)
         assert not secrets_in(server.log())
         for each in made:
-            parts(each).services.close()
-            with each.app_context():
-                db.engine.dispose()
+            close(each)
 
 
 @pytest.fixture

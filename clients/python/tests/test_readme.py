@@ -12,20 +12,11 @@ FOLDER = Path(__file__).parent.parent
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
 
 
-def example() -> str:
+def test_the_first_example_works_as_pasted_and_has_five_lines(daypass: Daypass, refresh: Issued[RefreshToken]) -> None:
     found = re.search(r"```python\n(.*?)```", README, re.DOTALL)
-    assert found is not None
-    return found[1]
-
-
-def test_the_first_example_works_as_pasted(daypass: Daypass, refresh: Issued[RefreshToken]) -> None:
-    said = processes.run(example(), DAYPASS_URL=daypass.url, DAYPASS_REFRESH_TOKEN=refresh.secret)
-    username = refresh.token.user_id
-    assert said == f"I am {username}\n"
-
-
-def test_the_first_example_has_five_lines() -> None:
-    assert example().count("\n") == 5
+    assert found is not None and found[1].count("\n") == 5
+    said = processes.run(found[1], DAYPASS_URL=daypass.url, DAYPASS_REFRESH_TOKEN=refresh.secret)
+    assert said == f"I am {daypass.services.accounts.by_id(refresh.token.user_id).username}\n"
 
 
 def test_the_exceptions_it_names_are_those_there_are() -> None:

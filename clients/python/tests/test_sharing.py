@@ -73,7 +73,7 @@ def test_nobody_sees_a_refusal_while_the_access_token_is_revoked_again_and_again
 
     `make soak` does the same for longer, with more of them, and with clients that were written by hand.
     """
-    load = Load(processes=2, threads=4, revocations=3, every=2)
+    load = Load(processes=2, threads=3, revocations=3, every=0.7)
     for outcome in all_at_once(
         [partial(run, daypass.url, daypass.services, daypass.database, "client", policy, load) for policy in Reissue]
     ):

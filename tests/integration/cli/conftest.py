@@ -14,11 +14,10 @@ from app import logs
 from app.cli import command_line
 from app.domain.errors import BadCredentials
 from app.domain.identity import Caller
-from app.factory import create_app, db
-from app.http.context import parts
+from app.factory import create_app
 from app.services import Services
 from config import load_settings
-from tests.databases import CHEAPEST_COST
+from tests.databases import CHEAPEST_COST, close
 
 
 class CommandLine:
@@ -95,6 +94,4 @@ def installed(environment: pytest.MonkeyPatch) -> Iterator[CommandLine]:
 
     yield CommandLine(create)
     for app in made:
-        parts(app).services.close()
-        with app.app_context():
-            db.engine.dispose()
+        close(app)

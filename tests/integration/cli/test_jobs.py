@@ -12,7 +12,7 @@ from app.jobs import JOBS
 from app.services import Services
 from app.storage import leases
 from app.storage.database import Database
-from tests.factories import OPERATOR, issue, make_user, mint
+from tests.factories import issue, make_user, mint, revoke
 from tests.integration.cli.conftest import CommandLine
 
 EVERY = {"expire_tokens": "0:01:00", "purge_tokens": "1:00:00"}
@@ -39,7 +39,7 @@ def test_the_account_says_when_a_job_ran_by_whom_and_what_it_did(daypass: Comman
     assert {each["job"]: each["every"] for each in account if not each["is_running"]} == EVERY
     assert {each[member] for each in account for member in MEMBERS[3:]} == {None}
     for _ in range(2):
-        services.revoking.revoke(issue(services, make_user(services)).token.public_id, "lost", OPERATOR)
+        revoke(services, issue(services, make_user(services)))
     daypass.text("conf", "retention_days", "-s", "0")
     daypass.text("job", "run", "purge_tokens")
     never, purged = daypass.json("job", "status")

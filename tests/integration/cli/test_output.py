@@ -9,7 +9,7 @@ from sqlalchemy import text
 from app.cli.output import show_one, show_result, show_table
 from app.services import Services
 from app.storage.database import Database
-from tests.factories import OPERATOR, issue, make_user, mint
+from tests.factories import issue, make_user, mint, revoke
 from tests.integration.cli.conftest import CommandLine
 
 Captured = pytest.CaptureFixture[str]
@@ -65,7 +65,7 @@ def test_a_name_that_was_planted_in_the_database_does_not_reach_the_terminal(
     anna = make_user(services, "anna")
     refresh = issue(services, anna)
     access = mint(services, refresh)
-    services.revoking.revoke(access.token.public_id, "lost", OPERATOR)
+    revoke(services, access, "lost")
     evil = "\x1b[2J\x07\u202eevil"
     with database.transaction() as session:
         for statement in (

@@ -6,12 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from freezegun import freeze_time
 
-from app.domain.errors import TokenRefused
 from app.domain.secrets import TokenFormat
-from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.services import Services
-from app.services.held_tokens import BySecret
-from tests.factories import OPERATOR, fight_over, issue, make_user, mint
+from tests.factories import Access, Refresh, fight_over, issue, make_user, mint, revoke, works
 from tests.integration.cli.conftest import CommandLine
 from tests.secrecy import secrets_in
 
@@ -28,11 +25,11 @@ DAY = timedelta(days=1)
 class Stock:
     """Tokens of two users: of anna one in use, one that is new and one of old that nobody used; of bert one revoked."""
 
-    used: Issued[RefreshToken]
-    access: Issued[AccessToken]
-    new: Issued[RefreshToken]
-    old: Issued[RefreshToken]
-    revoked: Issued[RefreshToken]
+    used: Refresh
+    access: Access
+    new: Refresh
+    old: Refresh
+    revoked: Refresh
 
     def names(self, listed: list[dict[str, object]]) -> set[str]:
         """Which of them were listed."""
@@ -45,26 +42,12 @@ def stock(services: Services) -> Stock:
     anna, bert = make_user(services, "anna"), make_user(services, "bert")
     with freeze_time(NOW - 59 * DAY):
         used, old, revoked = issue(services, anna, "used"), issue(services, anna, "old"), issue(services, bert, "gone")
-        services.revoking.revoke(revoked.token.public_id, "lost", OPERATOR)
+        revoke(services, revoked, "lost")
     with freeze_time(NOW - DAY / 2):
         access = mint(services, used)
     with freeze_time(NOW - DAY / 4):
         new = issue(services, anna, "new")
     return Stock(used, access, new, old, revoked)
-
-
-def works(services: Services, issued: Issued[RefreshToken] | Issued[AccessToken]) -> bool:
-    try:
-        if isinstance(issued.token, RefreshToken):
-            services.held_tokens.validate(BySecret(issued.secret, issued.token.user_id))[0]
-        else:
-            services.verifier.verify(issued.secret)
-    except TokenRefused:
-        return False
-    return True
-
-
-# Seeing
 
 
 NARROWED = {
@@ -73,19 +56,14 @@ NARROWED = {
     "--user BERT": "revoked",
     "--kind refresh": "used new old revoked",
     "--status active": "used access new old",
-    "--status superseded": "",
     "--name OL": "old",
     "--created-after 2027-03-14T05:00:00+02:00": "access new",
     "--created-before 2027-03-14T03:00:00Z": "used old revoked",
     "--expires-after 2027-03-16T00:00:00Z --expires-before 2027-04-01T00:00:00Z": "",
     "--last-used-after 2027-03-14T00:00:00Z": "used",
     "--last-used-before 2027-03-14T00:00:00Z": "",
-    "--expiring-within 0": "",
     "--expiring-within 1": "access",
-    "--expiring-within 60": "used access new old",
-    "--unused-for 0 --kind access": "access",
     "--unused-for 1": "old revoked",
-    "--unused-for 60": "",
     "--to-renew": "used new old revoked",
     "--user anna --kind refresh --status active --unused-for 30": "old",
 }
@@ -139,10 +117,7 @@ def test_a_refresh_token_that_seems_shared_is_shown_as_such_with_what_to_do(
 
 def test_what_there_is_not_is_refused(daypass: CommandLine, stock: Stock) -> None:
     for unknown in ("zzzzzzzzzzzz", "", "x" * 5000, "\udcff", stock.used.secret):
-        assert daypass.refusal("token", "show", unknown) in (
-            "There is no such token.",
-            "The input is not UTF-8 text.",
-        )
+        assert daypass.refusal("token", "show", unknown) == "There is no such token."
     assert daypass.refusal("token", "list", "--user", "nemo") == "There is no such user."
     assert "refresh" in daypass.misuse("token", "list", "--kind", "cookie")
     assert "active" in daypass.misuse("token", "list", "--status", "overlapping")
@@ -151,9 +126,6 @@ def test_what_there_is_not_is_refused(daypass: CommandLine, stock: Stock) -> Non
     assert "offset" in daypass.misuse("token", "list", "--created-after", "2027-03-14T03:00:00")
     for name in ("x" * 256, "two\nlines", "\udcff"):
         assert "printable" in daypass.misuse("token", "list", "--name", name)
-
-
-# Ending
 
 
 def test_tokens_are_revoked_by_public_id_with_all_that_is_under_them(
@@ -242,12 +214,9 @@ def test_what_to_revoke_is_said_in_one_way_only(daypass: CommandLine, services: 
 def test_a_reason_that_cannot_be_kept_or_shown_is_refused(
     daypass: CommandLine, services: Services, stock: Stock
 ) -> None:
-    public_id = stock.new.token.public_id
-    for reason in ("x" * 256, "\x1b[31m", "\udcff"):
-        for words in ([public_id], ["--user", "anna"]):
-            assert "reason" in daypass.refusal("token", "revoke", *words, "--reason", reason)
-        pasted = daypass.refusal("token", "revoke", "--from-stdin", "--reason", reason, stdin=stock.new.secret)
-        assert "reason" in pasted
+    for words in ([stock.new.token.public_id], ["--user", "anna"], ["--from-stdin"]):
+        said = daypass.refusal("token", "revoke", *words, "--reason", "\x1b[31m", stdin=stock.new.secret)
+        assert "reason" in said
     with freeze_time(NOW):
         assert works(services, stock.new)
 

@@ -36,17 +36,6 @@ def test_a_user_is_added_with_role_and_profile_or_without_a_password(daypass: Co
     assert not signs_in(services, "robot", "")
 
 
-def test_every_role_can_be_given_by_its_name_in_any_letter_case(daypass: CommandLine, services: Services) -> None:
-    make_user(services, "anna")
-    for role in Role:
-        for spelling in (role.value, role.value.lower()):
-            assert daypass.text("user", "set-role", "anna", spelling) == f"Changed the role of anna to {role.value}.\n"
-            assert services.accounts.get("anna").role is role
-        assert "is not one of" in daypass.misuse("user", "set-role", "anna", f"{role.value}S")
-        added = daypass.json("user", "add", f"a-{role.value}", "--role", role.value.lower(), "--no-password")
-        assert added["role"] == role.value
-
-
 def test_every_command_answers_with_the_same_members(daypass: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "password").write_text(PASSWORD)
     from_file = ["--password-file", str(tmp_path / "password")]
@@ -99,16 +88,12 @@ def test_what_cannot_be_done_is_refused_in_one_line(daypass: CommandLine, servic
     make_user(services, "root", Role.SERVER_ADMIN)
     for act in ("show", "set-password", "disable", "enable", "allow-tokens", "deny-tokens"):
         assert daypass.refusal("user", act, "nemo", stdin=PASSWORD) == "There is no such user."
-    last = "last enabled administrator"
     for words, reason in (
         (["set-role", "nemo", "viewer"], "There is no such user."),
-        (["disable", "root"], last),
-        (["set-role", "root", "viewer"], last),
-        (["set-role", "root", "introspector"], last),
+        (["disable", "root"], "last enabled administrator"),
+        (["set-role", "root", "viewer"], "last enabled administrator"),
         (["add", "ROOT", "--no-password"], "already a user called root"),
-        (["add", "not a name", "--no-password"], "user name"),
         (["add", "anna", "--no-password", "--email", "\x1b[31m"], "email"),
-        (["add", "anna", "--no-password", "--first-name", "a" * 151], "first_name"),
     ):
         assert reason in daypass.refusal("user", *words)
     assert [user["username"] for user in daypass.json("user", "list")] == ["root"]
@@ -118,16 +103,14 @@ def test_a_password_is_the_first_line_of_standard_input_or_the_text_of_a_file(
     daypass: CommandLine, services: Services, tmp_path: Path
 ) -> None:
     file = tmp_path / "password"
-    for number, ending in enumerate(("", "\n", "\r\n", "\nand more\n")):
-        daypass.text("user", "add", f"anna-{number}", stdin=f" {PASSWORD} {ending}")
-        assert signs_in(services, f"anna-{number}", f" {PASSWORD} ")
-        daypass.text("user", "set-password", f"anna-{number}", stdin=f"{NEW_PASSWORD}{ending}")
-        assert signs_in(services, f"anna-{number}", NEW_PASSWORD)
-        assert not signs_in(services, f"anna-{number}", f" {PASSWORD} ")
+    daypass.text("user", "add", "anna", stdin=PASSWORD)
+    for ending in ("", "\n", "\r\n", "\nand more\n"):
+        daypass.text("user", "set-password", "anna", stdin=f" {NEW_PASSWORD} {ending}")
+        assert signs_in(services, "anna", f" {NEW_PASSWORD} ") and not signs_in(services, "anna", PASSWORD)
         if "more" not in ending:
             file.write_text(f"{PASSWORD}-ä{ending}", encoding="utf-8")
-            daypass.text("user", "add", f"bert-{number}", "--password-file", str(file), stdin=NEW_PASSWORD)
-            assert signs_in(services, f"bert-{number}", f"{PASSWORD}-ä")
+            daypass.text("user", "set-password", "anna", "--password-file", str(file), stdin=NEW_PASSWORD)
+            assert signs_in(services, "anna", f"{PASSWORD}-ä")
 
 
 def test_what_may_not_be_a_password_is_refused_without_being_repeated(
@@ -135,16 +118,12 @@ def test_what_may_not_be_a_password_is_refused_without_being_repeated(
 ) -> None:
     make_user(services, "anna", password=PASSWORD)
     file = tmp_path / "password"
-    for bad in ("", "7 bytes", f"{PASSWORD_MARK}\0"):
-        file.write_text(bad)
+    for bad, said in ((f"{PASSWORD_MARK}\0".encode(), "8 to 1024 bytes"), (b"pass\xff\xfeword", "UTF-8")):
+        file.write_bytes(bad)
         for words in (["add", "bert"], ["set-password", "anna"]):
-            for source in ([], ["--password-file", str(file)]):
-                line = daypass.refusal("user", *words, *source, stdin=bad)
-                assert line == "A password has 8 to 1024 bytes, and no NUL."
+            assert said in daypass.refusal("user", *words, stdin=bad)
+            assert said in daypass.refusal("user", *words, "--password-file", str(file))
     assert signs_in(services, "anna", PASSWORD)
-    file.write_bytes(b"pass\xff\xfeword")
-    assert "UTF-8" in daypass.refusal("user", "add", "bert", "--password-file", str(file))
-    assert "UTF-8" in daypass.refusal("user", "add", "bert", stdin=b"pass\xff\xfeword\n")
 
 
 def test_a_password_is_never_an_argument_and_its_file_must_exist(daypass: CommandLine, tmp_path: Path) -> None:
