@@ -42,7 +42,7 @@ class Instant:
 
 @dataclass(frozen=True)
 class Days:
-    """A whole number of days, 1 to LONGEST_SPAN."""
+    """A whole number of days, at most LONGEST_SPAN; the command line takes 0, for now."""
 
 
 @dataclass(frozen=True)

@@ -37,15 +37,12 @@ def install_error_dispatch(app: Flask, dialects: Sequence[Dialect]) -> None:
     def answer_error(error: Exception) -> Response:
         dialect = _dialect(dialects, request.path)
         if isinstance(error, Repeated) and dialect.repeat is not None:
-            return dialect.repeat(error)
+            try:
+                return dialect.repeat(error)
+            except Refusal as refusal:  # such as while the database is away
+                error = refusal
         if isinstance(error, Refusal):
-            g.reason = error.reason
-            if isinstance(error, TokenSuperseded):
-                services().sightings.report(error, caller())
-            answer = dialect.refuse(error)
-            if isinstance(error, RateLimited | Unavailable):
-                answer.headers["Retry-After"] = str(error.retry_after)
-            return answer
+            return _answer_refusal(dialect, error)
         if not isinstance(error, HTTPException):
             LOG.error("request_failed", exc_info=error)
             error = InternalServerError()
@@ -57,6 +54,16 @@ def install_error_dispatch(app: Flask, dialects: Sequence[Dialect]) -> None:
 
     for kind in (Refusal, HTTPException, Exception):
         app.register_error_handler(kind, answer_error)
+
+
+def _answer_refusal(dialect: Dialect, refusal: Refusal) -> Response:
+    g.reason = refusal.reason
+    if isinstance(refusal, TokenSuperseded):
+        services().sightings.report(refusal, caller())
+    answer = dialect.refuse(refusal)
+    if isinstance(refusal, RateLimited | Unavailable):
+        answer.headers["Retry-After"] = str(refusal.retry_after)
+    return answer
 
 
 def _dialect(dialects: Sequence[Dialect], path: str) -> Dialect:

@@ -43,23 +43,29 @@ def _require_token() -> None:
 
 
 def _require_administrator() -> None:
-    _verify_token(_refuse_unless_administrator)
+    _verify_token(refuse_unless_may_use_apis, _refuse_unless_administrator)
 
 
-def _verify_token(permit: Callable[[Role], None]) -> Principal:
-    """The principal of the token in the headers; a role that `permit` refuses counts as refused."""
+def _permit(_role: Role) -> None:
+    """Any role."""
+
+
+def _verify_token(permit: Callable[[Role], None], permit_here: Callable[[Role], None] = _permit) -> Principal:
+    """The principal of the token in the headers; a role that is refused counts as a refused check.
+
+    `permit` comes before the use is noted, `permit_here` after it: a token that is refused at one place was used.
+    """
 
     def set_principal(verified: Principal) -> None:
         g.principal = verified
         permit(verified.role)
+        note_use(services().last_use, verified, request.environ, parts().proxies)
+        permit_here(verified.role)
 
-    known = services().verifier.verify(access_token_text(request.environ), permit=set_principal)
-    note_use(services().last_use, known, request.environ, parts().proxies)
-    return known
+    return services().verifier.verify(access_token_text(request.environ), permit=set_principal)
 
 
 def _refuse_unless_administrator(role: Role) -> None:
-    refuse_unless_may_use_apis(role)
     if role is not Role.SERVER_ADMIN:
         raise NotPermitted(ADMINISTRATORS_ONLY)
 
@@ -67,10 +73,6 @@ def _refuse_unless_administrator(role: Role) -> None:
 def _refuse_unless_may_introspect(role: Role) -> None:
     if not role.may_introspect:
         raise NotPermitted("Only administrators and introspectors may introspect tokens.")
-
-
-def _permit(_role: Role) -> None:
-    """Any role."""
 
 
 def authenticate_request(permit: Callable[[Role], None] = _permit) -> CurrentUser | None:
@@ -86,7 +88,7 @@ def authenticate_request(permit: Callable[[Role], None] = _permit) -> CurrentUse
         permit(user.role)
         return current_user
     try:
-        known = _verify_token(permit)
+        known = _verify_token(_permit, permit)
     except TokenMissing:
         if is_by_token or "Authorization" in request.headers:
             raise

@@ -34,9 +34,6 @@ NOT_BY_TOKEN = (
     "daypass conf api_can_create_refresh_tokens -s on."
 )
 
-ATTEMPTS = 3
-"""How often a refresh token that others change is read before it is refused with Unavailable."""
-
 _REFUSED: dict[TokenStatus, type[TokenRefused]] = {
     TokenStatus.EXPIRED: TokenExpired,
     TokenStatus.REVOKED: TokenRevoked,
@@ -142,20 +139,22 @@ class HeldTokens:
 
         `is_use`, `address`: whether to record a use, and the client's address. Refuses as :meth:`find`, with a
         TokenRefused (expired, unless `allow_expired`; revoked; owner disabled), with NotPermitted (an access token is
-        not enough), and with Unavailable while others keep changing it.
+        not enough), and with Unavailable where others changed it meanwhile.
         """
         if isinstance(claim, ByOwner) and claim.is_by_token:
             refuse_token_sign_in_unless_allowed(read_policy(session))
-        options = {"is_use": is_use, "address": address, "allow_expired": allow_expired}
-        for _ in range(ATTEMPTS):
-            found = self.find(session, claim)
-            _refuse_unless_active(found, now, allow_expired)
-            mac = self._ring.sign(found.text) if found.text and found.stored.key_id != self._ring.current else None
-            # None where the secret was replaced, or the token ended, during the wait for the lock.
-            stored = refresh_tokens.hold(session, found.stored, now, mac=mac, **options)  # type: ignore[arg-type]
-            if stored is not None:
-                return HeldToken(stored, found.text, *_owner(session, stored))
-        raise Unavailable("the refresh token is being changed")
+        found = self.find(session, claim)
+        _refuse_unless_active(found, now, allow_expired)
+        text = found.text
+        mac = self._ring.sign(text) if text and found.stored.key_id != self._ring.current else None
+        stored = refresh_tokens.hold(
+            session, found.stored, now, mac=mac, is_use=is_use, address=address, allow_expired=allow_expired
+        )
+        if stored is None or (text and not self._ring.verifies(text, stored.key_id, stored.mac)):
+            # The token ended, or its secret was replaced, during the wait for the lock.
+            _refuse_unless_active(self.find(session, claim), now, allow_expired)
+            raise Unavailable("the refresh token is being changed")
+        return HeldToken(stored, text, *_owner(session, stored))
 
     def _find_by_secret(self, session: Session, claim: BySecret) -> FoundToken:
         token = self._format.parse(claim.secret)

@@ -12,6 +12,7 @@ from app.domain.errors import Conflict
 from app.domain.seals import Seal
 from app.domain.tokens import TokenStatus, status_at
 from app.storage import access_tokens, idempotency, refresh_tokens
+from app.storage.tables import IdempotencyKeyRow
 
 KEPT_FOR = timedelta(hours=24)
 
@@ -63,13 +64,21 @@ class Idempotency:
         row = idempotency.find(session, user_id, digest)
         if row is None or row.request_digest != request:
             raise Conflict(ANOTHER_REQUEST)
-        if kind != "user" and not _works(session, kind, row.created, now):
+        if kind != "user" and not _works(session, kind, row, now):
             raise Conflict(NO_LONGER_WORKS)
         raise Repeated(kind, row.created)
 
 
-def _works(session: Session, kind: str, public_id: str, now: datetime) -> bool:
-    """Whether the token is active by its row; the use case itself checks its owner and refresh token."""
-    find = access_tokens.find if kind == "access_token" else refresh_tokens.find
-    row = find(session, public_id)
-    return row is not None and status_at(TokenStatus(row.status), row.expires_at, now) is TokenStatus.ACTIVE
+def _works(session: Session, kind: str, stored: IdempotencyKeyRow, now: datetime) -> bool:
+    """Whether the secret created then works by the token's row; the use case itself checks owner and refresh token."""
+    if kind == "access_token":
+        access = access_tokens.find(session, stored.created)
+        return access is not None and _is_active(access.status, access.expires_at, now)
+    refresh = refresh_tokens.find(session, stored.created)
+    if refresh is None or (refresh.regenerated_at is not None and refresh.regenerated_at > stored.created_at):
+        return False
+    return _is_active(refresh.status, refresh.expires_at, now)
+
+
+def _is_active(status: str, expires_at: datetime | None, now: datetime) -> bool:
+    return status_at(TokenStatus(status), expires_at, now) is TokenStatus.ACTIVE

@@ -108,8 +108,8 @@ class Issuing:
         another request under the same `key`. Raises Repeated.
         """
         with self._database.transaction(claim.queue) as session:
-            now = self._clock()
-            held = self._held_tokens.hold(session, claim, now, allow_expired=True)
+            held = self._held_tokens.hold(session, claim, self._clock(), allow_expired=True)
+            now = self._clock()  # after the wait for the lock: mints until here had the old secret
             row = held.stored
             subject = ("refresh_token", row.public_id)
             self._idempotency.refuse_repeat(session, key, held.owner.id, subject, now)

@@ -5,7 +5,9 @@ The refresh token is held first, so that its mints run one after the other. Not 
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from app.domain.clock import Clock
@@ -63,19 +65,20 @@ class Minting:
             held = self._held_tokens.hold(session, claim, now, is_use=True, address=caller.address)
             self._idempotency.refuse_repeat(session, key, held.owner.id, ("access_token", text.public_id), now)
             reissue = held.policy.reissue_of(held.stored.access_token_reissue)
-            if reissue is Reissue.REUSE and key is None:  # under a key, a new one is created
-                reused = self._reuse(session, held, now)
+            active = access_tokens.find_active_under(session, held.stored.id, now)
+            if reissue is Reissue.REUSE and active is not None and key is None:  # under a key, a new one is created
+                reused = self._reuse(held, active, now)
                 if reused is not None:
                     return reused
-            return self._mint(session, held, reissue, text, now, caller)
+            replaced = None if active is None else as_access_token(active, now)
+            return self._mint(session, held, reissue, text, replaced, now, caller)
 
-    def _reuse(self, session: Session, held: HeldToken, now: datetime) -> Issued[AccessToken] | None:
+    def _reuse(self, held: HeldToken, row: Row[Any], now: datetime) -> Issued[AccessToken] | None:
         """The active access token, while at least half of its lifetime is left.
 
         None for one that is not derived (minted on a page), or whose key was removed.
         """
-        row = access_tokens.find_active_under(session, held.stored.id, now)
-        if row is None or held.text is None or not row.is_derived:
+        if held.text is None or not row.is_derived:
             return None
         if row.expires_at - now < (row.expires_at - row.created_at) / 2:
             return None
@@ -86,7 +89,14 @@ class Minting:
         return Issued(as_access_token(row, now), self._format.compose(text), held.stored.expires_at)
 
     def _mint(
-        self, session: Session, held: HeldToken, reissue: Reissue, text: TokenText, now: datetime, caller: Caller
+        self,
+        session: Session,
+        held: HeldToken,
+        reissue: Reissue,
+        text: TokenText,
+        replaced: AccessToken | None,
+        now: datetime,
+        caller: Caller,
     ) -> Issued[AccessToken]:
         parent, policy = held.stored, held.policy
         is_derived = reissue is Reissue.REUSE and held.text is not None  # so that it can be reused
@@ -94,7 +104,7 @@ class Minting:
             secret = self._derived(self._ring.current, text.public_id, held, parent.generation)
             assert secret is not None
             text = text.with_secret(secret)
-        replaced = access_tokens.supersede(session, parent.id, now, policy.overlap_under(reissue))
+        access_tokens.supersede(session, parent.id, now, policy.overlap_under(reissue))
         token = access_tokens.add(
             session,
             text,
@@ -128,7 +138,7 @@ def _notice_sharing(
     was_noticed = seems_shared_at(parent.sharing_seen_at, now)
     # Mints with a secret that has been replaced since do not count.
     since = max(now - SHARING_WINDOW, parent.regenerated_at or now - SHARING_WINDOW)
-    if replaced is None or replaced.created_at <= since:
+    if replaced is not None and replaced.created_at <= since:  # then this is the only mint within
         return was_noticed
     minted_from = access_tokens.minted_from(session, parent.id, since, MINTS_EXAMINED)
     networks = {address: counted_network(address) if address else None for address in set(minted_from)}

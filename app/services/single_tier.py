@@ -32,7 +32,7 @@ FEATURE_OFF = (
 )
 NOT_PERMITTED = (
     "API access tokens are not enabled for this account. A server administrator can enable them for one user "
-    "(daypass user allow-tokens NAME) or for everybody (daypass conf api_tokens_for_users -s on)."
+    "(daypass user allow-tokens NAME) or for all users (daypass conf api_tokens_for_users -s on)."
 )
 
 

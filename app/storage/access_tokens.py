@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     Table,
+    Update,
     and_,
     bindparam,
     case,
@@ -23,7 +24,6 @@ from sqlalchemy import (
     update,
 )  # fmt: skip
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from app.domain.secrets import Mac, TokenText
 from app.domain.tokens import AccessToken, TokenStatus, status_at
@@ -124,21 +124,17 @@ _MINTED_FROM = (
 )
 
 
-def supersede(session: Session, refresh_token_id: int, now: datetime, overlap: timedelta) -> AccessToken | None:
-    """Replace the active token, before a new one is added; the replaced one in its new state, None without one.
+def supersede(session: Session, refresh_token_id: int, now: datetime, overlap: timedelta) -> None:
+    """Replace the active token, before a new one is added.
 
     It works for at most `overlap` more; earlier overlapping ones stop now. One that has expired, marked or not, stays
     expired. The caller holds the refresh token.
     """
     values = {"parent": refresh_token_id, "now": now, "end": now + overlap}
-    changed = session.execute(_SUPERSEDE[bool(overlap)], values).all()
-    latest = max(changed, key=lambda row: row.generation, default=None)
-    if latest is None or latest.status == TokenStatus.EXPIRED or latest.expires_at < now:
-        return None
-    return as_access_token(latest, now)
+    session.execute(_SUPERSEDE[bool(overlap)], values)
 
 
-def _supersede(is_overlap: bool) -> ReturningUpdate[Any]:
+def _supersede(is_overlap: bool) -> Update:
     column = TABLE.c
     now, end = bindparam("now", type_=column.expires_at.type), bindparam("end", type_=column.expires_at.type)
     is_active, is_over = column.status == TokenStatus.ACTIVE, column.expires_at <= now
@@ -148,7 +144,7 @@ def _supersede(is_overlap: bool) -> ReturningUpdate[Any]:
         (is_over, column.expires_at), (~is_active, now), (column.expires_at > end, end), else_=column.expires_at
     )
     which = (column.refresh_token_id == bindparam("parent"), CURRENT_IN_INDEX)
-    return update(TABLE).where(*which).values(status=status, expires_at=expires_at).returning(TABLE)
+    return update(TABLE).where(*which).values(status=status, expires_at=expires_at)
 
 
 _SUPERSEDE = {is_overlap: _supersede(is_overlap) for is_overlap in (False, True)}

@@ -9,7 +9,21 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Table, Update, and_, bindparam, delete, exists, func, insert, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Table,
+    Update,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -76,18 +90,9 @@ def add(
     access_token_reissue: str | None = None,
 ) -> StoredRefreshToken:
     """Add a refresh token."""
-    values = {
-        "public_id": token.public_id,
-        "user_id": user_id,
-        "name": name,
-        "key_id": mac.key_id,
-        "mac": mac.digest,
-        "status": TokenStatus.ACTIVE,
-        "generation": 0,
-        "created_at": now,
-        "expires_at": expires_at,
-        "access_token_reissue": access_token_reissue,
-    }
+    values: dict[str, Any] = {"public_id": token.public_id, "user_id": user_id, "name": name, "generation": 0}
+    values |= {"key_id": mac.key_id, "mac": mac.digest, "status": TokenStatus.ACTIVE, "created_at": now}
+    values |= {"expires_at": expires_at, "access_token_reissue": access_token_reissue}
     return StoredRefreshToken._make(session.execute(_INSERT, values).one())
 
 
@@ -119,30 +124,32 @@ def hold(
     address: str | None = None,
     allow_expired: bool = False,
 ) -> StoredRefreshToken | None:
-    """Lock the row and increment its generation; the updated row, or None where it has changed since it was read.
+    """Lock the row and increment its generation; the updated row, or None where it is not active.
 
-    It has changed where its digest differs, or it is not active (with `allow_expired`: nor expired). Others wait for
-    the end of the transaction. `mac`: the new digest after a rotation of the keys. `is_use`: record a use from the
-    client's `address`.
+    With `allow_expired`, it may have expired. Others wait for the end of the transaction. The secret may have been
+    replaced since `token` was read. `mac`: its digest under the current key, stored unless it was replaced. `is_use`:
+    record a use from the client's `address`.
     """
-    kept = mac or Mac(token.key_id, token.mac)
-    values: dict[str, Any] = {"token": token.id, "key": token.key_id, "read": token.mac, "now": now}
-    values |= {"new_key": kept.key_id, "new_mac": kept.digest}
+    values: dict[str, Any] = {"token": token.id, "now": now}
+    if mac is not None:
+        values |= {"read": token.mac, "new_key": mac.key_id, "new_mac": mac.digest}
     if is_use:
         values["address"] = address
-    row = session.execute(_hold(is_use, allow_expired), values).one_or_none()
+    row = session.execute(_hold(is_use, allow_expired, mac is not None), values).one_or_none()
     return None if row is None else StoredRefreshToken._make(row)
 
 
 @cache
-def _hold(is_use: bool, allow_expired: bool) -> ReturningUpdate[Any]:
+def _hold(is_use: bool, allow_expired: bool, signs: bool) -> ReturningUpdate[Any]:
     column = TABLE.c
     values: dict[str, Any] = {"generation": column.generation + 1}
-    values |= {"key_id": bindparam("new_key"), "mac": bindparam("new_mac")}
+    if signs:
+        is_same = column.mac == bindparam("read")
+        values["key_id"] = case((is_same, bindparam("new_key")), else_=column.key_id)
+        values["mac"] = case((is_same, bindparam("new_mac", type_=column.mac.type)), else_=column.mac)
     if is_use:
         values |= {"last_used_at": bindparam("now"), "last_used_ip": bindparam("address")}
     statement: Update = update(TABLE).where(column.id == bindparam("token")).values(values)
-    statement = statement.where(column.key_id == bindparam("key"), column.mac == bindparam("read"))
     if allow_expired:
         statement = statement.where(column.status.in_([TokenStatus.ACTIVE, TokenStatus.EXPIRED]))
     else:

@@ -21,7 +21,7 @@ from app.domain.errors import (
 )
 from app.domain.text import count_of
 from app.http.context import parts
-from app.services.idempotency import IdempotencyKey
+from app.services.idempotency import NO_LONGER_WORKS, IdempotencyKey
 
 KEY_FIELD = "form_id"
 
@@ -73,6 +73,8 @@ def message(refusal: Refusal) -> str:
     if isinstance(refusal, TokenRefused):
         return TOKEN_MESSAGES.get(refusal.reason, "There is no such token, or it does not work.")
     assert isinstance(refusal, NotPermitted | FeatureOff | Conflict)
+    if refusal.what == NO_LONGER_WORKS:
+        return "This form was already sent, and its token no longer works. Open the form again to create another."
     return refusal.what
 
 

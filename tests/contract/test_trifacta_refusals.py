@@ -33,7 +33,7 @@ DETAILS = {
 }
 NOT_ENABLED = (
     "API access tokens are not enabled for this account. A server administrator can enable them for one user "
-    "(daypass user allow-tokens NAME) or for everybody (daypass conf api_tokens_for_users -s on)."
+    "(daypass user allow-tokens NAME) or for all users (daypass conf api_tokens_for_users -s on)."
 )
 FEATURE_OFF = (
     404,

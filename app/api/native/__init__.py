@@ -11,7 +11,7 @@ from app.http.openapi import Document
 DOCUMENT = Document(
     "native",
     "Daypass's own API",
-    "Your tokens and, for server administrators, everybody's. Paths work with and without a slash at the end.",
+    "Your tokens and, for server administrators, all tokens. Paths work with and without a trailing slash.",
     (routes.own, routes.minting, admin_routes.users, admin_routes.tokens, admin_routes.instance),
 )
 

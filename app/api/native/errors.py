@@ -23,23 +23,23 @@ LABELS = {TokenKind.REFRESH: "refresh token", TokenKind.ACCESS: "access token"}
 
 TABLE: dict[type[Refusal], tuple[int, str]] = {
     errors.BadRequest: (400, "{message}"),
-    errors.BadCredentials: (401, "The account is not there, or is deactivated."),
+    errors.BadCredentials: (401, "The user does not exist or is disabled."),
     errors.NotPermitted: (403, "{what}"),
-    errors.LimitReached: (403, "This account has {limit} active {what} already; revoke some first."),
+    errors.LimitReached: (403, "This account already has {limit} active {what}. Revoke one first."),
     errors.NotFound: (404, "There is no such {what}."),
     errors.FeatureOff: (404, "{what}"),
     errors.Conflict: (409, "{what}"),
     errors.RateLimited: (429, "Too many attempts. Try again in {retry_after} seconds."),
     errors.Unavailable: (503, "The service is temporarily unavailable: {what}. Try again shortly."),
     errors.TokenMissing: (401, "Send an access token, as TOKEN or as Authorization: Bearer."),
-    errors.TokenMalformed: (401, "What was sent is not one {label}."),
+    errors.TokenMalformed: (401, "This is not a valid {label}."),
     errors.TokenUnknown: (401, "There is no such {label}."),
-    errors.UserIdMismatch: (401, "The {label} is somebody else's."),
+    errors.UserIdMismatch: (401, "The {label} belongs to another user."),
     errors.TokenExpired: (401, "The {label} has expired."),
     errors.TokenRevoked: (401, "The {label} was revoked, or its secret was replaced."),
-    errors.TokenSuperseded: (401, "A newer {label} has taken this one's place."),
-    errors.OwnerDisabled: (401, "The account this {label} belongs to is deactivated."),
-    errors.OwnerDenied: (401, "API tokens are disabled for the account this {label} belongs to."),
+    errors.TokenSuperseded: (401, "The {label} was replaced by a newer one."),
+    errors.OwnerDisabled: (401, "The owner of the {label} is disabled."),
+    errors.OwnerDenied: (401, "API tokens are disabled for the owner of the {label}."),
     errors.ApiTokensOff: (401, "API tokens are turned off. A server administrator can turn them on."),
 }
 """Status and detail of each refusal."""
@@ -48,11 +48,11 @@ NAMED_TABLE = TABLE | {kind: (409, TABLE[kind][1]) for kind in every_refusal() i
 """For a refresh token named in the path: the caller's own credential was accepted."""
 
 HTTP_DETAILS = {
-    404: "There is nothing at this address.",
-    405: "This address does not take {method}.",
+    404: "This path does not exist.",
+    405: "This path does not support {method}.",
     413: "The request's body is larger than 16 KiB.",
     415: "Send JSON, as application/json.",
-    500: "Something went wrong. The request id says which line of the log tells more.",
+    500: "Something went wrong. Find the request id in the log.",
 }
 
 TOKEN_ERRORS = ErrorAnswers(ProblemOut, (400, 401, 403, 404, 405, 409, 413, 415, 429, 500, 503), PROBLEM)

@@ -69,6 +69,16 @@ def test_under_overlap_only_the_latest_replaced_token_lives_on_and_only_so_long(
             assert [works(services, token) for token in minted] == good
 
 
+def test_a_mint_replaces_the_active_token_and_no_overlapping_one(services: Services, refresh: Refresh) -> None:
+    configure(services, access_token_reissue="overlap")
+    assert mint(services, refresh).replaced is None
+    second = mint(services, refresh)
+    third = mint(services, refresh)
+    assert third.replaced is not None and third.replaced.public_id == second.token.public_id
+    revoke(services, third)  # the second overlaps
+    assert mint(services, refresh).replaced is None
+
+
 @pytest.mark.both_databases
 def test_simultaneous_mints_under_overlap_leave_the_latest_and_the_one_before_it(
     services: Services, database: Database, refresh: Refresh

@@ -15,7 +15,7 @@ from app.storage.database import Database
 from app.storage.tables import AccessTokenRow, RefreshTokenRow
 from tests import rows
 from tests.crowds import all_at_once
-from tests.factories import OPERATOR, Access, Refresh, allowed_user, issue, mint
+from tests.factories import OPERATOR, Access, Refresh, allowed_user, issue, mint, regenerate
 
 ONCE = IdempotencyKey("key", "request")
 
@@ -93,6 +93,14 @@ def test_a_repeated_mint_is_refused_once_another_took_its_place_or_its_refresh_t
     services.revoking.revoke(refresh.token.public_id, "", OPERATOR)
     with pytest.raises(TokenRevoked):
         create(services, refresh, ONCE)
+
+
+def test_a_repeated_regeneration_is_refused_once_its_secret_was_replaced(services: Services, refresh: Refresh) -> None:
+    for name in ("a regeneration", "a refresh token"):
+        created = CREATIONS[name](services, refresh, IdempotencyKey(name, "request"))
+        regenerate(services, created)
+        with pytest.raises(Conflict):
+            CREATIONS[name](services, refresh, IdempotencyKey(name, "request"))
 
 
 @pytest.mark.both_databases

@@ -51,6 +51,14 @@ def test_the_sixth_mint_in_ten_minutes_from_two_addresses_marks_the_refresh_toke
     assert event.detail["note"].startswith("Two programs seem to share this token")
 
 
+def test_programs_are_noticed_although_the_access_token_between_two_mints_was_revoked(
+    services: Services, refresh: Refresh
+) -> None:
+    minted(services, refresh, ONE, OTHER, ONE, OTHER, ONE)
+    revoke_under(services, refresh.secret)
+    assert minted(services, refresh, OTHER).seems_shared
+
+
 ONE_PROGRAM = {
     "always from one address": (None, [ONE] * 12),
     "from one network, as IPv6 counts": (None, [f"2001:db8::{number}" for number in range(8)]),
