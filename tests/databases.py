@@ -61,7 +61,7 @@ def close(app: Flask) -> None:
 
 
 def destroy(url: str) -> None:
-    """Take a database away for good while it is in use: whoever asks it from now on finds nothing there."""
+    """Take a database away for good while it is in use: queries from now on fail."""
     name = urlsplit(url).path.removeprefix("/")
     if url.startswith("sqlite"):
         for file in Path(name).parent.glob(f"{Path(name).name}*"):
@@ -95,7 +95,7 @@ class SqliteFiles:
 
     @contextmanager
     def fresh(self, folder: Path) -> Iterator[str]:
-        """The address of a database of one's own."""
+        """The address of a separate database."""
         path = folder / "daypass.db"
         shutil.copyfile(self._template, path)
         yield f"sqlite:///{path}"
@@ -149,7 +149,7 @@ class PostgresDatabases:
 
     @contextmanager
     def fresh(self) -> Iterator[str]:
-        """The address of a database of one's own."""
+        """The address of a separate database."""
         name = f"daypass_{uuid.uuid4().hex[:12]}"
         # Copying the files takes two thirds of the time that writing them to the log does.
         self._run(f"CREATE DATABASE {name} TEMPLATE {self._template} STRATEGY FILE_COPY")

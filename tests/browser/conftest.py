@@ -57,7 +57,7 @@ Visit = Callable[..., Visitor]
 
 @pytest.fixture
 def visit(browser: Browser, instance: Instance) -> Iterator[Visit]:
-    """``visit(user)``: a browser of one's own, where that user is signed in. Options are the browser context's."""
+    """``visit(user)``: a separate browser, where that user is signed in. Options are the browser context's."""
     visitors = []
 
     def begin(user: User | None = None, **options: object) -> Visitor:

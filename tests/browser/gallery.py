@@ -89,7 +89,7 @@ def tested(go: Go) -> Go:
 
 
 def identified(of: str) -> Go:
-    """What is shown about a secret: about a new one's own, or about something else."""
+    """What is shown about a secret: about a new one, or about something else."""
 
     def go(visitor: Visitor) -> None:
         secret = of or visitor.create_refresh_token("found in a log")

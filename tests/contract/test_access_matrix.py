@@ -87,7 +87,7 @@ def statuses(nobody: int, user: int, another: int, admin: int, introspector: int
     return nobody, user, another, admin, introspector, disabled, user, disabled
 
 
-def everybody(status: int) -> tuple[int, ...]:
+def everyone(status: int) -> tuple[int, ...]:
     """Where the headers need no credential."""
     return (status,) * len(CALLERS)
 
@@ -110,20 +110,20 @@ ALATION, NATIVE, V4 = "/integration/v1", "/api/v1", "/v4"
 DAYS = "retention_days"
 
 MATRIX: dict[tuple[str, str], Line] = {
-    ("GET", "/healthz"): Line(everybody(200)),
-    ("GET", "/readyz"): Line(everybody(200)),
-    ("GET", "/openapi/<name>"): Line(everybody(200), "native"),
-    ("GET", "/docs"): Line(everybody(200)),
-    ("GET", "/docs/<name>"): Line(everybody(200), "native"),
-    ("GET", "/docs/files/<name>"): Line(everybody(200), "docs.css"),
+    ("GET", "/healthz"): Line(everyone(200)),
+    ("GET", "/readyz"): Line(everyone(200)),
+    ("GET", "/openapi/<name>"): Line(everyone(200), "native"),
+    ("GET", "/docs"): Line(everyone(200)),
+    ("GET", "/docs/<name>"): Line(everyone(200), "native"),
+    ("GET", "/docs/files/<name>"): Line(everyone(200), "docs.css"),
     ("POST", f"{ALATION}/createRefreshToken"): Line(
-        everybody(201), "", lambda world: {"username": world.login, "password": PASSWORD, "name": "x"}
+        everyone(201), "", lambda world: {"username": world.login, "password": PASSWORD, "name": "x"}
     ),
-    ("POST", f"{ALATION}/createAPIAccessToken"): Line(everybody(201), "", World.proof),
-    ("POST", f"{ALATION}/validateRefreshToken"): Line(everybody(200), "", World.proof),
-    ("POST", f"{ALATION}/validateAPIAccessToken"): Line(everybody(200), "", World.access_proof),
-    ("POST", f"{ALATION}/regenRefreshToken"): Line(everybody(201), "", World.proof),
-    ("POST", f"{ALATION}/revokeAPIAccessTokens"): Line(everybody(200), "", World.proof),
+    ("POST", f"{ALATION}/createAPIAccessToken"): Line(everyone(201), "", World.proof),
+    ("POST", f"{ALATION}/validateRefreshToken"): Line(everyone(200), "", World.proof),
+    ("POST", f"{ALATION}/validateAPIAccessToken"): Line(everyone(200), "", World.access_proof),
+    ("POST", f"{ALATION}/regenRefreshToken"): Line(everyone(201), "", World.proof),
+    ("POST", f"{ALATION}/revokeAPIAccessTokens"): Line(everyone(200), "", World.proof),
     ("GET", f"{ALATION}/userinfo"): Line(holders(200, refused=403)),
     ("POST", "/oauth/introspect"): Line(statuses(401, 401, 401, 200, 200, 401), "", World.access_token),
     ("POST", "/oauth/revoke"): Line(statuses(200, 200, 403, 200, 403, 401), "", World.access_token),
@@ -142,7 +142,7 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/access-token"): Line(owner(201), World.refresh_id),
     ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/regenerate"): Line(owner(201), World.refresh_id),
     ("POST", f"{NATIVE}/access-tokens"): Line(
-        everybody(201), "", lambda world: {"refresh_token": world.proof()["refresh_token"]}
+        everyone(201), "", lambda world: {"refresh_token": world.proof()["refresh_token"]}
     ),
     ("GET", f"{NATIVE}/users"): Line(administrators(200)),
     ("POST", f"{NATIVE}/users"): Line(

@@ -1,4 +1,4 @@
-"""Who may ask about tokens, and how everybody else is refused: RFC 7662 section 2.3, RFC 6749 section 5.2, RFC 6750
+"""Who may ask about tokens, and how everyone else is refused: RFC 7662 section 2.3, RFC 6749 section 5.2, RFC 6750
 section 3, RFC 7617."""
 
 from collections.abc import Callable

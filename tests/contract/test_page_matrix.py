@@ -71,7 +71,7 @@ class Line:
     form: dict[str, str] = field(default_factory=dict)
 
 
-def everybody(status: int) -> tuple[int, ...]:
+def everyone(status: int) -> tuple[int, ...]:
     return (status,) * len(VISITORS)
 
 
@@ -89,12 +89,12 @@ MINE = "/account/auth/refresh-tokens/<public_id>"
 PREFERENCES = "/preferences/access-tokens"
 
 MATRIX: dict[tuple[str, str], Line] = {
-    ("GET", ""): Line(everybody(303)),
+    ("GET", ""): Line(everyone(303)),
     ("GET", "/login"): Line((200, 303, 303, 303, 303, 200, 200)),
-    ("POST", "/login"): Line(everybody(401)),
-    ("POST", "/logout"): Line(everybody(303)),
-    ("POST", "/theme"): Line(everybody(303)),
-    ("GET", "/static/<name>"): Line(everybody(200), lambda world: "daypass.css"),
+    ("POST", "/login"): Line(everyone(401)),
+    ("POST", "/logout"): Line(everyone(303)),
+    ("POST", "/theme"): Line(everyone(303)),
+    ("GET", "/static/<name>"): Line(everyone(200), lambda world: "daypass.css"),
     ("GET", "/account/auth"): Line(signed_in(200)),
     ("GET", "/account/auth/refresh-tokens"): Line(signed_in(200)),
     ("POST", "/account/auth/refresh-tokens"): Line(signed_in(200), form={"name": "x"}),

@@ -249,7 +249,7 @@ FAULTS = (
           "held = self._held",
           "self._idempotency.refuse_repeat(session, once, caller.user_id, ('access_token', text.public_id), now)\n"
           "            once, held = None, self._held", REPEATS),
-    Fault("identifying counted", "only what asks to be let in counts as a check", "app/services/identifying.py",
+    Fault("identifying counted", "identifying a secret is not a check", "app/services/identifying.py",
           "self._verifier.examine(secret)", "self._verifier.verify(secret)", CHECK_COUNTS),
     Fault("refusal for a role counts as accepted", "only what is permitted counts as accepted", "app/gate/gate.py",
           "text, permit=lambda known: self._refuse_unless_permitted(known, environ))",

@@ -38,7 +38,7 @@ def test_of_several_roles_or_kinds_any_is_enough_and_a_role_and_a_kind_are_both_
     ],
 )  # fmt: skip
 def test_a_condition_that_is_not_understood_is_never_met(query: str) -> None:
-    """A misspelt one must not be met by everybody. Fails when unknown names are passed over."""
+    """A misspelt one must not be met by everyone. Fails when unknown names are passed over."""
     assert [role for role in Role if is_met(query, role)] == []
 
 

@@ -27,7 +27,7 @@ ROUNDS = 10
 MINTING = 3
 
 LOCKING = re.compile(r"BEGIN IMMEDIATE|UPDATE refresh_tokens|FROM refresh_tokens.* FOR ", re.DOTALL)
-"""The statements that wait for whoever holds a refresh token."""
+"""The statements that wait for the holder of a refresh token."""
 
 Act = Callable[[Services, Refresh], object]
 

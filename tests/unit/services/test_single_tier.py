@@ -1,4 +1,4 @@
-"""Single-tier tokens: making, listing, reading and deleting one's own, and who may."""
+"""Single-tier tokens: creating, listing, reading and deleting them, and who is permitted."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -143,7 +143,7 @@ def test_retry_after_is_of_the_counter_that_is_full_the_longest(throttle: LoginT
 
 
 def test_a_refused_attempt_is_not_counted(throttle: LoginThrottle) -> None:
-    """Otherwise hammering one account would fill the budget of everybody behind the same address."""
+    """Otherwise hammering one account would fill the budget of everyone behind the same address."""
     fail(throttle, "anna", ABROAD, ACCOUNT)
     for _ in range(2 * ADDRESS):
         assert is_limited(throttle, "anna", ABROAD)
