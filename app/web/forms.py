@@ -21,7 +21,7 @@ from app.domain.errors import (
 )
 from app.domain.text import count_of
 from app.http.context import parts
-from app.services.idempotency import NO_LONGER_WORKS, IdempotencyKey
+from app.services.idempotency import ANOTHER_REQUEST, NO_LONGER_WORKS, IdempotencyKey
 
 KEY_FIELD = "form_id"
 
@@ -55,6 +55,13 @@ def idempotency_key() -> IdempotencyKey | None:
     return IdempotencyKey(f"form:{key}"[:255], json.dumps([request.path.rstrip("/"), kept], sort_keys=True))
 
 
+REPEATS = {
+    NO_LONGER_WORKS: "This form was already sent, and its token does not work any more. Open the form again.",
+    ANOTHER_REQUEST: "This form was already sent with other values. Open the form again to send it once more.",
+}
+"""Messages about a repeated form, for those about its idempotency key."""
+
+
 def message(refusal: Refusal) -> str:
     """The refusal as a sentence for people."""
     if isinstance(refusal, BadRequest):
@@ -73,9 +80,7 @@ def message(refusal: Refusal) -> str:
     if isinstance(refusal, TokenRefused):
         return TOKEN_MESSAGES.get(refusal.reason, "There is no such token, or it does not work.")
     assert isinstance(refusal, NotPermitted | FeatureOff | Conflict)
-    if refusal.what == NO_LONGER_WORKS:
-        return "This form was already sent, and its token no longer works. Open the form again to create another."
-    return refusal.what
+    return REPEATS.get(refusal.what, refusal.what)
 
 
 def status_of(refusal: Refusal) -> int:

@@ -39,3 +39,18 @@ def test_simultaneous_mints_are_all_answered_while_the_refresh_token_moves_to_a_
     assert len(rows.alive_under(database, refresh.token.id)) == 1
     assert rows.generation_of(database, refresh.token.id) == 16
     assert rotated.listing.keys_in_use() == {"k2": 2}
+
+
+@pytest.mark.both_databases
+def test_simultaneous_mints_are_all_answered_while_hosts_sign_with_different_keys(
+    services_with: Callable[..., Services], database: Database, refresh: Refresh
+) -> None:
+    """As between the restarts of a rotation, when each host signs the refresh token's digest with its own key.
+
+    Fails when the mint's conditional write requires the digest that was read before (tried: 503 on PostgreSQL).
+    """
+    keys = KEYS.token_keys | {"k2": b"2" * 32}
+    hosts = [services_with(keys=Keys(dict(each), KEYS.pepper)) for each in (keys.items(), reversed(keys.items()))]
+    all_at_once([partial(mint, hosts[number % 2], refresh) for number in range(32)])
+    assert len(rows.alive_under(database, refresh.token.id)) == 1
+    assert rows.generation_of(database, refresh.token.id) == 32
