@@ -1,8 +1,8 @@
-"""A script that calls a protected view from many threads, all with one refresh token, until its input ends.
+"""A script that calls a protected view from many threads with one refresh token, until its input ends.
 
 ``python -m clients.python.tests.callers client|naive THREADS``, with ``DAYPASS_URL``, ``DAYPASS_REFRESH_TOKEN`` and
-``DAYPASS_USER_ID`` in the environment. It prints a line when each thread has called once, and at the end how often it
-saw what: statuses, and the names of exceptions.
+``DAYPASS_USER_ID`` in the environment. It prints a line when each thread has called once, and at the end a count of
+each status and exception.
 """
 
 import json
@@ -19,14 +19,14 @@ from daypass_client import DaypassError, Session
 TIMEOUT_SECONDS = 60
 
 
-def with_the_client() -> Callable[[], int]:
-    """As the README says."""
+def client_caller() -> Callable[[], int]:
+    """A caller with the session of the README."""
     session = Session()
     return lambda: session.get("/api/v1/me", timeout=TIMEOUT_SECONDS).status_code
 
 
 class Naive:
-    """What every team writes: keep a token, send it, on a refusal mint another one and try once more."""
+    """A simple client: keep a token, send it; on a refusal mint another and repeat the call once."""
 
     def __init__(self, url: str, refresh_token: str, user_id: int) -> None:
         self.url = url
@@ -55,39 +55,39 @@ class Naive:
         return status
 
 
-def by_hand() -> Callable[[], int]:
-    """Each thread with a token of its own."""
-    words = os.environ
-    return Naive(words["DAYPASS_URL"], words["DAYPASS_REFRESH_TOKEN"], int(words["DAYPASS_USER_ID"])).call
+def naive_caller() -> Callable[[], int]:
+    """A caller with its own token."""
+    variables = os.environ
+    return Naive(variables["DAYPASS_URL"], variables["DAYPASS_REFRESH_TOKEN"], int(variables["DAYPASS_USER_ID"])).call
 
 
 class Crowd:
-    """So many threads of one kind of caller."""
+    """Many threads with one kind of caller."""
 
     def __init__(self, make_caller: Callable[[], Callable[[], int]], threads: int) -> None:
         self._make_caller = make_caller
-        self._all_began = threading.Barrier(threads + 1)
-        self._is_over = threading.Event()
-        self._each_saw: list[Counter[str]] = [Counter() for _ in range(threads)]
-        self._threads = [threading.Thread(target=self._call, args=(seen,)) for seen in self._each_saw]
+        self._all_started = threading.Barrier(threads + 1)
+        self._is_stopped = threading.Event()
+        self._counts: list[Counter[str]] = [Counter() for _ in range(threads)]
+        self._threads = [threading.Thread(target=self._call, args=(seen,)) for seen in self._counts]
 
-    def begin(self) -> None:
-        """Until each thread has called once."""
+    def start(self) -> None:
+        """Start the threads; wait until each has called once."""
         for thread in self._threads:
             thread.start()
-        self._all_began.wait(2 * TIMEOUT_SECONDS)
+        self._all_started.wait(2 * TIMEOUT_SECONDS)
 
-    def end(self) -> Counter[str]:
-        self._is_over.set()
+    def stop(self) -> Counter[str]:
+        self._is_stopped.set()
         for thread in self._threads:
             thread.join()
-        return sum(self._each_saw, Counter())
+        return sum(self._counts, Counter())
 
     def _call(self, seen: Counter[str]) -> None:
         call = self._make_caller()
         self._call_once(call, seen)
-        self._all_began.wait(2 * TIMEOUT_SECONDS)
-        while not self._is_over.is_set():
+        self._all_started.wait(2 * TIMEOUT_SECONDS)
+        while not self._is_stopped.is_set():
             self._call_once(call, seen)
 
     def _call_once(self, call: Callable[[], int], seen: Counter[str]) -> None:
@@ -98,11 +98,11 @@ class Crowd:
 
 
 def main(kind: str, threads: str) -> None:
-    crowd = Crowd({"client": with_the_client, "naive": by_hand}[kind], int(threads))
-    crowd.begin()
-    print("begun", flush=True)
+    crowd = Crowd({"client": client_caller, "naive": naive_caller}[kind], int(threads))
+    crowd.start()
+    print("started", flush=True)
     sys.stdin.read()
-    print(json.dumps(crowd.end()))
+    print(json.dumps(crowd.stop()))
 
 
 if __name__ == "__main__":

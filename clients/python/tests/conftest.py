@@ -1,4 +1,4 @@
-"""What every test of the client can ask for: a running Daypass, a refresh token, a cache folder of its own."""
+"""Fixtures of all client tests: a running Daypass, a refresh token, a cache folder per test."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ from tests.secrecy import secrets_in
 
 @dataclass(frozen=True)
 class Daypass:
-    """A real server, and in this process the services on its database. `past`: those of some time ago."""
+    """A real server, and in this process the services on its database. `past`: services whose clock is behind."""
 
     server: LiveServer
     services: Services
@@ -38,12 +38,12 @@ class Daypass:
         return self.server.url
 
     def refresh_token(self, ends_in: timedelta | None = None) -> Issued[RefreshToken]:
-        """A new one of a new user; of the usual 60 days of life, `ends_in` are left."""
+        """A new refresh token of a new user; `ends_in` of its 60 days are left."""
         services = self.services if ends_in is None else self.past(timedelta(days=60) - ends_in)
         return issue(services, make_user(self.services))
 
     def mints(self, refresh: Issued[RefreshToken]) -> int:
-        """How many access tokens were minted from it."""
+        """How many access tokens were minted with it."""
         with self.database.engine.connect() as connection:
             minted = select(func.count()).where(AccessTokenRow.refresh_token_id == refresh.token.id)
             return connection.scalars(minted).one()
@@ -51,27 +51,27 @@ class Daypass:
 
 @pytest.fixture(scope="session")
 def daypass(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daypass]:
-    """One for all tests: each makes a user of its own."""
+    """One server for all tests; each test creates its own user."""
     folder = tmp_path_factory.mktemp("daypass")
     files = SqliteFiles(run_folder(tmp_path_factory))
     with files.fresh(folder) as url:
         settings = Settings(instance=str(folder), database_url=url, bcrypt_cost=10)
         app = create_app(settings, KEYS)
         database = app.extensions["daypass_database"]
-        made = [app]
+        apps = [app]
 
         def past(ago: timedelta) -> Services:
             root = logging.getLogger()
             handlers, level = root.handlers[:], root.level
-            made.append(create_app(settings, KEYS, lambda: system_clock() - ago))
-            root.handlers[:] = handlers  # the application has put its own there
+            apps.append(create_app(settings, KEYS, lambda: system_clock() - ago))
+            root.handlers[:] = handlers  # create_app replaced them
             root.setLevel(level)
-            return parts(made[-1]).services
+            return parts(apps[-1]).services
 
         with LiveServer(url, folder) as server:
             yield Daypass(server, parts(app).services, database, past)
         assert not secrets_in(server.log())
-        for each in made:
+        for each in apps:
             close(each)
 
 
@@ -82,7 +82,7 @@ def refresh(daypass: Daypass) -> Issued[RefreshToken]:
 
 @pytest.fixture
 def recorder() -> Iterator[Recorder]:
-    """A server that is no Daypass, and writes down what reaches it."""
+    """A server that is not Daypass and records its requests."""
     with Recorder() as server:
         yield server
 
@@ -95,7 +95,7 @@ def another_recorder() -> Iterator[Recorder]:
 
 @pytest.fixture(autouse=True)
 def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where clients of this test keep what they share; and an environment without anything of Daypass."""
+    """The cache folder of this test's clients, and an environment without DAYPASS variables."""
     for name in ("URL", "REFRESH_TOKEN", "USER_ID", "APIS", "FILE"):
         monkeypatch.delenv(f"DAYPASS_{name}", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -114,7 +114,7 @@ class _Lines(logging.Handler):
 
 @pytest.fixture(autouse=True)
 def log_lines() -> Iterator[list[str]]:
-    """Every log line of this process down to DEBUG, requests' and urllib3's too; none may hold a secret."""
+    """All log lines of this process at DEBUG, those of requests and urllib3 too; none may contain a secret."""
     root, handler = logging.getLogger(), _Lines()
     level = root.level
     root.addHandler(handler)
@@ -123,4 +123,4 @@ def log_lines() -> Iterator[list[str]]:
     root.removeHandler(handler)
     root.setLevel(level)
     leaked = [found for line in handler.lines for found in secrets_in(line)]
-    assert not leaked, f"log lines hold secrets: {leaked[:3]}"
+    assert not leaked, f"log lines contain secrets: {leaked[:3]}"

@@ -1,4 +1,4 @@
-"""The client within the process of the test."""
+"""Helpers for clients in the process of the test."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def auth_of(daypass: Daypass, refresh: Issued[RefreshToken], **options: object) 
 
 
 def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget what this process knows, as one that was just started."""
+    """Clear the state of this process, as if it had just started."""
     monkeypatch.setattr(tokens_module, "_slots", {})
 
 

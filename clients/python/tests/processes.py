@@ -1,4 +1,4 @@
-"""Clients in processes of their own, as scripts are."""
+"""Helpers for clients in separate processes."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ PATIENCE_SECONDS = 60
 
 
 def start(code: str, **environment: str) -> subprocess.Popen[str]:
-    """Run Python code with that in the environment."""
+    """Run Python code with these environment variables."""
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-c", code], env=os.environ | environment, text=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -17,7 +17,7 @@ def start(code: str, **environment: str) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str]) -> str:
-    """What it printed; it must have ended well."""
+    """The output of a process, which must exit with 0."""
     out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, err
     return out
@@ -28,7 +28,7 @@ def run(code: str, **environment: str) -> str:
 
 
 def make_somebody_elses(path: Path) -> None:
-    """Root gives it away; anybody else puts a link to a file of root's in its place."""
+    """As root, change the owner; otherwise replace the file with a link to one of root's."""
     if os.geteuid() == 0:
         os.chown(path, 65534, 65534)
     else:

@@ -1,4 +1,4 @@
-"""Servers that are no Daypass: they write down what reaches them, and answer as they are told."""
+"""Test servers that record requests and send prepared answers."""
 
 import atexit
 import json
@@ -17,7 +17,7 @@ import trustme
 
 
 def _certificate() -> Path:
-    """Of localhost and 127.0.0.1, with its key and who vouches for it; gone when the tests end."""
+    """A certificate for localhost and 127.0.0.1 with its key and authority; deleted after the tests."""
     folder = tempfile.TemporaryDirectory()
     atexit.register(folder.cleanup)
     authority = trustme.CA()
@@ -41,7 +41,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Seen:
-    """A request: all that was on the wire, as text."""
+    """A request as it was sent, as text."""
 
     path: str
     headers: str
@@ -54,7 +54,7 @@ class Seen:
 
 
 class Recorder:
-    """Speaks HTTP and HTTPS on one and the same port. `answer`: path to answer; or `script`, one after the other."""
+    """A server for HTTP and HTTPS on one port. It sends the answers in `script` first, then those of `answer`."""
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []
@@ -71,7 +71,7 @@ class Recorder:
             do_GET = do_POST = do_PUT = _any
 
             def log_message(self, format: str, *args: Any) -> None:
-                """Not on the screen."""
+                """Print nothing."""
 
         self._server = _EitherServer(("127.0.0.1", 0), Handler)
         self.port = self._server.server_port

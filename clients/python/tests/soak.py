@@ -1,6 +1,6 @@
-"""Many processes and threads on one refresh token, while somebody revokes the access token again and again.
+"""Many processes and threads with one refresh token, while the access token is revoked repeatedly.
 
-``make soak`` runs each of :data:`CASES` for three minutes and prints a table; the suite runs the client for seconds.
+``make soak`` runs each of :data:`CASES` for three minutes and prints a table; the tests run the client for seconds.
 """
 
 import json
@@ -37,12 +37,12 @@ CASES = (
     ("naive", Reissue.REPLACE),
     ("naive", Reissue.REUSE),
 )
-"""Who calls, and under which policy."""
+"""The kind of caller, and the policy."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """How many call, and how many revocations they live through, so many seconds after each other."""
+    """The number of processes, threads and revocations; `every`: seconds between revocations."""
 
     processes: int = 5
     threads: int = 20
@@ -52,11 +52,11 @@ class Load:
 
 @dataclass
 class Outcome:
-    """What callers saw, and what happened to the refresh token meanwhile: `asks` are given the same token at times."""
+    """Statuses and exceptions, and what happened to the refresh token. `mints`: requests for an access token."""
 
     seen: Counter[str] = field(default_factory=Counter)
     revocations: int = 0
-    asks: int = 0
+    mints: int = 0
     tokens: int = 0
 
     @property
@@ -65,7 +65,7 @@ class Outcome:
 
 
 def run(url: str, services: Services, database: Database, kind: str, policy: Reissue, load: Load) -> Outcome:
-    """One case on a server. The first revocation waits until everybody has called, the end until the last is over."""
+    """Run one case. The first revocation waits until every thread has called; the end, for the last revocation."""
     user = make_user(services)
     refresh = services.issuing.issue(user.id, "shared", Caller(user.username, user.id), reissue=policy)
     naive = Naive(url, refresh.secret, user.id)
@@ -73,7 +73,7 @@ def run(url: str, services: Services, database: Database, kind: str, policy: Rei
     with ExitStack() as stack:
         callers = [stack.enter_context(_caller(kind, load.threads, naive)) for _ in range(load.processes)]
         for caller in callers:
-            assert caller.stdout is not None and caller.stdout.readline() == "begun\n"
+            assert caller.stdout is not None and caller.stdout.readline() == "started\n"
         for _ in range(load.revocations):
             outcome.revocations += _revoke(naive)
             time.sleep(load.every)
@@ -83,7 +83,7 @@ def run(url: str, services: Services, database: Database, kind: str, policy: Rei
             outcome.seen += Counter(json.loads(out))
     with database.reading() as session:
         row = session.get_one(RefreshTokenRow, refresh.token.id)
-        outcome.asks = row.generation - outcome.revocations  # each opens a generation
+        outcome.mints = row.generation - outcome.revocations  # each opens a generation
         under = select(func.count()).where(AccessTokenRow.refresh_token_id == row.id)
         outcome.tokens = session.scalar(under) or 0
     return outcome
@@ -103,11 +103,11 @@ def _caller(kind: str, threads: int, like: Naive) -> Iterator[subprocess.Popen[s
         try:
             yield process
         finally:
-            process.kill()  # it is still there if something failed
+            process.kill()  # it still runs if something failed
 
 
 def _revoke(naive: Naive) -> bool:
-    """Whether it was done: a busy database does nothing, and the next time comes soon."""
+    """Whether the access tokens were revoked; False if the database was busy."""
     url = f"{naive.url}/integration/v1/revokeAPIAccessTokens/"
     status = naive.session.post(url, json=naive.proof, timeout=TIMEOUT_SECONDS).status_code
     assert status in (200, 503)
@@ -119,7 +119,7 @@ def main(seconds: float) -> None:
     print(
         f"{load.processes} processes x {load.threads} threads, {seconds:.0f} s each, the access token revoked every "
         f"{load.every:.0f} s; SQLite, two workers\n\n"
-        "| client | policy | calls | refused | revocations | asks | access tokens |\n|---|---|---|---|---|---|---|"
+        "| client | policy | calls | refused | revocations | mints | access tokens |\n|---|---|---|---|---|---|---|"
     )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -130,7 +130,7 @@ def main(seconds: float) -> None:
                 done = run(server.url, parts(app).services, app.extensions["daypass_database"], kind, policy, load)
                 what = " ".join(f"{name}: {times:,}" for name, times in done.seen.items() if name != "200")
                 refused = f"{done.refused:,} {what and f'({what})'}".strip()
-                numbers = f"{done.revocations} | {done.asks:,} | {done.tokens:,}"
+                numbers = f"{done.revocations} | {done.mints:,} | {done.tokens:,}"
                 print(f"| {kind} | `{policy}` | {done.seen.total():,} | {refused} | {numbers} |", flush=True)
             parts(app).services.close()
 

@@ -1,4 +1,4 @@
-"""The file in which processes share an access token, also when it is not as it should be."""
+"""The file in which processes share an access token, also if it is damaged, foreign or not writable."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from clients.python.tests.conftest import Daypass
 from clients.python.tests.in_process import MACHINE, auth_of, environment, kept, new_process
 
 
-def test_the_cache_is_for_its_user_alone_and_knows_nothing_of_the_refresh_token(
+def test_only_its_user_can_read_the_cache_and_it_does_not_contain_the_refresh_token(
     daypass: Daypass, refresh: Issued[RefreshToken], cache_folder: Path
 ) -> None:
     auth_of(daypass, refresh).token()
@@ -27,7 +27,7 @@ def test_the_cache_is_for_its_user_alone_and_knows_nothing_of_the_refresh_token(
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"token": 7}', "\0\0", '{"token": "dpa_x\\nX: y"}'])
-def test_a_damaged_cache_is_as_good_as_none(
+def test_a_damaged_cache_is_ignored(
     daypass: Daypass,
     refresh: Issued[RefreshToken],
     cache_folder: Path,
@@ -44,10 +44,10 @@ def test_a_damaged_cache_is_as_good_as_none(
     assert json.loads(path.read_text())["token"] == again
 
 
-def test_a_cache_of_another_run_of_the_machine_is_not_used(
+def test_a_cache_from_before_a_reboot_is_ignored(
     daypass: Daypass, refresh: Issued[RefreshToken], cache_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The clock begins anew with each."""
+    """The machine's clock starts again at each boot."""
     auth_of(daypass, refresh).token()
     path = kept(cache_folder)
     path.write_text(json.dumps(json.loads(path.read_text()) | {"boot": "another"}))
@@ -56,14 +56,14 @@ def test_a_cache_of_another_run_of_the_machine_is_not_used(
     assert daypass.mints(refresh) == 2
 
 
-def test_a_cache_that_others_can_read_is_not_believed_and_replaced(
+def test_a_cache_that_others_can_read_is_ignored_and_replaced(
     daypass: Daypass,
     refresh: Issued[RefreshToken],
     cache_folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     log_lines: list[str],
 ) -> None:
-    """Fails when the check of the mode is taken out of ``cache._read_private`` (tried)."""
+    """Fails without the check of the mode in ``cache._read_private`` (tried)."""
     first = auth_of(daypass, refresh).token()
     kept(cache_folder).chmod(0o640)
     new_process(monkeypatch)
@@ -72,7 +72,7 @@ def test_a_cache_that_others_can_read_is_not_believed_and_replaced(
     assert any("others can read or write it" in line for line in log_lines)
 
 
-def test_a_cache_that_is_somebody_elses_is_not_believed_and_replaced(
+def test_a_cache_of_another_user_is_ignored_and_replaced(
     daypass: Daypass, refresh: Issued[RefreshToken], cache_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = auth_of(daypass, refresh).token()
@@ -83,7 +83,7 @@ def test_a_cache_that_is_somebody_elses_is_not_believed_and_replaced(
     assert not kept(cache_folder).is_symlink()
 
 
-def test_a_cache_file_that_is_read_only_is_used_and_replaced_when_its_token_has_ended(
+def test_a_read_only_cache_file_is_used_and_replaced_after_a_revocation(
     daypass: Daypass, refresh: Issued[RefreshToken], cache_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = auth_of(daypass, refresh).token()
@@ -97,27 +97,27 @@ def test_a_cache_file_that_is_read_only_is_used_and_replaced_when_its_token_has_
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o770])
-def test_a_folder_in_which_others_can_write_is_not_used(
+def test_a_folder_that_others_can_write_to_is_not_used(
     daypass: Daypass, refresh: Issued[RefreshToken], cache_folder: Path, log_lines: list[str], mode: int
 ) -> None:
     cache_folder.mkdir(parents=True)
     cache_folder.chmod(mode)
     assert requests.get(f"{daypass.url}/api/v1/me", auth=auth_of(daypass, refresh), timeout=30).status_code == 200
     assert list(cache_folder.iterdir()) == []
-    assert any("somebody else can write there" in line for line in log_lines)
+    assert any("others can write to it" in line for line in log_lines)
 
 
-def test_a_folder_that_is_read_only_costs_a_mint_for_each_process_and_a_line_in_the_log(
+def test_with_a_read_only_folder_each_process_mints_and_logs_one_line(
     daypass: Daypass, refresh: Issued[RefreshToken], tmp_path: Path
 ) -> None:
-    """As a user for whom modes count, which for root they do not."""
+    """As root, in ``/proc``, because modes do not restrict root."""
     folder = Path("/proc") if os.geteuid() == 0 else tmp_path / "read-only"
     folder.mkdir(mode=0o500, exist_ok=True)
-    places = environment(daypass, refresh) | {"XDG_CACHE_HOME": str(folder)}
-    for wanted in (1, 2):
-        script = processes.start("from daypass_client import DaypassAuth; DaypassAuth().token()", **places)
+    variables = environment(daypass, refresh) | {"XDG_CACHE_HOME": str(folder)}
+    for expected in (1, 2):
+        script = processes.start("from daypass_client import DaypassAuth; DaypassAuth().token()", **variables)
         _, err = script.communicate(timeout=30)
         assert script.returncode == 0, err
         assert err.count("\n") == 1
-        assert "each process mints for itself" in err
-        assert daypass.mints(refresh) == wanted
+        assert "each process requests its own token" in err
+        assert daypass.mints(refresh) == expected

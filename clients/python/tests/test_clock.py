@@ -1,4 +1,4 @@
-"""When a token is renewed: by the seconds that the server says are left, whatever the clock on the wall shows."""
+"""When the client replaces a token: by the seconds left that the server states, independently of the wall clock."""
 
 from datetime import timedelta
 
@@ -30,10 +30,10 @@ print(auth.token())
 """
 
 
-def test_a_wall_clock_that_is_hours_wrong_changes_nothing(daypass: Daypass, refresh: Issued[RefreshToken]) -> None:
-    """The token lives for 24 hours; clocks are 25 hours ahead and behind, and right.
+def test_a_wrong_wall_clock_changes_nothing(daypass: Daypass, refresh: Issued[RefreshToken]) -> None:
+    """The token is valid for 24 hours; clocks are correct, or up to 25 hours ahead or behind.
 
-    Fails with ``time.time`` in the place of the machine's clock (tried): each mints its own.
+    Fails with ``time.time`` instead of the machine's clock (tried): each process mints its own token.
     """
     environment = {"DAYPASS_URL": daypass.url, "DAYPASS_REFRESH_TOKEN": refresh.secret}
     wrong = [processes.run(WITH_A_WRONG_CLOCK.format(seconds=hours * HOUR), **environment) for hours in (0, 25, -25, 1)]
@@ -41,7 +41,7 @@ def test_a_wall_clock_that_is_hours_wrong_changes_nothing(daypass: Daypass, refr
     assert daypass.mints(refresh) == 1
 
 
-def test_a_token_is_renewed_in_time_and_not_before(daypass: Daypass, refresh: Issued[RefreshToken]) -> None:
+def test_a_token_is_replaced_a_minute_before_it_expires(daypass: Daypass, refresh: Issued[RefreshToken]) -> None:
     now = [1000.0]
     auth = DaypassAuth(url=daypass.url, refresh_token=refresh.secret, clock=lambda: now[0])
     first = auth.token()
@@ -52,7 +52,7 @@ def test_a_token_is_renewed_in_time_and_not_before(daypass: Daypass, refresh: Is
     assert daypass.mints(refresh) == 2
 
 
-def test_another_process_renews_in_time_what_it_did_not_mint(
+def test_a_process_replaces_in_time_a_token_that_another_minted(
     daypass: Daypass, refresh: Issued[RefreshToken], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [1000.0]
@@ -60,13 +60,13 @@ def test_another_process_renews_in_time_what_it_did_not_mint(
     first = DaypassAuth(**options, clock=lambda: now[0]).token()
     for later, mints in ((23 * HOUR, 1), (HOUR - 30, 2)):
         now[0] += later
-        monkeypatch.setattr(tokens_module, "_slots", {})  # as in a process that was just started
+        monkeypatch.setattr(tokens_module, "_slots", {})  # as in a new process
         assert (DaypassAuth(**options, clock=lambda: now[0]).token() == first) is (mints == 1)
         assert daypass.mints(refresh) == mints
 
 
-def test_a_short_life_has_a_short_margin(daypass: Daypass) -> None:
-    """An access token ends with its refresh token: here after 100 seconds, so it is renewed from the 90th on."""
+def test_a_short_lifetime_has_a_short_margin(daypass: Daypass) -> None:
+    """An access token expires with its refresh token: here after 100 seconds, so it is replaced after 90."""
     refresh = daypass.refresh_token(ends_in=timedelta(seconds=100))
     now = [1000.0]
     auth = DaypassAuth(url=daypass.url, refresh_token=refresh.secret, clock=lambda: now[0])
@@ -77,8 +77,8 @@ def test_a_short_life_has_a_short_margin(daypass: Daypass) -> None:
     assert auth.token() != first
 
 
-def test_without_seconds_the_servers_own_times_say_how_long_a_token_lives(recorder: Recorder) -> None:
-    """As Alation, whose times may be years from ours."""
+def test_without_seconds_left_the_servers_times_give_the_lifetime(recorder: Recorder) -> None:
+    """As with Alation, whose clock may differ from ours by years."""
     life = {"created_at": "2017-01-01T10:00:00.000000Z", "token_expires_at": "2017-01-01T12:00:00.000000Z"}
     recorder.script.extend(Answer(201, {"api_access_token": f"opaque-token-{number}"} | life) for number in (1, 2))
     now = [1000.0]
@@ -90,7 +90,7 @@ def test_without_seconds_the_servers_own_times_say_how_long_a_token_lives(record
     assert auth.token() == "opaque-token-2"
 
 
-def test_a_token_of_which_nobody_says_when_it_ends_is_used_until_it_is_refused(recorder: Recorder) -> None:
+def test_a_token_without_an_expiration_is_used_until_it_is_refused(recorder: Recorder) -> None:
     recorder.script.append(Answer(201, {"api_access_token": "opaque-token"}))
     now = [1000.0]
     auth = DaypassAuth(url=recorder.url, refresh_token="opaque", user_id=7, clock=lambda: now[0])

@@ -1,4 +1,4 @@
-"""``daypass-token``, as a shell runs it: what it prints, and its exit codes."""
+"""``daypass-token`` in a shell: output and exit codes."""
 
 import os
 import subprocess
@@ -17,21 +17,21 @@ from tests.secrecy import secrets_in
 COMMAND = Path(sys.executable).with_name("daypass-token")
 
 
-def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [COMMAND, *words], env=os.environ | environment, capture_output=True, text=True, timeout=60, check=False
+        [COMMAND, *arguments], env=os.environ | environment, capture_output=True, text=True, timeout=60, check=False
     )
 
 
-def place(daypass: Daypass, refresh: Issued[RefreshToken]) -> dict[str, str]:
+def environment_of(daypass: Daypass, refresh: Issued[RefreshToken]) -> dict[str, str]:
     return {"DAYPASS_URL": daypass.url, "DAYPASS_REFRESH_TOKEN": refresh.secret}
 
 
 @pytest.mark.parametrize("dialect", ["native", "alation"])
-def test_it_prints_a_token_that_works_also_after_the_last_one_was_revoked(
+def test_it_prints_an_active_token_also_after_a_revocation(
     daypass: Daypass, refresh: Issued[RefreshToken], dialect: str
 ) -> None:
-    environment = place(daypass, refresh)
+    environment = environment_of(daypass, refresh)
     if dialect == "alation":
         environment["DAYPASS_USER_ID"] = str(refresh.token.user_id)
     first, second = run(**environment), run(**environment)
@@ -46,7 +46,7 @@ def test_it_prints_a_token_that_works_also_after_the_last_one_was_revoked(
 
 def test_it_reads_a_private_file(daypass: Daypass, refresh: Issued[RefreshToken], tmp_path: Path) -> None:
     file = tmp_path / "daypass.env"
-    file.write_text("".join(f"{name}={value}\n" for name, value in place(daypass, refresh).items()))
+    file.write_text("".join(f"{name}={value}\n" for name, value in environment_of(daypass, refresh).items()))
     file.chmod(0o600)
     assert run("--file", str(file)).returncode == 0
     file.chmod(0o644)
@@ -55,30 +55,30 @@ def test_it_reads_a_private_file(daypass: Daypass, refresh: Issued[RefreshToken]
     assert "chmod 600" in open_to_all.stderr
 
 
-def test_what_somebody_must_do_ends_with_1_and_what_passes_with_2_each_with_one_line(
+def test_errors_have_one_line_and_exit_code_1_or_2_if_a_later_try_may_work(
     daypass: Daypass, refresh: Issued[RefreshToken], recorder: Recorder
 ) -> None:
-    environment = place(daypass, refresh)
+    environment = environment_of(daypass, refresh)
     recorder.answer = lambda _seen: Answer(503, {"detail": "Away."}, {"Retry-After": "3600"})
     away = run(**environment | {"DAYPASS_URL": recorder.url})
-    nothing, word, unknown = run(), run("--refresh-token", "x", **environment), run(
+    nothing, argument, unknown = run(), run("--refresh-token", "x", **environment), run(
         **environment | {"DAYPASS_REFRESH_TOKEN": refresh.secret[:-1] + "_"}
     )  # fmt: skip
     daypass.services.accounts.change(refresh.token.user_id, {"is_active": False}, OPERATOR)
     disabled = run(**environment)
-    done = [away, nothing, word, unknown, disabled]
+    done = [away, nothing, argument, unknown, disabled]
     assert [each.returncode for each in done] == [2, 1, 1, 1, 1]
     assert [each.stdout for each in done] == [""] * 5
-    for each, said in zip(
-        done, ("3600 seconds", "DAYPASS_URL is not set", "unrecognized", "does not know", "deactivated"), strict=True
+    for each, text in zip(
+        done, ("3600 seconds", "DAYPASS_URL is not set", "unrecognized", "does not know", "is disabled"), strict=True
     ):
         assert each.stderr.startswith("daypass-token: ")
         assert each.stderr.count("\n") == 1
-        assert said in each.stderr
+        assert text in each.stderr
         assert not secrets_in(each.stderr)
 
 
-def test_a_token_that_the_server_can_not_check_at_the_moment_is_not_printed(recorder: Recorder) -> None:
+def test_a_token_that_the_server_cannot_check_now_is_not_printed(recorder: Recorder) -> None:
     recorder.answer = lambda seen: (
         Answer(201, {"secret": "opaque-token"})
         if "access-tokens" in seen.path

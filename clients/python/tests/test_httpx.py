@@ -1,4 +1,4 @@
-"""`httpx`, with and without async: the same as with `requests`. (Redirects: ``test_redirects``.)"""
+"""`httpx`, with and without async, behaves as `requests` does. (Redirects: ``test_redirects``.)"""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -20,7 +20,7 @@ def auth_for(daypass: Daypass, refresh: Issued[RefreshToken], *apis: str) -> Htt
 
 
 @pytest.mark.parametrize("kind", [httpx.Client, Client])
-def test_it_mints_once_and_again_when_the_token_was_revoked(
+def test_it_mints_once_and_again_after_a_revocation(
     daypass: Daypass, refresh: Issued[RefreshToken], kind: type[httpx.Client]
 ) -> None:
     with kind(auth=auth_for(daypass, refresh), base_url=daypass.url) as client:
@@ -39,26 +39,26 @@ def test_it_mints_once_and_again_when_the_token_was_revoked(
 def test_tasks_that_are_refused_at_once_mint_once(
     daypass: Daypass, refresh: Issued[RefreshToken], kind: type[httpx.AsyncClient]
 ) -> None:
-    async def crowd(client: httpx.AsyncClient) -> set[int]:
+    async def call_all(client: httpx.AsyncClient) -> set[int]:
         answers = await asyncio.gather(*(client.get("/api/v1/me") for _ in range(10)))
         return {answer.status_code for answer in answers}
 
-    async def story() -> list[set[int]]:
+    async def scenario() -> list[set[int]]:
         async with kind(auth=auth_for(daypass, refresh), base_url=daypass.url, timeout=30) as client:
-            first = await crowd(client)
+            first = await call_all(client)
             daypass.services.revoking.revoke_access_tokens(BySecret(refresh.secret), OPERATOR)
-            return [first, await crowd(client)]
+            return [first, await call_all(client)]
 
-    assert asyncio.run(story()) == [{200}, {200}]
+    assert asyncio.run(scenario()) == [{200}, {200}]
     assert daypass.mints(refresh) == 2
 
 
-def test_an_async_client_goes_on_with_other_things_while_it_waits_for_a_mint(recorder: Recorder) -> None:
+def test_an_async_client_does_not_block_the_event_loop_while_it_mints(recorder: Recorder) -> None:
     """Fails when the mint runs in the event loop (tried)."""
     recorder.script.append(Answer(503, {}, {"Retry-After": "1"}))
     recorder.answer = lambda _seen: Answer(201, {"secret": "opaque-token"})
 
-    async def story() -> int:
+    async def scenario() -> int:
         steps = 0
         async with AsyncClient(HttpxAuth(url=recorder.url, refresh_token="opaque-refresh")) as client:
             call = asyncio.create_task(client.get(f"{recorder.url}/x"))
@@ -67,10 +67,10 @@ def test_an_async_client_goes_on_with_other_things_while_it_waits_for_a_mint(rec
                 steps += 1
         return steps
 
-    assert asyncio.run(story()) > 10
+    assert asyncio.run(scenario()) > 10
 
 
-def test_our_clients_send_token_and_others_bearer(
+def test_our_clients_send_token_and_httpx_clients_bearer(
     daypass: Daypass, refresh: Issued[RefreshToken], recorder: Recorder
 ) -> None:
     auth = auth_for(daypass, refresh, recorder.url)
@@ -84,10 +84,10 @@ def test_our_clients_send_token_and_others_bearer(
     assert f"Authorization: Bearer {ours.token}" in other.headers
 
 
-def test_hooks_that_are_set_later_do_not_let_the_token_out(
+def test_later_hooks_do_not_send_the_token_elsewhere(
     daypass: Daypass, refresh: Issued[RefreshToken], recorder: Recorder, another_recorder: Recorder
 ) -> None:
-    """And a redirect that is followed by hand carries none either."""
+    """Nor does a redirect that the caller follows."""
     recorder.answer = lambda _seen: Answer(302, headers={"Location": another_recorder.url})
     with Client(auth_for(daypass, refresh, recorder.url, another_recorder.url)) as client:
         client.event_hooks = {"request": [lambda _request: None]}
@@ -99,8 +99,8 @@ def test_hooks_that_are_set_later_do_not_let_the_token_out(
     assert [seen.token for seen in another_recorder.seen] == [None] * 3
 
 
-def test_plain_http_on_its_usual_port_is_for_our_clients_only(refresh: Issued[RefreshToken]) -> None:
-    """There httpx itself keeps the header when it is led from http to https."""
+def test_http_on_port_80_is_for_our_clients_only(refresh: Issued[RefreshToken]) -> None:
+    """There httpx keeps the header on a redirect from http to https."""
     auth = HttpxAuth(url="http://daypass.example.com", refresh_token=refresh.secret)
     with pytest.raises(WrongAddress, match="or better https"):
         httpx.get("http://daypass.example.com/", auth=auth)
@@ -133,7 +133,7 @@ def test_a_body_that_can_be_sent_only_once_is_sent_once(
     assert [seen.body.replace(" ", "") for seen in recorder.seen] == ["one", "one", '{"a":1}', '{"a":1}']
 
 
-def test_any_other_refusal_goes_to_the_caller_untouched(
+def test_any_other_refusal_is_returned_unchanged(
     daypass: Daypass, refresh: Issued[RefreshToken], recorder: Recorder
 ) -> None:
     recorder.answer = lambda _seen: Answer(403, {"reason": "not_permitted"})

@@ -1,4 +1,4 @@
-"""Saying what somebody should do about the refresh token, once a day: it ends within a week, or others use it too."""
+"""Warnings about the refresh token, once a day: it expires within a week, or others use it too."""
 
 from datetime import timedelta
 
@@ -16,51 +16,51 @@ DAY = 86_400
 
 
 def warnings_in(lines: list[str]) -> list[str]:
-    return [line for line in lines if line.startswith("WARNING daypass_client the refresh token ends")]
+    return [line for line in lines if line.startswith("WARNING daypass_client the refresh token expires")]
 
 
-def test_less_than_a_week_before_its_end_it_is_said_once_a_day_by_one_process_of_many(
+def test_in_the_last_week_one_process_warns_once_a_day(
     daypass: Daypass, monkeypatch: pytest.MonkeyPatch, log_lines: list[str]
 ) -> None:
     refresh = daypass.refresh_token(ends_in=timedelta(days=6))
-    now, told = [1000.0], list[float]()
+    now, calls = [1000.0], list[float]()
 
     def new_process() -> DaypassAuth:
         monkeypatch.setattr(tokens_module, "_slots", {})
         options = {"url": daypass.url, "refresh_token": refresh.secret}
-        return DaypassAuth(**options, on_expiring=told.append, clock=lambda: now[0])
+        return DaypassAuth(**options, on_expiring=calls.append, clock=lambda: now[0])
 
     for _ in range(3):
         auth = new_process()
         auth.token()
         auth.token()
     (line,) = warnings_in(log_lines)
-    assert f"ends in 6.0 days: renew it at {daypass.url}/account/auth" in line
-    assert told == pytest.approx([6 * DAY], abs=60)
+    assert f"expires in 6.0 days: regenerate it at {daypass.url}/account/auth" in line
+    assert calls == pytest.approx([6 * DAY], abs=60)
     now[0] += DAY - 10
     auth.token()
-    assert len(told) == 1
+    assert len(calls) == 1
     now[0] += 20
     auth.token()
     new_process().token()
-    assert len(told) == len(warnings_in(log_lines)) == 2
-    assert told[1] == pytest.approx(6 * DAY, abs=60)  # minted anew by then, and the server's clock has not moved
+    assert len(calls) == len(warnings_in(log_lines)) == 2
+    assert calls[1] == pytest.approx(6 * DAY, abs=60)  # minted again, and the server's clock has not moved
 
 
-def test_more_than_a_week_before_nothing_is_said(daypass: Daypass, log_lines: list[str]) -> None:
+def test_more_than_a_week_before_there_is_no_warning(daypass: Daypass, log_lines: list[str]) -> None:
     refresh = daypass.refresh_token(ends_in=timedelta(days=7, minutes=5))
-    told: list[float] = []
+    calls: list[float] = []
     now = [1000.0]
     options = {"url": daypass.url, "refresh_token": refresh.secret}
-    auth = DaypassAuth(**options, on_expiring=told.append, clock=lambda: now[0])
+    auth = DaypassAuth(**options, on_expiring=calls.append, clock=lambda: now[0])
     auth.token()
-    assert (told, warnings_in(log_lines)) == ([], [])
-    now[0] += 600  # the same token still, and less than a week now
+    assert (calls, warnings_in(log_lines)) == ([], [])
+    now[0] += 600  # the same token, and less than a week left
     auth.token()
-    assert len(told) == len(warnings_in(log_lines)) == 1
+    assert len(calls) == len(warnings_in(log_lines)) == 1
 
 
-def test_without_a_cache_it_is_said_once_a_day_by_each(daypass: Daypass, log_lines: list[str]) -> None:
+def test_without_a_cache_each_process_warns_once_a_day(daypass: Daypass, log_lines: list[str]) -> None:
     refresh = daypass.refresh_token(ends_in=timedelta(days=1))
     auth = DaypassAuth(url=daypass.url, refresh_token=refresh.secret, cache_folder="/proc/daypass")
     for _ in range(3):
@@ -68,20 +68,20 @@ def test_without_a_cache_it_is_said_once_a_day_by_each(daypass: Daypass, log_lin
     assert len(warnings_in(log_lines)) == 1
 
 
-def test_a_server_whose_clock_is_years_from_ours_is_understood(recorder: Recorder, log_lines: list[str]) -> None:
-    """In the header, or in the body."""
+def test_the_servers_clock_may_differ_by_years(recorder: Recorder, log_lines: list[str]) -> None:
+    """With the times in the header, or in the body."""
     life = {"created_at": "2017-01-01T10:00:00Z", "expires_at": "2017-01-01T12:00:00Z"}
     header = {"Refresh-Token-Expires-At": "2017-01-03T12:00:00Z", "Token-Expires-In": "7200"}
     recorder.script.append(Answer(201, {"secret": "opaque-token"} | life, header))
     recorder.script.append(
         Answer(201, {"secret": "opaque-token", "refresh_token_expires_at": "2017-01-04T11:00:00Z"} | life)
     )
-    for number, said in enumerate(("2.1 days", "3.0 days")):
+    for number, days in enumerate(("2.1 days", "3.0 days")):
         DaypassAuth(url=recorder.url, refresh_token=f"opaque-{number}").token()
-        assert said in warnings_in(log_lines)[number]
+        assert days in warnings_in(log_lines)[number]
 
 
-def test_that_somebody_elsewhere_uses_it_too_is_said_once_a_day_by_one_process_of_many(
+def test_one_process_warns_once_a_day_that_others_use_the_token(
     daypass: Daypass, refresh: Issued[RefreshToken], monkeypatch: pytest.MonkeyPatch, log_lines: list[str]
 ) -> None:
     now = [1000.0]
@@ -91,10 +91,10 @@ def test_that_somebody_elsewhere_uses_it_too_is_said_once_a_day_by_one_process_o
         auth = auth_of(daypass, refresh, clock=lambda: now[0])
         auth._source.after_refusal(auth.token())
 
-    for said in (1, 1, 2):
+    for expected in (1, 1, 2):
         fight_over(daypass.services, refresh)
         mint_in_a_new_process()
         lines = [line for line in log_lines if "another program seems to use this refresh token" in line]
-        assert len(lines) == said
+        assert len(lines) == expected
         now[0] += DAY / 2 + 10
-    assert f"make one for each at {daypass.url}/account/auth" in lines[0]
+    assert f"create one for each at {daypass.url}/account/auth" in lines[0]

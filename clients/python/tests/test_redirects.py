@@ -1,7 +1,4 @@
-"""Where the token goes, seen on the wire: to the scheme, host and port that it was meant for, and nowhere else.
-
-Both servers here are no Daypass; the tokens come from a real one.
-"""
+"""The token is sent only to the scheme, host and port that it is for, as recording servers see it."""
 
 import ssl
 from collections.abc import Callable
@@ -37,7 +34,7 @@ def by_our_session(url: str, options: dict[str, object]) -> object:
 
 
 def by_the_hook_of_our_session_alone(url: str, options: dict[str, object]) -> object:
-    """What stands in the session itself, in case `requests` no longer asks the auth before it follows."""
+    """Only the session's own protection, in case `requests` does not call the auth before a redirect."""
     auth = DaypassAuth(**options)  # type: ignore[arg-type]
     auth._answered = lambda response, **_sending: response  # type: ignore[method-assign]
     with Session(auth) as session:
@@ -62,7 +59,7 @@ EVERY_WAY_THAT_REPEATS = pytest.mark.parametrize("get", WAYS, ids=lambda way: wa
 
 
 def carries(seen: Seen) -> bool:
-    """Whether anything of a token is in the request, in whatever header."""
+    """Whether any part of the request contains an access token."""
     return "dpa_" in seen.path + seen.headers + seen.body
 
 
@@ -70,8 +67,8 @@ def options_for(daypass: Daypass, refresh: Issued[RefreshToken], *apis: str) -> 
     return {"url": daypass.url, "refresh_token": refresh.secret, "apis": apis}
 
 
-def leading(**paths: str) -> Callable[[Seen], Answer]:
-    """Answers that lead from one path to a URL each."""
+def redirecting(**paths: str) -> Callable[[Seen], Answer]:
+    """Answers that redirect each path to its URL."""
 
     def answer(seen: Seen) -> Answer:
         to = paths.get(seen.path.strip("/"))
@@ -84,10 +81,10 @@ def leading(**paths: str) -> Callable[[Seen], Answer]:
 def test_a_redirect_to_another_port_host_or_scheme_carries_no_token(
     daypass: Daypass, refresh: Issued[RefreshToken], recorder: Recorder, another_recorder: Recorder, get: Get
 ) -> None:
-    """Not even where the other place may have the token as well.
+    """Not even if the other address may have the token as well.
 
-    Fails for each way when what it rests on is taken out (tried): the ``del`` in ``DaypassAuth._answered``,
-    ``Session.rebuild_auth``, ``_strip_elsewhere``; and by ``HttpxAuth`` alone, when it sends TOKEN.
+    Fails for each way without its protection (tried): the ``del`` in ``DaypassAuth._answered``,
+    ``Session.rebuild_auth``, ``_strip_elsewhere``; and for ``HttpxAuth`` alone, if it sends TOKEN.
     """
     secure = f"https://127.0.0.1:{recorder.port}"
     places = {
@@ -98,7 +95,7 @@ def test_a_redirect_to_another_port_host_or_scheme_carries_no_token(
         "disguised": (recorder.url, f"http://127.0.0.1:{recorder.port}@localhost:{another_recorder.port}/end", None),
         "upgrade": (recorder.url, f"{secure}/end", recorder),
     }
-    recorder.answer = leading(**{name: to for name, (_, to, _) in places.items()})
+    recorder.answer = redirecting(**{name: to for name, (_, to, _) in places.items()})
     options = options_for(daypass, refresh, recorder.url, secure, another_recorder.url)
     for name, (start, _, _) in places.items():
         recorder.seen.clear()
@@ -115,19 +112,19 @@ def test_a_redirect_to_another_port_host_or_scheme_carries_no_token(
 def test_a_redirect_within_one_origin_carries_the_token(
     daypass: Daypass, refresh: Issued[RefreshToken], recorder: Recorder, get: Get
 ) -> None:
-    recorder.answer = leading(first="/second", second=f"{recorder.url}/third")
+    recorder.answer = redirecting(first="/second", second=f"{recorder.url}/third")
     get(f"{recorder.url}/first", options_for(daypass, refresh, recorder.url))
     assert [seen.path for seen in recorder.seen] == ["/first", "/second", "/third"]
     assert all(carries(seen) for seen in recorder.seen)
 
 
 @EVERY_WAY
-def test_the_token_is_lost_for_good_on_a_way_that_leads_elsewhere_in_between(
+def test_the_token_does_not_return_after_a_redirect_elsewhere(
     daypass: Daypass, refresh: Issued[RefreshToken], recorder: Recorder, another_recorder: Recorder, get: Get
 ) -> None:
-    """Also where it was another one after a refusal at the beginning."""
-    recorder.answer = leading(first="/second", second=f"{another_recorder.url}/third", fourth="/fifth")
-    another_recorder.answer = leading(third=f"{recorder.url}/fourth")
+    """Not even on a redirect back to the first origin."""
+    recorder.answer = redirecting(first="/second", second=f"{another_recorder.url}/third", fourth="/fifth")
+    another_recorder.answer = redirecting(third=f"{recorder.url}/fourth")
     get(f"{recorder.url}/first", options_for(daypass, refresh, recorder.url, another_recorder.url))
     seen = {each.path: carries(each) for each in recorder.seen + another_recorder.seen}
     assert seen == {"/first": True, "/second": True, "/third": False, "/fourth": False, "/fifth": False}
@@ -148,10 +145,10 @@ def test_a_repeated_request_that_is_redirected_elsewhere_carries_no_token_there(
 
 @EVERY_WAY
 @pytest.mark.parametrize("where", ["another port", "another host", "no https"])
-def test_nothing_is_sent_to_an_address_that_was_not_named(
+def test_nothing_is_sent_to_an_address_that_is_not_configured(
     daypass: Daypass, refresh: Issued[RefreshToken], recorder: Recorder, get: Get, where: str
 ) -> None:
-    """A session follows links, such as those to a next page, that an API may have made up."""
+    """An API can return a link, such as that to the next page, to any address."""
     named = {
         "another port": [],
         "another host": [f"http://localhost:{recorder.port}"],
@@ -163,7 +160,7 @@ def test_nothing_is_sent_to_an_address_that_was_not_named(
     assert daypass.mints(refresh) == 0
 
 
-def test_the_refresh_token_follows_no_redirect(recorder: Recorder, another_recorder: Recorder) -> None:
+def test_the_refresh_token_is_not_sent_on_a_redirect(recorder: Recorder, another_recorder: Recorder) -> None:
     recorder.answer = lambda _seen: Answer(307, headers={"Location": another_recorder.url})
     auth = DaypassAuth(url=recorder.url, refresh_token="opaque-refresh-token", user_id=7)
     with pytest.raises(WrongAddress, match="Set DAYPASS_URL to the right address"):

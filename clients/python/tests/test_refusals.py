@@ -1,4 +1,4 @@
-"""What a refusal leads to: another token and the same request again, an exception, or nothing."""
+"""A refusal leads to a new token and a repeated request, to an exception, or is returned."""
 
 import io
 from collections.abc import Iterator
@@ -25,11 +25,11 @@ def auth_for(daypass: Daypass, refresh: Issued[RefreshToken], *apis: str) -> Day
 
 @pytest.mark.parametrize("reason", ["token_expired", "token_revoked", "token_superseded", "token_unknown"])
 @pytest.mark.parametrize("status", [401, 403])
-@pytest.mark.parametrize("told", ["body", "header"])
-def test_a_token_that_has_ended_is_replaced_and_the_request_repeated(
-    daypass: Daypass, refresh: Issued[RefreshToken], recorder: Recorder, reason: str, status: int, told: str
+@pytest.mark.parametrize("where", ["body", "header"])
+def test_an_inactive_token_is_replaced_and_the_request_repeated(
+    daypass: Daypass, refresh: Issued[RefreshToken], recorder: Recorder, reason: str, status: int, where: str
 ) -> None:
-    members, headers = ({"reason": reason}, {}) if told == "body" else ({}, {"X-Auth-Reason": reason})
+    members, headers = ({"reason": reason}, {}) if where == "body" else ({}, {"X-Auth-Reason": reason})
     recorder.script.append(Answer(status, members, headers))
     auth = auth_for(daypass, refresh, recorder.url)
     answer = requests.post(f"{recorder.url}/x", json={"a": 1}, auth=auth, timeout=10)
@@ -40,7 +40,7 @@ def test_a_token_that_has_ended_is_replaced_and_the_request_repeated(
     assert daypass.mints(refresh) == 2
 
 
-def test_alations_refusal_without_a_reason_counts_as_one_of_an_ended_token(
+def test_alations_refusal_without_a_reason_means_an_inactive_token(
     daypass: Daypass, refresh: Issued[RefreshToken], recorder: Recorder
 ) -> None:
     recorder.script.append(Answer(403, ALATIONS_REFUSAL))
@@ -64,7 +64,7 @@ def test_alations_refusal_without_a_reason_counts_as_one_of_an_ended_token(
     ],
     ids=lambda refusal: f"{refusal.status} {refusal.members}",
 )
-def test_any_other_refusal_goes_to_the_caller_untouched(
+def test_any_other_refusal_is_returned_unchanged(
     daypass: Daypass, refresh: Issued[RefreshToken], recorder: Recorder, refusal: Answer
 ) -> None:
     recorder.answer = lambda _seen: refusal
@@ -74,10 +74,10 @@ def test_any_other_refusal_goes_to_the_caller_untouched(
     assert daypass.mints(refresh) == 1
 
 
-def test_a_refusal_of_the_new_token_too_goes_to_the_caller(
+def test_a_refusal_of_the_new_token_is_returned(
     daypass: Daypass, refresh: Issued[RefreshToken], recorder: Recorder
 ) -> None:
-    """One mint, one repetition: an API that asks another Daypass makes nobody mint for ever."""
+    """One mint, one repetition: an API that uses another Daypass does not cause endless mints."""
     recorder.answer = lambda _seen: Answer(403, {"reason": "token_unknown"})
     answer = requests.get(recorder.url, auth=auth_for(daypass, refresh, recorder.url), timeout=10)
     assert answer.status_code == 403
@@ -89,7 +89,7 @@ def chunks() -> Iterator[bytes]:
     yield b"two"
 
 
-def test_a_body_that_can_be_sent_only_once_is_sent_once_and_the_next_request_has_a_good_token(
+def test_a_body_that_can_be_sent_only_once_is_sent_once_and_the_next_request_has_a_new_token(
     daypass: Daypass, refresh: Issued[RefreshToken], recorder: Recorder
 ) -> None:
     recorder.script.append(Answer(401, {"reason": "token_expired"}))
@@ -103,7 +103,7 @@ def test_a_body_that_can_be_sent_only_once_is_sent_once_and_the_next_request_has
     assert daypass.mints(refresh) == 2
 
 
-def test_a_file_is_sent_again_from_where_it_stood(
+def test_a_file_is_sent_again_from_its_first_position(
     daypass: Daypass, refresh: Issued[RefreshToken], recorder: Recorder
 ) -> None:
     """Fails when ``rewind_body`` is not called (tried): the second body is empty."""
@@ -115,7 +115,7 @@ def test_a_file_is_sent_again_from_where_it_stood(
     assert [seen.body for seen in recorder.seen] == ["sent", "sent"]
 
 
-def test_every_end_of_a_refresh_token_has_its_exception_which_says_what_to_do_and_where(daypass: Daypass) -> None:
+def test_each_refusal_of_a_refresh_token_has_an_exception_that_says_what_to_do_and_where(daypass: Daypass) -> None:
     revoking, accounts = daypass.services.revoking, daypass.services.accounts
     expired = daypass.refresh_token(ends_in=timedelta(seconds=-1))
     revoked, regenerated, disabled, good = (daypass.refresh_token() for _ in range(4))
@@ -140,7 +140,7 @@ def test_every_end_of_a_refresh_token_has_its_exception_which_says_what_to_do_an
             assert secret not in str(caught.value)
 
 
-def test_a_refresh_token_that_ends_while_the_script_runs_is_told_where_the_script_calls(
+def test_a_refresh_token_revoked_while_the_script_runs_raises_at_the_next_call(
     daypass: Daypass, refresh: Issued[RefreshToken]
 ) -> None:
     auth = auth_for(daypass, refresh)
@@ -162,16 +162,14 @@ def test_a_refresh_token_that_ends_while_the_script_runs_is_told_where_the_scrip
     ],
     ids=lambda case: str(getattr(case, "members", case)),
 )
-def test_answers_of_alation_and_of_servers_that_are_neither_have_theirs(
-    recorder: Recorder, answer: Answer, name: str
-) -> None:
+def test_answers_of_alation_and_of_other_servers_have_exceptions(recorder: Recorder, answer: Answer, name: str) -> None:
     recorder.answer = lambda _seen: answer
     with pytest.raises(DaypassError) as caught:
         DaypassAuth(url=recorder.url, refresh_token="opaque-refresh-token", user_id=7).token()
     assert type(caught.value) is getattr(daypass_client, name)
 
 
-def test_with_a_user_id_it_mints_as_alation_does_and_without_one_as_daypass_does(recorder: Recorder) -> None:
+def test_with_a_user_id_it_mints_by_alations_api_and_without_by_daypass_own(recorder: Recorder) -> None:
     for user_id, path, member in ((7, "/integration/v1/createAPIAccessToken/", "api_access_token"),
                                   (None, "/api/v1/access-tokens", "secret")):  # fmt: skip
         recorder.script.append(Answer(201, {member: f"opaque-access-token-{user_id}"}))

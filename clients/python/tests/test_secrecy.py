@@ -1,4 +1,4 @@
-"""Secrets stay out of logs, exceptions and whatever shows an object. (On the wire: ``test_redirects``.)"""
+"""Logs, exceptions and ``repr`` contain no secret. (Requests: ``test_redirects``.)"""
 
 import io
 import logging
@@ -19,10 +19,10 @@ from tests.factories import OPERATOR
 from tests.secrecy import secrets_in
 
 
-def test_logs_at_debug_have_no_secret_whatever_happens(
+def test_logs_at_debug_contain_no_secret(
     daypass: Daypass, refresh: Issued[RefreshToken], recorder: Recorder, log_lines: list[str]
 ) -> None:
-    """requests', urllib3's and ours: a mint, a refusal, a redirect elsewhere, a server that is away, a revocation."""
+    """Of requests, urllib3 and the client: mint, refusal, redirect elsewhere, unavailable server, revocation."""
     recorder.answer = lambda seen: Answer(302, headers={"Location": f"http://localhost:{recorder.port}/end"}) if (
         seen.path == "/start"
     ) else Answer()  # fmt: skip
@@ -44,8 +44,8 @@ def test_logs_at_debug_have_no_secret_whatever_happens(
     assert not secrets_in(shown)
 
 
-def test_tracebacks_that_show_local_variables_show_no_secret(daypass: Daypass) -> None:
-    """As error reporters make them, of our own lines."""
+def test_tracebacks_with_local_variables_contain_no_secret(daypass: Daypass) -> None:
+    """As error reporters create them, for the client's own frames."""
     disabled = daypass.refresh_token()
     daypass.services.accounts.change(disabled.token.user_id, {"is_active": False}, OPERATOR)
     with pytest.raises(DaypassError) as caught:
@@ -55,7 +55,7 @@ def test_tracebacks_that_show_local_variables_show_no_secret(daypass: Daypass) -
     assert not [frame for frame in ours if secrets_in(repr(frame.frame.f_locals))]
 
 
-def test_nothing_that_shows_itself_shows_a_secret(daypass: Daypass, refresh: Issued[RefreshToken]) -> None:
+def test_no_repr_contains_a_secret(daypass: Daypass, refresh: Issued[RefreshToken]) -> None:
     auth = DaypassAuth(url=daypass.url, refresh_token=refresh.secret)
     answer = requests.get(f"{daypass.url}/api/v1/me", auth=auth, timeout=10)
     token = auth.token()
@@ -78,7 +78,7 @@ def test_nothing_that_shows_itself_shows_a_secret(daypass: Daypass, refresh: Iss
 
 @pytest.fixture
 def written() -> tuple[logging.Logger, io.StringIO]:
-    """A logger whose handler has our filter, and what it writes."""
+    """A logger whose handler has the filter, and its output."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter("%(message)s %(more)s", defaults={"more": ""}))
@@ -88,7 +88,7 @@ def written() -> tuple[logging.Logger, io.StringIO]:
     return logger, stream
 
 
-def test_the_filter_takes_token_text_out_of_messages_arguments_extras_and_tracebacks(
+def test_the_filter_removes_tokens_from_messages_arguments_extras_and_tracebacks(
     daypass: Daypass, refresh: Issued[RefreshToken], written: tuple[logging.Logger, io.StringIO]
 ) -> None:
     logger, stream = written
@@ -103,22 +103,22 @@ def test_the_filter_takes_token_text_out_of_messages_arguments_extras_and_traceb
         raise ValueError(token)
     except ValueError:
         logger.exception("in a traceback")
-    said = stream.getvalue()
-    assert not secrets_in(said)
-    assert token[20:40] not in said
-    assert refresh.secret[20:40] not in said
-    assert "configured secret" not in said
-    assert "configured%20secret" not in said
-    assert said.count("\n") > 8
-    assert said.count(f"{token[:16]}_<hidden>") >= 6
-    assert "Traceback" in said
-    assert "ValueError" in said
+    text = stream.getvalue()
+    assert not secrets_in(text)
+    assert token[20:40] not in text
+    assert refresh.secret[20:40] not in text
+    assert "configured secret" not in text
+    assert "configured%20secret" not in text
+    assert text.count("\n") > 8
+    assert text.count(f"{token[:16]}_<hidden>") >= 6
+    assert "Traceback" in text
+    assert "ValueError" in text
 
 
-def test_the_filter_knows_tokens_that_no_pattern_can_know(
+def test_the_filter_removes_tokens_that_match_no_pattern(
     recorder: Recorder, written: tuple[logging.Logger, io.StringIO]
 ) -> None:
-    """Alation's, which this process has minted."""
+    """Tokens of Alation that this process has minted."""
     logger, stream = written
     recorder.script.append(Answer(201, {"api_access_token": "u-7Hk/s3cret+of=Alation"}))
     token = DaypassAuth(url=recorder.url, refresh_token="r-opaque-of-Alation", user_id=7).token()
@@ -126,17 +126,17 @@ def test_the_filter_knows_tokens_that_no_pattern_can_know(
     assert stream.getvalue() == "<hidden> <hidden> <hidden> \n"
 
 
-def test_a_secret_that_is_a_part_of_another_does_not_keep_that_from_being_hidden(
+def test_a_secret_that_contains_another_is_hidden_completely(
     written: tuple[logging.Logger, io.StringIO], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fails when they are taken out in the order in which they came."""
+    """Fails if they are removed in the order in which they were added."""
     logger, stream = written
     monkeypatch.setattr(secrecy, "_known", deque(["part", "a-part-of-more"]))
     logger.info("a-part-of-more part")
     assert stream.getvalue() == "<hidden> <hidden> \n"
 
 
-def test_the_filter_leaves_other_records_as_they_are_even_bad_ones() -> None:
+def test_the_filter_leaves_other_records_unchanged_even_malformed_ones() -> None:
     for message, arguments in (("%d of %s", (3, "x")), ("%d", ("no number",)), (7, ())):
         record = logging.LogRecord("name", logging.INFO, "path", 1, message, arguments, None)
         before = dict(vars(record))

@@ -1,4 +1,4 @@
-"""A server that is away, busy, or does not want to be asked now."""
+"""A server that is unavailable or busy."""
 
 import sqlite3
 import threading
@@ -21,8 +21,8 @@ def auth_at(url: str, patience: float = 30.0) -> DaypassAuth:
     return DaypassAuth(url=url, refresh_token="opaque-refresh-token", patience=patience)
 
 
-def test_a_client_waits_while_the_server_is_restarted(daypass: Daypass, refresh: Issued[RefreshToken]) -> None:
-    """It asks while nobody listens, and has its token when the server is back; what it had before is still good."""
+def test_a_client_waits_while_the_server_restarts(daypass: Daypass, refresh: Issued[RefreshToken]) -> None:
+    """A new client has its token when the server is back; an old client uses the token that it has."""
     server, another = daypass.server, daypass.refresh_token()
     auth = DaypassAuth(url=server.url, refresh_token=refresh.secret)
     before = auth.token()
@@ -43,7 +43,7 @@ def test_a_client_waits_while_the_server_is_restarted(daypass: Daypass, refresh:
     assert (daypass.mints(refresh), daypass.mints(another)) == (1, 1)
 
 
-def test_a_client_waits_while_the_database_is_away(daypass: Daypass, refresh: Issued[RefreshToken]) -> None:
+def test_a_client_waits_while_the_database_is_unavailable(daypass: Daypass, refresh: Issued[RefreshToken]) -> None:
     """Another process holds SQLite's write lock for longer than Daypass waits, so that the first mint is a 503."""
     began = time.monotonic()
     with sqlite3.connect(daypass.server.folder / "daypass.db", isolation_level=None) as holder:
@@ -64,7 +64,7 @@ def test_a_client_waits_while_the_database_is_away(daypass: Daypass, refresh: Is
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_client_waits_as_long_as_the_server_wants(recorder: Recorder, status: int) -> None:
+def test_a_client_waits_as_long_as_retry_after_says(recorder: Recorder, status: int) -> None:
     recorder.script.extend([Answer(status, {}, {"Retry-After": "1"}), MINTED])
     began = time.monotonic()
     assert auth_at(recorder.url).token() == "opaque-access-token"
@@ -73,7 +73,7 @@ def test_a_client_waits_as_long_as_the_server_wants(recorder: Recorder, status: 
 
 
 @pytest.mark.parametrize(("status", "kind"), [(429, RateLimited), (503, ServerUnavailable)])
-def test_a_wait_that_is_longer_than_its_patience_is_not_begun(
+def test_a_client_does_not_wait_if_retry_after_is_longer_than_its_patience(
     recorder: Recorder, status: int, kind: type[NotNow]
 ) -> None:
     recorder.answer = lambda _seen: Answer(status, {"detail": "Busy."}, {"Retry-After": "3600"})
@@ -85,8 +85,8 @@ def test_a_wait_that_is_longer_than_its_patience_is_not_begun(
     assert len(recorder.seen) == 1
 
 
-def test_a_date_in_retry_after_is_compared_with_the_servers_own(recorder: Recorder) -> None:
-    """Whose clock may be years from ours."""
+def test_a_date_in_retry_after_is_compared_with_the_servers_date(recorder: Recorder) -> None:
+    """The server's clock may differ from ours by years."""
     dates = {"Date": "Sun, 01 Jan 2017 10:00:00 GMT", "Retry-After": "Sun, 01 Jan 2017 11:00:00 GMT"}
     recorder.answer = lambda _seen: Answer(503, {}, dates)
     with pytest.raises(ServerUnavailable) as caught:
@@ -94,26 +94,26 @@ def test_a_date_in_retry_after_is_compared_with_the_servers_own(recorder: Record
     assert caught.value.retry_after == 3600
 
 
-def test_a_server_that_stays_away_is_told_when_patience_is_at_its_end() -> None:
+def test_an_unavailable_server_raises_when_patience_is_over() -> None:
     began = time.monotonic()
-    with pytest.raises(ServerUnavailable, match="can't be reached"):
+    with pytest.raises(ServerUnavailable, match="cannot be reached"):
         auth_at("http://127.0.0.1:9", patience=1).token()
     assert 1 <= time.monotonic() - began < 3
 
 
-def test_a_crowd_waits_together_and_not_one_after_the_other() -> None:
-    """Fails when each tries for itself (tried): eight threads take eight times as long."""
+def test_threads_wait_together_and_not_one_after_the_other() -> None:
+    """Fails if each thread tries by itself (tried): eight threads take eight times as long."""
 
-    def ask() -> float:
+    def wait() -> float:
         began = time.monotonic()
         with pytest.raises(ServerUnavailable):
             auth_at("http://127.0.0.1:9", patience=1).token()
         return time.monotonic() - began
 
-    assert max(all_at_once([ask] * 8)) < 3
+    assert max(all_at_once([wait] * 8)) < 3
 
 
-def test_a_token_that_is_still_good_is_used_while_renewing_it_fails(
+def test_an_active_token_is_used_while_its_replacement_fails(
     recorder: Recorder, log_lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [1000.0]
@@ -128,12 +128,12 @@ def test_a_token_that_is_still_good_is_used_while_renewing_it_fails(
     now[0] += 3560
     for _ in range(5):
         assert auth.token() == "opaque-access-token"
-    assert len(recorder.seen) == 2  # tried once in a while, not with each call
-    monkeypatch.setattr(tokens_module, "_slots", {})  # as in a process that was just started
+    assert len(recorder.seen) == 2  # it does not try again with each call
+    monkeypatch.setattr(tokens_module, "_slots", {})  # as in a new process
     auth = DaypassAuth(url=recorder.url, refresh_token="opaque-refresh", patience=0, clock=lambda: now[0])
     assert auth.token() == "opaque-access-token"
     assert len(recorder.seen) == 3
-    assert any("renewing in time has failed" in line for line in log_lines)
+    assert any("could not replace the access token" in line for line in log_lines)
     now[0] += 41
     with pytest.raises(ServerUnavailable):
         auth.token()

@@ -1,4 +1,4 @@
-"""Where address and refresh token come from, and what is refused there. Nothing here asks a server."""
+"""Where the settings come from, and which are refused."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def found(settings: Settings) -> tuple[str, str, int | None]:
     return settings.url, settings.refresh_token, settings.user_id
 
 
-def test_arguments_come_before_the_file_and_the_file_before_the_environment(
+def test_arguments_take_precedence_over_the_file_and_the_file_over_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DAYPASS_URL", "https://environment.example.com/")
@@ -44,28 +44,28 @@ def test_a_file_that_others_can_read_or_write_is_refused(tmp_path: Path, mode: i
         DaypassAuth(file=path)
 
 
-def test_a_file_that_is_somebody_elses_is_refused(tmp_path: Path) -> None:
+def test_a_file_of_another_user_is_refused(tmp_path: Path) -> None:
     path = private_file(tmp_path, f"DAYPASS_URL={URL}\nDAYPASS_REFRESH_TOKEN={SECRET}\n")
     processes.make_somebody_elses(path)
-    with pytest.raises(ConfigurationError, match=r"belongs to somebody else|read by others"):
+    with pytest.raises(ConfigurationError, match=r"belongs to another user|read by others"):
         DaypassAuth(file=path)
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "text"),
     [
         ({"refresh_token": SECRET}, "DAYPASS_URL is not set"),
         ({"url": URL}, "DAYPASS_REFRESH_TOKEN is not set"),
         ({"url": "daypass.example.com", "refresh_token": SECRET}, "must begin with https://"),
-        ({"url": "https://:443", "refresh_token": SECRET}, "is no address"),
+        ({"url": "https://:443", "refresh_token": SECRET}, "is not a URL"),
         ({"url": "https://me:pass@daypass.example.com", "refresh_token": SECRET}, "no password"),
         ({"url": URL, "refresh_token": SECRET, "apis": ["api.example.com"]}, "must begin with https://"),
         ({"url": URL, "refresh_token": SECRET, "user_id": "seven"}, "must be a whole number"),
-        ({"file": "/nowhere/daypass.env"}, "can't be read: FileNotFoundError"),
+        ({"file": "/nowhere/daypass.env"}, "cannot be read: FileNotFoundError"),
     ],
 )
-def test_what_is_missing_or_wrong_is_said_without_the_secret(options: Options, said: str) -> None:
-    with pytest.raises(ConfigurationError, match=said) as caught:
+def test_errors_name_the_setting_but_not_the_secret(options: Options, text: str) -> None:
+    with pytest.raises(ConfigurationError, match=text) as caught:
         DaypassAuth(**options)
     assert SECRET not in str(caught.value)
 

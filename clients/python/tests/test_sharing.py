@@ -1,4 +1,4 @@
-"""One access token for all threads and processes of a machine, whoever else uses it or ends it."""
+"""All threads and processes of a machine share one access token, also if others use or revoke it."""
 
 import logging
 import threading
@@ -39,8 +39,8 @@ print(len(statuses), set(statuses))
 """
 
 
-def test_threads_that_begin_at_once_mint_once(daypass: Daypass, refresh: Issued[RefreshToken]) -> None:
-    """Each with a DaypassAuth of its own. Fails without the lock in ``TokenSource._obtain`` (tried)."""
+def test_threads_that_start_at_once_mint_once(daypass: Daypass, refresh: Issued[RefreshToken]) -> None:
+    """Each with its own DaypassAuth. Fails without the lock in ``TokenSource._obtain`` (tried)."""
     answers = all_at_once(
         [lambda: requests.get(f"{daypass.url}/api/v1/me", auth=auth_of(daypass, refresh), timeout=30)] * 20
     )
@@ -49,13 +49,13 @@ def test_threads_that_begin_at_once_mint_once(daypass: Daypass, refresh: Issued[
 
 
 def test_threads_without_a_cache_mint_once(daypass: Daypass, refresh: Issued[RefreshToken]) -> None:
-    somewhere = "/proc/daypass"  # nobody can make a folder there
-    tokens = all_at_once([lambda: auth_of(daypass, refresh, cache_folder=somewhere).token()] * 20)
+    unusable = "/proc/daypass"  # no folder can be created there
+    tokens = all_at_once([lambda: auth_of(daypass, refresh, cache_folder=unusable).token()] * 20)
     assert len(set(tokens)) == 1
     assert daypass.mints(refresh) == 1
 
 
-def test_processes_that_begin_at_once_mint_once(daypass: Daypass, refresh: Issued[RefreshToken]) -> None:
+def test_processes_that_start_at_once_mint_once(daypass: Daypass, refresh: Issued[RefreshToken]) -> None:
     """Fails without the file lock in ``TokenSource._renew`` (tried)."""
     code = CALLS.format(threads=5, times=3)
     scripts = [processes.start(code, **environment(daypass, refresh)) for _ in range(4)]
@@ -68,10 +68,10 @@ def test_processes_that_begin_at_once_mint_once(daypass: Daypass, refresh: Issue
     assert daypass.mints(refresh) == 1
 
 
-def test_nobody_sees_a_refusal_while_the_access_token_is_revoked_again_and_again(daypass: Daypass) -> None:
-    """Under each policy, with one mint for each revocation. Fails when ``after_refusal`` always mints (tried).
+def test_no_caller_sees_a_refusal_while_the_access_token_is_revoked_repeatedly(daypass: Daypass) -> None:
+    """Under each policy, with one mint for each revocation. Fails if ``after_refusal`` always mints (tried).
 
-    `make soak` does the same for longer, with more of them, and with clients that were written by hand.
+    `make soak` does the same for longer, with more processes and threads, and with simple clients.
     """
     load = Load(processes=2, threads=3, revocations=3, every=0.7)
     for outcome in all_at_once(
@@ -79,11 +79,11 @@ def test_nobody_sees_a_refusal_while_the_access_token_is_revoked_again_and_again
     ):
         assert outcome.seen["200"] >= 8 and outcome.refused == 0, outcome
         assert outcome.revocations >= 1
-        assert 2 <= outcome.asks <= outcome.revocations + 1, outcome
+        assert 2 <= outcome.mints <= outcome.revocations + 1, outcome
 
 
 @pytest.mark.parametrize("policy", [Reissue.REPLACE, Reissue.REUSE])
-def test_clients_written_by_hand_end_each_others_tokens_but_for_reuse(daypass: Daypass, policy: Reissue) -> None:
+def test_simple_clients_replace_each_others_tokens_except_under_reuse(daypass: Daypass, policy: Reissue) -> None:
     user = make_user(daypass.services)
     refresh = daypass.services.issuing.issue(user.id, "shared", Caller(user.username, user.id), reissue=policy)
     two = [Naive(daypass.url, refresh.secret, user.id) for _ in range(2)]
@@ -93,7 +93,7 @@ def test_clients_written_by_hand_end_each_others_tokens_but_for_reuse(daypass: D
     assert daypass.mints(refresh) == (1 if policy is Reissue.REUSE else 6)
 
 
-def test_a_token_that_another_process_minted_and_that_was_revoked_meanwhile_is_no_refusal_either(
+def test_a_revoked_token_of_another_process_does_not_lead_to_a_refusal(
     daypass: Daypass, refresh: Issued[RefreshToken], cache_folder: Path
 ) -> None:
     auth = auth_of(daypass, refresh)
@@ -106,7 +106,7 @@ def test_a_token_that_another_process_minted_and_that_was_revoked_meanwhile_is_n
     assert daypass.mints(refresh) == 3
 
 
-def test_a_lock_that_somebody_holds_for_ever_stops_nobody(
+def test_a_lock_that_is_never_released_blocks_no_client(
     daypass: Daypass, refresh: Issued[RefreshToken], log_lines: list[str]
 ) -> None:
     auth = auth_of(daypass, refresh, patience=0.5)
@@ -114,18 +114,18 @@ def test_a_lock_that_somebody_holds_for_ever_stops_nobody(
     with holder.locked(1):
         token = auth.token()
     assert token
-    assert any("going on without the lock" in line for line in log_lines)
+    assert any("continuing without the lock" in line for line in log_lines)
 
 
-def test_a_child_that_was_forked_while_another_thread_minted_goes_on(
+def test_a_child_forked_while_another_thread_mints_is_not_blocked(
     daypass: Daypass, refresh: Issued[RefreshToken]
 ) -> None:
-    """Fails when the locks are not made anew in the child (tried): it waits for a thread that it does not have."""
+    """Fails if the child keeps the locks (tried): it waits for a thread that it does not have."""
     script = """
 import os, threading, time, warnings
 from daypass_client import Session
 from daypass_client.tokens import _slots
-warnings.simplefilter("ignore")  # newer Pythons warn of forks beside threads, rightly
+warnings.simplefilter("ignore")  # newer Pythons warn about forks with threads
 session = Session()
 source = session.auth._source
 def hold():
@@ -146,9 +146,9 @@ print(answer.status_code, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 def test_parent_and_child_never_share_a_connection(daypass: Daypass, refresh: Issued[RefreshToken]) -> None:
-    """Both call at once after the fork, many times, and each sees its own answers.
+    """After the fork both call at once, many times, and each receives its own answers.
 
-    Fails when the session keeps its connections over a fork (tried): answers are mixed up, or nobody gets any.
+    Fails if the session keeps its connections over a fork (tried): answers are mixed up or missing.
     """
     script = """
 import os, warnings
@@ -169,7 +169,7 @@ print(good, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     assert daypass.mints(refresh) == 1
 
 
-def test_a_crowd_that_is_refused_at_once_mints_once(daypass: Daypass, refresh: Issued[RefreshToken]) -> None:
+def test_threads_that_are_refused_at_once_mint_once(daypass: Daypass, refresh: Issued[RefreshToken]) -> None:
     auth = auth_of(daypass, refresh)
     auth.token()
     daypass.services.revoking.revoke_access_tokens(BySecret(refresh.secret), MACHINE)
@@ -185,10 +185,10 @@ def test_a_crowd_that_is_refused_at_once_mints_once(daypass: Daypass, refresh: I
     assert daypass.mints(refresh) == 2
 
 
-def test_the_client_logs_that_it_mints_at_debug_alone(
+def test_the_client_logs_mints_at_debug_only(
     daypass: Daypass, refresh: Issued[RefreshToken], log_lines: list[str]
 ) -> None:
     auth_of(daypass, refresh).token()
     ours = [line for line in log_lines if " daypass_client " in line]
-    assert ours == [f"DEBUG daypass_client minting at {daypass.url}"]
+    assert ours == [f"DEBUG daypass_client requesting an access token from {daypass.url}"]
     assert logging.getLogger("daypass_client").handlers == []

@@ -1,6 +1,6 @@
-"""A client's half of Daypass: good access tokens for ``requests`` and ``httpx``, and nothing to think about.
+"""The Python client of Daypass: active access tokens for ``requests`` and ``httpx``.
 
-Here belongs what a script imports. Not here: ``httpx`` (``daypass_client.httpx_auth``), which is an extra.
+It holds what a script imports, except ``httpx`` support: that is an extra, in ``daypass_client.httpx_auth``.
 """
 
 from daypass_client.errors import (

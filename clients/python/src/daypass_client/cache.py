@@ -1,8 +1,4 @@
-"""What the processes of one user on this machine share: small private files, and a lock.
-
-Here belongs that nobody else can read them, and that none that somebody else could have written is believed. A cache
-that can't be used is one that is empty. Not here: what the files hold (``tokens``, ``notice``).
-"""
+"""Private files and a lock that the processes of one user on this machine share; an unusable cache counts as empty."""
 
 import json
 import logging
@@ -29,14 +25,14 @@ _complaints: set[str] = set()
 
 
 class Cache:
-    """Files of one server and refresh token (`key`) in `folder`; None: none."""
+    """Files of one server and refresh token (`key`) in `folder`; None: no cache."""
 
     def __init__(self, folder: Path | None, key: str) -> None:
         self._folder = folder
         self._key = key
 
     def read(self, kind: str) -> Members | None:
-        """What was written last; None where there is nothing that can be believed."""
+        """The members written last; None if there are none, or the file is damaged or not private."""
         if not self._is_ours():
             return None
         path = self._path(kind)
@@ -54,7 +50,7 @@ class Cache:
         return members if isinstance(members, dict) else None
 
     def write(self, kind: str, members: Members) -> None:
-        """Put it in the place of what is there, at once and for this user alone."""
+        """Replace the file atomically; only this user can read it."""
         if not self._is_ours():
             return
         path = self._path(kind)
@@ -66,19 +62,19 @@ class Cache:
         except OSError as error:
             with suppress(OSError):
                 draft.unlink()
-            _complain(f"{path} can't be written, each process mints for itself: {_why(error)}.")
+            _complain(f"{path} cannot be written, each process requests its own token: {_why(error)}.")
 
     @contextmanager
     def locked(self, patience: float) -> Iterator[None]:
-        """One process at a time. After `patience` seconds without it: to go on matters more."""
+        """Hold the lock; after `patience` seconds without it, continue all the same."""
         lock = None
         if self._is_ours():
-            wanted = FileLock(self._path("lock"), mode=0o600)
+            file_lock = FileLock(self._path("lock"), mode=0o600)
             try:
-                wanted.acquire(timeout=patience, poll_interval=POLL_SECONDS)
-                lock = wanted
-            except OSError as error:  # a Timeout is one
-                LOG.warning("going on without the lock %s: %s", self._path("lock"), _why(error))
+                file_lock.acquire(timeout=patience, poll_interval=POLL_SECONDS)
+                lock = file_lock
+            except OSError as error:  # includes filelock's Timeout
+                LOG.warning("continuing without the lock %s: %s", self._path("lock"), _why(error))
         try:
             yield
         finally:
@@ -97,15 +93,15 @@ class Cache:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             about = self._folder.stat()
             if about.st_uid != os.geteuid() or about.st_mode & OTHERS_WRITE:
-                raise PermissionError("somebody else can write there")
+                raise PermissionError("others can write to it")
         except OSError as error:
-            _complain(f"{self._folder} is not used, each process mints for itself: {_why(error)}.")
+            _complain(f"{self._folder} is not used, each process requests its own token: {_why(error)}.")
             return False
         return True
 
 
 def default_folder() -> Path | None:
-    """The user's cache folder; None where there is no telling."""
+    """The user's cache folder; None if the home folder is unknown."""
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if base.is_absolute():
         return base / "daypass"
@@ -116,18 +112,18 @@ def default_folder() -> Path | None:
 
 
 def _refuse_foreign_home(folder: Path) -> None:
-    """Root in somebody's home (``sudo``) makes nothing there: that user could not use it afterwards."""
+    """Create nothing as root in another user's home (``sudo``): that user could not use it afterwards."""
     if os.geteuid() == 0:
         nearest = next(each for each in (folder, *folder.parents) if each.exists())
         if nearest.stat().st_uid != 0:
-            raise PermissionError("it is in somebody else's home")
+            raise PermissionError("it is in another user's home")
 
 
 def _read_private(path: Path) -> bytes:
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
         about = os.fstat(file.fileno())
         if not stat.S_ISREG(about.st_mode) or about.st_uid != os.geteuid():
-            raise PermissionError("it is somebody else's")
+            raise PermissionError("it belongs to another user")
         if about.st_mode & OTHERS:
             raise PermissionError("others can read or write it")
         return file.read(LARGEST)
@@ -137,8 +133,8 @@ def _why(error: OSError) -> str:
     return error.strerror or str(error) or type(error).__name__
 
 
-def _complain(said: str) -> None:
-    """Once in the life of the process."""
-    if said not in _complaints:
-        _complaints.add(said)
-        LOG.warning(said)
+def _complain(message: str) -> None:
+    """Log a warning once per process."""
+    if message not in _complaints:
+        _complaints.add(message)
+        LOG.warning(message)

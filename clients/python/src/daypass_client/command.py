@@ -1,7 +1,4 @@
-"""``daypass-token``: print a good access token, for shell scripts.
-
-Here belongs what a shell sees: one line, and an exit code. Not here: tokens.
-"""
+"""``daypass-token``: print an active access token, for shell scripts."""
 
 import argparse
 import sys
@@ -19,7 +16,7 @@ DONE, REFUSED, NOT_NOW = 0, 1, 2
 TIMEOUTS = (5, 15)
 
 EPILOG = """The refresh token comes from DAYPASS_REFRESH_TOKEN or a file, never from the command line, which others see.
-Exit codes: 0, a token was printed; 1, somebody must do something, and the message says what; 2, try again later."""
+Exit codes: 0, a token was printed; 1, you need to do something, and the message says what; 2, try again later."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -28,9 +25,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """The command; ends the process."""
-    parser = _Parser(prog="daypass-token", description="Print a good access token.", epilog=EPILOG)
-    parser.add_argument("--file", help="where DAYPASS_URL, DAYPASS_REFRESH_TOKEN and so on stand (mode 0600)")
+    """Run the command and exit."""
+    parser = _Parser(prog="daypass-token", description="Print an active access token.", epilog=EPILOG)
+    parser.add_argument("--file", help="file with DAYPASS_URL, DAYPASS_REFRESH_TOKEN and so on (mode 0600)")
     given = parser.parse_args(words)
     try:
         auth = DaypassAuth(file=given.file) if given.file else DaypassAuth()
@@ -43,7 +40,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def _token_that_works(auth: DaypassAuth) -> Secret:
-    """One that the server takes at this moment: the shell has nobody who would repeat a refused call."""
+    """A token that the server accepts now: a shell does not repeat a refused call."""
     with Session(auth) as session:
         try:
             answer = session.get(auth.check_path, timeout=TIMEOUTS, allow_redirects=False)
@@ -52,5 +49,5 @@ def _token_that_works(auth: DaypassAuth) -> Secret:
             status, text = 503, str(error)
     if status == 200:
         return auth.token()
-    said = without_secrets(f"{auth.url} does not take its access token: HTTP status {status}, {text[:200]}")
-    raise ServerUnavailable(said) if status == 429 or status >= 500 else DaypassError(said)
+    message = without_secrets(f"{auth.url} does not accept its access token: HTTP status {status}, {text[:200]}")
+    raise ServerUnavailable(message) if status == 429 or status >= 500 else DaypassError(message)

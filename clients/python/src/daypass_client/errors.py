@@ -1,74 +1,72 @@
-"""What can go wrong, each with a text that says what to do and where.
+"""The exceptions; each text says what to do and where, and contains no secret.
 
 ::
 
     DaypassError
-    ├── ConfigurationError      a setting is missing or wrong, or its file can be read by others
+    ├── ConfigurationError      a setting is missing or wrong, or others can read its file
     ├── WrongAddress            the token is not for that address, or no Daypass answers at this one
-    ├── RefreshTokenRefused     minting does not work any more with this refresh token
+    ├── RefreshTokenRefused     the server refuses this refresh token
     │   ├── RefreshTokenExpired
     │   ├── RefreshTokenRevoked
     │   ├── RefreshTokenUnknown
     │   ├── UserIdMismatch
     │   └── OwnerDisabled
-    ├── MintingRefused          any other refusal of the mint
-    └── NotNow                  the same may work in a moment
+    ├── MintingRefused          the server refuses for another reason
+    └── NotNow                  the same may work later
         ├── RateLimited
         └── ServerUnavailable
-
-No text holds a secret. Not here: which answer of a server is which error (``minting``).
 """
 
 
 class DaypassError(Exception):
-    """The root: catch this."""
+    """The base class of all exceptions of this package."""
 
 
 class ConfigurationError(DaypassError):
-    """A setting is missing or wrong. Asking again does not help."""
+    """A setting is missing or wrong. Trying again does not help."""
 
 
 class WrongAddress(DaypassError):
-    """Something would have gone to an address that it is not for, or there is no Daypass. Nothing was sent there."""
+    """The token is not for the address, so nothing was sent there; or no Daypass answers at it."""
 
 
 class RefreshTokenRefused(DaypassError):
-    """The refresh token does not work (any more); raised itself where a server says no more than that."""
+    """The refresh token does not work; raised itself if the server does not say why."""
 
 
 class RefreshTokenExpired(RefreshTokenRefused):
-    """Its time is over."""
+    """The refresh token has expired."""
 
 
 class RefreshTokenRevoked(RefreshTokenRefused):
-    """Somebody ended it, or gave it a new secret."""
+    """The refresh token was revoked, or has a new secret."""
 
 
 class RefreshTokenUnknown(RefreshTokenRefused):
-    """The server never made it."""
+    """The server does not know the refresh token."""
 
 
 class UserIdMismatch(RefreshTokenRefused):
-    """It belongs to another user id."""
+    """The refresh token belongs to another user id."""
 
 
 class OwnerDisabled(RefreshTokenRefused):
-    """The account it belongs to is deactivated."""
+    """The user that the refresh token belongs to is disabled."""
 
 
 class MintingRefused(DaypassError):
-    """The server refused for another reason, which the text tells."""
+    """The server refused for another reason; the text contains it."""
 
 
 class NotNow(DaypassError):
-    """Asking again later may help. `retry_after`: after how many seconds, where the server said so."""
+    """Trying again later may help. `retry_after`: in how many seconds; None if the server does not say."""
 
     retry_after: float | None = None
 
 
 class RateLimited(NotNow):
-    """Too many requests, and waiting as long as the server wants would take longer than we may."""
+    """Too many requests, and ``Retry-After`` is longer than `patience`."""
 
 
 class ServerUnavailable(NotNow):
-    """The server or its database is away, and was so for as long as we may wait."""
+    """The server or its database stayed unavailable for as long as `patience` allows."""

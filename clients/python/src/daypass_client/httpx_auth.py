@@ -1,9 +1,4 @@
-"""For ``httpx``, with and without async: ``pip install daypass-client[httpx]``.
-
-Here belongs what is particular to ``httpx``. It lets an ``Auth`` have no say in redirects, and takes only
-``Authorization`` off them: that is what :class:`HttpxAuth` sends in a client of httpx. In the clients here, which see
-to redirects themselves, it sends ``TOKEN``, as Alation needs it. Not here: tokens (``tokens``).
-"""
+"""Support for ``httpx``, with and without async: ``pip install daypass-client[httpx]``."""
 
 from collections.abc import AsyncGenerator, Generator
 from typing import Any, Unpack
@@ -20,11 +15,15 @@ from daypass_client.tokens import TokenSource
 
 BEARER, TOKEN = "Authorization", "TOKEN"
 BOUND_TO = "daypass_client.url"
-"""Among the extensions of a request, which httpx copies along a redirect: where its token may go."""
+"""The request extension with the URL that the token is for; httpx copies extensions to redirected requests."""
 
 
 class HttpxAuth(httpx.Auth):
-    """``httpx.get(url, auth=HttpxAuth())``, or in a client. Options: see ``settings``."""
+    """``httpx.get(url, auth=HttpxAuth())``, or in a client. Options: see ``settings``.
+
+    An ``Auth`` cannot control redirects, and httpx removes only ``Authorization`` from them: this is what is sent in
+    httpx's own clients. In :class:`Client` and :class:`AsyncClient`, it is ``TOKEN``, as Alation needs.
+    """
 
     def __init__(self, **options: Unpack[Options]) -> None:
         self._source = TokenSource(options)
@@ -34,11 +33,11 @@ class HttpxAuth(httpx.Auth):
 
     @property
     def url(self) -> str:
-        """Where the tokens are minted."""
+        """The address of Daypass."""
         return self._source.settings.url
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """As httpx calls it: each request it is to send is yielded."""
+        """Called by httpx; yields each request to send."""
         self._check(request)
         token, is_last = self._source.token(), False
         for _ in range(TRIES + 1):
@@ -54,7 +53,7 @@ class HttpxAuth(httpx.Auth):
                 return
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """The same; whatever waits, for the server or for others, does so in a thread."""
+        """The same with async; what blocks runs in a thread."""
         self._check(request)
         token, is_last = await anyio.to_thread.run_sync(self._source.token), False
         for _ in range(TRIES + 1):
@@ -72,11 +71,11 @@ class HttpxAuth(httpx.Auth):
     def _check(self, request: httpx.Request) -> None:
         self._source.settings.allowed.check(str(request.url))
         if BOUND_TO not in request.extensions and request.url.scheme == "http" and request.url.port in (None, 80):
-            # httpx keeps Authorization where http://host leads to https://host.
+            # httpx keeps Authorization on a redirect from http://host to https://host.
             raise WrongAddress("Over http on port 80, use daypass_client.httpx_auth.Client, or better https.")
 
     def _may_repeat(self, request: httpx.Request, response: httpx.Response, token: Secret) -> bool:
-        """Whether the token has ended, if it was there, and the body can be sent again."""
+        """Whether the request had this token, the token is refused as inactive, and the body can be sent again."""
         header = _header(request)
         if response.request.headers.get(header) != _value(header, token):
             return False
@@ -92,14 +91,14 @@ class HttpxAuth(httpx.Auth):
 
 
 class Client(httpx.Client):
-    """A client that sends the access token with each call, and with no redirect elsewhere."""
+    """A client that sends the access token with each call, but not on a redirect to another origin."""
 
     def __init__(self, auth: HttpxAuth | None = None, **options: Any) -> None:
         super().__init__(auth=auth or HttpxAuth(), **options)
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """As in httpx."""
-        request.extensions.setdefault(BOUND_TO, str(request.url))  # that of a redirect has one already
+        request.extensions.setdefault(BOUND_TO, str(request.url))  # a redirected request already has it
         hooks = self.event_hooks["request"]
         if _strip_elsewhere not in hooks:
             hooks.append(_strip_elsewhere)
@@ -114,7 +113,7 @@ class AsyncClient(httpx.AsyncClient):
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """As in httpx."""
-        request.extensions.setdefault(BOUND_TO, str(request.url))  # that of a redirect has one already
+        request.extensions.setdefault(BOUND_TO, str(request.url))  # a redirected request already has it
         hooks = self.event_hooks["request"]
         if _strip_elsewhere_async not in hooks:
             hooks.append(_strip_elsewhere_async)
@@ -122,7 +121,7 @@ class AsyncClient(httpx.AsyncClient):
 
 
 def _strip_elsewhere(request: httpx.Request) -> None:
-    """Called by httpx before each request, those along a redirect included."""
+    """Called by httpx before each request, redirected ones included."""
     if not is_same_origin(request.extensions.get(BOUND_TO), str(request.url)):
         request.headers.pop(TOKEN, None)
 

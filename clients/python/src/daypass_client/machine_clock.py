@@ -1,8 +1,4 @@
-"""A clock that nobody sets: seconds since this machine started, the same for all its processes.
-
-Whoever's wall clock is an hour wrong, or is put right meanwhile, has right tokens all the same. Not here: what is
-timed (``tokens``).
-"""
+"""Seconds since this machine started, the same for all its processes and independent of the wall clock."""
 
 import time
 from collections.abc import Callable
@@ -10,16 +6,16 @@ from pathlib import Path
 
 Clock = Callable[[], float]
 
-_CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # the former is Linux's alone
+_CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # the former only on Linux
 
 
 def machine_clock() -> float:
-    """Seconds since the machine started; on Linux those in which it slept included."""
+    """Seconds since the machine started; on Linux including those in which it slept."""
     return time.clock_gettime(_CLOCK)
 
 
 def boot_id() -> str:
-    """Tells one run of this machine from its others, where the system has such a thing; else the empty text."""
+    """The id of this run of the machine, from Linux; elsewhere an empty string."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:

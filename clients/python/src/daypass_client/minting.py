@@ -1,7 +1,4 @@
-"""Minting: one access token from the server, in Alation's dialect or Daypass's own, or the error that says why not.
-
-Here belong requests to the server, waiting for it, and what its answers mean. Not here: when to mint (``tokens``).
-"""
+"""Mint an access token at the server, in Alation's dialect or Daypass's own, or raise the error that says why not."""
 
 import random
 import time
@@ -18,7 +15,7 @@ from daypass_client.secrecy import Secret, remember, shown, without_secrets
 from daypass_client.settings import Settings
 
 TIMEOUTS = (5, 15)
-"""Seconds to connect and to answer."""
+"""Seconds to connect, and to wait for the answer."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
 
@@ -29,17 +26,17 @@ Members = dict[str, Any]
 REFUSALS: dict[str, tuple[type[DaypassError], str]] = {
     "token_expired": (
         errors.RefreshTokenExpired,
-        "The refresh token {token} has expired. Regenerate it, or make another, at {page}",
+        "The refresh token {token} has expired. Regenerate it, or create another, at {page}",
     ),
     "token_revoked": (
         errors.RefreshTokenRevoked,
         "The refresh token {token} was revoked, or has a new secret. If you do not know why, ask an administrator;"
-        " make another at {page}",
+        " create another at {page}",
     ),
     "token_unknown": (
         errors.RefreshTokenUnknown,
-        "{url} does not know this refresh token {token}. See whether all of it was copied, and whether it was made at"
-        " {page}",
+        "{url} does not know this refresh token {token}. Check that all of it was copied, and that it was created"
+        " at {page}",
     ),
     "user_id_mismatch": (
         errors.UserIdMismatch,
@@ -47,7 +44,7 @@ REFUSALS: dict[str, tuple[type[DaypassError], str]] = {
     ),
     "owner_disabled": (
         errors.OwnerDisabled,
-        "The account that the refresh token {token} belongs to is deactivated. Ask an administrator of {page}",
+        "The user that the refresh token {token} belongs to is disabled. Ask an administrator of {page}",
     ),
 }
 """By the server's `reason`."""
@@ -56,7 +53,7 @@ ALATION_SAYS: dict[str, tuple[type[DaypassError], str]] = {
     "Refresh token provided is invalid.": REFUSALS["token_unknown"],
     "Refresh token provided is expired or revoked.": (
         errors.RefreshTokenRefused,
-        "The refresh token has expired, or was revoked. Make another at {page}",
+        "The refresh token has expired, or was revoked. Create another at {page}",
     ),
 }
 """By `detail`: Alation itself gives no reason."""
@@ -64,9 +61,9 @@ ALATION_SAYS: dict[str, tuple[type[DaypassError], str]] = {
 
 @dataclass(frozen=True)
 class Minted:
-    """A new access token, and for how many seconds it and its refresh token are good; None: not told.
+    """A new access token, and the seconds until it and its refresh token expire; None: unknown.
 
-    `seems_shared`: the server says that other programs, on other machines, mint from the same refresh token.
+    `seems_shared`: the server says that programs on other machines seem to use the same refresh token.
     """
 
     token: Secret
@@ -83,7 +80,7 @@ class Minter:
         self._verify = verify
 
     def mint(self, patience: float) -> Minted:
-        """Mint, waiting for a server that is away or busy for `patience` seconds at most."""
+        """Mint; wait at most `patience` seconds for a server that is unavailable or busy."""
         deadline = time.monotonic() + patience
         pause = FIRST_PAUSE
         while True:
@@ -91,7 +88,7 @@ class Minter:
                 return self._once()
             except NotNow as error:
                 left = deadline - time.monotonic()
-                # Not all clients at once, when a server comes back.
+                # Random, so that not all clients call at once when a server is back.
                 wait = error.retry_after or min(pause * random.uniform(0.5, 1), left)
                 if left <= 0 or wait > left:
                     raise
@@ -109,7 +106,7 @@ class Minter:
         raise self._refusal(answer, members)
 
     def _ask(self) -> requests.Response:
-        """On a connection of its own: those of a forked process, or of other threads, are none of its business."""
+        """Use a new connection: others may be shared with a forked process or other threads."""
         body: Members = {"refresh_token": self._settings.refresh_token}
         path = "/api/v1/access-tokens"
         if self._settings.user_id is not None:
@@ -117,15 +114,15 @@ class Minter:
             path = "/integration/v1/createAPIAccessToken/"
         with requests.Session() as session:
             session.headers["User-Agent"] = "daypass-client/0.1"
-            session.auth = _nothing  # else requests would look into .netrc
+            session.auth = _nothing  # otherwise requests reads .netrc
             try:
                 return session.post(
                     self._settings.url + path, json=body, timeout=TIMEOUTS, verify=self._verify, allow_redirects=False
                 )
             except requests.RequestException as error:
                 problem = without_secrets(str(error))[:LONGEST_DETAIL]
-        # Outside, because the exception of requests holds the request, and that the refresh token.
-        raise ServerUnavailable(f"{self._settings.url} can't be reached: {problem}")
+        # Outside, because the exception of requests holds the request with the refresh token.
+        raise ServerUnavailable(f"{self._settings.url} cannot be reached: {problem}")
 
     def _minted(self, answer: requests.Response, members: Members) -> Minted:
         text = members.get("api_access_token") or members.get("secret")
@@ -145,20 +142,20 @@ class Minter:
             return self._not_now(answer, detail)
         if status in (404, 405) or not members:
             return self._no_daypass(answer)
-        return MintingRefused(f"{self._settings.url} refuses to mint: {detail} (see {self._settings.page})")
+        return MintingRefused(f"{self._settings.url} refused the request: {detail} (see {self._settings.page})")
 
     def _not_now(self, answer: requests.Response, detail: str) -> NotNow:
         kind = RateLimited if answer.status_code == 429 else ServerUnavailable
         after = _retry_after(answer)
         when = f"in {after:.0f} seconds" if after else "later"
-        error = kind(f"{self._settings.url} can't mint at the moment ({detail}). Try again {when}.")
+        error = kind(f"{self._settings.url} cannot create an access token now ({detail}). Try again {when}.")
         error.retry_after = after
         return error
 
     def _no_daypass(self, answer: requests.Response) -> WrongAddress:
         return WrongAddress(
-            f"At {self._settings.url} no Daypass answers (HTTP status {answer.status_code}). See whether DAYPASS_URL is"
-            " right, and whether DAYPASS_USER_ID is set where the server is Alation."
+            f"No Daypass answers at {self._settings.url} (HTTP status {answer.status_code}). Check that DAYPASS_URL is"
+            " right, and that DAYPASS_USER_ID is set if the server is Alation."
         )
 
 
@@ -175,11 +172,11 @@ def _members(answer: requests.Response) -> Members:
 
 
 def _seconds_left(answer: requests.Response, members: Members) -> tuple[float | None, float | None]:
-    """Of the access token and its refresh token: differences of the server's own times, without ours."""
+    """Of the access token and its refresh token: differences between the server's times, without our clock."""
     ends = _instant(members.get("token_expires_at") or members.get("expires_at"))
     created = _instant(members.get("created_at"))
-    told = answer.headers.get("Token-Expires-In", "")
-    left = float(told) if told.isdecimal() else (ends - created).total_seconds() if ends and created else None
+    header = answer.headers.get("Token-Expires-In", "")
+    left = float(header) if header.isdecimal() else (ends - created).total_seconds() if ends and created else None
     refresh_ends = _instant(answer.headers.get("Refresh-Token-Expires-At") or members.get("refresh_token_expires_at"))
     if ends is None or left is None or refresh_ends is None:
         return left, None
@@ -195,12 +192,12 @@ def _instant(text: object) -> datetime | None:
 
 
 def _retry_after(answer: requests.Response) -> float | None:
-    """Seconds; of a date, how long after the server's own."""
-    told = answer.headers.get("Retry-After", "").strip()
-    if told.isdecimal():
-        return float(told)
+    """Seconds; a date counts from the server's ``Date``."""
+    header = answer.headers.get("Retry-After", "").strip()
+    if header.isdecimal():
+        return float(header)
     try:
-        seconds = parsedate_to_datetime(told) - parsedate_to_datetime(answer.headers.get("Date", ""))
-    except (ValueError, TypeError):  # the latter where only one of them has an offset
+        seconds = parsedate_to_datetime(header) - parsedate_to_datetime(answer.headers.get("Date", ""))
+    except (ValueError, TypeError):  # TypeError if only one of them has an offset
         return None
     return max(0.0, seconds.total_seconds())

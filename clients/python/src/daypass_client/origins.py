@@ -1,7 +1,4 @@
-"""Where a token may go: to the scheme, host and port that it is for, and to no other.
-
-Here belongs comparing addresses. Not here: following a redirect (``requests_auth``, ``httpx_auth``).
-"""
+"""Where a token may be sent: only to the scheme, host and port that it is for."""
 
 from collections.abc import Iterable
 from urllib.parse import urljoin, urlsplit
@@ -14,7 +11,7 @@ PORTS = {"http": 80, "https": 443}
 
 
 def origin_of(url: str) -> Origin | None:
-    """Scheme, host and port; None where there are none, which is no origin's equal."""
+    """Scheme, host and port; None if one is missing, which equals no origin."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port or PORTS.get(parts.scheme)
@@ -24,12 +21,12 @@ def origin_of(url: str) -> Origin | None:
 
 
 def is_same_origin(one: str | None, other: str | None) -> bool:
-    """Whether both are addresses of one scheme, host and port."""
+    """Whether both addresses have the same scheme, host and port."""
     return bool(one and other) and (origin := origin_of(one or "")) is not None and origin == origin_of(other or "")
 
 
 def redirects_elsewhere(url: str, location: str) -> bool:
-    """Whether an answer of `url` with that ``Location`` leads to another origin, or to none."""
+    """Whether a redirect from `url` to `location` leads to another origin, or to none."""
     try:
         return not is_same_origin(url, urljoin(url, location))
     except ValueError:
@@ -43,15 +40,15 @@ class Allowed:
         self._origins = {url: origin_of(url) for url in urls}
         for url, origin in self._origins.items():
             if origin is None:
-                raise ConfigurationError(f"{url!r} is no address: it must begin with https:// or http:// and a host.")
+                raise ConfigurationError(f"{url!r} is not a URL: it must begin with https:// or http:// and a host.")
 
     def check(self, url: str | None) -> None:
-        """Refuse with WrongAddress what is none of them."""
+        """Raise WrongAddress if the URL has another origin."""
         origin = origin_of(url or "")
         if origin is None or origin not in self._origins.values():
-            named = "no address" if origin is None else "{}://{}:{}".format(*origin)
+            named = "an invalid address" if origin is None else "{}://{}:{}".format(*origin)
             known = ", ".join(self._origins)
             raise WrongAddress(
-                f"Nothing was sent to {named}: the token is for {known}. If it is for that API as well,"
-                " name its address in DAYPASS_APIS, or in apis=[…]."
+                f"Nothing was sent to {named}: the token is for {known}. If that API accepts it as well,"
+                " add its address to DAYPASS_APIS, or to apis=[…]."
             )

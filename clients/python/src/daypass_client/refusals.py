@@ -1,7 +1,4 @@
-"""Whether a refusal says that the access token has ended, so that another one helps.
-
-Not here: minting it, and repeating the request (``requests_auth``, ``httpx_auth``).
-"""
+"""Whether a refusal says that the access token is not active, so that another one helps."""
 
 import json
 from collections.abc import Mapping
@@ -9,23 +6,23 @@ from collections.abc import Mapping
 ENDED = frozenset({"token_expired", "token_revoked", "token_superseded", "token_unknown"})
 
 ALATION_SAYS = "Authentication credentials were not provided."
-"""What Alation, which gives no reason, says with its 403."""
+"""The detail of Alation's 403, which has no reason."""
 
 TRIES = 2
-"""How often a request is repeated: a second time only where another process's token was tried in between."""
+"""How often a request is repeated: a second time only if the first repetition had another process's token."""
 
 
 def needs_body(status: int, headers: Mapping[str, str]) -> bool:
-    """Whether the reason can stand in the body. Else it is not read, in case the caller wants to stream it."""
+    """Whether the reason can be in the body. If not, the body is not read, since the caller may stream it."""
     return status in (401, 403) and "X-Auth-Reason" not in headers and "json" in headers.get("Content-Type", "")
 
 
 def says_ended(status: int, headers: Mapping[str, str], body: bytes) -> bool:
-    """Whether the answer is a refusal because of an access token that has ended."""
+    """Whether the answer is a refusal because the access token is not active."""
     if status not in (401, 403):
         return False
-    if told := headers.get("X-Auth-Reason"):
-        return told in ENDED
+    if reason := headers.get("X-Auth-Reason"):
+        return reason in ENDED
     try:
         members = json.loads(body)
     except ValueError:

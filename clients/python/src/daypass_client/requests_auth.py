@@ -1,7 +1,4 @@
-"""For ``requests``: the access token with each call, another one when it has ended, and none on a redirect elsewhere.
-
-Here belongs what is particular to ``requests``. Not here: tokens (``tokens``), what a refusal means (``refusals``).
-"""
+"""Support for ``requests``: send the access token, replace it when it is refused, and keep it off foreign redirects."""
 
 import os
 from typing import Any, Unpack
@@ -30,16 +27,16 @@ class DaypassAuth(requests.auth.AuthBase):
 
     @property
     def url(self) -> str:
-        """Where the tokens are minted."""
+        """The address of Daypass."""
         return self._source.settings.url
 
     @property
     def check_path(self) -> str:
-        """What everybody with a good access token may get there."""
+        """A path that every active access token may GET."""
         return self._source.settings.check_path
 
     def token(self) -> Secret:
-        """An access token for whatever is no call of ``requests``. Nobody looks whether it was revoked meanwhile."""
+        """An access token for other libraries. It is not checked whether it was revoked."""
         return self._source.token()
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -60,7 +57,7 @@ class DaypassAuth(requests.auth.AuthBase):
         return answer
 
     def _repeated(self, response: requests.Response, sending: dict[str, Any]) -> requests.Response:
-        """The answer to the request with another token, where this one had ended."""
+        """The answer; if the token is refused as inactive, that to the request with another token."""
         for _ in range(TRIES):
             if not _says_ended(response):
                 return response
@@ -82,7 +79,7 @@ class DaypassAuth(requests.auth.AuthBase):
 
 
 class Session(requests.Session):
-    """A session that sends the access token with each call; ``get("/…")`` is below the server's address."""
+    """A session that sends the access token with each call; ``get("/…")`` is relative to the server's address."""
 
     def __init__(self, auth: DaypassAuth | None = None) -> None:
         super().__init__()
@@ -96,14 +93,14 @@ class Session(requests.Session):
         return super().request(method, self._daypass.url + url if is_path else url, *args, **kwargs)
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """As in ``requests``; not on connections that a forked process shares with its parent."""
+        """As in ``requests``, but a forked process does not use its parent's connections."""
         if self._process != os.getpid():
             self._process = os.getpid()
             self.close()
         return super().send(request, **kwargs)
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
-        """Called by ``requests`` with what it is about to send along a redirect."""
+        """Called by ``requests`` with the request that it sends on a redirect."""
         super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call]
         if not is_same_origin(response.request.url, prepared_request.url):
             prepared_request.headers.pop(HEADER, None)
@@ -115,7 +112,7 @@ def _says_ended(response: requests.Response) -> bool:
 
 
 def _repeatable(request: requests.PreparedRequest) -> requests.PreparedRequest | None:
-    """A copy to be sent; None where the body is one that can be sent only once."""
+    """A copy to send; None if the body can be sent only once."""
     again = request.copy()
     body: object = again.body
     if body is None or isinstance(body, str | bytes):

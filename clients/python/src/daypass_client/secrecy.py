@@ -1,7 +1,4 @@
-"""Keeping tokens out of sight: text that does not show itself, and a filter for logs.
-
-Here belongs recognising secrets in text. Not here: where tokens are kept (``cache``) or may be sent (``origins``).
-"""
+"""Keep tokens out of logs and tracebacks: a string with a hidden ``repr``, and a log filter."""
 
 import logging
 import re
@@ -10,15 +7,15 @@ from urllib.parse import quote
 
 HIDDEN = "<hidden>"
 
-# Text that is glued to something (``TOKEN%3Ddpa_…``) or was cut short has a secret in it too.
+# No word boundaries and a minimum length: joined text (``TOKEN%3Ddpa_…``) and truncated tokens are secrets too.
 _TOKEN_TEXT = re.compile(r"([a-z]{1,12}[ra]_[a-z0-9]{12})_[0-9A-Za-z]{20,49}")
 
 _known: deque[str] = deque(maxlen=100)
-"""The latest secrets of this process: those of other servers (Alation's) can't be told by their looks."""
+"""The latest secrets of this process: those of other servers (Alation) match no pattern."""
 
 
 class Secret(str):
-    """A string that works like any other, but is not shown where objects are: in tracebacks, logs and debuggers."""
+    """A string whose ``repr``, as in tracebacks, logs and debuggers, does not show it."""
 
     __slots__ = ()
 
@@ -27,30 +24,30 @@ class Secret(str):
 
 
 def shown(secret: str) -> str:
-    """What may be told of a secret: Daypass's public id, or nothing."""
+    """The text to show for a secret: Daypass's public id, or none of it."""
     match = _TOKEN_TEXT.fullmatch(secret)
     return f"{match[1]}_{HIDDEN}" if match else HIDDEN
 
 
 def remember(secret: str) -> Secret:
-    """The secret as one that :func:`without_secrets` recognises from now on."""
+    """The secret, which :func:`without_secrets` removes from now on."""
     if secret not in _known:
         _known.append(secret)
     return Secret(secret)
 
 
 def without_secrets(text: str, *more: str) -> str:
-    """The text without token text of Daypass, secrets of this process, and `more`."""
-    for secret in sorted((*_known, *more), key=len, reverse=True):  # one may be a part of another
+    """The text without tokens of Daypass, secrets of this process, and `more`."""
+    for secret in sorted((*_known, *more), key=len, reverse=True):  # one may be part of another
         for written in (str(secret), quote(secret, safe="")):
             text = text.replace(written, shown(secret))
     return _TOKEN_TEXT.sub(rf"\1_{HIDDEN}", text)
 
 
 class SecretFilter(logging.Filter):
-    """Takes secrets out of log records: message, traceback, and whatever else was added.
+    """Removes secrets from log records: message, traceback and extras.
 
-    Add it to handlers, not to loggers, whose filters do not see what other loggers hand on. `secrets`: more to hide.
+    Add it to handlers: a logger's filters do not see records from other loggers. `secrets`: more to hide.
     """
 
     def __init__(self, *secrets: str) -> None:
@@ -64,7 +61,7 @@ class SecretFilter(logging.Filter):
         for name, value in list(vars(record).items()):
             if name in ("msg", "args", "exc_info") or value is None:
                 continue
-            if (said := str(value)) != (clean := self._clean(said)):
+            if (text := str(value)) != (clean := self._clean(text)):
                 setattr(record, name, clean)
         return True
 
@@ -73,16 +70,16 @@ class SecretFilter(logging.Filter):
 
     def _clean_message(self, record: logging.LogRecord) -> None:
         try:
-            said = record.getMessage()
-        except (TypeError, ValueError, KeyError):  # arguments that do not fit: the handler's to complain about
-            said = f"{record.msg} {record.args}"
-        if said != (clean := self._clean(said)):
+            text = record.getMessage()
+        except (TypeError, ValueError, KeyError):  # arguments that do not fit: the handler reports them
+            text = f"{record.msg} {record.args}"
+        if text != (clean := self._clean(text)):
             record.msg, record.args = clean, ()
 
     def _clean_traceback(self, record: logging.LogRecord) -> None:
         if not record.exc_info:
             return
-        said = logging.Formatter().formatException(record.exc_info)
-        if said != (clean := self._clean(said)):
-            # Without exc_info, for some handlers write the traceback anew from it.
+        text = logging.Formatter().formatException(record.exc_info)
+        if text != (clean := self._clean(text)):
+            # Remove exc_info: some handlers format the traceback from it again.
             record.exc_text, record.exc_info = clean, None

@@ -1,8 +1,4 @@
-"""The one access token that all threads and processes of this machine use under one refresh token.
-
-Here belongs when it is minted, and that it is minted once. Not here: how (``minting``), nor where it is kept
-(``cache``).
-"""
+"""When to mint, and only once: all threads and processes of this machine share one access token per refresh token."""
 
 import copy
 import logging
@@ -28,15 +24,15 @@ LOG = logging.getLogger("daypass_client")
 PATIENCE_SECONDS = 30.0
 
 LONGEST_MARGIN, MARGIN = 60.0, 0.1
-"""How long before its end a token is renewed: in seconds, and as a part of its life where that is less."""
+"""How long before it expires a token is replaced: in seconds, or as a part of its lifetime if that is less."""
 
 NEXT_TRY_SECONDS = 30.0
-"""After renewing in time has failed, while the old token is still good."""
+"""After a failed replacement, while the old token is still active."""
 
 
 @dataclass(frozen=True)
 class Held:
-    """An access token, when to renew it and when it and its refresh token end, by the machine's clock."""
+    """An access token, when to replace it, and when it and its refresh token expire, by the machine's clock."""
 
     token: Secret
     made_at: float
@@ -47,7 +43,7 @@ class Held:
 
 @dataclass
 class Slot:
-    """What the threads of a process share under one refresh token. `refused`: the latest tokens that did not work."""
+    """State that the threads of a process share for one refresh token. `refused`: the latest refused access tokens."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     held: Held | None = None
@@ -59,7 +55,7 @@ _slots: dict[str, Slot] = {}
 
 
 def _forget_locks() -> None:
-    """After a fork: the thread that held one is not in the child, and would never let go."""
+    """After a fork, the thread that holds a lock does not exist in the child, and would never release it."""
     for slot in _slots.values():
         slot.lock = threading.Lock()
 
@@ -68,7 +64,7 @@ os.register_at_fork(after_in_child=_forget_locks)
 
 
 class TokenSource:
-    """Good access tokens. Any number of threads may ask; two sources of one refresh token are as one."""
+    """Active access tokens, for any number of threads; sources with the same refresh token share their state."""
 
     def __init__(self, options: Options) -> None:
         self.settings = settings_from(options)
@@ -82,7 +78,7 @@ class TokenSource:
         self._notice = Notice(self._cache, self.settings.page, self._clock, options.get("on_expiring"))
 
     def token(self) -> Secret:
-        """An access token that is good as far as is known."""
+        """An access token that is active as far as is known."""
         held = self._slot.held
         if not self._is_usable(held):
             held, _ = self._obtain()
@@ -91,16 +87,16 @@ class TokenSource:
         return held.token
 
     def after_refusal(self, refused: str) -> tuple[Secret, bool]:
-        """Another access token, because that one was refused; and whether it is newer than the refusal for sure.
+        """Another access token after a refusal, and whether it was minted now.
 
-        It is not where others have minted since the refused one: that may have been long ago.
+        If not, it may be an older one that another thread or process minted.
         """
         self.forget(refused)
         held, was_minted = self._obtain()
         return held.token, was_minted
 
     def forget(self, refused: str) -> None:
-        """Never give that one out again."""
+        """Never return this token again."""
         if refused not in self._slot.refused:
             self._slot.refused.append(refused)
 
@@ -112,7 +108,7 @@ class TokenSource:
                     slot.held = held
                     return held, False
             if slot.failure is not None and slot.failure is not failure_before:
-                raise copy.copy(slot.failure)  # it failed while we waited: a crowd does not try one after the other
+                raise copy.copy(slot.failure)  # failed while this thread waited: do not try again
             try:
                 slot.held, was_minted = self._renew()
             except DaypassError as error:
@@ -121,7 +117,7 @@ class TokenSource:
             return slot.held, was_minted
 
     def _renew(self) -> tuple[Held, bool]:
-        """Mint, unless another process does first. While an old token works, a server that is away is no failure."""
+        """Mint, unless another process has. While an old token works, an unavailable server is no failure."""
         old = next((held for held in (self._slot.held, self._cached()) if self._still_works(held)), None)
         patience = self._patience if old is None else 0.0
         deadline = time.monotonic() + patience
@@ -134,18 +130,18 @@ class TokenSource:
             except NotNow as error:
                 if old is None:
                     raise
-                LOG.warning("renewing in time has failed: %s", error)
+                LOG.warning("could not replace the access token before it expires: %s", error)
                 return replace(old, renew_at=min(old.ends_at, self._clock() + NEXT_TRY_SECONDS)), False
             self._keep(held)
             return held, True
 
     def _mint(self, patience: float) -> Held:
         began = self._clock()
-        LOG.debug("minting at %s", self.settings.url)
+        LOG.debug("requesting an access token from %s", self.settings.url)
         minted = self._minter.mint(patience)
         if minted.seems_shared:
             self._notice.tell_shared()
-        # Of several tries the first counts: a token that is thought older than it is does no harm.
+        # Counted from the first try: to replace a token too early does no harm.
         left = inf if minted.seconds_left is None else minted.seconds_left
         refresh_ends_at = None if minted.refresh_seconds_left is None else began + minted.refresh_seconds_left
         renew_at = began + left - min(LONGEST_MARGIN, left * MARGIN)
@@ -165,7 +161,7 @@ class TokenSource:
 
 
 def _held(members: dict[str, Any], now: float) -> Held | None:
-    """What another process kept; None unless it is of this run of the machine, and all there."""
+    """The token that another process stored; None if incomplete, or from another run of the machine."""
     token, refresh_ends_at = members.get("token"), members.get("refresh_ends_at")
     times = [each for name in ("made_at", "renew_at", "ends_at") if _is_time(each := members.get(name))]
     if members.get("boot") != boot_id() or len(times) != 3 or times[0] > now:
