@@ -28,6 +28,7 @@ class Fault(NamedTuple):
 
 OWN = "tests/contract/test_native_own.py"
 PAGES = "tests/contract/test_pages_security.py"
+MATRIX = "tests/contract/test_access_matrix.py"
 IDENTITY = "tests/unit/domain/test_identity.py"
 POLICY = "tests/unit/domain/test_policy.py"
 SECRETS = "tests/unit/domain/test_secrets.py"
@@ -104,7 +105,7 @@ FAULTS = (
     Fault("access tokens outlive a revocation", "revoking a refresh token revokes its access tokens", IN_REVOKING,
           "access_tokens.revoke_under(session, parents, revocation)", "[]", REVOKING),
     Fault("somebody else's token revoked", "another user's token is not found", IN_REVOKING,
-          "if parent is not None and only_of in (None, parent.user_id):", "if parent is not None:", OWN),
+          "if parent is not None and only_of in (None, parent.user_id):", "if parent is not None:", MATRIX),
     Fault("regeneration keeps the access token", "◆ regenerating ends what was minted before",
           "app/services/issuing.py", "access_tokens.revoke_under(session, [row.id], revocation)", "[]", ISSUING),
     Fault("regeneration keeps the secret", "◆ a replaced secret is refused", IN_REFRESH_TOKENS,
@@ -129,7 +130,7 @@ FAULTS = (
     Fault("disabled owner mints", "◆ disabling a user stops their tokens", IN_HELD_TOKENS, "if not owner.is_active:",
           "if False:", REPEATS),
     Fault("another's public id accepted", "another user's token is not found", IN_HELD_TOKENS,
-          "if row is None or row.user_id != claim.owner_id:", "if row is None:", OWN),
+          "if row is None or row.user_id != claim.owner_id:", "if row is None:", MATRIX),
     Fault("by token although off", "an access token alone mints nothing while that is off", IN_HELD_TOKENS,
           "if isinstance(claim, ByOwner) and claim.is_by_token:", "if False:", OWN),
     Fault("generation not counted", "◆ the generation is the number of mints", IN_REFRESH_TOKENS,
@@ -212,7 +213,7 @@ FAULTS = (
     Fault("last administrator demoted", "the last active administrator stays one", IN_ACCOUNTS, "and not stays:",
           "and not changed.is_active:", ACCOUNTS),
     Fault("two rows for one disable", "an audit row for each change that is one", IN_ACCOUNTS,
-          "in values.items() if getattr(row, column) != value}", "in values.items()}", AUDIT),
+          "in values.items() if getattr(row, column) != value}", "in values.items()}", ACCOUNTS),
     Fault("old password proves", "a proof ends with its password", IN_ACCOUNTS,
           "if proof is not None and row.password_hash != proof.digest:", "if False:", WEB_SESSIONS),
     Fault("anybody may introspect", "only administrators and introspectors ask about tokens", "app/domain/identity.py",
