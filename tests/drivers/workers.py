@@ -25,7 +25,7 @@ def connections_of_workers(server: LiveServer) -> dict[int, set[int]]:
     for process in psutil.Process(server.process.pid).children():
         try:
             held = [each for each in process.net_connections("tcp") if each.laddr.port == server.port]
-        except psutil.NoSuchProcess:  # it has just ended
+        except (psutil.NoSuchProcess, psutil.AccessDenied):  # it has just ended, or is just ending
             continue
         if any(each.status == psutil.CONN_LISTEN for each in held):
             workers[process.pid] = {each.raddr.port for each in held if each.status == psutil.CONN_ESTABLISHED}
