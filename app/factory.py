@@ -6,6 +6,7 @@ from flask_sqlalchemy import SQLAlchemy
 from app import cli, logs
 from app.api import integration_v1, native, oauth, v4
 from app.domain.clock import Clock, system_clock
+from app.gate.gate import PATHS as GATE_PATHS
 from app.http.body import LARGEST_BODY, BodyReader
 from app.http.context import EXTENSION, Parts
 from app.http.documents import documents_blueprint
@@ -14,6 +15,8 @@ from app.http.errors import install_error_dispatch
 from app.http.guards import refuse_unguarded_routes
 from app.http.health import health_blueprint
 from app.http.openapi import Documents
+from app.http.proxies import TrustedProxies
+from app.http.public_url import BelowPath, PublicUrl, shadowed_route
 from app.http.tracing import install_tracing
 from app.jobs import JOBS
 from app.services import Services, build_services
@@ -21,7 +24,7 @@ from app.storage.database import Base, Database, engine_options
 from app.web import BLUEPRINTS as PAGES
 from app.web import DIALECTS as PAGE_DIALECTS
 from app.web import install_rendering
-from config import Keys, Settings, load_settings, read_keys
+from config import Keys, Settings, SettingsError, load_settings, read_keys
 
 DIALECTS = (integration_v1, v4, native, oauth)
 
@@ -44,9 +47,11 @@ def create_app(settings: Settings | None = None, keys: Keys | None = None, clock
     database = _connect(app, settings)
     services = _services(database, clock, settings, keys)
     bodies = BodyReader(settings.threads // 2 - 1)  # passwords may occupy as many: two threads are left for checks
-    documents = Documents([dialect.DOCUMENT for dialect in DIALECTS])
+    public_url = PublicUrl.parse(settings.normal_public_url)
+    proxies = _proxies(settings, public_url)
+    documents = Documents([dialect.DOCUMENT for dialect in DIALECTS], str(public_url or ""))
     schedule = {job.name: job.every for job in JOBS}
-    app.extensions[EXTENSION] = Parts(services, bodies, settings.proxies, schedule, clock, documents)
+    app.extensions[EXTENSION] = Parts(services, bodies, proxies, schedule, clock, documents, public_url)
     app.extensions["daypass_database"] = database
     install_tracing(app)
     install_rendering(app)
@@ -58,7 +63,22 @@ def create_app(settings: Settings | None = None, keys: Keys | None = None, clock
     for command in cli.COMMANDS:
         app.cli.add_command(command)
     app.wsgi_app = Edge(v4.CanonicalPaths(app.wsgi_app))  # type: ignore[method-assign]
+    if public_url and public_url.path:
+        _put_below(app, public_url.path)
     return app
+
+
+def _proxies(settings: Settings, public_url: PublicUrl | None) -> TrustedProxies:
+    is_https = public_url is not None and public_url.is_https
+    return TrustedProxies(settings.proxies, settings.trusts_unix_peers, settings.forwarded_header, is_https)
+
+
+def _put_below(app: Flask, path: str) -> None:
+    """The gate answers below the path itself, so that a check passes no other layer."""
+    shadowed = shadowed_route(path, (*GATE_PATHS, *(rule.rule for rule in app.url_map.iter_rules())))
+    if shadowed is not None:
+        raise SettingsError(f"DAYPASS_PUBLIC_URL: the path {path} is one of Daypass's own ({shadowed}); choose another")
+    app.wsgi_app = BelowPath(app.wsgi_app, path)  # type: ignore[method-assign]
 
 
 def _connect(app: Flask, settings: Settings) -> Database:

@@ -11,8 +11,13 @@ from urllib.parse import urlsplit
 from environs import Env, EnvValidationError
 from marshmallow.validate import OneOf, Range
 
+from config.public_url import normalized_url
+
 PREFIX = "DAYPASS_"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+FORWARDED_HEADERS = ("x-forwarded-for", "forwarded")
+UNIX = "unix"
+"""In the trusted proxies: the peers of a Unix socket, which have no address."""
 
 
 class SettingsError(Exception):
@@ -71,8 +76,21 @@ class Settings:
         "dp", "Prefixes of token text, `new[,earlier…]`: the first is issued, all are accepted."
     )
     bcrypt_cost: int = _setting(12, "Cost of a password hash, as a power of two.", low=10, high=14)
+    public_url: str = _setting(
+        "",
+        "Address of Daypass for users, such as `https://tools.example.com/daypass`. Needed below a path; makes links, "
+        "examples and cookies right behind any proxy. Empty: the address that each request names.",
+    )
     trusted_proxies: str = _setting(
-        "", "Networks whose `X-Forwarded-For` and `-Proto` are believed, `10.0.0.0/8[,…]`. Empty: none."
+        "",
+        "Proxies whose headers name the client: addresses and networks, `10.0.0.0/8,192.0.2.1[,…]`, and `unix` for the "
+        "peers of a Unix socket. Empty: none.",
+    )
+    forwarded_header: str = _setting(
+        "x-forwarded-for",
+        "Header of those proxies that is believed: `x-forwarded-for`, with `X-Forwarded-Proto`, or `forwarded` "
+        "(RFC 7239). The other is ignored.",
+        choices=FORWARDED_HEADERS,
     )
     admin_username: str = _setting("admin", "`daypass init`: name of the first administrator.")
     admin_password: str = _setting(
@@ -99,7 +117,16 @@ class Settings:
 
     @property
     def proxies(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-        return tuple(ipaddress.ip_network(word) for word in _words(self.trusted_proxies))
+        return tuple(_network(word) for word in _words(self.trusted_proxies) if word.lower() != UNIX)
+
+    @property
+    def trusts_unix_peers(self) -> bool:
+        return UNIX in _words(self.trusted_proxies.lower())
+
+    @property
+    def normal_public_url(self) -> str:
+        """The public URL in its one spelling, without a slash at the end; empty if there is none."""
+        return normalized_url(self.public_url) if self.public_url else ""
 
 
 def load_settings() -> Settings:
@@ -154,6 +181,19 @@ def _check(settings: Settings) -> None:
         _ = settings.proxies
     except ValueError as error:
         raise SettingsError(f"{PREFIX}TRUSTED_PROXIES: {error}") from error
+    try:
+        _ = settings.normal_public_url
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}PUBLIC_URL {error}") from None
+
+
+def _network(word: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """Peers are compared without a zone, and as IPv4 where an IPv6 socket shows ``::ffff:192.0.2.1``."""
+    network = ipaddress.ip_network(re.sub(r"%[^/]*", "", word))
+    mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
+    if mapped is None or network.prefixlen < 96:
+        return network
+    return ipaddress.IPv4Network((int(mapped), network.prefixlen - 96))
 
 
 def _words(text: str) -> tuple[str, ...]:

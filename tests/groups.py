@@ -19,7 +19,12 @@ SHARE_A_SERVER = tuple(
 )
 """One server for each kind of database, for all of these modules together."""
 
-BY_MODULE = ("tests/contract/", f"{FUNCTIONAL}http_edge.py", f"{FUNCTIONAL}nginx.py")
+BY_MODULE = (
+    "tests/contract/",
+    f"{FUNCTIONAL}http_edge.py",
+    f"{FUNCTIONAL}nginx.py",
+    "tests/environment/test_below_a_path.py",
+)
 """One application, or server, for a module and a kind of database."""
 
 FIRST = (*BY_FOLDER, *SHARE_A_SERVER, FUNCTIONAL, "tests/integration/", "tests/contract/")

@@ -39,6 +39,8 @@ def init() -> None:
     with app.app_context(), refusing_when_away():
         migrations(app).upgrade()
     _ensure_administrator(app, settings)
+    if settings.public_url:
+        click.echo(f"Users sign in at {settings.normal_public_url}/login.", err=True)
 
 
 def _ensure_keys(settings: Settings) -> None:
@@ -173,9 +175,10 @@ def _welcome(app: Flask, settings: Settings) -> None:
     users = parts(app).services.accounts.every()
     administrators = [user.username for user in users if user.is_administrator and user.is_active]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    address = f"http://{host}:{settings.port}"
+    listens_on = f"http://{host}:{settings.port}"
+    address = settings.normal_public_url or listens_on
     click.echo(
-        f"\nDaypass serves on {address}\n"
+        f"\nDaypass serves on {listens_on}{f', for users at {address}' if settings.public_url else ''}\n"
         f"Administrator: {', '.join(administrators[:3]) or 'none: run `daypass user add`'}\n\n"
         "Try next, with a password of yours:\n"
         f"  curl {address}/integration/v1/createRefreshToken/ \\\n"

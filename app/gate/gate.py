@@ -14,8 +14,9 @@ from app.domain.errors import Refusal, TokenSuperseded, Unavailable
 from app.domain.identity import Caller, Principal, refuse_unless_may_use_apis
 from app.gate.answers import COMMON, identity_headers, refusal_answer
 from app.gate.conditions import conditions_of
-from app.http.context import Parts, client_address, note_use
+from app.http.context import Parts, note_use
 from app.http.credentials import access_token_text
+from app.http.proxies import client_address
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -34,9 +35,10 @@ class Gate:
         self._last_use = parts.services.last_use
         self._sightings = parts.services.sightings
         self._proxies = parts.proxies
+        self._paths = (*PATHS, *(f"{parts.public_url.path}{path}" for path in PATHS)) if parts.public_url else PATHS
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        if environ["PATH_INFO"] not in PATHS:
+        if environ["PATH_INFO"] not in self._paths:
             return self._application(environ, start_response)
         try:
             text = access_token_text(environ)

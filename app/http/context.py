@@ -1,6 +1,5 @@
-"""The context of a request: the application's parts, the caller, the principal, the client address."""
+"""The context of a request: the application's parts, the caller, the principal."""
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,27 +10,29 @@ from flask import Flask, current_app, g, request
 from app.domain.clock import Clock
 from app.domain.identity import Caller, Principal, Role
 from app.http.body import BodyReader
+from app.http.proxies import TrustedProxies, client_address
+from app.http.public_url import PublicUrl
 from app.services import Services
 from app.services.last_use import LastUse
 
 EXTENSION = "daypass"
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True)
 class Parts:
     """The application's parts for the HTTP entry points.
 
-    `schedule`: the interval of each job. `clock`: for relative times. `documents`: OpenAPI, by name.
+    `schedule`: the interval of each job. `clock`: for relative times. `documents`: OpenAPI, by name. `public_url`: None
+    where the address for users is what each request names.
     """
 
     services: Services
     bodies: BodyReader
-    proxies: tuple[Network, ...]
+    proxies: TrustedProxies
     schedule: dict[str, timedelta]
     clock: Clock
     documents: Mapping[str, dict[str, Any]]
+    public_url: PublicUrl | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def caller() -> Caller:
     )
 
 
-def note_use(last_use: LastUse, known: Principal, environ: Mapping[str, Any], proxies: tuple[Network, ...]) -> None:
+def note_use(last_use: LastUse, known: Principal, environ: Mapping[str, Any], proxies: TrustedProxies) -> None:
     """Record the use of this request's token if due."""
     if last_use.is_due(known):
         last_use.note(known, client_address(environ, proxies), environ.get("HTTP_USER_AGENT"))
@@ -93,40 +94,3 @@ def note_introspected(last_use: LastUse, known: Principal) -> None:
     """Record the use of an introspected token if due, without address and agent, which are unknown."""
     if last_use.is_due(known):
         last_use.note(known, None, None)
-
-
-def client_address(environ: Mapping[str, Any], proxies: tuple[Network, ...]) -> str | None:
-    """The client's address: the socket's, or behind a trusted proxy the last untrusted one of ``X-Forwarded-For``."""
-    address = _address(environ.get("REMOTE_ADDR", ""))
-    if address is None or not _is_within(address, proxies):
-        return str(address) if address else None
-    for hop in reversed(environ.get("HTTP_X_FORWARDED_FOR", "").split(",")):
-        parsed = _address(hop.strip())
-        if parsed is None:
-            break
-        address = parsed
-        if not _is_within(parsed, proxies):
-            break
-    return str(address)
-
-
-def is_https(environ: Mapping[str, Any], proxies: tuple[Network, ...]) -> bool:
-    """Whether the client uses HTTPS; a trusted proxy's ``X-Forwarded-Proto`` is believed."""
-    peer = _address(environ.get("REMOTE_ADDR", ""))
-    if peer is not None and _is_within(peer, proxies):
-        schemes: str = environ.get("HTTP_X_FORWARDED_PROTO", "")
-        return schemes.rpartition(",")[2].strip().lower() == "https"
-    return environ.get("wsgi.url_scheme") == "https"
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        address = ipaddress.ip_address(text.partition("%")[0])  # without a zone (``fe80::1%eth0``)
-    except ValueError:
-        return None
-    # A server that listens on ``::`` reports IPv4 peers as ``::ffff:192.0.2.1``.
-    return getattr(address, "ipv4_mapped", None) or address
-
-
-def _is_within(address: ipaddress.IPv4Address | ipaddress.IPv6Address, networks: tuple[Network, ...]) -> bool:
-    return any(address in network for network in networks)

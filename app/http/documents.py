@@ -6,7 +6,7 @@ Not here: generating the documents (``openapi``).
 from html import escape
 from importlib.resources import files
 
-from flask import Response, jsonify
+from flask import Response, jsonify, request
 
 from app.domain.errors import FeatureOff, NotFound
 from app.http.context import services
@@ -37,17 +37,18 @@ PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title} · Daypass</title>
-<link rel="icon" href="/docs/files/favicon-32x32.png">
-<link rel="stylesheet" href="/docs/files/swagger-ui.css">
-<link rel="stylesheet" href="/docs/files/docs.css">
+<link rel="icon" href="{root}/docs/files/favicon-32x32.png">
+<link rel="stylesheet" href="{root}/docs/files/swagger-ui.css">
+<link rel="stylesheet" href="{root}/docs/files/docs.css">
 </head>
 <body>
 <nav aria-label="Documents">{links}</nav>
-<main id="document" data-url="/openapi/{name}/"><noscript>
-<p>This page needs JavaScript. The document itself does not: <a href="/openapi/{name}/">/openapi/{name}/</a></p>
+<main id="document" data-url="{root}/openapi/{name}/"><noscript>
+<p>This page needs JavaScript. The document itself does not:
+<a href="{root}/openapi/{name}/">{root}/openapi/{name}/</a></p>
 </noscript></main>
-<script src="/docs/files/swagger-ui-bundle.js"></script>
-<script src="/docs/files/docs.js"></script>
+<script src="{root}/docs/files/swagger-ui-bundle.js"></script>
+<script src="{root}/docs/files/docs.js"></script>
 </body>
 </html>
 """
@@ -103,7 +104,8 @@ def _page(documents: Documents, name: str) -> Response:
     _refuse_unknown(documents, name)
     title = documents.title(name)
     links = "".join(_link(each, documents.title(each), each == name) for each in documents)
-    answer = Response(PAGE.format(title=escape(title), name=escape(name), links=links), mimetype="text/html")
+    content = PAGE.format(title=escape(title), name=escape(name), links=links, root=escape(request.script_root))
+    answer = Response(content, mimetype="text/html")
     answer.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     answer.headers["Referrer-Policy"] = "no-referrer"
     return answer
@@ -111,4 +113,4 @@ def _page(documents: Documents, name: str) -> Response:
 
 def _link(name: str, title: str, is_here: bool) -> str:
     here = ' aria-current="page"' if is_here else ""
-    return f'<a href="/docs/{escape(name)}/"{here}>{escape(title)}</a>'
+    return f'<a href="{escape(request.script_root)}/docs/{escape(name)}/"{here}>{escape(title)}</a>'

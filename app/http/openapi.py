@@ -118,13 +118,17 @@ class _Api(Api):  # type: ignore[misc]
 
 
 class Documents(Mapping[str, dict[str, Any]]):
-    """The documents by name. Each is generated at first use: that takes as long as the rest of the start."""
+    """The documents by name. Each is generated at first use: that takes as long as the rest of the start.
 
-    def __init__(self, declared: Sequence[Document]) -> None:
+    `server`: the address of the API, unless it is that of the document.
+    """
+
+    def __init__(self, declared: Sequence[Document], server: str = "") -> None:
         self._declared = {each.name: each for each in declared}
+        self._servers = {"servers": [{"url": server}]} if server else {}
 
     def __getitem__(self, name: str) -> dict[str, Any]:
-        return _written(self._declared[name])
+        return _written(self._declared[name]) | self._servers
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._declared)

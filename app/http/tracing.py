@@ -11,7 +11,8 @@ from werkzeug.exceptions import BadRequest, NotFound
 from app.domain.clock import utc_text
 from app.domain.identity import Principal
 from app.domain.tokens import AccessToken, Issued, RefreshToken
-from app.http.context import client_address, is_https, parts
+from app.http.context import parts
+from app.http.proxies import client_address, is_https
 
 LOG = structlog.get_logger(__name__)
 

@@ -1,15 +1,18 @@
 """The cookies of the pages: the session and the theme. Not here: what a session is (``app.services.sessions``)."""
 
 import ipaddress
+from typing import Any
 
 from flask import request
 from werkzeug import Response
 
 from app.domain.sessions import LONGEST
+from app.http.context import parts
 
 SESSION = "daypass"
-SECURE_SESSION = "__Host-daypass"
-"""Browsers accept a cookie with this prefix only over HTTPS, for this host and all of its paths (RFC 6265bis)."""
+HOST, SECURE = "__Host-", "__Secure-"
+"""Browsers accept a cookie with these prefixes only over HTTPS, the first only for all paths of this one host
+(RFC 6265bis)."""
 
 THEME = "daypass_theme"
 THEMES = ("light", "dark")
@@ -18,7 +21,9 @@ A_YEAR = 365 * 24 * 3600
 
 def is_loopback() -> bool:
     """Whether the browser is on this machine, by the host it requested; plain HTTP is safe there."""
-    host = request.host.rpartition(":")[0] if request.host.rpartition(":")[2].isdigit() else request.host
+    public_url = parts().public_url
+    requested = public_url.host if public_url else request.host
+    host = requested.rpartition(":")[0] if requested.rpartition(":")[2].isdigit() else requested
     host = host.strip("[]").lower()
     if host == "localhost" or host.endswith(".localhost"):
         return True
@@ -35,15 +40,11 @@ def session_cookie() -> str | None:
 
 def set_session_cookie(answer: Response, value: str) -> None:
     """Set the cookie for the maximum length of a session."""
-    secure = not is_loopback()
-    answer.set_cookie(
-        _session_name(), value, max_age=int(LONGEST.total_seconds()), path="/", secure=secure, httponly=True,
-        samesite="Lax",
-    )  # fmt: skip
+    answer.set_cookie(_session_name(), value, max_age=int(LONGEST.total_seconds()), **_attributes())
 
 
 def delete_session_cookie(answer: Response) -> None:
-    answer.delete_cookie(_session_name(), path="/", secure=not is_loopback(), httponly=True, samesite="Lax")
+    answer.delete_cookie(_session_name(), **_attributes())
 
 
 def theme() -> str | None:
@@ -54,12 +55,24 @@ def theme() -> str | None:
 
 def set_theme_cookie(answer: Response, chosen: str | None) -> None:
     """Store the choice; None deletes it."""
-    flags = {"path": "/", "secure": not is_loopback(), "httponly": True, "samesite": "Lax"}
     if chosen is None:
-        answer.delete_cookie(THEME, **flags)  # type: ignore[arg-type]
+        answer.delete_cookie(THEME, **_attributes())
     else:
-        answer.set_cookie(THEME, chosen, max_age=A_YEAR, **flags)  # type: ignore[arg-type]
+        answer.set_cookie(THEME, chosen, max_age=A_YEAR, **_attributes())
 
 
 def _session_name() -> str:
-    return SESSION if is_loopback() else SECURE_SESSION
+    if not _is_secure():
+        return SESSION
+    return f"{SECURE if request.script_root else HOST}{SESSION}"
+
+
+def _attributes() -> dict[str, Any]:
+    """Of all cookies: for the pages of this instance only, if it shares its host with others."""
+    return {"path": request.script_root or "/", "secure": _is_secure(), "httponly": True, "samesite": "Lax"}
+
+
+def _is_secure() -> bool:
+    """Off this machine always: over plain HTTP browsers do not keep the cookie then."""
+    public_url = parts().public_url
+    return (public_url is not None and public_url.is_https) or not is_loopback()

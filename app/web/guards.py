@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from app.domain.errors import BadCredentials, BadRequest, NotPermitted, RateLimited, Refusal, Unavailable
 from app.domain.identity import refuse_unless_may_use_apis
 from app.domain.sessions import WebSession
-from app.http.context import CurrentUser, caller, services
+from app.http.context import CurrentUser, caller, parts, services
 from app.http.guards import ADMINISTRATORS_ONLY, Guard
 from app.web.cookies import session_cookie
 from app.web.forms import read_form, status_of
@@ -75,7 +75,8 @@ ADMINISTRATOR_IN_SESSION = Guard("administrator, signed in on the pages", _requi
 
 def redirect_to_sign_in(reason: str = "") -> Response:
     """A redirect to the sign-in page, which leads back to this page or to the page of this form."""
-    back = request.full_path.rstrip("?") if request.method == "GET" else _page_of_form()
+    is_page = request.method == "GET"
+    back = f"{request.script_root}{request.full_path.rstrip('?')}" if is_page else _page_of_form()
     return cast(Response, redirect(url_for("web_entrance.login", next=back, why=reason or None), 303))
 
 
@@ -83,7 +84,7 @@ def _page_of_form() -> str:
     """The page of the form: at the form's own address, if there is one."""
     routes = current_app.create_url_adapter(request)  # the rule of this request accepts forms only
     has_page = routes is not None and routes.test(request.path, "GET")
-    return request.path if has_page else url_for("web_account.list_tokens")
+    return f"{request.script_root}{request.path}" if has_page else url_for("web_account.list_tokens")
 
 
 def _refuse_forged_form() -> None:
@@ -109,7 +110,15 @@ def _is_cross_site() -> bool:
     if site is not None and site != "same-origin":
         return True
     origin = request.headers.get("Origin", "null")
-    return origin != "null" and origin.partition("://")[2].lower() != request.host.lower()
+    return origin != "null" and not _is_own_origin(origin.lower())
+
+
+def _is_own_origin(origin: str) -> bool:
+    """The public one, or that of the requested host; of the public host, only with the public scheme."""
+    public_url = parts().public_url
+    if public_url is not None and origin.endswith(f"://{public_url.host}"):
+        return origin == public_url.origin
+    return origin.partition("://")[2] == request.host.lower()
 
 
 def require_fresh_proof(view: View) -> View:

@@ -12,7 +12,8 @@ from markupsafe import Markup
 from app.domain.clock import utc_text
 from app.domain.text import count_of
 from app.domain.tokens import TokenStatus
-from app.http.context import is_https, parts, services
+from app.http.context import parts, services
+from app.http.proxies import is_https
 from app.web.cookies import session_cookie, theme
 from app.web.forms import message, new_idempotency_key
 
@@ -64,11 +65,14 @@ def _common_values() -> dict[str, Any]:
         "theme": theme(),
         "base_url": base_url(),
         "here": request.path,
+        "root": request.script_root,
     }
 
 
 def base_url() -> str:
-    """The address of this instance, as the browser sees it."""
+    """The address of this instance for users: the public URL, or else as the browser sees it."""
+    if public_url := parts().public_url:
+        return str(public_url)
     scheme = "https" if is_https(request.environ, parts().proxies) else "http"
     return f"{scheme}://{request.host}"
 
@@ -105,7 +109,11 @@ def asset_content(name: str) -> bytes:
     return (files("app.web") / "static" / name).read_bytes()
 
 
-@cache
 def asset(name: str) -> str:
     """The address of a file. It changes with the content, so that browsers can cache it."""
-    return f"/static/{name}?v={hashlib.sha256(asset_content(name)).hexdigest()[:12]}"
+    return f"{request.script_root}/static/{name}?v={_version(name)}"
+
+
+@cache
+def _version(name: str) -> str:
+    return hashlib.sha256(asset_content(name)).hexdigest()[:12]

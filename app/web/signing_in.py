@@ -100,11 +100,19 @@ def file(name: str) -> Response:
 
 
 def _login_page(target: str, status: int = 200, **values: Any) -> Response:
-    return page("login.html", status, next=target if _is_local(target) else "", **values)
+    return page("login.html", status, next=target if _is_local(_below_root(target)) else "", **values)
 
 
 def _next(target: str) -> str:
-    return target if _is_local(target) else url_for("web_account.list_tokens")
+    """Always below the public URL's path: other paths of the host can belong to others."""
+    target = _below_root(target)
+    return f"{request.script_root}{target}" if _is_local(target) else url_for("web_account.list_tokens")
+
+
+def _below_root(target: str) -> str:
+    """A path as it is without the public URL's own."""
+    root = request.script_root
+    return target[len(root) :] or "/" if root and f"{target}/".startswith(f"{root}/") else target
 
 
 def _is_local(target: str) -> bool:

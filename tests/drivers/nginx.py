@@ -131,6 +131,34 @@ class Nginx(_Process):
         return session
 
 
+SITE = """\
+server {{
+    listen 127.0.0.1:{port};
+    location / {{ return 418; }}
+    include daypass/{path};
+}}
+"""
+
+
+class NginxBelowAPath(Nginx):
+    """The same with another site on two more ports, whose path ``/daypass`` is Daypass.
+
+    On `port_keeping`, nginx passes the path on, as shipped; on `port_stripping`, it removes it. Everything else of the
+    site is answered 418.
+    """
+
+    def __init__(self, folder: Path, daypass_port: int) -> None:
+        super().__init__(folder, daypass_port, free_port())
+        self.port_keeping, self.port_stripping = free_port(), free_port()
+        shipped = (self.folder / "daypass" / "path.conf").read_text()
+        assert shipped.count("proxy_pass http://daypass;") == 1
+        stripping = shipped.replace("proxy_pass http://daypass;", "proxy_pass http://daypass/;")
+        (self.folder / "daypass" / "stripping.conf").write_text(stripping)
+        sites = ((self.port_keeping, "path.conf"), (self.port_stripping, "stripping.conf"))
+        text = "".join(SITE.format(port=port, path=path) for port, path in sites)
+        (self.folder / "conf.d" / "site.conf").write_text(text)
+
+
 def nginx_program() -> str:
     """Where nginx is, installed first where that is possible; AssertionError says how where it is not."""
     if (found := _find_nginx()) is None and os.geteuid() == 0 and shutil.which("apt-get"):

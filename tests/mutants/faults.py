@@ -35,6 +35,7 @@ SECRETS = "tests/unit/domain/test_secrets.py"
 TOKENS = "tests/unit/domain/test_tokens.py"
 GATE = "tests/unit/gate/test_gate.py"
 CREDENTIALS = "tests/unit/http/test_credentials.py"
+PROXIES = "tests/unit/http/test_proxies.py"
 ROUTES = "tests/unit/http/test_guards.py"
 ACCOUNTS = "tests/unit/services/test_accounts.py"
 AUDIT = "tests/unit/services/test_audit.py"
@@ -208,8 +209,14 @@ FAULTS = (
           "app/services/throttling.py", "Attempt((Bucket(pair_key, PAIR_LIMIT),)",
           'Attempt((Bucket(self._bucket_key("account", account), 10),)', THROTTLING),
     Fault("X-Forwarded-For believed", "the client address is the socket's unless the peer is trusted",
-          "app/http/context.py", "if address is None or not _is_within(address, proxies):", "if address is None:",
-          "tests/unit/http/test_context.py"),
+          "app/http/proxies.py", "if not proxies.trust(address, _is_unix(peer)):\n        return str(address)",
+          "if address is None:\n        return str(address)", PROXIES),
+    Fault("left of an untrusted hop believed", "◆ nothing left of the first untrusted hop is believed",
+          "app/http/proxies.py", "if not proxies.trust(hop.address, hop.is_unix):", "if hop.is_unix:", PROXIES),
+    Fault("Forwarded split inside quotation marks", "◆ what a client writes does not change how a proxy's part is read",
+          "app/http/forwarded.py", "elif not is_quoted:", "else:", PROXIES),
+    Fault("any peer of a Unix socket trusted", "the peers of a Unix socket are trusted by setting only",
+          "app/http/proxies.py", "return is_unix and self.has_unix_peers", "return is_unix", PROXIES),
     Fault("last administrator demoted", "the last active administrator stays one", IN_ACCOUNTS, "and not stays:",
           "and not changed.is_active:", ACCOUNTS),
     Fault("two rows for one disable", "an audit row for each change that is one", IN_ACCOUNTS,

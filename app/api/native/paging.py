@@ -22,4 +22,4 @@ def page_of(page: Page[T], members: Callable[[T], dict[str, Any]]) -> Answer:
 def _next(cursor: str) -> str:
     """The address of this request with another cursor; without a host, which a proxy may change."""
     query = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor"]
-    return f"{request.path}?{urlencode([*query, ('cursor', cursor)])}"
+    return f"{request.script_root}{request.path}?{urlencode([*query, ('cursor', cursor)])}"

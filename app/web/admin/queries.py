@@ -50,7 +50,8 @@ def _this_page(after: str | None = None) -> str:
     query = [(name, value) for name, value in request.args.items() if value and name not in NOT_ON_THE_NEXT_PAGE]
     if after is not None:
         query.append(("cursor", after))
-    return f"{request.path}?{urlencode(query)}" if query else request.path
+    path = request.script_root + request.path
+    return f"{path}?{urlencode(query)}" if query else path
 
 
 def entered(form: Form, names: Iterable[str]) -> dict[str, str]:

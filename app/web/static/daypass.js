@@ -119,10 +119,8 @@ window.addEventListener("pagehide", () => {
 });
 window.addEventListener("pageshow", (event) => {
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
-  if (event.persisted && document.querySelector("[data-secret]")) {
-    const isPreferences = window.location.pathname.startsWith("/preferences");
-    window.location.replace(isPreferences ? "/preferences/access-tokens" : "/account/auth");
-  }
+  const done = document.querySelector("a[data-done]");
+  if (event.persisted && done) window.location.replace(done.href);
 });
 
 for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;

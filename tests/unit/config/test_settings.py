@@ -18,7 +18,8 @@ DEFAULTS = {
     "DAYPASS_INSTANCE": "instance", "DAYPASS_DATABASE_URL": "", "DAYPASS_HOST": "127.0.0.1", "DAYPASS_PORT": 8080,
     "DAYPASS_WORKERS": 2, "DAYPASS_THREADS": 16, "DAYPASS_ONE_CORE_PER_WORKER": True, "DAYPASS_SCHEDULER": True,
     "DAYPASS_TOKEN_KEYS": "", "DAYPASS_PASSWORD_PEPPER": "", "DAYPASS_TOKEN_PREFIXES": "dp", "DAYPASS_BCRYPT_COST": 12,
-    "DAYPASS_TRUSTED_PROXIES": "", "DAYPASS_ADMIN_USERNAME": "admin", "DAYPASS_ADMIN_PASSWORD": "",
+    "DAYPASS_PUBLIC_URL": "", "DAYPASS_TRUSTED_PROXIES": "", "DAYPASS_FORWARDED_HEADER": "x-forwarded-for",
+    "DAYPASS_ADMIN_USERNAME": "admin", "DAYPASS_ADMIN_PASSWORD": "",
     "DAYPASS_LOG_LEVEL": "INFO",
 }  # fmt: skip
 
@@ -83,6 +84,10 @@ def test_a_number_has_its_documented_bounds(monkeypatch: pytest.MonkeyPatch, nam
         *(("DAYPASS_LOG_LEVEL", text) for text in ("info", "LOUD")),
         *(("DAYPASS_TOKEN_PREFIXES", text) for text in (",", "DP", "d1", "dp,d_p", "dp,.*", "abcdefghijklm")),
         *(("DAYPASS_TRUSTED_PROXIES", text) for text in ("proxy.example", "10.0.0.1/8", "10.0.0.0/8,10.0.0.0/99")),
+        ("DAYPASS_TRUSTED_PROXIES", "unix:"),
+        *(("DAYPASS_FORWARDED_HEADER", text) for text in ("X-Forwarded-For", "x-real-ip", "forwarded,x-forwarded-for")),
+        *(("DAYPASS_PUBLIC_URL", text) for text in ("tools.example.com", "https://u:hidden-word@tools.example.com/",
+          "https://u:hidden-word/@x:y", "https://tools.example.com/?hidden-word", "https://[hidden-word")),
         *(("DAYPASS_DATABASE_URL", text) for text in ("daypass.db", "sqlite://", "sqlite:///", "sqlite:///:memory:")),
         *(("DAYPASS_DATABASE_URL", text) for text in ("mysql://u:p@db/x", "postgresql+psycopg2://u:p@db/x")),
         # An address may hold a password, and the refusal goes to a log. Such characters are left in by mistake.
@@ -137,6 +142,9 @@ def test_settings_are_read_as_a_file_in_the_instance_folder_words_and_networks(
     networks = ("10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32")
     found = Settings(trusted_proxies="10.0.0.0/8, 192.0.2.1,2001:db8::/32").proxies
     assert found == tuple(map(ipaddress.ip_network, networks))
+    mixed = Settings(trusted_proxies="Unix, ::ffff:192.0.2.1, ::ffff:10.0.0.0/104,fe80::1%eth0")
+    assert [str(each) for each in mixed.proxies] == ["192.0.2.1/32", "10.0.0.0/8", "fe80::1/128"]
+    assert mixed.trusts_unix_peers and not Settings(trusted_proxies="10.0.0.0/8").trusts_unix_peers
 
 
 def test_the_settings_page_and_the_example_environment_are_derived() -> None:
