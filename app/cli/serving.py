@@ -39,8 +39,6 @@ def init() -> None:
     with app.app_context(), refusing_when_away():
         migrations(app).upgrade()
     _ensure_administrator(app, settings)
-    if settings.public_url:
-        click.echo(f"Users sign in at {settings.normal_public_url}/login.", err=True)
 
 
 def _ensure_keys(settings: Settings) -> None:
@@ -75,6 +73,8 @@ def _ensure_administrator(app: Flask, settings: Settings) -> None:
         click.echo(f"Created the administrator {user.username} with the password you gave.", err=True)
     else:
         click.echo(f"Created the administrator {user.username}; password, shown this once: {password}", err=True)
+    if settings.public_url:
+        click.echo(f"Users sign in at {settings.normal_public_url}/login.", err=True)
 
 
 @click.command("serve", cls=RefusingCommand)

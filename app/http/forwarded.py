@@ -51,11 +51,8 @@ class Unreadable:
 
 def x_forwarded_for_hops(text: str) -> Iterator[Hop | Unreadable]:
     """The entries of ``X-Forwarded-For``, the last first."""
-    while True:
-        text, has_more, entry = text.rpartition(",")
+    for entry in reversed(text.split(",")):
         yield _hop(entry.strip().removeprefix('"').removesuffix('"'))
-        if not has_more:
-            return
 
 
 def forwarded_hops(text: str) -> Iterator[Hop | Unreadable]:

@@ -6,6 +6,7 @@ Not here: reading one entry of their headers (``forwarded``).
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -17,6 +18,9 @@ LOG = structlog.get_logger(__name__)
 X_FORWARDED_FOR, FORWARDED = "x-forwarded-for", "forwarded"
 _ENVIRON = {X_FORWARDED_FOR: "HTTP_X_FORWARDED_FOR", FORWARDED: "HTTP_FORWARDED"}
 _READERS = {X_FORWARDED_FOR: x_forwarded_for_hops, FORWARDED: forwarded_hops}
+
+MOST_HOPS = 32
+"""How many entries are read; a client can send thousands that look like trusted proxies."""
 
 WHAT_TO_DO = (
     "make the proxy send the client's address, or set DAYPASS_FORWARDED_HEADER to the header that it sends: "
@@ -98,7 +102,7 @@ def is_https(environ: Mapping[str, Any], proxies: TrustedProxies) -> bool:
 def _client(environ: Mapping[str, Any], proxies: TrustedProxies, peer: Address | None) -> Client:
     """Who sent the request to the first of a chain of trusted proxies that ends with `peer`."""
     client = Client(peer)
-    for hop in _hops(environ, proxies):
+    for hop in islice(_hops(environ, proxies), MOST_HOPS):
         if isinstance(hop, Unreadable):
             proxies.warn_once(hop)
             break

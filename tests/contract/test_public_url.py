@@ -180,10 +180,20 @@ def test_confirmations_errors_and_repeats_stay_below_the_path(serve: Serve, user
                 assert address.startswith(f"{PATH}/"), (tag, address)
 
 
+def test_the_path_itself_is_the_first_page_with_a_slash_and_without(serve: Serve) -> None:
+    client = serve(PUBLIC).test_client()
+    for path in ("/", PATH, f"{PATH}/"):
+        assert client.get(path).headers["Location"] == f"{PATH}/login"
+
+
 def test_no_template_has_an_address_without_the_path() -> None:
-    """Every address that is written out begins with ``{{ root }}``; ``url_for`` and ``asset`` have it."""
+    """Every address that is written out begins with ``{{ root }}``; ``url_for`` and ``asset`` have it.
+
+    The script has none: it takes them from the page.
+    """
     for template in sorted(TEMPLATES.glob("*.html")):
         assert not re.search(r'(href|action|src|data-url)="/', template.read_text()), template.name
+    assert not re.search(r"""["'`]/[a-z]""", (TEMPLATES.parent / "static" / "daypass.js").read_text())
 
 
 def test_a_path_that_is_one_of_daypass_own_is_refused(serve: Serve) -> None:

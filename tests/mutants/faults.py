@@ -28,6 +28,7 @@ class Fault(NamedTuple):
 
 OWN = "tests/contract/test_native_own.py"
 PAGES = "tests/contract/test_pages_security.py"
+PUBLIC_URL = "tests/contract/test_public_url.py"
 MATRIX = "tests/contract/test_access_matrix.py"
 IDENTITY = "tests/unit/domain/test_identity.py"
 POLICY = "tests/unit/domain/test_policy.py"
@@ -238,6 +239,13 @@ FAULTS = (
           WEB_SESSIONS),
     Fault("session used for ever", "a session ends 30 minutes after its last use", "app/domain/sessions.py",
           "now >= self.seen_at + IDLE or ", "", "tests/unit/domain/test_sessions.py"),
+    Fault("cookies for the whole host", "◆ cookies are for the path of the public URL alone", "app/web/cookies.py",
+          '"path": request.script_root or "/"', '"path": "/"', PUBLIC_URL),
+    Fault("form from plain HTTP", "◆ of the public host, only the public scheme is accepted", "app/web/guards.py",
+          "return origin == public_url.origin", "return True", PUBLIC_URL),
+    Fault("onward out of the path", "◆ signing in never leads out of the public URL's path", "app/web/signing_in.py",
+          'return f"{request.script_root}{target}" if _is_local(target)', "return target if _is_local(target)",
+          PUBLIC_URL),
     Fault("form token not compared", "every form holds the token of its browser", "app/web/guards.py",
           "if not services().sessions.is_form_token(cookie, token):", "if not token:", PAGES),
     Fault("origin not looked at", "no form is taken from another site", "app/web/guards.py",

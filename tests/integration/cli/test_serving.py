@@ -47,6 +47,21 @@ def test_init_makes_folder_keys_schema_and_an_administrator(installed: CommandLi
     assert signs_in(made, "admin", shown[1])
 
 
+def test_init_says_where_users_sign_in_and_refuses_an_address_that_will_not_do(
+    installed: CommandLine, environment: pytest.MonkeyPatch
+) -> None:
+    for address, line in (
+        ("https://tools.example.com/?x", "DAYPASS_PUBLIC_URL must not have a query or a fragment"),
+        ("https://tools.example.com/admin", "DAYPASS_PUBLIC_URL: the path /admin is one of Daypass's own"),
+    ):
+        environment.setenv("DAYPASS_PUBLIC_URL", address)
+        refused = installed.run("init")
+        assert refused.exit_code == 1 and line in refused.stderr.splitlines()[-1]
+    environment.setenv("DAYPASS_PUBLIC_URL", "https://tools.example.com/daypass/")
+    assert installed.run("init").stderr.splitlines()[-1] == "Users sign in at https://tools.example.com/daypass/login."
+    assert installed.text("init") == ""
+
+
 def test_init_again_changes_and_says_nothing(
     installed: CommandLine, environment: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app import logs
 from app.http.forwarded import Address
-from app.http.proxies import FORWARDED, NO_PROXIES, X_FORWARDED_FOR, TrustedProxies, client_address, is_https
+from app.http.proxies import FORWARDED, MOST_HOPS, NO_PROXIES, X_FORWARDED_FOR, TrustedProxies, client_address, is_https
 
 NETWORKS = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8"), ipaddress.ip_network("::1/128"))
 PROXIES = TrustedProxies(NETWORKS)
@@ -86,6 +86,12 @@ def test_behind_what_can_not_be_read_nothing_further_left_is_believed(junk: str)
 )  # fmt: skip
 def test_forwarded_is_read_as_rfc_7239_writes_it_and_some_proxies_do(text: str, client: str) -> None:
     assert forwarded(text) == client
+
+
+def test_no_more_entries_are_read_than_there_are_proxies_in_a_row() -> None:
+    assert address("10.0.0.1", "198.51.100.1" + ", 10.0.0.2" * (MOST_HOPS - 1)) == "198.51.100.1"
+    assert address("10.0.0.1", "198.51.100.1" + ", 10.0.0.2" * 10_000) == "10.0.0.2"
+    assert forwarded("for=198.51.100.1" + ", for=10.0.0.2" * 10_000) == "10.0.0.2"
 
 
 @pytest.mark.parametrize("header", HEADERS)
