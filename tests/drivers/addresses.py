@@ -1,4 +1,4 @@
-"""A server that answers with the client's address as Daypass sees it: granian, in a process of its own."""
+"""A server that answers with the client's address as Daypass sees it: granian on a Unix socket, in its own process."""
 
 import json
 import os
@@ -12,40 +12,40 @@ from typing import Any
 
 from app.http.proxies import TrustedProxies, client_address, is_https
 from config import Settings
+from config.settings import FORWARDED_HEADERS
 from tests.drivers.raw import Answer
-from tests.drivers.server import free_port
 
 PATIENCE_SECONDS = 20
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """What granian serves; the settings are in its environment."""
-    header = os.environ["FORWARDED_HEADER"]
-    settings = Settings(trusted_proxies=os.environ["TRUSTED_PROXIES"], forwarded_header=header)
-    proxies = TrustedProxies(settings.proxies, settings.trusts_unix_peers, settings.forwarded_header)
+    """What granian serves: for each header that can be believed, the address and whether over HTTPS."""
+    settings = Settings(trusted_proxies=os.environ["TRUSTED_PROXIES"])
+    answer = {}
+    for header in FORWARDED_HEADERS:
+        proxies = TrustedProxies(settings.proxies, settings.trusts_unix_peers, header)
+        answer[header] = [client_address(environ, proxies), is_https(environ, proxies)]
     start_response("200 OK", [("Content-Type", "application/json")])
-    return [json.dumps([client_address(environ, proxies), is_https(environ, proxies)]).encode()]
+    return [json.dumps(answer).encode()]
 
 
 class AddressServer:
-    """It listens on a socket in `folder`, or on a port of all addresses."""
+    """It listens on a socket in `folder`."""
 
-    def __init__(self, folder: Path, trusted_proxies: str, header: str = "x-forwarded-for", unix: bool = False) -> None:
-        self._path, self._port = (folder / "granian.sock" if unix else None), free_port()
-        where = ["--uds", str(self._path)] if unix else ["--host", "::", "--port", str(self._port)]
-        environment = {**os.environ, "TRUSTED_PROXIES": trusted_proxies, "FORWARDED_HEADER": header}
-        words = ["--interface", "wsgi", "--workers", "1", "--blocking-threads", "1", "--no-ws", *where]
+    def __init__(self, folder: Path, trusted_proxies: str) -> None:
+        self._path = str(folder / "granian.sock")
         self._log = (folder / "granian.log").open("wb")
+        words = ["--interface", "wsgi", "--workers", "1", "--blocking-threads", "1", "--no-ws", "--uds", self._path]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "granian", *words, "tests.drivers.addresses:application"],
-            env=environment, stdout=self._log, stderr=self._log,
+            env={**os.environ, "TRUSTED_PROXIES": trusted_proxies}, stdout=self._log, stderr=self._log,
         )  # fmt: skip
 
     def __enter__(self) -> "AddressServer":
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
-                self._connect("127.0.0.1").close()
+                self._connect().close()
                 return self
             except OSError:
                 assert self._process.poll() is None and time.monotonic() < deadline, Path(self._log.name).read_text()
@@ -56,22 +56,20 @@ class AddressServer:
         self._process.wait(PATIENCE_SECONDS)
         self._log.close()
 
-    def ask(self, *lines: str, over: str = "127.0.0.1") -> tuple[str | None, bool]:
-        """Address and whether HTTPS, for a request with these header lines to this address of the machine."""
+    def ask(self, *lines: str, header: str = "x-forwarded-for") -> tuple[str | None, bool]:
+        """Address and whether HTTPS, by that header, for a request with these header lines."""
         head = "\r\n".join(("GET / HTTP/1.1", "Host: x", "Connection: close", *lines))
-        with self._connect(over) as connection:
+        with self._connect() as connection:
             connection.sendall(f"{head}\r\n\r\n".encode())
             received = b"".join(iter(lambda: connection.recv(65536), b""))
-        address, over_https = json.loads(Answer.of(received).body)
+        address, over_https = json.loads(Answer.of(received).body)[header]
         return address, over_https
 
-    def _connect(self, over: str) -> socket.socket:
-        if self._path is None:
-            return socket.create_connection((over, self._port), timeout=5)
+    def _connect(self) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(5)
         try:
-            connection.connect(str(self._path))
+            connection.connect(self._path)
         except OSError:
             connection.close()
             raise
