@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Flask, Response, g, make_response, render_template, request
 from markupsafe import Markup
+from werkzeug.local import LocalProxy
 
 from app.domain.clock import utc_text
 from app.domain.text import count_of
@@ -49,7 +50,11 @@ def install_rendering(app: Flask) -> None:
     app.jinja_env.filters["instant"] = instant
     app.jinja_env.filters["status_word"] = status_word
     app.jinja_env.globals.update(
-        new_idempotency_key=new_idempotency_key, asset=asset, message=message, count_of=count_of
+        new_idempotency_key=new_idempotency_key,
+        asset=asset,
+        message=message,
+        count_of=count_of,
+        root=LocalProxy(lambda: request.script_root),  # for macros too, which may be imported without context
     )
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
@@ -65,7 +70,6 @@ def _common_values() -> dict[str, Any]:
         "theme": theme(),
         "base_url": base_url(),
         "here": request.path,
-        "root": request.script_root,
     }
 
 

@@ -1,1 +1,1 @@
-"""Where Daypass runs: clocks, files, users, settings, proxies, supervision; the claims that need such a machine."""
+"""Where Daypass runs, something is wrong: clocks, files, keys, variables, supervision. One file per subject."""
