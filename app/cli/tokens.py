@@ -10,7 +10,7 @@ import click
 from app.cli.launching import RefusingGroup, operator, services
 from app.cli.output import Row, as_json, show_one, show_result, show_table
 from app.domain.clock import parse_instant
-from app.domain.errors import BadRequest, NotFound, TokenUnknown
+from app.domain.errors import BadRequest, NotFound, TokenMalformed, TokenUnknown
 from app.domain.text import count_of, refuse_unprintable
 from app.domain.token_filter import CRITERIA, LONGEST_SPAN, Choice, Criterion, Days, Flag, Instant, Text, TokenFilter
 from app.domain.tokens import SEEMS_SHARED
@@ -131,7 +131,7 @@ def _revoke_pasted(reason: str) -> Iterator[Row]:
         try:
             public_id, ended = revoking.revoke_secret(line.strip(), reason, operator())
             yield _outcome(public_id, ended)
-        except TokenUnknown:
+        except (TokenMalformed, TokenUnknown):
             yield _unknown(f"line {number}")
 
 

@@ -33,6 +33,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
+from app.domain.mistakes import Mistake, hint_at
 from app.domain.tokens import TokenKind
 
 
@@ -40,6 +41,11 @@ class Refusal(Exception):
     """The base class. Raise one of the classes below."""
 
     reason: ClassVar[str]
+
+    @property
+    def hint(self) -> str | None:
+        """What is wrong with what was sent and what to do, as a sentence; None where no mistake is recognised."""
+        return None
 
 
 @dataclass(eq=False)
@@ -129,8 +135,16 @@ class TokenMissing(TokenRefused):
     reason = "token_missing"
 
 
+@dataclass(eq=False)
 class TokenMalformed(TokenRefused):
-    reason = "token_malformed"
+    """`mistake`: the one that is recognised in the text, if any."""
+
+    mistake: Mistake | None = None
+    reason: ClassVar[str] = "token_malformed"
+
+    @property
+    def hint(self) -> str | None:
+        return None if self.mistake is None else hint_at(self.mistake, self.kind)
 
 
 class TokenUnknown(TokenRefused):

@@ -9,6 +9,7 @@ import re
 import secrets
 import string
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from app.domain.tokens import TokenKind
@@ -63,6 +64,10 @@ class TokenFormat:
             rf"(?:{'|'.join(prefixes)})([ra])_([a-z0-9]{{{PUBLIC_ID_LENGTH}}})"
             rf"_([0-9A-Za-z]{{{SECRET_LENGTH}}})([0-9A-Za-z]{{{CHECKSUM_LENGTH}}})"
         )
+        self._beginnings = tuple(f"{prefix}{letter}_" for prefix in prefixes for letter in _KINDS)
+        self._beginning = re.compile(
+            rf"(?<![0-9A-Za-z_-])(?:{'|'.join(prefixes)})([ra])_([^\s\"'`,;]*)", re.ASCII | re.IGNORECASE
+        )
 
     def compose(self, token: TokenText) -> str:
         """The token text for the client."""
@@ -75,6 +80,21 @@ class TokenFormat:
         if match is None or _checksum(text[:-CHECKSUM_LENGTH]) != match[4]:
             return None
         return TokenText(_KINDS[match[1]], match[2], match[3])
+
+    def tokens_in(self, text: str) -> Iterator[tuple[int, int, TokenKind]]:
+        """Start, end and tier of each token text of this instance within other text."""
+        for match in self._pattern.finditer(text):
+            if (token := self.parse(match[0])) is not None:
+                yield *match.span(), token.kind
+
+    def beginning_in(self, text: str) -> tuple[TokenKind, str] | None:
+        """The tier of the first word that begins as token text of this instance, in any case, and what follows."""
+        match = self._beginning.search(text)
+        return None if match is None else (_KINDS[match[1].lower()], match[2])
+
+    def is_tail(self, text: str) -> bool:
+        """Whether the text is token text of this instance without its beginning: public id, secret and checksum."""
+        return any(self.parse(beginning + text) for beginning in self._beginnings)
 
 
 def new_token_text(kind: TokenKind) -> TokenText:
@@ -133,6 +153,11 @@ class KeyRing:
     def verify_dummy(self, token: TokenText) -> None:
         """Take the time of a comparison, so that an unknown public id is refused no faster than a wrong secret."""
         hmac.compare_digest(_digest(self._unknown_key, token), b"\0" * SECRET_BYTES)
+
+
+def is_token_of_any_prefix(text: str) -> bool:
+    """Whether the text is token text, of this instance or another."""
+    return bool(ANY_TOKEN_TEXT.fullmatch(text)) and _checksum(text[:-CHECKSUM_LENGTH]) == text[-CHECKSUM_LENGTH:]
 
 
 def without_secrets(text: str) -> str:

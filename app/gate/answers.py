@@ -90,7 +90,7 @@ def refusal_answer(refusal: Refusal, environ: Mapping[str, Any]) -> tuple[str, H
         headers += _challenge(refusal, detail, environ)
     if isinstance(refusal, errors.Unavailable):
         headers.append(("Retry-After", str(refusal.retry_after)))
-    body = _body(status, detail, refusal.reason)
+    body = _body(status, detail, refusal)
     headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
     return f"{status} {HTTPStatus(status).phrase}", headers, body
 
@@ -107,7 +107,9 @@ def _challenge(refusal: Refusal, detail: str, environ: Mapping[str, Any]) -> Hea
     return [("WWW-Authenticate", f'Bearer realm="daypass"{attributes}')]
 
 
-def _body(status: int, detail: str, reason: str) -> bytes:
+def _body(status: int, detail: str, refusal: Refusal) -> bytes:
     """The same bytes as the Alation dialect's for a resource."""
-    members = {"detail": detail, "code": f"{status}000", "message": detail, "reason": reason}
+    members = {"detail": detail, "code": f"{status}000", "message": detail, "reason": refusal.reason}
+    if refusal.hint:
+        members["hint"] = refusal.hint
     return json.dumps(members, separators=(",", ":")).encode("ascii") + b"\n"

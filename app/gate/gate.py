@@ -69,6 +69,7 @@ class Gate:
             request_id=request_id,
             status=int(status[:3]),
             reason=refusal.reason,
+            mistake=getattr(refusal, "mistake", None),
             address=address,
             token_id=getattr(refusal, "public_id", None),
         )

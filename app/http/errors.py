@@ -58,6 +58,7 @@ def install_error_dispatch(app: Flask, dialects: Sequence[Dialect]) -> None:
 
 def _answer_refusal(dialect: Dialect, refusal: Refusal) -> Response:
     g.reason = refusal.reason
+    g.mistake = getattr(refusal, "mistake", None)
     if isinstance(refusal, TokenSuperseded):
         services().sightings.report(refusal, caller())
     answer = dialect.refuse(refusal)

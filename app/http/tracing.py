@@ -92,6 +92,7 @@ def install_tracing(app: Flask) -> None:
             path=request.path,  # without the query, which may hold a secret
             status=response.status_code,
             reason=g.get("reason"),
+            mistake=g.get("mistake"),
             milliseconds=round((time.perf_counter() - g.started) * 1000, 1),
             address=client_address(request.environ, parts().proxies),
             user_id=known.user_id if known else None,

@@ -14,6 +14,7 @@ from app.domain.errors import (
     NotPermitted,
     OwnerDisabled,
     TokenExpired,
+    TokenMalformed,
     TokenRefused,
     TokenRevoked,
     TokenUnknown,
@@ -21,6 +22,7 @@ from app.domain.errors import (
     UserIdMismatch,
 )
 from app.domain.identity import User
+from app.domain.mistakes import mistake_in
 from app.domain.policy import Policy
 from app.domain.secrets import PUBLIC_ID, KeyRing, TokenFormat, TokenText
 from app.domain.tokens import RefreshToken, TokenKind, TokenStatus, status_at
@@ -115,8 +117,8 @@ class HeldTokens:
     def find(self, session: Session, claim: Claim) -> FoundToken:
         """The refresh token, in any state.
 
-        Refuses with TokenUnknown (unknown or malformed secret), UserIdMismatch, and for a public id with NotFound
-        (unknown, or another user's).
+        Refuses with TokenMalformed (a secret with a recognised mistake), TokenUnknown (any other), UserIdMismatch, and
+        for a public id with NotFound (unknown, or another user's).
         """
         if isinstance(claim, BySecret):
             return self._find_by_secret(session, claim)
@@ -159,6 +161,8 @@ class HeldTokens:
     def _find_by_secret(self, session: Session, claim: BySecret) -> FoundToken:
         token = self._format.parse(claim.secret)
         if token is None or token.kind is not TokenKind.REFRESH:
+            if mistake := mistake_in(claim.secret, TokenKind.REFRESH, self._format):
+                raise TokenMalformed(TokenKind.REFRESH, mistake=mistake)
             raise TokenUnknown(TokenKind.REFRESH)
         row = refresh_tokens.find(session, token.public_id)
         if row is None:

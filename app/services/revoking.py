@@ -99,8 +99,8 @@ class Revoking:
         """Revoke the token of this secret; its public id, and the counts.
 
         A caller who is not authenticated acts as its owner. `only_of`: the id of the required owner. Refuses with
-        TokenUnknown (also for an invented secret with a known public id), NotPermitted (another user's token), and
-        BadRequest (the reason).
+        TokenMalformed, TokenUnknown (also for an invented secret with a known public id), NotPermitted (another user's
+        token), and BadRequest (the reason).
         """
         held = self._recognise(secret)
         if only_of is not None and only_of != held.owner_id:

@@ -21,6 +21,7 @@ from app.domain.errors import (
     UserIdMismatch,
 )
 from app.domain.identity import ApiTokens, Principal, Role
+from app.domain.mistakes import mistake_in
 from app.domain.secrets import KeyRing, TokenFormat, TokenText
 from app.domain.tokens import TokenKind, TokenStatus, status_at
 from app.services.check_counts import CheckCounts
@@ -82,7 +83,7 @@ class TokenVerifier:
         """The access token of this secret, in any state. Refuses with TokenMalformed and TokenUnknown."""
         token = self._format.parse(text)
         if token is None or token.kind is not TokenKind.ACCESS:
-            raise TokenMalformed(TokenKind.ACCESS)
+            raise TokenMalformed(TokenKind.ACCESS, mistake=mistake_in(text, TokenKind.ACCESS, self._format))
         if (row := self._lookup.find(token.public_id)) is None:
             self._ring.verify_dummy(token)
             raise TokenUnknown(TokenKind.ACCESS)

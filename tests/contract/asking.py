@@ -14,6 +14,7 @@ from app.domain.secrets import TokenFormat, new_token_text
 from app.domain.tokens import TokenKind
 from app.gate import Gate
 from app.http.context import parts
+from tests.secrecy import secrets_in
 
 Headers = dict[str, str]
 Members = dict[str, Any]
@@ -48,6 +49,8 @@ ERRORS = {
 DESCRIPTION = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]+")
 """RFC 6749, section 5.2."""
 
+HINT = re.compile(r"[A-Z][\x20-\x21\x23-\x5b\x5d-\x7e]+\.")
+
 # The Trifacta-compatible API
 
 TOKENS, PERSON, DOCUMENT = "/v4/apiAccessTokens", "/v4/people/current", "/v4/open-api-spec"
@@ -62,6 +65,7 @@ NAMES = {
     503: {("ServiceUnavailableException", "The service is temporarily unavailable")},
 }  # fmt: skip
 """What each status is called, written out here and not taken from the dialect."""
+NOT_A_TOKEN = "This is not an access token."
 NO_SUCH_TOKEN = (404, "DataNotFoundException", "There is no such token.")
 
 # The gate
@@ -94,6 +98,20 @@ def refusal(answer: TestResponse) -> tuple[int, str, str]:
     if "exception" in body:
         return answer.status_code, body["exception"]["name"], body["exception"]["details"]
     return answer.status_code, body.get("error") or body["detail"], body["reason"]
+
+
+def hint_of(answer: TestResponse) -> str | None:
+    """The hint of a refusal, if any."""
+    body = json.loads(answer.data)
+    found: str | None = body.get("exception", body).get("hint")
+    return found
+
+
+def without_hint(members: Members, reason: str) -> Members:
+    """The members but the hint, which is a sentence without a secret, and only where a token is malformed."""
+    hint = members.get("hint")
+    assert hint is None or (reason == "token_malformed" and HINT.fullmatch(hint) and not secrets_in(hint))
+    return {name: value for name, value in members.items() if name != "hint"}
 
 
 def are_alike(answers: list[TestResponse]) -> bool:
@@ -246,12 +264,12 @@ def _check_alation(answer: TestResponse) -> None:
     assert body["code"] == f"{answer.status_code}000"
     assert isinstance(body["message"], str) and isinstance(body["reason"], str)
     fields = body["detail"] if isinstance(body["detail"], dict) else {}
-    assert list(body) == [*fields, "detail", "code", "message", "reason"]
+    assert list(without_hint(body, body["reason"])) == [*fields, "detail", "code", "message", "reason"]
     assert fields or body["message"] == body["detail"]
 
 
 def _check_oauth(answer: TestResponse) -> None:
-    """A failure has its three members and no other; challenges only beside 401, and RFC 6750's beside 403."""
+    """A failure has its three members and a hint at most; challenges only beside 401, and RFC 6750's beside 403."""
     _check(answer)
     if answer.status_code == 401:
         assert challenges(answer)
@@ -267,7 +285,7 @@ def _check_oauth(answer: TestResponse) -> None:
     if answer.status_code == 200:
         assert body["active"] is True or answer.data == INACTIVE
         return
-    assert list(body) == ["error", "error_description", "reason"]
+    assert list(without_hint(body, body["reason"])) == ["error", "error_description", "reason"]
     assert body["error"] in ERRORS
     assert DESCRIPTION.fullmatch(body["error_description"])
 
@@ -285,7 +303,8 @@ def _check_trifacta(answer: TestResponse) -> None:
         return
     body = json.loads(answer.data.decode("utf-8"))
     assert list(body) == ["exception"]
-    assert list(body["exception"]) == ["name", "message", "details"]
+    reason = "token_malformed" if body["exception"]["details"] == NOT_A_TOKEN else ""
+    assert list(without_hint(body["exception"], reason)) == ["name", "message", "details"]
     assert (body["exception"]["name"], body["exception"]["message"]) in NAMES[answer.status_code]
     assert body["exception"]["details"] is None or body["exception"]["details"].strip()
 

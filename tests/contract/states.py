@@ -93,8 +93,9 @@ def access_with_another_secret(world: World) -> Proof:
 REFRESH_STATES: dict[str, tuple[Make, str]] = {
     "purged": (refresh_token(World.purge), "token_unknown"),
     "another's secret": (refresh_with_another_secret, "token_unknown"),
-    "malformed": (lambda world: (world.refresh.secret[:-1], world.user.id), "token_unknown"),
-    "of the other kind": (access_token(), "token_unknown"),
+    "malformed": (lambda world: (world.refresh.secret[:-1], world.user.id), "token_malformed"),
+    "of the other kind": (access_token(), "token_malformed"),
+    "nothing like a token": (lambda world: ("nonsense", world.user.id), "token_unknown"),
     "another's": (lambda world: (world.refresh.secret, make_user(world.services).id), "user_id_mismatch"),
     "revoked": (refresh_token(World.revoke), "token_revoked"),
     "regenerated": (refresh_token(World.regenerate), "token_revoked"),

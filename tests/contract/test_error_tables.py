@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any
 
 import pytest
@@ -14,11 +15,12 @@ from app.api.oauth import errors as oauth
 from app.api.v4 import errors as v4
 from app.domain import errors
 from app.domain.errors import Refusal, TokenRefused, every_refusal
+from app.domain.mistakes import Mistake
 from app.domain.tokens import TokenKind
 from app.factory import create_app
 from app.http.guards import ANYBODY, GuardedBlueprint
 from config import Settings
-from tests.contract.asking import NAMES, NO_CREDENTIALS, PREFIX, REVOKE, TOKENS, refusal
+from tests.contract.asking import HINT, NAMES, NO_CREDENTIALS, PREFIX, REVOKE, TOKENS, refusal
 from tests.contract.asking_native import PROBLEM
 from tests.databases import KEYS
 
@@ -60,6 +62,7 @@ def test_every_api_has_an_answer_to_every_refusal(app: Flask, kind: type[Refusal
         assert body["message"] == body["detail"] != ""
         expected = "token_unknown" if kind is errors.TokenMalformed and method == "POST" else kind.reason
         assert body["reason"] == expected
+        assert "hint" not in body
 
     answer, body = refuse(app, v4, TOKENS, "GET", example(kind))
     name, message, details = body["exception"].values()
@@ -79,6 +82,28 @@ def test_every_api_has_an_answer_to_every_refusal(app: Flask, kind: type[Refusal
     assert (answer.status_code, body["error"], body["reason"]) == (status, error, kind.reason)
     assert body["error_description"].isascii()
     assert (answer.status_code == 401) <= ("WWW-Authenticate" in answer.headers)
+
+
+def test_every_api_has_the_hint_beside_members_that_are_the_same_without_it(app: Flask) -> None:
+    """But for the reason at Alation's token endpoints, where a malformed token without a hint is an unknown one."""
+    for kind, mistake in product(TokenKind, Mistake):
+        plain, hinted = errors.TokenMalformed(kind), errors.TokenMalformed(kind, mistake=mistake)
+        for module, path, method, other in (
+            (alation, f"{PREFIX}/createRefreshToken/", "POST", {"reason": "token_unknown"}),
+            (alation, f"{PREFIX}/userinfo/", "GET", {}),
+            (v4, TOKENS, "GET", {}),
+            (native, "/api/v1/me", "GET", {}),
+            (oauth, REVOKE, "POST", {}),
+        ):
+            before, old = refuse(app, module, path, method, plain)
+            after, new = refuse(app, module, path, method, hinted)
+            assert (after.status_code, after.headers.getlist("WWW-Authenticate")) == (
+                before.status_code,
+                before.headers.getlist("WWW-Authenticate"),
+            )
+            members = new.get("exception", new)
+            assert HINT.fullmatch(members.pop("hint"))
+            assert new | other == old
 
 
 def test_the_tables_hold_nothing_but_refusals_and_say_the_same_of_every_bad_token() -> None:

@@ -114,5 +114,5 @@ def test_minting_needs_the_refresh_token_alone_whatever_the_headers_hold(anna: P
         answer = native.post("access-tokens", proof, headers=headers)
         assert answer.status_code == 201
         assert native.holding(answer.get_json()["secret"]).get("me").status_code == 200
-    assert problem(native.post("access-tokens", {"refresh_token": anna.access.secret})) == (401, "token_unknown")
+    assert problem(native.post("access-tokens", {"refresh_token": anna.access.secret})) == (401, "token_malformed")
     assert fields_of(native.post("access-tokens", {})) == ["refresh_token"]

@@ -198,9 +198,11 @@ def test_a_request_without_a_good_token_is_refused_in_daypass_own_words_and_neve
         assert (status == 401) == ("WWW-Authenticate" in answer.headers)
         said = answer.json()
         assert (said["reason"], answer.headers["X-Auth-Reason"]) == (reason, reason)
-        assert said.keys() == direct.json().keys() and said["code"] == f"{status}000"
+        # nginx has the headers of the check only.
+        expected = {name: value for name, value in direct.json().items() if name != "hint"}
+        assert said.keys() == expected.keys() and said["code"] == f"{status}000"
         if status == 403:
-            assert said == direct.json()
+            assert said == expected
         assert stack.never_saw(path)
 
 

@@ -1,7 +1,7 @@
 """The error table of the Alation dialect.
 
-``{"detail": …, "code": "<status>000", "message": <the same>, "reason": …}``. Clients mint again on 401 of a token
-endpoint and on 403 of a resource.
+``{"detail": …, "code": "<status>000", "message": <the same>, "reason": …}``, and `hint` where a mistake in a token's
+text is recognised. Clients mint again on 401 of a token endpoint and on 403 of a resource.
 """
 
 from flask import Response, jsonify, request
@@ -71,10 +71,10 @@ def refuse(refusal: Refusal) -> Response:
     label = LABELS[refusal.kind] if isinstance(refusal, TokenRefused) else ""
     message = detail.format(label=label, **vars(refusal)) if detail != "{message}" else vars(refusal)["message"]
     reason = refusal.reason
-    if at_token_endpoint and isinstance(refusal, errors.TokenMalformed):
-        reason = errors.TokenUnknown.reason  # in a body, a malformed token is an unknown one
+    if at_token_endpoint and isinstance(refusal, errors.TokenMalformed) and refusal.hint is None:
+        reason = errors.TokenUnknown.reason  # in a body, text without a recognised mistake is an unknown token
     fields = refusal.fields if isinstance(refusal, errors.BadRequest) else {}
-    return _answer(status, message, reason, fields)
+    return _answer(status, message, reason, fields, refusal.hint)
 
 
 def fail(error: HTTPException) -> Response:
@@ -86,12 +86,12 @@ def fail(error: HTTPException) -> Response:
     return _answer(status, detail, reason_of(error), {})
 
 
-def _answer(status: int, message: str, reason: str, fields: dict[str, list[str]]) -> Response:
+def _answer(status: int, message: str, reason: str, fields: dict[str, list[str]], hint: str | None = None) -> Response:
     """`fields` are at top level, in `detail`, and as one sentence in `message`."""
     if fields:
         message = "; ".join(f"{name}: {' '.join(messages)}" for name, messages in fields.items())
     common = {"detail": fields or message, "code": f"{status}000", "message": message, "reason": reason}
-    answer = jsonify(fields | common)
+    answer = jsonify(fields | common | ({"hint": hint} if hint else {}))
     answer.status_code = status
     return answer
 

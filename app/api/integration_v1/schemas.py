@@ -148,3 +148,4 @@ class ErrorOut(Schema):
     code = fields.String(metadata={"description": "The status and three zeros."})
     message = fields.String()
     reason = fields.String(metadata={"description": "A stable word for programs."})
+    hint = fields.String(metadata={"description": "The mistake in the token's text, where one is recognised."})

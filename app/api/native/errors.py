@@ -1,4 +1,7 @@
-"""The native API's table from refusals to answers: RFC 9457 problems, with `reason`, a stable word for programs."""
+"""The native API's table from refusals to answers: RFC 9457 problems, with `reason`, a stable word for programs.
+
+`hint`: where a mistake in a token's text is recognised.
+"""
 
 from http import HTTPStatus
 from typing import Any
@@ -66,7 +69,7 @@ def refuse(refusal: Refusal) -> Response:
     label = LABELS[refusal.kind] if isinstance(refusal, TokenRefused) else ""
     text = detail.format_map(vars(refusal) | {"label": label})
     fields = refusal.fields if isinstance(refusal, errors.BadRequest) else {}
-    answer = _problem(status, text, refusal.reason, fields)
+    answer = _problem(status, text, refusal.reason, fields, refusal.hint)
     if status == 401:  # RFC 6750, section 3: without a token, the challenge has no error code
         error = "" if isinstance(refusal, errors.TokenMissing) else ', error="invalid_token"'
         answer.headers["WWW-Authenticate"] = f'Bearer realm="daypass"{error}'
@@ -80,11 +83,11 @@ def fail(error: HTTPException) -> Response:
     return _problem(status, detail, reason_of(error), {})
 
 
-def _problem(status: int, detail: str, reason: str, fields: dict[str, list[str]]) -> Response:
+def _problem(status: int, detail: str, reason: str, fields: dict[str, list[str]], hint: str | None = None) -> Response:
     # With the type about:blank, the title is the status's own (RFC 9457, section 4.2.1).
     members: dict[str, Any] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
     members |= {"detail": detail, "reason": reason, "request_id": g.request_id}
-    answer = jsonify(members | ({"fields": fields} if fields else {}))
+    answer = jsonify(members | ({"fields": fields} if fields else {}) | ({"hint": hint} if hint else {}))
     answer.status_code = status
     answer.mimetype = PROBLEM
     return answer

@@ -14,7 +14,8 @@ SECRET = "The secret. It is shown this once."
 
 
 class ProblemOut(Schema):
-    """RFC 9457; ``reason``: a stable word for programs; ``fields``: the errors of each member."""
+    """RFC 9457; ``reason``: a stable word for programs; ``fields``: the errors of each member; ``hint``: the mistake in
+    the token's text, where one is recognised."""
 
     type = fields.String()
     title = fields.String()
@@ -25,6 +26,7 @@ class ProblemOut(Schema):
     fields_ = fields.Dict(
         keys=fields.String(), values=fields.List(fields.String()), data_key="fields", attribute="fields"
     )
+    hint = fields.String()
 
 
 class TokenName(Strict):

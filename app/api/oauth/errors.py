@@ -1,6 +1,7 @@
 """The error table of the OAuth dialect: RFC 6749 section 5.2, and for tokens RFC 6750 section 3.
 
-``{"error": …, "error_description": …, "reason": …}``; `reason` is Daypass's.
+``{"error": …, "error_description": …, "reason": …}``; `reason` is Daypass's, and so is `hint`, where a mistake in the
+text of the access token in the headers is recognised.
 """
 
 from flask import Response, g, jsonify, request
@@ -50,7 +51,7 @@ def refuse(refusal: Refusal) -> Response:
     status, error, description = TABLE[type(refusal)]
     if isinstance(refusal, errors.NotPermitted):
         status, error = _not_permitted()
-    answer = _answer(status, error, description.format_map(vars(refusal)), refusal.reason)
+    answer = _answer(status, error, description.format_map(vars(refusal)), refusal.reason, refusal.hint)
     if error == "invalid_client":
         answer.headers.add("WWW-Authenticate", f'Basic {REALM}, charset="UTF-8"')
     if isinstance(refusal, errors.TokenMissing):  # both schemes are accepted
@@ -75,8 +76,9 @@ def fail(error: HTTPException) -> Response:
     return _answer(status, word, str(error.description), reason_of(error))
 
 
-def _answer(status: int, error: str, description: str, reason: str) -> Response:
-    answer = jsonify({"error": error, "error_description": _printable(description), "reason": reason})
+def _answer(status: int, error: str, description: str, reason: str, hint: str | None = None) -> Response:
+    members = {"error": error, "error_description": _printable(description), "reason": reason}
+    answer = jsonify(members | ({"hint": hint} if hint else {}))
     answer.status_code = status
     return answer
 

@@ -45,11 +45,12 @@ class Active(Schema):
 
 
 class ErrorOut(Schema):
-    """RFC 6749 section 5.2; ``reason`` is Daypass's stable word."""
+    """RFC 6749 section 5.2; ``reason`` is Daypass's stable word, ``hint`` the mistake in the token's text, if any."""
 
     error = fields.String()
     error_description = fields.String()
     reason = fields.String()
+    hint = fields.String()
 
 
 class FormParser(StrictParser):

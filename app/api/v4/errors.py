@@ -1,4 +1,7 @@
-"""The error table of the Trifacta dialect: ``{"exception": {"name", "message", "details"}}``."""
+"""The error table of the Trifacta dialect: ``{"exception": {"name", "message", "details"}}``.
+
+`hint` beside them: where a mistake in a token's text is recognised.
+"""
 
 from flask import Response, g, jsonify
 from werkzeug.exceptions import HTTPException
@@ -66,7 +69,7 @@ def refuse(refusal: Refusal) -> Response:
     if isinstance(refusal, errors.BadRequest) and refusal.fields:
         fields = refusal.fields.items()
         text = "; ".join(f"{FIELDS.get(name, name)}: {' '.join(messages)}" for name, messages in fields)
-    answer = _answer(status, named, text)
+    answer = _answer(status, named, text, refusal.hint)
     if status == 401:
         for challenge in CHALLENGES:
             answer.headers.add("WWW-Authenticate", challenge)
@@ -81,9 +84,10 @@ def fail(error: HTTPException) -> Response:
     return _answer(status, HTTP_NAMES.get(status, INVALID), None if status in HTTP_NAMES else error.description)
 
 
-def _answer(status: int, named: tuple[str, str], details: str | None) -> Response:
+def _answer(status: int, named: tuple[str, str], details: str | None, hint: str | None = None) -> Response:
     name, message = named
-    answer = jsonify({"exception": {"name": name, "message": message, "details": details}})
+    members = {"name": name, "message": message, "details": details}
+    answer = jsonify({"exception": members | ({"hint": hint} if hint else {})})
     answer.status_code = status
     return name_request(answer)
 

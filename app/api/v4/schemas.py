@@ -96,6 +96,7 @@ class ExceptionOut(Schema):
     name = fields.String()
     message = fields.String()
     details = fields.String(allow_none=True)
+    hint = fields.String(metadata={"description": "The mistake in the token's text, where one is recognised."})
 
 
 class ErrorOut(Schema):

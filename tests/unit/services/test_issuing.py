@@ -170,7 +170,7 @@ def test_a_secret_that_is_not_this_refresh_tokens_does_nothing(
     for secret, user_id, refusal in (
         (refresh.secret, make_user(services).id, errors.UserIdMismatch),
         (made_up, None, errors.TokenUnknown),
-        (mint(services, refresh).secret, None, errors.TokenUnknown),
+        (mint(services, refresh).secret, None, errors.TokenMalformed),
     ):
         _assert_nothing_works(services, database, secret, refusal, user_id)
 
