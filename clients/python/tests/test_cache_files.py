@@ -1,5 +1,6 @@
 """The file in which processes share an access token, also if it is damaged, foreign or not writable."""
 
+import errno
 import json
 import os
 import stat
@@ -121,3 +122,50 @@ def test_with_a_read_only_folder_each_process_mints_and_logs_one_line(
         assert err.count("\n") == 1
         assert "each process requests its own token" in err
         assert daypass.mints(refresh) == expected
+
+
+def test_without_a_home_folder_the_token_is_in_memory_and_the_log_says_so_once(
+    daypass: Daypass, refresh: Issued[RefreshToken], monkeypatch: pytest.MonkeyPatch, log_lines: list[str]
+) -> None:
+    """As for a user id without a name in a container."""
+
+    def no_name(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr("pwd.getpwuid", no_name)
+    first = auth_of(daypass, refresh).token()
+    assert auth_of(daypass, refresh).token() == first
+    assert daypass.mints(refresh) == 1
+    (line,) = [line for line in log_lines if line.startswith("WARNING")]
+    assert "the home folder is unknown" in line and "each process requests its own token" in line
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_file_system_that_is_full_or_has_no_locks_is_told_of_once(
+    daypass: Daypass,
+    refresh: Issued[RefreshToken],
+    cache_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    log_lines: list[str],
+    kept: bool,
+) -> None:
+    """With the token of another process in it, and without. `os.open` fails as there for every file that is new."""
+    if kept:
+        auth_of(daypass, refresh).token()
+        new_process(monkeypatch)
+        daypass.services.revoking.revoke_access_tokens(BySecret(refresh.secret), MACHINE)
+    real = os.open
+
+    def full(path: str | Path, flags: int, *rest: int) -> int:
+        if flags & os.O_CREAT and "daypass" in str(path):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(path, flags, *rest)
+
+    monkeypatch.setattr(os, "open", full)
+    auth = auth_of(daypass, refresh)
+    assert requests.get(f"{daypass.url}/api/v1/me", auth=auth, timeout=30).status_code == 200
+    assert auth._source.after_refusal(auth.token())[1]
+    (line,) = [line for line in log_lines if line.startswith("WARNING")]
+    assert f"{cache_folder} is not used" in line and "No space left on device" in line

@@ -90,6 +90,26 @@ def test_without_seconds_left_the_servers_times_give_the_lifetime(recorder: Reco
     assert auth.token() == "opaque-token-2"
 
 
+def test_a_jump_of_the_clock_costs_one_request_for_a_token(
+    daypass: Daypass, refresh: Issued[RefreshToken], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Days ahead and back, for a process that goes on and for new ones; after it, no old token is used for longer.
+
+    Fails without the comparison with `made_at` (tried): the token of the time ahead is used ten days too long.
+    """
+    now = [1_000_000.0]
+    options = {"url": daypass.url, "refresh_token": refresh.secret}
+    old = DaypassAuth(**options, clock=lambda: now[0])
+    for days, mints in ((0, 1), (10, 2), (-10, 3), (-20, 4), (20, 5)):
+        now[0] += days * 24 * HOUR
+        for auth in (old, old):
+            auth.token()
+        monkeypatch.setattr(tokens_module, "_slots", {})  # as in a new process
+        for _ in range(2):
+            assert DaypassAuth(**options, clock=lambda: now[0]).token() == old.token()
+        assert daypass.mints(refresh) == mints
+
+
 def test_a_token_without_an_expiration_is_used_until_it_is_refused(recorder: Recorder) -> None:
     recorder.script.append(Answer(201, {"api_access_token": "opaque-token"}))
     now = [1000.0]

@@ -126,7 +126,13 @@ def test_each_refusal_of_a_refresh_token_has_an_exception_that_says_what_to_do_a
         (expired.secret, expired.token.user_id, "RefreshTokenExpired", "Regenerate it"),
         (revoked.secret, revoked.token.user_id, "RefreshTokenRevoked", "ask an administrator"),
         (regenerated.secret, regenerated.token.user_id, "RefreshTokenRevoked", "new secret"),
-        (good.secret[:-1], good.token.user_id, "RefreshTokenUnknown", "all of it was copied"),
+        (
+            good.secret[:-1],
+            good.token.user_id,
+            "RefreshTokenUnknown",
+            "all of it was copied.*is cut short: copy all of it",
+        ),
+        ("opaque-refresh-token", good.token.user_id, "RefreshTokenUnknown", r"created at \S+/account/auth\.$"),
         (disabled.secret, disabled.token.user_id, "OwnerDisabled", "Ask an administrator"),
         (good.secret, good.token.user_id + 1, "UserIdMismatch", "Set DAYPASS_USER_ID"),
     ]
@@ -167,6 +173,18 @@ def test_answers_of_alation_and_of_other_servers_have_exceptions(recorder: Recor
     with pytest.raises(DaypassError) as caught:
         DaypassAuth(url=recorder.url, refresh_token="opaque-refresh-token", user_id=7).token()
     assert type(caught.value) is getattr(daypass_client, name)
+
+
+@pytest.mark.parametrize("reason", ["token_malformed", "token_revoked", "not_permitted"])
+def test_a_hint_of_the_server_is_in_the_exception_without_secrets_and_in_one_line(
+    recorder: Recorder, reason: str
+) -> None:
+    for hint, shown in (("There is\nwhite space.", " There is white space."), (7, ""), (None, ""), ("", ""),
+                        ("Not opaque-refresh-token!", " Not <hidden>!"), ("x" * 500, " " + "x" * 200)):  # fmt: skip
+        recorder.script.append(Answer(401, {"detail": "No.", "reason": reason, "hint": hint, "more": [1]}))
+        with pytest.raises(DaypassError) as caught:
+            DaypassAuth(url=recorder.url, refresh_token="opaque-refresh-token", user_id=7).token()
+        assert str(caught.value).endswith(f".{shown}") or str(caught.value).endswith(f"){shown}")
 
 
 def test_with_a_user_id_it_mints_by_alations_api_and_without_by_daypass_own(recorder: Recorder) -> None:

@@ -9,6 +9,7 @@ from daypass_client import ConfigurationError, DaypassAuth
 from daypass_client.settings import Options, Settings, settings_from
 
 URL, SECRET = "https://daypass.example.com", "opaque-refresh-token"
+REFRESH = "dpr_k3v9x0a1b2c3_" + "s3cr3tTh" * 6 + "x"
 
 
 def private_file(folder: Path, text: str, mode: int = 0o600) -> Path:
@@ -37,7 +38,7 @@ def test_arguments_take_precedence_over_the_file_and_the_file_over_the_environme
     assert found(settings_from({"refresh_token": "of-the-call", "user_id": "8"})) == (URL, "of-the-call", 8)
 
 
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o620])
+@pytest.mark.parametrize("mode", [0o644, 0o604, 0o660, 0o620])
 def test_a_file_that_others_can_read_or_write_is_refused(tmp_path: Path, mode: int) -> None:
     path = private_file(tmp_path, f"DAYPASS_URL={URL}\nDAYPASS_REFRESH_TOKEN={SECRET}\n", mode)
     with pytest.raises(ConfigurationError, match=f"chmod 600 {path}"):
@@ -62,12 +63,65 @@ def test_a_file_of_another_user_is_refused(tmp_path: Path) -> None:
         ({"url": URL, "refresh_token": SECRET, "apis": ["api.example.com"]}, "must begin with https://"),
         ({"url": URL, "refresh_token": SECRET, "user_id": "seven"}, "must be a whole number"),
         ({"file": "/nowhere/daypass.env"}, "cannot be read: FileNotFoundError"),
+        ({"file": "/"}, "cannot be read: IsADirectoryError"),
+        ({"file": "a\0b"}, "cannot be read: ValueError"),
+        ({"file": "~nobody-of-that-name/x"}, "home folder is unknown"),
+        ({"url": "https://daypass.example.com x", "refresh_token": SECRET}, "is not a URL"),
+        ({"url": "'https://daypass.example.com'", "refresh_token": SECRET}, "is not a URL"),
+        ({"url": "https://b\u00fccher.example", "refresh_token": SECRET}, "in ASCII"),
+        ({"url": REFRESH, "refresh_token": URL}, "'dpr_k3v9x0a1b2c3_<hidden>' is not a URL"),
+        ({"url": URL, "refresh_token": SECRET, "user_id": REFRESH}, "not 'dpr_k3v9x0a1b2c3_<hidden>'"),
     ],
 )
 def test_errors_name_the_setting_but_not_the_secret(options: Options, text: str) -> None:
     with pytest.raises(ConfigurationError, match=text) as caught:
         DaypassAuth(**options)
     assert SECRET not in str(caught.value)
+    assert REFRESH[20:] not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        (f'"{REFRESH}"', "has quotation marks around it"), (f"\u201c{REFRESH}\u201d", "has quotation marks around it"),
+        (f"'{REFRESH}", "has quotation marks around it"), (f"Bearer {REFRESH}", "has other text around the token"),
+        (f"DAYPASS_REFRESH_TOKEN={REFRESH}", "has other text around the token"),
+        (f"{REFRESH[:30]}\n{REFRESH[30:]}", "has white space or an invisible character in it"),
+        (f"\ufeff{REFRESH}", "has white space or an invisible character in it"),
+        (f"opaque-{SECRET} x", "has white space or an invisible character in it"),
+        (REFRESH.replace("dpr", "dpa"), "is an access token: set it to the refresh token"),
+        (f"{REFRESH.replace('dpr', 'acmea')}\n", "is an access token"), (REFRESH[:16], "is the id of a token"),
+        (f"{REFRESH[:16]}_<hidden>", "is the id of a token"), (REFRESH[4:16], "is the id of a token"),
+        ("dpr_\u2026", "is a placeholder"), ("<your token>", "is a placeholder"), ("${TOKEN}", "is a placeholder"),
+        ("None", "is a placeholder"), ("YOUR-TOKEN", "is a placeholder"), ("dpr_xxxxx", "is a placeholder"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_the_refresh_token_is_said_before_anything_is_sent(
+    text: str, mistake: str, tmp_path: Path
+) -> None:
+    """For text that cannot be a token of Alation either."""
+    with pytest.raises(ConfigurationError, match=rf"DAYPASS_REFRESH_TOKEN \(in the arguments\) {mistake}") as caught:
+        DaypassAuth(url=URL, refresh_token=text)
+    assert REFRESH[20:] not in str(caught.value)
+    if text.isprintable() and text[0] not in "'\"\u201c" and " " not in text:
+        path = private_file(tmp_path, f"DAYPASS_URL={URL}\nDAYPASS_REFRESH_TOKEN={text}\n")
+        with pytest.raises(ConfigurationError, match=rf"\(in line 2 of {path}\) {mistake}"):
+            DaypassAuth(file=path)
+
+
+def test_white_space_around_the_refresh_token_is_ignored_with_a_warning(log_lines: list[str]) -> None:
+    for text in (f"{REFRESH}\n", f" {REFRESH}", f"{REFRESH}\r\n"):
+        assert settings_from({"url": URL, "refresh_token": text}).refresh_token == REFRESH
+    assert len(log_lines) == 3
+    assert {"WARNING daypass_client DAYPASS_REFRESH_TOKEN (in the arguments) has white space around it, which is"
+            " ignored: remove it"} == set(log_lines)  # fmt: skip
+    settings_from({"url": URL, "refresh_token": REFRESH})
+    assert len(log_lines) == 3
+
+
+@pytest.mark.parametrize("secret", [REFRESH, "u-7Hk/s3cret+of=Alation", "eyJhbGciOi.eyJzdWIi.abc", "$ecret-1"])
+def test_other_texts_may_be_tokens_of_some_server(secret: str) -> None:
+    assert settings_from({"url": URL, "refresh_token": secret}).refresh_token == secret
 
 
 def test_apis_are_separated_by_spaces_or_commas(monkeypatch: pytest.MonkeyPatch) -> None:

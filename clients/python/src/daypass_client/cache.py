@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 LOG = logging.getLogger("daypass_client")
 
@@ -22,6 +22,7 @@ OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 Members = dict[str, Any]
 
 _complaints: set[str] = set()
+_unused: set[Path | None] = set()
 
 
 class Cache:
@@ -62,7 +63,13 @@ class Cache:
         except OSError as error:
             with suppress(OSError):
                 draft.unlink()
-            _complain(f"{path} cannot be written, each process requests its own token: {_why(error)}.")
+            self._complain_unused(_why(error))
+
+    def _complain_unused(self, why: str) -> None:
+        """Once per process and folder, whatever does not work there."""
+        if self._folder not in _unused:
+            _unused.add(self._folder)
+            LOG.warning("%s is not used, each process requests its own token: %s.", self._folder or "a cache", why)
 
     @contextmanager
     def locked(self, patience: float) -> Iterator[None]:
@@ -73,8 +80,10 @@ class Cache:
             try:
                 file_lock.acquire(timeout=patience, poll_interval=POLL_SECONDS)
                 lock = file_lock
-            except OSError as error:  # includes filelock's Timeout
-                LOG.warning("continuing without the lock %s: %s", self._path("lock"), _why(error))
+            except Timeout:
+                LOG.warning("continuing without the lock %s: another process holds it", self._path("lock"))
+            except (OSError, NotImplementedError) as error:  # the latter: on a file system without locks
+                self._complain_unused(_why(error))
         try:
             yield
         finally:
@@ -87,6 +96,7 @@ class Cache:
 
     def _is_ours(self) -> bool:
         if self._folder is None:
+            self._complain_unused("the home folder is unknown; set XDG_CACHE_HOME")
             return False
         try:
             _refuse_foreign_home(self._folder)
@@ -95,7 +105,7 @@ class Cache:
             if about.st_uid != os.geteuid() or about.st_mode & OTHERS_WRITE:
                 raise PermissionError("others can write to it")
         except OSError as error:
-            _complain(f"{self._folder} is not used, each process requests its own token: {_why(error)}.")
+            self._complain_unused(_why(error))
             return False
         return True
 
@@ -106,9 +116,10 @@ def default_folder() -> Path | None:
     if base.is_absolute():
         return base / "daypass"
     try:
-        return Path.home() / ".cache" / "daypass"
-    except RuntimeError:
+        home = Path.home()
+    except RuntimeError:  # HOME is not set, and the user id has no name
         return None
+    return home / ".cache" / "daypass" if home.is_absolute() else None
 
 
 def _refuse_foreign_home(folder: Path) -> None:
@@ -129,8 +140,8 @@ def _read_private(path: Path) -> bytes:
         return file.read(LARGEST)
 
 
-def _why(error: OSError) -> str:
-    return error.strerror or str(error) or type(error).__name__
+def _why(error: OSError | NotImplementedError) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _complain(message: str) -> None:

@@ -1,17 +1,21 @@
 """``daypass-token``: print an active access token, for shell scripts."""
 
 import argparse
+import logging
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
-import requests
-
-from daypass_client.errors import DaypassError, NotNow, ServerUnavailable
+from daypass_client.errors import ConfigurationError, DaypassError, NotNow, ServerUnavailable
+from daypass_client.minting import is_of_settings
 from daypass_client.requests_auth import DaypassAuth, Session
 from daypass_client.secrecy import Secret, without_secrets
 
 DONE, REFUSED, NOT_NOW = 0, 1, 2
+INTERRUPTED = 130
+"""As shells have it for a program that Ctrl-C ended."""
 
 TIMEOUTS = (5, 15)
 
@@ -21,7 +25,7 @@ Exit codes: 0, a token was printed; 1, you need to do something, and the message
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(REFUSED, f"daypass-token: {message}\n")
+        _fail(message, REFUSED)
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -30,12 +34,15 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--file", help="file with DAYPASS_URL, DAYPASS_REFRESH_TOKEN and so on (mode 0600)")
     given = parser.parse_args(words)
     try:
-        auth = DaypassAuth(file=given.file) if given.file else DaypassAuth()
-        token = _token_that_works(auth)
+        with _warnings() as warnings:
+            token = _token_that_works(DaypassAuth(file=given.file) if given.file else DaypassAuth())
     except DaypassError as error:
-        sys.stderr.write(f"daypass-token: {' '.join(str(error).split())}\n")
-        sys.exit(NOT_NOW if isinstance(error, NotNow) else REFUSED)
-    sys.stdout.write(f"{token}\n")
+        _fail(str(error), NOT_NOW if isinstance(error, NotNow) else REFUSED)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    for warning in warnings:
+        _tell(warning)
+    _print(token)
     sys.exit(DONE)
 
 
@@ -45,9 +52,57 @@ def _token_that_works(auth: DaypassAuth) -> Secret:
         try:
             answer = session.get(auth.check_path, timeout=TIMEOUTS, allow_redirects=False)
             status, text = answer.status_code, answer.text
-        except requests.RequestException as error:
+        except (OSError, ValueError) as error:  # the former includes those of requests
+            if is_of_settings(error):
+                raise ConfigurationError(f"{auth.url} cannot be called with these settings: {error}") from None
             status, text = 503, str(error)
     if status == 200:
         return auth.token()
-    message = without_secrets(f"{auth.url} does not accept its access token: HTTP status {status}, {text[:200]}")
+    message = f"{auth.url} does not accept its access token: HTTP status {status}, {without_secrets(text)[:200]}"
     raise ServerUnavailable(message) if status == 429 or status >= 500 else DaypassError(message)
+
+
+def _print(token: Secret) -> None:
+    if sys.stdout is None:  # Python's, if a shell closed it
+        _fail("standard output is closed, so the token was not printed", REFUSED)
+    try:
+        sys.stdout.write(f"{token}\n")
+        sys.stdout.flush()
+    except OSError as error:
+        # Python writes what is left when it exits, and would report that as well.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _fail(f"the token could not be printed: {error.strerror}", REFUSED)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    _tell(message)
+    sys.exit(code)
+
+
+def _tell(message: str) -> None:
+    """One line on standard error, if there is one."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            sys.stderr.write(f"daypass-token: {' '.join(without_secrets(message).split())}\n")
+
+
+class _Collector(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+
+
+@contextmanager
+def _warnings() -> Iterator[list[str]]:
+    """The client's warnings, kept for later: an error has one line, and it is the error's."""
+    log, collector = logging.getLogger("daypass_client"), _Collector()
+    propagated, log.propagate = log.propagate, False
+    log.addHandler(collector)
+    try:
+        yield collector.messages
+    finally:
+        log.removeHandler(collector)
+        log.propagate = propagated

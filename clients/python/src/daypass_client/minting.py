@@ -10,7 +10,15 @@ from typing import Any
 import requests
 
 from daypass_client import errors
-from daypass_client.errors import DaypassError, MintingRefused, NotNow, RateLimited, ServerUnavailable, WrongAddress
+from daypass_client.errors import (
+    ConfigurationError,
+    DaypassError,
+    MintingRefused,
+    NotNow,
+    RateLimited,
+    ServerUnavailable,
+    WrongAddress,
+)
 from daypass_client.secrecy import Secret, remember, shown, without_secrets
 from daypass_client.settings import Settings
 
@@ -48,6 +56,8 @@ REFUSALS: dict[str, tuple[type[DaypassError], str]] = {
     ),
 }
 """By the server's `reason`."""
+
+REFUSALS["token_malformed"] = REFUSALS["token_unknown"]  # the server's hint says what is wrong
 
 ALATION_SAYS: dict[str, tuple[type[DaypassError], str]] = {
     "Refresh token provided is invalid.": REFUSALS["token_unknown"],
@@ -119,9 +129,11 @@ class Minter:
                 return session.post(
                     self._settings.url + path, json=body, timeout=TIMEOUTS, verify=self._verify, allow_redirects=False
                 )
-            except requests.RequestException as error:
-                problem = without_secrets(str(error))[:LONGEST_DETAIL]
+            except (OSError, ValueError) as error:  # the former includes those of requests
+                problem, is_setting = without_secrets(str(error))[:LONGEST_DETAIL], is_of_settings(error)
         # Outside, because the exception of requests holds the request with the refresh token.
+        if is_setting:
+            raise ConfigurationError(f"{self._settings.url} cannot be called with these settings: {problem}")
         raise ServerUnavailable(f"{self._settings.url} cannot be reached: {problem}")
 
     def _minted(self, answer: requests.Response, members: Members) -> Minted:
@@ -137,12 +149,14 @@ class Minter:
         if known is not None and status in (401, 403):
             kind, text = known
             names = {"token": shown(self._settings.refresh_token), "url": self._settings.url}
-            return kind(text.format(page=self._settings.page, **names) + ".")
+            return kind(text.format(page=self._settings.page, **names) + "." + _hint(members))
         if status == 429 or status >= 500:
             return self._not_now(answer, detail)
         if status in (404, 405) or not members:
             return self._no_daypass(answer)
-        return MintingRefused(f"{self._settings.url} refused the request: {detail} (see {self._settings.page})")
+        return MintingRefused(
+            f"{self._settings.url} refused the request: {detail} (see {self._settings.page})." + _hint(members)
+        )
 
     def _not_now(self, answer: requests.Response, detail: str) -> NotNow:
         kind = RateLimited if answer.status_code == 429 else ServerUnavailable
@@ -157,6 +171,20 @@ class Minter:
             f"No Daypass answers at {self._settings.url} (HTTP status {answer.status_code}). Check that DAYPASS_URL is"
             " right, and that DAYPASS_USER_ID is set if the server is Alation."
         )
+
+
+def is_of_settings(error: OSError | ValueError) -> bool:
+    """Whether a call failed because of an address or a file with certificates, so that trying again does not help.
+
+    ``requests`` raises plain OSErrors for files with certificates, and urllib3 plain ValueErrors for hosts.
+    """
+    return isinstance(error, ValueError) or not isinstance(error, requests.RequestException)
+
+
+def _hint(members: Members) -> str:
+    """What the server says is wrong with the text of the refresh token, if anything; servers before it say nothing."""
+    hint = members.get("hint")
+    return f" {' '.join(without_secrets(hint).split())[:LONGEST_DETAIL]}" if isinstance(hint, str) and hint else ""
 
 
 def _nothing(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -4,8 +4,11 @@ from collections.abc import Iterable
 from urllib.parse import urljoin, urlsplit
 
 from daypass_client.errors import ConfigurationError, WrongAddress
+from daypass_client.secrecy import without_secrets
 
 Origin = tuple[str, str, int]
+
+_NOT_IN_ADDRESSES = frozenset(" \"'<>`")
 
 PORTS = {"http": 80, "https": 443}
 
@@ -39,8 +42,11 @@ class Allowed:
     def __init__(self, urls: Iterable[str]) -> None:
         self._origins = {url: origin_of(url) for url in urls}
         for url, origin in self._origins.items():
-            if origin is None:
-                raise ConfigurationError(f"{url!r} is not a URL: it must begin with https:// or http:// and a host.")
+            if origin is None or not url.isascii() or not url.isprintable() or not _NOT_IN_ADDRESSES.isdisjoint(url):
+                shown = without_secrets(repr(url))
+                raise ConfigurationError(
+                    f"{shown} is not a URL: it must begin with https:// or http:// and a host, in ASCII."
+                )
 
     def check(self, url: str | None) -> None:
         """Raise WrongAddress if the URL has another origin."""

@@ -29,6 +29,11 @@ def shown(secret: str) -> str:
     return f"{match[1]}_{HIDDEN}" if match else HIDDEN
 
 
+def contains_token(text: str) -> bool:
+    """Whether there is a token of a Daypass in the text."""
+    return _TOKEN_TEXT.search(text) is not None
+
+
 def remember(secret: str) -> Secret:
     """The secret, which :func:`without_secrets` removes from now on."""
     if secret not in _known:

@@ -1,8 +1,8 @@
 """Find and check the settings: from arguments, a file that only its owner can read, and the environment."""
 
 import hashlib
+import logging
 import os
-import stat
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +10,12 @@ from typing import TypedDict
 
 from daypass_client.errors import ConfigurationError
 from daypass_client.machine_clock import Clock
+from daypass_client.mistakes import mistake_in
 from daypass_client.origins import Allowed
-from daypass_client.secrecy import Secret, remember
+from daypass_client.secrecy import Secret, remember, without_secrets
+from daypass_client.settings_file import Line, read_settings
+
+LOG = logging.getLogger("daypass_client")
 
 
 class Options(TypedDict, total=False):
@@ -63,21 +67,31 @@ class Settings:
 def settings_from(options: Options) -> Settings:
     """The settings; arguments take precedence over the file, and the file over the environment."""
     file = options.get("file") or os.environ.get("DAYPASS_FILE")
-    found = dict(os.environ) | (_read(Path(file).expanduser()) if file else {})
-    found |= {f"DAYPASS_{name.upper()}": str(value) for name, value in options.items() if name in _PLAIN and value}
+    found = {name: Line(value, "the environment") for name, value in os.environ.items()}
+    found |= read_settings(_path(file)) if file else {}
+    arguments = {name: value for name, value in options.items() if name in _PLAIN and value}
+    found |= {f"DAYPASS_{name.upper()}": Line(str(value), "the arguments") for name, value in arguments.items()}
     url = _needed(found, "DAYPASS_URL").rstrip("/")
     if "@" in url or "?" in url or "#" in url:
         raise ConfigurationError("DAYPASS_URL must be an address with no password, no query and no fragment.")
-    apis = options["apis"] if "apis" in options else found.get("DAYPASS_APIS", "").replace(",", " ").split()
-    secret = _needed(found, "DAYPASS_REFRESH_TOKEN")
-    return Settings(url, remember(secret), _user_id(found.get("DAYPASS_USER_ID", "")), Allowed([url, *apis]))
+    apis = options["apis"] if "apis" in options else _optional(found, "DAYPASS_APIS").replace(",", " ").split()
+    return Settings(
+        url, remember(_refresh_token(found)), _user_id(_optional(found, "DAYPASS_USER_ID")), Allowed([url, *apis])
+    )
 
 
 _PLAIN = ("url", "refresh_token", "user_id")
 
 
-def _needed(found: Mapping[str, str], name: str) -> str:
-    value = found.get(name, "").strip()
+def _path(file: str | Path) -> Path:
+    try:
+        return Path(file).expanduser()
+    except RuntimeError:  # for ~, if the home folder is unknown
+        raise ConfigurationError(f"{file} cannot be read: the home folder is unknown. Give the whole path.") from None
+
+
+def _needed(found: Mapping[str, Line], name: str) -> str:
+    value = _optional(found, name)
     if value:
         return value
     raise ConfigurationError(
@@ -86,28 +100,23 @@ def _needed(found: Mapping[str, str], name: str) -> str:
     )
 
 
+def _optional(found: Mapping[str, Line], name: str) -> str:
+    return found[name].value.strip() if name in found else ""
+
+
+def _refresh_token(found: Mapping[str, Line]) -> Secret:
+    name = "DAYPASS_REFRESH_TOKEN"
+    secret, line = Secret(_needed(found, name)), found[name]
+    if mistake := mistake_in(secret):
+        raise ConfigurationError(f"{name} (in {line.place}) {mistake}")
+    if secret != line.value:
+        LOG.warning("%s (in %s) has white space around it, which is ignored: remove it", name, line.place)
+    return secret
+
+
 def _user_id(text: str) -> int | None:
-    if not text.strip():
+    if not text:
         return None
-    if text.strip().isascii() and text.strip().isdigit():
+    if text.isascii() and text.isdigit():
         return int(text)
-    raise ConfigurationError(f"DAYPASS_USER_ID must be a whole number, not {text!r}.")
-
-
-def _read(path: Path) -> dict[str, str]:
-    """Read ``NAME=value`` lines, with quotes, ``export`` and comments as in a shell."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            _refuse_open_to_others(path, os.fstat(file.fileno()))
-            lines = [line.strip().removeprefix("export ") for line in file]
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {type(error).__name__}.") from None
-    pairs = [line.partition("=") for line in lines if "=" in line and not line.startswith("#")]
-    return {name.strip(): value.strip().strip("'\"") for name, _, value in pairs}
-
-
-def _refuse_open_to_others(path: Path, about: os.stat_result) -> None:
-    if about.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise ConfigurationError(f"{path} can be read by others, and contains a secret: chmod 600 {path}")
-    if about.st_uid not in (0, os.geteuid()):
-        raise ConfigurationError(f"{path} belongs to another user: use a file of your own.")
+    raise ConfigurationError(f"DAYPASS_USER_ID must be a whole number, not {without_secrets(repr(text))}.")

@@ -151,7 +151,8 @@ class TokenSource:
         return held is not None and self._clock() < held.ends_at and held.token not in self._slot.refused
 
     def _is_usable(self, held: Held | None) -> bool:
-        return held is not None and self._clock() < held.renew_at and held.token not in self._slot.refused
+        # A token from the future: the clock was set back, and its times are wrong.
+        return held is not None and held.made_at <= self._clock() < held.renew_at and self._still_works(held)
 
     def _keep(self, held: Held) -> None:
         self._cache.write("token", asdict(held) | {"boot": boot_id()})
