@@ -1,18 +1,21 @@
 """``daypass init``: an installation from nothing; run again, it creates what is missing."""
 
 import secrets
+from pathlib import Path
 
 import click
 from flask import Flask
+from sqlalchemy import make_url
 
 from app.cli.database import migrations
+from app.cli.database_file import prepare_file
 from app.cli.launching import RefusingCommand, application, operator
 from app.domain.errors import Conflict
 from app.domain.identity import Role
 from app.http.context import parts
 from app.storage import schema
 from app.storage.database import refusing_when_away
-from config import KEYS_FILE, Settings, SettingsError, generate_keys, load_settings
+from config import KEYS_FILE, Settings, SettingsError, files, generate_keys, load_settings
 from config.settings import PREFIX
 
 
@@ -20,21 +23,33 @@ from config.settings import PREFIX
 def init() -> None:
     """Create what is missing: folder, keys, database, first administrator."""
     settings = load_settings()
+    _ensure_folder(settings)
     _ensure_keys(settings)
-    app = application()
+    app = application(creates_database=True)
     with app.app_context(), refusing_when_away():
         migrations(app).upgrade()
     _ensure_administrator(app, settings)
 
 
-def _ensure_keys(settings: Settings) -> None:
+def _ensure_folder(settings: Settings) -> None:
+    if settings.database_url and settings.token_keys and settings.password_pepper:
+        return  # nothing would be in it, and it may be on a read-only file system
     folder = settings.instance_folder
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.create_folder(folder)
     except OSError as error:
-        raise SettingsError(f"can't create the folder {folder} ({error.strerror}): set {PREFIX}INSTANCE") from error
+        raise SettingsError(
+            f"can't create the folder {folder} ({error.strerror}): {files.as_owner(folder)}, or set {PREFIX}INSTANCE"
+        ) from error
+
+
+def _ensure_keys(settings: Settings) -> None:
+    folder = settings.instance_folder
     if settings.token_keys or (folder / KEYS_FILE).exists():
         return
+    database = make_url(settings.sqlalchemy_url)
+    if database.drivername == "sqlite":
+        prepare_file(Path(str(database.database)), creates=True)
     with refusing_when_away():
         if schema.has_users(settings.sqlalchemy_url):
             raise SettingsError(
