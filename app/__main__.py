@@ -15,6 +15,8 @@ def main() -> None:
         from app.factory import create_app
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+    except ImportError as error:
+        sys.exit(f"Error: the installation is incomplete ({error}): install the packages of requirements/run.txt again")
     command_line(create_app)()
 
 

@@ -75,9 +75,11 @@ def _number(key_id: str) -> int:
 def read_keys(settings: Settings) -> Keys:
     """The keys from the environment, else from the keys file.
 
-    Raises :class:`SettingsError` for missing, short or equal keys, and for a keys file that others can read.
+    Raises :class:`SettingsError` for missing, short or equal keys, and for a keys file in use that others can
+    read.
     """
-    stored = _read(settings.instance_folder / KEYS_FILE)
+    is_complete = settings.token_keys and settings.password_pepper
+    stored = {} if is_complete else _read(settings.instance_folder / KEYS_FILE)
     token_keys = _ring(settings.token_keys or stored.get(TOKEN_KEYS, ""))
     pepper = _bytes(PASSWORD_PEPPER, settings.password_pepper or stored.get(PASSWORD_PEPPER, ""))
     if len({*token_keys.values(), pepper}) != len(token_keys) + 1:

@@ -41,6 +41,8 @@ def _sentence(error: Exception) -> str:
             return message(error)
         case SettingsError():
             return str(error)
+        case UnicodeEncodeError() if error.encoding.lower() not in ("utf-8", "utf8"):
+            return f"The output can't be written in the encoding {error.encoding}: set PYTHONIOENCODING=utf-8."
         case UnicodeError():
             return "The input is not UTF-8 text."
         case DBAPIError():

@@ -81,6 +81,8 @@ def test_any_error_is_one_line_that_says_what_to_do() -> None:
         ),
         (PermissionError(errno.EACCES, "Permission denied"), "Permission denied; run the command as the user of the"),
         (statement, "The database reports: file is not a database. Check DAYPASS_DATABASE_URL; if its file is damaged"),
+        (UnicodeEncodeError("ascii", "é", 0, 1, "x"), "The output can't be written in the encoding ascii: set"),
+        (UnicodeEncodeError("utf-8", "é", 0, 1, "x"), "The input is not UTF-8 text."),
         (ArgumentError("x"), "The database can't be used (ArgumentError): check DAYPASS_DATABASE_URL."),
         (KeyError("k"), "This is an error in Daypass (KeyError: 'k'). DAYPASS_LOG_LEVEL=DEBUG shows where"),
         (MemoryError(), "This is an error in Daypass (MemoryError). DAYPASS_LOG_LEVEL=DEBUG shows where"),
