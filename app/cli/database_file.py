@@ -21,8 +21,7 @@ def prepare_file(path: Path, creates: bool) -> None:
     try:
         _prepare(path, creates)
     except OSError as error:
-        verb = "read" if path.exists() else "create"
-        raise SettingsError(f"can't {verb} the database {path} ({error.strerror}): {as_owner(path)}") from error
+        raise SettingsError(f"can't open the database {path} ({error.strerror}): {as_owner(path)}") from error
 
 
 def _prepare(path: Path, creates: bool) -> None:

@@ -5,6 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,13 +33,12 @@ def users() -> Iterator[OtherUsers]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder of root whose path anybody may pass."""
-    for each in (tmp_path, *tmp_path.parents):
-        if each.name.startswith("pytest-") or each == tmp_path:
-            each.chmod(0o755)
-    (tmp_path / "instance").mkdir()
-    return tmp_path / "instance"
+def folder() -> Iterator[Path]:
+    """A folder of root whose path anybody may pass; pytest closes its own to others when the next run starts."""
+    with tempfile.TemporaryDirectory(prefix="daypass-users-") as outer:
+        Path(outer).chmod(0o755)
+        (Path(outer) / "instance").mkdir()
+        yield Path(outer) / "instance"
 
 
 def owners(folder: Path) -> dict[str, tuple[int, int, int]]:
@@ -121,6 +121,12 @@ def test_a_user_who_may_not_is_told_as_whom_to_run_it_in_one_line(users: OtherUs
         ended = users.run((ANOTHER, ANOTHER), words, instance=folder, **settings)
         assert ended.code == 1 and len(ended.err.splitlines()) == 1
         assert f"run the command as uid-{SERVICE}: setpriv --reuid={SERVICE} --regid={SERVICE}" in ended.err
+    hidden = users.run((ANOTHER, ANOTHER), "db upgrade", database_url=f"sqlite:///{folder}/a/x.db", **given)
+    assert f"the folder {folder}/a of the database does not exist" in hidden.err
+    folder.chmod(0o700)
+    hidden = users.run((ANOTHER, ANOTHER), "user list", instance=folder, **given)
+    assert f"can't open the database {folder}/daypass.db (Permission denied): run the command as uid-" in hidden.err
+    folder.chmod(0o755)
     ended = users.run((ANOTHER, ANOTHER), "init", instance=folder / "other")
     assert f"can't create the folder {folder}/other (Permission denied)" in ended.err
 
