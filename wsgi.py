@@ -3,14 +3,19 @@
 Before another WSGI server, run ``daypass db check``, which ``daypass serve`` includes.
 """
 
+import sys
+
 from app.factory import create_app
 from app.gate import Gate
 from app.gate.cpu_placement import CpuPlacement
 from app.http.context import parts
-from config import load_settings
+from config import SettingsError, load_settings
 
-settings = load_settings()
-app = create_app(settings)
+try:
+    settings = load_settings()
+    app = create_app(settings)
+except SettingsError as error:  # in one line, also under `flask` and other servers
+    sys.exit(f"Error: {error}")
 application = Gate(app.wsgi_app, parts(app))
 if settings.one_core_per_worker:
     application = CpuPlacement(application)

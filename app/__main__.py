@@ -1,10 +1,22 @@
 """The entry point of ``daypass`` and ``python -m app``."""
 
-from app.cli import command_line
-from app.factory import create_app
+import os
+import signal
+import sys
 
 
 def main() -> None:
+    if os.getpid() == 1:
+        # The kernel ignores signals without a handler for the first process of a container. `serve` and `scheduler`
+        # have handlers of their own, as soon as they have started.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        from app.cli import command_line  # takes half a second, in which somebody may press Ctrl-C
+        from app.factory import create_app
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    except ImportError as error:
+        sys.exit(f"Error: the installation is incomplete ({error}): install the packages of requirements/run.txt again")
     command_line(create_app)()
 
 

@@ -4,6 +4,16 @@ Not here: instance settings such as lifetimes, which are in the database (``app.
 """
 
 from config.keys import KEYS_FILE, Keys, generate_keys, read_keys
-from config.settings import Settings, SettingsError, load_settings
+from config.settings import Settings, SettingsError, ignored_variables, load_settings, without_secret_settings
 
-__all__ = ["KEYS_FILE", "Keys", "Settings", "SettingsError", "generate_keys", "load_settings", "read_keys"]
+__all__ = [
+    "KEYS_FILE",
+    "Keys",
+    "Settings",
+    "SettingsError",
+    "generate_keys",
+    "ignored_variables",
+    "load_settings",
+    "read_keys",
+    "without_secret_settings",
+]

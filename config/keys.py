@@ -4,16 +4,15 @@ They are in ``keys.env`` of the instance folder (mode 0600), in the form of envi
 can share them. Not here: their use (``app.domain.secrets``, ``app.services``).
 """
 
-import os
+import io
 import re
 import secrets
-import stat
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from dotenv import dotenv_values
 
+from config import files
 from config.settings import PREFIX, Settings, SettingsError
 
 KEYS_FILE = "keys.env"
@@ -35,14 +34,11 @@ class Keys:
 def generate_keys(folder: Path) -> bool:
     """Write a keys file with new keys; False where it exists."""
     path = folder / KEYS_FILE
-    temporary = _write(path, {"k1": secrets.token_bytes(LEAST_BYTES)}, secrets.token_hex(LEAST_BYTES))
+    text = _text({"k1": secrets.token_bytes(LEAST_BYTES)}, secrets.token_hex(LEAST_BYTES))
     try:
-        os.link(temporary, path)  # fails where another process has created it
-    except FileExistsError:
-        return False
-    finally:
-        temporary.unlink()
-    return True
+        return files.create(path, text)
+    except OSError as error:
+        raise SettingsError(f"can't create {path} ({error.strerror}): {files.as_owner(path)}") from error
 
 
 def rotate_keys(folder: Path, keys: Keys) -> tuple[str, bool]:
@@ -64,7 +60,10 @@ def rotate_keys(folder: Path, keys: Keys) -> tuple[str, bool]:
         ring = ring | {newest: secrets.token_bytes(LEAST_BYTES)}
     else:
         ring = {newest: ring[newest]} | ring
-    _write(path, ring, stored.get(PASSWORD_PEPPER, "")).replace(path)
+    try:
+        files.replace(path, _text(ring, stored.get(PASSWORD_PEPPER, "")))
+    except OSError as error:
+        raise SettingsError(f"can't replace {path} ({error.strerror}): {files.as_owner(path)}") from error
     return newest, promoted
 
 
@@ -76,9 +75,11 @@ def _number(key_id: str) -> int:
 def read_keys(settings: Settings) -> Keys:
     """The keys from the environment, else from the keys file.
 
-    Raises :class:`SettingsError` for missing, short or equal keys, and for a keys file that others can read.
+    Raises :class:`SettingsError` for missing, short or equal keys, and for a keys file in use that others can
+    read.
     """
-    stored = _read(settings.instance_folder / KEYS_FILE)
+    is_complete = settings.token_keys and settings.password_pepper
+    stored = {} if is_complete else _read(settings.instance_folder / KEYS_FILE)
     token_keys = _ring(settings.token_keys or stored.get(TOKEN_KEYS, ""))
     pepper = _bytes(PASSWORD_PEPPER, settings.password_pepper or stored.get(PASSWORD_PEPPER, ""))
     if len({*token_keys.values(), pepper}) != len(token_keys) + 1:
@@ -87,11 +88,17 @@ def read_keys(settings: Settings) -> Keys:
 
 
 def _read(path: Path) -> dict[str, str]:
-    if not path.exists():
+    try:
+        about, text = path.stat(), path.read_text(encoding="utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError):
         return {}
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise SettingsError(f"{path} can be read by others: run chmod 600 {path}")
-    return {name: value or "" for name, value in dotenv_values(path, interpolate=False).items()}
+    except OSError as error:
+        raise SettingsError(f"can't read {path} ({error.strerror}): {files.as_owner(path)}") from error
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path} is not UTF-8 text: restore it from your copy") from None
+    if problem := files.readers_problem(path, about):
+        raise SettingsError(problem)
+    return {name: value or "" for name, value in dotenv_values(stream=io.StringIO(text), interpolate=False).items()}
 
 
 def _ring(text: str) -> dict[str, bytes]:
@@ -118,17 +125,10 @@ def _bytes(name: str, text: str) -> bytes:
     return value
 
 
-def _write(path: Path, token_keys: dict[str, bytes], pepper: str) -> Path:
-    """Write a complete file next to `path`, not readable by others; the caller renames it."""
+def _text(token_keys: dict[str, bytes], pepper: str) -> str:
     ring = ",".join(f"{key_id}:{key.hex()}" for key_id, key in token_keys.items())
-    text = (
+    return (
         "# Daypass's keys. With them and the database, anyone can create tokens; without them, no token works.\n"
         "# Keep a copy in a safe place, apart from the database's.\n"
         f"{TOKEN_KEYS}={ring}\n{PASSWORD_PEPPER}={pepper}\n"
     )
-    number, temporary = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)  # created with mode 0600
-    with open(number, "w") as file:  # noqa: PTH123
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    return Path(temporary)

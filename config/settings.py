@@ -1,16 +1,13 @@
 """The ``DAYPASS_*`` variables: one field each, from which parsing, refusals and documents derive."""
 
 import ipaddress
-import os
 import re
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from environs import Env, EnvValidationError
-from marshmallow.validate import OneOf, Range
-
+from config.database_url import engine_url, sqlite_url
+from config.environment import read_values, secret_values, unknown_variables
 from config.public_url import normalized_url
 
 PREFIX = "DAYPASS_"
@@ -32,8 +29,10 @@ def _setting(
     high: int | None = None,
     choices: tuple[str, ...] = (),
     secret: bool = False,
+    verbatim: bool = False,
 ) -> Any:
-    metadata = {"help": help, "low": low, "high": high, "choices": choices}
+    """A field. `secret`: a variable that ends in ``_FILE`` can name a file with it. `verbatim`: any text."""
+    metadata = {"help": help, "low": low, "high": high, "choices": choices, "secret": secret, "verbatim": verbatim}
     return field(default=default, repr=not secret, metadata=metadata)
 
 
@@ -44,7 +43,8 @@ class Settings:
     instance: str = _setting("instance", "Folder of the keys and, with SQLite, the database.")
     database_url: str = _setting(
         "",
-        "`postgresql://user:password@host/name`, or `sqlite:///path`. Empty: `daypass.db` in that folder.",
+        "`postgresql://user:password@host/name`, as for `psql`, also with several hosts; or `sqlite:///path`. Empty: "
+        "`daypass.db` in that folder.",
         secret=True,
     )
     host: str = _setting("127.0.0.1", "Address to listen on. Off loopback, put a buffering proxy in front.")
@@ -97,6 +97,7 @@ class Settings:
         "",
         "`daypass init`: password of the first administrator. Empty: one is generated and shown once.",
         secret=True,
+        verbatim=True,
     )
     log_level: str = _setting("INFO", "Lowest level that is logged.", choices=LOG_LEVELS)
 
@@ -106,10 +107,10 @@ class Settings:
 
     @property
     def sqlalchemy_url(self) -> str:
-        """The database URL for SQLAlchemy, with psycopg 3 for PostgreSQL."""
+        """The database URL for SQLAlchemy, with psycopg 3 for PostgreSQL. Raises ValueError for one of no use."""
         if not self.database_url:
-            return f"sqlite:///{self.instance_folder / 'daypass.db'}"
-        return re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql+psycopg://", self.database_url)
+            return sqlite_url(self.instance_folder / "daypass.db")
+        return engine_url(self.database_url)
 
     @property
     def prefixes(self) -> tuple[str, ...]:
@@ -132,19 +133,31 @@ class Settings:
 def load_settings() -> Settings:
     """Read the settings from the environment.
 
-    Raises :class:`SettingsError` for an unknown ``DAYPASS_*`` name, and for a value of the wrong type or out of bounds.
+    Raises :class:`SettingsError` for a misspelt ``DAYPASS_*`` name, and for a value of the wrong type or out of bounds.
     """
-    declared = {variable(each): each for each in fields(Settings)}
-    # The test suite's switches share the prefix.
-    unknown = [name for name in os.environ if name.startswith(PREFIX) and name not in declared]
-    unknown = [name for name in unknown if not name.startswith(f"{PREFIX}TEST_")]
-    if unknown:
-        raise SettingsError(f"unknown setting {sorted(unknown)[0]}: see docs/settings.md")
-    env = Env()
-    values: dict[str, Any] = {each.name: _value(env, name, each) for name, each in declared.items()}
-    settings = Settings(**values)
+    try:
+        settings = Settings(**read_values(_declared()))
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
     _check(settings)
     return settings
+
+
+def ignored_variables() -> list[str]:
+    """The unknown ``DAYPASS_*`` variables that are near no setting."""
+    return unknown_variables(_declared())
+
+
+def without_secret_settings(text: str) -> str:
+    """The text without any value of a secret setting that the environment holds, nor the password in a URL."""
+    for secret in secret_values(_declared()):
+        if len(secret) > 4:  # a shorter one is part of many words
+            text = text.replace(secret, "***")
+    return re.sub(r"(\w://[^\s:/@]*):[^\s@]*@", r"\1:***@", text)
+
+
+def _declared() -> "dict[str, Field[Any]]":
+    return {variable(each): each for each in fields(Settings)}
 
 
 def variable(setting: "Field[Any]") -> str:
@@ -152,31 +165,14 @@ def variable(setting: "Field[Any]") -> str:
     return PREFIX + setting.name.upper()
 
 
-def _value(env: Env, name: str, setting: "Field[Any]") -> Any:
-    if not os.environ.get(name):  # empty is the same as unset, as in the example file
-        return setting.default
-    read: Any = {int: env.int, bool: env.bool, str: env.str}[setting.type]  # type: ignore[index]
-    low, high, choices = (setting.metadata[key] for key in ("low", "high", "choices"))
-    bounds = [Range(low, high)] if low is not None else [OneOf(choices)] if choices else []
-    try:
-        return read(name, validate=bounds)
-    except EnvValidationError as error:
-        raise SettingsError(f"{name}: {' '.join(map(str, error.error_messages))}") from None
-
-
 def _check(settings: Settings) -> None:
     """The checks beyond bounds."""
     if not settings.prefixes or not all(re.fullmatch(r"[a-z]{1,12}", word) for word in settings.prefixes):
         raise SettingsError(f"{PREFIX}TOKEN_PREFIXES must be words of 1 to 12 letters a-z, joined by commas")
-    # SQLite in memory is a separate database for each connection.
-    if not re.match(r"(sqlite:///(?!$|:memory:)|postgresql\+psycopg://)", settings.sqlalchemy_url):
-        raise SettingsError(f"{PREFIX}DATABASE_URL must begin with postgresql:// or sqlite:///, the latter with a path")
     try:
-        _ = urlsplit(settings.sqlalchemy_url).port
-    except ValueError:  # the error's text can hold part of a password with a slash
-        raise SettingsError(
-            f"{PREFIX}DATABASE_URL has no valid port; in a password, : / ? # @ must be percent-encoded"
-        ) from None
+        _ = settings.sqlalchemy_url
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}DATABASE_URL {error}") from None
     try:
         _ = settings.proxies
     except ValueError as error:

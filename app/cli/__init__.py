@@ -9,11 +9,11 @@ from collections.abc import Callable
 import click
 from flask import Flask
 
-from app.cli import audit, database, jobs, keys, serving, settings, tokens, users
+from app.cli import audit, database, init, jobs, keys, serving, settings, tokens, users
 from app.cli.launching import Launcher, RefusingGroup
 
 COMMANDS: tuple[click.Command, ...] = (
-    serving.init,
+    init.init,
     serving.serve,
     serving.scheduler,
     users.user,

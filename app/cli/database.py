@@ -20,7 +20,7 @@ def db() -> None:
 @as_json
 def upgrade(as_json: bool) -> None:
     """Upgrade the schema to the newest version."""
-    app = application()
+    app = application(creates_database=True)
     with app.app_context(), refusing_when_away():
         migrations(app).upgrade()
         revision = schema.current_revision(app.extensions["daypass_database"].engine)

@@ -1,27 +1,33 @@
-"""Starting commands, and turning refusals into one line and exit code 1."""
+"""Starting commands, and turning every failure into one line and exit code 1."""
 
-import getpass
+import os
 import sys
-from collections.abc import Callable
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import click
 from flask import Flask, current_app
 
 from app import logs
-from app.domain import errors
-from app.domain.errors import Refusal
+from app.cli.database_file import prepare_file
+from app.cli.failures import discard_output, explain, log_traceback
 from app.domain.identity import Caller
 from app.http.context import parts
 from app.services import Services
-from config import SettingsError
+from app.storage.database import sqlite_warning
+from config import ignored_variables
+from config.files import user_name
 
 APPLICATION = "daypass.application"
 
 COMMAND_PATIENCE_SECONDS = 60
 """The maximum time of a statement of a command or a job."""
+
+STARTING = ("init", "serve", "scheduler", "check")
+"""The commands that show the warnings about the environment."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +37,21 @@ class Launcher:
     create_app: Callable[[], Flask]
 
 
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """Turn an exception into one line, but for click's own and a reader that has seen enough."""
+    try:
+        yield
+    except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        raise
+    except Exception as error:
+        log_traceback(error)
+        discard_output()
+        raise click.ClickException(explain(error)) from error
+
+
 class RefusingCommand(click.Command):
-    """A command that reports refusals in one line, with exit code 1."""
+    """A command that reports failures in one line, with exit code 1."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Refuse extra arguments without repeating them, as click would: they may be a password."""
@@ -43,14 +62,8 @@ class RefusingCommand(click.Command):
         return rest
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with _one_line():
             return super().invoke(ctx)
-        except Refusal as refusal:
-            raise click.ClickException(message(refusal)) from refusal
-        except SettingsError as error:
-            raise click.ClickException(str(error)) from error
-        except UnicodeError as error:
-            raise click.ClickException("The input is not UTF-8 text.") from error
 
 
 class RefusingGroup(click.Group):
@@ -59,15 +72,27 @@ class RefusingGroup(click.Group):
     command_class = RefusingCommand
     group_class = type
 
+    def invoke(self, ctx: click.Context) -> Any:
+        with _one_line():  # for the arguments of its commands, which are read here
+            return super().invoke(ctx)
 
-def application() -> Flask:
-    """The application of this command: the current one under ``flask --app wsgi``, else a new one."""
+
+def application(creates_database: bool = False) -> Flask:
+    """The application of this command: the current one under ``flask --app wsgi``, else a new one.
+
+    `creates_database`: whether a missing SQLite file is created, not refused.
+    """
     context = click.get_current_context()
     if APPLICATION not in context.meta:
         context.meta[APPLICATION] = app = _application(context)
         # Standard output is for results; the refusal reports the failure.
         logs.configure("CRITICAL", "ext://sys.stderr")
-        app.extensions["daypass_database"].patience = COMMAND_PATIENCE_SECONDS
+        database = app.extensions["daypass_database"]
+        database.patience = COMMAND_PATIENCE_SECONDS
+        if database.is_sqlite:
+            prepare_file(Path(database.engine.url.database), creates_database)
+        if context.info_name in STARTING:
+            _warn(database.is_sqlite)
     return cast(Flask, context.meta[APPLICATION])
 
 
@@ -80,31 +105,18 @@ def _application(context: click.Context) -> Flask:
         return launcher.create_app()
 
 
+def _warn(is_sqlite: bool) -> None:
+    """Show what a person should know about the environment, once: workers start without this."""
+    for name in ignored_variables():
+        click.echo(f"Warning: {ascii(name)[1:-1]} is no setting of Daypass, and is ignored.", err=True)
+    if is_sqlite and (warning := sqlite_warning()):
+        click.echo(f"Warning: {warning}", err=True)
+
+
 def services() -> Services:
     return parts(application()).services
 
 
 def operator() -> Caller:
-    """The caller for the audit log: the system user."""
-    return Caller(f"cli:{getpass.getuser()}"[:150])
-
-
-def message(refusal: Refusal) -> str:
-    """The refusal in one line."""
-    match refusal:
-        case errors.BadRequest(message=message):
-            return message
-        case errors.NotFound(what=what):
-            return f"There is no such {what}."
-        case errors.Conflict(what=what) | errors.NotPermitted(what=what) | errors.FeatureOff(what=what):
-            return what
-        case errors.Unavailable(what=what):
-            return f"Not available: {what}{_because(refusal)}."
-        case _:
-            return refusal.reason.replace("_", " ")
-
-
-def _because(refusal: Refusal) -> str:
-    """The first line of the driver's error."""
-    cause = getattr(refusal.__cause__, "orig", None) or refusal.__cause__ or ""
-    return f" ({first})" if (first := str(cause).strip().partition("\n")[0]) else ""
+    """The caller for the audit log: the system user, whatever the environment says."""
+    return Caller(f"cli:{user_name(os.getuid())}"[:150])

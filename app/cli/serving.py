@@ -1,8 +1,7 @@
-"""``daypass init``, ``serve`` and ``scheduler``."""
+"""``daypass serve`` and ``scheduler``."""
 
 import multiprocessing
 import os
-import secrets
 import signal
 import socket
 import threading
@@ -14,67 +13,17 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 
 from app import logs
-from app.cli.database import migrations
-from app.cli.launching import RefusingCommand, application, operator
+from app.cli.launching import RefusingCommand, application
 from app.domain.clock import system_clock
-from app.domain.errors import Conflict
-from app.domain.identity import Role
 from app.http.context import parts
 from app.jobs.scheduler import build_scheduler
 from app.storage import schema
 from app.storage.database import refusing_when_away
-from config import KEYS_FILE, Settings, SettingsError, generate_keys, load_settings
+from config import Settings, SettingsError, load_settings
 from config.settings import PREFIX
 
 STOP_PATIENCE_SECONDS = 10
 """How long running requests may take to finish; a client that stalls within its body must not block the stop."""
-
-
-@click.command("init", cls=RefusingCommand)
-def init() -> None:
-    """Create what is missing: folder, keys, database, first administrator."""
-    settings = load_settings()
-    _ensure_keys(settings)
-    app = application()
-    with app.app_context(), refusing_when_away():
-        migrations(app).upgrade()
-    _ensure_administrator(app, settings)
-
-
-def _ensure_keys(settings: Settings) -> None:
-    folder = settings.instance_folder
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(f"can't create the folder {folder} ({error.strerror}): set {PREFIX}INSTANCE") from error
-    if settings.token_keys or (folder / KEYS_FILE).exists():
-        return
-    with refusing_when_away():
-        if schema.has_users(settings.sqlalchemy_url):
-            raise SettingsError(
-                f"the database has users, but {folder / KEYS_FILE} is missing: restore the file that was used with it; "
-                "with other keys, none of its tokens and passwords work"
-            )
-    if generate_keys(folder):
-        click.echo(f"Generated the keys: {folder / KEYS_FILE}. Keep a copy, apart from the database's.", err=True)
-
-
-def _ensure_administrator(app: Flask, settings: Settings) -> None:
-    accounts = parts(app).services.accounts
-    if not accounts.is_empty():
-        return
-    password = settings.admin_password or secrets.token_urlsafe(15)
-    try:
-        is_temporary = not settings.admin_password
-        user = accounts.add(settings.admin_username, Role.SERVER_ADMIN, password, operator(), is_temporary=is_temporary)
-    except Conflict:  # another host has created it
-        return
-    if settings.admin_password:
-        click.echo(f"Created the administrator {user.username} with the password you gave.", err=True)
-    else:
-        click.echo(f"Created the administrator {user.username}; password, shown this once: {password}", err=True)
-    if settings.public_url:
-        click.echo(f"Users sign in at {settings.normal_public_url}/login.", err=True)
 
 
 @click.command("serve", cls=RefusingCommand)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from app.domain.errors import Unavailable
 
-try:  # This wheel (Linux only) has a SQLite without the WAL bug of 3.7.0 to 3.51.2.
+try:  # This wheel (Linux on x86-64 only) has a SQLite without the WAL bug of 3.7.0 to 3.51.2.
     from pysqlite3 import dbapi2 as sqlite
 except ImportError:
     import sqlite3 as sqlite
@@ -33,6 +33,9 @@ QUEUES = 64
 
 SOUND_WAL = (3, 51, 3)
 """The first SQLite whose WAL is safe with several writing processes: https://sqlite.org/wal.html (section 11)."""
+
+OLDEST_SQLITE = (3, 35, 0)
+"""The first with RETURNING: https://sqlite.org/lang_returning.html."""
 
 # Less than a connection's patience: a locked row is no sign of a server that hangs.
 POSTGRESQL_OPTIONS = (
@@ -75,12 +78,13 @@ def engine_options(url: str, threads: int) -> dict[str, Any]:
     if url.startswith("sqlite"):
         connect = {"timeout": PATIENCE_SECONDS / 2, "check_same_thread": False}
         return options | {"module": sqlite, "connect_args": connect}
+    given = make_url(url).query
     arguments = {
         "connect_timeout": PATIENCE_SECONDS,
         "tcp_user_timeout": PATIENCE_SECONDS * 1000,
-        "options": POSTGRESQL_OPTIONS,
+        "options": f"{given.get('options', '')} {POSTGRESQL_OPTIONS}".strip(),
     }
-    if "target_session_attrs" not in make_url(url).query:
+    if "target_session_attrs" not in given:
         # After a failover an address may lead to a standby, which does not know the latest revocations.
         arguments["target_session_attrs"] = "read-write"
     return options | {"pool_pre_ping": True, "connect_args": arguments}
@@ -102,8 +106,6 @@ class Database:
         self._waits = threading.local()
         self._writing = engine.execution_options(**{_WRITES: lambda: self._waits.until}) if self.is_sqlite else engine
         if self.is_sqlite:
-            if not wal_is_sound():
-                LOG.warning("sqlite_wal_unsound", version=sqlite.sqlite_version, consequence="slower rollback journal")
             event.listen(engine, "connect", prepare_sqlite_connection)
             event.listen(engine, "begin", _begin_sqlite)
         else:
@@ -169,6 +171,7 @@ def prepare_sqlite_connection(connection: Any, _record: object = None) -> None:
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA mmap_size=0")
+    cursor.execute("PRAGMA temp_store=MEMORY")  # else large sorts fail where no folder for temporary files is writable
     cursor.close()
 
 
@@ -187,6 +190,25 @@ def _choose_journal(cursor: Any) -> None:
 
 def wal_is_sound() -> bool:
     return tuple(sqlite.sqlite_version_info) >= SOUND_WAL
+
+
+def sqlite_warning() -> str | None:
+    """What follows from the version of SQLite, in one line; None for one without the bug."""
+    if wal_is_sound():
+        return None
+    return (
+        f"SQLite {sqlite.sqlite_version} can damage a write-ahead log that several processes write, so Daypass uses a "
+        f"rollback journal: writes are slower, and wait for reads. {'.'.join(map(str, SOUND_WAL))} or newer has no "
+        "such limit, nor has PostgreSQL."
+    )
+
+
+def sqlite_problem() -> str | None:
+    """Why this SQLite can't be used, in one line; None where it can."""
+    if tuple(sqlite.sqlite_version_info) >= OLDEST_SQLITE:
+        return None
+    oldest = ".".join(map(str, OLDEST_SQLITE))
+    return f"SQLite {sqlite.sqlite_version} is too old: use a Python with SQLite {oldest} or newer, or PostgreSQL"
 
 
 def _begin_sqlite(connection: Connection) -> None:

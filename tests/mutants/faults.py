@@ -41,6 +41,7 @@ ROUTES = "tests/unit/http/test_guards.py"
 ACCOUNTS = "tests/unit/services/test_accounts.py"
 AUDIT = "tests/unit/services/test_audit.py"
 CHECK_COUNTS = "tests/unit/services/test_check_counts.py"
+ENVIRONMENT = "tests/unit/config/test_environment.py"
 EXPIRING = "tests/unit/services/test_expiring.py"
 ISSUING = "tests/unit/services/test_issuing.py"
 PASSWORDS = "tests/unit/services/test_passwords.py"
@@ -56,6 +57,7 @@ VERIFYING = "tests/unit/services/test_verifying.py"
 ACCESS_TOKENS = "tests/unit/storage/test_access_tokens.py"
 CHECK = "tests/unit/storage/test_check.py"
 DATABASE = "tests/unit/storage/test_database.py -k 'sqlite and durable'"
+LAUNCHING = "tests/integration/cli/test_launching.py"
 LEASES = "tests/unit/storage/test_leases.py"
 REFRESH_TOKENS = "tests/unit/storage/test_refresh_tokens.py"
 SWEEPING = "tests/unit/storage/test_sweeping.py"
@@ -291,5 +293,15 @@ FAULTS = (
           "where(ended_before(AccessTokenRow, cutoff))", "where(AccessTokenRow.created_at <= cutoff)", EXPIRING),
     Fault("last use goes back", "the last use only goes forward", "app/storage/last_use.py",
           'row.last_used_at <= bindparam("before")', 'row.last_used_at != bindparam("before")', ACCESS_TOKENS),
+    # The environment
+    Fault("failure ends in a traceback", "◆ every failure of a command is one line", "app/cli/launching.py",
+          "except Exception as error:", "except ZeroDivisionError as error:", LAUNCHING),
+    Fault("misspelt setting ignored", "start-up refuses a misspelt setting", "config/environment.py",
+          "if nearest := _nearest(name, declared):", "if nearest := name[:0]:", ENVIRONMENT),
+    Fault("keys that others can read accepted", "start-up refuses key files that others can read", "config/files.py",
+          "if about.st_mode & OTHERS:", "if about.st_mode < 0:", "tests/unit/config/test_keys.py"),
+    Fault("password in a refusal", "no part of a password in a message", "config/database_url.py",
+          "ValueError(f\"can't be read: {ENCODE}", "ValueError(f\"{text} can't be read: {ENCODE}",
+          "tests/unit/config/test_database_url.py"),
 )
 # fmt: on

@@ -1,7 +1,11 @@
 """What is installed: every file the code opens, and not only its modules."""
 
+import re
 import tomllib
 from pathlib import Path
+
+import pytest
+from packaging.markers import Marker
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -20,3 +24,17 @@ def test_every_file_beside_the_modules_is_package_data() -> None:
     }
     assert beside == installed
     assert {path.name for path in beside} >= {"docs.css", "docs.js", "alembic.ini"}
+
+
+@pytest.mark.parametrize("file", ["requirements/run.txt", "requirements/dev.txt"])
+def test_pysqlite3_is_installed_only_where_it_has_wheels(file: str) -> None:
+    """Elsewhere pip would need a compiler; the standard library's SQLite is used there."""
+    line = re.search(r"^pysqlite3==\S+ ; (.+) \\$", (ROOT / file).read_text(), re.MULTILINE)
+    assert line is not None
+    machines = [("linux", "x86_64"), ("linux", "aarch64"), ("linux", "armv7l"), ("darwin", "arm64"), ("win32", "AMD64")]
+    installed = [
+        (system, machine)
+        for system, machine in machines
+        if Marker(line[1]).evaluate({"sys_platform": system, "platform_machine": machine})
+    ]
+    assert installed == [("linux", "x86_64")]

@@ -1,5 +1,7 @@
 """``daypass db …``: the schema's version, and whether Daypass may serve."""
 
+from pathlib import Path
+
 import pytest
 from flask import Flask
 from sqlalchemy import inspect, text
@@ -24,9 +26,31 @@ def test_an_upgrade_makes_the_schema_out_of_nothing_and_again_changes_nothing(
     assert "refresh_tokens" in inspect(database.engine).get_table_names()
 
 
+AWAY = "Not available: the database cannot be reached ("
+
+
+def test_a_file_that_is_no_database_is_one_line(
+    environment: pytest.MonkeyPatch, installed: CommandLine, tmp_path: Path
+) -> None:
+    installed.run("init")
+    (tmp_path / "garbage.db").write_bytes(b"garbage " * 2000)
+    environment.setenv("DAYPASS_DATABASE_URL", f"sqlite:///{tmp_path}/garbage.db")
+    for words in ("init", "db check", "db upgrade", "user list", "job run expire_tokens", "keys status", "serve"):
+        assert "file is not a database" in installed.refusal(*words.split())
+
+
 @pytest.mark.parametrize(
     ("address", "reason"),
-    [("postgresql://nobody@127.0.0.1:1/none", "refused"), ("sqlite:////nowhere/at/all.db", "unable to open")],
+    [
+        ("postgresql://nobody@127.0.0.1:1/none", f"{AWAY}connection failed"),
+        ("postgresql://nobody@127.0.0.1:1,127.0.0.1:2/none?sslmode=prefer", f"{AWAY}connection failed"),
+        (
+            "postgresql://nobody@127.0.0.1:1/none?sslmode=bogus",
+            f"{AWAY}connection is bad: invalid sslmode value",
+        ),
+        ("sqlite:////nowhere/at/all.db", "the folder /nowhere/at of the database does not exist"),
+        ("sqlite:////dev", "/dev is a folder, not a database"),
+    ],
 )
 def test_a_database_that_is_away_is_one_line_with_the_reason(
     environment: pytest.MonkeyPatch, installed: CommandLine, address: str, reason: str
@@ -34,8 +58,7 @@ def test_a_database_that_is_away_is_one_line_with_the_reason(
     installed.run("init")
     environment.setenv("DAYPASS_DATABASE_URL", address)
     for words in ("init", "db check", "db upgrade", "user list", "job status", "keys status", "serve", "scheduler"):
-        line = installed.refusal(*words.split())
-        assert line.startswith("Not available: the database cannot be reached (") and reason in line
+        assert installed.refusal(*words.split()).startswith(reason)
 
 
 def test_a_table_that_is_missing_is_one_line(daypass: CommandLine, database: Database) -> None:

@@ -1,11 +1,15 @@
 """How commands reach the application, and how its refusals end them: exit code 1 and one line."""
 
+import errno
+import json
+import sqlite3
 from datetime import UTC, datetime
 
 import pytest
 from flask import Flask
+from sqlalchemy.exc import ArgumentError, DatabaseError
 
-from app.cli.launching import message
+from app.cli.failures import message
 from app.domain import errors
 from app.domain.errors import Refusal, TokenRefused, every_refusal
 from app.domain.tokens import TokenKind
@@ -58,17 +62,65 @@ def test_the_application_is_made_once_for_a_command_and_not_for_help(app: Flask,
     assert made == [app]
 
 
-def test_warnings_at_start_do_not_reach_standard_output(
+def failing(error: Exception) -> CommandLine:
+    """Commands whose application can't be created."""
+
+    def create() -> Flask:
+        raise error
+
+    return CommandLine(create)
+
+
+def test_any_error_is_one_line_that_says_what_to_do() -> None:
+    """Fails when the commands let unexpected errors pass: they would end in a traceback."""
+    statement = DatabaseError("SELECT hidden", None, sqlite3.DatabaseError("file is not a database\nmore"))
+    for error, sentence in (
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/srv/x"),
+            "No space left on device: /srv/x; free some space.",
+        ),
+        (PermissionError(errno.EACCES, "Permission denied"), "Permission denied; run the command as the user of the"),
+        (statement, "The database reports: file is not a database. Check DAYPASS_DATABASE_URL; if its file is damaged"),
+        (UnicodeEncodeError("ascii", "é", 0, 1, "x"), "The output can't be written in the encoding ascii: set"),
+        (UnicodeEncodeError("utf-8", "é", 0, 1, "x"), "The input is not UTF-8 text."),
+        (ArgumentError("x"), "The database can't be used (ArgumentError): check DAYPASS_DATABASE_URL."),
+        (KeyError("k"), "This is an error in Daypass (KeyError: 'k'). DAYPASS_LOG_LEVEL=DEBUG shows where"),
+        (MemoryError(), "This is an error in Daypass (MemoryError). DAYPASS_LOG_LEVEL=DEBUG shows where"),
+    ):
+        line = failing(error).refusal("user", "list")
+        assert line.startswith(sentence) and "hidden" not in line
+
+
+def test_an_error_shows_no_secret_and_its_traceback_only_for_debugging(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgresql://anna:hidden-word@db/x"
+    monkeypatch.setenv("DAYPASS_DATABASE_URL", url)
+    monkeypatch.setenv("DAYPASS_ADMIN_PASSWORD", "hidden word")
+    error = ValueError(f"{url} {url.replace('/x', '/y')} hidden word")
+    assert "(ValueError: *** postgresql://anna:***@db/y ***)" in failing(error).refusal("user", "list")
+    monkeypatch.setenv("DAYPASS_LOG_LEVEL", "DEBUG")
+    ended = failing(error).run("user", "list")
+    logged, line = ended.stderr.splitlines()
+    assert "Traceback" in json.loads(logged)["traceback"] and line.startswith("Error: ")
+    assert "hidden" not in ended.stderr
+
+
+def test_warnings_are_shown_once_at_a_start_and_not_by_other_commands(
     environment: pytest.MonkeyPatch, installed: CommandLine
 ) -> None:
-    """A program reads JSON there. The warning: of a SQLite whose WAL is not sound."""
+    """On standard error: a program reads JSON from the other. The warnings: a variable, a SQLite without sound WAL."""
     environment.setattr(storage, "SOUND_WAL", (99, 0, 0))
     environment.setenv("DAYPASS_LOG_LEVEL", "DEBUG")
-    installed.run("init")
-    ended = installed.run("user", "list", "--json")
-    assert ended.stdout.startswith("[\n")
-    (line,) = ended.stderr.splitlines()
-    assert "sqlite_wal_unsound" in line
+    environment.setenv("DAYPASS_WIBBLE", "whatever")
+    for words in ("init", "db check --json"):
+        warnings = [line for line in installed.run(*words.split()).stderr.splitlines() if line.startswith("Warning: ")]
+        assert warnings[0] == "Warning: DAYPASS_WIBBLE is no setting of Daypass, and is ignored."
+        assert [storage.sqlite.sqlite_version in each for each in warnings] == [False, True]
+    assert installed.json("user", "list")
+
+
+def test_a_sqlite_that_is_too_old_is_refused(environment: pytest.MonkeyPatch, installed: CommandLine) -> None:
+    environment.setattr(storage, "OLDEST_SQLITE", (99, 0, 0))
+    assert "is too old: use a Python with SQLite 99.0.0 or newer" in installed.refusal("init")
 
 
 def test_settings_that_will_not_do_are_refused_in_one_line(
@@ -77,9 +129,11 @@ def test_settings_that_will_not_do_are_refused_in_one_line(
     assert "DAYPASS_TOKEN_KEYS is missing" in installed.refusal("user", "list")
     installed.run("init")
     for name, value, reason in (
-        ("DAYPASS_PROT", "8080", "unknown setting DAYPASS_PROT"),
+        ("DAYPASS_PROT", "8080", "unknown setting DAYPASS_PROT: did you mean DAYPASS_PORT?"),
         ("DAYPASS_PORT", "99999", "DAYPASS_PORT"),
         ("DAYPASS_DATABASE_URL", "mysql://root@localhost/x", "DAYPASS_DATABASE_URL"),
+        ("DAYPASS_DATABASE_URL", "postgresql://u:p@localhost/x?foo=bar", "DAYPASS_DATABASE_URL has the option foo,"),
+        ("DAYPASS_TOKEN_KEYS_FILE", "/nowhere/keys", "DAYPASS_TOKEN_KEYS_FILE: can't read /nowhere/keys ("),
         ("DAYPASS_TOKEN_KEYS", "k1:abcd", "short"),
     ):
         with environment.context() as changed:

@@ -106,6 +106,8 @@ def test_init_makes_no_keys_where_the_environment_has_them_and_refuses_a_folder_
     assert not (tmp_path / "instance" / "keys.env").exists()
     (tmp_path / "file").touch()
     environment.setenv("DAYPASS_INSTANCE", str(tmp_path / "file" / "instance"))
+    assert installed.text("init") == "", "nothing would be in the folder"
+    environment.setenv("DAYPASS_PASSWORD_PEPPER", "")
     assert "DAYPASS_INSTANCE" in installed.refusal("init")
 
 
@@ -120,7 +122,7 @@ def test_keys_are_not_made_again_for_a_database_that_needs_them_nor_read_when_ot
     assert not file.exists()
     (tmp_path / "mislaid").rename(file)
     assert installed.text("init") == ""
-    file.chmod(0o640)
+    file.chmod(0o604)
     for words in ("init", "serve", "scheduler", "user list", "keys status"):
         assert installed.refusal(*words.split()) == f"{file} can be read by others: run chmod 600 {file}"
 

@@ -1,12 +1,15 @@
 """The keys file: who may read it, what is refused, and how keys rotate."""
 
+import errno
 import os
 import re
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from config import files
 from config.keys import KEYS_FILE, Keys, generate_keys, read_keys, rotate_keys
 from config.settings import Settings, SettingsError
 from tests.crowds import all_at_once
@@ -113,15 +116,67 @@ def test_keys_of_no_use_are_refused(tmp_path: Path, place: str, token_keys: str,
     assert reason in refusal(instance(tmp_path, **given))
 
 
-def test_a_file_for_its_owner_alone_is_read_and_any_other_refused(tmp_path: Path) -> None:
+def test_a_file_that_its_owner_and_a_group_of_ours_can_read_is_read_and_any_other_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A secret that Kubernetes mounts is readable for a group of the process, which can't change its mode."""
     assert "daypass init" in refusal(instance(tmp_path))
     path = write(tmp_path, in_file(f"k1:{A}", B))
-    for mode in (0o640, 0o604, 0o620, 0o610):
-        path.chmod(mode)
-        assert f"chmod 600 {path}" in refusal(instance(tmp_path))
-    for mode in (0o600, 0o400):
+    for mode in (0o600, 0o400, 0o640, 0o440, 0o660):
         path.chmod(mode)
         assert read_keys(instance(tmp_path)) == Keys({"k1": bytes.fromhex(A)}, bytes.fromhex(B))
+    for mode in (0o604, 0o602, 0o601, 0o444):
+        path.chmod(mode)
+        assert refusal(instance(tmp_path)) == f"{path} can be read by others: run chmod 600 {path}"
+    monkeypatch.setattr(files, "groups", lambda: {path.stat().st_gid + 1})
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid or 1001)  # root may see more
+    for mode in (0o640, 0o620, 0o610):
+        path.chmod(mode)
+        assert "which this process is not in" in refusal(instance(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)  # and can't run chmod
+    assert "mount it with mode 0440 and a group of this process" in refusal(instance(tmp_path))
+
+
+def test_a_file_of_no_use_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / KEYS_FILE
+    path.mkdir(mode=0o700)
+    assert refusal(instance(tmp_path)).startswith(f"can't read {path} (Is a directory)")
+    path.rmdir()
+    path.write_bytes(b"\xff\xfe")
+    path.chmod(0o600)
+    assert refusal(instance(tmp_path)) == f"{path} is not UTF-8 text: restore it from your copy"
+    path.write_text("\ufeff" + in_file(f'"k1:{A}"', B))  # a byte order mark and quotes, as editors leave them
+    assert read_keys(instance(tmp_path)).pepper == bytes.fromhex(B)
+
+
+def test_a_rotation_keeps_the_mode_and_follows_a_link(tmp_path: Path) -> None:
+    """And leaves nothing where it fails. Its owner and group: tests/environment/test_users.py."""
+    (tmp_path / "elsewhere").mkdir()
+    target = write(tmp_path / "elsewhere", in_file(f"k1:{A}", B), mode=0o640)
+    (tmp_path / KEYS_FILE).symlink_to(target)
+    assert rotate_keys(tmp_path, read_keys(instance(tmp_path))) == ("k2", False)
+    assert (tmp_path / KEYS_FILE).is_symlink() and stat.S_IMODE(target.stat().st_mode) == 0o640
+    assert list(read_keys(instance(tmp_path)).token_keys) == ["k1", "k2"]
+    with pytest.MonkeyPatch.context() as full:
+        full.setattr(os, "fsync", raising(OSError(errno.ENOSPC, "No space left on device")))
+        with pytest.raises(SettingsError, match=r"can't replace .*No space left on device"):
+            rotate_keys(tmp_path, read_keys(instance(tmp_path)))
+    assert [path.name for path in target.parent.iterdir()] == [KEYS_FILE]
+
+
+def test_keys_are_generated_also_on_a_file_system_without_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "link", raising(OSError(errno.EPERM, "Operation not permitted")))
+    assert generate_keys(tmp_path) and not generate_keys(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [KEYS_FILE]
+
+
+def raising(error: OSError) -> Callable[..., None]:
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail
 
 
 def test_a_rotation_adds_a_key_that_verifies_and_then_lets_it_sign(tmp_path: Path) -> None:

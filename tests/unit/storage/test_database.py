@@ -79,7 +79,8 @@ def test_sqlite_is_sound_and_every_connection_durable_with_foreign_keys(database
     loaded = read(database, "SELECT sqlite_version()")
     assert tuple(map(int, loaded.split("."))) == tuple(sqlite.sqlite_version_info) >= SOUND_WAL >= (3, 51, 3)
     assert wal_is_sound()
-    expected = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "mmap_size": 0, "busy_timeout": 1000}
+    expected = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "mmap_size": 0, "temp_store": 2}
+    expected["busy_timeout"] = 1000
     plain = _plain_connection(database.engine)
     assert not plain.in_transaction
     with database.engine.connect() as pooled:

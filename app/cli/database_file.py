@@ -1,0 +1,38 @@
+"""The SQLite file, before a command opens it: SQLite's own errors do not say what to do."""
+
+import os
+from pathlib import Path
+
+from app.storage.database import sqlite_problem
+from config import SettingsError
+from config.files import as_owner, create_empty
+from config.settings import PREFIX
+
+URL = f"{PREFIX}DATABASE_URL"
+
+
+def prepare_file(path: Path, creates: bool) -> None:
+    """Refuse an old SQLite, and a file that is missing (or create it), is no file, or is not this user's to write.
+
+    SQLite gives its ``-wal`` and ``-shm`` the owner and mode of the file, also when root writes them.
+    """
+    if problem := sqlite_problem():
+        raise SettingsError(problem)
+    try:
+        _prepare(path, creates)
+    except OSError as error:
+        raise SettingsError(f"can't open the database {path} ({error.strerror}): {as_owner(path)}") from error
+
+
+def _prepare(path: Path, creates: bool) -> None:
+    if path.is_dir():
+        raise SettingsError(f"{path} is a folder, not a database: set {URL} to a file in it")
+    if not path.parent.is_dir():
+        raise SettingsError(f"the folder {path.parent} of the database does not exist: create it, or set {URL}")
+    if not path.exists():
+        if not creates:
+            raise SettingsError(f"there is no database {path}: run `daypass init`, or set {URL}")
+        create_empty(path)
+    for each in (path, path.parent):
+        if not os.access(each, os.R_OK | os.W_OK):
+            raise SettingsError(f"can't write {each}, which SQLite must: {as_owner(each)}")

@@ -1,0 +1,78 @@
+"""``daypass init``: an installation from nothing; run again, it creates what is missing."""
+
+import secrets
+from pathlib import Path
+
+import click
+from flask import Flask
+from sqlalchemy import make_url
+
+from app.cli.database import migrations
+from app.cli.database_file import prepare_file
+from app.cli.launching import RefusingCommand, application, operator
+from app.domain.errors import Conflict
+from app.domain.identity import Role
+from app.http.context import parts
+from app.storage import schema
+from app.storage.database import refusing_when_away
+from config import KEYS_FILE, Settings, SettingsError, files, generate_keys, load_settings
+from config.settings import PREFIX
+
+
+@click.command("init", cls=RefusingCommand)
+def init() -> None:
+    """Create what is missing: folder, keys, database, first administrator."""
+    settings = load_settings()
+    _ensure_folder(settings)
+    _ensure_keys(settings)
+    app = application(creates_database=True)
+    with app.app_context(), refusing_when_away():
+        migrations(app).upgrade()
+    _ensure_administrator(app, settings)
+
+
+def _ensure_folder(settings: Settings) -> None:
+    if settings.database_url and settings.token_keys and settings.password_pepper:
+        return  # nothing would be in it, and it may be on a read-only file system
+    folder = settings.instance_folder
+    try:
+        files.create_folder(folder)
+    except OSError as error:
+        raise SettingsError(
+            f"can't create the folder {folder} ({error.strerror}): {files.as_owner(folder)}, or set {PREFIX}INSTANCE"
+        ) from error
+
+
+def _ensure_keys(settings: Settings) -> None:
+    folder = settings.instance_folder
+    if settings.token_keys or (folder / KEYS_FILE).exists():
+        return
+    database = make_url(settings.sqlalchemy_url)
+    if database.drivername == "sqlite":
+        prepare_file(Path(str(database.database)), creates=True)
+    with refusing_when_away():
+        if schema.has_users(settings.sqlalchemy_url):
+            raise SettingsError(
+                f"the database has users, but {folder / KEYS_FILE} is missing: restore the file that was used with it; "
+                "with other keys, none of its tokens and passwords work"
+            )
+    if generate_keys(folder):
+        click.echo(f"Generated the keys: {folder / KEYS_FILE}. Keep a copy, apart from the database's.", err=True)
+
+
+def _ensure_administrator(app: Flask, settings: Settings) -> None:
+    accounts = parts(app).services.accounts
+    if not accounts.is_empty():
+        return
+    password = settings.admin_password or secrets.token_urlsafe(15)
+    try:
+        is_temporary = not settings.admin_password
+        user = accounts.add(settings.admin_username, Role.SERVER_ADMIN, password, operator(), is_temporary=is_temporary)
+    except Conflict:  # another host has created it
+        return
+    if settings.admin_password:
+        click.echo(f"Created the administrator {user.username} with the password you gave.", err=True)
+    else:
+        click.echo(f"Created the administrator {user.username}; password, shown this once: {password}", err=True)
+    if settings.public_url:
+        click.echo(f"Users sign in at {settings.normal_public_url}/login.", err=True)
