@@ -13,13 +13,6 @@ QUIET = ("apscheduler", "alembic")
 """Libraries that are verbose at INFO: only their warnings are logged."""
 
 
-class ExpectedWarnings(logging.Filter):
-    """Drops the server's warning about more threads than cores: they wait for the database and clients."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return record.name != "_granian" or "Python threads" not in record.getMessage()
-
-
 def clean(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Reduce token text to its public id everywhere in the event, tracebacks included."""
     return {key: _clean(value) for key, value in event.items()}
@@ -52,13 +45,12 @@ def config(level: str, stream: str = "ext://sys.stdout") -> dict[str, Any]:
             structlog.processors.JSONRenderer(),
         ],
     }
-    handler = {"class": "logging.StreamHandler", "formatter": "json", "stream": stream, "filters": ["expected"]}
+    handler = {"class": "logging.StreamHandler", "formatter": "json", "stream": stream}
     quiet = {name: {"level": "WARNING"} for name in QUIET}
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"json": formatter},
-        "filters": {"expected": {"()": ExpectedWarnings}},
         "handlers": {"stream": handler},
         "root": {"handlers": ["stream"], "level": level},
         "loggers": {"_granian": {"level": level, "propagate": True}, **quiet},

@@ -11,6 +11,8 @@ from config.environment import read_values, secret_values, unknown_variables
 from config.public_url import normalized_url
 
 PREFIX = "DAYPASS_"
+UNIX_SOCKET = "unix:"
+"""Before the path, in the host."""
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 FORWARDED_HEADERS = ("x-forwarded-for", "forwarded")
 UNIX = "unix"
@@ -47,8 +49,14 @@ class Settings:
         "`daypass.db` in that folder.",
         secret=True,
     )
-    host: str = _setting("127.0.0.1", "Address to listen on. Off loopback, put a buffering proxy in front.")
+    host: str = _setting(
+        "127.0.0.1",
+        "Address to listen on, or `unix:/path` for a Unix socket. Off loopback, put a buffering proxy in front.",
+    )
     port: int = _setting(8080, "Port to listen on.", low=1, high=65535)
+    socket_mode: str = _setting(
+        "0660", "Permissions of the Unix socket, in octal: clients need to be able to write to it."
+    )
     workers: int = _setting(2, "Server processes.", low=1, high=256)
     threads: int = _setting(
         16,
@@ -100,6 +108,15 @@ class Settings:
         verbatim=True,
     )
     log_level: str = _setting("INFO", "Lowest level that is logged.", choices=LOG_LEVELS)
+
+    @property
+    def socket_path(self) -> Path | None:
+        """Of the Unix socket to listen on, if `host` names one."""
+        return Path(self.host.removeprefix(UNIX_SOCKET)).absolute() if self.host.startswith(UNIX_SOCKET) else None
+
+    @property
+    def socket_permissions(self) -> int:
+        return int(self.socket_mode, 8)
 
     @property
     def instance_folder(self) -> Path:
@@ -173,6 +190,10 @@ def _check(settings: Settings) -> None:
         _ = settings.sqlalchemy_url
     except ValueError as error:
         raise SettingsError(f"{PREFIX}DATABASE_URL {error}") from None
+    if not re.fullmatch(r"0?[67][0-7]{2}", settings.socket_mode):
+        raise SettingsError(f"{PREFIX}SOCKET_MODE must be octal permissions from 0600 to 0777, such as 0660")
+    if settings.host.startswith(UNIX_SOCKET) and settings.host.rpartition("/")[2] in ("", UNIX_SOCKET):
+        raise SettingsError(f"{PREFIX}HOST has no path of a socket: unix:/run/daypass/daypass.sock")
     try:
         _ = settings.proxies
     except ValueError as error:

@@ -71,6 +71,8 @@ IN_REFRESH_TOKENS = "app/storage/refresh_tokens.py"
 IN_REVOKING = "app/services/revoking.py"
 IN_VERIFYING = "app/services/verifying.py"
 
+SUPERVISION = "tests/environment/test_supervision.py -k 'again_and_again'"
+
 # fmt: off
 FAULTS = (
     # The state of a token, and the check
@@ -303,5 +305,10 @@ FAULTS = (
     Fault("password in a refusal", "no part of a password in a message", "config/database_url.py",
           "ValueError(f\"can't be read: {ENCODE}", "ValueError(f\"{text} can't be read: {ENCODE}",
           "tests/unit/config/test_database_url.py"),
+    Fault("worker stays away", "◆ workers always come back", "app/server/supervisor.py",
+          "slot.due_at = time.monotonic() + pause", "slot.due_at = time.monotonic() + (60 if slot.deaths > 1 else 0)",
+          SUPERVISION),
+    Fault("worker outlives its supervisor", "◆ workers never outlive their supervisor", "app/server/worker.py",
+          "os._exit(1)", "return", SUPERVISION),
 )
 # fmt: on

@@ -60,6 +60,15 @@ def test_the_example_of_an_environment_file_can_be_loaded(monkeypatch: pytest.Mo
     assert str(settings.proxies[0]) == "127.0.0.1/32"
 
 
+def test_the_socket_unit_passes_one_listening_socket_to_the_server() -> None:
+    """By default at the address where the server would listen itself."""
+    lines = (DEPLOY / "systemd" / "daypass.socket").read_text().splitlines()
+    assert [line for line in lines if line.startswith("ListenStream=")] == ["ListenStream=127.0.0.1:8080"]
+    assert "Accept=no" in lines
+    assert stands_in("daypass.env.example", "^DAYPASS_HOST=127.0.0.1$")
+    assert stands_in("daypass.env.example", "^DAYPASS_PORT=8080$")
+
+
 def test_the_units_give_the_server_longer_to_stop_than_it_takes() -> None:
     for unit in ("daypass.service", "daypass-scheduler.service"):
         text = (DEPLOY / "systemd" / unit).read_text()

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent.parent.parent
 
 DEFAULTS = {
     "DAYPASS_INSTANCE": "instance", "DAYPASS_DATABASE_URL": "", "DAYPASS_HOST": "127.0.0.1", "DAYPASS_PORT": 8080,
+    "DAYPASS_SOCKET_MODE": "0660",
     "DAYPASS_WORKERS": 2, "DAYPASS_THREADS": 16, "DAYPASS_ONE_CORE_PER_WORKER": True, "DAYPASS_SCHEDULER": True,
     "DAYPASS_TOKEN_KEYS": "", "DAYPASS_PASSWORD_PEPPER": "", "DAYPASS_TOKEN_PREFIXES": "dp", "DAYPASS_BCRYPT_COST": 12,
     "DAYPASS_PUBLIC_URL": "", "DAYPASS_TRUSTED_PROXIES": "", "DAYPASS_FORWARDED_HEADER": "x-forwarded-for",
@@ -88,6 +89,8 @@ def test_a_number_has_its_documented_bounds(monkeypatch: pytest.MonkeyPatch, nam
         *(("DAYPASS_FORWARDED_HEADER", text) for text in ("X-Forwarded-For", "x-real-ip", "forwarded,x-forwarded-for")),
         *(("DAYPASS_PUBLIC_URL", text) for text in ("tools.example.com", "https://u:hidden-word@tools.example.com/",
           "https://u:hidden-word/@x:y", "https://tools.example.com/?hidden-word", "https://[hidden-word")),
+        *(("DAYPASS_SOCKET_MODE", text) for text in ("660x", "0880", "0440", "0066", "rw-rw-rw-", "432", "01660")),
+        *(("DAYPASS_HOST", text) for text in ("unix:", "unix:/", "unix:/run/daypass/")),
         *(("DAYPASS_DATABASE_URL", text) for text in ("daypass.db", "sqlite://", "sqlite:///", "sqlite:///:memory:")),
         *(("DAYPASS_DATABASE_URL", text) for text in ("mysql://u:p@db/x", "postgresql+psycopg2://u:p@db/x")),
         # An address may hold a password, and the refusal goes to a log. Such characters are left in by mistake.
@@ -116,6 +119,10 @@ def test_settings_are_read_as_a_file_in_the_instance_folder_words_and_networks(
     assert Settings().sqlalchemy_url == f"sqlite:///{tmp_path}/instance/daypass.db"
     assert Settings(instance="/srv/d").sqlalchemy_url == "sqlite:////srv/d/daypass.db"
     assert Settings(token_prefixes=" new, dp,,abcdefghijkl ").prefixes == ("new", "dp", "abcdefghijkl")
+    assert Settings().socket_path is None
+    assert Settings(host="unix:/run/d.sock").socket_path == Path("/run/d.sock")
+    assert Settings(host="unix:d.sock").socket_path == tmp_path / "d.sock"
+    assert [Settings(socket_mode=text).socket_permissions for text in ("0660", "666")] == [0o660, 0o666]
     assert Settings().proxies == ()
     networks = ("10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32")
     found = Settings(trusted_proxies="10.0.0.0/8, 192.0.2.1,2001:db8::/32").proxies

@@ -1,0 +1,134 @@
+"""A worker: a process that imports the application and serves it with granian while its supervisor lives."""
+
+import os
+import signal
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from app import logs
+from app.server.listening import BACKLOG, Port, SharedSocket
+from app.server.processes import LONGEST_REPORT, SERVES
+from app.server.socket_holders import WORKER_NAME
+
+LOG = structlog.get_logger(__name__)
+
+STANDARD_INPUT = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What every worker does. `source`: of a listener. `application`: ``module:name``."""
+
+    source: Port | SharedSocket
+    workers: int
+    threads: int
+    log_level: str
+    application: str = "wsgi:application"
+
+
+def run(plan: Plan, number: int, reports: int) -> None:
+    """Serve until SIGTERM or the end of the supervisor. Writes to `reports` that it serves, or what prevents it."""
+    os.set_inheritable(reports, False)
+    _end_with_supervisor()
+    # Ctrl-C reaches all processes of a terminal: the supervisor decides, and granian sets a handler of its own later.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    _set_name()
+    logs.configure(plan.log_level)
+    # Only workers need granian.
+    from granian.server.mp import MPServer
+
+    MPServer._spawn_wsgi_worker(
+        worker_id=number,
+        callback_loader=partial(_load, plan.application, reports),
+        sock=_granian_socket(plan.source),
+        **granian_options(plan),
+    )
+
+
+def granian_options(plan: Plan) -> dict[str, Any]:
+    """Arguments of granian's own function for a worker, besides those of one worker; it is not documented.
+
+    So are the values, which ``granian.Granian`` computes from its arguments. ``tests/unit/server/test_worker.py``
+    compares them with the installed version.
+    """
+    from granian.constants import HTTPModes, Loops, RuntimeModes, TaskImpl
+    from granian.log import LogLevels
+
+    return {
+        "process_name": None,
+        "ipc": None,
+        "loop_impl": Loops.auto,
+        "log_enabled": True,
+        "log_level": LogLevels(plan.log_level.lower()),
+        "log_config": logs.config(plan.log_level),
+        "env_files": (),
+        "runtime_mode": RuntimeModes.mt,
+        "runtime_threads": 1,
+        "runtime_blocking_threads": 512,
+        "blocking_threads": plan.threads,
+        "blocking_threads_idle_timeout": 30,
+        "backpressure": max(1, BACKLOG // plan.workers),
+        "task_impl": TaskImpl.asyncio,
+        "http_mode": HTTPModes.auto,
+        "http1_settings": None,
+        "http2_settings": None,
+        "websockets": False,
+        "static_path": None,
+        "log_access_fmt": None,
+        "ssl_ctx": (False, None, None, None, "tls1.3", None, [], False),
+        "scope_opts": {"url_path_prefix": None},
+        "metrics": (None, None),
+    }
+
+
+def _granian_socket(source: Port | SharedSocket) -> Any:
+    """What granian's function expects: a specification or a holder; the third would be a socket to keep open."""
+    from granian._granian import ListenerSpec, SocketHolder
+
+    if isinstance(source, Port):
+        return (ListenerSpec(source.address, source.number, BACKLOG), None), None
+    holder: Any = SocketHolder  # its stub has no constructor
+    return (None, holder(source.descriptor, source.is_unix, BACKLOG)), None
+
+
+def _load(application: str, reports: int) -> Any:
+    module, _, name = application.partition(":")
+    try:
+        loaded = getattr(import_module(module), name)
+    except Exception as error:
+        LOG.exception("worker_not_started")
+        problem = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        os.write(reports, problem.encode()[:LONGEST_REPORT])
+        sys.exit(1)
+    os.write(reports, SERVES)
+    return loaded
+
+
+def _end_with_supervisor() -> None:
+    """End this process within milliseconds of the supervisor's end, however that came about.
+
+    Standard input is a pipe that closes then. Unlike PR_SET_PDEATHSIG this works on every system, does not depend on
+    which of the parent's threads started the process, and has no race with an early end.
+    """
+
+    def wait() -> None:
+        while os.read(STANDARD_INPUT, 1):
+            pass
+        os._exit(1)  # what was acknowledged is committed; nothing else may keep the port
+
+    threading.Thread(target=wait, name="end-with-supervisor", daemon=True).start()
+
+
+def _set_name() -> None:
+    """The name that ps and top show."""
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text(WORKER_NAME)

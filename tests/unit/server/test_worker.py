@@ -1,0 +1,47 @@
+"""What a worker passes to granian is what granian's own server would pass."""
+
+import inspect
+import multiprocessing
+from typing import Any
+
+import pytest
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server import common, mp
+
+from app import logs
+from app.server.listening import BACKLOG, Port
+from app.server.worker import Plan, granian_options
+from tests.drivers.server import free_port
+
+
+class Passed(Exception):
+    """The arguments of a worker that would have been started."""
+
+
+def start_nothing(*, args: tuple[Any, ...], **_: object) -> None:
+    raise Passed(*args)
+
+
+def test_a_worker_is_what_the_installed_granian_would_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fails when a new version of granian starts its workers otherwise; then `app.server.worker` must follow."""
+    port = free_port()
+    plan = Plan(Port("127.0.0.1", port), workers=2, threads=16, log_level="INFO")
+    monkeypatch.setattr(mp, "WorkerProcess", start_nothing)
+    monkeypatch.setattr(common, "set_main_signals", lambda *_: None)
+    monkeypatch.setattr(common, "configure_logging", lambda *_: None)
+    monkeypatch.setattr(logs, "config", lambda _: {"version": 1})
+    monkeypatch.setattr(multiprocessing, "cpu_count", lambda: 64)  # with fewer, it warns
+    server = Granian(
+        plan.application, port=port, interface=Interfaces.WSGI, workers=2, blocking_threads=16,
+        websockets=False, log_level=LogLevels.info, log_dictconfig=logs.config("INFO"),
+    )  # fmt: skip
+    with pytest.raises(Passed) as passed:
+        server.serve()
+    number, process_name, _load, _socket, *rest = passed.value.args
+    assert number == 1
+    assert [process_name, *rest] == list(granian_options(plan).values())
+    assert server.backlog == BACKLOG
+    names = list(inspect.signature(mp.MPServer._spawn_wsgi_worker).parameters)
+    assert set(names) <= {"worker_id", "callback", "sock", "loop", *granian_options(plan)}
