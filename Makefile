@@ -6,7 +6,7 @@ BENCH  := .venv-bench
 SDK    := .venv-trifacta
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test check fuzz soak mutants lint lock docs screenshots bench trifacta-sdk clean
+.PHONY: help run test check fuzz soak kill-rounds mutants lint lock docs screenshots bench trifacta-sdk clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ lint: $(VENV)/.dev-installed ## ruff, mypy and the layers of imports
 
 soak: $(VENV)/.dev-installed ## Many processes on one refresh token under each policy, three minutes or SECONDS=600
 	$(MEMORY) $(BIN)/python -m clients.python.tests.soak $(or $(SECONDS),180)
+
+kill-rounds: $(VENV)/.dev-installed ## Kill workers and supervisors at random under load, on both databases: ROUNDS=200
+	$(MEMORY) $(BIN)/python -m tests.environment.kill_rounds $(or $(ROUNDS),50)
 
 mutants: $(VENV)/.dev-installed ## Plant faults one by one and name the test that catches each; OPTIONS=--markdown: a table
 	$(BIN)/python -m tests.mutants $(OPTIONS)
