@@ -6,7 +6,7 @@ BENCH  := .venv-bench
 SDK    := .venv-trifacta
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test check fuzz soak kill-rounds mutants lint lock docs screenshots bench trifacta-sdk clean
+.PHONY: help run test check fuzz soak kill-rounds honest-load mutants lint lock docs screenshots bench trifacta-sdk clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ soak: $(VENV)/.dev-installed ## Many processes on one refresh token under each p
 
 kill-rounds: $(VENV)/.dev-installed ## Kill workers and supervisors at random under load, on both databases: ROUNDS=200
 	$(MEMORY) $(BIN)/python -m tests.environment.kill_rounds $(or $(ROUNDS),50)
+
+honest-load: $(VENV)/.dev-installed ## 64 clients on each kind of request, 10 seconds each or SECONDS=60; fails if any is refused
+	$(BIN)/python -m tests.environment.honest_load --seconds $(or $(SECONDS),10) $(OPTIONS)
 
 mutants: $(VENV)/.dev-installed ## Plant faults one by one and name the test that catches each; OPTIONS=--markdown: a table
 	$(BIN)/python -m tests.mutants $(OPTIONS)

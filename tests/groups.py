@@ -17,6 +17,7 @@ SHARE_A_SERVER = tuple(
     f"{FUNCTIONAL}{name}.py"
     for name in ["allie_sdk", "faults", "gate", "minting", "oauth", "readme", "revocation", "trifacta", "trifacta_sdk"]
 )
+SHARE_A_SERVER += ("tests/environment/test_load.py",)
 """One server for each kind of database, for all of these modules together."""
 
 BY_MODULE = (

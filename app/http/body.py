@@ -5,19 +5,18 @@ Not here: the members of a body (each dialect's ``schemas``).
 
 import json
 import math
-import threading
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
 from flask import Request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, UnsupportedMediaType
 
-from app.domain.errors import BadRequest, Unavailable
+from app.domain.errors import BadRequest
+from app.http.places import Places
 
 LARGEST_BODY = 16 * 1024
 DEEPEST_JSON = 8
 MOST_FIELDS = 100
-PLACE_PATIENCE_SECONDS = 0.1
 
 JSON, FORM, MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
 
@@ -25,12 +24,13 @@ JSON, FORM, MULTIPART = "application/json", "application/x-www-form-urlencoded",
 class BodyReader:
     """Reads at most `at_once` bodies at once.
 
-    A slow body occupies a thread. With `at_once` below the number of threads, slow clients cannot occupy all: further
-    requests with a body are refused with 503, and requests without one (the check) go on.
+    A slow body occupies a thread. With `at_once` below the number of threads, slow clients cannot occupy all: while
+    none of their bodies ends, further requests with a body are refused with 503, and requests without one (the check)
+    go on.
     """
 
     def __init__(self, at_once: int) -> None:
-        self._places = threading.BoundedSemaphore(at_once)
+        self._places = Places(at_once)
 
     def read(self, request: Request) -> dict[str, Any]:
         """The members of the body; empty when there is none.
@@ -39,12 +39,8 @@ class BodyReader:
         """
         if request.content_length is not None and request.content_length > LARGEST_BODY:
             raise RequestEntityTooLarge
-        if not self._places.acquire(timeout=PLACE_PATIENCE_SECONDS):
-            raise Unavailable("too many request bodies are being received at once")
-        try:
+        with self._places.taken():
             raw = self._receive(request)
-        finally:
-            self._places.release()
         return _members(request, raw)
 
     @staticmethod

@@ -28,6 +28,8 @@ Measured among a million tokens: with 512 KiB a tenth to a fifth fewer checks, a
 busy; with one connection shared by all threads a fifth to a quarter fewer.
 """
 
+WAITS = 10
+
 
 class CheckedRow(NamedTuple):
     """The columns of the statement below, in order. The last two are for single-tier tokens only."""
@@ -103,6 +105,9 @@ class TokenLookup:
         self._errors = (database.engine.dialect.loaded_dbapi.Error, SQLAlchemyError)
         self._cursors = _CursorStack(database.engine)
         self._read = self._read_sqlite if database.is_sqlite else self._read_postgresql
+        self._no_answer = database.no_answer
+        # A second connection finds SQLite's file as locked as the first. Those to PostgreSQL have half of the patience.
+        self._latest_retry = PATIENCE_SECONDS * (0.5 if database.is_sqlite else 0.9)
 
     def find(self, public_id: str) -> CheckedRow | None:
         """The current row; refuses with :class:`Unavailable` when the database is away."""
@@ -111,10 +116,10 @@ class TokenLookup:
             return self._once(public_id)
         except self._errors as error:
             LOG.warning("check_connection_lost", error=type(error).__name__)
-            self._cursors.drop_idle()
-            if time.monotonic() - started > PATIENCE_SECONDS / 2:
+            if not isinstance(error, self._no_answer):
+                self._cursors.drop_idle()  # a restart of the server breaks all
+            if time.monotonic() - started > self._latest_retry:
                 raise Unavailable("the database does not answer") from error
-        # An idle connection may be broken by a restart of the server: try a new one.
         try:
             return self._once(public_id)
         except self._errors as error:
@@ -173,7 +178,8 @@ class _CursorStack:
 
     def _open_the_first(self) -> Any:
         # SQLAlchemy serialises threads until the engine's first connection is open, without a time limit.
-        if not self._opening_the_first.acquire(timeout=PATIENCE_SECONDS / 2):
+        # In several waits: a process that had no processor has waited long, and none of its threads did anything.
+        if not any(self._opening_the_first.acquire(timeout=PATIENCE_SECONDS / 2 / WAITS) for _ in range(WAITS)):
             raise Unavailable("the database does not answer")
         try:
             return self._open()
@@ -203,4 +209,5 @@ def _plain_connection(engine: Engine) -> Any:
         connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
     else:  # SQLite's are in autocommit already
         connection.autocommit = True
+        connection.shorten_patience()
     return connection

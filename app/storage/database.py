@@ -29,6 +29,9 @@ PATIENCE_SECONDS = 2
 QUEUE_PATIENCE_SECONDS = 10
 """How long a request waits for others of its process: a queue that moves is no fault of the database."""
 
+LATE_TRIES, LATE_TRY_SECONDS = 20, 0.01
+"""At the end of the patience for SQLite's lock: a thread without a processor has tried seldom, whatever the time."""
+
 QUEUES = 64
 
 SOUND_WAL = (3, 51, 3)
@@ -98,21 +101,26 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.patience: float | None = PATIENCE_SECONDS * 0.9
+        self.patience: float | None = PATIENCE_SECONDS * 0.85
         self.is_sqlite = engine.dialect.name == "sqlite"
+        self.no_answer: type[Exception] | tuple[()] = ()
         # SQLite has one writer at a time. Its own waiting is unfair and starves some; queueing here is fair.
         self._writer = threading.Lock()
         self._queues = [threading.Lock() for _ in range(QUEUES)]
         self._waits = threading.local()
+        self._wrote_at = 0.0
         self._writing = engine.execution_options(**{_WRITES: lambda: self._waits.until}) if self.is_sqlite else engine
         if self.is_sqlite:
             event.listen(engine, "connect", prepare_sqlite_connection)
             event.listen(engine, "begin", _begin_sqlite)
         else:
-            from app.storage.postgresql import Connector  # large, and not needed for SQLite
+            from app.storage import postgresql as driver  # large, and not needed for SQLite
 
-            connect = Connector().connect
+            connect = driver.Connector().connect
             event.listen(engine, "do_connect", lambda _dialect, _record, *args: connect(self.patience, *args))
+            event.listen(engine, "checkin", driver.on_checkin)
+            event.listen(engine, "checkout", driver.on_checkout)
+            self.no_answer = driver.NoAnswer
 
     @contextmanager
     def transaction(self, subject: str = "") -> Iterator[Session]:
@@ -123,11 +131,13 @@ class Database:
         """
         deadline = time.monotonic() + PATIENCE_SECONDS
         with refusing_when_away(), self._turn(subject):
-            # After a long queue, wait for the lock briefly, not for the whole patience again.
-            self._waits.until = max(deadline, time.monotonic() + 0.2)
+            # After a queue that moves, as patient as if there had been none. Where nobody of this process has had the
+            # lock for that long, not again.
+            self._waits.until = max(deadline, self._wrote_at + PATIENCE_SECONDS) - LATE_TRIES * LATE_TRY_SECONDS
             session = Session(self._writing, expire_on_commit=False, execution_options=UNSYNCHRONIZED)
             with session, session.begin():
                 yield session
+            self._wrote_at = time.monotonic()
 
     @contextmanager
     def _turn(self, subject: str) -> Iterator[None]:
@@ -220,8 +230,11 @@ def _begin_sqlite(connection: Connection) -> None:
     # IMMEDIATE takes the write lock at once, so that a read followed by a write cannot lose a race. SQLite's own wait
     # backs off and starves one mint in a hundred with two workers; frequent polling is nearly fair.
     _set_busy_timeout(connection, 0)
-    while not _took_write_lock(connection, last=time.monotonic() > gives_up_at()):
-        time.sleep(0.001)
+    late_tries = 0
+    while not _took_write_lock(connection, last=late_tries == LATE_TRIES):
+        is_late = time.monotonic() > gives_up_at()
+        late_tries += is_late
+        time.sleep(LATE_TRY_SECONDS if is_late else 0.001)
     if not wal_is_sound():  # with a rollback journal, COMMIT waits for readers
         _set_busy_timeout(connection, PATIENCE_SECONDS * 500)
 

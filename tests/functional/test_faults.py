@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,8 +26,10 @@ from tests import rows
 from tests.contract.asking import IDENTITY
 from tests.databases import PostgresDatabases, application
 from tests.drivers.alation import Alation
+from tests.drivers.crowd import Crowd, Tally
 from tests.drivers.server import LiveServer
 from tests.drivers.workers import WorkerClients, connections_of_workers
+from tests.environment.honest_load import CONNECTIONS, Honest
 from tests.factories import Refresh, issue, make_user, mint
 from tests.secrecy import secrets_in
 
@@ -201,20 +203,55 @@ def hung(postgres: PostgresDatabases) -> Iterator[None]:
             process.send_signal(signal.SIGCONT)
 
 
+@contextmanager
+def crowded(on_postgres: OnPostgres, kinds: Sequence[str], seconds: float) -> Iterator[dict[str, Tally]]:
+    """64 clients with these kinds of requests meanwhile; what they were answered is there after the block."""
+    honest, found = Honest.of(on_postgres.services), {}
+    asked = [honest.questions(kinds[client % len(kinds)])[client] for client in range(CONNECTIONS)]
+    with ThreadPoolExecutor(1) as thread:
+        crowd = thread.submit(Crowd(on_postgres.server.port, asked).ask, seconds)
+        time.sleep(0.5)
+        yield found
+        found.update(crowd.result())
+
+
 @pytest.mark.measures_time
-def test_a_database_that_hangs_is_answered_with_503_within_seconds_and_recovers_without_a_restart(
+def test_a_database_that_hangs_costs_nobody_more_than_seconds_and_recovers_without_a_restart(
     on_postgres: OnPostgres,
 ) -> None:
     """Fails when connections have no patience of their own (``PatientConnection.wait``): nothing is answered then."""
     with WorkerClients(on_postgres.server) as clients:
         on_postgres.recovers(workers := clients.each())
         use, *_, mint_again, _ = on_postgres.calls(workers[0])
-        with hung(on_postgres.postgres):
-            for _ in range(3):  # kept connections, and then fresh ones
-                assert_unavailable(use)
-            assert_unavailable(mint_again, most_seconds=5)
-            assert workers[0].session.get(f"{on_postgres.server.url}/healthz", timeout=2).status_code == 200
-        on_postgres.recovers(workers)
+        with crowded(on_postgres, ["userinfo", "mint", "mint, one shared", "validate"], seconds=3.5) as tallies:
+            with hung(on_postgres.postgres):
+                for _ in range(3):  # kept connections, and then fresh ones
+                    assert_unavailable(use)
+                assert_unavailable(mint_again)
+                assert workers[0].session.get(f"{on_postgres.server.url}/healthz", timeout=2).status_code == 200
+            on_postgres.recovers(workers)
+        assert {name[:3] for tally in tallies.values() for name in tally.others} == {"503"}
+        assert max(tally.slowest_other for tally in tallies.values()) < MOST_SECONDS_TO_REFUSE
+
+
+@pytest.mark.measures_time
+def test_a_process_of_the_database_that_hangs_alone_makes_no_check_fail(on_postgres: OnPostgres) -> None:
+    """The check that it had is asked again on another connection, the others do not notice.
+
+    Fails when one wait is taken for a server that hangs: for a second, the worker refuses every check.
+    """
+    with crowded(on_postgres, ["userinfo", "verify", "introspect"], seconds=2.5) as tallies:
+        with psycopg.connect(on_postgres.url) as connection:
+            found = connection.execute(
+                "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%public_id%' "
+                "ORDER BY state_change DESC LIMIT 1"
+            ).fetchone()
+        assert found is not None
+        os.kill(found[0], signal.SIGSTOP)
+        time.sleep(1.5)
+        os.kill(found[0], signal.SIGCONT)
+    assert {kind: tally.others for kind, tally in tallies.items() if tally.others} == {}
+    assert max(tally.quantile(1) for tally in tallies.values()) < MOST_SECONDS_TO_REFUSE
 
 
 @pytest.mark.measures_time

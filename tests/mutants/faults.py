@@ -60,6 +60,7 @@ DATABASE = "tests/unit/storage/test_database.py -k 'sqlite and durable'"
 LAUNCHING = "tests/integration/cli/test_launching.py"
 LEASES = "tests/unit/storage/test_leases.py"
 REFRESH_TOKENS = "tests/unit/storage/test_refresh_tokens.py"
+SILENCE = "tests/unit/storage/test_postgresql.py -k postgresql"
 SWEEPING = "tests/unit/storage/test_sweeping.py"
 TABLES = "tests/unit/storage/test_tables.py"
 IN_ACCESS_TOKENS = "app/storage/access_tokens.py"
@@ -145,6 +146,10 @@ FAULTS = (
           "(is_active, becomes)", "(is_active, column.status)", ACCESS_TOKENS),
     Fault("index not unique", "◆ one active access token per refresh token", "migrations/versions/0001_tokens.py",
           '["refresh_token_id"],\n        unique=True', '["refresh_token_id"],\n        unique=False', TABLES),
+    Fault("one silence is a hang", "a slow connection fails alone", "app/storage/postgresql.py",
+          "VERDICT_SECONDS = 0.8", "VERDICT_SECONDS = 0.0", SILENCE),
+    Fault("one look is the patience", "a thread without a processor is no evidence", "app/storage/postgresql.py",
+          "math.ceil(self.patience / LOOK_SECONDS) - 1", "0", SILENCE),
     Fault("plain BEGIN", "a transaction that reads first and then writes loses no race", "app/storage/database.py",
           '"BEGIN IMMEDIATE"', '"BEGIN"', f"{RACES} -k mint_that_waits"),
     Fault("writes not flushed", "◆ no acknowledged write is lost", "app/storage/database.py", "PRAGMA synchronous=FULL",
@@ -233,6 +238,9 @@ FAULTS = (
     # Bodies and pages
     Fault("body one byte too long", "a body has at most 16 KiB", "app/http/body.py", "if len(raw) > LARGEST_BODY:",
           "if len(raw) > LARGEST_BODY + 1:", "tests/unit/http/test_body.py"),
+    Fault("waiting for a place has a time limit", "◆ honest clients' bodies are not refused at 64 connections",
+          "app/http/places.py", "looks = looks + 1 if left == self._left else 0", "looks += 1",
+          "tests/unit/http/test_places.py"),
     Fault("member named twice", "duplicate JSON members are refused", "app/http/body.py",
           "if len(members) != len(pairs):", "if len(members) > len(pairs):",
           "tests/contract/test_alation_requests.py -k malformed"),

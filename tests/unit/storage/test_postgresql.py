@@ -1,0 +1,143 @@
+"""What one silent connection shows, and what several do: real connections, through a proxy that holds their answers."""
+
+import ctypes
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import text
+
+from app.domain.errors import Unavailable
+from app.storage.check import TokenLookup
+from app.storage.database import Database
+from app.storage.postgresql import VERDICT_SECONDS
+from tests.drivers.tcp_proxy import Link, TcpProxy
+from tests.unit.storage.conftest import connected
+from tests.unit.storage.planting import ON_POSTGRESQL, public_id
+
+pytestmark = ON_POSTGRESQL
+
+PATIENCE = 0.3
+IN_TIME = PATIENCE + VERDICT_SECONDS + 1
+"""Seconds; half a second more than needed, for a busy machine."""
+
+
+@pytest.fixture
+def proxy(database_url: str) -> Iterator[TcpProxy]:
+    with TcpProxy(database_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def database(proxy: TcpProxy) -> Iterator[Database]:
+    with connected(proxy.url) as database:
+        database.patience = PATIENCE
+        yield database
+        proxy.release_all()
+
+
+@pytest.fixture
+def lookup(database: Database) -> Iterator[TokenLookup]:
+    lookup = TokenLookup(database)
+    lookup.find(public_id())
+    yield lookup
+    lookup.close()
+
+
+def read(database: Database) -> int:
+    with database.reading() as session:
+        return int(session.scalar(text("SELECT 1")))
+
+
+@contextmanager
+def held(links: list[Link]) -> Iterator[None]:
+    for link in links:
+        link.is_held = True
+    try:
+        yield
+    finally:
+        for link in links:
+            link.is_held = False
+
+
+def test_a_check_on_a_silent_connection_is_asked_again_on_another(
+    database: Database, lookup: TokenLookup, proxy: TcpProxy
+) -> None:
+    """With nobody else on the server, and so with a fresh connection as the only evidence."""
+    with held(list(proxy.links)):
+        time.sleep(VERDICT_SECONDS)  # nothing that was heard before is evidence
+        assert lookup.find(public_id()) is None
+        assert read(database) == 1, "a silent connection of the pool is replaced"
+    assert lookup.find(public_id()) is None
+
+
+def test_while_one_connection_is_silent_the_others_are_answered_without_waiting(
+    database: Database, lookup: TokenLookup, proxy: TcpProxy
+) -> None:
+    """Fails when one wait is taken for a server that hangs: the others are refused, or wait for a verdict."""
+    with database.reading() as session, ThreadPoolExecutor(1) as thread:
+        before = {link: link.passed for link in proxy.links}
+        session.scalar(text("SELECT 1"))
+        with held([link for link in proxy.links if link.passed == before.get(link)]):
+            asked = thread.submit(lookup.find, public_id())
+            slowest = 0.0
+            while not asked.done():
+                began = time.monotonic()
+                session.scalar(text("SELECT 1"))
+                slowest = max(slowest, time.monotonic() - began)
+            assert asked.result() is None
+            assert slowest < PATIENCE
+    assert threading.active_count() < 10
+
+
+def test_a_server_that_hangs_is_refused_in_time_then_at_once_and_used_when_it_goes_on(
+    database: Database, lookup: TokenLookup, proxy: TcpProxy
+) -> None:
+    assert read(database) == 1
+    proxy.hold_all()
+    waited = [seconds_until_refused(lambda: lookup.find(public_id()))]
+    while waited[-1] > 0.1:
+        assert len(waited) < 4
+        waited.append(seconds_until_refused(lambda: read(database)))
+    assert max(waited) < IN_TIME
+    assert seconds_until_refused(lambda: lookup.find(public_id())) < 0.1
+    proxy.release_all()
+    released = time.monotonic()
+    while True:
+        try:
+            assert (lookup.find(public_id()), read(database)) == (None, 1)
+            break
+        except Unavailable:
+            assert time.monotonic() - released < 5
+            time.sleep(0.02)
+
+
+def test_a_thread_that_gets_no_turn_is_no_evidence_against_the_server(database_url: str) -> None:
+    """The interpreter is busy for 0.2 s at a time. Fails when the time that has passed is the patience."""
+    is_over = threading.Event()
+
+    def keep_the_interpreter() -> None:
+        while not is_over.is_set():
+            ctypes.PyDLL(None).usleep(200_000)  # unlike CDLL, without releasing Python's lock
+
+    with connected(database_url) as database, ThreadPoolExecutor(1) as thread:
+        connection = database.engine.raw_connection()
+        cursor = connection.cursor()
+        connection.dbapi_connection.patience = PATIENCE
+        thread.submit(keep_the_interpreter)
+        try:
+            cursor.execute("SELECT pg_sleep(0.5)::text || 'late'")
+        finally:
+            is_over.set()
+        assert cursor.fetchone() == ("late",)
+        connection.close()
+
+
+def seconds_until_refused(act: Callable[[], object]) -> float:
+    began = time.monotonic()
+    with pytest.raises(Unavailable):
+        act()
+    return time.monotonic() - began
