@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from app.domain.errors import Unavailable
+from app.storage import write_lock
 
 try:  # This wheel (Linux on x86-64 only) has a SQLite without the WAL bug of 3.7.0 to 3.51.2.
     from pysqlite3 import dbapi2 as sqlite
@@ -28,9 +29,6 @@ PATIENCE_SECONDS = 2
 
 QUEUE_PATIENCE_SECONDS = 10
 """How long a request waits for others of its process: a queue that moves is no fault of the database."""
-
-LATE_TRIES, LATE_TRY_SECONDS = 20, 0.01
-"""At the end of the patience for SQLite's lock: a thread without a processor has tried seldom, whatever the time."""
 
 QUEUES = 64
 
@@ -60,9 +58,6 @@ UNSYNCHRONIZED = {"synchronize_session": False}
 
 _WRITES = "daypass_writes"
 """Execution option of writing transactions: returns the monotonic time until which to wait for SQLite's lock."""
-
-_BUSY_TIMEOUT = "daypass_busy_timeout"
-"""The busy_timeout of a connection to SQLite in milliseconds, stored in its info."""
 
 
 class Base(DeclarativeBase):
@@ -133,7 +128,7 @@ class Database:
         with refusing_when_away(), self._turn(subject):
             # After a queue that moves, as patient as if there had been none. Where nobody of this process has had the
             # lock for that long, not again.
-            self._waits.until = max(deadline, self._wrote_at + PATIENCE_SECONDS) - LATE_TRIES * LATE_TRY_SECONDS
+            self._waits.until = max(deadline, self._wrote_at + PATIENCE_SECONDS) - write_lock.LATE_SECONDS
             session = Session(self._writing, expire_on_commit=False, execution_options=UNSYNCHRONIZED)
             with session, session.begin():
                 yield session
@@ -224,35 +219,12 @@ def sqlite_problem() -> str | None:
 def _begin_sqlite(connection: Connection) -> None:
     gives_up_at = connection.get_execution_options().get(_WRITES)
     if gives_up_at is None:
-        _set_busy_timeout(connection, PATIENCE_SECONDS * 500)
+        write_lock.set_busy_timeout(connection, PATIENCE_SECONDS * 500)
         connection.exec_driver_sql("BEGIN")
         return
-    # IMMEDIATE takes the write lock at once, so that a read followed by a write cannot lose a race. SQLite's own wait
-    # backs off and starves one mint in a hundred with two workers; frequent polling is nearly fair.
-    _set_busy_timeout(connection, 0)
-    late_tries = 0
-    while not _took_write_lock(connection, last=late_tries == LATE_TRIES):
-        is_late = time.monotonic() > gives_up_at()
-        late_tries += is_late
-        time.sleep(LATE_TRY_SECONDS if is_late else 0.001)
+    write_lock.take(connection, gives_up_at)
     if not wal_is_sound():  # with a rollback journal, COMMIT waits for readers
-        _set_busy_timeout(connection, PATIENCE_SECONDS * 500)
-
-
-def _set_busy_timeout(connection: Connection, milliseconds: int) -> None:
-    if connection.info.get(_BUSY_TIMEOUT) != milliseconds:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={milliseconds}")
-        connection.info[_BUSY_TIMEOUT] = milliseconds
-
-
-def _took_write_lock(connection: Connection, last: bool) -> bool:
-    try:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    except OperationalError:
-        if last:
-            raise
-        return False
-    return True
+        write_lock.set_busy_timeout(connection, PATIENCE_SECONDS * 500)
 
 
 def insert_unless_present(session: Session, table: type[Base], **values: object) -> bool:

@@ -167,8 +167,9 @@ class Connector:
         began = time.monotonic()
         try:
             connection = PatientConnection.connect(*args, **options)
-        except psycopg.errors.ConnectionTimeout:
-            if time.monotonic() - began < float(options["connect_timeout"]) + LOOK_SECONDS:
+        except psycopg.errors.ConnectionTimeout as error:
+            tried_several = "\n" in str(error)  # addresses, each for that long
+            if tried_several or time.monotonic() - began < float(options["connect_timeout"]) + LOOK_SECONDS:
                 self._answering.doubt(*connected_with)
                 raise
             connection = PatientConnection.connect(*args, **options)  # this thread had no processor meanwhile

@@ -150,7 +150,7 @@ FAULTS = (
           "VERDICT_SECONDS = 0.8", "VERDICT_SECONDS = 0.0", SILENCE),
     Fault("one look is the patience", "a thread without a processor is no evidence", "app/storage/postgresql.py",
           "math.ceil(self.patience / LOOK_SECONDS) - 1", "0", SILENCE),
-    Fault("plain BEGIN", "a transaction that reads first and then writes loses no race", "app/storage/database.py",
+    Fault("plain BEGIN", "a transaction that reads first and then writes loses no race", "app/storage/write_lock.py",
           '"BEGIN IMMEDIATE"', '"BEGIN"', f"{RACES} -k mint_that_waits"),
     Fault("writes not flushed", "◆ no acknowledged write is lost", "app/storage/database.py", "PRAGMA synchronous=FULL",
           "PRAGMA synchronous=OFF", DATABASE),

@@ -21,6 +21,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain.errors import NotFound, Unavailable
 from app.storage import database as storage
+from app.storage import write_lock
 from app.storage.check import TokenLookup, _plain_connection
 from app.storage.database import PATIENCE_SECONDS, SOUND_WAL, Database, insert_unless_present, sqlite, wal_is_sound
 from app.storage.postgresql import SHARE_OF_AN_ATTEMPT, VERDICT_SECONDS
@@ -190,7 +191,8 @@ def test_a_writer_is_as_patient_after_a_queue_that_moves_as_without_one(
     database: Database, elsewhere: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its own patience has passed in the queue. Fails when it has only a moment left for the lock."""
-    monkeypatch.setattr(storage, "LATE_TRIES", 1)
+    monkeypatch.setattr(write_lock, "LATE_TRIES", 1)
+    monkeypatch.setattr(write_lock, "LATE_SECONDS", 0.01)
     with ThreadPoolExecutor(1) as thread:
         with elsewhere.transaction() as session:
             session.add(setting("a"))
