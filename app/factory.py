@@ -56,7 +56,7 @@ def create_app(settings: Settings | None = None, keys: Keys | None = None, clock
     install_tracing(app)
     install_rendering(app)
     dialects = [blueprint for dialect in DIALECTS for blueprint in dialect.DOCUMENT.blueprints]
-    for blueprint in (*dialects, documents_blueprint(documents), health_blueprint(database, clock), *PAGES):
+    for blueprint in (*dialects, documents_blueprint(documents), health_blueprint(services.health), *PAGES):
         app.register_blueprint(blueprint)
     install_error_dispatch(app, [*(dialect.DIALECT for dialect in DIALECTS), *PAGE_DIALECTS])
     refuse_unguarded_routes(app)

@@ -98,6 +98,7 @@ class SqliteFiles:
         """The address of a separate database."""
         path = folder / "daypass.db"
         shutil.copyfile(self._template, path)
+        path.chmod(0o600)
         yield f"sqlite:///{path}"
 
 

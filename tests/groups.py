@@ -22,6 +22,7 @@ BY_MODULE = (
     f"{FUNCTIONAL}http_edge.py",
     f"{FUNCTIONAL}nginx.py",
     "tests/environment/test_below_a_path.py",
+    "tests/environment/test_health.py",
 )
 """One application, or server, for a module and a kind of database."""
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import click
 from flask import Flask
 
-from app.cli import audit, database, init, jobs, keys, serving, settings, tokens, users
+from app.cli import audit, database, doctor, init, jobs, keys, serving, settings, tokens, users
 from app.cli.launching import Launcher, RefusingGroup
 
 COMMANDS: tuple[click.Command, ...] = (
@@ -23,6 +23,7 @@ COMMANDS: tuple[click.Command, ...] = (
     audit.audit,
     database.db,
     keys.keys,
+    doctor.doctor,
 )
 
 

@@ -5,9 +5,14 @@ from types import ModuleType
 import click
 from flask import Flask
 
-from app.cli.launching import RefusingGroup, application
+from app.cli.launching import RefusingGroup, application, services
 from app.cli.output import as_json, show_result
-from app.storage import schema
+from app.domain.findings import Finding, Level
+from app.http.context import parts
+from app.services.health import Health, isolated
+from app.services.health_checks import JOURNAL
+from app.services.key_fingerprints import NAME as KEYS
+from app.storage import integrity, schema
 from app.storage.database import refusing_when_away
 
 
@@ -21,8 +26,8 @@ def db() -> None:
 def upgrade(as_json: bool) -> None:
     """Upgrade the schema to the newest version."""
     app = application(creates_database=True)
-    with app.app_context(), refusing_when_away():
-        migrations(app).upgrade()
+    upgrade_schema(app)
+    with refusing_when_away():
         revision = schema.current_revision(app.extensions["daypass_database"].engine)
     show_result({"revision": revision}, f"The schema is at {revision}.", as_json)
 
@@ -30,13 +35,38 @@ def upgrade(as_json: bool) -> None:
 @db.command("check")
 @as_json
 def check(as_json: bool) -> None:
-    """Check whether Daypass can serve from this database."""
-    with refusing_when_away():
-        problem = schema.startup_problem(application().extensions["daypass_database"].engine)
-    if problem:
-        raise click.ClickException(problem)
-    sentence = "The database can be reached, its schema is current, and its settings are safe."
-    show_result({"revision": schema.newest_revision()}, sentence, as_json)
+    """Check whether Daypass can serve from this database, by doing what it does.
+
+    A database that does not know its keys is told them, as at the start of a server.
+    """
+    findings = examine(services().health)
+    lines = [each.line_with_cause for each in findings if each.level is Level.PROBLEM]
+    if lines:
+        raise click.ClickException("; ".join(lines))
+    services().key_fingerprints.remember()
+    warnings = {each.name: each.line for each in findings if each.level is Level.WARNING and each.name != KEYS}
+    for name, line in warnings.items() if not as_json else ():
+        if name != JOURNAL:  # which is shown already
+            click.echo(f"Warning: {line}.", err=True)
+    sentence = "The database can be reached and written, its schema is current, and its settings are safe."
+    show_result({"revision": schema.newest_revision(), "warnings": list(warnings.values())}, sentence, as_json)
+
+
+def examine(health: Health) -> list[Finding]:
+    """Every finding about the database; SQLite's file is looked at for damage, which takes seconds on a large one."""
+    findings = health.examine(thoroughly=True)
+    path = health.path
+    if path is None or any(each.level is Level.PROBLEM for each in findings):
+        return findings
+    found = isolated(integrity.NAME, lambda: [integrity.check(path)])
+    return [each for each in findings if each.name != integrity.NAME] + found
+
+
+def upgrade_schema(app: Flask) -> None:
+    """Create or upgrade the schema, and let the database know the keys it is used with."""
+    with app.app_context(), refusing_when_away():
+        migrations(app).upgrade()
+    parts(app).services.key_fingerprints.remember()
 
 
 def migrations(app: Flask) -> ModuleType:

@@ -7,7 +7,7 @@ import click
 from flask import Flask
 from sqlalchemy import make_url
 
-from app.cli.database import migrations
+from app.cli.database import upgrade_schema
 from app.cli.database_file import prepare_file
 from app.cli.launching import RefusingCommand, application, operator
 from app.domain.errors import Conflict
@@ -26,8 +26,7 @@ def init() -> None:
     _ensure_folder(settings)
     _ensure_keys(settings)
     app = application(creates_database=True)
-    with app.app_context(), refusing_when_away():
-        migrations(app).upgrade()
+    upgrade_schema(app)
     _ensure_administrator(app, settings)
 
 

@@ -2,7 +2,7 @@
 
 import click
 
-from app.cli.launching import RefusingGroup, services
+from app.cli.launching import RefusingGroup, operator, services
 from app.cli.output import as_json, show_result, show_table
 from config import load_settings, read_keys
 from config.keys import rotate_keys
@@ -38,3 +38,19 @@ def rotate(as_json: bool) -> None:
     else:
         sentence = f"{key_id} verifies after the next start. When every server has restarted, run this again."
     show_result({"key": key_id, "signs": signs}, sentence, as_json)
+
+
+@keys.command("adopt")
+@click.option("--yes", is_flag=True, help="Do it: tokens and passwords of other keys stay useless.")
+@as_json
+def adopt(yes: bool, as_json: bool) -> None:
+    """Make this host's keys the database's, where the earlier ones are lost or a wrong host was the first."""
+    if not yes:
+        raise click.ClickException(
+            "Hosts with other keys will be refused, and tokens and passwords made with other keys do not work: "
+            "add --yes if this host's keys are the right ones."
+        )
+    service = services()
+    service.key_fingerprints.adopt(operator())
+    sentence = "The database is used with this host's keys from now on. Restart every server."
+    show_result({"keys": list(service.ring.ids)}, sentence, as_json)

@@ -89,6 +89,7 @@ def application(creates_database: bool = False) -> Flask:
         logs.configure("CRITICAL", "ext://sys.stderr")
         database = app.extensions["daypass_database"]
         database.patience = COMMAND_PATIENCE_SECONDS
+        database.before_writing = parts(app).services.health.require
         if database.is_sqlite:
             prepare_file(Path(database.engine.url.database), creates_database)
         if context.info_name in STARTING:

@@ -13,6 +13,7 @@ from flask import Flask
 
 from app import logs
 from app.cli.launching import RefusingCommand, application
+from app.cli.start_checks import refuse_unsafe
 from app.domain.clock import system_clock
 from app.http.context import parts
 from app.jobs.scheduler import build_scheduler
@@ -22,8 +23,6 @@ from app.server.listening import Listener, tcp_listener
 from app.server.supervisor import Supervisor
 from app.server.unix_socket import unix_listener
 from app.server.worker import Plan
-from app.storage import schema
-from app.storage.database import refusing_when_away
 from config import Settings, SettingsError, load_settings
 from config.settings import PREFIX, without_secret_settings
 
@@ -48,7 +47,7 @@ def serve(**options: str | int | None) -> None:
         passed = listener_from_systemd()
         settings = load_settings()
         app = application()
-        _refuse_unsafe(app, settings)
+        refuse_unsafe(app, settings)
         with closing(passed or _listener(settings)) as listener:
             _serve(app, settings, listener)
     except CannotServe as error:
@@ -95,27 +94,13 @@ def scheduler() -> None:
     """Run only the jobs, for hosts that serve with DAYPASS_SCHEDULER=off."""
     settings = load_settings()
     app = application()
-    _refuse_unsafe(app, settings)
+    refuse_unsafe(app, settings)
     logs.configure(settings.log_level)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with _jobs_running(app):
         stop.wait()
-
-
-def _refuse_unsafe(app: Flask, settings: Settings) -> None:
-    """Refuse to start where data could be lost or leaked."""
-    if app.debug and settings.host not in ("127.0.0.1", "::1", "localhost"):
-        raise SettingsError("debug mode is on and the address is not loopback: unset FLASK_DEBUG")
-    with refusing_when_away():
-        problem = schema.startup_problem(app.extensions["daypass_database"].engine)
-    if problem:
-        raise SettingsError(problem)
-    try:
-        parts(app).services.instance_settings.policy()
-    except ValueError as error:
-        raise SettingsError(f"the database has a setting out of its range: {error}") from error
 
 
 def _welcome(app: Flask, settings: Settings, listener: Listener) -> str:

@@ -1,19 +1,16 @@
 """``/healthz`` and ``/readyz``, for load balancers and operators."""
 
-from flask import Response, current_app, jsonify
+from flask import Response, jsonify
 
-from app.domain.clock import Clock
-from app.domain.errors import Unavailable
+from app.domain.findings import Level
 from app.http.guards import ANYBODY, GuardedBlueprint
-from app.storage import schema
-from app.storage.database import Database, refusing_when_away
+from app.services.health import Health
 
-MOST_CLOCK_DIFFERENCE = 2.0
-"""The maximum difference in seconds between this clock and the database's; beyond it, expiry is unreliable."""
+RETRY_AFTER_SECONDS = 1
 
 
-def health_blueprint(database: Database, clock: Clock) -> GuardedBlueprint:
-    """The two routes; ``/readyz`` checks `database`."""
+def health_blueprint(checks: Health) -> GuardedBlueprint:
+    """The two routes; ``/readyz`` runs `checks`."""
     health = GuardedBlueprint("health", __name__, guard=ANYBODY)
 
     @health.get("/healthz")
@@ -23,25 +20,13 @@ def health_blueprint(database: Database, clock: Clock) -> GuardedBlueprint:
 
     @health.get("/readyz")
     def readyz() -> tuple[Response, int]:
-        """The database can be reached, its schema is current, and its clock agrees."""
-        problem = _readiness_problem(database, clock)
-        answer = jsonify({"ready": problem is None, "detail": problem})
-        if problem is not None:
-            answer.headers["Retry-After"] = "1"
-        return answer, 200 if problem is None else 503
+        """Whether the service can do its work, writes included; what is wrong, and what to do."""
+        findings = checks.examine_in_time()
+        problems = [each.line for each in findings if each.level is Level.PROBLEM]
+        warnings = [each.line for each in findings if each.level is Level.WARNING]
+        answer = jsonify({"ready": not problems, "detail": "; ".join(problems) or None, "warnings": warnings})
+        if problems:
+            answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return answer, 503 if problems else 200
 
     return health
-
-
-def _readiness_problem(database: Database, clock: Clock) -> str | None:
-    try:
-        with refusing_when_away():
-            if schema.is_behind(schema.current_revision(database.engine)):
-                return "the database's schema is not current"
-            difference = schema.clock_difference(database.engine, clock())
-    except Unavailable as error:
-        return error.what
-    if abs(difference) > MOST_CLOCK_DIFFERENCE:
-        current_app.logger.error("the database's clock differs from ours by %.1f s", difference)
-        return "the database's clock and this machine's differ by more than two seconds"
-    return None

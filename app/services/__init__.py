@@ -10,12 +10,14 @@ from app.domain.secrets import KeyRing, TokenFormat
 from app.services.accounts import Accounts
 from app.services.check_counts import CheckCounts
 from app.services.expiring import Expiring
+from app.services.health import Health
 from app.services.held_tokens import HeldTokens
 from app.services.idempotency import Idempotency
 from app.services.identifying import Identifying
 from app.services.instance_settings import InstanceSettings
 from app.services.issuing import Issuing
 from app.services.job_runs import JobRuns
+from app.services.key_fingerprints import KeyFingerprints
 from app.services.last_use import LastUse
 from app.services.listing import Listing
 from app.services.minting import Minting
@@ -57,6 +59,8 @@ class Services:
     check_counts: CheckCounts
     sessions: Sessions
     ring: KeyRing
+    key_fingerprints: KeyFingerprints
+    health: Health
 
     def close(self) -> None:
         """Write what is buffered, and close connections."""
@@ -77,15 +81,14 @@ def build_services(
 ) -> Services:
     """Create the use cases from the values of the settings (described in ``config.Settings``)."""
     ring, format = KeyRing(token_keys), TokenFormat(prefixes)
-    at_once, queue = hashing_capacity(workers, threads)
-    passwords = Passwords(pepper, bcrypt_cost, at_once, queue)
+    passwords = Passwords(pepper, bcrypt_cost, *hashing_capacity(workers, threads))
     idempotency = Idempotency(pepper)
     accounts = Accounts(database, clock, passwords, LoginThrottle(database, clock, pepper), idempotency)
     held_tokens = HeldTokens(database, clock, ring, format)
     check_counts, sightings, last_use = _recorders(database, clock)
     verifier = TokenVerifier(TokenLookup(database), clock, ring, format, check_counts)
     listing = Listing(database, clock)
-    instance_settings = InstanceSettings(database, clock)
+    key_fingerprints = KeyFingerprints(database, clock, token_keys, pepper)
     return Services(
         accounts=accounts,
         issuing=Issuing(database, clock, ring, format, held_tokens, accounts, idempotency),
@@ -99,7 +102,7 @@ def build_services(
         expiring=Expiring(database, clock),
         listing=listing,
         overview=Overview(database, clock, listing),
-        instance_settings=instance_settings,
+        instance_settings=InstanceSettings(database, clock),
         setting_effects=SettingEffects(database, clock),
         job_runs=JobRuns(database, clock),
         sightings=sightings,
@@ -107,6 +110,8 @@ def build_services(
         check_counts=check_counts,
         sessions=Sessions(database, clock, accounts, pepper),
         ring=ring,
+        key_fingerprints=key_fingerprints,
+        health=Health(database, clock, key_fingerprints, warnings={}),  # by name, a function of the time: line or None
     )
 
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,6 +23,7 @@ except ImportError:
     import sqlite3 as sqlite
 
 LOG = structlog.get_logger(__name__)
+DRIVER: Any = sqlite  # for connections that no engine opens
 
 PATIENCE_SECONDS = 2
 """How long a request waits for the database before it is answered with 503."""
@@ -42,6 +43,9 @@ OLDEST_SQLITE = (3, 35, 0)
 POSTGRESQL_OPTIONS = (
     f"-c lock_timeout={PATIENCE_SECONDS * 750} -c idle_in_transaction_session_timeout=10000 -c timezone=UTC"
 )
+
+DAMAGED = ("file is not a database", "malformed")  # SQLITE_NOTADB, SQLITE_CORRUPT
+DAMAGE = "the database's file is damaged, or not a database: restore a backup"
 
 AWAY = (OperationalError, InterfaceError, PoolTimeout)
 """The errors of the database, not of the statement."""
@@ -92,11 +96,13 @@ class Database:
     """An engine and its transactions.
 
     `patience`: the maximum seconds of a statement on PostgreSQL; None is unlimited, for migrations.
+    `before_writing`: called once, before the first transaction; what it raises refuses that and all further ones.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.patience: float | None = PATIENCE_SECONDS * 0.85
+        self.before_writing: Callable[[], None] | None = None
         self.is_sqlite = engine.dialect.name == "sqlite"
         self.no_answer: type[Exception] | tuple[()] = ()
         # SQLite has one writer at a time. Its own waiting is unfair and starves some; queueing here is fair.
@@ -124,6 +130,9 @@ class Database:
         `subject`: what it locks; transactions of this process with the same subject queue here, without a connection.
         Refuses with :class:`Unavailable` when the database is away or stays busy.
         """
+        if self.before_writing is not None:
+            self.before_writing()
+            self.before_writing = None
         deadline = time.monotonic() + PATIENCE_SECONDS
         with refusing_when_away(), self._turn(subject):
             # After a queue that moves, as patient as if there had been none. Where nobody of this process has had the
@@ -162,10 +171,11 @@ def refusing_when_away() -> Iterator[None]:
         yield
     except (DBAPIError, PoolTimeout) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        if not isinstance(error, AWAY) and getattr(cause, "sqlstate", None) not in AWAY_ON_POSTGRESQL:
+        is_damage = isinstance(cause, sqlite.DatabaseError) and any(words in str(cause) for words in DAMAGED)
+        if not (is_damage or isinstance(error, AWAY) or getattr(cause, "sqlstate", None) in AWAY_ON_POSTGRESQL):
             raise
         LOG.error("database_unavailable", error=f"{type(cause).__name__}: {cause}".strip().split("\n")[0])
-        raise Unavailable("the database cannot be reached") from error
+        raise Unavailable(DAMAGE if is_damage else "the database cannot be reached") from error
 
 
 def prepare_sqlite_connection(connection: Any, _record: object = None) -> None:

@@ -56,13 +56,18 @@ def startup_problem(engine: Engine) -> str | None:
             return REPLICA
         raise
     if is_behind(revision):
-        return f"the schema is at {revision or 'nothing'}, not at {newest_revision()}: run `daypass db upgrade`"
+        return behind(revision)
     return _postgresql_problem(engine) if engine.dialect.name == "postgresql" else None
 
 
 def is_behind(revision: str | None) -> bool:
     """Whether a schema is too old for this code. An unknown one is newer, and works: migrations only add."""
     return revision is None or (revision in _known_revisions() and revision != newest_revision())
+
+
+def behind(revision: str | None) -> str:
+    """That the schema is too old, and what to do."""
+    return f"the schema is at {revision or 'nothing'}, not at {newest_revision()}: run `daypass db upgrade`"
 
 
 def clock_difference(engine: Engine, now: datetime) -> float:

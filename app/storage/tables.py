@@ -230,6 +230,16 @@ class IdempotencyKeyRow(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
+class KeyFingerprintRow(Base):
+    """A key that the database is used with, as a digest from which nothing can be learned about it."""
+
+    __tablename__ = "key_fingerprints"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    stored_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class JobLeaseRow(Base):
     __tablename__ = "job_leases"
 

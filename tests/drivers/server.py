@@ -25,6 +25,8 @@ class LiveServer:
     def __init__(self, database_url: str, folder: Path, workers: int = 2, **environment: str) -> None:
         self.folder = folder
         self.options: Sequence[str] = ()
+        self.run_as: Sequence[str] = ()
+        """A program, with its arguments, that starts the server and the commands, such as setpriv."""
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = folder / "server.log"
@@ -54,8 +56,9 @@ class LiveServer:
         before = self.log().count("Started worker")
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "app", "serve", *self.options], env=self.environment, stdout=log, stderr=log
-            )
+                [*self.run_as, sys.executable, "-m", "app", "serve", *self.options],
+                env=self.environment, stdout=log, stderr=log,
+            )  # fmt: skip
         expected = before + int(self.environment["DAYPASS_WORKERS"])
         deadline = time.monotonic() + PATIENCE_SECONDS
         while self.log().count("Started worker") < expected or not self._is_ready():
@@ -84,7 +87,7 @@ class LiveServer:
     def command(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run a `daypass` command on this instance, whatever its exit code."""
         return subprocess.run(
-            [sys.executable, "-m", "app", *words],
+            [*self.run_as, sys.executable, "-m", "app", *words],
             env=self.environment, input=stdin, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
 

@@ -63,6 +63,9 @@ REFRESH_TOKENS = "tests/unit/storage/test_refresh_tokens.py"
 SILENCE = "tests/unit/storage/test_postgresql.py -k postgresql"
 SWEEPING = "tests/unit/storage/test_sweeping.py"
 TABLES = "tests/unit/storage/test_tables.py"
+WRITE_PROBE = "tests/unit/storage/test_write_probe.py"
+FINGERPRINTS = "tests/unit/services/test_key_fingerprints.py"
+IN_WRITE_PROBE = "app/storage/write_probe.py"
 IN_ACCESS_TOKENS = "app/storage/access_tokens.py"
 IN_ACCOUNTS = "app/services/accounts.py"
 IN_BY_FILTER = "app/services/revoking_by_filter.py"
@@ -76,6 +79,15 @@ SUPERVISION = "tests/environment/test_supervision.py -k 'again_and_again'"
 
 # fmt: off
 FAULTS = (
+    # Health
+    Fault("health only reads", "◆ health is what the service can really do, writes included", IN_WRITE_PROBE,
+          'row = ("write probe", PROBED_BYTES)', "return", f"{WRITE_PROBE} -k 'sqlite and refuses'"),
+    Fault("write kept in memory", "◆ health is what the service can really do, on a full disk", IN_WRITE_PROBE,
+          'connection.execute("PRAGMA cache_size=1")', "pass", f"{WRITE_PROBE} -k reach_the_disk"),
+    Fault("other keys accepted", "◆ a host with other keys is not ready", "app/services/key_fingerprints.py",
+          "if stored.get(name, self._own[name]) != self._own[name]", "if name not in self._own", FINGERPRINTS),
+    Fault("keys not checked", "◆ a host with other keys is not ready", "app/services/health_checks.py",
+          'Check("keys", _keys),', "", "tests/unit/http/test_health.py"),
     # The state of a token, and the check
     Fault("works at its end", "a token ends at the instant of expires_at", "app/domain/tokens.py", "expires_at <= now",
           "expires_at < now", TOKENS),

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent.parent.parent
 ANSWERING = {
     *(f"user {act}" for act in ("add", "list", "show", "set-password", "set-role", "disable", "enable")),
     *("user allow-tokens", "user deny-tokens", "token list", "token show", "token revoke", "conf", "job run"),
-    *("job status", "audit list", "db upgrade", "db check", "keys status", "keys rotate"),
+    *("job status", "audit list", "db upgrade", "db check", "keys status", "keys rotate", "keys adopt", "doctor"),
 }
 RUNNING = {"init", "serve", "scheduler"}
 

@@ -1,14 +1,21 @@
 """``daypass db …``: the schema's version, and whether Daypass may serve."""
 
+import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 from flask import Flask
 from sqlalchemy import inspect, text
 
 from app.cli.database import migrations
+from app.factory import create_app
 from app.storage import schema
 from app.storage.database import Database
+from config import load_settings
+from tests.databases import CHEAPEST_COST, close
 from tests.integration.cli.conftest import CommandLine
 
 
@@ -21,44 +28,103 @@ def test_an_upgrade_makes_the_schema_out_of_nothing_and_again_changes_nothing(
     assert refusal.startswith("the schema is at nothing") and refusal.endswith("run `daypass db upgrade`")
     for _ in range(2):
         assert daypass.text("db", "upgrade") == f"The schema is at {schema.newest_revision()}.\n"
-    assert daypass.json("db", "upgrade") == daypass.json("db", "check") == {"revision": schema.newest_revision()}
-    assert daypass.text("db", "check").startswith("The database can be reached, its schema is current")
+    assert daypass.json("db", "upgrade") == {"revision": schema.newest_revision()}
+    assert daypass.json("db", "check") == {"revision": schema.newest_revision(), "warnings": []}
+    assert daypass.text("db", "check").startswith("The database can be reached and written, its schema is current")
     assert "refresh_tokens" in inspect(database.engine).get_table_names()
 
 
-AWAY = "Not available: the database cannot be reached ("
+pytestmark = pytest.mark.timeout(60)
+"""A server that should not have started would go on for ever."""
 
-
-def test_a_file_that_is_no_database_is_one_line(
-    environment: pytest.MonkeyPatch, installed: CommandLine, tmp_path: Path
-) -> None:
-    installed.run("init")
-    (tmp_path / "garbage.db").write_bytes(b"garbage " * 2000)
-    environment.setenv("DAYPASS_DATABASE_URL", f"sqlite:///{tmp_path}/garbage.db")
-    for words in ("init", "db check", "db upgrade", "user list", "job run expire_tokens", "keys status", "serve"):
-        assert "file is not a database" in installed.refusal(*words.split())
+CHECKING = ("serve", "db check")
+AWAY = "the database cannot be reached"
+COMMANDS = ("user list", "user add bert --no-password", "init")
 
 
 @pytest.mark.parametrize(
-    ("address", "reason"),
+    ("address", "reasons"),
     [
-        ("postgresql://nobody@127.0.0.1:1/none", f"{AWAY}connection failed"),
-        ("postgresql://nobody@127.0.0.1:1,127.0.0.1:2/none?sslmode=prefer", f"{AWAY}connection failed"),
-        (
-            "postgresql://nobody@127.0.0.1:1/none?sslmode=bogus",
-            f"{AWAY}connection is bad: invalid sslmode value",
-        ),
-        ("sqlite:////nowhere/at/all.db", "the folder /nowhere/at of the database does not exist"),
-        ("sqlite:////dev", "/dev is a folder, not a database"),
+        ("postgresql://nobody@127.0.0.1:1/none", (AWAY, "(connection failed")),
+        ("postgresql://nobody@127.0.0.1:1,127.0.0.1:2/none?sslmode=prefer", (AWAY, "(connection failed")),
+        ("postgresql://nobody@127.0.0.1:1/none?sslmode=bogus", (AWAY, "(connection is bad: invalid sslmode value")),
+        ("sqlite:////nowhere/at/all.db", ("the folder /nowhere/at of the database does not exist",)),
+        ("sqlite:////dev", ("/dev is a folder, not a database",)),
     ],
 )
 def test_a_database_that_is_away_is_one_line_with_the_reason(
-    environment: pytest.MonkeyPatch, installed: CommandLine, address: str, reason: str
+    environment: pytest.MonkeyPatch, installed: CommandLine, address: str, reasons: tuple[str, ...]
 ) -> None:
     installed.run("init")
     environment.setenv("DAYPASS_DATABASE_URL", address)
-    for words in ("init", "db check", "db upgrade", "user list", "job status", "keys status", "serve", "scheduler"):
-        assert installed.refusal(*words.split()).startswith(reason)
+    for words in (*CHECKING, "scheduler", *COMMANDS, "db upgrade", "job status", "keys status"):
+        line = installed.refusal(*words.split())
+        assert all(reason in line for reason in reasons), (words, line)
+
+
+def header_alone(path: Path) -> None:
+    path.write_bytes(b"SQLite format 3\0" + b"\x07" * 5000)
+
+
+def cut_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:6000])
+
+
+def directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda path: path.write_bytes(b"garbage " * 1000), "estore"),
+        (header_alone, "estore"),
+        (cut_short, "estore"),
+        (directory, "is a folder, not a database"),
+        (lambda path: path.unlink(), "run `daypass init`"),
+        (lambda path: path.write_bytes(b""), "run `daypass db upgrade`"),
+        (lambda path: path.parent.rename(path.parent.with_name("away")), "does not exist"),
+    ],
+    ids=["garbage", "header", "cut", "directory", "gone", "empty", "no folder"],
+)
+def test_whatever_is_in_the_place_of_the_database_is_one_line_that_says_what_to_do(
+    environment: pytest.MonkeyPatch, tmp_path: Path, spoil: Callable[[Path], object], reason: str
+) -> None:
+    """Every command either does its work, as `init` does with an empty file, or ends so.
+
+    Each makes an application, which is closed before the next: an open connection would keep the WAL of the old file.
+    """
+    environment.setenv("DAYPASS_DATABASE_URL", f"sqlite:///{tmp_path}/files/daypass.db")
+    path = tmp_path / "files" / "daypass.db"
+    path.parent.mkdir()
+    run_closed("init")
+    spoil(path)
+    for words in CHECKING:
+        ended = run_closed(words)
+        assert (ended.exit_code, len(ended.stderr.splitlines())) == (1, 1), (words, ended.output)
+        assert reason in ended.stderr, words
+    doctor = run_closed("doctor --json")
+    problems = [each["finding"] for each in json.loads(doctor.stdout) if each["state"] == "problem"]
+    assert (doctor.exit_code, len(problems)) == (1, 1)
+    for words in COMMANDS:
+        ended = run_closed(words)
+        refused_in_one_line = (ended.exit_code, len(ended.stderr.splitlines())) == (1, 1)
+        assert refused_in_one_line or ended.exit_code == 0, (words, ended.stderr)
+
+
+def run_closed(words: str) -> Result:
+    """Run a command, and close its application."""
+    made: list[Flask] = []
+
+    def create() -> Flask:
+        made.append(create_app(replace(load_settings(), bcrypt_cost=CHEAPEST_COST)))
+        return made[-1]
+
+    ended = CommandLine(create).run(*words.split())
+    for app in made:
+        close(app)
+    return ended
 
 
 def test_a_table_that_is_missing_is_one_line(daypass: CommandLine, database: Database) -> None:

@@ -1,0 +1,129 @@
+"""SQLite's files, seen from outside: can this process use them, can others read them, is there room for more.
+
+Not here: what is in them (``integrity``), and whether a write succeeds (``write_probe``).
+"""
+
+import os
+import pwd
+import stat
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from app.domain.findings import Finding, ok, problem, warning
+
+SUFFIXES = ("", "-wal", "-shm", "-journal")
+"""Of the database and the files beside it: https://sqlite.org/tempfiles.html."""
+
+FULL_BYTES = 256 * 1024
+"""Less room than a few transactions need: the next writes fail."""
+
+LOW_BYTES = 64 * 1024 * 1024
+"""Less room than a day of audit events and tokens can take."""
+
+_UNITS = ((1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "KB"))
+
+
+def path_of(engine: Engine) -> Path | None:
+    """The file of a SQLite database; None for another kind, and for a URI, whose file SQLite alone knows."""
+    name = engine.url.database
+    if engine.dialect.name != "sqlite" or not name or name.startswith("file:"):
+        return None
+    return Path(name)
+
+
+def access(path: Path) -> Finding:
+    """Whether this process can read and write the files, and create those beside the database."""
+    folder = path.parent
+    try:
+        return _access(path, folder)
+    except OSError as error:  # such as a folder above that can't be entered
+        return problem(
+            "files", f"{path.name} can't be reached", f"let {_me()} enter the folder", f"{folder}: {error.strerror}"
+        )
+
+
+def _access(path: Path, folder: Path) -> Finding:
+    try:
+        folder.stat()
+    except FileNotFoundError:
+        return problem(
+            "files", f"the folder of {path.name} does not exist", "create it and run `daypass init`", str(folder)
+        )
+    if not folder.is_dir():
+        return problem("files", f"the folder of {path.name} is not a directory", "move it away", str(folder))
+    if not _may(folder, os.X_OK):
+        return problem("files", f"{_me()} can't enter the folder of {path.name}", _give(folder), str(folder))
+    if not path.exists():
+        return problem("files", f"there is no {path.name}", "run `daypass init`, or restore a backup", str(folder))
+    if not path.is_file():
+        kind = "directory" if path.is_dir() else "device"
+        return problem("files", f"{path.name} is a {kind}, not a database", "move it away and restore a backup")
+    for suffix in SUFFIXES:
+        file = path.with_name(path.name + suffix)
+        if file.exists() and not _may(file, os.R_OK | os.W_OK):
+            verb = "write" if _may(file, os.R_OK) else "read"
+            return problem("files", f"{_me()} can't {verb} {file.name}, which is {_owner(file)}'s", _give(file))
+    if not _may(folder, os.W_OK):  # for the files beside it
+        return problem("files", f"{_me()} can't write the folder of {path.name}", _give(folder), str(folder))
+    return ok("files", f"{path.name} can be read and written")
+
+
+def privacy(path: Path) -> Finding:
+    """Whether other users of this machine can read the files, or put others in their place."""
+    folder = path.parent.stat().st_mode
+    for suffix in SUFFIXES if folder & stat.S_IXOTH else ():
+        file = path.with_name(path.name + suffix)
+        if file.exists() and file.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
+            return problem("privacy", f"others can read {file.name}", "run chmod o= on it", str(file))
+    if folder & stat.S_IWOTH and not folder & stat.S_ISVTX:  # as volumes of containers often are
+        detail = f"others can replace {path.name}, because everybody can write its folder"
+        return warning("privacy", detail, "run chmod o-w on the folder", str(path.parent))
+    return ok("privacy", f"only its user and group can read {path.name}")
+
+
+def space(path: Path) -> Finding:
+    """Whether there is room for more."""
+    free = free_bytes(path.parent)
+    detail = f"{_amount(free)} free for {path.name}"
+    if free < FULL_BYTES:
+        return problem("disk", f"the disk is full: {detail}", "free some space; checks go on meanwhile, writes do not")
+    if free < LOW_BYTES:
+        return warning("disk", f"only {detail}", "free some space")
+    return ok("disk", detail)
+
+
+def free_bytes(folder: Path) -> int:
+    """The room on the folder's file system for this user; root may also use what is reserved for it."""
+    system = os.statvfs(folder)
+    return system.f_frsize * (system.f_bfree if os.geteuid() == 0 else system.f_bavail)
+
+
+def _may(path: Path, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _give(path: Path) -> str:
+    """How to make it usable."""
+    return f"run chown {os.geteuid()} on the folder and its files, or start Daypass as {_owner(path)}"
+
+
+def _me() -> str:
+    return f"this process (user {_name(os.geteuid())})"
+
+
+def _owner(path: Path) -> str:
+    return _name(path.stat().st_uid)
+
+
+def _name(uid: int) -> str:
+    """The user's name; the number where the system has none, as in many containers."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _amount(size: int) -> str:
+    factor, unit = next(((factor, unit) for factor, unit in _UNITS if size >= factor), (1, "bytes"))
+    return f"{size / factor:.0f} {unit}"

@@ -1,0 +1,80 @@
+"""``daypass doctor``, and what wrong keys keep commands from."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from freezegun import freeze_time
+
+from app.domain.clock import system_clock
+from app.domain.identity import Role
+from app.http.context import parts
+from tests.factories import make_user
+from tests.integration.cli.conftest import CommandLine
+
+OTHER_KEYS = {"DAYPASS_TOKEN_KEYS": f"k1:{'ab' * 32}", "DAYPASS_PASSWORD_PEPPER": "cd" * 32}
+WRITING = ("user add bert --no-password", "user disable admin", "conf retention_days -s 3", "job run purge_tokens",
+           "db upgrade", "init")  # fmt: skip
+READING = ("user list", "token list", "keys status", "job status", "audit list", "conf")
+
+
+@pytest.fixture
+def installed(installed: CommandLine) -> CommandLine:
+    """With keys, a schema and an administrator."""
+    assert installed.run("init").exit_code == 0
+    return installed
+
+
+def findings(installed: CommandLine) -> dict[str, dict[str, str]]:
+    ended = installed.run("doctor", "--json")
+    listed = json.loads(ended.stdout)
+    assert ended.exit_code == any(each["state"] != "ok" for each in listed)
+    return {each["finding"]: each for each in listed}
+
+
+def test_a_sound_installation_has_no_finding_and_its_table_says_what_was_checked(installed: CommandLine) -> None:
+    heading, *lines = installed.text("doctor").splitlines()
+    assert heading.split() == ["FINDING", "STATE", "DETAIL", "WHAT", "TO", "DO"]
+    assert {"files", "disk", "keys", "writes", "integrity", "deployment"} <= {line.split()[0] for line in lines}
+    assert list(findings(installed)["disk"]) == ["finding", "state", "detail", "what_to_do"]
+
+
+def test_risky_settings_late_jobs_and_broken_keys_are_findings_and_the_rest_is_checked(
+    environment: pytest.MonkeyPatch, installed: CommandLine
+) -> None:
+    installed.text("job", "run", "expire_tokens")
+    with freeze_time(system_clock() + timedelta(hours=3)):
+        found = findings(installed)
+    assert found["job expire_tokens"]["state"] == "warning" and "2 hours" in found["job expire_tokens"]["detail"]
+    assert "daypass serve" in found["job expire_tokens"]["what_to_do"]
+    for name, value, finding in (
+        ("DAYPASS_HOST", "0.0.0.0", "deployment"),
+        ("DAYPASS_PORT", "none", "deployment"),
+        ("DAYPASS_TOKEN_KEYS", "k1:abcd", "keys"),
+    ):
+        with environment.context() as changed:
+            changed.setenv(name, value)
+            found = findings(installed)
+        assert {each for each in found if found[each]["state"] != "ok"} == {finding}
+        assert ("files" in found) == (name != "DAYPASS_PORT")
+
+
+@pytest.mark.both_databases
+def test_with_other_keys_nothing_starts_and_nothing_is_written_until_they_are_adopted(
+    environment: pytest.MonkeyPatch, installed: CommandLine
+) -> None:
+    """Reading goes on, so that an administrator can look."""
+    users = installed.json("user", "list")
+    for name, value in OTHER_KEYS.items():
+        environment.setenv(name, value)
+    for words in ("serve", "scheduler", "db check", *WRITING):
+        assert "is not the one that the database is used with" in installed.refusal(*words.split()), words
+    for words in READING:
+        assert installed.run(*words.split()).exit_code == 0, words
+    assert findings(installed)["keys"]["state"] == "problem"
+    assert installed.json("user", "list") == users
+    assert "add --yes" in installed.refusal("keys", "adopt")
+    assert installed.json("keys", "adopt", "--yes") == {"keys": ["k1"]}
+    assert installed.text("user", "add", "bert", "--no-password")
+    make_user(parts(installed.create()).services, "carl", Role.VIEWER)
+    assert installed.json("audit", "list")[1]["action"] == "user.created"

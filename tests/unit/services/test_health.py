@@ -1,0 +1,96 @@
+"""The list of checks: each on its own, bounded in time, cheap however often it is asked."""
+
+import threading
+import time
+
+import pytest
+from sqlalchemy import text
+
+from app.domain.clock import system_clock
+from app.domain.findings import Finding, Level
+from app.services import Services, health_checks
+from app.services.health import Health
+from app.storage import write_probe
+from app.storage.database import Database
+
+
+@pytest.fixture
+def health(services: Services) -> Health:
+    services.key_fingerprints.remember()
+    return services.health
+
+
+def wrong(findings: list[Finding]) -> dict[str, str]:
+    return {each.name: each.line for each in findings if each.level is not Level.OK}
+
+
+@pytest.mark.both_databases
+def test_nothing_is_wrong_with_a_sound_database(health: Health) -> None:
+    assert wrong(health.examine(thoroughly=True)) == wrong(health.examine_in_time()) == {}
+
+
+def test_a_check_that_hangs_is_a_problem_in_time_and_later_callers_do_not_wait(database: Database) -> None:
+    ended = threading.Event()
+    health = Health(database, system_clock, None, {"slow": lambda _now: f"ended: {ended.wait(20)}"})
+    began = time.monotonic()
+    assert "does not answer in time" in wrong(health.examine_in_time())["database"]
+    assert time.monotonic() - began < 2
+    for _ in range(3):
+        assert wrong(health.examine_in_time()) != {}
+    assert time.monotonic() - began < 2.1
+    ended.set()
+    while wrong(health.examine_in_time()) != {"slow": "ended: True"}:
+        assert time.monotonic() - began < 10
+
+
+def test_a_check_that_fails_is_a_finding_and_the_others_go_on(database: Database) -> None:
+    def failing(_now: object) -> str:
+        raise ValueError("no such thing\nas this")
+
+    health = Health(database, system_clock, None, {"broken": failing})
+    findings = health.examine(thoroughly=True)
+    assert wrong(findings) == {"warnings": "the check itself failed: look at the cause"}
+    assert [each.cause for each in findings if each.cause] == ["ValueError: no such thing"]
+
+
+def test_further_warnings_are_findings(database: Database) -> None:
+    health = Health(database, system_clock, None, {"jump": "it jumped in {:%Y}".format, "none": lambda _now: None})
+    assert wrong(health.examine()) == {"jump": f"it jumped in {system_clock():%Y}"}
+
+
+def test_a_write_is_tried_at_a_modest_rate_and_at_once_where_the_last_one_failed(
+    health: Health, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+    write = write_probe.write
+    monkeypatch.setattr(write_probe, "write", lambda database: tried.append(1) or write(database))
+    for _ in range(5):
+        assert wrong(health.examine()) == {}
+    assert len(tried) == 1
+    monkeypatch.setattr(health_checks, "WRITE_EVERY_SECONDS", 0)
+    refuse = "CREATE TRIGGER full BEFORE INSERT ON job_leases BEGIN SELECT RAISE(FAIL, 'full'); END"
+    for statement, expected in ((refuse, {"writes"}), ("DROP TRIGGER full", set())):
+        with database.transaction() as session:
+            session.execute(text(statement))
+        assert set(wrong(health.examine())) == expected
+
+
+def test_a_lock_is_a_problem_only_when_it_is_held_for_long(
+    health: Health, elsewhere: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert wrong(health.examine()) == {}
+    monkeypatch.setattr(health_checks, "WRITE_EVERY_SECONDS", 0)
+    with elsewhere.transaction() as session:
+        session.execute(text("SELECT 1"))
+        assert wrong(health.examine()) == {}
+        monkeypatch.setattr(health_checks, "MOST_BUSY_SECONDS", 0)
+        assert "has got the database's lock" in wrong(health.examine())["writes"]
+    assert wrong(health.examine()) == {}
+
+
+def test_changes_are_logged_once(health: Health, database: Database, log_lines: list[str]) -> None:
+    with database.transaction() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    for _ in range(3):
+        assert "run `daypass db upgrade`" in wrong(health.examine_in_time())["database"]
+    assert len([line for line in log_lines if '"event": "health"' in line]) == 1

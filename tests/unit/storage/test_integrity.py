@@ -1,0 +1,95 @@
+"""Damage of SQLite's file: when it is looked for, and what is found."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+
+from app import logs
+from app.domain.findings import Level
+from app.storage import integrity
+from app.storage.database import DRIVER, Database
+
+
+@pytest.fixture
+def path(database: Database) -> Path:
+    name = make_url(str(database.engine.url)).database
+    assert name is not None
+    return Path(name)
+
+
+def damage(path: Path, table: str) -> None:
+    connection = DRIVER.connect(str(path))
+    (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.close()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+
+
+def watched(path: Path) -> integrity.Watch:
+    watch = integrity.watch(path)
+    assert watch is not None
+    return watch
+
+
+def checked_in_background(watch: integrity.Watch) -> None:
+    watch.check_in_background()
+    for thread in threading.enumerate():
+        if thread.name == "integrity":
+            thread.join()
+
+
+def test_a_server_that_ended_in_order_leaves_nothing_to_check(path: Path) -> None:
+    watch = watched(path)
+    assert not watch.was_unclean
+    assert integrity.watch(path) is None, "two servers of one host would check"
+    watch.close()
+    again = watched(path)
+    assert not again.was_unclean
+    again.close()
+
+
+def test_a_server_that_was_killed_or_left_a_log_makes_the_next_one_look_for_damage(
+    path: Path, log_lines: list[str]
+) -> None:
+    """Also the one after a start that was refused. Damage stands until a check finds none."""
+    logs.configure("DEBUG")
+    watched(path)._release()  # as a kill does
+    watch = watched(path)
+    assert watch.was_unclean
+    watch.abandon()
+    watch = watched(path)
+    assert watch.was_unclean
+    assert integrity.finding(path).detail == "being checked"
+    damage(path, "sessions")
+    checked_in_background(watch)
+    found = integrity.finding(path)
+    assert found.level is Level.PROBLEM and "restore a backup" in found.line and found.cause
+    assert any("database_damaged" in line for line in log_lines)
+    watch.close()
+    repaired = path.with_suffix(".copy")
+    repaired.write_bytes(path.read_bytes())
+    repaired.replace(path)
+    assert integrity.finding(path).level is Level.OK, "another file has none of this"
+    path.with_name(f"{path.name}-wal").write_bytes(b"left")
+    watch = watched(path)
+    assert watch.was_unclean
+    watch.close()
+
+
+def test_a_sound_file_and_one_that_is_no_database_are_told_apart(path: Path, tmp_path: Path) -> None:
+    assert integrity.check(path).detail == "no damage was found"
+    damage(path, "ix_access_tokens_current")
+    assert "access_tokens" in integrity.check(path).cause or integrity.check(path).level is Level.PROBLEM
+    (tmp_path / "notes.txt").write_text("no database" * 1000)
+    assert integrity.check(tmp_path / "notes.txt").cause == "file is not a database"
+
+
+def test_a_table_that_takes_too_long_is_named_and_no_damage(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(integrity, "TABLE_PATIENCE_SECONDS", -1)
+    monkeypatch.setattr(integrity, "STEPS", 1)
+    found = integrity.check(path)
+    assert found.level is Level.OK and "too large to be checked now" in found.detail and "sessions" in found.detail
