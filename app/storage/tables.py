@@ -97,8 +97,8 @@ class RetiredSecretRow(Base):
     retired_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-CURRENT = "status IN ('active', 'overlapping')"
-"""The access tokens that a mint replaces; the condition of the index below."""
+CURRENT = "status IN ('active', 'overlapping', 'expired')"
+"""The access tokens that a mint replaces: all that are not final. The condition of the index below."""
 
 
 class AccessTokenRow(Base):
@@ -135,6 +135,7 @@ class AccessTokenRow(Base):
     generation: Mapped[int] = mapped_column(BigInteger, default=0)
     description: Mapped[str | None] = mapped_column(String(255))
     is_derived: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    had_expired: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     minted_from: Mapped[str | None] = mapped_column(String(45))
     key_id: Mapped[str] = mapped_column(String(16))
     mac: Mapped[bytes] = mapped_column(LargeBinary(32))
@@ -228,6 +229,18 @@ class IdempotencyKeyRow(Base):
     request_digest: Mapped[str] = mapped_column(String(64))
     created: Mapped[str] = mapped_column(String(150))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class ClockMarkRow(Base):
+    """The time that this database has seen pass, in one row; see ``app.domain.clock_mark``."""
+
+    __tablename__ = "clock_marks"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    other_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    other_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    other_seconds: Mapped[float] = mapped_column(Float, default=0.0, server_default="0")
 
 
 class JobLeaseRow(Base):
