@@ -23,6 +23,7 @@ from app.storage.database import Database
 from app.storage.tables import InstanceSettingRow
 from config import Settings
 from tests.databases import CHEAPEST_COST, PostgresDatabases, SqliteFiles, application, run_folder
+from tests.drivers.false_clock import library
 from tests.drivers.server import LiveServer
 from tests.groups import FUNCTIONAL, InGroups, place_of
 from tests.secrecy import secrets_in
@@ -33,6 +34,11 @@ hypothesis.settings.register_profile("daypass", deadline=None)
 hypothesis.settings.load_profile("daypass")
 
 compile_once()
+
+
+def pytest_report_header() -> str:
+    """How the tests make a clock wrong here."""
+    return f"false clock of commands: {'libfaketime' if library() else 'as of servers (no libfaketime)'}"
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> InGroups:

@@ -130,6 +130,23 @@ def delete(services: Services, single: Access) -> None:
     services.single_tier.delete(single.token.uuid, OPERATOR, None)
 
 
+def accept_clock(services: Services) -> None:
+    """Let the jobs go by the clock as it is now, wherever a test has set it before."""
+    services.clock_agreement.accept(OPERATOR)
+
+
+def expire_due(services: Services) -> int:
+    """Mark what has expired, by the clock as it is."""
+    accept_clock(services)
+    return services.expiring.expire_due()
+
+
+def purge(services: Services) -> int:
+    """Delete what ended long ago, by the clock as it is."""
+    accept_clock(services)
+    return services.expiring.purge(OPERATOR)
+
+
 def works(services: Services, issued: Access | Refresh) -> bool:
     """Whether the token is accepted at this moment."""
     try:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import click
 from flask import Flask
 
-from app.cli import audit, database, doctor, init, jobs, keys, serving, settings, tokens, users
+from app.cli import audit, clock, database, doctor, init, jobs, keys, serving, settings, tokens, users
 from app.cli.launching import Launcher, RefusingGroup
 
 COMMANDS: tuple[click.Command, ...] = (
@@ -20,6 +20,7 @@ COMMANDS: tuple[click.Command, ...] = (
     tokens.token,
     settings.conf,
     jobs.job,
+    clock.clock,
     audit.audit,
     database.db,
     keys.keys,

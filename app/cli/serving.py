@@ -95,6 +95,7 @@ def scheduler() -> None:
     settings = load_settings()
     app = application()
     refuse_unsafe(app, settings)
+    parts(app).services.clock_agreement.refuse_differing()
     logs.configure(settings.log_level)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -13,14 +13,17 @@ from app.domain.clock import parse_instant
 from app.domain.errors import BadRequest, NotFound, TokenMalformed, TokenUnknown
 from app.domain.text import count_of, refuse_unprintable
 from app.domain.token_filter import CRITERIA, LONGEST_SPAN, Choice, Criterion, Days, Flag, Instant, Text, TokenFilter
-from app.domain.tokens import SEEMS_SHARED
+from app.domain.tokens import CREATED_IN_FUTURE, SEEMS_SHARED
 from app.services.listing import ListedToken
 from app.services.revoking import Revoked
 
-COLUMNS = ("kind", "public_id", "owner", "name", "status", "created_at", "expires_at", "last_used_at", "seems_shared")
+COLUMNS = (
+    "kind", "public_id", "owner", "name", "status", "created_at", "expires_at", "last_used_at", "seems_shared",
+    "created_in_future",
+)  # fmt: skip
 MEMBERS = (
     "kind", "id", "public_id", "owner", "user_id", "name", "status", "created_at", "expires_at", "last_used_at",
-    "last_used_ip", "last_used_agent", "seems_shared", "revoked_at", "revoked_by", "revoke_reason",
+    "last_used_ip", "last_used_agent", "seems_shared", "created_in_future", "revoked_at", "revoked_by", "revoke_reason",
 )  # fmt: skip
 """Of a token in JSON; null where its tier has none."""
 
@@ -91,6 +94,8 @@ def show(public_id: str, as_json: bool) -> None:
     show_one(row, as_json)
     if row["seems_shared"]:
         click.echo(SEEMS_SHARED, err=True)
+    if row["created_in_future"] and not as_json:
+        click.echo(CREATED_IN_FUTURE, err=True)
 
 
 @token.command("revoke")

@@ -1,10 +1,13 @@
 """The only place that reads the time: all else takes a :data:`Clock`. Durations use ``time.monotonic``."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 Clock = Callable[[], datetime]
 """Returns the current time: an aware datetime in UTC, to the microsecond."""
+
+CLOCK_TOLERANCE = timedelta(minutes=1)
+"""An instant that lies further in the future was stored by a clock that was wrong, or this one is."""
 
 
 def system_clock() -> datetime:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from app.domain.clock import CLOCK_TOLERANCE
 from app.domain.identity import User
 
 IDLE = timedelta(minutes=30)
@@ -31,5 +32,5 @@ class WebSession:
         return now >= self.seen_at + IDLE or now >= self.created_at + LONGEST or not self.user.is_active
 
     def is_fresh(self, now: datetime) -> bool:
-        """Whether the password was entered less than FRESH ago."""
-        return now < self.proved_at + FRESH
+        """Whether the password was entered less than FRESH ago; not if that is said to be in the future."""
+        return self.proved_at - CLOCK_TOLERANCE <= now < self.proved_at + FRESH

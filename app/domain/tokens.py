@@ -9,6 +9,8 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Generic, NamedTuple, TypeVar
 
+from app.domain.clock import CLOCK_TOLERANCE
+
 T = TypeVar("T")
 
 SHARING_WINDOW = timedelta(minutes=10)
@@ -19,6 +21,11 @@ SHARING_SHOWN_FOR = timedelta(days=1)
 SEEMS_SHARED = (
     "Two programs seem to share this token, and each replaces the access token of the other. "
     "Create a refresh token for each, or set access_token_reissue to reuse."
+)
+
+CREATED_IN_FUTURE = (
+    "Created in the future: the clock was wrong when this token was created or regenerated, or is wrong now. "
+    "Its expiry counts from that time; if that is too late, revoke it."
 )
 
 
@@ -37,8 +44,9 @@ class TokenKind(StrEnum):
 class TokenStatus(StrEnum):
     """The stored state of a token; with the clock it gives the actual one, :func:`status_at`.
 
-    OVERLAPPING is stored only: replaced, and active until its `expires_at`, the end of the overlap. SUPERSEDED does not
-    depend on the clock, so that a host whose clock is behind refuses it too.
+    OVERLAPPING is stored only: replaced, and active until its `expires_at`, the end of the overlap. EXPIRED is stored
+    as a note for lists, and believed nowhere: the clock that wrote it may have been wrong. SUPERSEDED and REVOKED are
+    final: no clock makes such a token active again.
     """
 
     ACTIVE = "active"
@@ -48,16 +56,28 @@ class TokenStatus(StrEnum):
     REVOKED = "revoked"
 
 
-def status_at(stored: TokenStatus, expires_at: datetime | None, now: datetime) -> TokenStatus:
+FINAL = (TokenStatus.SUPERSEDED, TokenStatus.REVOKED)
+
+
+def status_at(
+    stored: TokenStatus, expires_at: datetime | None, now: datetime, had_expired: bool = False
+) -> TokenStatus:
     """The state of a token at `now`: it works only if ACTIVE.
 
-    A token expires **at** the instant of `expires_at`; None is never.
+    A token expires **at** the instant of `expires_at`; None is never. `had_expired`: whether a final token had expired
+    when it was replaced or revoked. It is EXPIRED then, but never active again on a clock that says otherwise.
     """
-    if stored not in (TokenStatus.ACTIVE, TokenStatus.OVERLAPPING):
-        return stored
-    if expires_at is not None and expires_at <= now:
+    is_over = expires_at is not None and expires_at <= now
+    if stored in FINAL:
+        return TokenStatus.EXPIRED if had_expired and is_over else stored
+    if is_over:
         return TokenStatus.SUPERSEDED if stored is TokenStatus.OVERLAPPING else TokenStatus.EXPIRED
     return TokenStatus.ACTIVE
+
+
+def is_from_future(created_at: datetime, now: datetime) -> bool:
+    """Whether a token says that it was created later than `now`: this clock is wrong, or was when it was created."""
+    return created_at - now > CLOCK_TOLERANCE
 
 
 def is_sharing(minted_from: Sequence[str | None]) -> bool:
@@ -70,12 +90,15 @@ def is_sharing(minted_from: Sequence[str | None]) -> bool:
 
 def seems_shared_at(seen_at: datetime | None, now: datetime) -> bool:
     """Whether to report it. `seen_at`: when :func:`is_sharing` was last true."""
-    return seen_at is not None and now - seen_at < SHARING_SHOWN_FOR
+    return seen_at is not None and -CLOCK_TOLERANCE < now - seen_at < SHARING_SHOWN_FOR
 
 
 @dataclass(frozen=True)
 class RefreshToken:
-    """A refresh token without its secret. `status`: at the time of reading."""
+    """A refresh token without its secret. `status`: at the time of reading.
+
+    `created_in_future`: :func:`is_from_future` of its creation or regeneration.
+    """
 
     id: int
     public_id: str
@@ -93,11 +116,12 @@ class RefreshToken:
     revoke_reason: str | None = None
     access_token_reissue: str | None = None
     seems_shared: bool = False
+    created_in_future: bool = False
 
 
 @dataclass(frozen=True)
 class AccessToken:
-    """An access token without its secret. `status`: at the time of reading.
+    """An access token without its secret. `status`: at the time of reading. `created_in_future`: the same.
 
     `refresh_token_id`: None for a single-tier token. `expires_at`: None is never.
     """
@@ -119,6 +143,7 @@ class AccessToken:
     revoked_by: str | None = None
     revoke_reason: str | None = None
     minted_from: str | None = None
+    created_in_future: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,9 @@ from apscheduler.triggers.interval import IntervalTrigger
 from app.domain.clock import Clock
 from app.domain.errors import Refusal
 from app.jobs import JOBS, Job
+from app.jobs.clock_watcher import ClockWatcher
 from app.services import Services
+from app.services.clock_agreement import is_held
 
 LOG = structlog.get_logger(__name__)
 
@@ -22,9 +24,31 @@ def holder_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"[:150]
 
 
-def build_scheduler(services: Services, clock: Clock) -> BackgroundScheduler:
+class Scheduler(BackgroundScheduler):  # type: ignore[misc]  # APScheduler has no types
+    """APScheduler plans by the clock: set back by a day, it would sleep for a day. This one goes on after a second."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(executors={"default": ThreadPoolExecutor(1)}, timezone="UTC")
+        self._clock = clock
+        self._watcher = ClockWatcher(clock, self.run_all)
+
+    def start(self, paused: bool = False) -> None:
+        super().start(paused)
+        self._watcher.start()
+
+    def shutdown(self, wait: bool = True) -> None:
+        self._watcher.stop()
+        super().shutdown(wait)
+
+    def run_all(self) -> None:
+        """Run each job now, and at its interval from now on."""
+        for job in self.get_jobs():
+            job.modify(next_run_time=self._clock())
+
+
+def build_scheduler(services: Services, clock: Clock) -> Scheduler:
     """A scheduler ready to start; each job runs once at the start."""
-    scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(1)}, timezone="UTC")
+    scheduler = Scheduler(clock)
     for job in JOBS:
         scheduler.add_job(
             partial(run_once, services, job),
@@ -32,7 +56,7 @@ def build_scheduler(services: Services, clock: Clock) -> BackgroundScheduler:
             id=job.name,
             next_run_time=clock(),
             coalesce=True,
-            max_instances=1,
+            max_instances=2,  # one waits: the pool has one thread
             misfire_grace_time=None,
         )
     return scheduler
@@ -41,8 +65,12 @@ def build_scheduler(services: Services, clock: Clock) -> BackgroundScheduler:
 def run_once(services: Services, job: Job) -> None:
     """Run the job at a tick unless another scheduler does. A failure is logged; the next tick tries again."""
     try:
+        services.clock_agreement.refuse_differing()  # before the lease: the run belongs to hosts whose clock is right
         services.job_runs.run(job.name, partial(job.run, services), holder_name(), job.every)
     except Refusal as refusal:
-        LOG.error("job_refused", job=job.name, reason=refusal.reason)
+        if is_held(refusal):
+            LOG.warning("job_held", job=job.name, detail=refusal.what)
+        else:
+            LOG.error("job_refused", job=job.name, reason=refusal.reason)
     except Exception:
         LOG.exception("job_failed", job=job.name)

@@ -9,6 +9,7 @@ from app.domain.clock import Clock
 from app.domain.secrets import KeyRing, TokenFormat
 from app.services.accounts import Accounts
 from app.services.check_counts import CheckCounts
+from app.services.clock_agreement import ClockAgreement
 from app.services.expiring import Expiring
 from app.services.health import Health
 from app.services.held_tokens import HeldTokens
@@ -54,6 +55,7 @@ class Services:
     instance_settings: InstanceSettings
     setting_effects: SettingEffects
     job_runs: JobRuns
+    clock_agreement: ClockAgreement
     sightings: Sightings
     last_use: LastUse
     check_counts: CheckCounts
@@ -89,6 +91,7 @@ def build_services(
     verifier = TokenVerifier(TokenLookup(database), clock, ring, format, check_counts)
     listing = Listing(database, clock)
     key_fingerprints = KeyFingerprints(database, clock, token_keys, pepper)
+    clock_agreement = ClockAgreement(database, clock)
     return Services(
         accounts=accounts,
         issuing=Issuing(database, clock, ring, format, held_tokens, accounts, idempotency),
@@ -99,19 +102,20 @@ def build_services(
         revoking=Revoking(database, clock, held_tokens, verifier),
         revoking_by_filter=RevokingByFilter(database, clock, pepper),
         identifying=Identifying(format, verifier, held_tokens, listing),
-        expiring=Expiring(database, clock),
+        expiring=Expiring(database, clock, clock_agreement),
         listing=listing,
         overview=Overview(database, clock, listing),
         instance_settings=InstanceSettings(database, clock),
         setting_effects=SettingEffects(database, clock),
         job_runs=JobRuns(database, clock),
+        clock_agreement=clock_agreement,
         sightings=sightings,
         last_use=last_use,
         check_counts=check_counts,
         sessions=Sessions(database, clock, accounts, pepper),
         ring=ring,
         key_fingerprints=key_fingerprints,
-        health=Health(database, clock, key_fingerprints, warnings={}),  # by name, a function of the time: line or None
+        health=Health(database, clock, key_fingerprints, warnings={"clock jumps": clock_agreement.warning}),
     )
 
 

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from app.domain.clock import Clock
+from app.domain.clock import CLOCK_TOLERANCE, Clock
 from app.domain.errors import Conflict
+from app.services.clock_agreement import is_held
 from app.storage import leases
 from app.storage.database import Database
 
@@ -38,7 +39,10 @@ class JobStatus:
 
 @dataclass(frozen=True)
 class JobHealth:
-    """A job and its state. `lag`: how long its next run is overdue; None where it never ran."""
+    """A job and its state. `lag`: how long its next run is overdue; None where it never ran.
+
+    Where the last run is in the future, the lag counts from there: an estimate, but no claim that all is well.
+    """
 
     job: str
     every: timedelta
@@ -69,7 +73,7 @@ class JobRuns:
         try:
             rows = work()
         except BaseException as failure:  # an interruption is stored too
-            error = f"{type(failure).__name__}: {failure}"[:255]
+            error = (failure.what if is_held(failure) else f"{type(failure).__name__}: {failure}")[:255]
             raise
         finally:
             seconds = time.monotonic() - started
@@ -92,7 +96,7 @@ class JobRuns:
             return [
                 JobStatus(
                     job=row.job,
-                    is_running=row.expires_at is not None and row.expires_at > now,
+                    is_running=row.expires_at is not None and now < row.expires_at <= now + LEASE + CLOCK_TOLERANCE,
                     holder=row.holder,
                     last_run_at=row.last_run_at,
                     last_seconds=row.last_seconds,
@@ -112,4 +116,5 @@ class JobRuns:
 def _lag(status: JobStatus | None, every: timedelta, now: datetime) -> timedelta | None:
     if status is None or status.last_run_at is None:
         return None
-    return max(timedelta(0), now - status.last_run_at - every)
+    # A run in the future is one before the clock was set back: nothing has run since.
+    return max(timedelta(0), abs(now - status.last_run_at) - every)

@@ -13,10 +13,11 @@ from itertools import islice
 
 import structlog
 
+from app.domain.clock_mark import Agreement
 from app.domain.errors import Unavailable
 from app.domain.identity import Principal
 from app.domain.secrets import without_secrets
-from app.storage import last_use
+from app.storage import clock_marks, last_use
 from app.storage.database import Database
 from app.storage.last_use import Use
 
@@ -52,7 +53,7 @@ class LastUse:
     def is_due(self, principal: Principal) -> bool:
         """Whether to record this use. Called at each check, so that :meth:`note` may be slower."""
         before = principal.token_last_used_at
-        is_new = before is None or principal.checked_at - before >= SPACING
+        is_new = before is None or abs(principal.checked_at - before) >= SPACING
         return is_new and principal.token_id not in self._waiting
 
     def note(self, principal: Principal, address: str | None, agent: str | None) -> None:
@@ -79,7 +80,10 @@ class LastUse:
             while batch := dict(islice(items, BATCH)):
                 try:
                     with self._database.transaction() as session:
-                        last_use.record_uses(session, batch, SPACING)
+                        mark = clock_marks.find(session)
+                        latest = max(use.at for use in batch.values())
+                        is_certain = mark is not None and mark.agreement(latest) is Agreement.AGREES
+                        last_use.record_uses(session, batch, SPACING, is_certain=is_certain)
                 except Unavailable:  # logged where it was raised
                     with self._lock:
                         self._waiting = batch | dict(items) | self._waiting

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from app.domain.clock import Clock
+from app.domain.clock import CLOCK_TOLERANCE, Clock
 from app.domain.identity import Caller
 from app.domain.policy import Reissue
 from app.domain.secrets import KeyRing, TokenFormat, TokenText, new_token_text
@@ -136,11 +136,13 @@ def _notice_sharing(
     """Whether programs seem to replace each other's access tokens; stores and audits it when new. Refuses nothing."""
     parent = held.stored
     was_noticed = seems_shared_at(parent.sharing_seen_at, now)
+    since, until = now - SHARING_WINDOW, now + CLOCK_TOLERANCE
     # Mints with a secret that has been replaced since do not count.
-    since = max(now - SHARING_WINDOW, parent.regenerated_at or now - SHARING_WINDOW)
+    if parent.regenerated_at is not None and parent.regenerated_at < until:
+        since = max(since, parent.regenerated_at)
     if replaced is not None and replaced.created_at <= since:  # then this is the only mint within
         return was_noticed
-    minted_from = access_tokens.minted_from(session, parent.id, since, MINTS_EXAMINED)
+    minted_from = access_tokens.minted_from(session, parent.id, since, until, MINTS_EXAMINED)
     networks = {address: counted_network(address) if address else None for address in set(minted_from)}
     if not is_sharing([networks[address] for address in minted_from]):
         return was_noticed
@@ -149,6 +151,6 @@ def _notice_sharing(
         subject = ("refresh_token", parent.public_id)
         detail: dict[str, str | int] = {"mints": len(minted_from), "addresses": addresses, "note": SEEMS_SHARED}
         record(session, now, caller, "refresh_token.found_shared", subject, **detail)
-    if parent.sharing_seen_at is None or now - parent.sharing_seen_at >= SHARING_WINDOW:
+    if not was_noticed or parent.sharing_seen_at is None or now - parent.sharing_seen_at >= SHARING_WINDOW:
         refresh_tokens.note_sharing(session, parent.id, now)
     return True

@@ -11,7 +11,7 @@ from app.domain.clock import Clock
 from app.domain.errors import NotFound, NotPermitted, TokenMalformed
 from app.domain.identity import Caller, canonical_username
 from app.domain.text import refuse_unprintable
-from app.domain.tokens import RefreshToken
+from app.domain.tokens import FINAL, RefreshToken
 from app.services.held_tokens import BySecret, Claim, HeldTokens
 from app.services.listing import refuse_unless_handle
 from app.services.verifying import TokenVerifier
@@ -87,8 +87,9 @@ class Revoking:
         row = access_tokens.find(session, public_id)
         if row is None or only_of not in (None, row.user_id):
             raise NotFound("token")
+        is_final = row.status in FINAL
         revoked = access_tokens.revoke_each(session, [row.id], revocation)
-        if revoked:
+        if not is_final:  # one that has expired is revoked for clocks by which it has not
             subject = ("access_token", public_id)
             record(session, now, caller, "access_token.revoked", subject, reason=reason)
         return Revoked(0, len(revoked))

@@ -68,7 +68,8 @@ class Sightings:
     def _note(self, seen: _Sighting) -> bool:
         with self._lock:
             latest = self._latest.get(seen.public_id)
-            is_recent = latest is not None and seen.at - latest < SIGHTING_EVERY
+            # Before or after: a clock that was ahead must not silence this for as long.
+            is_recent = latest is not None and abs(seen.at - latest) < SIGHTING_EVERY
             if is_recent or len(self._waiting) >= MOST_WAITING:
                 return False
             if len(self._latest) >= MOST_SIGHTINGS:  # a few more rows cost less than unlimited memory

@@ -56,7 +56,7 @@ class LoginThrottle:
         with self._database.reading() as session:
             now = self._clock()
             attempt = self._attempt(session, account, address, now)
-            _refuse_full([throttle.full_until(session, bucket, now) for bucket in attempt.buckets], now)
+            _refuse_full([throttle.full_until(session, bucket, now, WINDOW) for bucket in attempt.buckets], now)
         return attempt.is_known
 
     def begin(self, account: str, address: str | None) -> Attempt:

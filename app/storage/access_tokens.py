@@ -20,14 +20,15 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    or_,
     select,
     update,
 )  # fmt: skip
 from sqlalchemy.orm import Session
 
 from app.domain.secrets import Mac, TokenText
-from app.domain.tokens import AccessToken, TokenStatus, status_at
-from app.storage.liveness import CLOCK_TOLERANCE, end_of_life, ended_before, is_active_at, is_due
+from app.domain.tokens import AccessToken, TokenStatus, is_from_future, status_at
+from app.storage.liveness import MAYBE_ACTIVE, ended_before, is_active_at, is_due
 from app.storage.refresh_tokens import Revocation
 from app.storage.tables import CURRENT, AccessTokenRow
 
@@ -37,9 +38,10 @@ TABLE = cast(Table, AccessTokenRow.__table__)
 ACTIVE_IN_INDEX: ColumnElement[bool] = literal_column("status = 'active'")
 CURRENT_IN_INDEX: ColumnElement[bool] = literal_column(CURRENT)
 
-_SINGLE_TIER = (AccessTokenRow.refresh_token_id.is_(None), AccessTokenRow.status != TokenStatus.REVOKED)
-"""Single-tier tokens that are not deleted; deleting one revokes it."""
+_KEPT = or_(AccessTokenRow.status != TokenStatus.REVOKED, AccessTokenRow.had_expired)
+"""Not deleted: deleting one revokes it. An expired one that is revoked with others stays listed as expired."""
 
+_SINGLE_TIER = (AccessTokenRow.refresh_token_id.is_(None), _KEPT)
 
 _INSERT = insert(TABLE).returning(TABLE.c.id)
 
@@ -101,7 +103,10 @@ def count_single_tier_of(session: Session, user_id: int) -> int:
 
 
 _ACTIVE_UNDER = select(TABLE).where(
-    TABLE.c.refresh_token_id == bindparam("parent"), ACTIVE_IN_INDEX, TABLE.c.expires_at > bindparam("now")
+    TABLE.c.refresh_token_id == bindparam("parent"),
+    CURRENT_IN_INDEX,
+    TABLE.c.status != TokenStatus.OVERLAPPING,
+    TABLE.c.expires_at > bindparam("now"),
 )
 
 
@@ -110,15 +115,21 @@ def find_active_under(session: Session, refresh_token_id: int, now: datetime) ->
     return session.execute(_ACTIVE_UNDER, {"parent": refresh_token_id, "now": now}).one_or_none()
 
 
-def minted_from(session: Session, refresh_token_id: int, since: datetime, most: int) -> list[str | None]:
-    """The client addresses of the latest mints since then, at most `most`."""
-    values = {"parent": refresh_token_id, "since": since, "most": most}
+def minted_from(
+    session: Session, refresh_token_id: int, since: datetime, until: datetime, most: int
+) -> list[str | None]:
+    """The client addresses of the latest mints after `since`, to `until`, at most `most`."""
+    values = {"parent": refresh_token_id, "since": since, "until": until, "most": most}
     return list(session.execute(_MINTED_FROM, values).scalars())
 
 
 _MINTED_FROM = (
     select(TABLE.c.minted_from)
-    .where(TABLE.c.refresh_token_id == bindparam("parent"), TABLE.c.created_at > bindparam("since"))
+    .where(
+        TABLE.c.refresh_token_id == bindparam("parent"),
+        TABLE.c.created_at > bindparam("since"),
+        TABLE.c.created_at <= bindparam("until"),
+    )
     .order_by(TABLE.c.created_at.desc())
     .limit(bindparam("most"))
 )
@@ -128,7 +139,7 @@ def supersede(session: Session, refresh_token_id: int, now: datetime, overlap: t
     """Replace the active token, before a new one is added.
 
     It works for at most `overlap` more; earlier overlapping ones stop now. One that has expired, marked or not, stays
-    expired. The caller holds the refresh token.
+    expired, and becomes superseded on a clock by which it has not. The caller holds the refresh token.
     """
     values = {"parent": refresh_token_id, "now": now, "end": now + overlap}
     session.execute(_SUPERSEDE[bool(overlap)], values)
@@ -137,31 +148,36 @@ def supersede(session: Session, refresh_token_id: int, now: datetime, overlap: t
 def _supersede(is_overlap: bool) -> Update:
     column = TABLE.c
     now, end = bindparam("now", type_=column.expires_at.type), bindparam("end", type_=column.expires_at.type)
-    is_active, is_over = column.status == TokenStatus.ACTIVE, column.expires_at <= now
+    overlaps, is_over = column.status == TokenStatus.OVERLAPPING, column.expires_at <= now
     becomes = TokenStatus.OVERLAPPING if is_overlap else TokenStatus.SUPERSEDED
-    status = case((and_(is_active, is_over), TokenStatus.EXPIRED), (is_active, becomes), else_=TokenStatus.SUPERSEDED)
+    status = case((or_(overlaps, is_over), TokenStatus.SUPERSEDED), else_=becomes)
     expires_at = case(
-        (is_over, column.expires_at), (~is_active, now), (column.expires_at > end, end), else_=column.expires_at
+        (is_over, column.expires_at), (overlaps, now), (column.expires_at > end, end), else_=column.expires_at
     )
     which = (column.refresh_token_id == bindparam("parent"), CURRENT_IN_INDEX)
-    return update(TABLE).where(*which).values(status=status, expires_at=expires_at)
+    values = {"status": status, "expires_at": expires_at, "had_expired": and_(~overlaps, is_over)}
+    return update(TABLE).where(*which).values(values)
 
 
 _SUPERSEDE = {is_overlap: _supersede(is_overlap) for is_overlap in (False, True)}
 
 
 def revoke_under(session: Session, refresh_token_ids: Sequence[int], revocation: Revocation) -> list[str]:
-    """Revoke the active tokens of these refresh tokens, overlapping ones included; their public ids."""
+    """Revoke the tokens of these refresh tokens; the public ids of the active ones, overlapping ones included.
+
+    As the two below, it revokes all that are not final: those that have expired by this clock, which may be wrong, stay
+    expired, but become active on no other.
+    """
     return _revoke(session, AccessTokenRow.refresh_token_id.in_(refresh_token_ids), revocation)
 
 
 def revoke_of_user(session: Session, user_id: int, revocation: Revocation) -> list[str]:
-    """Revoke the active tokens of a user; their public ids."""
+    """Revoke the tokens of a user; the public ids of the active ones."""
     return _revoke(session, AccessTokenRow.user_id == user_id, revocation)
 
 
 def revoke_each(session: Session, ids: Sequence[int], revocation: Revocation) -> list[str]:
-    """Revoke the active ones of these; their public ids."""
+    """Revoke these; the public ids of the active ones."""
     return _revoke(session, AccessTokenRow.id.in_(ids), revocation)
 
 
@@ -173,18 +189,21 @@ def count_active_under(session: Session, refresh_token_ids: Sequence[int], now: 
 
 
 def delete_single_tier(session: Session, row: AccessTokenRow, revocation: Revocation) -> bool:
-    """Revoke one, expired or not; False where it is revoked already."""
-    which = (AccessTokenRow.id == row.id, AccessTokenRow.status != TokenStatus.REVOKED)
+    """Revoke one, expired or not; False where it is deleted already."""
     values = {"revoked_at": revocation.at, "revoked_by": revocation.by, "revoke_reason": revocation.reason}
-    statement = update(AccessTokenRow).where(*which).values(status=TokenStatus.REVOKED, **values)
+    statement = update(AccessTokenRow).where(AccessTokenRow.id == row.id, _KEPT)
+    statement = statement.values(status=TokenStatus.REVOKED, had_expired=False, **values)
     return session.scalar(statement.returning(AccessTokenRow.id)) is not None
 
 
 def _revoke(session: Session, which: ColumnElement[bool], revocation: Revocation) -> list[str]:
-    which = and_(which, is_active_at(AccessTokenRow, revocation.at - CLOCK_TOLERANCE))
+    which = and_(which, AccessTokenRow.status.in_(MAYBE_ACTIVE))
+    is_over = and_(AccessTokenRow.expires_at.is_not(None), AccessTokenRow.expires_at <= revocation.at)
+    overlaps = AccessTokenRow.status == TokenStatus.OVERLAPPING
     # Locked in order of id first: for single-tier tokens, no other lock prevents a deadlock.
     locking = select(AccessTokenRow.id).where(which).order_by(AccessTokenRow.id)
     session.execute(locking.with_for_update(key_share=True))
+    session.execute(update(AccessTokenRow).where(which, overlaps, is_over).values(status=TokenStatus.SUPERSEDED))
     statement = (
         update(AccessTokenRow)
         .where(which)
@@ -193,18 +212,18 @@ def _revoke(session: Session, which: ColumnElement[bool], revocation: Revocation
             revoked_at=revocation.at,
             revoked_by=revocation.by,
             revoke_reason=revocation.reason,
+            had_expired=is_over,
         )
-        .returning(AccessTokenRow.public_id)
+        .returning(AccessTokenRow.public_id, AccessTokenRow.had_expired)
     )
-    return list(session.scalars(statement))
+    return [public_id for public_id, had_expired in session.execute(statement) if not had_expired]
 
 
 def expire_due(session: Session, now: datetime, most: int) -> int:
     """Mark at most `most` expired tokens as such; how many."""
     due = select(AccessTokenRow.id).where(is_due(AccessTokenRow, now)).limit(most)
     ids = list(session.scalars(due.with_for_update(skip_locked=True)))
-    statement = update(AccessTokenRow).where(AccessTokenRow.id.in_(ids))
-    session.execute(statement.values(status=end_of_life(AccessTokenRow)))
+    session.execute(update(AccessTokenRow).where(AccessTokenRow.id.in_(ids)).values(status=TokenStatus.EXPIRED))
     return len(ids)
 
 
@@ -226,7 +245,7 @@ def as_access_token(row: AccessTokenRow | Row[Any], now: datetime) -> AccessToke
         refresh_token_id=row.refresh_token_id,
         generation=row.generation,
         description=row.description,
-        status=status_at(TokenStatus(row.status), row.expires_at, now),
+        status=status_at(TokenStatus(row.status), row.expires_at, now, row.had_expired),
         created_at=row.created_at,
         expires_at=row.expires_at,
         last_used_at=row.last_used_at,
@@ -236,4 +255,5 @@ def as_access_token(row: AccessTokenRow | Row[Any], now: datetime) -> AccessToke
         revoked_by=row.revoked_by,
         revoke_reason=row.revoke_reason,
         minted_from=row.minted_from,
+        created_in_future=is_from_future(row.created_at, now),
     )

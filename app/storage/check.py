@@ -32,7 +32,10 @@ WAITS = 10
 
 
 class CheckedRow(NamedTuple):
-    """The columns of the statement below, in order. The last two are for single-tier tokens only."""
+    """The columns of the statement below, in order.
+
+    `user_api_tokens`, `api_tokens_enabled`: for single-tier tokens only.
+    """
 
     token_id: int
     key_id: str
@@ -56,6 +59,7 @@ class CheckedRow(NamedTuple):
     user_is_active: bool
     user_api_tokens: str | None
     api_tokens_enabled: str | None
+    had_expired: bool = False
 
 
 _INSTANTS = [place for place, name in enumerate(CheckedRow._fields) if name.endswith("_at")]
@@ -88,6 +92,7 @@ _STATEMENT = (
         UserRow.is_active,
         case((_IS_SINGLE_TIER, UserRow.api_tokens)),
         case((_IS_SINGLE_TIER, _ENABLED)),
+        AccessTokenRow.had_expired,
     )
     .join(UserRow, UserRow.id == AccessTokenRow.user_id)
     .outerjoin(RefreshTokenRow, RefreshTokenRow.id == AccessTokenRow.refresh_token_id)

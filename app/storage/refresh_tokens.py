@@ -29,7 +29,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from app.domain.identity import User
 from app.domain.secrets import Mac, TokenText
-from app.domain.tokens import RefreshToken, TokenStatus, seems_shared_at, status_at
+from app.domain.tokens import RefreshToken, TokenStatus, is_from_future, seems_shared_at, status_at
 from app.storage.liveness import ended_before, is_active_at, is_due
 from app.storage.tables import AccessTokenRow, InstanceSettingRow, RefreshTokenRow, RetiredSecretRow, UserRow
 from app.storage.users import as_user
@@ -151,9 +151,9 @@ def _hold(is_use: bool, allow_expired: bool, signs: bool) -> ReturningUpdate[Any
         values |= {"last_used_at": bindparam("now"), "last_used_ip": bindparam("address")}
     statement: Update = update(TABLE).where(column.id == bindparam("token")).values(values)
     if allow_expired:
-        statement = statement.where(column.status.in_([TokenStatus.ACTIVE, TokenStatus.EXPIRED]))
+        statement = statement.where(column.status != TokenStatus.REVOKED)
     else:
-        statement = statement.where(column.status == TokenStatus.ACTIVE, column.expires_at > bindparam("now"))
+        statement = statement.where(column.status != TokenStatus.REVOKED, column.expires_at > bindparam("now"))
     return statement.returning(TABLE)
 
 
@@ -252,4 +252,5 @@ def as_refresh_token(row: StoredRefreshToken | RefreshTokenRow, now: datetime) -
         access_token_reissue=row.access_token_reissue,
         seems_shared=status is TokenStatus.ACTIVE and seems_shared_at(row.sharing_seen_at, now),
         revoke_reason=row.revoke_reason,
+        created_in_future=is_from_future(row.regenerated_at or row.created_at, now),
     )

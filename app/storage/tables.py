@@ -3,19 +3,9 @@
 from datetime import datetime
 
 from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    CheckConstraint,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    String,
-    Text,
-    false,
+    BigInteger, Boolean, CheckConstraint, Float, ForeignKey, Index, Integer, LargeBinary, String, Text, false,
     text,
-)
+)  # fmt: skip
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain.identity import ApiTokens, Role
@@ -97,8 +87,8 @@ class RetiredSecretRow(Base):
     retired_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-CURRENT = "status IN ('active', 'overlapping')"
-"""The access tokens that a mint replaces; the condition of the index below."""
+CURRENT = "status IN ('active', 'overlapping', 'expired')"
+"""The access tokens that a mint replaces: all that are not final. The condition of the index below."""
 
 
 class AccessTokenRow(Base):
@@ -135,6 +125,7 @@ class AccessTokenRow(Base):
     generation: Mapped[int] = mapped_column(BigInteger, default=0)
     description: Mapped[str | None] = mapped_column(String(255))
     is_derived: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    had_expired: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     minted_from: Mapped[str | None] = mapped_column(String(45))
     key_id: Mapped[str] = mapped_column(String(16))
     mac: Mapped[bytes] = mapped_column(LargeBinary(32))
@@ -238,6 +229,18 @@ class KeyFingerprintRow(Base):
     name: Mapped[str] = mapped_column(String(32), primary_key=True)
     fingerprint: Mapped[str] = mapped_column(String(64))
     stored_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ClockMarkRow(Base):
+    """The time that this database has seen pass, in one row; see ``app.domain.clock_mark``."""
+
+    __tablename__ = "clock_marks"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    other_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    other_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    other_seconds: Mapped[float] = mapped_column(Float, default=0.0, server_default="0")
 
 
 class JobLeaseRow(Base):

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, delete, literal, or_, select, update
+from sqlalchemy import ColumnElement, case, delete, literal, or_, select, update
 from sqlalchemy.orm import Session
 
+from app.domain.clock import CLOCK_TOLERANCE
 from app.storage.database import insert_unless_present
 from app.storage.tables import LoginThrottleRow
 
@@ -26,7 +27,7 @@ def reserve(session: Session, bucket: Bucket, now: datetime, window: timedelta) 
     """Count a failure in advance; None where it fits, else the end of the window of the full counter."""
     row = LoginThrottleRow
     insert_unless_present(session, row, bucket=bucket.key, failures=0, window_ends_at=now + window)
-    over = row.window_ends_at <= now
+    over = _is_over(now, window)
     window_ends_at = literal(now + window, row.window_ends_at.type)  # see access_tokens.supersede
     statement = (
         update(row)
@@ -42,11 +43,17 @@ def reserve(session: Session, bucket: Bucket, now: datetime, window: timedelta) 
     return session.scalar(select(row.window_ends_at).where(row.bucket == bucket.key)) or now
 
 
-def full_until(session: Session, bucket: Bucket, now: datetime) -> datetime | None:
+def full_until(session: Session, bucket: Bucket, now: datetime, window: timedelta) -> datetime | None:
     """The end of the window of a full counter; None for one that is not full."""
     row = LoginThrottleRow
     full = select(row.window_ends_at).where(row.bucket == bucket.key, row.failures >= bucket.limit)
-    return session.scalar(full.where(row.window_ends_at > now))
+    return session.scalar(full.where(~_is_over(now, window)))
+
+
+def _is_over(now: datetime, window: timedelta) -> ColumnElement[bool]:
+    """Over, or counted by a clock that was wrong: it would refuse until that time."""
+    ends_at = LoginThrottleRow.window_ends_at
+    return or_(ends_at <= now, ends_at > now + window + CLOCK_TOLERANCE)
 
 
 def release(session: Session, buckets: Iterable[Bucket]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.services import Services
 from tests.contract.asking import TEXT
-from tests.factories import OPERATOR, disable, issue, make_user, mint, regenerate, revoke
+from tests.factories import disable, issue, make_user, mint, purge, regenerate, revoke
 
 if TYPE_CHECKING:
     from tests.contract.conftest import MovableClock, Setting
@@ -52,7 +52,7 @@ class World:
             self.refresh = issue(self.services, self.user)
             self.access = mint(self.services, self.refresh)
             self.revoke()
-        self.services.expiring.purge(OPERATOR)
+        purge(self.services)
 
 
 Proof = tuple[str, int]

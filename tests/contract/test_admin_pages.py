@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 from flask import Flask
 
-from app.domain.errors import NotFound
+from app.domain.errors import Conflict, NotFound
 from app.domain.identity import Role
 from app.domain.policy import INSTANCE_SETTINGS
 from app.jobs import JOBS
@@ -16,7 +16,19 @@ from app.services import Services
 from tests.contract.asking_pages import Somebody, holding, somebody
 from tests.contract.conftest import MovableClock, Setting
 from tests.drivers.pages import Pages, page, words
-from tests.factories import OPERATOR, PASSWORD, allowed_user, disable, generate, issue, make_user, mint, revoke, works
+from tests.factories import (
+    OPERATOR,
+    PASSWORD,
+    accept_clock,
+    allowed_user,
+    disable,
+    generate,
+    issue,
+    make_user,
+    mint,
+    revoke,
+    works,
+)
 
 BY_FILTER = "/admin/tokens/revoke-by-filter"
 
@@ -148,6 +160,31 @@ def test_every_job_is_shown_with_how_it_fares(services: Services, admin: Pages, 
     assert "host-a" in late
 
 
+def test_a_clock_that_does_not_agree_is_shown_on_the_page_of_the_jobs(
+    services: Services, admin: Pages, clock: MovableClock
+) -> None:
+    with clock.later(days=-3):
+        accept_clock(services)
+    shown = words(admin.get("/admin/jobs"))
+    assert "3 days ahead of the time that the database has seen pass" in shown and "daypass clock accept" in shown
+    with pytest.raises(Conflict):
+        services.job_runs.run_by_hand(JOBS[0].name, services.expiring.expire_due, "host-a")
+    assert f"{JOBS[0].name} Held" in words(admin.get("/admin/jobs"))
+    accept_clock(services)
+    assert "No token is lost" in shown and "No token is lost" not in words(admin.get("/admin/jobs"))
+
+
+def test_a_token_of_a_clock_that_was_ahead_is_shown_as_such(
+    services: Services, admin: Pages, clock: MovableClock
+) -> None:
+    owner = make_user(services)
+    for is_noted in (False, True):
+        with clock.later(days=is_noted):
+            token = issue(services, owner).token
+        for path in (f"/admin/tokens/{token.public_id}", at("/admin/tokens", owner=owner.username)):
+            assert ("Created in the future" in words(admin.get(path))) is is_noted
+
+
 # Users
 
 
@@ -194,6 +231,10 @@ def test_administering_others_needs_a_fresh_password(services: Services, admin: 
             with pytest.raises(NotFound):
                 services.accounts.get("made-later")
         assert admin.post("/admin/users/new", form | {"current_password": PASSWORD}).status_code == 303
+    # Entered in what is the future now: not fresh for as long as that takes.
+    form["username"] = "made-now"
+    proofs: tuple[dict[str, str], ...] = ({}, {"current_password": PASSWORD})
+    assert [admin.post("/admin/users/new", form | each).status_code for each in proofs] == [403, 303]
 
 
 def test_a_users_rights_and_state_are_changed_and_the_last_administrator_stays_one(

@@ -17,7 +17,7 @@ from tests import rows
 from tests.contract.asking_native import Native, Person, fields_of, person, problem
 from tests.contract.conftest import MovableClock, Setting
 from tests.crowds import all_at_once
-from tests.factories import OPERATOR, PASSWORD, issue
+from tests.factories import PASSWORD, issue, purge
 
 TOKENS, USERS = "me/refresh-tokens", "users"
 
@@ -81,7 +81,7 @@ def test_a_key_is_kept_for_a_day_as_a_digest_like_the_request_and_then_purged(
     sent(admin, USERS, "a-key-of-mine", username="quinn", password=PASSWORD)
     for hours, is_kept in ((23, True), (25, False)):
         with clock.later(hours=hours):
-            services.expiring.purge(OPERATOR)
+            purge(services)
         kept = str(rows.everything(database)["idempotency_keys"])
         assert ("quinn" in kept) is is_kept
         assert "a-key-of-mine" not in kept and PASSWORD not in kept

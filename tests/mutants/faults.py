@@ -53,12 +53,16 @@ RACES = "tests/unit/services/test_revoking_races.py"
 WEB_SESSIONS = "tests/unit/services/test_sessions.py"
 SINGLE_TIER = "tests/unit/services/test_single_tier.py"
 THROTTLING = "tests/unit/services/test_throttling.py -k 'guesses_at_once or success or known_address'"
+CLOCK_AGREEMENT = "tests/unit/services/test_clock_agreement.py"
+CLOCK_MARK = "tests/unit/domain/test_clock_mark.py"
+WRONG_CLOCK = "tests/unit/services/test_wrong_clock.py"
 VERIFYING = "tests/unit/services/test_verifying.py"
 ACCESS_TOKENS = "tests/unit/storage/test_access_tokens.py"
 CHECK = "tests/unit/storage/test_check.py"
 DATABASE = "tests/unit/storage/test_database.py -k 'sqlite and durable'"
 LAUNCHING = "tests/integration/cli/test_launching.py"
 LEASES = "tests/unit/storage/test_leases.py"
+LIVENESS = "tests/unit/storage/test_liveness.py"
 REFRESH_TOKENS = "tests/unit/storage/test_refresh_tokens.py"
 SILENCE = "tests/unit/storage/test_postgresql.py -k postgresql"
 SWEEPING = "tests/unit/storage/test_sweeping.py"
@@ -92,9 +96,9 @@ FAULTS = (
     Fault("works at its end", "a token ends at the instant of expires_at", "app/domain/tokens.py", "expires_at <= now",
           "expires_at < now", TOKENS),
     Fault("stored status believed", "◆ expiry is exact with the scheduler stopped", IN_VERIFYING,
-          "status_at(_STATUSES[row.status], row.expires_at, now)", "_STATUSES[row.status]", VERIFYING),
+          "status_at(_STATUSES[row.status], row.expires_at, now, row.had_expired)", "_STATUSES[row.status]", VERIFYING),
     Fault("SQL counts the end in", "lists and sweeps have the same definition of expired", "app/storage/liveness.py",
-          "table.expires_at > now", "table.expires_at >= now", "tests/unit/storage/test_liveness.py"),
+          "MAYBE_ACTIVE), table.expires_at > now", "MAYBE_ACTIVE), table.expires_at >= now", LIVENESS),
     Fault("refresh token not looked at", "◆ a revoked refresh token stops its access tokens", IN_VERIFYING,
           "if row.refresh_token_status is not None:", "if False:", VERIFYING),
     Fault("disabled owner accepted", "◆ disabling a user stops their tokens", IN_VERIFYING,
@@ -137,7 +141,7 @@ FAULTS = (
           "if stored is None or (text and not self._ring.verifies(text, stored.key_id, stored.mac)):",
           "if stored is None:", f"{RACES} -k mint_that_waits"),
     Fault("held without its status", "◆ a mint that waited for a revocation never outlives it", IN_REFRESH_TOKENS,
-          "column.status == TokenStatus.ACTIVE, column.expires_at >", "column.expires_at >",
+          "column.status != TokenStatus.REVOKED, column.expires_at >", "column.expires_at >",
           f"{RACES} -k mint_that_waits"),
     Fault("access tokens before the lock", "◆ a revocation that waited for a mint revokes what it made", IN_REVOKING,
           "refresh_tokens.revoke_of_user(session, user.id, revocation)\n            revoked = access_tokens.",
@@ -155,7 +159,7 @@ FAULTS = (
     Fault("generation not counted", "◆ the generation is the number of mints", IN_REFRESH_TOKENS,
           '{"generation": column.generation + 1}', '{"generation": column.generation}', REFRESH_TOKENS),
     Fault("predecessor not superseded", "◆ a mint makes room for exactly one active access token", IN_ACCESS_TOKENS,
-          "(is_active, becomes)", "(is_active, column.status)", ACCESS_TOKENS),
+          "else_=becomes)", "else_=column.status)", ACCESS_TOKENS),
     Fault("index not unique", "◆ one active access token per refresh token", "migrations/versions/0001_tokens.py",
           '["refresh_token_id"],\n        unique=True', '["refresh_token_id"],\n        unique=False', TABLES),
     Fault("one silence is a hang", "a slow connection fails alone", "app/storage/postgresql.py",
@@ -187,6 +191,41 @@ FAULTS = (
           'row.api_tokens_enabled == "off"', 'row.api_tokens_enabled == "no"', SINGLE_TIER),
     Fault("denied owner accepted", "deny stops the user's existing API tokens", IN_VERIFYING,
           "if row.user_api_tokens == ApiTokens.DENY:", "if False:", SINGLE_TIER),
+    # Clocks
+    Fault("stored expired believed", "◆ once the clock is right, all is as before", "app/domain/tokens.py",
+          "FINAL = (TokenStatus.SUPERSEDED, TokenStatus.REVOKED)",
+          "FINAL = (TokenStatus.SUPERSEDED, TokenStatus.REVOKED, TokenStatus.EXPIRED)", TOKENS),
+    Fault("stored expired not minted from", "◆ once the clock is right, all is as before", IN_REFRESH_TOKENS,
+          "where(column.status != TokenStatus.REVOKED, column", "where(column.status == TokenStatus.ACTIVE, column",
+          REFRESH_TOKENS),
+    Fault("replaced token comes back", "◆ once the clock is right, one access token is active", IN_ACCESS_TOKENS,
+          "(or_(overlaps, is_over), TokenStatus.SUPERSEDED)", "(is_over, TokenStatus.EXPIRED)", WRONG_CLOCK),
+    Fault("revoked token comes back", "◆ once the clock is right, no revoked token works", IN_ACCESS_TOKENS,
+          "which = and_(which, AccessTokenRow.status.in_(MAYBE_ACTIVE))",
+          "which = and_(which, is_active_at(AccessTokenRow, revocation.at))", WRONG_CLOCK),
+    Fault("sweep of a clock that jumped", "◆ a wrong clock deletes and ends nothing", "app/services/expiring.py",
+          "if agreement is Agreement.AHEAD:", "if agreement is None:", CLOCK_AGREEMENT),
+    Fault("agreement asked once", "◆ a clock that jumps during a purge deletes nothing", "app/services/expiring.py",
+          "agreement, warning = self._agreement.observe(session, now)",
+          "agreement, warning = (Agreement.AGREES, None) if rows else self._agreement.observe(session, now)",
+          CLOCK_AGREEMENT),
+    Fault("clock of the database not asked", "◆ a host whose clock differs from the database's deletes nothing",
+          "app/services/clock_agreement.py", "if theirs is None or abs(theirs - now) <= MOST_DIFFERENCE:", "if True:",
+          CLOCK_AGREEMENT),
+    Fault("first mark from a wrong clock", "◆ a wrong clock deletes and ends nothing", "app/domain/clock_mark.py",
+          "ClockMark(now if evidence is None else evidence)", "ClockMark(now)", CLOCK_AGREEMENT),
+    Fault("jump trusted", "◆ a jump of the clock is not trusted for a day", "app/domain/clock_mark.py",
+          "if known.passed + step >= TRUSTED_AFTER:", "if known.passed + step >= timedelta(0):", CLOCK_MARK),
+    Fault("other time kept", "◆ a wrong clock beside a right one is never trusted", "app/domain/clock_mark.py",
+          "return ClockMark(max(mark.seen_at, now))", "return replace(mark, seen_at=max(mark.seen_at, now))",
+          CLOCK_MARK),
+    Fault("lease of the future obeyed", "◆ leases of a wrong clock stop no job", "app/storage/leases.py",
+          "ends_at <= now, ends_at > until + CLOCK_TOLERANCE", "ends_at <= now", LEASES),
+    Fault("tick of the future obeyed", "◆ ticks of a wrong clock stop no job", "app/storage/leases.py",
+          "or_(JobLeaseRow.tick < tick, JobLeaseRow.tick > tick + 1)", "JobLeaseRow.tick < tick", LEASES),
+    Fault("request forgotten by a wrong clock", "a wrong clock deletes no idempotency key",
+          "app/services/idempotency.py", "if mark is None or mark.agreement(now) is Agreement.AGREES:", "if True:",
+          WRONG_CLOCK),
     # Secrets and credentials
     Fault("secret not compared", "◆ a row planted without the key does not authenticate", "app/domain/secrets.py",
           "return hmac.compare_digest(_digest(key, token), digest)", "return True", VERIFYING),
@@ -308,7 +347,7 @@ FAULTS = (
     Fault("tick run twice", "◆ each tick runs once", "app/storage/leases.py", "JobLeaseRow.tick < tick",
           "JobLeaseRow.tick <= tick", LEASES),
     Fault("sweep ahead of time", "the sweep stores what is true already", IN_ACCESS_TOKENS,
-          "where(is_due(AccessTokenRow, now))", "where(is_due(AccessTokenRow, now + CLOCK_TOLERANCE))", SWEEPING),
+          "where(is_due(AccessTokenRow, now))", "where(is_due(AccessTokenRow, now + timedelta(seconds=5)))", SWEEPING),
     Fault("purge before the retention", "ended tokens are kept for retention_days", "app/services/expiring.py",
           "batch(session, now - age, self._batch)", "batch(session, now, self._batch)", EXPIRING),
     Fault("purge by age alone", "a token that works is never purged", IN_ACCESS_TOKENS,

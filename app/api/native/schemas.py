@@ -7,7 +7,7 @@ from marshmallow import Schema, fields
 from app.api.native.fields import Instant, Strict, criteria, paging, text
 from app.domain.identity import Principal
 from app.domain.policy import Reissue
-from app.domain.tokens import SEEMS_SHARED, AccessToken, Issued, RefreshToken, TokenKind
+from app.domain.tokens import CREATED_IN_FUTURE, SEEMS_SHARED, AccessToken, Issued, RefreshToken, TokenKind
 from app.services.listing import ListedToken
 
 SECRET = "The secret. It is shown this once."
@@ -55,6 +55,7 @@ class TokenOut(Schema):
     regenerated_at = Instant(allow_none=True)
     access_token_reissue = fields.String(allow_none=True)
     seems_shared = fields.Boolean(metadata={"description": f"True for a day: {SEEMS_SHARED}"})
+    created_in_future = fields.Boolean(metadata={"description": CREATED_IN_FUTURE})
     minted_from = fields.String(allow_none=True, metadata={"description": "The address that minted it, if known."})
     revoked_at = Instant(allow_none=True)
     revoked_by = fields.String(allow_none=True)

@@ -55,7 +55,8 @@ def list_audit_events() -> ResponseReturnValue:
 def list_jobs() -> ResponseReturnValue:
     """The background jobs and their latest runs."""
     health = services().job_runs.health(parts().schedule)
-    return page("admin_jobs.html", jobs=[(each, condition(each)) for each in health])
+    warning = services().clock_agreement.warning(parts().clock())
+    return page("admin_jobs.html", jobs=[(each, condition(each)) for each in health], clock_warning=warning)
 
 
 def _found() -> Page[AuditEvent]:

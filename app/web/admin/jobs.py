@@ -1,5 +1,6 @@
 """The condition of a background job. Not here: running jobs (``app.jobs``)."""
 
+from app.services.clock_agreement import HELD
 from app.services.job_runs import JobHealth
 
 Condition = tuple[str, str]
@@ -11,6 +12,8 @@ def condition(health: JobHealth) -> Condition:
     status = health.status
     if status is None or health.lag is None:
         return ("warn", "Running") if status is not None and status.is_running else ("warn", "Never ran")
+    if status.last_error is not None and status.last_error.startswith(HELD):
+        return "warn", "Held"
     if status.last_error is not None:
         return "bad", "Failed"
     if health.lag > health.every:

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadRequest
 from app.domain.token_filter import TokenFilter
-from app.domain.tokens import AccessToken, RefreshToken, TokenKind
+from app.domain.tokens import CREATED_IN_FUTURE, AccessToken, RefreshToken, TokenKind
 from app.http.context import caller, parts, services
 from app.http.guards import GuardedBlueprint
 from app.services.listing import ListedToken, Page
@@ -56,7 +56,8 @@ def show_token(public_id: str) -> ResponseReturnValue:
     """The details of a token."""
     listed = services().listing.find(public_id)
     parent, child = _parent(listed.token), _child(listed)
-    return page("admin_token.html", listed=listed, token=listed.token, parent=parent, child=child)
+    note = CREATED_IN_FUTURE if listed.token.created_in_future else None
+    return page("admin_token.html", listed=listed, token=listed.token, parent=parent, child=child, note=note)
 
 
 @tokens.get("/<public_id>/revoke")

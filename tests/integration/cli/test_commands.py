@@ -25,6 +25,7 @@ ANSWERING = {
     *(f"user {act}" for act in ("add", "list", "show", "set-password", "set-role", "disable", "enable")),
     *("user allow-tokens", "user deny-tokens", "token list", "token show", "token revoke", "conf", "job run"),
     *("job status", "audit list", "db upgrade", "db check", "keys status", "keys rotate", "keys adopt", "doctor"),
+    *("clock status", "clock accept"),
 }
 RUNNING = {"init", "serve", "scheduler"}
 

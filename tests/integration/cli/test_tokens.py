@@ -14,7 +14,7 @@ from tests.secrecy import secrets_in
 
 MEMBERS = [
     "kind", "id", "public_id", "owner", "user_id", "name", "status", "created_at", "expires_at", "last_used_at",
-    "last_used_ip", "last_used_agent", "seems_shared", "revoked_at", "revoked_by", "revoke_reason",
+    "last_used_ip", "last_used_agent", "seems_shared", "created_in_future", "revoked_at", "revoked_by", "revoke_reason",
 ]  # fmt: skip
 
 NOW = datetime(2027, 3, 14, 15, 9, 26, 535897, UTC)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from app.domain.clock import CLOCK_TOLERANCE
 from app.domain.identity import ApiTokens, Role, User
 from app.domain.sessions import FRESH, IDLE, LONGEST, WebSession
 
@@ -33,3 +34,9 @@ def test_a_password_is_old_at_the_instant() -> None:
     for proved in (NONE, 5 * MINUTE):
         assert begun(proved=proved).is_fresh(NOW + proved + FRESH - MICROSECOND)
         assert not begun(proved=proved).is_fresh(NOW + proved + FRESH)
+
+
+def test_a_password_that_was_entered_in_the_future_is_not_fresh() -> None:
+    """By a clock that was wrong: it would be fresh until that time comes."""
+    assert begun(proved=CLOCK_TOLERANCE).is_fresh(NOW)
+    assert not begun(proved=CLOCK_TOLERANCE + MICROSECOND).is_fresh(NOW)

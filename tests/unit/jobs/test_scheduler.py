@@ -9,8 +9,10 @@ from freezegun import freeze_time
 
 from app.domain.clock import system_clock
 from app.jobs import JOBS, find_job
+from app.jobs.clock_watcher import ClockWatcher
 from app.jobs.scheduler import build_scheduler, holder_name, run_once
 from app.services import Services
+from tests.unit.services.verdicts import MovedClock
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -40,3 +42,40 @@ def test_a_job_that_fails_is_logged_and_recorded_and_the_next_tick_tries_again(
         run_once(services, job)
         (recovered,) = services.job_runs.status()
         assert (recovered.last_error, recovered.last_rows, recovered.holder) == (None, 1, holder_name())
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=-400), timedelta(days=400)])
+def test_after_the_clock_was_set_each_job_runs_at_once(services: Services, jump: timedelta) -> None:
+    """◆ Set back, APScheduler alone would wait for the old time."""
+    with freeze_time(NOW):
+        scheduler = build_scheduler(services, system_clock)
+        scheduler.start(paused=True)
+    try:
+        with freeze_time(NOW + jump):
+            scheduler.run_all()
+        assert {job.next_run_time for job in scheduler.get_jobs()} == {NOW + jump}
+    finally:
+        scheduler.shutdown()
+
+
+def test_the_clock_was_set_if_it_moved_by_seconds_while_no_time_passed() -> None:
+    jumps: list[datetime] = []
+    clock = MovedClock()
+    watcher = ClockWatcher(clock, lambda: jumps.append(clock.now))
+    instants = [NOW + timedelta(seconds=4), *[NOW + timedelta(days=1)] * 2, NOW]
+    for clock.now in instants:
+        watcher.look()
+    assert jumps == [NOW + timedelta(days=1), NOW]
+
+
+def test_a_job_that_the_clock_holds_is_no_failure(services: Services, log_lines: list[str]) -> None:
+    job = find_job("expire_tokens")
+    assert job is not None
+    with freeze_time(NOW) as clock:
+        run_once(services, job)
+        clock.tick(timedelta(days=61))
+        run_once(services, job)
+        (held,) = services.job_runs.status()
+    assert held.last_error is not None and held.last_error.startswith("Held: ")
+    (line,) = [line for line in map(json.loads, log_lines) if line["event"].startswith("job_") and "detail" in line]
+    assert (line["event"], line["level"], line["detail"]) == ("job_held", "warning", held.last_error)

@@ -120,6 +120,7 @@ def test_a_change_whose_row_cannot_be_written_does_not_happen(services: Services
 def test_a_purge_without_its_row_does_not_happen(services: Services, database: Database, refresh: Refresh) -> None:
     factories.configure(services, retention_days=0)
     revoke(services, refresh)
+    factories.accept_clock(services)
     rows.refuse_writes(database, "audit_events", "INSERT")
     before = rows.everything(database)
     with pytest.raises(IntegrityError):

@@ -15,7 +15,7 @@ from app.storage.database import Database
 from app.storage.tables import CheckCountRow
 from tests import rows
 from tests.crowds import all_at_once
-from tests.factories import OPERATOR, Access, revoke
+from tests.factories import Access, purge, revoke
 from tests.unit.services.verdicts import HOUR, MICROSECOND, MINUTE, NOW, works
 
 THREADS, EACH = 8, 300
@@ -130,7 +130,7 @@ def test_old_hours_are_purged(services: Services, database: Database, counts: Ch
         counts.flush()
     for after, left in ((KEPT_FOR - MICROSECOND, 1), (KEPT_FOR, 0)):
         with freeze_time(NOW + after):
-            services.expiring.purge(OPERATOR)
+            purge(services)
         assert rows.count(database, CheckCountRow) == left
 
 

@@ -125,8 +125,9 @@ def test_only_tokens_that_a_user_must_replace_are_counted(services: Services, ow
         plant_access_token(session, owner, expires_at=NOW + DAY)
         plant_access_token(session, owner, description="for ever", expires_at=None)
         for status in (TokenStatus.REVOKED, TokenStatus.EXPIRED):
-            plant_refresh_token(session, owner, name="ended", status=status, expires_at=NOW + DAY)
-            plant_access_token(session, owner, description="ended", status=status, expires_at=NOW + DAY)
+            ends = NOW + DAY if status is TokenStatus.REVOKED else NOW
+            plant_refresh_token(session, owner, name="ended", status=status, expires_at=ends)
+            plant_access_token(session, owner, description="ended", status=status, expires_at=ends)
     ending = endings(services)[1]
     assert (ending.number, sorted(ending.names)) == (2, ["(no description)", "refresh"])
 

@@ -17,7 +17,7 @@ from app.storage.tables import SessionRow
 from config import Keys
 from tests import rows
 from tests.databases import KEYS, destroy
-from tests.factories import OPERATOR, PASSWORD, disable, issue, make_user, mint, set_password, set_role
+from tests.factories import OPERATOR, PASSWORD, disable, issue, make_user, mint, purge, set_password, set_role
 from tests.secrecy import PASSWORD_MARK
 from tests.unit.services.verdicts import HOUR, MICROSECOND, MINUTE, NOW, SECOND, refusal_of, works
 
@@ -167,7 +167,7 @@ def test_sessions_are_purged_twelve_hours_after_they_began(services: Services, a
         young = sign_in(services, anna)
         for after, left in ((LONGEST - MICROSECOND, 2), (LONGEST, 1)):
             clock.move_to(NOW + after)
-            services.expiring.purge(OPERATOR)
+            purge(services)
             assert rows.count(database, SessionRow) == left
         with database.transaction() as session:
             session.execute(update(SessionRow).values(seen_at=NOW + LONGEST))

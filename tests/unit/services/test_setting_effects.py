@@ -7,7 +7,7 @@ from app.domain.errors import BadRequest, NotFound
 from app.domain.identity import ApiTokens, Role
 from app.domain.policy import INSTANCE_SETTINGS, Reissue
 from app.services import Services
-from tests.factories import OPERATOR, PASSWORD, allowed_user, configure, generate, issue, make_user, mint, revoke
+from tests.factories import OPERATOR, PASSWORD, allowed_user, configure, generate, issue, make_user, mint, purge, revoke
 from tests.unit.services.verdicts import DAY, NOW
 
 pytestmark = pytest.mark.both_databases
@@ -92,7 +92,7 @@ def test_a_shorter_retention_deletes_and_a_longer_one_keeps_what_ended_between(s
         configure(services, retention_days=15)
         assert foretold(services, "retention_days", "25") == [("refresh tokens", 1), ("access tokens", 0)]
         configure(services, retention_days=25)
-        assert services.expiring.purge(OPERATOR) == 1
+        assert purge(services) == 1
 
 
 def test_a_smaller_limit_counts_the_users_who_have_reached_it(services: Services) -> None:

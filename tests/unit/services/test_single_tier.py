@@ -14,7 +14,18 @@ from app.storage.database import Database
 from app.storage.tables import AuditEventRow
 from tests import rows
 from tests.crowds import all_at_once
-from tests.factories import OPERATOR, allowed_user, configure, disable, generate, issue, make_user, mint, set_api_tokens
+from tests.factories import (
+    OPERATOR,
+    allowed_user,
+    configure,
+    disable,
+    expire_due,
+    generate,
+    issue,
+    make_user,
+    mint,
+    set_api_tokens,
+)
 from tests.unit.services.verdicts import DAY, NOW, SECOND, reason, refusal_of, works
 
 CENTURY = timedelta(days=36_500)
@@ -120,7 +131,7 @@ def test_own_tokens_are_listed_oldest_first_in_parts(services: Services, anna: U
     with freeze_time(three[1].created_at + DAY + SECOND):
         for _ in range(2):  # before and after the sweep
             assert [each.status for each in own(anna.id).items] == ["active", "expired", "active"]
-            services.expiring.expire_due()
+            expire_due(services)
 
 
 def test_a_token_is_found_by_its_own_id_in_any_letter_case_and_by_no_other(

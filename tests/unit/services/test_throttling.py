@@ -22,7 +22,7 @@ from app.storage.database import Database
 from tests import rows
 from tests.crowds import all_at_once
 from tests.databases import CHEAPEST_COST, KEYS
-from tests.factories import OPERATOR, PASSWORD, Access, Refresh, mint, mint_with
+from tests.factories import PASSWORD, Access, Refresh, mint, mint_with, purge
 from tests.secrecy import PASSWORD_MARK
 from tests.unit.services.verdicts import MICROSECOND, MINUTE, SECOND, MovedClock, refusal_of, works
 
@@ -172,7 +172,7 @@ def test_a_known_address_is_remembered_for_ninety_days_after_its_latest_success(
     for _ in range(2):
         succeed(throttle, "anna", HOME)
         clock.advance(KEPT_FOR - SECOND)
-        services.expiring.purge(OPERATOR)
+        purge(services)
     fail(throttle, "anna", ABROAD, ACCOUNT)
     assert not is_limited(throttle, "anna", HOME)
     clock.advance(SECOND)

@@ -13,7 +13,6 @@ from app.storage import access_tokens
 from app.storage import last_use as storage
 from app.storage.database import Database
 from app.storage.last_use import Use
-from app.storage.liveness import CLOCK_TOLERANCE
 from app.storage.refresh_tokens import Revocation
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 from tests.unit.storage.planting import (
@@ -33,7 +32,6 @@ REVOCATION = Revocation(NOW, "anna", "left the company")
 OVERLAP = HOUR / 60
 NONE = timedelta(0)
 END = NOW + OVERLAP
-LONG_OVER = NOW - CLOCK_TOLERANCE
 
 
 @pytest.fixture
@@ -44,7 +42,7 @@ def parent(session: Session, owner: UserRow) -> RefreshTokenRow:
 def state(session: Session, row: AccessTokenRow) -> tuple[str, datetime | None]:
     """What stands in the table."""
     session.refresh(row)
-    return row.status, row.expires_at
+    return f"{row.status}, expired before" if row.had_expired else row.status, row.expires_at
 
 
 def test_a_new_access_token_is_active_and_has_its_refresh_token(session: Session, parent: RefreshTokenRow) -> None:
@@ -67,11 +65,14 @@ def test_a_new_access_token_is_active_and_has_its_refresh_token(session: Session
         ("active", NOW + HOUR, NONE, "superseded", NOW),
         ("active", NOW + HOUR, OVERLAP, "overlapping", END),
         ("active", NOW + MICROSECOND, OVERLAP, "overlapping", NOW + MICROSECOND),
-        ("active", NOW, OVERLAP, "expired", NOW),
-        ("active", NOW - HOUR, NONE, "expired", NOW - HOUR),
+        ("active", NOW, OVERLAP, "superseded, expired before", NOW),
+        ("active", NOW - HOUR, NONE, "superseded, expired before", NOW - HOUR),
+        ("expired", NOW - HOUR, OVERLAP, "superseded, expired before", NOW - HOUR),
+        ("expired", NOW + HOUR, NONE, "superseded", NOW),
+        ("expired", NOW + HOUR, OVERLAP, "overlapping", END),
         ("overlapping", NOW + HOUR, OVERLAP, "superseded", NOW),
         ("overlapping", NOW - HOUR, OVERLAP, "superseded", NOW - HOUR),
-        *((ended, NOW - HOUR, OVERLAP, ended, NOW - HOUR) for ended in ("superseded", "expired", "revoked")),
+        *((ended, NOW - HOUR, OVERLAP, ended, NOW - HOUR) for ended in ("superseded", "revoked")),
     ],
 )
 def test_the_active_one_lives_until_the_overlap_ends_and_all_before_it_end_now(
@@ -91,23 +92,30 @@ def test_the_active_one_lives_until_the_overlap_ends_and_all_before_it_end_now(
 def test_revoking_ends_what_may_be_active_and_keeps_the_reasons_of_the_others(
     session: Session, owner: UserRow, parent: RefreshTokenRow
 ) -> None:
-    """And what a slower clock may still accept. Fails when `revoke` goes by this host's clock alone."""
-    barely = LONG_OVER + MICROSECOND
+    """◆ And, without a word, what any clock may accept. Fails when `revoke` goes by this host's clock."""
     alive = [
-        *(plant_access_token(session, owner, parent, status=status) for status in ("active", "overlapping")),
-        plant_access_token(session, owner, parent, status="overlapping", expires_at=barely),
+        plant_access_token(session, owner, parent, status=status) for status in ("active", "overlapping", "expired")
     ]
     over = [
+        plant_access_token(session, owner, other, status=status, expires_at=NOW)
+        for other in (parent, plant_refresh_token(session, owner))
+        for status in ("overlapping", "expired", "active")
+        if other is not parent or status != "active"
+    ]
+    final = [
         plant_access_token(session, owner, parent, status="superseded"),
-        plant_access_token(session, owner, parent, status="overlapping", expires_at=LONG_OVER),
-        plant_access_token(session, owner, parent, status="superseded", expires_at=NOW),
-        plant_access_token(session, owner, parent, status="expired"),
+        plant_access_token(session, owner, parent, status="superseded", expires_at=NOW, had_expired=True),
         plant_access_token(session, owner, parent, status="revoked", revoked_by="bert"),
     ]
-    ended = access_tokens.revoke_under(session, [parent.id], REVOCATION)
+    others = [row.refresh_token_id for row in over]
+    ended = access_tokens.revoke_under(session, [parent.id, *others], REVOCATION)
     assert sorted(ended) == [row.public_id for row in alive]
-    assert [state(session, row)[0] for row in over] == ["superseded", "overlapping", "superseded", "expired", "revoked"]
-    assert over[-1].revoked_by == "bert"
+    assert {state(session, row)[0] for row in over} == {"revoked, expired before", "superseded"}
+    for row in over:
+        shown = [access_tokens.as_access_token(row, at).status for at in (NOW, NOW - HOUR)]
+        assert shown == (["superseded"] * 2 if row.status == "superseded" else ["expired", "revoked"])
+    assert [state(session, row)[0] for row in final] == ["superseded", "superseded, expired before", "revoked"]
+    assert final[-1].revoked_by == "bert"
     for row in alive:
         assert state(session, row)[0] == "revoked"
         assert (row.revoked_at, row.revoked_by, row.revoke_reason) == (NOW, "anna", "left the company")

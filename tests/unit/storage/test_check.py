@@ -103,10 +103,10 @@ def test_switch_and_decision_are_read_for_single_tier_tokens_only(database: Data
         owner = plant_user(session, api_tokens="deny")
         single = plant_access_token(session, owner).public_id
         minted = plant_access_token(session, owner, plant_refresh_token(session, owner)).public_id
-    assert lookup.find(single)[-2:] == ("deny", None)
+    assert lookup.find(single)[-3:-1] == ("deny", None)
     change = insert(InstanceSettingRow).values(key="api_tokens_enabled", value="off", changed_at=NOW, changed_by="")
     execute(database, change)
-    assert (lookup.find(single)[-2:], lookup.find(minted)[-2:]) == (("deny", "off"), (None, None))
+    assert (lookup.find(single)[-3:-1], lookup.find(minted)[-3:-1]) == (("deny", "off"), (None, None))
     execute(database, delete(InstanceSettingRow))
 
 

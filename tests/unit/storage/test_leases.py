@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy.orm import Session
 
+from app.domain.clock import CLOCK_TOLERANCE
 from app.storage import leases
 from app.storage.tables import JobLeaseRow
 from tests.unit.storage.planting import HOUR, MICROSECOND, NOW
@@ -74,3 +75,18 @@ def test_a_holder_that_lost_the_lease_neither_ends_it_nor_writes_its_account(ses
     assert the_row(session).last_rows == 3
     assert claim(session, 1, job="purge_tokens") == 1, "each job has a lease of its own"
     assert [row.job for row in leases.every(session)] == ["expire_tokens", "purge_tokens"]
+
+
+def test_leases_and_ticks_of_a_clock_that_was_ahead_stop_nobody(session: Session) -> None:
+    """◆ Fails when a lease is held, or a tick has run, for as long as the clock was ahead."""
+    there = NOW + 1000 * HOUR
+    assert claim(session, 1000, now=there) == 1
+    assert claim(session, 7, "other") == 2
+    finish(session, 2)
+    assert claim(session, 1000, now=there) == 3
+    finish(session, 3)
+    assert claim(session, 8, "other") == 4
+    finish(session, 4)
+    assert claim(session, 7, "other") is None, "a host whose clock is a little behind runs no tick again"
+    assert claim(session, 9, now=NOW + CLOCK_TOLERANCE) == 5
+    assert claim(session, 10, "other") is None, "a little ahead is no mistake"

@@ -114,10 +114,10 @@ def test_a_list_can_be_of_one_state_as_of_this_moment(session: Session, owner: U
     made = {(stored, when): plant_access_token(session, owner, status=stored, expires_at=ends[when]).id
             for stored in TokenStatus for when in ends}  # fmt: skip
     found = {
-        ACTIVE: [(ACTIVE, "not over"), (OVERLAPPING, "not over")],
+        ACTIVE: [(ACTIVE, "not over"), (OVERLAPPING, "not over"), (EXPIRED, "not over")],
         OVERLAPPING: [],
         SUPERSEDED: [(OVERLAPPING, "over"), (SUPERSEDED, "over"), (SUPERSEDED, "not over")],
-        EXPIRED: [(ACTIVE, "over"), (EXPIRED, "over"), (EXPIRED, "not over")],
+        EXPIRED: [(ACTIVE, "over"), (EXPIRED, "over")],
         REVOKED: [(REVOKED, "over"), (REVOKED, "not over")],
     }
     assert matching(session, listing.access_tokens, status=status) == sorted(made[each] for each in found[status])
@@ -247,6 +247,6 @@ def test_only_active_tokens_need_their_key(session: Session, owner: UserRow, lis
             plant(session, owner, key_id=key_id)
         plant(session, owner, key_id=key_id, status="revoked")
         plant(session, owner, key_id=key_id, expires_at=NOW)
-    plant(session, owner, key_id="k0", status="expired")
+    plant(session, owner, key_id="k0", status="expired", expires_at=NOW)
     table = RefreshTokenRow if plant is plant_refresh_token else AccessTokenRow
     assert listing.count_by_key(session, table, NOW) == {"k1": 2, "k2": 1}

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from app.domain.tokens import TokenStatus, status_at
+from app.domain.tokens import FINAL, TokenStatus, status_at
 from app.storage.database import Database
-from app.storage.liveness import MAYBE_ACTIVE, TokenTable, end_of_life, ended_before, is_active_at, is_due, status_now
+from app.storage.liveness import TokenTable, ended_before, is_active_at, is_due, status_now
 from app.storage.tables import AccessTokenRow, RefreshTokenRow
 from tests.unit.storage.planting import MICROSECOND, NOW, plant_user, public_id
 
@@ -18,6 +18,7 @@ pytestmark = pytest.mark.both_databases
 
 TABLES = pytest.mark.parametrize("table", [RefreshTokenRow, AccessTokenRow])
 NEAR = [timedelta(microseconds=number) for number in (-1_000_000, -2, -1, 0, 1, 2, 1_000_000)]
+LONG_AGO = NOW - timedelta(days=1000)
 FAR = [timedelta(days=-400), timedelta(days=400)]
 
 
@@ -27,20 +28,19 @@ class State(NamedTuple):
     stored: TokenStatus
     expires_at: datetime | None
     revoked_at: datetime | None
+    had_expired: bool = False
 
     def at(self, now: datetime) -> TokenStatus:
-        return status_at(self.stored, self.expires_at, now)
+        return status_at(self.stored, self.expires_at, now, self.had_expired)
 
     def ended_at(self) -> datetime | None:
-        """When it ended, by what is stored; None for what has not been written down as ended."""
-        if self.stored is TokenStatus.REVOKED:
-            return self.revoked_at
-        return None if self.stored in MAYBE_ACTIVE else self.expires_at
+        """When it ends, marked or not; None for never."""
+        return self.revoked_at if self.stored is TokenStatus.REVOKED else self.expires_at
 
     def fits(self, table: TokenTable) -> bool:
         """A refresh token always has an expiry and is never replaced; the table refuses it otherwise."""
         replaced = self.stored in (TokenStatus.OVERLAPPING, TokenStatus.SUPERSEDED)
-        return table is AccessTokenRow or not (self.expires_at is None or replaced)
+        return table is AccessTokenRow or not (self.expires_at is None or replaced or self.had_expired)
 
 
 def assert_sql_agrees(database: Database, table: TokenTable, states: list[State], now: datetime) -> None:
@@ -51,14 +51,13 @@ def assert_sql_agrees(database: Database, table: TokenTable, states: list[State]
         if states:
             session.execute(insert(table), [_row(table, owner.id, state) for state in states])
         by_time = (status_now, is_active_at, is_due, ended_before)
-        query = select(*(expression(table, now) for expression in by_time), end_of_life(table))
+        query = select(*(expression(table, now) for expression in by_time))
         answers = session.execute(query.order_by(table.public_id)).all()
     assert len(answers) == len(states)
-    for state, (status, alive, due, ended, last) in zip(states, answers, strict=True):
+    for state, (status, alive, due, ended) in zip(states, answers, strict=True):
         assert status == state.at(now), state
         assert bool(alive) is (state.at(now) is TokenStatus.ACTIVE), state
-        assert bool(due) is (state.stored in MAYBE_ACTIVE and state.at(now) is not TokenStatus.ACTIVE), state
-        assert last == state.at(now) or not due, state
+        assert bool(due) is (state.stored is TokenStatus.ACTIVE and state.at(now) is TokenStatus.EXPIRED), state
         ended_at = state.ended_at()
         assert bool(ended) is (ended_at is not None and ended_at <= now), state
         assert not (alive and ended), state
@@ -66,8 +65,10 @@ def assert_sql_agrees(database: Database, table: TokenTable, states: list[State]
 
 def _row(table: TokenTable, owner_id: int, state: State) -> dict[str, Any]:
     handle = public_id()
-    own = {"uuid": handle} if table is AccessTokenRow else {"name": "nightly-etl"}
-    usual = {"public_id": handle, "user_id": owner_id, "key_id": "k1", "mac": b"m" * 32, "created_at": NOW}
+    own: dict[str, Any] = {"uuid": handle} if table is AccessTokenRow else {"name": "nightly-etl"}
+    if table is AccessTokenRow:
+        own["had_expired"] = state.had_expired
+    usual = {"public_id": handle, "user_id": owner_id, "key_id": "k1", "mac": b"m" * 32, "created_at": LONG_AGO}
     return usual | own | {"status": state.stored, "expires_at": state.expires_at, "revoked_at": state.revoked_at}
 
 
@@ -79,4 +80,5 @@ def test_sql_and_the_domain_agree_on_every_state_around_now(
     """Fails when any of the comparisons in `liveness` loses its `=`, or gets one too many."""
     around = [now + distance for distance in NEAR + FAR]
     states = [State(*each) for each in product(TokenStatus, [None, *around], [None, *around])]
+    states += [State(*each, had_expired=True) for each in product(FINAL, around, [None])]
     assert_sql_agrees(kept_database, table, states, now)

@@ -54,6 +54,31 @@ def test_the_migrations_go_up_and_down_and_up_again(app: Flask, database: Databa
     assert schema.current_revision(database.engine) == schema.newest_revision()
 
 
+def test_what_was_replaced_after_it_had_expired_stays_replaced(app: Flask, database: Database) -> None:
+    """◆ The release before stored it as expired, which is only a note since revision 0007."""
+    with app.app_context():
+        migrations(app).downgrade(revision="0006")
+        execute = "INSERT INTO {} (user_id, key_id, mac, generation, created_at, {}) VALUES (1, 'k', '', 1, {}, {})"
+        later = "'2030-01-01 00:00:00'"
+        with database.engine.begin() as connection:
+            connection.execute(
+                text(f"""INSERT INTO users (username, email, first_name, last_name, title, role, is_active,
+                api_tokens, created_at) VALUES ('anna', '', '', '', '', 'VIEWER', true, 'inherit', {later})""")
+            )
+            columns, values = "public_id, name, status, expires_at", f"'r', 'r', 'expired', {later}"
+            connection.execute(text(execute.format("refresh_tokens", columns, later, values)))
+            columns = "public_id, uuid, refresh_token_id, status, expires_at"
+            for name, parent in (("old", "1"), ("new", "1"), ("single", "NULL")):
+                values = f"'{name}', '{name}', {parent}, 'expired', {later}"
+                connection.execute(text(execute.format("access_tokens", columns, later, values)))
+        migrations(app).upgrade()
+    with database.engine.connect() as connection:
+        found = connection.execute(text("SELECT public_id, status, had_expired FROM access_tokens ORDER BY id"))
+        assert [(name, status, bool(flag)) for name, status, flag in found] == [
+            ("old", "superseded", True), ("new", "expired", False), ("single", "expired", False),
+        ]  # fmt: skip
+
+
 def test_the_migrations_lead_to_what_the_tables_say(kept_database: Database) -> None:
     """Fails when a column, an index or a constraint is added in one of the two places alone."""
     with kept_database.engine.connect() as connection:

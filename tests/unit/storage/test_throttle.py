@@ -33,11 +33,11 @@ def failures(session: Session) -> dict[str, int]:
 def test_a_counter_takes_as_many_as_it_holds_and_then_tells_when_to_come_back(session: Session) -> None:
     """Whether it is full can be asked without counting; a window is not made longer by more failures."""
     for number in range(3):
-        assert throttle.full_until(session, BUCKET, NOW) is None
+        assert throttle.full_until(session, BUCKET, NOW, WINDOW) is None
         assert reserve(session, now=NOW + number * MICROSECOND) is None
     for later in (NOW, NOW + MICROSECOND, ENDS - MICROSECOND):
-        assert reserve(session, now=later) == throttle.full_until(session, BUCKET, later) == ENDS
-    assert throttle.full_until(session, BUCKET, ENDS) is None
+        assert reserve(session, now=later) == throttle.full_until(session, BUCKET, later, WINDOW) == ENDS
+    assert throttle.full_until(session, BUCKET, ENDS, WINDOW) is None
     assert failures(session) == {"account": 3}
 
 
@@ -56,7 +56,7 @@ def test_counters_do_not_count_for_each_other_and_keep_their_count_under_another
     for _ in range(3):
         reserve(session)
     assert reserve(session) == ENDS
-    assert throttle.full_until(session, OTHER, NOW) is None
+    assert throttle.full_until(session, OTHER, NOW, WINDOW) is None
     assert reserve(session, OTHER) is None
     assert failures(session) == {"account": 3, "address": 1}
     assert reserve(session, Bucket("account", 4)) is None
@@ -110,3 +110,11 @@ def test_many_attempts_at_once_get_no_further_than_the_counter_holds(database: D
     answers = all_at_once([lambda where=where: attempt(where) for where in (database, elsewhere) * 8])
     assert answers.count(None) == 3
     assert answers.count(ENDS) == 13
+
+
+def test_a_window_of_a_clock_that_was_ahead_is_over(session: Session) -> None:
+    """It would refuse until that time. Fails when only its end counts."""
+    for _ in range(BUCKET.limit):
+        assert reserve(session, now=NOW + 1000 * HOUR) is None
+    assert throttle.full_until(session, BUCKET, NOW, WINDOW) is None
+    assert reserve(session, now=NOW) is None
