@@ -84,14 +84,12 @@ def build_services(
     """Create the use cases from the values of the settings (described in ``config.Settings``)."""
     ring, format = KeyRing(token_keys), TokenFormat(prefixes)
     passwords = Passwords(pepper, bcrypt_cost, *hashing_capacity(workers, threads))
-    idempotency = Idempotency(pepper)
+    idempotency, listing = Idempotency(pepper), Listing(database, clock)
     accounts = Accounts(database, clock, passwords, LoginThrottle(database, clock, pepper), idempotency)
     held_tokens = HeldTokens(database, clock, ring, format)
     check_counts, sightings, last_use = _recorders(database, clock)
     verifier = TokenVerifier(TokenLookup(database), clock, ring, format, check_counts)
-    listing = Listing(database, clock)
-    key_fingerprints = KeyFingerprints(database, clock, token_keys, pepper)
-    clock_agreement = ClockAgreement(database, clock)
+    clock_agreement, key_fingerprints, health = _guardians(database, clock, token_keys, pepper)
     return Services(
         accounts=accounts,
         issuing=Issuing(database, clock, ring, format, held_tokens, accounts, idempotency),
@@ -115,7 +113,7 @@ def build_services(
         sessions=Sessions(database, clock, accounts, pepper),
         ring=ring,
         key_fingerprints=key_fingerprints,
-        health=Health(database, clock, key_fingerprints, warnings={"clock jumps": clock_agreement.warning}),
+        health=health,
     )
 
 
@@ -125,3 +123,11 @@ def _recorders(database: Database, clock: Clock) -> tuple[CheckCounts, Sightings
     last_use = LastUse(database, check_counts.flush, sightings.flush)
     check_counts.begin = sightings.begin = last_use.start
     return check_counts, sightings, last_use
+
+
+def _guardians(
+    database: Database, clock: Clock, token_keys: dict[str, bytes], pepper: bytes
+) -> tuple[ClockAgreement, KeyFingerprints, Health]:
+    """What watches over the clock, the keys and the whole."""
+    agreement, fingerprints = ClockAgreement(database, clock), KeyFingerprints(database, clock, token_keys, pepper)
+    return agreement, fingerprints, Health(database, clock, fingerprints, warnings={"clock jumps": agreement.warning})

@@ -13,7 +13,7 @@ from app.domain.errors import Conflict
 from app.domain.seals import Seal
 from app.domain.tokens import TokenStatus, status_at
 from app.storage import access_tokens, clock_marks, idempotency, refresh_tokens
-from app.storage.tables import IdempotencyKeyRow
+from app.storage.operating_tables import IdempotencyKeyRow
 
 KEPT_FOR = timedelta(hours=24)
 

@@ -6,7 +6,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app.storage.database import insert_unless_present
-from app.storage.tables import CheckCountRow
+from app.storage.operating_tables import CheckCountRow
 
 
 def add(session: Session, hour: datetime, accepted: int, refused: int) -> None:

@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 from app.domain.clock_mark import ClockMark, Elsewhere
 from app.storage.database import insert_unless_present
-from app.storage.tables import AuditEventRow, ClockMarkRow, JobLeaseRow
+from app.storage.operating_tables import ClockMarkRow, JobLeaseRow
+from app.storage.tables import AuditEventRow
 
 THE_ROW = 1
 

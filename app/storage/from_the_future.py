@@ -9,7 +9,8 @@ from sqlalchemy import update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.domain.clock_mark import LONGEST_STEP
-from app.storage.tables import IdempotencyKeyRow, LoginThrottleRow, RetiredSecretRow, SessionRow
+from app.storage.operating_tables import IdempotencyKeyRow, LoginThrottleRow
+from app.storage.tables import RetiredSecretRow, SessionRow
 
 WAITED_FOR: tuple[InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None], ...] = (
     IdempotencyKeyRow.created_at,

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from app.storage.database import insert_unless_present
-from app.storage.tables import IdempotencyKeyRow
+from app.storage.operating_tables import IdempotencyKeyRow
 
 
 def find(session: Session, user_id: int, key_digest: str) -> IdempotencyKeyRow | None:

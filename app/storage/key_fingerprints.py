@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 from app.storage.database import insert_unless_present
 from app.storage.liveness import TokenTable, is_active_at
-from app.storage.tables import AccessTokenRow, KeyFingerprintRow, RefreshTokenRow
+from app.storage.operating_tables import KeyFingerprintRow
+from app.storage.tables import AccessTokenRow, RefreshTokenRow
 
 
 def stored(session: Session) -> dict[str, str]:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.clock import CLOCK_TOLERANCE
 from app.storage.database import insert_unless_present
-from app.storage.tables import JobLeaseRow
+from app.storage.operating_tables import JobLeaseRow
 
 
 def claim(session: Session, job: str, holder: str, now: datetime, until: datetime, tick: int | None) -> int | None:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.clock import CLOCK_TOLERANCE
 from app.storage.database import insert_unless_present
-from app.storage.tables import LoginThrottleRow
+from app.storage.operating_tables import LoginThrottleRow
 
 
 @dataclass(frozen=True)

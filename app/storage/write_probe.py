@@ -12,8 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 from app.domain.findings import Finding, ok, problem
 from app.storage.database import DRIVER, PATIENCE_SECONDS, Database, prepare_sqlite_connection, wal_is_sound
+from app.storage.operating_tables import JobLeaseRow
 from app.storage.sqlite_files import path_of
-from app.storage.tables import JobLeaseRow
 
 PROBED_BYTES = 64 * 1024
 """More than the pages that one request changes."""

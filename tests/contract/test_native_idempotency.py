@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from app.services import Services
 from app.storage.database import Database
-from app.storage.tables import IdempotencyKeyRow
+from app.storage.operating_tables import IdempotencyKeyRow
 from tests import rows
 from tests.contract.asking_native import Native, Person, fields_of, person, problem
 from tests.contract.conftest import MovableClock, Setting

@@ -26,7 +26,8 @@ from app.domain.tokens import TokenStatus
 from app.jobs import JOBS
 from app.services import Services
 from app.storage.database import Database
-from app.storage.tables import AccessTokenRow, JobLeaseRow
+from app.storage.operating_tables import JobLeaseRow
+from app.storage.tables import AccessTokenRow
 from tests.databases import patient
 from tests.drivers.alation import Alation
 from tests.drivers.server import LiveServer

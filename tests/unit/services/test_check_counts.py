@@ -12,7 +12,7 @@ from app.services import Services, last_use
 from app.services.check_counts import KEPT_FOR, CheckCounts, HourOfChecks
 from app.storage import database as storage
 from app.storage.database import Database
-from app.storage.tables import CheckCountRow
+from app.storage.operating_tables import CheckCountRow
 from tests import rows
 from tests.crowds import all_at_once
 from tests.factories import Access, purge, revoke

@@ -11,7 +11,8 @@ from app.services.clock_agreement import MOST_DIFFERENCE, ClockState
 from app.services.expiring import Expiring
 from app.storage import clock_marks
 from app.storage.database import Database
-from app.storage.tables import AccessTokenRow, IdempotencyKeyRow, SessionRow
+from app.storage.operating_tables import IdempotencyKeyRow
+from app.storage.tables import AccessTokenRow, SessionRow
 from tests import rows
 from tests.factories import OPERATOR, accept_clock, configure, issue, make_user, mint, revoke, works
 from tests.unit.services.verdicts import DAY, HOUR, MICROSECOND, MINUTE, NOW, SECOND, MovedClock

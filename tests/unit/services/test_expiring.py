@@ -14,7 +14,7 @@ from app.services.expiring import Expiring
 from app.services.throttling import KEPT_FOR, WINDOW
 from app.storage import clock_marks
 from app.storage.database import Base, Database
-from app.storage.tables import LoginThrottleRow
+from app.storage.operating_tables import LoginThrottleRow
 from tests import rows
 from tests.factories import (
     PASSWORD,

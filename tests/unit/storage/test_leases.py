@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.clock import CLOCK_TOLERANCE
 from app.storage import leases
-from app.storage.tables import JobLeaseRow
+from app.storage.operating_tables import JobLeaseRow
 from tests.unit.storage.planting import HOUR, MICROSECOND, NOW
 
 pytestmark = pytest.mark.both_databases

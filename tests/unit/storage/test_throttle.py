@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.storage import throttle
 from app.storage.database import Database
-from app.storage.tables import LoginThrottleRow
+from app.storage.operating_tables import LoginThrottleRow
 from app.storage.throttle import Bucket
 from tests.crowds import all_at_once
 from tests.unit.storage.planting import HOUR, MICROSECOND, NOW

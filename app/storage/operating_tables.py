@@ -1,0 +1,85 @@
+"""The tables that the service needs to run: counters, keys, leases of jobs, the clock. None is of use to a user.
+
+Not here: users and tokens (``tables``).
+"""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Float, ForeignKey, Integer, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.storage.database import Base
+from app.storage.instants import UtcDateTime
+from app.storage.tables import BigId
+
+
+class CheckCountRow(Base):
+    """How many access tokens all processes accepted and refused in the hour that begins then."""
+
+    __tablename__ = "check_counts"
+
+    hour: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    accepted: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    refused: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+
+
+class LoginThrottleRow(Base):
+    """`bucket`: a keyed digest, because people sometimes type their password as the user name."""
+
+    __tablename__ = "login_throttle"
+
+    bucket: Mapped[str] = mapped_column(String(64), primary_key=True)
+    failures: Mapped[int] = mapped_column(Integer, default=0)
+    window_ends_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    last_success_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class IdempotencyKeyRow(Base):
+    """A request done under an Idempotency-Key. `created`: the handle of what it created.
+
+    The digests are keyed, because a request may hold a password.
+    """
+
+    __tablename__ = "idempotency_keys"
+
+    user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id"), primary_key=True)
+    key_digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    request_digest: Mapped[str] = mapped_column(String(64))
+    created: Mapped[str] = mapped_column(String(150))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class KeyFingerprintRow(Base):
+    """A key that the database is used with, as a digest from which nothing can be learned about it."""
+
+    __tablename__ = "key_fingerprints"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    stored_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ClockMarkRow(Base):
+    """The time that this database has seen pass, in one row; see ``app.domain.clock_mark``."""
+
+    __tablename__ = "clock_marks"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    other_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    other_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    other_seconds: Mapped[float] = mapped_column(Float, default=0.0, server_default="0")
+
+
+class JobLeaseRow(Base):
+    __tablename__ = "job_leases"
+
+    job: Mapped[str] = mapped_column(String(64), primary_key=True)
+    holder: Mapped[str | None] = mapped_column(String(150))
+    epoch: Mapped[int] = mapped_column(BigInteger, default=0)
+    tick: Mapped[int] = mapped_column(BigInteger, default=0)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_run_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_seconds: Mapped[float | None] = mapped_column(Float)
+    last_rows: Mapped[int | None] = mapped_column(BigInteger)
+    last_error: Mapped[str | None] = mapped_column(String(255))
