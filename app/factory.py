@@ -21,6 +21,7 @@ from app.http.tracing import install_tracing
 from app.jobs import JOBS
 from app.services import Services, build_services
 from app.storage.database import Base, Database, engine_options
+from app.storage.file_use import share_database
 from app.web import BLUEPRINTS as PAGES
 from app.web import DIALECTS as PAGE_DIALECTS
 from app.web import install_rendering
@@ -87,6 +88,7 @@ def _connect(app: Flask, settings: Settings) -> Database:
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url, settings.threads)
     db.init_app(app)
     with app.app_context():
+        app.extensions["daypass_release_file"] = share_database(db.engine, app)
         return Database(db.engine)
 
 

@@ -58,6 +58,7 @@ def close(app: Flask) -> None:
     parts(app).services.close()
     with app.app_context():
         db.engine.dispose()
+    app.extensions["daypass_release_file"]()
 
 
 def destroy(url: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import click
 from flask import Flask
 
-from app.cli import audit, clock, database, doctor, init, jobs, keys, serving, settings, tokens, users
+from app.cli import audit, backups, clock, database, doctor, init, jobs, keys, serving, settings, tokens, users
 from app.cli.launching import Launcher, RefusingGroup
 
 COMMANDS: tuple[click.Command, ...] = (
@@ -22,6 +22,8 @@ COMMANDS: tuple[click.Command, ...] = (
     jobs.job,
     clock.clock,
     audit.audit,
+    backups.backup,
+    backups.restore,
     database.db,
     keys.keys,
     doctor.doctor,

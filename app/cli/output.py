@@ -18,7 +18,7 @@ def show_table(rows: Iterable[Row], columns: tuple[str, ...], is_json: bool, emp
     """Rows under headings, or `empty` without rows; with JSON, a list of objects with all members."""
     listed = list(rows)
     if is_json:
-        click.echo(json.dumps([_plain(row) for row in listed], indent=2))
+        click.echo(json.dumps([as_plain(row) for row in listed], indent=2))
         return
     if not listed:
         click.echo(empty)
@@ -33,7 +33,7 @@ def show_table(rows: Iterable[Row], columns: tuple[str, ...], is_json: bool, emp
 def show_one(row: Row, is_json: bool) -> None:
     """One object, a member per line; with JSON, one object."""
     if is_json:
-        click.echo(json.dumps(_plain(row), indent=2))
+        click.echo(json.dumps(as_plain(row), indent=2))
         return
     width = max(map(len, row))
     for name, value in row.items():
@@ -43,12 +43,13 @@ def show_one(row: Row, is_json: bool) -> None:
 def show_result(row: Row, sentence: Callable[[], str] | str, is_json: bool) -> None:
     """The result of a change: a sentence; with JSON, the object."""
     if is_json:
-        click.echo(json.dumps(_plain(row), indent=2))
+        click.echo(json.dumps(as_plain(row), indent=2))
     else:
         click.echo(sentence if isinstance(sentence, str) else sentence())
 
 
-def _plain(row: Row) -> dict[str, Any]:
+def as_plain(row: Row) -> dict[str, Any]:
+    """The members as JSON has them."""
     return {name: utc_text(value) if isinstance(value, datetime) else value for name, value in row.items()}
 
 

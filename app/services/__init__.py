@@ -24,6 +24,7 @@ from app.services.listing import Listing
 from app.services.minting import Minting
 from app.services.overview import Overview
 from app.services.passwords import Passwords, hashing_capacity
+from app.services.restoring import Restoring
 from app.services.revoking import Revoking
 from app.services.revoking_by_filter import RevokingByFilter
 from app.services.sessions import Sessions
@@ -48,6 +49,7 @@ class Services:
     held_tokens: HeldTokens
     revoking: Revoking
     revoking_by_filter: RevokingByFilter
+    restoring: Restoring
     identifying: Identifying
     expiring: Expiring
     listing: Listing
@@ -82,11 +84,10 @@ def build_services(
     threads: int,
 ) -> Services:
     """Create the use cases from the values of the settings (described in ``config.Settings``)."""
-    ring, format = KeyRing(token_keys), TokenFormat(prefixes)
+    ring, format, idempotency = KeyRing(token_keys), TokenFormat(prefixes), Idempotency(pepper)
     passwords = Passwords(pepper, bcrypt_cost, *hashing_capacity(workers, threads))
-    idempotency, listing = Idempotency(pepper), Listing(database, clock)
     accounts = Accounts(database, clock, passwords, LoginThrottle(database, clock, pepper), idempotency)
-    held_tokens = HeldTokens(database, clock, ring, format)
+    held_tokens, listing = HeldTokens(database, clock, ring, format), Listing(database, clock)
     check_counts, sightings, last_use = _recorders(database, clock)
     verifier = TokenVerifier(TokenLookup(database), clock, ring, format, check_counts)
     clock_agreement, key_fingerprints, health = _guardians(database, clock, token_keys, pepper)
@@ -99,6 +100,7 @@ def build_services(
         held_tokens=held_tokens,
         revoking=Revoking(database, clock, held_tokens, verifier),
         revoking_by_filter=RevokingByFilter(database, clock, pepper),
+        restoring=Restoring(database, clock),
         identifying=Identifying(format, verifier, held_tokens, listing),
         expiring=Expiring(database, clock, clock_agreement),
         listing=listing,

@@ -126,6 +126,17 @@ class Listing:
             rows = listing.audit_events(session, actor, action, object_id, _row_of(cursor), limit + 1, since, until)
         return _page([_as_event(row) for row in rows], limit, lambda event: event.id)
 
+    def every_audit_event(self, since: datetime | None = None) -> Iterator[AuditEvent]:
+        """All audit events from `since` on, oldest first, read in pages."""
+        beyond = 0
+        while True:
+            with self._database.reading() as session:
+                rows = listing.audit_events_from(session, beyond, LARGEST_PAGE, since)
+            yield from map(_as_event, rows)
+            if len(rows) < LARGEST_PAGE:
+                return
+            beyond = rows[-1].id
+
     def keys_in_use(self) -> dict[str, int]:
         """How many active tokens are signed with each key."""
         now = self._clock()

@@ -103,6 +103,14 @@ def audit_events(
     return list(session.scalars(query.order_by(AuditEventRow.id.desc()).limit(limit)))
 
 
+def audit_events_from(session: Session, beyond: int, limit: int, since: datetime | None) -> list[AuditEventRow]:
+    """At most `limit` events from `since` on, oldest first, after the one with the id `beyond`."""
+    query = select(AuditEventRow).where(AuditEventRow.id > beyond)
+    if since is not None:
+        query = query.where(AuditEventRow.at >= since)
+    return list(session.scalars(query.order_by(AuditEventRow.id).limit(limit)))
+
+
 def count_by_key(session: Session, table: TokenTable, now: datetime) -> dict[str, int]:
     """How many active tokens are signed with each key; a key without any can be removed."""
     query = select(table.key_id, func.count()).where(is_active_at(table, now)).group_by(table.key_id)

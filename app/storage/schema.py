@@ -8,6 +8,7 @@ from sqlalchemy import Engine, create_engine, func, inspect, select, text
 from sqlalchemy.exc import OperationalError
 
 from app.storage.database import engine_options
+from app.storage.file_use import share_database
 
 MIGRATIONS = Path(__file__).parent.parent.parent / "migrations"
 
@@ -39,6 +40,7 @@ def current_revision(engine: Engine) -> str | None:
 def has_users(url: str) -> bool:
     """Whether the database has users; works without the keys that an application needs."""
     engine = create_engine(url, **engine_options(url, threads=1))
+    share_database(engine, engine)
     try:
         with engine.connect() as connection:
             has_table = inspect(connection).has_table("users")

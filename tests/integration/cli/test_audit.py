@@ -1,4 +1,4 @@
-"""``daypass audit list``: who changed what, narrowed and page by page."""
+"""``daypass audit``: who changed what, narrowed and page by page, and exported."""
 
 import json
 
@@ -64,3 +64,12 @@ def test_a_cursor_that_no_page_gave_and_a_limit_out_of_1_to_500_are_refused(dayp
         assert "cursor" in daypass.refusal("audit", "list", "--cursor", cursor)
     for limit in ("0", "501", "-1", "many"):
         assert "--limit" in daypass.misuse("audit", "list", "--limit", limit)
+
+
+def test_the_log_is_exported_oldest_first_a_line_for_each_event(daypass: CommandLine, refresh_token: str) -> None:
+    listed = daypass.json("audit", "list")[::-1]
+    lines = daypass.text("audit", "export").splitlines()
+    assert [json.loads(line) for line in lines] == listed
+    since = listed[3]["at"]
+    assert daypass.text("audit", "export", "--since", since).splitlines() == lines[3:]
+    assert "--since" in daypass.misuse("audit", "export", "--since", "yesterday")

@@ -25,9 +25,11 @@ ANSWERING = {
     *(f"user {act}" for act in ("add", "list", "show", "set-password", "set-role", "disable", "enable")),
     *("user allow-tokens", "user deny-tokens", "token list", "token show", "token revoke", "conf", "job run"),
     *("job status", "audit list", "db upgrade", "db check", "keys status", "keys rotate", "keys adopt", "doctor"),
-    *("clock status", "clock accept"),
+    *("clock status", "clock accept", "backup", "restore"),
 }
 RUNNING = {"init", "serve", "scheduler"}
+EXPORTING = {"audit export"}
+"""Commands that print JSON only."""
 
 
 def every_command(commands: Iterable[click.Command], path: str = "") -> Iterator[tuple[str, click.Command]]:
@@ -40,7 +42,7 @@ def every_command(commands: Iterable[click.Command], path: str = "") -> Iterator
 def test_there_are_these_commands_and_those_that_answer_do_so_in_json_too() -> None:
     every = every_command(COMMANDS)
     options = {name: {option for each in command.params for option in each.opts} for name, command in every}
-    assert set(options) == ANSWERING | RUNNING
+    assert set(options) == ANSWERING | RUNNING | EXPORTING
     assert {name for name, named in options.items() if "--json" in named} == ANSWERING
     named = set.union(*options.values())
     assert {name for name in named if "password" in name or "secret" in name} == {"--no-password", "--password-file"}
@@ -48,11 +50,11 @@ def test_there_are_these_commands_and_those_that_answer_do_so_in_json_too() -> N
 
 def test_every_command_and_group_explains_itself(daypass: CommandLine) -> None:
     groups = {name.rsplit(" ", 1)[0] for name in ANSWERING if " " in name}
-    for name in ["", *sorted(groups | ANSWERING | RUNNING)]:
+    for name in ["", *sorted(groups | ANSWERING | RUNNING | EXPORTING)]:
         usage, about, *_ = daypass.text(*name.split(), "--help").split("\n\n")
         assert usage.startswith(f"Usage: daypass {name}".strip()), name
         assert about.strip()[0].isupper() and about.endswith("."), name
-    for name in groups | {"init", "serve", "conf", "job", "db", "keys"}:
+    for name in groups | {"init", "serve", "backup", "restore", "conf", "job", "db", "keys"}:
         assert name in daypass.text("--help")
 
 

@@ -76,7 +76,9 @@ CHANGES: tuple[tuple[str, str, Act], ...] = (
 )
 """What is recorded, who did it, and the act. Each is a change after those before it."""
 
-ELSEWHERE = {"tokens.purged", "access_token.superseded_presented", "refresh_token.found_shared"}
+ELSEWHERE = {
+    "tokens.purged", "access_token.superseded_presented", "refresh_token.found_shared", "user.password_removed",
+}  # fmt: skip
 """Recorded as well, and tested by themselves."""
 
 

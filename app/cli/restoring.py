@@ -1,0 +1,217 @@
+"""The steps of ``daypass restore``: the new database is complete before it takes the place of the old one."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from flask import Flask, current_app
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.cli.database import migrations
+from app.cli.launching import application, operator, services
+from app.domain.audit import AuditEvent
+from app.domain.findings import Level
+from app.domain.withdrawals import parse_event
+from app.http.context import parts
+from app.services.restoring import Restored
+from app.storage import schema
+from app.storage.backup import audit_events, copy_backup, latest_audit_event, read_description
+from app.storage.database import refusing_when_away
+from app.storage.database_files import DatabaseError, companion, create_like
+from app.storage.file_use import sole_use
+from app.storage.replacing import discard_staged, replace_file, staging_file
+from app.storage.wal import stale_wal_problem
+from config import KEYS_FILE, Settings, SettingsError, read_keys
+from config.database_url import sqlite_url
+from config.environment import FILE
+from config.files import create_folder
+from config.settings import PREFIX
+
+URL = f"{PREFIX}DATABASE_URL"
+
+KEEP, REVOKE_ALL, OLD = "keep", "revoke-all", "old"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What becomes of tokens that were revoked since the backup. `events`: of an exported audit log."""
+
+    word: str
+    events: list[AuditEvent] | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "Choice":
+        """From the option's value; a file is read at once."""
+        if text in (KEEP, REVOKE_ALL, OLD):
+            return cls(text)
+        path = Path(text)
+        if not path.is_file():
+            raise click.UsageError(f"--revoked-since is {KEEP}, {REVOKE_ALL}, {OLD} or a file that exists.")
+        return cls(f"file {path.name}", _read_events(path))
+
+
+def _read_events(path: Path) -> list[AuditEvent]:
+    events = []
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    events.append(_event(path, number, line))
+    except OSError as error:
+        raise click.ClickException(f"can't read {path} ({error.strerror}).") from error
+    return events
+
+
+def _event(path: Path, number: int, line: str) -> AuditEvent:
+    try:
+        return parse_event(line)
+    except (ValueError, RecursionError):  # the error's text could hold a part of the line
+        message = f"{path}, line {number}: not an event as `daypass audit export` writes it."
+        raise click.ClickException(message) from None
+
+
+def complete_restore(choice: Choice) -> Restored:
+    """Apply the choice to the database that is in place."""
+    return _apply(choice, {})
+
+
+def restore_file(settings: Settings, file: Path, choice: Choice, now: datetime) -> tuple[Restored, dict[str, Any]]:
+    """Put a backup in place of the SQLite database; what was done, and members of the result for programs."""
+    path = _database_file(settings)
+    _refuse_unsuitable(settings, file, path)
+    create_folder(path.parent)
+    with sole_use(path):
+        discard_staged(path)
+        staged = staging_file(path)
+        try:
+            description = _stage(file, staged, path)
+            events = _events_of_old(path, staged, choice)
+            about = {"file": file.name, "made_at": description.get("made_at")}
+            with _application_on(staged) as app:
+                _upgrade(app, file)
+                _refuse_other_keys(choice)
+                done = _apply(Choice(choice.word, events), about | {"name": path.name})
+                clock_warning = services().clock_agreement.state().warning
+            if companion(staged, "-wal").exists():
+                raise click.ClickException("another program has opened the new database while it was prepared.")
+            kept = replace_file(path, f".before-restore-{now:%Y%m%dT%H%M%SZ}")
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise click.ClickException(f"Nothing was restored ({reason}); the database is unchanged.") from error
+        finally:
+            discard_staged(path)
+    return done, {
+        "file": str(file),
+        "made_at": about["made_at"],
+        "kept": str(kept) if kept else None,
+        "clock_warning": clock_warning,
+    }
+
+
+def _database_file(settings: Settings) -> Path:
+    return Path(str(make_url(settings.sqlalchemy_url).database)).resolve()
+
+
+def _refuse_unsuitable(settings: Settings, file: Path, path: Path) -> None:
+    if current_app:
+        raise click.ClickException("This command has opened the database already: run it as `daypass restore`.")
+    if not (settings.token_keys or (settings.instance_folder / KEYS_FILE).exists()):
+        raise SettingsError(
+            f"restore the keys first: {settings.instance_folder / KEYS_FILE} is missing, and without the keys that the "
+            "backup was made with, none of its tokens and passwords work"
+        )
+    read_keys(settings)
+    if not file.is_file():
+        raise click.ClickException(f"{file} is not a file.")
+    if file.resolve() == path:
+        raise click.ClickException(f"{file} is the database itself: name the backup.")
+
+
+def _stage(file: Path, staged: Path, path: Path) -> dict[str, str]:
+    """Copy and examine the backup; its description."""
+    create_like(staged, path)
+    copy_backup(file, staged)
+    try:
+        if problem := stale_wal_problem(staged):
+            raise click.ClickException(problem.replace(staged.name, file.name))
+        return read_description(staged)
+    except DatabaseError as error:
+        raise click.ClickException(f"{file} can't be restored ({error}); the database is unchanged.") from error
+
+
+def _events_of_old(path: Path, staged: Path, choice: Choice) -> list[AuditEvent] | None:
+    if choice.word != OLD:
+        return choice.events
+    try:
+        if not path.exists() or stale_wal_problem(path):
+            raise DatabaseError("missing, or mixed with another state")
+        return list(audit_events(path, beyond=latest_audit_event(staged) - 1))
+    except (DatabaseError, ValueError) as error:
+        raise click.ClickException(
+            f"The audit log of {path} can't be read ({error}): choose {KEEP}, {REVOKE_ALL} or an exported file."
+        ) from error
+
+
+@contextmanager
+def _application_on(staged: Path) -> Iterator[Flask]:
+    """The application of this command, on the new database, closed at the end."""
+    names = (URL, URL + FILE)
+    before = {name: os.environ.pop(name) for name in names if name in os.environ}
+    os.environ[URL] = sqlite_url(staged)
+    try:
+        app = application()
+    finally:
+        del os.environ[URL]
+        os.environ.update(before)
+    try:
+        yield app
+    except SQLAlchemyError as error:
+        raise click.ClickException(f"The backup can't be used ({type(error).__name__}).") from error
+    finally:
+        parts(app).services.close()
+        app.extensions["daypass_database"].engine.dispose()
+        app.extensions["daypass_release_file"]()
+
+
+def _upgrade(app: Flask, file: Path) -> None:
+    with app.app_context(), refusing_when_away():
+        revision = schema.current_revision(app.extensions["daypass_database"].engine)
+        if revision is None:
+            raise click.ClickException(f"{file} is no database of Daypass; the database is unchanged.")
+        if schema.is_behind(revision):
+            migrations(app).upgrade()
+        elif revision != schema.newest_revision():
+            raise click.ClickException(
+                f"{file} has the schema {revision} of a newer release, not {schema.newest_revision()}: "
+                "install that release first; the database is unchanged."
+            )
+
+
+def _refuse_other_keys(choice: Choice) -> None:
+    """By the fingerprints in the backup, which an old one has not, and the ids of the keys that its tokens need."""
+    fingerprints = services().key_fingerprints
+    found = fingerprints.finding()
+    missing = [] if choice.word == REVOKE_ALL else fingerprints.missing()
+    if found.level is Level.PROBLEM or missing:
+        cause = found.detail if found.level is Level.PROBLEM else f"this host has no key {', '.join(missing)}"
+        raise click.ClickException(
+            f"The backup was made with other keys ({cause}): put the keys of that time into {KEYS_FILE} first; "
+            "the database is unchanged."
+        )
+    fingerprints.remember()
+
+
+def _apply(choice: Choice, about: dict[str, str | None]) -> Restored:
+    restoring, caller = services().restoring, operator()
+    about = about | {"revoked_since": choice.word}
+    if choice.events is not None:
+        return restoring.reapply(choice.events, caller, **about)
+    if choice.word == REVOKE_ALL:
+        return restoring.revoke_all(caller, **about)
+    return restoring.keep(caller, **about)

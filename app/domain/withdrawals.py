@@ -1,0 +1,111 @@
+"""What audit events took away: what a restore of an earlier state gives back, and must take away again.
+
+Not here: applying it (``app.services.restoring``).
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from app.domain.audit import AuditEvent
+from app.domain.clock import parse_instant
+from app.domain.token_filter import TokenFilter
+from app.domain.tokens import TokenKind, TokenStatus
+
+GRANTS_AND_NOTES = frozenset(
+    {
+        "access_token.created", "access_token.superseded_presented", "database.backed_up", "database.restored",
+        "refresh_token.created", "refresh_token.found_shared", "session.began", "session.ended", "tokens.purged",
+        "user.created", "user.enabled", "user.password_removed",
+    }
+)  # fmt: skip
+"""Actions that take nothing away, or whose effect is not in a restored state."""
+
+_CHANGES = {
+    "user.disabled": "is_active",
+    "user.enabled": "is_active",
+    "user.role_changed": "role",
+    "user.api_tokens_changed": "api_tokens",
+}
+
+_PARSERS: dict[str, Any] = {
+    "owner": str,
+    "name": str,
+    "kind": TokenKind,
+    "status": TokenStatus,
+    **dict.fromkeys(("created_after", "created_before", "expires_after", "expires_before"), parse_instant),
+}
+"""The criteria whose matches in an earlier state are those at the time of the event. Uses since are not known."""
+
+
+@dataclass
+class Withdrawals:
+    """By handle: public ids, user names, keys of settings. Of several events for one, the last one counts."""
+
+    refresh_tokens: dict[str, AuditEvent] = field(default_factory=dict)
+    access_tokens: dict[str, AuditEvent] = field(default_factory=dict)
+    regenerated: dict[str, AuditEvent] = field(default_factory=dict)
+    minted: dict[str, AuditEvent] = field(default_factory=dict)
+    """By the public id of the refresh token: its access tokens from before were replaced."""
+    of_users: dict[str, AuditEvent] = field(default_factory=dict)
+    by_filter: list[tuple[AuditEvent, TokenFilter]] = field(default_factory=list)
+    users: dict[tuple[str, str], AuditEvent] = field(default_factory=dict)
+    """By user name and column."""
+    passwords: dict[str, AuditEvent] = field(default_factory=dict)
+    settings: dict[str, AuditEvent] = field(default_factory=dict)
+    unknown: Counter[str] = field(default_factory=Counter)
+    """Events that are not applied, by what they are."""
+
+
+def withdrawals(events: Iterable[AuditEvent]) -> Withdrawals:
+    """What these events took away, oldest first."""
+    found = Withdrawals()
+    by_handle = {
+        "refresh_token.revoked": found.refresh_tokens,
+        "access_token.revoked": found.access_tokens,
+        "refresh_token.regenerated": found.regenerated,
+        "user.tokens_revoked": found.of_users,
+        "user.password_changed": found.passwords,
+        "instance_setting.changed": found.settings,
+    }
+    for event in events:
+        if column := _CHANGES.get(event.action):
+            found.users[event.object_id, column] = event
+        elif event.action == "access_token.minted":
+            found.minted[str(event.detail.get("refresh_token"))] = event
+        elif event.action == "tokens.revoked":
+            _add_filter(found, event)
+        elif event.action in by_handle:
+            by_handle[event.action][event.object_id] = event
+        elif event.action not in GRANTS_AND_NOTES:
+            found.unknown[event.action] += 1
+    return found
+
+
+def parse_event(line: str) -> AuditEvent:
+    """The event of a line of an exported audit log; ValueError where it is none."""
+    values = json.loads(line)
+    try:
+        event = AuditEvent(**{name: values[name] for name in AuditEvent.__dataclass_fields__} | _parsed(values))
+    except (KeyError, TypeError):
+        raise ValueError("not an event of the audit log") from None
+    if type(event.id) is not int or not isinstance(event.detail, dict):
+        raise ValueError("not an event of the audit log")
+    return event
+
+
+def _parsed(values: dict[str, Any]) -> dict[str, datetime]:
+    return {"at": parse_instant(values["at"])}
+
+
+def _add_filter(found: Withdrawals, event: AuditEvent) -> None:
+    text = str(event.detail.get("filter", ""))
+    try:
+        criteria = TokenFilter(**{name: _PARSERS[name](value) for name, value in json.loads(text).items()})
+    except (AttributeError, KeyError, TypeError, ValueError):
+        found.unknown[f"{event.action} ({text})"] += 1
+        return
+    found.by_filter.append((event, criteria))

@@ -1,0 +1,202 @@
+"""Applying withdrawals to a restored database: tokens, users, passwords, settings. Never gives anything back."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from app.domain.audit import AuditEvent
+from app.domain.clock import utc_text
+from app.domain.identity import ApiTokens, Caller, Role
+from app.domain.policy import find_setting
+from app.domain.setting import ON_OFF
+from app.domain.token_filter import TokenFilter
+from app.domain.tokens import TokenKind
+from app.domain.withdrawals import Withdrawals
+from app.storage import access_tokens, listing, reapplying, refresh_tokens, sessions, settings, users
+from app.storage.audit import record
+from app.storage.liveness import TokenTable
+from app.storage.reapplying import CHUNK, Found
+from app.storage.refresh_tokens import Revocation
+from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
+
+REGENERATED = "its secret of the backup was replaced later"
+REPLACED = "a newer access token had replaced it"
+
+_STRENGTH: dict[object, int] = {ApiTokens.DENY: 0, ApiTokens.INHERIT: 1, ApiTokens.ALLOW: 2}
+
+
+@dataclass
+class Reapplied:
+    """The public ids of the tokens that were revoked, and sentences about the rest."""
+
+    refresh_tokens: set[str] = field(default_factory=set)
+    access_tokens: set[str] = field(default_factory=set)
+    changes: list[str] = field(default_factory=list)
+    not_applied: list[str] = field(default_factory=list)
+
+
+class Reapplying:
+    """Applies withdrawals in one transaction. A revocation keeps its time, its author and its reason."""
+
+    def __init__(self, session: Session, now: datetime, caller: Caller) -> None:
+        self._session = session
+        self._now = now
+        self._caller = caller
+        self._done = Reapplied()
+
+    def apply(self, lost: Withdrawals) -> Reapplied:
+        """Apply all that can be; what can't is in ``not_applied``."""
+        self._revoke_refresh_tokens(lost)
+        self._revoke_access_tokens(lost)
+        for event, criteria in lost.by_filter:
+            self._revoke_matching(event, criteria)
+        for (username, column), event in lost.users.items():
+            self._change_user(username, column, event)
+        for username, event in lost.passwords.items():
+            self._remove_password(username, event)
+        for key, event in lost.settings.items():
+            self._change_setting(key, event)
+        for action, number in lost.unknown.items():
+            self._done.not_applied.append(f"{action}: {number} event{'' if number == 1 else 's'}, not applied.")
+        return self._done
+
+    def _revoke_refresh_tokens(self, lost: Withdrawals) -> None:
+        for found in _in_order(reapplying.refresh_tokens(self._session, lost.refresh_tokens)):
+            self._revoke_refresh_token(found, lost.refresh_tokens[found.public_id])
+        for found in _in_order(reapplying.refresh_tokens(self._session, lost.regenerated)):
+            event = lost.regenerated[found.public_id]
+            if found.changed_at < event.at:
+                self._revoke_refresh_token(found, event, REGENERATED)
+        for username, event in lost.of_users.items():
+            if (user := users.find(self._session, username)) is None:
+                continue
+            refresh, access = reapplying.tokens_of_user(self._session, user.id, event.at)
+            for found in _in_order(refresh):
+                self._revoke_refresh_token(found, event)
+            for found in _in_order(access):
+                self._revoke_access_token(found, event)
+
+    def _revoke_access_tokens(self, lost: Withdrawals) -> None:
+        for found in _in_order(reapplying.access_tokens(self._session, lost.access_tokens)):
+            self._revoke_access_token(found, lost.access_tokens[found.public_id])
+        for parent, found in reapplying.active_under(self._session, lost.minted, self._now):
+            event = lost.minted[parent]
+            if found.changed_at < event.at and found.public_id != event.object_id:
+                self._revoke_access_token(found, event, REPLACED)
+
+    def _revoke_matching(self, event: AuditEvent, criteria: TokenFilter) -> None:
+        """The tokens that the filter matched then, judged by their state in the backup."""
+        if criteria.kind is not TokenKind.ACCESS:
+            for found in self._matching(RefreshTokenRow, criteria, event):
+                self._revoke_refresh_token(found, event)
+        if criteria.kind is not TokenKind.REFRESH:
+            for found in self._matching(AccessTokenRow, criteria, event):
+                self._revoke_access_token(found, event)
+
+    def _matching(self, table: TokenTable, criteria: TokenFilter, event: AuditEvent) -> list[Found]:
+        def read(beyond: int, limit: int) -> list[int]:
+            if table is RefreshTokenRow:
+                return listing.refresh_token_ids(self._session, criteria, event.at, beyond, limit)
+            return [row for row, _ in listing.access_token_ids(self._session, criteria, event.at, beyond, limit)]
+
+        found = reapplying.by_ids(self._session, table, _every(read))
+        return [each for each in found if each.changed_at <= event.at]
+
+    def _revoke_refresh_token(self, found: Found, event: AuditEvent, reason: str | None = None) -> None:
+        revocation = _revocation(event, reason)
+        parents = refresh_tokens.revoke_each(self._session, [found.id], revocation)
+        children = access_tokens.revoke_under(self._session, [found.id], revocation)
+        self._done.access_tokens.update(children)
+        if parents:
+            self._done.refresh_tokens.add(found.public_id)
+            self._record("refresh_token.revoked", ("refresh_token", found.public_id), event, revocation.reason)
+
+    def _revoke_access_token(self, found: Found, event: AuditEvent, reason: str | None = None) -> None:
+        revocation = _revocation(event, reason)
+        for public_id in access_tokens.revoke_each(self._session, [found.id], revocation):
+            self._done.access_tokens.add(public_id)
+            self._record("access_token.revoked", ("access_token", public_id), event, revocation.reason)
+
+    def _change_user(self, username: str, column: str, event: AuditEvent) -> None:
+        user, value = users.find(self._session, username), event.detail.get(column, "")
+        if user is None or not _takes_away(user, column, value):
+            return
+        administrators = users.lock_administrators(self._session)
+        if column != "api_tokens" and administrators == [user.id]:
+            then = f"{event.action} at {utc_text(event.at)}"
+            self._done.not_applied.append(f"{username} is the last enabled administrator: {then} is not applied.")
+            return
+        setattr(user, column, value)
+        self._session.flush()
+        if column == "is_active":
+            sessions.end_of_user(self._session, user.id)
+        self._record(event.action, ("user", username), event, **{column: value})
+        spelt = {"is_active": "disabled", "role": f"role {value}", "api_tokens": f"API tokens: {value}"}[column]
+        self._done.changes.append(f"{username}: {spelt}, as since {utc_text(event.at)}.")
+
+    def _remove_password(self, username: str, event: AuditEvent) -> None:
+        user = users.find(self._session, username)
+        if user is None or user.password_hash is None:
+            return
+        user.password_hash = None
+        self._session.flush()
+        self._record("user.password_removed", ("user", username), event)
+        self._done.changes.append(
+            f"{username}: the password of the backup, changed at {utc_text(event.at)}, was removed: "
+            f"run `daypass user set-password {username}`."
+        )
+
+    def _change_setting(self, key: str, event: AuditEvent) -> None:
+        after, setting = str(event.detail.get("after")), find_setting(key)
+        before = settings.stored(self._session).get(key, setting.default if setting else "")
+        if before == after:
+            return
+        if setting is None or setting.choices != ON_OFF or after != "off":
+            self._done.not_applied.append(f"{key} is {before} as in the backup, not {after}: see `daypass conf {key}`.")
+            return
+        settings.put(self._session, key, after, self._now, self._caller.name)
+        self._record("instance_setting.changed", ("instance_setting", key), event, before=before, after=after)
+        self._done.changes.append(f"{key}: off, as since {utc_text(event.at)}.")
+
+    def _record(
+        self, action: str, subject: tuple[str, str], event: AuditEvent, reason: str | None = None, **detail: str | bool
+    ) -> None:
+        given = detail if reason is None else detail | {"reason": reason}
+        record(self._session, self._now, self._caller, action, subject, **given, reapplied=event.id)
+
+
+def _takes_away(user: UserRow, column: str, value: object) -> bool:
+    if column == "is_active":
+        return value is False and user.is_active
+    if column == "api_tokens":
+        return value in _STRENGTH and _STRENGTH[value] < _STRENGTH[user.api_tokens]
+    return value in list(Role) and _is_weaker(Role(str(value)), Role(user.role))
+
+
+def _is_weaker(role: Role, than: Role) -> bool:
+    """Roles are in order, but for INTROSPECTOR, which has a permission that only administrators have."""
+    if role is Role.INTROSPECTOR or than is Role.INTROSPECTOR:
+        return (role, than) == (Role.INTROSPECTOR, Role.SERVER_ADMIN) or role not in (
+            Role.SERVER_ADMIN,
+            Role.INTROSPECTOR,
+        )
+    return list(Role).index(role) > list(Role).index(than)
+
+
+def _revocation(event: AuditEvent, reason: str | None) -> Revocation:
+    return Revocation(event.at, event.actor, (reason or str(event.detail.get("reason", "")))[:255])
+
+
+def _in_order(found: Iterable[Found]) -> list[Found]:
+    """Rows are locked in order of id, against deadlocks with others that lock several."""
+    return sorted(found)
+
+
+def _every(read: Callable[[int, int], list[int]]) -> list[int]:
+    """All ids, read in batches. `read`: of an id and a number, those after it."""
+    ids: list[int] = []
+    while some := read(ids[-1] if ids else 0, CHUNK):
+        ids += some
+    return ids

@@ -1,0 +1,98 @@
+"""Queries for taking away again what a restored state gave back: tokens by public id, whatever their state."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import NamedTuple, TypeVar
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from app.storage.liveness import TokenTable, is_active_at
+from app.storage.tables import AccessTokenRow, AuditEventRow, RefreshTokenRow, SessionRow
+
+T = TypeVar("T")
+
+CHUNK = 500
+"""Parameters of one statement."""
+
+
+class Found(NamedTuple):
+    """A token's row. `changed_at`: when it was created, or last regenerated."""
+
+    id: int
+    public_id: str
+    changed_at: datetime
+
+
+def refresh_tokens(session: Session, public_ids: Iterable[str]) -> Iterator[Found]:
+    """Those that exist."""
+    changed_at = func.coalesce(RefreshTokenRow.regenerated_at, RefreshTokenRow.created_at, type_=_INSTANT)
+    query = select(RefreshTokenRow.id, RefreshTokenRow.public_id, changed_at)
+    for some in _chunks(public_ids):
+        for row in session.execute(query.where(RefreshTokenRow.public_id.in_(some))):
+            yield Found(*row)
+
+
+def access_tokens(session: Session, public_ids: Iterable[str]) -> Iterator[Found]:
+    """Those that exist."""
+    query = select(AccessTokenRow.id, AccessTokenRow.public_id, AccessTokenRow.created_at)
+    for some in _chunks(public_ids):
+        for row in session.execute(query.where(AccessTokenRow.public_id.in_(some))):
+            yield Found(*row)
+
+
+def active_under(session: Session, parents: Iterable[str], now: datetime) -> Iterator[tuple[str, Found]]:
+    """Active access tokens of these refresh tokens, each with the public id of its refresh token."""
+    query = (
+        select(RefreshTokenRow.public_id, AccessTokenRow.id, AccessTokenRow.public_id, AccessTokenRow.created_at)
+        .join(RefreshTokenRow, RefreshTokenRow.id == AccessTokenRow.refresh_token_id)
+        .where(is_active_at(AccessTokenRow, now))
+    )
+    for some in _chunks(parents):
+        for parent, row_id, public_id, created_at in session.execute(query.where(RefreshTokenRow.public_id.in_(some))):
+            yield parent, Found(row_id, public_id, created_at)
+
+
+def tokens_of_user(session: Session, user_id: int, until: datetime) -> tuple[list[Found], list[Found]]:
+    """A user's refresh tokens and access tokens that were created by then."""
+
+    def of(table: TokenTable) -> list[Found]:
+        query = select(table.id, table.public_id, table.created_at)
+        rows = session.execute(query.where(table.user_id == user_id, table.created_at <= until))
+        return [Found(*row) for row in rows]
+
+    return of(RefreshTokenRow), of(AccessTokenRow)
+
+
+def by_ids(session: Session, table: TokenTable, ids: Sequence[int]) -> list[Found]:
+    """The rows with these ids."""
+    rows: list[Found] = []
+    for some in _chunks(ids):
+        query = select(table.id, table.public_id, table.created_at).where(table.id.in_(some))
+        rows += [Found(*row) for row in session.execute(query)]
+    return rows
+
+
+def latest_event(session: Session) -> AuditEventRow | None:
+    return session.scalars(select(AuditEventRow).order_by(AuditEventRow.id.desc()).limit(1)).one_or_none()
+
+
+def has_event(session: Session, event_id: int, at: datetime, action: str, object_id: str) -> bool:
+    """Whether the audit log has this event under this id."""
+    row = session.get(AuditEventRow, event_id)
+    return row is not None and (row.at, row.action, row.object_id) == (at, action, object_id)
+
+
+def end_sessions(session: Session) -> int:
+    """Delete all web sessions; how many."""
+    return len(session.scalars(delete(SessionRow).returning(SessionRow.id)).all())
+
+
+_INSTANT = AccessTokenRow.__table__.c.created_at.type
+
+
+def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
+    rest = iter(items)
+    while some := list(islice(rest, CHUNK)):
+        yield some

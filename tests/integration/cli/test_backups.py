@@ -1,0 +1,35 @@
+"""``daypass backup`` and ``restore`` where the database is not replaced. With files: ``tests/environment``."""
+
+import pytest
+
+from app.http.context import parts
+from tests.databases import KEYS
+from tests.factories import issue, make_user, works
+from tests.integration.cli.conftest import CommandLine
+
+
+@pytest.fixture
+def with_keys(installed: CommandLine, environment: pytest.MonkeyPatch) -> CommandLine:
+    ring = ",".join(f"{key}:{value.hex()}" for key, value in KEYS.token_keys.items())
+    environment.setenv("DAYPASS_TOKEN_KEYS", ring)
+    environment.setenv("DAYPASS_PASSWORD_PEPPER", KEYS.pepper.hex())
+    return installed
+
+
+@pytest.mark.both_databases
+def test_a_restore_by_other_means_is_completed_without_a_file(with_keys: CommandLine, database_url: str) -> None:
+    services = parts(with_keys.create()).services
+    refresh = issue(services, make_user(services, "anna"))
+    done = with_keys.json("restore", "--revoked-since", "keep")
+    assert (done["revoked_since"], done["refresh_tokens"], works(services, refresh)) == ("keep", 0, True)
+    assert "Revoked 1 refresh token and 0 access tokens." in with_keys.text("restore", "--revoked-since", "revoke-all")
+    assert not works(services, refresh)
+    assert "needs the backup FILE" in with_keys.misuse("restore", "--revoked-since", "old")
+    assert "a file that exists" in with_keys.misuse("restore", "--revoked-since", "missing.jsonl")
+    if database_url.startswith("postgresql"):
+        assert "pg_dump" in with_keys.refusal("backup", "file")
+        assert "pg_restore" in with_keys.refusal("restore", "file", "--revoked-since", "keep")
+
+
+def test_a_restore_in_a_new_place_needs_the_keys_first(installed: CommandLine, environment: pytest.MonkeyPatch) -> None:
+    assert "restore the keys first" in installed.refusal("restore", "file", "--revoked-since", "keep")

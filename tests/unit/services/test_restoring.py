@@ -1,0 +1,176 @@
+"""After a restore, what events took away since the backup is taken away again, and nothing is given back."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from app.domain.audit import AuditEvent
+from app.domain.errors import BadCredentials, Conflict
+from app.domain.identity import ApiTokens, Caller, Role, User
+from app.domain.token_filter import TokenFilter
+from app.services import Services
+from app.services.restoring import Restored
+from app.storage.database import Database
+from app.storage.tables import SessionRow
+from tests import rows
+from tests.factories import (
+    OPERATOR,
+    PASSWORD,
+    Access,
+    Refresh,
+    allowed_user,
+    configure,
+    generate,
+    issue,
+    make_user,
+    mint,
+    set_api_tokens,
+)  # fmt: skip
+from tests.unit.services.verdicts import HOUR, works
+
+pytestmark = pytest.mark.both_databases
+
+Reapply = Callable[..., Restored]
+
+
+@pytest.fixture
+def reapply(services: Services) -> Reapply:
+    """Reapplies events since the state of the database: an action, a kind and a handle, and details."""
+
+    def reapply(*events: tuple[str, str, dict[str, object]]) -> Restored:
+        latest = services.listing.audit_events(limit=1).items[0]
+        later = [_event(latest.id + number, latest.at + HOUR, *event) for number, event in enumerate(events, start=1)]
+        return services.restoring.reapply([latest, *later], OPERATOR, name="daypass.db")
+
+    return reapply
+
+
+def _event(event_id: int, at: datetime, action: str, handle: str, detail: dict[str, object]) -> AuditEvent:
+    kind = action.split(".", maxsplit=1)[0]
+    return AuditEvent(event_id, at, "clara", 7, action, kind, handle, None, None, "done", detail)
+
+
+def test_tokens_are_revoked_again_with_their_time_author_and_reason(
+    services: Services, database: Database, reapply: Reapply, refresh: Refresh, access: Access, anna: User
+) -> None:
+    others = [issue(services, anna) for _ in range(3)]
+    regenerated, minted, kept = others
+    replaced, kept_access = mint(services, minted), mint(services, kept)
+    single = generate(services, allowed_user(services))
+    done = reapply(
+        ("refresh_token.revoked", refresh.token.public_id, {"reason": "lost", "access_tokens": 1}),
+        ("access_token.revoked", single.token.public_id, {"reason": "deleted"}),
+        ("refresh_token.regenerated", regenerated.token.public_id, {"access_tokens": 0}),
+        ("access_token.minted", "notinbackup0", {"refresh_token": minted.token.public_id}),
+        ("refresh_token.revoked", "notinbackup1", {"reason": "unknown here"}),
+    )
+    assert (done.refresh_tokens, done.access_tokens, done.not_applied) == (2, 3, [])
+    assert not any(works(services, each) for each in (refresh, access, single, regenerated, replaced))
+    assert works(services, minted) and works(services, kept) and works(services, kept_access)
+    found = services.listing.find(refresh.token.public_id).token
+    event = next(each for each in rows.audit_events(database) if each.action == "refresh_token.revoked")
+    assert (found.revoked_by, found.revoke_reason) == ("clara", "lost")
+    assert event.actor == OPERATOR.name and found.revoked_at is not None and found.revoked_at > event.at
+    (restored,) = services.listing.audit_events(action="database.restored").items
+    assert restored.detail["refresh_tokens"] == 2 and restored.detail["events_since"] == "5"
+
+
+def test_all_tokens_of_a_user_or_of_a_filter_are_revoked_again(
+    services: Services, reapply: Reapply, refresh: Refresh, access: Access
+) -> None:
+    carl = make_user(services, "carl")
+    of_carl, named = issue(services, carl), issue(services, carl, "lost-laptop")
+    by_name = {"filter": TokenFilter(name="LAPTOP").canonical(), "reason": "stolen"}
+    by_use = {"filter": TokenFilter(unused_for_days=3).canonical()}
+    done = reapply(("tokens.revoked", "0123", by_name), ("tokens.revoked", "4567", by_use))
+    assert (works(services, of_carl), works(services, named), done.refresh_tokens) == (True, False, 1)
+    (line,) = done.not_applied
+    assert "unused_for_days" in line and "not applied" in line
+    assert reapply(("user.tokens_revoked", "carl", {"reason": "left"})).refresh_tokens == 1
+    assert not works(services, of_carl) and works(services, refresh) and works(services, access)
+
+
+def test_users_lose_what_they_lost_and_get_nothing_back(services: Services, reapply: Reapply, anna: User) -> None:
+    admin, other = make_user(services, "admin", Role.SERVER_ADMIN), make_user(services, "other", Role.SERVER_ADMIN)
+    set_api_tokens(services, "anna", ApiTokens.ALLOW)
+    services.sessions.sign_in("anna", PASSWORD, Caller("", address="192.0.2.1"), None)
+    done = reapply(
+        ("user.disabled", "other", {"is_active": False}),
+        ("user.role_changed", "anna", {"role": "SERVER_ADMIN"}),
+        ("user.api_tokens_changed", "anna", {"api_tokens": "inherit"}),
+        ("user.password_changed", "anna", {}),
+        ("user.disabled", "gone", {"is_active": False}),
+    )
+    assert done.sessions == 1 and len(done.changes) == 3 and done.not_applied == []
+    users = {user.username: user for user in services.accounts.every()}
+    assert not users["other"].is_active
+    assert (users["anna"].role, users["anna"].api_tokens) == (Role.VIEWER, ApiTokens.INHERIT)
+    with pytest.raises(BadCredentials):
+        services.accounts.authenticate("anna", PASSWORD, Caller("", address="192.0.2.1"))
+    done = reapply(
+        ("user.disabled", "anna", {"is_active": False}),
+        ("user.enabled", "anna", {"is_active": True}),
+        ("user.role_changed", "admin", {"role": "VIEWER"}),
+    )
+    assert services.accounts.get("anna").is_active and services.accounts.get("admin").role is admin.role
+    (line,) = done.not_applied
+    assert "admin is the last enabled administrator" in line and other.is_active
+
+
+def test_a_switch_that_was_turned_off_is_turned_off_again_and_other_settings_are_named(
+    services: Services, reapply: Reapply
+) -> None:
+    configure(services, password_api_enabled="on", refresh_tokens_for_users="off")
+    done = reapply(
+        ("instance_setting.changed", "api_tokens_enabled", {"before": "on", "after": "off"}),
+        ("instance_setting.changed", "retention_days", {"before": "90", "after": "7"}),
+        ("instance_setting.changed", "refresh_tokens_for_users", {"before": "off", "after": "on"}),
+        ("scim_token.revoked", "scim", {}),
+    )
+    values = {each.setting.key: each.value for each in services.instance_settings.show()}
+    assert values["api_tokens_enabled"] == "off" and values["refresh_tokens_for_users"] == "off"
+    assert [line.split(maxsplit=1)[0] for line in done.not_applied] == [
+        "retention_days", "refresh_tokens_for_users", "scim_token.revoked:",
+    ]  # fmt: skip
+
+
+def test_all_tokens_can_be_revoked_and_expired_refresh_tokens_too(
+    services: Services, database: Database, refresh: Refresh, access: Access
+) -> None:
+    """An expired one could be regenerated with its secret."""
+    with database.transaction() as session:
+        session.execute(SessionRow.__table__.delete())
+    single = generate(services, allowed_user(services))
+    done = services.restoring.revoke_all(OPERATOR)
+    assert (done.refresh_tokens, done.access_tokens) == (1, 2)
+    assert not any(works(services, each) for each in (refresh, access, single))
+
+
+def test_a_log_of_another_database_or_one_that_begins_later_is_refused_and_changes_nothing(
+    services: Services, database: Database, refresh: Refresh
+) -> None:
+    latest = services.listing.audit_events(limit=1).items[0]
+    revoked = _event(latest.id + 5, latest.at + HOUR, "refresh_token.revoked", refresh.token.public_id, {})
+    strange = _event(latest.id, latest.at - timedelta(days=1), latest.action, latest.object_id, {})
+    before = rows.everything(database)
+    for events in ([], [revoked], [strange, revoked]):
+        with pytest.raises(Conflict) as refused:
+            services.restoring.reapply(events, OPERATOR)
+        assert "daypass audit export --since " in refused.value.what
+    assert rows.everything(database) == before
+
+
+def test_events_of_after_the_restore_do_not_hide_the_last_common_one(
+    services: Services, database: Database, refresh: Refresh
+) -> None:
+    """As on PostgreSQL, where the service may have run since the restore."""
+    exported = list(services.listing.every_audit_event())
+    latest = exported[-1]
+    lost = [_event(latest.id + n, latest.at + HOUR, "session.began", "anna", {}) for n in range(1, 4)]
+    lost.append(_event(latest.id + 4, latest.at + HOUR, "refresh_token.revoked", refresh.token.public_id, {}))
+    make_user(services, "since-the-restore")
+    assert services.restoring.reapply([*exported, *lost], OPERATOR).refresh_tokens == 1
+    with database.reading() as session:
+        assert session.scalars(select(SessionRow)).all() == []
