@@ -94,8 +94,8 @@ def scheduler() -> None:
     """Run only the jobs, for hosts that serve with DAYPASS_SCHEDULER=off."""
     settings = load_settings()
     app = application()
+    parts(app).services.clock_agreement.refuse_differing()  # first, because it names both clocks
     refuse_unsafe(app, settings)
-    parts(app).services.clock_agreement.refuse_differing()
     logs.configure(settings.log_level)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
