@@ -137,7 +137,8 @@ class Database:
         with refusing_when_away(), self._turn(subject):
             # After a queue that moves, as patient as if there had been none. Where nobody of this process has had the
             # lock for that long, not again.
-            self._waits.until = max(deadline, self._wrote_at + PATIENCE_SECONDS) - write_lock.LATE_SECONDS
+            wrote_at = min(self._wrote_at, time.monotonic())  # a test may have frozen the time at another moment
+            self._waits.until = max(deadline, wrote_at + PATIENCE_SECONDS) - write_lock.LATE_SECONDS
             session = Session(self._writing, expire_on_commit=False, execution_options=UNSYNCHRONIZED)
             with session, session.begin():
                 yield session
