@@ -12,6 +12,7 @@ from app import logs
 from app.domain.clock import Clock, system_clock
 from app.domain.identity import User
 from app.services import Services, build_services
+from app.storage import clock_marks
 from app.storage.database import Database, engine_options
 from config import Keys, Settings
 from tests.databases import CHEAPEST_COST, KEYS, SqliteFiles
@@ -90,6 +91,12 @@ def refresh(services: Services, anna: User) -> Refresh:
 def access(services: Services, refresh: Refresh) -> Access:
     """The access token under it."""
     return mint(services, refresh)
+
+
+@pytest.fixture
+def no_clock_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL's cannot be stopped."""
+    monkeypatch.setattr(clock_marks, "database_time", lambda _session: None)
 
 
 @pytest.fixture

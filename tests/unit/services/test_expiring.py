@@ -12,7 +12,6 @@ from app.domain.tokens import Issued
 from app.services import Services
 from app.services.expiring import Expiring
 from app.services.throttling import KEPT_FOR, WINDOW
-from app.storage import clock_marks
 from app.storage.database import Base, Database
 from app.storage.operating_tables import LoginThrottleRow
 from tests import rows
@@ -116,12 +115,6 @@ def test_a_purge_forgets_counters_of_failed_sign_ins_after_their_time(services: 
         clock.move_to(NOW + KEPT_FOR)
         assert purge(services) == 1
         assert rows.count(database, LoginThrottleRow) == 0
-
-
-@pytest.fixture
-def no_clock_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    """PostgreSQL's cannot be stopped."""
-    monkeypatch.setattr(clock_marks, "database_time", lambda _session: None)
 
 
 def _changes(before: rows.Rows, after: rows.Rows) -> dict[str, int]:

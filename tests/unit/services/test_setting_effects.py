@@ -80,6 +80,7 @@ def test_users_are_counted_whom_a_change_of_rights_affects(services: Services) -
         assert foretold(services, key, value) == [("users", 1)]
 
 
+@pytest.mark.usefixtures("no_clock_of_the_database")
 def test_a_shorter_retention_deletes_and_a_longer_one_keeps_what_ended_between(services: Services) -> None:
     with freeze_time(NOW) as clock:
         user = make_user(services)

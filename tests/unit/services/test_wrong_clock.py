@@ -12,7 +12,6 @@ from app.domain.tokens import TokenStatus
 from app.services import Services
 from app.services.idempotency import IdempotencyKey, Repeated
 from app.services.throttling import ACCOUNT_LIMIT
-from app.storage import clock_marks
 from app.storage.access_tokens import as_access_token
 from app.storage.database import Database
 from app.storage.tables import AccessTokenRow, RefreshTokenRow
@@ -113,11 +112,9 @@ def _active(database: Database, clock: MovedClock) -> list[int]:
 
 
 @pytest.mark.both_databases
-def test_a_stored_expired_is_believed_nowhere(
-    services: Services, database: Database, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("no_clock_of_the_database")
+def test_a_stored_expired_is_believed_nowhere(services: Services, database: Database, clock: MovedClock) -> None:
     """◆ A sweep of an earlier release, by a wrong clock. The token works, and is still the only one."""
-    monkeypatch.setattr(clock_marks, "database_time", lambda _session: None)  # PostgreSQL's shows the real time
     configure(services, access_token_reissue="reuse")
     refresh = issue(services, allowed_user(services))
     access = mint(services, refresh)
