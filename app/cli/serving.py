@@ -1,6 +1,7 @@
 """``daypass serve`` and ``scheduler``."""
 
 import os
+import resource
 import signal
 import sys
 import threading
@@ -37,8 +38,8 @@ STOP_PATIENCE_SECONDS = 10
 @click.option("--threads", type=click.IntRange(4, 256), help="Threads of each process.")
 def serve(**options: str | int | None) -> None:
     """Serve until stopped; SIGTERM lets running requests finish."""
-    if os.getpid() == 1:  # the kernel gives process 1 of a container no default for it
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    _obey_early_signals()
+    _allow_many_files()
     # The workers are processes that read the settings again: pass the options on.
     for name, value in options.items():
         if value is not None:
@@ -52,6 +53,23 @@ def serve(**options: str | int | None) -> None:
             _serve(app, settings, listener)
     except CannotServe as error:
         raise click.ClickException(without_secret_settings(str(error))) from error
+
+
+def _obey_early_signals() -> None:
+    """Of signals that come before the supervisor, or the jobs, have handlers of their own."""
+    signal.signal(signal.SIGHUP, lambda *_: None)  # a reload: what it would read again is about to be read
+    if os.getpid() == 1:  # the kernel gives process 1 of a container no default for it
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
+def _allow_many_files() -> None:
+    """Raise the limit of open files of this process and its workers as far as it may: each client needs one.
+
+    Many systems start programs with a low one for the sake of select(2), which nothing here uses.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # some systems have a lower limit than they say
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _serve(app: Flask, settings: Settings, listener: Listener) -> None:
@@ -92,6 +110,7 @@ def _listener(settings: Settings) -> Listener:
 @click.command("scheduler", cls=RefusingCommand)
 def scheduler() -> None:
     """Run only the jobs, for hosts that serve with DAYPASS_SCHEDULER=off."""
+    _obey_early_signals()
     settings = load_settings()
     app = application()
     parts(app).services.clock_agreement.refuse_differing()  # first, because it names both clocks

@@ -64,16 +64,13 @@ def tcp_listener(host: str, port: int) -> Listener:
     """
     address = _ip_address(host)
     try:
-        _refuse_shared(address, port)
-        bound = _bound(address, port, shared=EACH_WORKER_BINDS)
+        bound = _bound_alone(address, port)
     except OSError as error:
         raise CannotServe(
             f"can't listen on {_authority(host, port)} ({error.strerror}){_advice(error, address, port)}"
         ) from error
     url = f"http://{_authority(host, port)}"
     if EACH_WORKER_BINDS:
-        # Bound but not listening, it keeps the port while no worker lives. Without this, another server could join it.
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         return Listener(Port(address, port), url, url, _is_loopback(address), bound.close)
     return shared_tcp_listener(bound)
 
@@ -115,10 +112,25 @@ def _bound(address: str, port: int, *, shared: bool) -> socket.socket:
     return bound
 
 
-def _refuse_shared(address: str, port: int) -> None:
-    """Raise OSError for a port in use: with SO_REUSEPORT, the server would get some of the connections."""
-    with _bound(address, port, shared=False) as probe:
-        probe.listen(1)
+def _bound_alone(address: str, port: int) -> socket.socket:
+    """A socket on a port that nobody else has; raises OSError where somebody has it.
+
+    Only listening excludes others: two servers that start at once can both bind. Where each worker binds, the socket
+    does not listen, and keeps the port while no worker lives.
+    """
+    first = _bound(address, port, shared=False)
+    try:
+        first.listen(1)
+        if not EACH_WORKER_BINDS:
+            return first
+        first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bound = _bound(address, port, shared=True)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)  # else another server could join it
+    except OSError:
+        first.close()
+        raise
+    first.close()
+    return bound
 
 
 def _advice(error: OSError, address: str, port: int) -> str:

@@ -27,6 +27,9 @@ PAUSES_SECONDS = (0, 0.2, 0.5, 1, 2, 5)
 HEALTHY_SECONDS = 10
 """A worker that has served for so long starts with the first pause again."""
 
+MOST_KILLS = 5
+"""Before any worker has served: somebody may kill one that is starting, but so many signals are a fault of its own."""
+
 SETTLING_SECONDS = 0.5
 """Between a new worker's report and the end of the one it replaces: until it accepts connections."""
 
@@ -36,10 +39,14 @@ TICK_SECONDS = 1
 
 @dataclass
 class Slot:
-    """The place of one of the workers. `due_at`: when the next one starts, where there is none."""
+    """The place of one of the workers. `due_at`: when the next one starts, where there is none.
+
+    `has_failed`: one has ended by itself, or several were killed in a row.
+    """
 
     worker: Worker | None = None
     deaths: int = 0
+    has_failed: bool = False
     due_at: float = math.inf
 
 
@@ -74,7 +81,7 @@ class Supervisor:
     def run(self) -> None:
         """Go on until SIGTERM or SIGINT; SIGHUP replaces the workers one by one, without a gap.
 
-        Raises :class:`CannotServe` if each worker died before any has served.
+        Raises :class:`CannotServe` if each worker failed before any has served.
         """
         with Signals.caught() as signals:
             try:
@@ -143,6 +150,7 @@ class Supervisor:
             self._postpone(number, {"problem": error.strerror})
 
     def _ended(self, worker: Worker) -> None:
+        worker.close()
         if worker in self._leaving:
             self._leaving.remove(worker)
             LOG.info("worker_stopped", worker=worker.number, **worker.ending)
@@ -156,15 +164,15 @@ class Supervisor:
             if worker.up_at is not None and time.monotonic() - worker.up_at >= HEALTHY_SECONDS:
                 slot.deaths = 0
             self._postpone(worker.number, worker.ending)
-        worker.close()
 
     def _postpone(self, number: int, ending: dict[str, object]) -> None:
         slot = self._slots[number]
         pause = PAUSES_SECONDS[min(slot.deaths, len(PAUSES_SECONDS) - 1)]
         slot.deaths += 1
+        slot.has_failed = slot.has_failed or "signal" not in ending or slot.deaths >= MOST_KILLS
         slot.due_at = time.monotonic() + pause
         LOG.error("worker_died", worker=number, **ending, deaths_in_a_row=slot.deaths, pause_seconds=pause)
-        if not self._has_served and all(each.deaths for each in self._slots.values()):
+        if not self._has_served and all(each.has_failed for each in self._slots.values()):
             ended = f"exit code {ending['exit_code']}" if "exit_code" in ending else ending.get("signal")
             raise CannotServe(f"no worker starts ({ending.get('problem', ended)}): the log has more")
 
@@ -193,6 +201,8 @@ class Supervisor:
             worker.terminate(self._patience)
         deadline = time.monotonic() + self._patience
         while running := [worker for worker in workers if not worker.has_ended]:
+            for worker in running:
+                worker.has_reported()  # a report that nobody reads would end every wait at once
             if not wait([worker.reports for worker in running], max(0, deadline - time.monotonic())):
                 for worker in running:
                     LOG.warning("worker_killed", worker=worker.number, seconds=self._patience)

@@ -22,6 +22,9 @@ LOG = structlog.get_logger(__name__)
 
 STANDARD_INPUT = 0
 
+PR_SET_PDEATHSIG = 1
+"""Of linux/prctl.h."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -38,8 +41,10 @@ def run(plan: Plan, number: int, reports: int) -> None:
     """Serve until SIGTERM or the end of the supervisor. Writes to `reports` that it serves, or what prevents it."""
     os.set_inheritable(reports, False)
     _end_with_supervisor()
-    # Ctrl-C reaches all processes of a terminal: the supervisor decides, and granian sets a handler of its own later.
+    # Ctrl-C reaches all processes of a terminal, and so does its end: the supervisor decides. granian sets a handler of
+    # its own for SIGINT later.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     _set_name()
     logs.configure(plan.log_level)
@@ -116,9 +121,14 @@ def _load(application: str, reports: int) -> Any:
 def _end_with_supervisor() -> None:
     """End this process within milliseconds of the supervisor's end, however that came about.
 
-    Standard input is a pipe that closes then. Unlike PR_SET_PDEATHSIG this works on every system, does not depend on
-    which of the parent's threads started the process, and has no race with an early end.
+    Standard input is a pipe that closes then. Unlike a signal (PR_SET_PDEATHSIG of prctl(2)) this works on every
+    system, and has no race with an early end. Linux sends the signal too: it ends a worker that stands still.
     """
+    if sys.platform == "linux":
+        with suppress(ImportError, AttributeError, OSError):  # a Python or a C library without it
+            import ctypes
+
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
     def wait() -> None:
         while os.read(STANDARD_INPUT, 1):

@@ -91,6 +91,36 @@ def test_a_worker_that_is_killed_again_and_again_comes_back_and_none_outlives_th
     assert "Traceback" not in supervised.log()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process that stands still is not told")
+def test_a_worker_that_stands_still_does_not_outlive_the_supervisor_and_ignores_the_end_of_a_terminal(
+    tmp_path: Path,
+) -> None:
+    """Fails without the signal that Linux sends when a parent ends: the worker could not see that its input closed."""
+    port = free_port()
+    with Supervised(tmp_path, str(port), 1) as supervised:
+        (worker,) = psutil.Process(supervised.process.pid).children()
+        worker.send_signal(signal.SIGHUP)
+        with closing(HTTPConnection("127.0.0.1", port)) as connection:
+            assert answer(connection)[0] == worker.pid
+        worker.suspend()
+        supervised.process.kill()
+        supervised.process.wait()
+        assert still_running([worker], MOST_SECONDS_TO_END) == []
+
+
+def test_the_limit_of_open_files_is_as_high_as_it_may_be() -> None:
+    limited = "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (64, 256)); "
+    raising = "from app.cli import serving; serving._allow_many_files(); print(r.getrlimit(r.RLIMIT_NOFILE))"
+    shown = subprocess.run([sys.executable, "-c", limited + raising], check=True, capture_output=True, text=True)
+    assert shown.stdout == "(256, 256)\n"
+
+
+def test_a_reload_does_not_end_a_server_that_is_starting() -> None:
+    """systemd counts SIGHUP as an end in order, after which it does not start the service again."""
+    starting = "import os, signal; from app.cli import serving; serving._obey_early_signals(); os.kill(os.getpid(), 1)"
+    assert subprocess.run([sys.executable, "-c", starting], check=False).returncode == 0
+
+
 def test_a_server_ends_when_none_of_its_workers_ever_starts_and_says_why_in_one_line(tmp_path: Path) -> None:
     supervised = Supervised(tmp_path, str(tmp_path / "small.sock"))
     supervised.broken.touch()

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,6 +64,24 @@ def test_a_port_stays_taken_while_no_worker_listens() -> None:
     assert "(Address already in use)" in refusal("127.0.0.1", port)
     first.close()
     tcp_listener("127.0.0.1", port).close()
+
+
+@LINUX
+def test_of_two_servers_that_start_at_once_one_gets_the_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fails when nobody has the port between the look at it and the socket that is shared."""
+    port, bound = free_port(), listening._bound
+    refusals: list[str] = []
+
+    def overtaken(*place: Any, shared: bool) -> socket.socket:
+        if shared and not refusals:
+            refusals.append("")
+            refusals.append(refusal("127.0.0.1", port))
+        return bound(*place, shared=shared)
+
+    monkeypatch.setattr(listening, "_bound", overtaken)
+    first = tcp_listener("127.0.0.1", port)
+    assert "(Address already in use)" in refusals[1]
+    first.close()
 
 
 def test_an_address_is_a_name_or_of_either_family_in_brackets_too() -> None:
