@@ -56,10 +56,10 @@ def examine(health: Health) -> list[Finding]:
     """Every finding about the database; SQLite's file is looked at for damage, which takes seconds on a large one."""
     findings = health.examine(thoroughly=True)
     path = health.path
-    if path is None or any(each.level is Level.PROBLEM for each in findings):
+    others = [each for each in findings if each.name != integrity.NAME]
+    if path is None or any(each.level is Level.PROBLEM for each in others):
         return findings
-    found = isolated(integrity.NAME, lambda: [integrity.check(path)])
-    return [each for each in findings if each.name != integrity.NAME] + found
+    return others + isolated(integrity.NAME, lambda: [integrity.check(path, thoroughly=True)])
 
 
 def upgrade_schema(app: Flask) -> None:

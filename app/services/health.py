@@ -17,7 +17,7 @@ from app.services.health_checks import CHECKS, Subject
 from app.services.key_fingerprints import KeyFingerprints
 from app.storage import schema
 from app.storage.database import DAMAGE, Database, refusing_when_away
-from app.storage.sqlite_files import path_of
+from app.storage.sqlite_files import identity, path_of
 
 LOG = structlog.get_logger(__name__)
 
@@ -42,6 +42,7 @@ class Health:
     ) -> None:
         self.database = database
         self.path = path_of(database.engine)
+        self._file = identity(self.path) if self.path else None
         self._subject = Subject(database, clock, self.path, fingerprints, warnings or {})
         self._lock = threading.Lock()
         self._run: _Run | None = None
@@ -87,9 +88,18 @@ class Health:
             return [problem("database", detail, "look at the database's server, or at the disk")]
         return run.findings
 
+    def _replaced(self) -> list[Finding]:
+        """Whether another file has taken the place of SQLite's: open connections go on with the first."""
+        present = identity(self.path) if self.path else None
+        self._file = self._file or present
+        if present in (None, self._file):
+            return []
+        detail = "another file was put in the place of the database, and this process uses both"
+        return [problem("files", detail, "restart Daypass")]
+
     def _examine_and_note(self) -> list[Finding]:
         """Log what has changed, not every probe."""
-        findings = self.examine()
+        findings = self.examine() + self._replaced()
         wrong = {each for each in findings if each.level is not Level.OK}
         for each in wrong - self._noted:
             log = LOG.error if each.level is Level.PROBLEM else LOG.warning

@@ -16,6 +16,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from app.domain.errors import Unavailable
 from app.storage import write_lock
+from app.storage.sqlite_files import open_existing
 
 try:  # This wheel (Linux on x86-64 only) has a SQLite without the WAL bug of 3.7.0 to 3.51.2.
     from pysqlite3 import dbapi2 as sqlite
@@ -112,6 +113,7 @@ class Database:
         self._wrote_at = 0.0
         self._writing = engine.execution_options(**{_WRITES: lambda: self._waits.until}) if self.is_sqlite else engine
         if self.is_sqlite:
+            event.listen(engine, "do_connect", open_existing)
             event.listen(engine, "connect", prepare_sqlite_connection)
             event.listen(engine, "begin", _begin_sqlite)
         else:

@@ -18,6 +18,7 @@ import structlog
 
 from app.domain.findings import Finding, ok, problem
 from app.storage.database import DRIVER
+from app.storage.sqlite_files import existing
 
 LOG = structlog.get_logger(__name__)
 
@@ -36,10 +37,10 @@ NAME = "integrity"
 
 @dataclass(frozen=True)
 class Record:
-    """`inode`: of the file that was checked; another file, such as a restored backup, has none of this.
+    """`inode`: of the file that was checked; another file has none of this.
 
     `is_open`: a server began to use it and has not ended in order. `is_checking`: a check began and has not ended.
-    `damage`: SQLite's words, empty where there is none.
+    `damage`: SQLite's words, empty where there is none. A backup may have been copied into the file since.
     """
 
     inode: int
@@ -56,15 +57,20 @@ def finding(path: Path) -> Finding:
     return ok(NAME, "being checked" if record.is_checking else "no damage is known")
 
 
-def check(path: Path) -> Finding:
-    """Look for damage now: ``PRAGMA quick_check``, table by table, with a limited time for each."""
+def check(path: Path, thoroughly: bool = False) -> Finding:
+    """Look for damage now: ``PRAGMA quick_check``, table by table, with a limited time for each.
+
+    `thoroughly`: where the time is enough, ``integrity_check``, which compares indexes with their tables.
+    """
     unfinished = []
     try:
-        connection = DRIVER.connect(str(path), timeout=1, isolation_level=None)
+        connection = DRIVER.connect(existing(path), uri=True, timeout=1, isolation_level=None)
         try:
             connection.execute("PRAGMA query_only=ON")
             for table in _tables(connection):
-                words = _damage_of(connection, table)
+                words = _damage_of(connection, table, "integrity_check") if thoroughly else None
+                if words is None:
+                    words = _damage_of(connection, table, "quick_check")
                 if words is None:
                     unfinished.append(table)
                 elif words:
@@ -87,9 +93,10 @@ def watch(path: Path) -> "Watch | None":
     Call it before the first connection, which removes the traces of an unclean stop, and only once the file exists.
     """
     try:
-        lock = os.open(_record_path(path), os.O_CREAT | os.O_RDWR, path.stat().st_mode & 0o660)
+        lock = os.open(_record_path(path), os.O_CREAT | os.O_RDWR, 0o600)
     except OSError:  # the checks of the files say why
         return None
+    _share(lock, path)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -98,8 +105,20 @@ def watch(path: Path) -> "Watch | None":
     return Watch(path, lock)
 
 
+def _share(record: int, path: Path) -> None:
+    """Give the record to those who have the database: another of its users may be the next to serve."""
+    with suppress(OSError):
+        like = path.stat()
+        if os.geteuid() == 0:
+            os.fchown(record, like.st_uid, like.st_gid)
+        os.fchmod(record, like.st_mode & 0o660)
+
+
 class Watch:
-    """Held by the process that serves, as long as it lives. `was_unclean`: whether the last one ended in order."""
+    """Held by the process that serves, as long as it lives. `was_unclean`: whether the last one ended otherwise.
+
+    Damage that is on record is looked for again: its file may have been repaired.
+    """
 
     def __init__(self, path: Path, lock: int) -> None:
         self._path = path
@@ -107,7 +126,8 @@ class Watch:
         before = _read(path)
         left = any(_size(path.with_name(path.name + suffix)) for suffix in ("-wal", "-journal"))
         self.was_unclean = left or before.is_open or before.is_checking or bool(before.damage)
-        self._write(replace(before, is_open=True, is_checking=self.was_unclean))
+        damage = check(path).cause if before.damage else ""
+        self._write(replace(before, is_open=True, is_checking=self.was_unclean, damage=damage))
 
     def check_in_background(self) -> None:
         """Check if the last server did not end in order; the result is in the record and in the log."""
@@ -160,13 +180,13 @@ def _tables(connection: Any) -> list[str]:
     return [str(name) for (name,) in rows]
 
 
-def _damage_of(connection: Any, table: str) -> str | None:
+def _damage_of(connection: Any, table: str, pragma: str) -> str | None:
     """The first thing that is wrong with it; empty where nothing is, None where the time was not enough."""
     deadline = time.monotonic() + TABLE_PATIENCE_SECONDS
     connection.set_progress_handler(lambda: time.monotonic() > deadline, STEPS)
     name = table.replace('"', '""')
     try:
-        words = str(connection.execute(f'PRAGMA quick_check("{name}")').fetchone()[0])
+        words = str(connection.execute(f'PRAGMA {pragma}("{name}")').fetchone()[0])
     except DRIVER.OperationalError as error:
         if "interrupted" in str(error):
             return None

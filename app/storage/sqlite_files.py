@@ -7,6 +7,8 @@ import os
 import pwd
 import stat
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Engine
 
@@ -30,6 +32,17 @@ def path_of(engine: Engine) -> Path | None:
     if engine.dialect.name != "sqlite" or not name or name.startswith("file:"):
         return None
     return Path(name)
+
+
+def existing(path: Path) -> str:
+    """The URI of a file that SQLite must not create: an empty database would be taken for a new installation."""
+    return f"file://{quote(str(path.absolute()))}?mode=rw"
+
+
+def open_existing(_dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> None:
+    """On connecting (``do_connect`` of SQLAlchemy): only a file that exists is opened."""
+    if not arguments[0].startswith((":", "file:")):
+        arguments[0], options["uri"] = existing(Path(arguments[0])), True
 
 
 def access(path: Path) -> Finding:
@@ -67,6 +80,15 @@ def _access(path: Path, folder: Path) -> Finding:
     if not _may(folder, os.W_OK):  # for the files beside it
         return problem("files", f"{_me()} can't write the folder of {path.name}", _give(folder), str(folder))
     return ok("files", f"{path.name} can be read and written")
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """What tells the file from another one of that name; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def privacy(path: Path) -> Finding:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from app.domain.findings import Finding, ok, problem
 from app.storage.database import DRIVER, PATIENCE_SECONDS, Database, prepare_sqlite_connection, wal_is_sound
 from app.storage.operating_tables import JobLeaseRow
-from app.storage.sqlite_files import path_of
+from app.storage.sqlite_files import existing, path_of
 
 PROBED_BYTES = 64 * 1024
 """More than the pages that one request changes."""
@@ -36,7 +36,7 @@ def write(database: Database) -> Finding:
     path = path_of(database.engine)
     try:
         if path is not None:
-            _write_sqlite(str(path))
+            _write_sqlite(existing(path))
         else:
             _write_row(database)
     except DRIVER.Error as error:
@@ -64,14 +64,14 @@ def _write_row(database: Database) -> None:
         connection.rollback()
 
 
-def _write_sqlite(path: str) -> None:
+def _write_sqlite(uri: str) -> None:
     """On a connection of its own, with a page cache that is too small for what is written.
 
     Otherwise SQLite would keep the pages in memory until COMMIT, and a full disk would not be noticed. The pages go
     into the free end of the WAL, where the next transaction overwrites them. With a rollback journal the cache stays
     as it is: there the journal is written before COMMIT anyway, and a small cache would lock readers out.
     """
-    connection = DRIVER.connect(path, timeout=PATIENCE_SECONDS / 2)
+    connection = DRIVER.connect(uri, uri=True, timeout=PATIENCE_SECONDS / 2)
     try:
         prepare_sqlite_connection(connection)
         if wal_is_sound():

@@ -1,5 +1,6 @@
 """The list of checks: each on its own, bounded in time, cheap however often it is asked."""
 
+import shutil
 import threading
 import time
 
@@ -41,6 +42,18 @@ def test_a_check_that_hangs_is_a_problem_in_time_and_later_callers_do_not_wait(d
     ended.set()
     while wrong(health.examine_in_time()) != {"slow": "ended: True"}:
         assert time.monotonic() - began < 10
+
+
+def test_a_file_that_was_replaced_while_the_process_uses_it_is_a_problem(health: Health) -> None:
+    """Fails when only the name counts: some connections read and write the old file, others the new one."""
+    assert health.path is not None
+    assert wrong(health.examine_in_time()) == {}
+    copy = health.path.with_suffix(".copy")
+    shutil.copy(health.path, copy)
+    copy.replace(health.path)
+    assert "another file was put in the place" in wrong(health.examine_in_time())["files"]
+    health.path.unlink()
+    assert "there is no " in wrong(health.examine_in_time())["files"]
 
 
 def test_a_check_that_fails_is_a_finding_and_the_others_go_on(database: Database) -> None:

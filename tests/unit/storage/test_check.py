@@ -234,6 +234,9 @@ def test_a_database_that_comes_back_is_used_and_its_absence_logged(tmp_path: Pat
         seconds_until_refused(lookup)
         assert any("database_unavailable" in line for line in log_lines)
         folder.mkdir()
+        seconds_until_refused(lookup)
+        assert not any(folder.iterdir()), "it would be taken for a new installation"
+        (folder / "daypass.db").touch()
         with database.transaction() as session:
             for table in (UserRow, RefreshTokenRow, AccessTokenRow, InstanceSettingRow):
                 table.__table__.create(session.connection())

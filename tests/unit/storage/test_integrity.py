@@ -1,6 +1,9 @@
 """Damage of SQLite's file: when it is looked for, and what is found."""
 
+import os
+import stat
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -80,12 +83,58 @@ def test_a_server_that_was_killed_or_left_a_log_makes_the_next_one_look_for_dama
     watch.close()
 
 
+def test_damage_on_record_is_looked_for_again_because_a_backup_may_have_been_copied_into_the_file(path: Path) -> None:
+    """Fails when what is on record is believed: the start would be refused for ever."""
+    sound = path.read_bytes()
+    damage(path, "sessions")
+    watch = watched(path)
+    watch.was_unclean = True
+    checked_in_background(watch)
+    watch.close()
+    again = watched(path)
+    assert integrity.finding(path).level is Level.PROBLEM
+    again.close()
+    path.write_bytes(sound)
+    again = watched(path)
+    assert again.was_unclean and integrity.finding(path).level is Level.OK
+    again.close()
+
+
+def test_the_record_belongs_to_those_who_have_the_database(path: Path) -> None:
+    """Fails when root's server, or a narrow umask, leaves a record that the service's user can't write."""
+    path.chmod(0o660)
+    if os.geteuid() == 0:
+        os.chown(path, 54321, 54321)
+    before = os.umask(0o077)
+    watched(path).close()
+    os.umask(before)
+    record, like = path.with_name(f"{path.name}-health").stat(), path.stat()
+    assert (record.st_uid, record.st_gid, stat.S_IMODE(record.st_mode)) == (like.st_uid, like.st_gid, 0o660)
+
+
 def test_a_sound_file_and_one_that_is_no_database_are_told_apart(path: Path, tmp_path: Path) -> None:
     assert integrity.check(path).detail == "no damage was found"
     damage(path, "ix_access_tokens_current")
     assert "access_tokens" in integrity.check(path).cause or integrity.check(path).level is Level.PROBLEM
     (tmp_path / "notes.txt").write_text("no database" * 1000)
     assert integrity.check(tmp_path / "notes.txt").cause == "file is not a database"
+
+
+def test_an_index_that_does_not_fit_its_table_is_found_by_a_thorough_look(path: Path) -> None:
+    """As after a write-ahead log of another state of the file. Fails when `doctor` asks for a ``quick_check`` only."""
+    with closing(DRIVER.connect(str(path), isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE anything (value)")
+        connection.execute("CREATE INDEX ix ON anything (value)")
+        connection.execute("INSERT INTO anything VALUES ('a row')")
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'ix'").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = path.read_bytes()
+    end = page * size
+    entry = content[end - 20 : end].replace(b"a row", b"a cow")
+    path.write_bytes(content[: end - 20] + entry + content[end:])
+    assert integrity.check(path).level is Level.OK
+    assert "missing from index" in integrity.check(path, thoroughly=True).cause
 
 
 def test_a_table_that_takes_too_long_is_named_and_no_damage(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,6 +56,7 @@ def empty(url: str) -> None:
     if url.startswith("sqlite"):
         for file in Path(make_url(url).database).parent.glob("daypass.db*"):
             file.unlink()
+        Path(make_url(url).database).touch()
         return
     with connected(url) as database:
         execute(database, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
