@@ -17,6 +17,8 @@ def main() -> None:
         sys.exit(128 + signal.SIGINT)
     except ImportError as error:
         sys.exit(f"Error: the installation is incomplete ({error}): install the packages of requirements/run.txt again")
+    except MemoryError:
+        sys.exit("Error: there is not enough memory to start: raise its limit (ulimit -v)")
     command_line(create_app)()
 
 

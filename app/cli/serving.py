@@ -3,7 +3,6 @@
 import os
 import resource
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
@@ -38,7 +37,7 @@ STOP_PATIENCE_SECONDS = 10
 @click.option("--threads", type=click.IntRange(4, 256), help="Threads of each process.")
 def serve(**options: str | int | None) -> None:
     """Serve until stopped; SIGTERM lets running requests finish."""
-    _obey_early_signals()
+    _survive_reloads()
     _allow_many_files()
     # The workers are processes that read the settings again: pass the options on.
     for name, value in options.items():
@@ -55,11 +54,9 @@ def serve(**options: str | int | None) -> None:
         raise click.ClickException(without_secret_settings(str(error))) from error
 
 
-def _obey_early_signals() -> None:
-    """Of signals that come before the supervisor, or the jobs, have handlers of their own."""
-    signal.signal(signal.SIGHUP, lambda *_: None)  # a reload: what it would read again is about to be read
-    if os.getpid() == 1:  # the kernel gives process 1 of a container no default for it
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+def _survive_reloads() -> None:
+    """Before the supervisor listens to SIGHUP, and after: what a reload reads again is about to be read, or no more."""
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 def _allow_many_files() -> None:
@@ -110,7 +107,6 @@ def _listener(settings: Settings) -> Listener:
 @click.command("scheduler", cls=RefusingCommand)
 def scheduler() -> None:
     """Run only the jobs, for hosts that serve with DAYPASS_SCHEDULER=off."""
-    _obey_early_signals()
     settings = load_settings()
     app = application()
     parts(app).services.clock_agreement.refuse_differing()  # first, because it names both clocks

@@ -80,7 +80,12 @@ class Health:
         """
         with self._lock:
             if self._run is None or self._run.ended.is_set():
-                self._run = _Run(self._examine_and_note)
+                try:
+                    self._run = _Run(self._examine_and_note)
+                except RuntimeError:
+                    return [
+                        problem("threads", "no further thread can be started", "raise the limits of memory and tasks")
+                    ]
             run = self._run
         run.ended.wait(max(0, run.began + PATIENCE_SECONDS - time.monotonic()))
         if run.findings is None:

@@ -71,7 +71,10 @@ class Answering:
             if not self._is_doubted:
                 self._doubted_at = time.monotonic()
             if not is_probing:
-                threading.Thread(target=self._probe, args=(args, options), name="probe", daemon=True).start()
+                try:
+                    threading.Thread(target=self._probe, args=(args, options), name="probe", daemon=True).start()
+                except RuntimeError:  # the system allows no more: nobody would end the doubt
+                    self._doubted_at = None
 
     @property
     def _is_doubted(self) -> bool:

@@ -117,7 +117,7 @@ def test_the_limit_of_open_files_is_as_high_as_it_may_be() -> None:
 
 def test_a_reload_does_not_end_a_server_that_is_starting() -> None:
     """systemd counts SIGHUP as an end in order, after which it does not start the service again."""
-    starting = "import os, signal; from app.cli import serving; serving._obey_early_signals(); os.kill(os.getpid(), 1)"
+    starting = "import os, signal; from app.cli import serving; serving._survive_reloads(); os.kill(os.getpid(), 1)"
     assert subprocess.run([sys.executable, "-c", starting], check=False).returncode == 0
 
 

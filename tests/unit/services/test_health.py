@@ -44,6 +44,16 @@ def test_a_check_that_hangs_is_a_problem_in_time_and_later_callers_do_not_wait(d
         assert time.monotonic() - began < 10
 
 
+def test_a_process_that_can_start_no_thread_is_not_ready(health: Health, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refused)
+        assert "no further thread" in wrong(health.examine_in_time())["threads"]
+    assert wrong(health.examine_in_time()) == {}
+
+
 def test_a_file_that_was_replaced_while_the_process_uses_it_is_a_problem(health: Health) -> None:
     """Fails when only the name counts: some connections read and write the old file, others the new one."""
     assert health.path is not None
