@@ -10,7 +10,7 @@ from app.cli.output import as_json, show_result
 from app.domain.findings import Finding, Level
 from app.http.context import parts
 from app.services.health import Health, isolated
-from app.services.health_checks import JOURNAL
+from app.services.health_checks import JOURNAL, is_usable
 from app.services.key_fingerprints import NAME as KEYS
 from app.storage import integrity, schema
 from app.storage.database import refusing_when_away
@@ -56,9 +56,9 @@ def examine(health: Health) -> list[Finding]:
     """Every finding about the database; SQLite's file is looked at for damage, which takes seconds on a large one."""
     findings = health.examine(thoroughly=True)
     path = health.path
-    others = [each for each in findings if each.name != integrity.NAME]
-    if path is None or any(each.level is Level.PROBLEM for each in others):
+    if path is None or not is_usable(findings):
         return findings
+    others = [each for each in findings if each.name != integrity.NAME]
     return others + isolated(integrity.NAME, lambda: [integrity.check(path, thoroughly=True)])
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import click
 from sqlalchemy import create_engine
 
+from app import logs
 from app.cli.database import examine
 from app.cli.launching import RefusingCommand, application
 from app.cli.output import as_json, show_table
@@ -16,6 +17,7 @@ from app.domain.findings import Finding, Level, ok, problem, warning
 from app.http.context import parts
 from app.jobs import JOBS
 from app.services.health import Health, isolated
+from app.services.health_checks import is_usable
 from app.services.job_runs import JobHealth, JobRuns
 from app.storage.database import Database, engine_options
 from config import Settings, SettingsError, load_settings, read_keys
@@ -30,6 +32,7 @@ COLUMNS = ("finding", "state", "detail", "what_to_do")
 @as_json
 def doctor(as_json: bool) -> None:
     """Check settings, keys, database, disk and jobs; exit code 1 if anything is wrong."""
+    logs.configure("CRITICAL", "ext://sys.stderr")  # standard output is for the table
     findings = list(_findings())
     show_table((_row(each) for each in findings), COLUMNS, as_json)
     if any(each.level is not Level.OK for each in findings):
@@ -58,7 +61,7 @@ def _findings() -> Iterator[Finding]:
     yield from found
     findings = examine(health)
     yield from findings
-    if not any(each.level is Level.PROBLEM and each.name in ("files", "database") for each in findings):
+    if is_usable(findings):
         yield from isolated("jobs", lambda: _jobs(health.database, bool(settings.scheduler)))
 
 

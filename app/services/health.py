@@ -13,7 +13,7 @@ import structlog
 from app.domain.clock import Clock
 from app.domain.errors import Conflict, Unavailable
 from app.domain.findings import Finding, Level, problem
-from app.services.health_checks import CHECKS, Subject
+from app.services.health_checks import CHECKS, Subject, is_usable
 from app.services.key_fingerprints import KeyFingerprints
 from app.storage import schema
 from app.storage.database import DAMAGE, Database, refusing_when_away
@@ -54,14 +54,10 @@ class Health:
         A check whose ground another one has found missing is left out: one cause, one problem.
         """
         findings: list[Finding] = []
-        is_usable = True
         for check in CHECKS:
-            if (check.needs_database and not is_usable) or (check.is_thorough and not thoroughly):
+            if (check.needs_database and not is_usable(findings)) or (check.is_thorough and not thoroughly):
                 continue
-            found = isolated(check.name, lambda run=check.run: run(self._subject))  # type: ignore[misc]
-            findings += found
-            if check.is_ground and any(each.level is Level.PROBLEM for each in found):
-                is_usable = False
+            findings += isolated(check.name, lambda run=check.run: run(self._subject))  # type: ignore[misc]
         return findings
 
     def require(self) -> None:
@@ -104,7 +100,9 @@ class Health:
 
     def _examine_and_note(self) -> list[Finding]:
         """Log what has changed, not every probe."""
-        findings = self.examine() + self._replaced()
+        findings = self.examine()
+        if is_usable(findings):
+            findings += self._replaced()
         wrong = {each for each in findings if each.level is not Level.OK}
         for each in wrong - self._noted:
             log = LOG.error if each.level is Level.PROBLEM else LOG.warning

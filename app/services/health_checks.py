@@ -1,7 +1,7 @@
 """The checks of :class:`app.services.health.Health`, one function each, and their order."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -168,3 +168,10 @@ CHECKS = (
     Check(JOURNAL, _journal),
     Check("warnings", _further),
 )
+
+_GROUNDS = {check.name for check in CHECKS if check.is_ground}
+
+
+def is_usable(findings: Iterable[Finding]) -> bool:
+    """Whether the database can be looked into, whatever else is wrong."""
+    return not any(each.name in _GROUNDS and each.level is Level.PROBLEM for each in findings)

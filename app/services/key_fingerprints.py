@@ -1,8 +1,8 @@
 """The database knows the keys it is used with, so that a host with other keys does no harm.
 
 Stored is, for each key, a digest under that key of a text that everybody knows: it shows whether two hosts have the
-same key, and nothing else. The pepper must agree, and every token key whose id both know; a host may know more keys or
-fewer, as it does between the steps of ``daypass keys rotate``.
+same key, and nothing else. The pepper must agree, every token key whose id both know, and at least one token key; a
+host may know more keys or fewer, as it does between the steps of ``daypass keys rotate``.
 
 A database without fingerprints takes those of the first host that upgrades its schema, runs ``init`` or starts to
 serve: nothing that is stored could prove the keys. If that was the wrong host, ``daypass keys adopt`` on the right one
@@ -56,7 +56,9 @@ class KeyFingerprints:
     def remember(self) -> None:
         """Store the fingerprints that the database does not have; refuses with Conflict when one differs."""
         with self._database.transaction() as session:
-            if not self._own.items() <= key_fingerprints.stored(session).items():
+            stored = key_fingerprints.stored(session)
+            self._refuse_differing(stored)
+            if not self._own.items() <= stored.items():
                 key_fingerprints.add(session, self._own, self._clock())
             self._refuse_differing(key_fingerprints.stored(session))
 
@@ -81,8 +83,13 @@ class KeyFingerprints:
             raise Conflict(f"This host's {differing} is not the one that the database is used with: {REMEDY}.")
 
     def _differing(self, stored: dict[str, str]) -> str:
-        """The name of the first key whose fingerprint is another one."""
-        return next((name for name in self._own if stored.get(name, self._own[name]) != self._own[name]), "")
+        """The name of the first key whose fingerprint is another one, or of the signing one if none is shared."""
+        differing = next((name for name in self._own if stored.get(name, self._own[name]) != self._own[name]), "")
+        token_keys = [name for name in self._own if name != PEPPER]
+        are_others_known = any(name != PEPPER for name in stored)
+        if differing or not are_others_known or any(name in stored for name in token_keys):
+            return differing
+        return token_keys[0]
 
 
 def _fingerprint(name: str, key: bytes) -> str:

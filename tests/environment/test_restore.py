@@ -20,16 +20,18 @@ import psutil
 import pytest
 import requests
 
+from app.domain.clock import system_clock
 from app.domain.identity import ApiTokens, Role
 from app.domain.token_filter import TokenFilter
 from app.http.context import parts
 from app.services import Services
+from app.services.key_fingerprints import KeyFingerprints
 from app.storage.database_files import connect
 from app.storage.file_use import share_file
 from app.storage.wal import stale_wal_problem, wal_of
 from config import Settings
 from tests import factories
-from tests.databases import SqliteFiles, application
+from tests.databases import KEYS, SqliteFiles, application
 from tests.drivers.alation import Alation
 from tests.drivers.forks import Forks
 from tests.drivers.server import LiveServer
@@ -253,7 +255,8 @@ def test_without_a_terminal_a_restore_names_the_choices_and_nothing_happens(plac
     ):
         assert reason in place.forks.refusal("restore", str(file), "--revoked-since", "keep")
     with place.services() as services:
-        services.key_fingerprints.remember()
+        known = KEYS.token_keys | {"k2": bytes.fromhex("ab" * 32)}  # as between the steps of a rotation
+        KeyFingerprints(services.health.database, system_clock, known, KEYS.pepper).remember()
         issue(services, make_user(services))
     later = place.backup("later.db")
     for name, value, reason in (

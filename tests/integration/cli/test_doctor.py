@@ -11,6 +11,7 @@ from app.domain.identity import Role
 from app.http.context import parts
 from tests.factories import make_user
 from tests.integration.cli.conftest import CommandLine
+from tests.unit.storage.test_integrity import damage
 
 OTHER_KEYS = {"DAYPASS_TOKEN_KEYS": f"k1:{'ab' * 32}", "DAYPASS_PASSWORD_PEPPER": "cd" * 32}
 WRITING = ("user add bert --no-password", "user disable admin", "conf retention_days -s 3", "job run purge_tokens",
@@ -57,6 +58,24 @@ def test_risky_settings_late_jobs_and_broken_keys_are_findings_and_the_rest_is_c
             found = findings(installed)
         assert {each for each in found if found[each]["state"] != "ok"} == {finding}
         assert ("files" in found) == (name != "DAYPASS_PORT")
+
+
+def test_several_faults_at_once_do_not_hide_one_another_nor_spoil_the_output(
+    environment: pytest.MonkeyPatch, installed: CommandLine
+) -> None:
+    """Fails when damage is only looked for where nothing else is wrong, and when standard output has log lines."""
+    path = parts(installed.create()).services.health.path
+    assert path is not None
+    damage(path, "sessions")
+    path.chmod(0o604)
+    path.parent.chmod(0o701)
+    environment.setenv("DAYPASS_TOKEN_KEYS", "k1:abcd")
+    found = findings(installed)
+    assert {each for each in found if found[each]["state"] == "problem"} == {"keys", "privacy", "integrity"}
+    environment.setenv("DAYPASS_DATABASE_URL", "postgresql://anna:unseen@127.0.0.1:1/none")
+    found = findings(installed)
+    assert {each for each in found if found[each]["state"] == "problem"} == {"keys", "database"}
+    assert "unseen" not in str(found)
 
 
 @pytest.mark.both_databases

@@ -25,7 +25,7 @@ def level(host: Services) -> Level:
 
 
 def test_the_first_host_is_believed_and_hosts_with_other_keys_are_refused(services_with: Host) -> None:
-    """◆ Fails when fingerprints are not compared. The pepper counts, and each key whose id both know."""
+    """◆ Fails when fingerprints are not compared: of the pepper, of keys with one id, and whether any is shared."""
     first = services_with(Keys({"k1": K1}, PEPPER))
     assert level(first) is Level.WARNING  # nothing is known yet
     for _ in range(2):
@@ -36,6 +36,7 @@ def test_the_first_host_is_believed_and_hosts_with_other_keys_are_refused(servic
         (Keys({"k1": K2}, PEPPER), "token key k1"),
         (Keys({"k2": K2, "k1": K3}, PEPPER), "token key k1"),
         (Keys({"k1": K1}, b"q" * 32), "pepper"),
+        (Keys({"k2": K2, "k3": K3}, PEPPER), "token key k2"),
     ):
         other = services_with(keys)
         found = other.key_fingerprints.finding()
