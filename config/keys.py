@@ -7,10 +7,11 @@ can share them. Not here: their use (``app.domain.secrets``, ``app.services``).
 import io
 import re
 import secrets
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from config import files
 from config.settings import PREFIX, Settings, SettingsError
@@ -89,7 +90,10 @@ def read_keys(settings: Settings) -> Keys:
 
 def _read(path: Path) -> dict[str, str]:
     try:
-        about, text = path.stat(), path.read_text(encoding="utf-8-sig")
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):  # opening a named pipe would block
+            raise SettingsError(f"{path} is not a regular file: restore it from your copy")
+        text = path.read_text(encoding="utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
@@ -98,7 +102,18 @@ def _read(path: Path) -> dict[str, str]:
         raise SettingsError(f"{path} is not UTF-8 text: restore it from your copy") from None
     if problem := files.readers_problem(path, about):
         raise SettingsError(problem)
-    return {name: value or "" for name, value in dotenv_values(stream=io.StringIO(text), interpolate=False).items()}
+    return _assignments(path, text)
+
+
+def _assignments(path: Path, text: str) -> dict[str, str]:
+    """The values by name. Refuses a line that can't be read: with a quote that is not closed, it may be a key's."""
+    found = {}
+    for each in parse_stream(io.StringIO(text)):
+        if each.error:
+            number = text.count("\n", 0, text.index(each.original.string.strip())) + 1  # blank lines are a part of it
+            raise SettingsError(f"line {number} of {path} is not NAME=value: correct it")
+        found[each.key or ""] = each.value or ""
+    return found
 
 
 def _ring(text: str) -> dict[str, bytes]:

@@ -116,6 +116,20 @@ def test_keys_of_no_use_are_refused(tmp_path: Path, place: str, token_keys: str,
     assert reason in refusal(instance(tmp_path, **given))
 
 
+@pytest.mark.parametrize(
+    ("line", "number"),
+    [(f'DAYPASS_TOKEN_KEYS="k1:{A}', 2), (f"'k1:{A}", 2), (f"\n= {A}", 3)],
+    ids=["quote", "name", "="],
+)
+def test_a_line_that_cannot_be_read_is_refused_by_its_number_and_not_called_missing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], line: str, number: int
+) -> None:
+    """Nothing else is on standard error, where the library that reads the lines would log a line of its own."""
+    path = write(tmp_path, f"# keys\n{line}\nDAYPASS_PASSWORD_PEPPER={B}\n")
+    assert refusal(instance(tmp_path)) == f"line {number} of {path} is not NAME=value: correct it"
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_file_that_its_owner_and_a_group_of_ours_can_read_is_read_and_any_other_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,8 +154,12 @@ def test_a_file_that_its_owner_and_a_group_of_ours_can_read_is_read_and_any_othe
 def test_a_file_of_no_use_is_refused(tmp_path: Path) -> None:
     path = tmp_path / KEYS_FILE
     path.mkdir(mode=0o700)
-    assert refusal(instance(tmp_path)).startswith(f"can't read {path} (Is a directory)")
+    irregular = f"{path} is not a regular file: restore it from your copy"
+    assert refusal(instance(tmp_path)) == irregular
     path.rmdir()
+    os.mkfifo(path, 0o600)  # opening it would block
+    assert refusal(instance(tmp_path)) == irregular
+    path.unlink()
     path.write_bytes(b"\xff\xfe")
     path.chmod(0o600)
     assert refusal(instance(tmp_path)) == f"{path} is not UTF-8 text: restore it from your copy"
