@@ -62,6 +62,7 @@ class RefusingCommand(click.Command):
         return rest
 
     def invoke(self, ctx: click.Context) -> Any:
+        _keep_logs_off_results()
         with _one_line():
             return super().invoke(ctx)
 
@@ -85,8 +86,7 @@ def application(creates_database: bool = False) -> Flask:
     context = click.get_current_context()
     if APPLICATION not in context.meta:
         context.meta[APPLICATION] = app = _application(context)
-        # Standard output is for results; the refusal reports the failure.
-        logs.configure("CRITICAL", "ext://sys.stderr")
+        _keep_logs_off_results()  # again: an application configures them
         database = app.extensions["daypass_database"]
         database.patience = COMMAND_PATIENCE_SECONDS
         database.before_writing = parts(app).services.health.require
@@ -95,6 +95,11 @@ def application(creates_database: bool = False) -> Flask:
         if context.info_name in STARTING:
             _warn(database.is_sqlite)
     return cast(Flask, context.meta[APPLICATION])
+
+
+def _keep_logs_off_results() -> None:
+    """Standard output is for results; the refusal reports the failure."""
+    logs.configure("CRITICAL", "ext://sys.stderr")
 
 
 def _application(context: click.Context) -> Flask:

@@ -34,6 +34,15 @@ def test_an_upgrade_makes_the_schema_out_of_nothing_and_again_changes_nothing(
     assert "refresh_tokens" in inspect(database.engine).get_table_names()
 
 
+def test_a_newer_releases_schema_is_left_as_it_is(installed: CommandLine, database: Database) -> None:
+    """As when hosts are upgraded one by one: the earlier release's `init` runs at each start of a container."""
+    assert installed.run("init").exit_code == 0
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert installed.text("init") == ""
+    assert installed.json("db", "upgrade") == {"revision": "9999"}
+
+
 pytestmark = pytest.mark.timeout(60)
 """A server that should not have started would go on for ever."""
 
@@ -60,6 +69,16 @@ def test_a_database_that_is_away_is_one_line_with_the_reason(
     for words in (*CHECKING, "scheduler", *COMMANDS, "db upgrade", "job status", "keys status"):
         line = installed.refusal(*words.split())
         assert all(reason in line for reason in reasons), (words, line)
+
+
+def test_standard_output_has_results_alone_also_before_there_is_an_application(
+    environment: pytest.MonkeyPatch, installed: CommandLine
+) -> None:
+    """`init` without keys looks for users first, and `doctor` examines the database without them."""
+    environment.setenv("DAYPASS_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    ended = installed.run("init")
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert {each["finding"] for each in json.loads(installed.run("doctor", "--json").stdout)} >= {"keys", "database"}
 
 
 def header_alone(path: Path) -> None:
