@@ -7,7 +7,7 @@ import difflib
 import os
 import re
 import stat
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import Field
 from typing import Any
 
@@ -28,7 +28,7 @@ OWN = (f"{PREFIX}TEST_", f"{PREFIX}FUZZ_")
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 # https://docs.docker.com/engine/network/links/#environment-variables
 LINK_NAME = re.compile(
-    rf"{PREFIX}(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR)|_PORT_(START|END))?"
+    rf"{PREFIX}(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR)|(_PORT)?_(START|END))?"
     r"|ENV_\w+)"
 )
 LINK_PORT = re.compile(r"(tcp|udp|sctp)://.+")
@@ -37,7 +37,7 @@ NEAR = 0.7
 """The least likeness (difflib's ratio) of a misspelt name to a setting's."""
 
 HABITUAL = {
-    **dict.fromkeys(("DB", "DB_URL", "DSN"), "DATABASE_URL"),
+    **dict.fromkeys(("DB", "DB_URI", "DB_URL", "DSN"), "DATABASE_URL"),
     **dict.fromkeys(("KEY", "KEYS"), "TOKEN_KEYS"),
     **dict.fromkeys(("PROXY", "PROXIES"), "TRUSTED_PROXIES"),
     "PEPPER": "PASSWORD_PEPPER",
@@ -84,17 +84,18 @@ def _is_link(name: str, value: str) -> bool:
     return LINK_NAME.fullmatch(name) is not None
 
 
-def _nearest(name: str, known: Collection[str]) -> str | None:
+def _nearest(name: str, declared: Mapping[str, "Field[Any]"]) -> str | None:
     word = name.removeprefix(PREFIX).upper()
-    if habitual := HABITUAL.get(word):
-        return PREFIX + habitual
-    words = {each.removeprefix(PREFIX) for each in known}
-    if word.removesuffix(FILE) in words:  # no secret, which alone can be in a file; or a letter in lower case
-        return PREFIX + word.removesuffix(FILE)
-    for tried in {word, word.removesuffix(FILE)}:
-        for found in difflib.get_close_matches(tried, words, n=1, cutoff=NEAR):
-            return PREFIX + found
-    return None
+    bare = word.removesuffix(FILE)
+    words = {each.removeprefix(PREFIX) for each in declared}
+    # Of no secret, which alone can be in a file; or with a letter in lower case.
+    found = bare if bare in words else HABITUAL.get(bare)
+    for tried in (word, bare):
+        found = found or next(iter(difflib.get_close_matches(tried, words, n=1, cutoff=NEAR)), None)
+    if found is None:
+        return None
+    in_file = word.endswith(FILE) and declared[PREFIX + found].metadata["secret"]
+    return f"{PREFIX}{found}{FILE if in_file else ''}"
 
 
 def _value(name: str, setting: "Field[Any]") -> Any:

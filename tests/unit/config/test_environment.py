@@ -28,7 +28,8 @@ KUBERNETES = {
 }  # fmt: skip
 
 DOCKER = {"DAYPASS_NAME": "/web/daypass", "DAYPASS_DB_NAME": "/web/daypass-db", "DAYPASS_ENV_DAYPASS_PORT": "8080",
-          "DAYPASS_DB_ENV_POSTGRES_PASSWORD": "x"}  # fmt: skip
+          "DAYPASS_DB_ENV_POSTGRES_PASSWORD": "x", "DAYPASS_DB_PORT_1_TCP_START": "tcp://10.0.0.8:1",
+          "DAYPASS_DB_PORT_1_TCP_END": "tcp://10.0.0.8:9", "DAYPASS_DB_PORT_1_TCP_PORT_END": "9"}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +77,9 @@ def test_the_client_reads_these_variables() -> None:
         ("PROT", "PORT"), ("port", "PORT"), ("TOKEN_KEY", "TOKEN_KEYS"), ("THREAD", "THREADS"), ("WORKER", "WORKERS"),
         ("LOGLEVEL", "LOG_LEVEL"), ("DATABASE", "DATABASE_URL"), ("DATABASE_URI", "DATABASE_URL"),
         ("DB_URL", "DATABASE_URL"), ("PEPPER", "PASSWORD_PEPPER"), ("TRUSTED_PROXY", "TRUSTED_PROXIES"),
-        ("PROXIES", "TRUSTED_PROXIES"), ("TOKENKEYS_FILE", "TOKEN_KEYS"), ("PORT_FILE", "PORT"),
+        ("PROXIES", "TRUSTED_PROXIES"), ("TOKENKEYS_FILE", "TOKEN_KEYS_FILE"), ("PORT_FILE", "PORT"),
+        ("PEPPER_FILE", "PASSWORD_PEPPER_FILE"), ("KEYS_FILE", "TOKEN_KEYS_FILE"), ("DB_URI_FILE", "DATABASE_URL_FILE"),
+        ("token_keys_file", "TOKEN_KEYS_FILE"), ("PROXIES_FILE", "TRUSTED_PROXIES"),
         ("ADMIN_PASSWD", "ADMIN_PASSWORD"), ("BCRYPT_COSTS", "BCRYPT_COST"), ("INSTANCES", "INSTANCE"),
     ],
 )  # fmt: skip
@@ -84,7 +87,7 @@ def test_a_misspelt_setting_is_refused_with_the_nearest_name(
     refusal: Callable[[str, str], str], name: str, nearest: str
 ) -> None:
     line = refusal(f"DAYPASS_{name}", "a hidden value")
-    assert line.startswith(f"unknown setting DAYPASS_{name}: did you mean DAYPASS_{nearest}")
+    assert line.startswith(f"unknown setting DAYPASS_{name}: did you mean DAYPASS_{nearest}?")
 
 
 def test_a_variable_unlike_all_settings_is_ignored_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
