@@ -16,6 +16,16 @@ SHARED = 0o060
 """The bits with which a group reads and writes."""
 
 
+REMEDIES = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space, or raise the quota",
+    errno.EROFS: "mount it writable",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENOMEM: "free some memory",
+}
+"""What to do, whoever owns a file."""
+
+
 def user_name(uid: int) -> str:
     """The user's name; ``uid-NUMBER`` where the system has no name for it, as in containers."""
     try:
@@ -36,12 +46,19 @@ def groups() -> set[int]:
     return {os.getegid(), *os.getgroups()}
 
 
+def remedy(path: Path, number: int | None) -> str:
+    """What to do about a failure of the system at this file, by its number."""
+    return REMEDIES.get(number or 0) or as_owner(path)
+
+
 def as_owner(path: Path) -> str:
     """How to run a command as the owner of this file, or of the nearest folder that can be seen."""
     about = _nearest(path)
     if about.st_uid == os.geteuid():
         return "check its permissions"
     if about.st_uid == 0:
+        if _nearest(path.parent).st_uid == os.geteuid():
+            return f"it belongs to root: let root run chown --reference={path.parent} {path}"
         return "run the command as root"
     try:
         prefix = f"sudo -u {pwd.getpwuid(about.st_uid).pw_name}"
@@ -75,6 +92,7 @@ def create_folder(folder: Path) -> None:
     if not folder.parent.exists():
         create_folder(folder.parent)
     folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(stat.S_IMODE(folder.stat().st_mode) | 0o700)  # whatever the umask
     number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         _settle(number, folder, shared=0o770)
@@ -89,6 +107,7 @@ def create_empty(path: Path) -> bool:
     except FileExistsError:
         return False
     try:
+        os.fchmod(number, 0o600)  # whatever the umask
         _settle(number, path)
     except BaseException:
         path.unlink()
@@ -162,6 +181,7 @@ def _write(path: Path, text: str) -> Path:
     number, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
     temporary = Path(name)
     try:
+        os.fchmod(number, 0o600)  # whatever the umask
         with open(number, "w", encoding="utf-8") as file:  # noqa: PTH123
             file.write(text)
             file.flush()

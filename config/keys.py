@@ -39,7 +39,7 @@ def generate_keys(folder: Path) -> bool:
     try:
         return files.create(path, text)
     except OSError as error:
-        raise SettingsError(f"can't create {path} ({error.strerror}): {files.as_owner(path)}") from error
+        raise SettingsError(f"can't create {path} ({error.strerror}): {files.remedy(path, error.errno)}") from error
 
 
 def rotate_keys(folder: Path, keys: Keys) -> tuple[str, bool]:
@@ -64,7 +64,7 @@ def rotate_keys(folder: Path, keys: Keys) -> tuple[str, bool]:
     try:
         files.replace(path, _text(ring, stored.get(PASSWORD_PEPPER, "")))
     except OSError as error:
-        raise SettingsError(f"can't replace {path} ({error.strerror}): {files.as_owner(path)}") from error
+        raise SettingsError(f"can't replace {path} ({error.strerror}): {files.remedy(path, error.errno)}") from error
     return newest, promoted
 
 
@@ -97,7 +97,7 @@ def _read(path: Path) -> dict[str, str]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
-        raise SettingsError(f"can't read {path} ({error.strerror}): {files.as_owner(path)}") from error
+        raise SettingsError(f"can't read {path} ({error.strerror}): {files.remedy(path, error.errno)}") from error
     except UnicodeDecodeError:
         raise SettingsError(f"{path} is not UTF-8 text: restore it from your copy") from None
     if problem := files.readers_problem(path, about):

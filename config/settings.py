@@ -184,6 +184,12 @@ def variable(setting: "Field[Any]") -> str:
 
 def _check(settings: Settings) -> None:
     """The checks beyond bounds."""
+    try:
+        _ = settings.instance_folder
+    except OSError:
+        raise SettingsError(
+            f"the working folder is gone: go to another, or set {PREFIX}INSTANCE to a full path"
+        ) from None
     if not settings.prefixes or not all(re.fullmatch(r"[a-z]{1,12}", word) for word in settings.prefixes):
         raise SettingsError(f"{PREFIX}TOKEN_PREFIXES must be words of 1 to 12 letters a-z, joined by commas")
     try:

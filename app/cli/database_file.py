@@ -1,11 +1,12 @@
 """The SQLite file, before a command opens it: SQLite's own errors do not say what to do."""
 
+import errno
 import os
 from pathlib import Path
 
 from app.storage.database import sqlite_problem
 from config import SettingsError
-from config.files import as_owner, create_empty
+from config.files import create_empty, remedy
 from config.settings import PREFIX
 
 URL = f"{PREFIX}DATABASE_URL"
@@ -21,7 +22,8 @@ def prepare_file(path: Path, creates: bool) -> None:
     try:
         _prepare(path, creates)
     except OSError as error:
-        raise SettingsError(f"can't open the database {path} ({error.strerror}): {as_owner(path)}") from error
+        what_to_do = remedy(path, error.errno)
+        raise SettingsError(f"can't open the database {path} ({error.strerror}): {what_to_do}") from error
 
 
 def _prepare(path: Path, creates: bool) -> None:
@@ -35,4 +37,6 @@ def _prepare(path: Path, creates: bool) -> None:
         create_empty(path)
     for each in (path, path.parent):
         if not os.access(each, os.R_OK | os.W_OK):
-            raise SettingsError(f"can't write {each}, which SQLite must: {as_owner(each)}")
+            number = errno.EROFS if os.statvfs(each).f_flag & os.ST_RDONLY else errno.EACCES
+            reason = os.strerror(number)
+            raise SettingsError(f"can't write {each}, which SQLite must ({reason}): {remedy(each, number)}")

@@ -12,22 +12,14 @@ from app import logs
 from app.domain import errors
 from app.domain.errors import Refusal
 from app.domain.secrets import without_secrets
-from config import SettingsError, without_secret_settings
+from config import SettingsError, files, without_secret_settings
 from config.settings import PREFIX
 
 LOG = structlog.get_logger(__name__)
 
 LONGEST = 500
 
-REMEDIES = {
-    errno.ENOSPC: "free some space",
-    errno.EDQUOT: "free some space, or raise the quota",
-    errno.EROFS: "mount it writable",
-    errno.EACCES: "run the command as the user of the service",
-    errno.EPERM: "run the command as the user of the service",
-    errno.EMFILE: "raise the limit of open files (ulimit -n)",
-    errno.ENOMEM: "free some memory",
-}
+REMEDIES = files.REMEDIES | dict.fromkeys((errno.EACCES, errno.EPERM), "run the command as the user of the service")
 
 
 def explain(error: Exception) -> str:
@@ -85,6 +77,8 @@ def log_traceback(error: Exception) -> None:
 
 def discard_output() -> None:
     """Drop output that can't be written, as on a full disk: Python would fail once more when it exits."""
+    if sys.stdout is None:  # Python's, if it was closed at the start
+        return
     try:
         sys.stdout.flush()
     except OSError:

@@ -37,9 +37,8 @@ def _ensure_folder(settings: Settings) -> None:
     try:
         files.create_folder(folder)
     except OSError as error:
-        raise SettingsError(
-            f"can't create the folder {folder} ({error.strerror}): {files.as_owner(folder)}, or set {PREFIX}INSTANCE"
-        ) from error
+        what_to_do = f"{files.remedy(folder, error.errno)}, or set {PREFIX}INSTANCE"
+        raise SettingsError(f"can't create the folder {folder} ({error.strerror}): {what_to_do}") from error
 
 
 def _ensure_keys(settings: Settings) -> None:

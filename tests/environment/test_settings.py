@@ -58,15 +58,18 @@ def test_a_server_starts_beside_the_variables_of_kubernetes_docker_and_the_clien
 def test_failures_of_processes_are_one_line_without_a_traceback_or_a_password(database_url: str) -> None:
     """What only a process shows; all other failures are in tests/unit/config and tests/integration/cli."""
     flask = (sys.executable, "-m", "flask", "--app", "wsgi")
+    at_database = {"DAYPASS_DATABASE_URL": database_url}
     with open("/dev/full", "w") as full:  # noqa: PTH123
-        refused, unwritten = all_at_once(
+        refused, unwritten, closed = all_at_once(
             [
                 lambda: run((*flask, "user", "list"), GIVEN | {"DAYPASS_DATABASE_URL": f"mysql://u:{HIDDEN}@db/x"}),
-                lambda: run((*MODULE, "conf"), GIVEN | {"DAYPASS_DATABASE_URL": database_url}, full.fileno()),
+                lambda: run((*MODULE, "conf"), GIVEN | at_database, full.fileno()),
+                lambda: run(("sh", "-c", '"$0" -m app user show nobody >&-', sys.executable), GIVEN | at_database),
             ]
         )
     assert (refused.returncode, unwritten.returncode) == (1, 1)
     assert re.fullmatch(r"Error: DAYPASS_DATABASE_URL must begin with .*\n", refused.stderr)
+    assert (closed.returncode, closed.stderr) == (1, "Error: There is no such user.\n")
     assert unwritten.stderr == "Error: No space left on device; free some space.\n"
 
 

@@ -114,7 +114,7 @@ def test_a_mounted_secret_of_root_is_read_by_its_group_alone(users: OtherUsers, 
 def test_a_user_who_may_not_is_told_as_whom_to_run_it_in_one_line(users: OtherUsers, folder: Path) -> None:
     os.chown(folder, SERVICE, SERVICE)
     folder.chmod(0o755)
-    assert users.run((SERVICE, SERVICE), "init", instance=folder).code == 0
+    assert users.run((SERVICE, SERVICE), "init", umask=0o777, instance=folder).code == 0
     given = {"token_keys": f"k1:{'ab' * 32}", "password_pepper": "cd" * 32}
     for words, settings in (("init", {}), ("keys rotate", {}), ("user list", {}), ("user list", given),
                             ("db upgrade", given), ("serve", given)):  # fmt: skip
@@ -129,6 +129,9 @@ def test_a_user_who_may_not_is_told_as_whom_to_run_it_in_one_line(users: OtherUs
     folder.chmod(0o755)
     ended = users.run((ANOTHER, ANOTHER), "init", instance=folder / "other")
     assert f"can't create the folder {folder}/other (Permission denied)" in ended.err
+    os.chown(folder / "daypass.db", 0, 0)
+    ended = users.run((SERVICE, SERVICE), "user list", instance=folder)
+    assert f"let root run chown --reference={folder} {folder}/daypass.db" in ended.err
 
 
 def test_the_first_process_of_a_container_ends_at_once_on_sigterm() -> None:

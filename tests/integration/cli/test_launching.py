@@ -2,8 +2,11 @@
 
 import errno
 import json
+import os
 import sqlite3
 from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
@@ -121,6 +124,27 @@ def test_warnings_are_shown_once_at_a_start_and_not_by_other_commands(
 def test_a_sqlite_that_is_too_old_is_refused(environment: pytest.MonkeyPatch, installed: CommandLine) -> None:
     environment.setattr(storage, "OLDEST_SQLITE", (99, 0, 0))
     assert "is too old: use a Python with SQLite 99.0.0 or newer" in installed.refusal("init")
+
+
+def test_a_folder_of_no_use_is_refused_with_what_to_do(
+    environment: pytest.MonkeyPatch, installed: CommandLine, tmp_path: Path
+) -> None:
+    environment.setenv("DAYPASS_DATABASE_URL", "")
+    assert installed.run("init").exit_code == 0
+    with environment.context() as read_only:
+        read_only.setattr(os, "access", lambda *_: False)
+        read_only.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=os.ST_RDONLY))
+        refusal = installed.refusal("user", "list")
+    assert refusal.endswith("daypass.db, which SQLite must (Read-only file system): mount it writable")
+    with environment.context() as homeless:
+        (tmp_path / "gone").mkdir()
+        homeless.chdir(tmp_path / "gone")
+        (tmp_path / "gone").rmdir()
+        assert installed.run("user", "list").exit_code == 0
+        homeless.delenv("DAYPASS_INSTANCE")
+        assert installed.refusal("user", "list").startswith(
+            "the working folder is gone: go to another, or set DAYPASS_"
+        )
 
 
 def test_settings_that_will_not_do_are_refused_in_one_line(
