@@ -5,7 +5,7 @@ tokens, and the administration of tokens (``revoking``, ``listing``).
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NoReturn
 from uuid import UUID
 
@@ -108,28 +108,29 @@ class SingleTierTokens:
         """Those of a user, including expired ones, without deleted ones."""
         now = self._clock()
         with self._database.reading() as session:
-            rows = access_tokens.single_tier_of(session, user_id, limit, offset)
-            count = access_tokens.count_single_tier_of(session, user_id) if counted else None
+            rows = access_tokens.single_tier_of(session, user_id, now, limit, offset)
+            count = access_tokens.count_single_tier_of(session, user_id, now) if counted else None
         return OwnTokens([as_access_token(row, now) for row in rows], count)
 
     def get(self, uuid: str, only_of: int | None) -> AccessToken:
         """The token with this UUID. `only_of`: the id of the required owner, if any. Refuses with NotFound."""
         with self._database.reading() as session:
-            return as_access_token(_existing(session, uuid, only_of), self._clock())
+            now = self._clock()
+            return as_access_token(_existing(session, uuid, only_of, now), now)
 
     def delete(self, uuid: str, caller: Caller, only_of: int | None) -> None:
         """Revoke one, and list it no more. `only_of`: the id of the required owner, if any. Refuses with NotFound."""
         with self._database.transaction() as session:
             now = self._clock()
-            row = _existing(session, uuid, only_of)
+            row = _existing(session, uuid, only_of, now)
             revoked = access_tokens.delete_single_tier(session, row, Revocation(now, caller.name, "deleted"))
             if not revoked:  # deleted meanwhile
                 raise NotFound("token")
             record(session, now, caller, "access_token.revoked", ("access_token", row.public_id), reason="deleted")
 
 
-def _existing(session: Session, uuid: str, only_of: int | None) -> AccessTokenRow:
-    row = access_tokens.find_single_tier(session, _canonical(uuid))
+def _existing(session: Session, uuid: str, only_of: int | None, now: datetime) -> AccessTokenRow:
+    row = access_tokens.find_single_tier(session, _canonical(uuid), now)
     if row is None or only_of not in (None, row.user_id):
         raise NotFound("token")
     return row

@@ -38,11 +38,6 @@ TABLE = cast(Table, AccessTokenRow.__table__)
 ACTIVE_IN_INDEX: ColumnElement[bool] = literal_column("status = 'active'")
 CURRENT_IN_INDEX: ColumnElement[bool] = literal_column(CURRENT)
 
-_KEPT = or_(AccessTokenRow.status != TokenStatus.REVOKED, AccessTokenRow.had_expired)
-"""Not deleted: deleting one revokes it. An expired one that is revoked with others stays listed as expired."""
-
-_SINGLE_TIER = (AccessTokenRow.refresh_token_id.is_(None), _KEPT)
-
 _INSERT = insert(TABLE).returning(TABLE.c.id)
 
 
@@ -85,21 +80,30 @@ def find(session: Session, public_id: str) -> AccessTokenRow | None:
     return session.scalars(select(AccessTokenRow).where(AccessTokenRow.public_id == public_id)).one_or_none()
 
 
-def find_single_tier(session: Session, uuid: str) -> AccessTokenRow | None:
+def find_single_tier(session: Session, uuid: str, now: datetime) -> AccessTokenRow | None:
     """By UUID; None for one that was minted or revoked."""
-    query = select(AccessTokenRow).where(AccessTokenRow.uuid == uuid, *_SINGLE_TIER)
+    query = select(AccessTokenRow).where(AccessTokenRow.uuid == uuid, _is_single_tier(now))
     return session.scalars(query).one_or_none()
 
 
-def single_tier_of(session: Session, user_id: int, limit: int | None, offset: int) -> list[AccessTokenRow]:
+def single_tier_of(
+    session: Session, user_id: int, now: datetime, limit: int | None, offset: int
+) -> list[AccessTokenRow]:
     """Those of a user, oldest first: at most `limit` after the first `offset`."""
-    query = select(AccessTokenRow).where(AccessTokenRow.user_id == user_id, *_SINGLE_TIER)
+    query = select(AccessTokenRow).where(AccessTokenRow.user_id == user_id, _is_single_tier(now))
     return list(session.scalars(query.order_by(AccessTokenRow.id).limit(limit).offset(offset)))
 
 
-def count_single_tier_of(session: Session, user_id: int) -> int:
-    query = select(func.count()).select_from(AccessTokenRow).where(AccessTokenRow.user_id == user_id, *_SINGLE_TIER)
-    return session.scalar(query) or 0
+def count_single_tier_of(session: Session, user_id: int, now: datetime) -> int:
+    query = select(func.count()).select_from(AccessTokenRow).where(AccessTokenRow.user_id == user_id)
+    return session.scalar(query.where(_is_single_tier(now))) or 0
+
+
+def _is_single_tier(now: datetime) -> ColumnElement[bool]:
+    """And not deleted: deleting one revokes it. An expired one that is revoked with others stays listed as expired."""
+    is_expired = and_(AccessTokenRow.had_expired, AccessTokenRow.expires_at <= now)
+    kept = or_(AccessTokenRow.status != TokenStatus.REVOKED, is_expired)
+    return and_(AccessTokenRow.refresh_token_id.is_(None), kept)
 
 
 _ACTIVE_UNDER = select(TABLE).where(
@@ -190,9 +194,8 @@ def count_active_under(session: Session, refresh_token_ids: Sequence[int], now: 
 
 def delete_single_tier(session: Session, row: AccessTokenRow, revocation: Revocation) -> bool:
     """Revoke one, expired or not; False where it is deleted already."""
-    values = {"revoked_at": revocation.at, "revoked_by": revocation.by, "revoke_reason": revocation.reason}
-    statement = update(AccessTokenRow).where(AccessTokenRow.id == row.id, _KEPT)
-    statement = statement.values(status=TokenStatus.REVOKED, had_expired=False, **values)
+    statement = update(AccessTokenRow).where(AccessTokenRow.id == row.id, _is_single_tier(revocation.at))
+    statement = statement.values(had_expired=False, **_revoked(revocation))
     return session.scalar(statement.returning(AccessTokenRow.id)) is not None
 
 
@@ -204,19 +207,14 @@ def _revoke(session: Session, which: ColumnElement[bool], revocation: Revocation
     locking = select(AccessTokenRow.id).where(which).order_by(AccessTokenRow.id)
     session.execute(locking.with_for_update(key_share=True))
     session.execute(update(AccessTokenRow).where(which, overlaps, is_over).values(status=TokenStatus.SUPERSEDED))
-    statement = (
-        update(AccessTokenRow)
-        .where(which)
-        .values(
-            status=TokenStatus.REVOKED,
-            revoked_at=revocation.at,
-            revoked_by=revocation.by,
-            revoke_reason=revocation.reason,
-            had_expired=is_over,
-        )
-        .returning(AccessTokenRow.public_id, AccessTokenRow.had_expired)
-    )
-    return [public_id for public_id, had_expired in session.execute(statement) if not had_expired]
+    statement = update(AccessTokenRow).where(which).values(had_expired=is_over, **_revoked(revocation))
+    ended = session.execute(statement.returning(AccessTokenRow.public_id, AccessTokenRow.had_expired))
+    return [public_id for public_id, had_expired in ended if not had_expired]
+
+
+def _revoked(revocation: Revocation) -> dict[str, Any]:
+    values = {"revoked_at": revocation.at, "revoked_by": revocation.by, "revoke_reason": revocation.reason}
+    return values | {"status": TokenStatus.REVOKED}
 
 
 def expire_due(session: Session, now: datetime, most: int) -> int:

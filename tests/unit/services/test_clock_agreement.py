@@ -14,7 +14,18 @@ from app.storage.database import Database
 from app.storage.operating_tables import IdempotencyKeyRow
 from app.storage.tables import AccessTokenRow, SessionRow
 from tests import rows
-from tests.factories import OPERATOR, accept_clock, configure, issue, make_user, mint, revoke, works
+from tests.factories import (
+    OPERATOR,
+    accept_clock,
+    allowed_user,
+    configure,
+    issue,
+    make_user,
+    mint,
+    regenerate,
+    revoke,
+    works,
+)
 from tests.unit.services.verdicts import DAY, HOUR, MICROSECOND, MINUTE, NOW, SECOND, MovedClock
 from tests.unit.storage.planting import ON_POSTGRESQL
 
@@ -168,6 +179,24 @@ def test_what_began_in_the_future_is_brought_back_by_a_clock_that_agrees_alone(
         found = session.query(SessionRow).one()
         assert (found.created_at, found.seen_at, found.proved_at) == (NOW, NOW, NOW)
         assert session.query(IdempotencyKeyRow).one().created_at == NOW
+
+
+@pytest.mark.parametrize("ahead", [2 * HOUR, YEARS])
+def test_an_overlap_that_began_in_the_future_ends_when_the_clock_is_right(
+    services: Services, clock: MovedClock, ahead: timedelta
+) -> None:
+    """It would last for years. Fails when those of a right clock end, too."""
+    configure(services, access_token_reissue="overlap", access_token_overlap_seconds=7200)
+    services.expiring.expire_due()
+    refresh, other = (issue(services, allowed_user(services)) for _ in range(2))
+    right, _ = mint(services, other), mint(services, other)
+    clock.now = NOW + ahead
+    refresh = regenerate(services, refresh)
+    replaced = mint(services, refresh)
+    kept = mint(services, refresh)
+    clock.now = NOW + MINUTE
+    services.expiring.purge(OPERATOR)
+    assert [works(services, each) for each in (replaced, kept, right)] == [False, True, True]
 
 
 def test_the_last_use_of_a_clock_that_was_ahead_is_not_kept_for_years(

@@ -5,12 +5,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from app.domain.errors import Conflict, RateLimited, Refusal
+from app.domain.errors import Conflict, NotFound, RateLimited, Refusal
 from app.domain.identity import Caller
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenStatus
 from app.services import Services
 from app.services.idempotency import IdempotencyKey, Repeated
+from app.services.single_tier import OwnTokens
 from app.services.throttling import ACCOUNT_LIMIT
 from app.storage.access_tokens import as_access_token
 from app.storage.database import Database
@@ -64,6 +65,21 @@ def test_a_token_that_was_revoked_by_a_wrong_clock_stays_revoked(
     assert {reason(services, each) for each in revoked} == {"token_revoked"}
     assert works(services, regenerated) is (wrong > -60 * DAY)
     assert works(services, other[1]) and works(services, under[1])
+
+
+def test_a_token_that_a_clock_ahead_revoked_with_others_is_deleted_for_its_owner(
+    services: Services, clock: MovedClock
+) -> None:
+    """Lists of tokens have no word for a revoked one. Fails when a token that had expired is kept by every clock."""
+    owner = allowed_user(services)
+    single = generate(services, owner, 30 * DAY)
+    clock.advance(61 * DAY)
+    services.revoking.revoke_user(owner.username, "left", OPERATOR)
+    assert [each.status for each in services.single_tier.list_tokens(owner.id).items] == [TokenStatus.EXPIRED]
+    clock.now = NOW
+    assert services.single_tier.list_tokens(owner.id, counted=True) == OwnTokens([], 0)
+    assert refusal_of(lambda: services.single_tier.get(single.token.uuid, None)) is NotFound
+    assert refusal_of(lambda: services.single_tier.delete(single.token.uuid, OPERATOR, None)) is NotFound
 
 
 def test_a_token_that_expired_and_was_revoked_afterwards_is_still_expired(
