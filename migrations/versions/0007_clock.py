@@ -22,11 +22,20 @@ def upgrade() -> None:
         sa.Column("other_seconds", sa.Float(), nullable=False, server_default="0"),
     )
     op.add_column("access_tokens", sa.Column("had_expired", sa.Boolean(), nullable=False, server_default=sa.false()))
-    # A stored 'expired' is a note from now on. Those that a newer access token followed must stay final.
+    # A stored 'expired' is a note from now on. Those that a newer access token followed must stay final, and those that
+    # were revoked with others: the release before left them as they were, because they had expired. Each mint,
+    # revocation and regeneration counted the refresh token's generation up; under reuse, so did the same token again.
     op.execute(
         "UPDATE access_tokens SET status = 'superseded', had_expired = true "
-        "WHERE status = 'expired' AND refresh_token_id IS NOT NULL AND id NOT IN "
-        "(SELECT max(id) FROM access_tokens WHERE refresh_token_id IS NOT NULL GROUP BY refresh_token_id)"
+        "WHERE status = 'expired' AND generation < "
+        "(SELECT generation FROM refresh_tokens WHERE refresh_tokens.id = access_tokens.refresh_token_id)"
+    )
+    op.execute(
+        "UPDATE access_tokens SET status = 'superseded', had_expired = true "
+        "WHERE status = 'expired' AND refresh_token_id IS NULL AND EXISTS "
+        "(SELECT 1 FROM audit_events JOIN users ON users.username = audit_events.object_id "
+        "WHERE audit_events.action = 'user.tokens_revoked' AND users.id = access_tokens.user_id "
+        "AND audit_events.at >= access_tokens.created_at)"
     )
     _create_index(CURRENT)
 

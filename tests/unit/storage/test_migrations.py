@@ -54,28 +54,44 @@ def test_the_migrations_go_up_and_down_and_up_again(app: Flask, database: Databa
     assert schema.current_revision(database.engine) == schema.newest_revision()
 
 
-def test_what_was_replaced_after_it_had_expired_stays_replaced(app: Flask, database: Database) -> None:
+def test_what_was_replaced_or_revoked_after_it_had_expired_stays_so(app: Flask, database: Database) -> None:
     """◆ The release before stored it as expired, which is only a note since revision 0007."""
+    first, last = "'2029-01-01 00:00:00'", "'2030-01-01 00:00:00'"
+    user = f"'', '', '', '', 'VIEWER', true, 'inherit', {first}"
+    token = f"'k', '', 'expired', {first}, {last}"
     with app.app_context():
         migrations(app).downgrade(revision="0006")
-        execute = "INSERT INTO {} (user_id, key_id, mac, generation, created_at, {}) VALUES (1, 'k', '', 1, {}, {})"
-        later = "'2030-01-01 00:00:00'"
         with database.engine.begin() as connection:
-            connection.execute(
-                text(f"""INSERT INTO users (username, email, first_name, last_name, title, role, is_active,
-                api_tokens, created_at) VALUES ('anna', '', '', '', '', 'VIEWER', true, 'inherit', {later})""")
-            )
-            columns, values = "public_id, name, status, expires_at", f"'r', 'r', 'expired', {later}"
-            connection.execute(text(execute.format("refresh_tokens", columns, later, values)))
-            columns = "public_id, uuid, refresh_token_id, status, expires_at"
-            for name, parent in (("old", "1"), ("new", "1"), ("single", "NULL")):
-                values = f"'{name}', '{name}', {parent}, 'expired', {later}"
-                connection.execute(text(execute.format("access_tokens", columns, later, values)))
+            for name in ("anna", "berta"):
+                connection.execute(
+                    text(
+                        "INSERT INTO users (username, email, first_name, last_name, title, role, is_active,"
+                        f" api_tokens, created_at) VALUES ('{name}', {user})"
+                    )
+                )
+            for number in (1, 2):
+                columns = "key_id, mac, status, created_at, expires_at, user_id, name, public_id, generation"
+                values = f"{token}, 1, 'r', 'r{number}', 2"
+                connection.execute(text(f"INSERT INTO refresh_tokens ({columns}) VALUES ({values})"))
+            for name, owner, parent, generation in (
+                ("replaced", 1, "1", 1),
+                ("latest", 1, "1", 2),
+                ("regenerated", 1, "2", 1),
+                ("single", 1, "NULL", 0),
+                ("revoked", 2, "NULL", 0),
+            ):
+                columns = "key_id, mac, status, created_at, expires_at, user_id, refresh_token_id, generation"
+                values = f"{token}, {owner}, {parent}, {generation}, '{name}', '{name}'"
+                connection.execute(text(f"INSERT INTO access_tokens ({columns}, public_id, uuid) VALUES ({values})"))
+            columns = "at, actor, action, object_kind, object_id, result, detail"
+            values = f"{last}, 'cli:root', 'user.tokens_revoked', 'user', 'berta', 'ok', '{{}}'"
+            connection.execute(text(f"INSERT INTO audit_events ({columns}) VALUES ({values})"))
         migrations(app).upgrade()
     with database.engine.connect() as connection:
         found = connection.execute(text("SELECT public_id, status, had_expired FROM access_tokens ORDER BY id"))
         assert [(name, status, bool(flag)) for name, status, flag in found] == [
-            ("old", "superseded", True), ("new", "expired", False), ("single", "expired", False),
+            ("replaced", "superseded", True), ("latest", "expired", False), ("regenerated", "superseded", True),
+            ("single", "expired", False), ("revoked", "superseded", True),
         ]  # fmt: skip
 
 
