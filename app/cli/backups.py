@@ -82,7 +82,8 @@ def _write(path: Path, file: Path, overwrites: bool, description: dict[str, str]
         with backups.new_file(file, overwrites) as unfinished:
             return backups.write_backup(path, unfinished, description)
     except FileExistsError:
-        raise click.ClickException(f"{file} exists: name another file, or add --overwrite.") from None
+        advice = "name another file" if overwrites else "name another file, or add --overwrite"
+        raise click.ClickException(f"{file} exists{' and is not a file' if overwrites else ''}: {advice}.") from None
     except OSError as error:
         raise click.ClickException(f"can't write {file} ({error.strerror}).") from error
     except DatabaseError as error:

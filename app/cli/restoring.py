@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.cli.database import migrations
 from app.cli.launching import application, operator, services
 from app.domain.audit import AuditEvent
+from app.domain.errors import Unavailable
 from app.domain.findings import Level
 from app.domain.withdrawals import parse_event
 from app.http.context import parts
@@ -65,6 +66,8 @@ def _read_events(path: Path) -> list[AuditEvent]:
                     events.append(_event(path, number, line))
     except OSError as error:
         raise click.ClickException(f"can't read {path} ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise click.ClickException(f"{path} is no text in UTF-8, as `daypass audit export` writes it.") from error
     return events
 
 
@@ -171,8 +174,9 @@ def _application_on(staged: Path) -> Iterator[Flask]:
         os.environ.update(before)
     try:
         yield app
-    except SQLAlchemyError as error:
-        raise click.ClickException(f"The backup can't be used ({type(error).__name__}).") from error
+    except (SQLAlchemyError, Unavailable) as error:
+        reason = error.what if isinstance(error, Unavailable) else type(error).__name__
+        raise click.ClickException(f"The backup can't be used ({reason}); the database is unchanged.") from error
     finally:
         parts(app).services.close()
         app.extensions["daypass_database"].engine.dispose()

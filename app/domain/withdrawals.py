@@ -90,9 +90,11 @@ def parse_event(line: str) -> AuditEvent:
     values = json.loads(line)
     try:
         event = AuditEvent(**{name: values[name] for name in AuditEvent.__dataclass_fields__} | _parsed(values))
-    except (KeyError, TypeError):
+        texts = (event.actor, event.action, event.object_kind, event.object_id)
+        is_flat = not any(isinstance(value, list | dict) for value in event.detail.values())
+    except (AttributeError, KeyError, TypeError):
         raise ValueError("not an event of the audit log") from None
-    if type(event.id) is not int or not isinstance(event.detail, dict):
+    if type(event.id) is not int or {*map(type, texts)} != {str} or not is_flat:
         raise ValueError("not an event of the audit log")
     return event
 

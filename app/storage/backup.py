@@ -117,10 +117,10 @@ def _raise_unless_ok(connection: Any, check: str) -> None:
 def new_file(file: Path, overwrites: bool) -> Iterator[Path]:
     """An empty file beside `file`, which it becomes at the end; removed on an exception. Raises OSError.
 
-    Raises FileExistsError, unless it `overwrites`, where `file` exists.
+    Raises FileExistsError where `file` exists, unless it `overwrites` and it is a regular file.
     """
     unfinished = companion(file, f".{os.getpid()}.unfinished")
-    if file.exists() and not overwrites:
+    if file.exists() and not (overwrites and file.is_file()):  # a device, such as /dev/null, would be replaced as well
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(file))
     try:
         create_like(unfinished, None)

@@ -28,6 +28,7 @@ from app.services import Services
 from app.services.key_fingerprints import KeyFingerprints
 from app.storage.database_files import connect
 from app.storage.file_use import share_file
+from app.storage.schema import newest_revision
 from app.storage.wal import stale_wal_problem, wal_of
 from config import Settings
 from tests import factories
@@ -245,6 +246,14 @@ def test_without_a_terminal_a_restore_names_the_choices_and_nothing_happens(plac
     ):
         other.write_text(content)
         assert reason in place.forks.refusal("restore", str(backup), "--revoked-since", str(other))
+    other.write_bytes(b"\xff")
+    assert "no text in UTF-8" in place.forks.refusal("restore", str(backup), "--revoked-since", str(other))
+    other.write_text("")
+    foreign = place.folder / "foreign.db"
+    connection = connect(foreign, "mode=rwc")
+    connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
+    connection.execute("INSERT INTO alembic_version VALUES (?)", (newest_revision(),))
+    connection.close()
     damaged = place.folder / "damaged.db"
     damaged.write_bytes(backup.read_bytes()[:40_000])
     for file, reason in (
@@ -252,6 +261,7 @@ def test_without_a_terminal_a_restore_names_the_choices_and_nothing_happens(plac
         (place.database, "is the database itself"),
         (other, "is no database of Daypass"),
         (damaged, "can't be restored"),
+        (foreign, "The backup can't be used"),
     ):
         assert reason in place.forks.refusal("restore", str(file), "--revoked-since", "keep")
     with place.services() as services:
@@ -281,7 +291,8 @@ def test_a_backup_is_private_and_overwrites_nothing_unless_told_to(place: Place)
     assert "--overwrite" in place.forks.refusal("backup", str(file))
     assert file.read_bytes() == before
     assert place.forks.run("backup", str(file), "--overwrite").code == 0
-    for target in (place.database, place.folder, place.folder / "missing" / "b.db"):
+    os.mkfifo(place.folder / "pipe")  # stands for a device, such as /dev/null
+    for target in (place.database, place.folder, place.folder / "pipe", place.folder / "missing" / "b.db"):
         assert str(target) in place.forks.refusal("backup", str(target), "--overwrite")
     assert not [each for each in place.folder.iterdir() if "unfinished" in each.name]
 
