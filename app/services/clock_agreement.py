@@ -85,8 +85,10 @@ class ClockAgreement:
         """What is known of time; writes nothing."""
         with self._database.reading() as session:
             now = self._clock()
-            theirs, mark = clock_marks.database_time(session), clock_marks.find(session)
-        warning = _difference(theirs, now) or (warning_of(mark, now) if mark else None)
+            theirs = clock_marks.database_time(session)
+            difference = _difference(theirs, now, self._clock())
+            mark = clock_marks.find(session)
+        warning = difference or (warning_of(mark, now) if mark else None)
         return ClockState(now, theirs, mark, mark.agreement(now) if mark else Agreement.AGREES, warning)
 
     def accept(self, caller: Caller) -> ClockState:
@@ -101,8 +103,7 @@ class ClockAgreement:
         return self.state()
 
     def _refuse_differing(self, session: Session, now: datetime) -> None:
-        problem = _difference(clock_marks.database_time(session), now)
-        if problem is not None:
+        if problem := _difference(clock_marks.database_time(session), now, self._clock()):
             raise Conflict(problem)
 
 
@@ -115,7 +116,9 @@ def _known(session: Session, now: datetime) -> ClockMark:
     return clock_marks.find(session) or first_mark(clock_marks.evidence(session), now)
 
 
-def _difference(theirs: datetime | None, now: datetime) -> str | None:
+def _difference(theirs: datetime | None, before: datetime, after: datetime) -> str | None:
+    """`before`, `after`: this clock around the question for theirs, because a slow answer is no difference."""
+    now = before if theirs is None else min(max(theirs, before), after)
     if theirs is None or abs(theirs - now) <= MOST_DIFFERENCE:
         return None
     return (

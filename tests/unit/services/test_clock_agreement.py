@@ -147,6 +147,19 @@ def test_a_clock_that_differs_from_the_databases_is_refused_by_name(
     assert services.expiring.expire_due() == 0
 
 
+def test_a_slow_answer_of_the_database_is_no_difference(
+    services: Services, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(_session: object) -> datetime:
+        shown = clock.now + MINUTE
+        clock.advance(2 * MINUTE)
+        return shown
+
+    monkeypatch.setattr(clock_marks, "database_time", slow)
+    assert services.expiring.expire_due() == 0
+    assert services.clock_agreement.state().warning is None
+
+
 @ON_POSTGRESQL
 def test_postgresql_shows_its_clock(services: Services, database: Database, clock: MovedClock) -> None:
     """To the microsecond, in UTC, and not that of the beginning of a transaction."""
