@@ -17,9 +17,9 @@ from app.domain.tokens import TokenKind, TokenStatus
 
 GRANTS_AND_NOTES = frozenset(
     {
-        "access_token.created", "access_token.superseded_presented", "database.backed_up", "database.restored",
-        "refresh_token.created", "refresh_token.found_shared", "session.began", "session.ended", "tokens.purged",
-        "user.created", "user.enabled", "user.password_removed",
+        "access_token.created", "access_token.superseded_presented", "clock.accepted", "database.backed_up",
+        "database.restored", "keys.adopted", "refresh_token.created", "refresh_token.found_shared", "session.began",
+        "session.ended", "tokens.purged", "user.created", "user.enabled",
     }
 )  # fmt: skip
 """Actions that take nothing away, or whose effect is not in a restored state."""
@@ -69,6 +69,7 @@ def withdrawals(events: Iterable[AuditEvent]) -> Withdrawals:
         "refresh_token.regenerated": found.regenerated,
         "user.tokens_revoked": found.of_users,
         "user.password_changed": found.passwords,
+        "user.password_removed": found.passwords,
         "instance_setting.changed": found.settings,
     }
     for event in events:

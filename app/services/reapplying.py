@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy.orm import Session
 
@@ -11,6 +12,7 @@ from app.domain.clock import utc_text
 from app.domain.identity import ApiTokens, Caller, Role
 from app.domain.policy import find_setting
 from app.domain.setting import ON_OFF
+from app.domain.text import count_of
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind
 from app.domain.withdrawals import Withdrawals
@@ -38,12 +40,16 @@ class Reapplied:
 
 
 class Reapplying:
-    """Applies withdrawals in one transaction. A revocation keeps its time, its author and its reason."""
+    """Applies withdrawals in one transaction. A revocation keeps its time, its author and its reason.
 
-    def __init__(self, session: Session, now: datetime, caller: Caller) -> None:
+    `has_run_on`: whether the database was used since it was restored, so that tokens may be later than an event.
+    """
+
+    def __init__(self, session: Session, now: datetime, caller: Caller, *, has_run_on: bool) -> None:
         self._session = session
         self._now = now
         self._caller = caller
+        self._has_run_on = has_run_on
         self._done = Reapplied()
 
     def apply(self, lost: Withdrawals) -> Reapplied:
@@ -59,7 +65,7 @@ class Reapplying:
         for key, event in lost.settings.items():
             self._change_setting(key, event)
         for action, number in lost.unknown.items():
-            self._done.not_applied.append(f"{action}: {number} event{'' if number == 1 else 's'}, not applied.")
+            self._done.not_applied.append(f"{count_of(number, 'event')} {action}.")
         return self._done
 
     def _revoke_refresh_tokens(self, lost: Withdrawals) -> None:
@@ -67,23 +73,23 @@ class Reapplying:
             self._revoke_refresh_token(found, lost.refresh_tokens[found.public_id])
         for found in _in_order(reapplying.refresh_tokens(self._session, lost.regenerated)):
             event = lost.regenerated[found.public_id]
-            if found.changed_at < event.at:
+            if self._is_earlier(found, event):
                 self._revoke_refresh_token(found, event, REGENERATED)
         for username, event in lost.of_users.items():
             if (user := users.find(self._session, username)) is None:
                 continue
-            refresh, access = reapplying.tokens_of_user(self._session, user.id, event.at)
-            for found in _in_order(refresh):
+            refresh, access = reapplying.tokens_of_user(self._session, user.id)
+            for found in filter(partial(self._is_earlier, event=event), _in_order(refresh)):
                 self._revoke_refresh_token(found, event)
-            for found in _in_order(access):
+            for found in filter(partial(self._is_earlier, event=event), _in_order(access)):
                 self._revoke_access_token(found, event)
 
     def _revoke_access_tokens(self, lost: Withdrawals) -> None:
         for found in _in_order(reapplying.access_tokens(self._session, lost.access_tokens)):
             self._revoke_access_token(found, lost.access_tokens[found.public_id])
-        for parent, found in reapplying.active_under(self._session, lost.minted, self._now):
+        for parent, found in reapplying.unended_under(self._session, lost.minted):
             event = lost.minted[parent]
-            if found.changed_at < event.at and found.public_id != event.object_id:
+            if self._is_earlier(found, event) and found.public_id != event.object_id:
                 self._revoke_access_token(found, event, REPLACED)
 
     def _revoke_matching(self, event: AuditEvent, criteria: TokenFilter) -> None:
@@ -102,7 +108,11 @@ class Reapplying:
             return [row for row, _ in listing.access_token_ids(self._session, criteria, event.at, beyond, limit)]
 
         found = reapplying.by_ids(self._session, table, _every(read))
-        return [each for each in found if each.changed_at <= event.at]
+        return [each for each in found if self._is_earlier(each, event)]
+
+    def _is_earlier(self, found: Found, event: AuditEvent) -> bool:
+        """A backup is, whatever the clocks said."""
+        return not self._has_run_on or found.changed_at < event.at
 
     def _revoke_refresh_token(self, found: Found, event: AuditEvent, reason: str | None = None) -> None:
         revocation = _revocation(event, reason)

@@ -77,22 +77,22 @@ class Restoring:
         known = {(event.id, event.at, event.action, event.object_id): event for event in events}
         ordered = sorted(known.values(), key=lambda event: (event.id, event.at))
         with self._database.transaction() as session:
-            since = self._since_the_backup(session, ordered)
+            since, has_run_on = self._since_the_backup(session, ordered)
             lost: Withdrawals = withdrawals(since)
-            done: Reapplied = Reapplying(session, self._clock(), caller).apply(lost)
+            done: Reapplied = Reapplying(session, self._clock(), caller, has_run_on=has_run_on).apply(lost)
             revoked = len(done.refresh_tokens), len(done.access_tokens)
             restored = Restored(revoked[0], revoked[1], 0, done.changes, done.not_applied)
             return self._finish(session, restored, caller, about | {"events_since": str(len(since))})
 
-    def _since_the_backup(self, session: Session, ordered: Sequence[AuditEvent]) -> list[AuditEvent]:
-        """The events after the last one that the backup has, too."""
+    def _since_the_backup(self, session: Session, ordered: Sequence[AuditEvent]) -> tuple[list[AuditEvent], bool]:
+        """The events after the last one that the database has, too; whether it has later ones of its own."""
         latest = reapplying.latest_event(session)
         for place in reversed(range(len(ordered))):
             event = ordered[place]
             if latest is None or event.id > latest.id:
                 continue
             if reapplying.has_event(session, event.id, event.at, event.action, event.object_id):
-                return [each for each in ordered[place:] if each.id > event.id]
+                return [each for each in ordered[place:] if each.id > event.id], latest.id > event.id
         since = "" if latest is None else f" --since {utc_text(latest.at)}"
         raise Conflict(
             "The exported audit log has no event in common with the backup: it begins after it, or is another "

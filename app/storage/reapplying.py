@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from app.storage.liveness import TokenTable, is_active_at
+from app.storage.liveness import MAYBE_ACTIVE, TokenTable
 from app.storage.tables import AccessTokenRow, AuditEventRow, RefreshTokenRow, SessionRow
 
 T = TypeVar("T")
@@ -42,25 +42,24 @@ def access_tokens(session: Session, public_ids: Iterable[str]) -> Iterator[Found
             yield Found(*row)
 
 
-def active_under(session: Session, parents: Iterable[str], now: datetime) -> Iterator[tuple[str, Found]]:
-    """Active access tokens of these refresh tokens, each with the public id of its refresh token."""
+def unended_under(session: Session, parents: Iterable[str]) -> Iterator[tuple[str, Found]]:
+    """Access tokens of these refresh tokens that are active or were by some clock, each with its parent's public id."""
     query = (
         select(RefreshTokenRow.public_id, AccessTokenRow.id, AccessTokenRow.public_id, AccessTokenRow.created_at)
         .join(RefreshTokenRow, RefreshTokenRow.id == AccessTokenRow.refresh_token_id)
-        .where(is_active_at(AccessTokenRow, now))
+        .where(AccessTokenRow.status.in_(MAYBE_ACTIVE))
     )
     for some in _chunks(parents):
         for parent, row_id, public_id, created_at in session.execute(query.where(RefreshTokenRow.public_id.in_(some))):
             yield parent, Found(row_id, public_id, created_at)
 
 
-def tokens_of_user(session: Session, user_id: int, until: datetime) -> tuple[list[Found], list[Found]]:
-    """A user's refresh tokens and access tokens that were created by then."""
+def tokens_of_user(session: Session, user_id: int) -> tuple[list[Found], list[Found]]:
+    """A user's refresh tokens and access tokens. `changed_at`: when they were created."""
 
     def of(table: TokenTable) -> list[Found]:
         query = select(table.id, table.public_id, table.created_at)
-        rows = session.execute(query.where(table.user_id == user_id, table.created_at <= until))
-        return [Found(*row) for row in rows]
+        return [Found(*row) for row in session.execute(query.where(table.user_id == user_id))]
 
     return of(RefreshTokenRow), of(AccessTokenRow)
 

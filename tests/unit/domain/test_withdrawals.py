@@ -1,11 +1,13 @@
 """Reading the events of an exported audit log, which people edit. What they do: ``services/test_restoring``."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.domain.withdrawals import parse_event
+from app.domain.withdrawals import parse_event, withdrawals
 
 EVENT: dict[str, Any] = {
     "id": 7, "at": "2026-03-01T12:00:00Z", "actor": "cli:root", "actor_id": None, "action": "user.api_tokens_changed",
@@ -17,6 +19,21 @@ EVENT: dict[str, Any] = {
 def test_an_exported_event_is_read_and_unknown_members_are_left_alone() -> None:
     event = parse_event(json.dumps(EVENT | {"later": 1}))
     assert (event.id, event.object_id, event.detail) == (7, "anna", {"api_tokens": "deny"})
+
+
+def test_a_password_that_an_earlier_restore_removed_is_not_given_back() -> None:
+    event = parse_event(json.dumps(EVENT | {"action": "user.password_removed"}))
+    assert withdrawals([event]).passwords == {"anna": event}
+
+
+def test_all_actions_that_daypass_records_are_known() -> None:
+    """Else each restore would say of a new one that it is not applied."""
+    sources = "".join(path.read_text() for path in Path("app").rglob("*.py"))
+    things = "access_token|clock|database|instance_setting|keys|refresh_token|session|tokens|user"
+    actions = set(re.findall(rf'"((?:{things})\.[a-z_]+)"', sources))
+    assert len(actions) > 20
+    events = [parse_event(json.dumps(EVENT | {"action": each, "detail": {"filter": "{}"}})) for each in actions]
+    assert not withdrawals(events).unknown
 
 
 @pytest.mark.parametrize(
