@@ -52,6 +52,11 @@ class ClockAgreement:
         self._database = database
         self._clock = clock
 
+    def difference(self) -> str | None:
+        """How this clock and the database's differ, in a clause; None where they agree, and for SQLite."""
+        with self._database.reading() as session:
+            return _difference(clock_marks.database_time(session), self._clock())
+
     def refuse_differing(self) -> None:
         """Refuse with Conflict where this clock is not the database's; SQLite has none."""
         with self._database.reading() as session:
@@ -86,7 +91,8 @@ class ClockAgreement:
         with self._database.reading() as session:
             now = self._clock()
             theirs, mark = clock_marks.database_time(session), clock_marks.find(session)
-        warning = _difference(theirs, now) or (warning_of(mark, now) if mark else None)
+        difference = _difference(theirs, now)
+        warning = _held(difference) if difference else warning_of(mark, now) if mark else None
         return ClockState(now, theirs, mark, mark.agreement(now) if mark else Agreement.AGREES, warning)
 
     def accept(self, caller: Caller) -> ClockState:
@@ -101,9 +107,9 @@ class ClockAgreement:
         return self.state()
 
     def _refuse_differing(self, session: Session, now: datetime) -> None:
-        problem = _difference(clock_marks.database_time(session), now)
-        if problem is not None:
-            raise Conflict(problem)
+        difference = _difference(clock_marks.database_time(session), now)
+        if difference is not None:
+            raise Conflict(_held(difference))
 
 
 def is_held(failure: BaseException) -> TypeGuard[Conflict]:
@@ -119,9 +125,13 @@ def _difference(theirs: datetime | None, now: datetime) -> str | None:
     if theirs is None or abs(theirs - now) <= MOST_DIFFERENCE:
         return None
     return (
-        f"{HELD}this host's clock shows {_text(now)}, the database's {_text(theirs)}; they may differ by "
-        f"{MOST_DIFFERENCE.seconds} s. Nothing was marked or deleted. Set the wrong one right."
+        f"this host's clock shows {_text(now)}, the database's {_text(theirs)}; they may differ by "
+        f"{MOST_DIFFERENCE.seconds} s"
     )
+
+
+def _held(difference: str) -> str:
+    return f"{HELD}{difference}. Nothing was marked or deleted. Set the wrong one right."
 
 
 def warning_of(mark: ClockMark, now: datetime) -> str | None:
