@@ -1,6 +1,7 @@
 """The WSGI application, for ``daypass serve`` and ``flask --app wsgi``.
 
-Before another WSGI server, run ``daypass db check``, which ``daypass serve`` includes.
+Before another WSGI server, do what ``daypass serve`` includes: ``daypass db upgrade``, also after ``keys rotate``, lets
+the database know the keys, and ``daypass db check`` shows what would keep a server from starting.
 """
 
 import sys

@@ -6,6 +6,7 @@ from flask_sqlalchemy import SQLAlchemy
 from app import cli, logs
 from app.api import integration_v1, native, oauth, v4
 from app.domain.clock import Clock, system_clock
+from app.domain.errors import Conflict
 from app.gate.gate import PATHS as GATE_PATHS
 from app.http.body import LARGEST_BODY, BodyReader
 from app.http.context import EXTENSION, Parts
@@ -34,7 +35,10 @@ db = SQLAlchemy(metadata=Base.metadata)
 
 
 def create_app(settings: Settings | None = None, keys: Keys | None = None, clock: Clock = system_clock) -> Flask:
-    """The application, without an open connection. Raises ``config.SettingsError`` for invalid settings or keys."""
+    """The application, without an open connection.
+
+    Raises ``config.SettingsError`` for invalid settings or keys, and for a SQLite file that must not be opened.
+    """
     settings = settings or load_settings()
     keys = keys or read_keys(settings)
     logs.configure(settings.log_level)
@@ -88,7 +92,10 @@ def _connect(app: Flask, settings: Settings) -> Database:
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url, settings.threads)
     db.init_app(app)
     with app.app_context():
-        app.extensions["daypass_release_file"] = share_database(db.engine, app)
+        try:
+            app.extensions["daypass_release_file"] = share_database(db.engine, app)
+        except Conflict as error:
+            raise SettingsError(error.what) from error
         return Database(db.engine)
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from config.database_url import engine_url, sqlite_url
+from config.environment import PREFIX as PREFIX
 from config.environment import read_values, secret_values, unknown_variables
 from config.public_url import normalized_url
 
-PREFIX = "DAYPASS_"
 UNIX_SOCKET = "unix:"
 """Before the path, in the host."""
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")

@@ -7,11 +7,11 @@ from flask import Flask
 
 from app.cli.launching import RefusingGroup, application, services
 from app.cli.output import as_json, show_result
+from app.cli.start_checks import ignored_settings, show_warnings
 from app.domain.findings import Finding, Level
 from app.http.context import parts
-from app.services.health import Health, isolated
-from app.services.health_checks import JOURNAL, is_usable
-from app.services.key_fingerprints import NAME as KEYS
+from app.services.health import Health, run_check
+from app.services.health_checks import is_usable
 from app.storage import integrity, schema
 from app.storage.database import refusing_when_away
 
@@ -35,21 +35,15 @@ def upgrade(as_json: bool) -> None:
 @db.command("check")
 @as_json
 def check(as_json: bool) -> None:
-    """Check whether Daypass can serve from this database, by doing what it does.
-
-    A database that does not know its keys is told them, as at the start of a server.
-    """
-    findings = examine(services().health)
+    """Check whether Daypass can serve from this database; changes nothing in it."""
+    findings = [*ignored_settings(), *examine(services().health)]
+    show_warnings(findings)
     lines = [each.line_with_cause for each in findings if each.level is Level.PROBLEM]
     if lines:
         raise click.ClickException("; ".join(lines))
-    services().key_fingerprints.remember()
-    warnings = {each.name: each.line for each in findings if each.level is Level.WARNING and each.name != KEYS}
-    for name, line in warnings.items() if not as_json else ():
-        if name != JOURNAL:  # which is shown already
-            click.echo(f"Warning: {line}.", err=True)
+    warnings = [each.line for each in findings if each.level is Level.WARNING]
     sentence = "The database can be reached and written, its schema is current, and its settings are safe."
-    show_result({"revision": schema.newest_revision(), "warnings": list(warnings.values())}, sentence, as_json)
+    show_result({"revision": schema.newest_revision(), "warnings": warnings}, sentence, as_json)
 
 
 def examine(health: Health) -> list[Finding]:
@@ -59,7 +53,7 @@ def examine(health: Health) -> list[Finding]:
     if path is None or not is_usable(findings):
         return findings
     others = [each for each in findings if each.name != integrity.NAME]
-    return others + isolated(integrity.NAME, lambda: [integrity.check(path, thoroughly=True)])
+    return others + run_check(integrity.NAME, lambda: [integrity.check(path, thoroughly=True)])
 
 
 def upgrade_schema(app: Flask) -> None:

@@ -1,7 +1,6 @@
 """``daypass doctor``: everything that is wrong with this installation, as a table."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import timedelta
 
 import click
@@ -9,17 +8,20 @@ from sqlalchemy import create_engine
 
 from app import logs
 from app.cli.database import examine
-from app.cli.launching import RefusingCommand, application
+from app.cli.launching import RefusingCommand, unchecked_application
 from app.cli.output import as_json, show_table
-from app.cli.start_checks import LOOPBACK
+from app.cli.start_checks import deployment, ignored_settings
 from app.domain.clock import system_clock
+from app.domain.errors import Conflict
 from app.domain.findings import Finding, Level, ok, problem, warning
 from app.http.context import parts
 from app.jobs import JOBS
-from app.services.health import Health, isolated
+from app.server.listening import is_loopback
+from app.services.health import Health, run_check
 from app.services.health_checks import is_usable
 from app.services.job_runs import JobHealth, JobRuns
 from app.storage.database import Database, engine_options
+from app.storage.file_use import share_database
 from config import Settings, SettingsError, load_settings, read_keys
 
 MOST_LAG = timedelta(minutes=5)
@@ -56,35 +58,39 @@ def _findings() -> Iterator[Finding]:
     except SettingsError as error:
         yield problem("deployment", str(error), "correct the environment; nothing else can be checked before")
         return
-    yield from isolated("deployment", lambda: _deployment(settings))
-    health, found = _health(settings)
+    yield from ignored_settings()
+    yield from run_check("deployment", lambda: [_deployment(settings)])
+    database = Database(create_engine(settings.sqlalchemy_url, **engine_options(settings.sqlalchemy_url, 1)))
+    try:
+        share_database(database.engine, database)
+    except Conflict as error:
+        yield problem("database", error.what.rstrip("."))
+        return
+    health, found = _health(settings, database)
     yield from found
     findings = examine(health)
     yield from findings
     if is_usable(findings):
-        yield from isolated("jobs", lambda: _jobs(health.database, bool(settings.scheduler)))
+        yield from run_check("jobs", lambda: _jobs(health.database, bool(settings.scheduler)))
 
 
-def _deployment(settings: Settings) -> list[Finding]:
-    if settings.host not in LOOPBACK and not settings.socket_path and not settings.proxies:
-        detail = f"it listens on {settings.host}, and trusts no proxy"
-        remedy = "put a buffering proxy in front, and name its network in DAYPASS_TRUSTED_PROXIES"
-        return [warning("deployment", detail, remedy)]
-    return [ok("deployment", "the settings are valid")]
+def _deployment(settings: Settings) -> Finding:
+    is_unix = settings.socket_path is not None
+    return deployment(settings, settings.host, is_unix, is_unix or is_loopback(settings.host))
 
 
-def _health(settings: Settings) -> tuple[Health, list[Finding]]:
-    """The checks of the application; without its keys where they can't be used."""
+def _health(settings: Settings, database: Database) -> tuple[Health, list[Finding]]:
+    """The checks of the application; without its keys where there is none."""
     try:
         read_keys(settings)
     except (SettingsError, OSError) as error:
         remedy = "restore the keys file, or run `daypass init` on a new installation"
         found = problem("keys", "the keys can't be used", remedy, str(error))
     else:
-        with suppress(SettingsError):  # what it refuses about SQLite's file is among the checks
-            application()
-        return parts(application()).services.health, []
-    database = Database(create_engine(settings.sqlalchemy_url, **engine_options(settings.sqlalchemy_url, 1)))
+        try:
+            return parts(unchecked_application()).services.health, []
+        except SettingsError as error:
+            found = problem("application", str(error), "correct the environment")
     return Health(database, system_clock, None), [found]
 
 

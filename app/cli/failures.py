@@ -4,6 +4,7 @@ import errno
 import os
 import sys
 import traceback
+from contextlib import suppress
 
 import structlog
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -12,7 +13,7 @@ from app import logs
 from app.domain import errors
 from app.domain.errors import Refusal
 from app.domain.secrets import without_secrets
-from config import SettingsError, files, without_secret_settings
+from config import SettingsError, files, load_settings, without_secret_settings
 from config.settings import PREFIX
 
 LOG = structlog.get_logger(__name__)
@@ -68,11 +69,17 @@ def message(refusal: Refusal) -> str:
 
 def log_traceback(error: Exception) -> None:
     """Log where an unexpected error came from, at level DEBUG and on standard error."""
-    if isinstance(error, Refusal | SettingsError) or os.environ.get(f"{PREFIX}LOG_LEVEL") != "DEBUG":
+    if isinstance(error, Refusal | SettingsError) or not _is_debugging():
         return
     logs.configure("DEBUG", "ext://sys.stderr")
     LOG.debug("command_failed", traceback=without_secret_settings("".join(traceback.format_exception(error))))
     logs.configure("CRITICAL", "ext://sys.stderr")
+
+
+def _is_debugging() -> bool:
+    with suppress(Exception):  # they can be what has failed
+        return load_settings().log_level == "DEBUG"
+    return False
 
 
 def discard_output() -> None:

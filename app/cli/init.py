@@ -10,6 +10,7 @@ from sqlalchemy import make_url
 from app.cli.database import upgrade_schema
 from app.cli.database_file import prepare_file
 from app.cli.launching import RefusingCommand, application, operator
+from app.cli.start_checks import ignored_settings, show_warnings
 from app.domain.errors import Conflict
 from app.domain.identity import Role
 from app.http.context import parts
@@ -27,6 +28,7 @@ def init() -> None:
     _ensure_keys(settings)
     app = application(creates_database=True)
     upgrade_schema(app)
+    show_warnings([*ignored_settings(), *parts(app).services.health.examine()])
     _ensure_administrator(app, settings)
 
 

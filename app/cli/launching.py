@@ -17,17 +17,12 @@ from app.cli.failures import discard_output, explain, log_traceback
 from app.domain.identity import Caller
 from app.http.context import parts
 from app.services import Services
-from app.storage.database import sqlite_warning
-from config import ignored_variables
 from config.files import user_name
 
 APPLICATION = "daypass.application"
 
 COMMAND_PATIENCE_SECONDS = 60
 """The maximum time of a statement of a command or a job."""
-
-STARTING = ("init", "serve", "scheduler", "check")
-"""The commands that show the warnings about the environment."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +74,21 @@ class RefusingGroup(click.Group):
 
 
 def application(creates_database: bool = False) -> Flask:
-    """The application of this command: the current one under ``flask --app wsgi``, else a new one.
+    """The application of this command.
 
     `creates_database`: whether a missing SQLite file is created, not refused.
+    """
+    app = unchecked_application()
+    database = app.extensions["daypass_database"]
+    if database.is_sqlite:
+        prepare_file(Path(database.engine.url.database), creates_database)
+    return app
+
+
+def unchecked_application() -> Flask:
+    """The same, whatever is in the place of its SQLite file.
+
+    It is the current one under ``flask --app wsgi``, else a new one.
     """
     context = click.get_current_context()
     if APPLICATION not in context.meta:
@@ -90,10 +97,6 @@ def application(creates_database: bool = False) -> Flask:
         database = app.extensions["daypass_database"]
         database.patience = COMMAND_PATIENCE_SECONDS
         database.before_writing = parts(app).services.health.require
-        if database.is_sqlite:
-            prepare_file(Path(database.engine.url.database), creates_database)
-        if context.info_name in STARTING:
-            _warn(database.is_sqlite)
     return cast(Flask, context.meta[APPLICATION])
 
 
@@ -109,14 +112,6 @@ def _application(context: click.Context) -> Flask:
     assert launcher is not None
     with redirect_stdout(sys.stderr):  # for warnings at start
         return launcher.create_app()
-
-
-def _warn(is_sqlite: bool) -> None:
-    """Show what a person should know about the environment, once: workers start without this."""
-    for name in ignored_variables():
-        click.echo(f"Warning: {ascii(name)[1:-1]} is no setting of Daypass, and is ignored.", err=True)
-    if is_sqlite and (warning := sqlite_warning()):
-        click.echo(f"Warning: {warning}", err=True)
 
 
 def services() -> Services:

@@ -13,7 +13,7 @@ from flask import Flask
 
 from app import logs
 from app.cli.launching import RefusingCommand, application
-from app.cli.start_checks import refuse_unsafe
+from app.cli.start_checks import deployment, refuse_unsafe, show_warnings
 from app.domain.clock import system_clock
 from app.http.context import parts
 from app.jobs.scheduler import build_scheduler
@@ -47,7 +47,7 @@ def serve(**options: str | int | None) -> None:
         passed = listener_from_systemd()
         settings = load_settings()
         app = application()
-        refuse_unsafe(app, settings)
+        refuse_unsafe(app)
         with closing(passed or _listener(settings)) as listener:
             _serve(app, settings, listener)
     except CannotServe as error:
@@ -72,6 +72,7 @@ def _allow_many_files() -> None:
 def _serve(app: Flask, settings: Settings, listener: Listener) -> None:
     if app.debug and not listener.is_local:
         raise SettingsError("debug mode is on and the address is not loopback: unset FLASK_DEBUG")
+    show_warnings([deployment(settings, listener.name, listener.is_unix, listener.is_local)])
     # glibc gives each thread its own heap, which keeps unused memory.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     plan = Plan(listener.source, settings.workers, settings.threads, settings.log_level)
@@ -109,8 +110,7 @@ def scheduler() -> None:
     """Run only the jobs, for hosts that serve with DAYPASS_SCHEDULER=off."""
     settings = load_settings()
     app = application()
-    parts(app).services.clock_agreement.refuse_differing()  # first, because it names both clocks
-    refuse_unsafe(app, settings)
+    refuse_unsafe(app)
     logs.configure(settings.log_level)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

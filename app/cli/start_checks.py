@@ -1,37 +1,30 @@
-"""What keeps a server or a scheduler from starting. Not here: addresses and ports (``serving``)."""
+"""What keeps a server or a scheduler from starting, and the warnings of a start. Not here: ports (``serving``)."""
 
 import atexit
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Iterable
 
 import click
 from flask import Flask
 
-from app.domain.findings import Level
+from app.domain.findings import Finding, Level, ok, warning
 from app.http.context import parts
-from app.services.health_checks import JOURNAL
 from app.services.key_fingerprints import NAME as KEYS
 from app.storage import integrity
-from config import Settings, SettingsError
-
-BEFORE_THE_FIRST_CONNECTION: tuple[Callable[[Path], str | None], ...] = ()
-"""Looks at SQLite's file before anything opens it: a line that refuses the start, or None."""
-
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+from config import Settings, SettingsError, ignored_variables
 
 
-def refuse_unsafe(app: Flask, settings: Settings) -> None:
+def refuse_unsafe(app: Flask) -> None:
     """Refuse to start where data could be lost or leaked, or nothing could be written; warnings are printed.
 
     After an unclean stop, SQLite's file is checked for damage in the background.
     """
-    if app.debug and settings.host not in LOOPBACK and not settings.socket_path:
-        raise SettingsError("debug mode is on and the address is not loopback: unset FLASK_DEBUG")
     services = parts(app).services
     path = services.health.path
-    watch = _look_at_the_file(path) if path else None
+    watch = integrity.watch(path) if path else None  # before the first connection, which removes the traces
     try:
-        _refuse(app)
+        findings = [*ignored_settings(), *services.health.examine(thoroughly=True)]
+        show_warnings(each for each in findings if each.name != KEYS)  # unknown keys are stored below
+        _refuse(findings)
     except BaseException:
         if watch:
             watch.abandon()
@@ -42,18 +35,36 @@ def refuse_unsafe(app: Flask, settings: Settings) -> None:
         watch.check_in_background()
 
 
-def _look_at_the_file(path: Path) -> integrity.Watch | None:
-    """Before the first connection, which removes the traces of an unclean stop."""
-    for look in BEFORE_THE_FIRST_CONNECTION:
-        if line := look(path):
-            raise SettingsError(line)
-    return integrity.watch(path)
-
-
-def _refuse(app: Flask) -> None:
-    for each in parts(app).services.health.examine(thoroughly=True):
+def _refuse(findings: Iterable[Finding]) -> None:
+    for each in findings:
         if each.level is Level.PROBLEM:
             raise SettingsError(each.line_with_cause)
-        # Unknown keys are stored a moment later, and every start shows the warning about SQLite itself.
-        if each.level is Level.WARNING and each.name not in (KEYS, JOURNAL):
+
+
+def show_warnings(findings: Iterable[Finding]) -> None:
+    """Print the warnings among the findings on standard error."""
+    for each in findings:
+        if each.level is Level.WARNING:
             click.echo(f"Warning: {each.line}.", err=True)
+
+
+def ignored_settings() -> list[Finding]:
+    """A warning for each ``DAYPASS_*`` variable that is no setting."""
+    ignored = (ascii(name)[1:-1] for name in ignored_variables())
+    return [warning("environment", f"{name} is no setting of Daypass, and is ignored") for name in ignored]
+
+
+def deployment(settings: Settings, place: str, is_unix: bool, is_local: bool) -> Finding:
+    """Whether what a server listens on suits the trusted proxies. `place`: the address or socket, for people.
+
+    `is_unix`: whether it is a Unix socket. `is_local`: whether only this machine reaches it.
+    """
+    if is_unix and not settings.trusts_unix_peers:
+        detail = f"Daypass listens on {place} and does not trust its peers, so no client has an address"
+        remedy = "add unix to DAYPASS_TRUSTED_PROXIES, or strangers can use up everybody's attempts to sign in"
+        return warning("deployment", detail, remedy)
+    if not is_local and not settings.proxies:
+        detail = f"Daypass listens on {place}, and trusts no proxy"
+        remedy = "put a buffering proxy in front, and name its network in DAYPASS_TRUSTED_PROXIES"
+        return warning("deployment", detail, remedy)
+    return ok("deployment", "the settings are valid")

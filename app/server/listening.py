@@ -52,6 +52,10 @@ class Listener:
     curl_option: str = ""
 
     @property
+    def is_unix(self) -> bool:
+        return isinstance(self.source, SharedSocket) and self.source.is_unix
+
+    @property
     def descriptors(self) -> tuple[int, ...]:
         """What workers inherit."""
         return (self.source.descriptor,) if isinstance(self.source, SharedSocket) else ()
@@ -151,6 +155,11 @@ def _ip_address(host: str) -> str:
         reason = getattr(error, "strerror", None) or "not a host name"
         hint = f"=unix:{host} for a Unix socket" if "/" in host else ""
         raise CannotServe(f"can't listen on {host} ({reason}): set DAYPASS_HOST{hint}") from error
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address or a name. Raises :class:`CannotServe` for an unknown name."""
+    return _is_loopback(_ip_address(host))
 
 
 def _is_loopback(address: str) -> bool:

@@ -1,13 +1,14 @@
 """Which process holds a socket, from Linux's ``/proc`` (proc(5)); elsewhere nothing is known."""
 
 import ipaddress
-import pwd
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+
+from config.files import user_name
 
 PROC = Path("/proc")
 LISTENING = "0A"
@@ -34,8 +35,8 @@ def holders_of_port(address: str, port: int) -> str:
     if holders:
         described = list(dict.fromkeys(process_name(process) for process in holders))
         return f"; {', '.join(described[:3])} {'has' if len(described) == 1 else 'have'} it"
-    users = sorted({_user_name(each.user_id) for each in found})
-    return f"; a process of {', '.join(users)} has it, which this user may not see (`ss -ltnp` as root shows it)"
+    users = sorted({user_name(each.user_id) for each in found})
+    return f"; a process of user {', '.join(users)} has it, which this user may not see (`ss -ltnp` as root shows it)"
 
 
 def process_name(process: int) -> str:
@@ -63,12 +64,12 @@ def _listening(table: str, address: str, port: int) -> Iterator[_Listening]:
         lines = (PROC / "net" / table).read_text().splitlines()[1:]
     except OSError:
         return
-    wanted = ipaddress.ip_address(address)
+    ours = ipaddress.ip_address(address)
     for line in lines:
         columns = line.split()
         their_address, _, their_port = columns[1].partition(":")
         theirs = _address(their_address)
-        collides = wanted.is_unspecified or theirs.is_unspecified or theirs == wanted
+        collides = ours.is_unspecified or theirs.is_unspecified or theirs == ours
         if columns[3] == LISTENING and int(their_port, 16) == port and collides:
             yield _Listening(columns[9], int(columns[7]))
 
@@ -84,8 +85,8 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
 
 def _processes_with(inodes: set[str]) -> list[int]:
     """The processes, of those that this user may look into, with one of these sockets open."""
-    wanted = {f"socket:[{inode}]" for inode in inodes}
-    return [int(folder.name) for folder in PROC.glob("[0-9]*") if wanted & set(_open_files(folder))]
+    links = {f"socket:[{inode}]" for inode in inodes}
+    return [int(folder.name) for folder in PROC.glob("[0-9]*") if links & set(_open_files(folder))]
 
 
 def _open_files(folder: Path) -> Iterator[str]:
@@ -93,10 +94,3 @@ def _open_files(folder: Path) -> Iterator[str]:
         for link in (folder / "fd").iterdir():
             with suppress(OSError):
                 yield str(link.readlink())
-
-
-def _user_name(user_id: int) -> str:
-    try:
-        return f"user {pwd.getpwuid(user_id).pw_name}"
-    except KeyError:
-        return f"user id {user_id}"

@@ -52,6 +52,12 @@ class ClockAgreement:
         self._database = database
         self._clock = clock
 
+    def difference(self) -> str | None:
+        """How this clock and the database's differ, in a clause; None where they agree, and for SQLite."""
+        with self._database.reading() as session:
+            before = self._clock()
+            return _difference(clock_marks.database_time(session), before, self._clock())
+
     def refuse_differing(self) -> None:
         """Refuse with Conflict where this clock is not the database's; SQLite has none."""
         with self._database.reading() as session:
@@ -88,7 +94,7 @@ class ClockAgreement:
             theirs = clock_marks.database_time(session)
             difference = _difference(theirs, now, self._clock())
             mark = clock_marks.find(session)
-        warning = difference or (warning_of(mark, now) if mark else None)
+        warning = _held(difference) if difference else warning_of(mark, now) if mark else None
         return ClockState(now, theirs, mark, mark.agreement(now) if mark else Agreement.AGREES, warning)
 
     def accept(self, caller: Caller) -> ClockState:
@@ -103,8 +109,9 @@ class ClockAgreement:
         return self.state()
 
     def _refuse_differing(self, session: Session, now: datetime) -> None:
-        if problem := _difference(clock_marks.database_time(session), now, self._clock()):
-            raise Conflict(problem)
+        difference = _difference(clock_marks.database_time(session), now, self._clock())
+        if difference is not None:
+            raise Conflict(_held(difference))
 
 
 def is_held(failure: BaseException) -> TypeGuard[Conflict]:
@@ -122,9 +129,13 @@ def _difference(theirs: datetime | None, before: datetime, after: datetime) -> s
     if theirs is None or abs(theirs - now) <= MOST_DIFFERENCE:
         return None
     return (
-        f"{HELD}this host's clock shows {_text(now)}, the database's {_text(theirs)}; they may differ by "
-        f"{MOST_DIFFERENCE.seconds} s. Nothing was marked or deleted. Set the wrong one right."
+        f"this host's clock shows {_text(now)}, the database's {_text(theirs)}; they may differ by "
+        f"{MOST_DIFFERENCE.seconds} s"
     )
+
+
+def _held(difference: str) -> str:
+    return f"{HELD}{difference}. Nothing was marked or deleted. Set the wrong one right."
 
 
 def warning_of(mark: ClockMark, now: datetime) -> str | None:

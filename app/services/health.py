@@ -57,7 +57,7 @@ class Health:
         for check in CHECKS:
             if (check.needs_database and not is_usable(findings)) or (check.is_thorough and not thoroughly):
                 continue
-            findings += isolated(check.name, lambda run=check.run: run(self._subject))  # type: ignore[misc]
+            findings += run_check(check.name, lambda run=check.run: run(self._subject))  # type: ignore[misc]
         return findings
 
     def require(self) -> None:
@@ -130,7 +130,7 @@ class _Run:
             self.ended.set()
 
 
-def isolated(name: str, check: Callable[[], list[Finding]]) -> list[Finding]:
+def run_check(name: str, check: Callable[[], list[Finding]]) -> list[Finding]:
     """What the check finds; that it failed, where it did."""
     try:
         return check()

@@ -8,13 +8,11 @@ from pathlib import Path
 
 from app.domain.clock import Clock
 from app.domain.findings import Finding, Level, ok, problem, warning
+from app.services.clock_agreement import ClockAgreement
 from app.services.instance_settings import read_policy
 from app.services.key_fingerprints import KeyFingerprints
 from app.storage import integrity, schema, sqlite_files, write_probe
 from app.storage.database import DRIVER, Database, refusing_when_away, sqlite_problem, sqlite_warning
-
-MOST_CLOCK_DIFFERENCE = 2.0
-"""The maximum difference in seconds between this clock and the database's; beyond it, expiry is unreliable."""
 
 WRITE_EVERY_SECONDS = 5
 """How long a write that succeeded counts: probes, however frequent, do not disturb requests."""
@@ -88,11 +86,8 @@ def _database(subject: Subject) -> list[Finding]:
 
 
 def _clock(subject: Subject) -> list[Finding]:
-    with refusing_when_away():
-        difference = schema.clock_difference(subject.database.engine, subject.clock())
-    if abs(difference) > MOST_CLOCK_DIFFERENCE:
-        detail = f"the database's clock and this machine's differ by {abs(difference):.1f} seconds"
-        return [problem("clock", detail, "set both from the same time server")]
+    if difference := ClockAgreement(subject.database, subject.clock).difference():
+        return [problem("clock", difference, "set both from the same time server")]
     return [] if subject.database.is_sqlite else [ok("clock", "it is the database's")]
 
 

@@ -118,7 +118,7 @@ class TokenLookup:
         """The current row; refuses with :class:`Unavailable` when the database is away."""
         started = time.monotonic()
         try:
-            return self._once(public_id)
+            return self._query(public_id)
         except self._errors as error:
             LOG.warning("check_connection_lost", error=type(error).__name__)
             if not isinstance(error, self._no_answer):
@@ -126,7 +126,7 @@ class TokenLookup:
             if time.monotonic() - started > self._latest_retry:
                 raise Unavailable("the database does not answer") from error
         try:
-            return self._once(public_id)
+            return self._query(public_id)
         except self._errors as error:
             LOG.error("database_unavailable", error=f"{type(error).__name__}: {error}".strip().split("\n")[0])
             raise Unavailable("the database cannot be reached") from error
@@ -135,7 +135,7 @@ class TokenLookup:
         """Close the idle connections."""
         self._cursors.drop_idle()
 
-    def _once(self, public_id: str) -> CheckedRow | None:
+    def _query(self, public_id: str) -> CheckedRow | None:
         cursor = self._cursors.take()
         try:
             row = self._read(cursor, public_id)

@@ -135,15 +135,15 @@ class PatientConnection(psycopg.Connection[Any]):
         """The result, if it comes within so many looks; else close, and raise NoAnswer."""
         poll = select.poll()
         try:
-            wanted = gen.send(Ready.NONE)
+            state = gen.send(Ready.NONE)
             while looks > 0:
-                poll.register(self.pgconn.socket, _EVENTS[wanted])
+                poll.register(self.pgconn.socket, _EVENTS[state])
                 ready: int = Ready.NONE
                 for _, event in poll.poll(1000 * LOOK_SECONDS):
                     ready |= Ready.W if event & select.POLLOUT else Ready.NONE
                     ready |= Ready.R if event & ~select.POLLOUT else Ready.NONE
                 looks -= not ready
-                wanted = gen.send(ready)
+                state = gen.send(ready)
         except StopIteration as end:
             return end.value
         self.close()  # a late result would be read as that of the next statement

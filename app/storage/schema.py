@@ -1,10 +1,9 @@
 """The version of the schema, and the checks of the database at start."""
 
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, func, inspect, select, text
+from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from app.storage.database import engine_options
@@ -70,17 +69,6 @@ def is_behind(revision: str | None) -> bool:
 def behind(revision: str | None) -> str:
     """That the schema is too old, and what to do."""
     return f"the schema is at {revision or 'nothing'}, not at {newest_revision()}: run `daypass db upgrade`"
-
-
-def clock_difference(engine: Engine, now: datetime) -> float:
-    """Seconds by which the database's clock is ahead of `now`; 0 for SQLite, which has no clock."""
-    with engine.connect() as connection:
-        if engine.dialect.name == "sqlite":
-            connection.execute(text("SELECT 1"))
-            return 0.0
-        theirs = connection.scalar(select(func.clock_timestamp()))
-    assert isinstance(theirs, datetime)
-    return (theirs.astimezone(UTC) - now).total_seconds()
 
 
 def _postgresql_problem(engine: Engine) -> str | None:

@@ -52,7 +52,10 @@ def access(path: Path) -> Finding:
         return _access(path, folder)
     except OSError as error:  # such as a folder above that can't be entered
         return problem(
-            "files", f"{path.name} can't be reached", f"let {_me()} enter the folder", f"{folder}: {error.strerror}"
+            "files",
+            f"{path.name} can't be reached",
+            f"let {_user()} enter the folder",
+            f"{folder}: {error.strerror}",
         )
 
 
@@ -65,8 +68,8 @@ def _access(path: Path, folder: Path) -> Finding:
         )
     if not folder.is_dir():
         return problem("files", f"the folder of {path.name} is not a directory", "move it away", str(folder))
-    if not _may(folder, os.X_OK):
-        return problem("files", f"{_me()} can't enter the folder of {path.name}", _give(folder), str(folder))
+    if not _allows(folder, os.X_OK):
+        return problem("files", f"{_user()} can't enter the folder of {path.name}", _remedy(folder), str(folder))
     if not path.exists():
         return problem("files", f"there is no {path.name}", "run `daypass init`, or restore a backup", str(folder))
     if not path.is_file():
@@ -74,11 +77,11 @@ def _access(path: Path, folder: Path) -> Finding:
         return problem("files", f"{path.name} is a {kind}, not a database", "move it away and restore a backup")
     for suffix in SUFFIXES:
         file = path.with_name(path.name + suffix)
-        if file.exists() and not _may(file, os.R_OK | os.W_OK):
-            verb = "write" if _may(file, os.R_OK) else "read"
-            return problem("files", f"{_me()} can't {verb} {file.name}, which is {_owner(file)}'s", _give(file))
-    if not _may(folder, os.W_OK):  # for the files beside it
-        return problem("files", f"{_me()} can't write the folder of {path.name}", _give(folder), str(folder))
+        if file.exists() and not _allows(file, os.R_OK | os.W_OK):
+            verb = "write" if _allows(file, os.R_OK) else "read"
+            return problem("files", f"{_user()} can't {verb} {file.name}, which is {_owner(file)}'s", _remedy(file))
+    if not _allows(folder, os.W_OK):  # for the files beside it
+        return problem("files", f"{_user()} can't write the folder of {path.name}", _remedy(folder), str(folder))
     return ok("files", f"{path.name} can be read and written")
 
 
@@ -121,29 +124,29 @@ def free_bytes(folder: Path) -> int:
     return system.f_frsize * (system.f_bfree if os.geteuid() == 0 else system.f_bavail)
 
 
-def _may(path: Path, mode: int) -> bool:
+def _allows(path: Path, mode: int) -> bool:
     return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
-def _give(path: Path) -> str:
+def _remedy(path: Path) -> str:
     """How to make it usable."""
     return f"run chown {os.geteuid()} on the folder and its files, or start Daypass as {_owner(path)}"
 
 
-def _me() -> str:
-    return f"this process (user {_name(os.geteuid())})"
+def _user() -> str:
+    return f"this process (user {_user_name(os.geteuid())})"
 
 
 def _owner(path: Path) -> str:
-    return _name(path.stat().st_uid)
+    return _user_name(path.stat().st_uid)
 
 
-def _name(uid: int) -> str:
-    """The user's name; the number where the system has none, as in many containers."""
+def _user_name(uid: int) -> str:
+    """The user's name; ``uid-NUMBER`` where the system has none, as in many containers."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
-        return str(uid)
+        return f"uid-{uid}"
 
 
 def _amount(size: int) -> str:

@@ -150,6 +150,7 @@ def test_a_server_takes_the_socket_that_systemd_passes(sqlite_files: SqliteFiles
         assert process.wait(20) == 0
         assert path.exists(), "it is systemd's"
     assert f"Daypass serves on unix:{path}" in server.log()
+    assert f"Warning: Daypass listens on unix:{path} and does not trust its peers" in server.log()
     assert f"curl --unix-socket {path} http://localhost/" in server.log()
 
 

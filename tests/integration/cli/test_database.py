@@ -146,6 +146,15 @@ def run_closed(words: str) -> Result:
     return ended
 
 
+def test_a_check_tells_a_database_no_keys(daypass: CommandLine, database: Database) -> None:
+    """Those of a wrong host that only checks would be the database's."""
+    unknown = "the database does not know its keys yet: run `daypass init`"
+    for _ in range(2):
+        ended = daypass.run("db", "check", "--json")
+        assert (ended.exit_code, ended.stderr) == (0, f"Warning: {unknown}.\n")
+        assert json.loads(ended.stdout)["warnings"] == [unknown]
+
+
 def test_a_table_that_is_missing_is_one_line(daypass: CommandLine, database: Database) -> None:
     with database.engine.begin() as connection:
         connection.execute(text("ALTER TABLE job_leases RENAME TO lost"))

@@ -2,13 +2,19 @@
 
 import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from freezegun import freeze_time
 
 from app.domain.clock import system_clock
 from app.domain.identity import Role
+from app.factory import create_app
 from app.http.context import parts
+from app.storage.database_files import connect
+from app.storage.wal import wal_of
+from config import SettingsError
+from tests.databases import KEYS
 from tests.factories import make_user
 from tests.integration.cli.conftest import CommandLine
 from tests.unit.storage.test_integrity import damage
@@ -50,7 +56,10 @@ def test_risky_settings_late_jobs_and_broken_keys_are_findings_and_the_rest_is_c
     assert "daypass serve" in found["job expire_tokens"]["what_to_do"]
     for name, value, finding in (
         ("DAYPASS_HOST", "0.0.0.0", "deployment"),
+        ("DAYPASS_HOST", "unix:/run/daypass.sock", "deployment"),
         ("DAYPASS_PORT", "none", "deployment"),
+        ("DAYPASS_WIBBLE", "whatever", "environment"),
+        ("DAYPASS_PUBLIC_URL", "https://tools.example.com/admin", "application"),
         ("DAYPASS_TOKEN_KEYS", "k1:abcd", "keys"),
     ):
         with environment.context() as changed:
@@ -58,6 +67,47 @@ def test_risky_settings_late_jobs_and_broken_keys_are_findings_and_the_rest_is_c
             found = findings(installed)
         assert {each for each in found if found[each]["state"] != "ok"} == {finding}
         assert ("files" in found) == (name != "DAYPASS_PORT")
+
+
+def test_the_peers_of_a_unix_socket_may_be_trusted(environment: pytest.MonkeyPatch, installed: CommandLine) -> None:
+    environment.setenv("DAYPASS_HOST", "unix:/run/daypass.sock")
+    environment.setenv("DAYPASS_TRUSTED_PROXIES", "unix")
+    assert findings(installed)["deployment"]["state"] == "ok"
+
+
+@pytest.mark.parametrize("token_keys", ["", "k1:abcd"])
+def test_a_file_that_must_not_be_opened_is_a_finding_and_stays_as_it_is(
+    environment: pytest.MonkeyPatch, installed: CommandLine, tmp_path: Path, token_keys: str
+) -> None:
+    """Also without keys: then there is no application that would refuse it. Others show the refusal in one line."""
+    path = tmp_path / "copied.db"
+    environment.setenv("DAYPASS_DATABASE_URL", f"sqlite:///{path}")
+    leave_a_stale_wal(path)
+    files = path.read_bytes(), wal_of(path).read_bytes()
+    environment.setenv("DAYPASS_TOKEN_KEYS", token_keys)
+    found = findings(installed)
+    assert found["database"]["state"] == "problem" and "of another state" in found["database"]["detail"]
+    assert (path.read_bytes(), wal_of(path).read_bytes()) == files
+    with pytest.raises(SettingsError, match="daypass restore FILE"):
+        create_app(keys=KEYS)
+
+
+def leave_a_stale_wal(path: Path) -> None:
+    """Copy an older state over a file whose last changes are in the ``-wal`` of a process that was killed."""
+    connection = connect(path, "mode=rwc")
+    for statement in ("journal_mode=WAL", "wal_autocheckpoint=0"):
+        connection.execute(f"PRAGMA {statement}")
+    connection.execute("CREATE TABLE one (id INTEGER)")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    older = path.read_bytes()
+    for name in ("two", "three"):
+        connection.execute(f"CREATE TABLE {name} (id INTEGER)")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.execute("CREATE TABLE four (id INTEGER)")
+    newer = wal_of(path).read_bytes()
+    connection.close()
+    path.write_bytes(older)
+    wal_of(path).write_bytes(newer)
 
 
 def test_several_faults_at_once_do_not_hide_one_another_nor_spoil_the_output(

@@ -160,5 +160,5 @@ def test_a_port_that_is_taken_and_debug_off_loopback_keep_it_from_starting(
     refusal = installed.refusal("serve", "--host", "unix:/no-such-folder/daypass.sock")
     assert refusal.startswith("can't listen on /no-such-folder/daypass.sock (No such file or directory)")
     environment.setenv("FLASK_DEBUG", "1")
-    for host in ("0.0.0.0", "::", "192.0.2.1"):
+    for host in ("0.0.0.0", "::"):
         assert "debug" in installed.refusal("serve", "--host", host)

@@ -1,22 +1,19 @@
-"""The questions of start-up and of ``/readyz``: the schema's revision, safe settings, the same time."""
+"""The questions of start-up and of ``/readyz``: the schema's revision, and safe settings."""
 
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import make_url, text
 
-from app.domain.clock import system_clock
 from app.storage.database import Database
 from app.storage.schema import (
     MIGRATIONS,
     _known_revisions,
-    clock_difference,
     current_revision,
     has_users,
     is_behind,
@@ -104,15 +101,6 @@ def test_a_database_that_may_lose_acknowledged_writes_is_unfit(database: Databas
         execute(elsewhere, f"ALTER DATABASE {name} SET synchronous_commit = {value}")
         database.engine.dispose()  # new connections have it
         assert startup_problem(database.engine) == expected
-
-
-@pytest.mark.parametrize("ahead", [-90, 0, 90])
-def test_the_difference_of_the_clocks_has_a_sign_and_sqlite_has_no_clock_that_could_differ(
-    kept_database: Database, ahead: int
-) -> None:
-    ours = system_clock() - timedelta(seconds=ahead)
-    expected = 0 if kept_database.is_sqlite else ahead
-    assert abs(clock_difference(kept_database.engine, ours) - expected) < 1
 
 
 def test_two_processes_that_upgrade_an_empty_database_at_once_both_succeed(database_url: str, tmp_path: Path) -> None:
