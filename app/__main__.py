@@ -10,6 +10,9 @@ def main() -> None:
         # The kernel ignores signals without a handler for the first process of a container. `serve` and `scheduler`
         # have handlers of their own, as soon as they have started.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    if sys.argv[1:2] == ["serve"]:
+        # A reload reads again what is about to be read. Systemd takes its end by SIGHUP for one in order.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         from app.cli import command_line  # takes half a second, in which somebody may press Ctrl-C
         from app.factory import create_app

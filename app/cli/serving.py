@@ -37,7 +37,6 @@ STOP_PATIENCE_SECONDS = 10
 @click.option("--threads", type=click.IntRange(4, 256), help="Threads of each process.")
 def serve(**options: str | int | None) -> None:
     """Serve until stopped; SIGTERM lets running requests finish."""
-    _survive_reloads()
     _allow_many_files()
     # The workers are processes that read the settings again: pass the options on.
     for name, value in options.items():
@@ -52,11 +51,6 @@ def serve(**options: str | int | None) -> None:
             _serve(app, settings, listener)
     except CannotServe as error:
         raise click.ClickException(without_secret_settings(str(error))) from error
-
-
-def _survive_reloads() -> None:
-    """Before the supervisor listens to SIGHUP, and after: what a reload reads again is about to be read, or no more."""
-    signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 def _allow_many_files() -> None:

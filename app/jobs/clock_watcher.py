@@ -5,7 +5,11 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import structlog
+
 from app.domain.clock import Clock
+
+LOG = structlog.get_logger(__name__)
 
 LOOKS_EVERY_SECONDS = 1.0
 
@@ -30,10 +34,14 @@ class ClockWatcher:
         self._stop.set()
 
     def look(self) -> None:
-        """Call `jumped` if the clock was set since the last look."""
-        before, self._began_at = self._began_at, self._beginning()
-        if abs(self._began_at - before) >= SMALLEST_JUMP:
-            self._jumped()
+        """Call `jumped` if the clock was set since the last look. A failure is logged; the next look tries again."""
+        try:
+            began_at = self._beginning()
+            if abs(began_at - self._began_at) >= SMALLEST_JUMP:
+                self._jumped()
+            self._began_at = began_at
+        except Exception:
+            LOG.exception("clock_watcher_failed")
 
     def _beginning(self) -> datetime:
         """When the monotonic clock began, by the other one: constant while nobody sets that."""

@@ -4,6 +4,7 @@ Not multiprocessing: that would import the whole command line into a worker befo
 outlive its supervisor by seconds, and start a process of its own beside them.
 """
 
+import binascii
 import math
 import os
 import pickle
@@ -21,8 +22,17 @@ from app.server.socket_holders import WORKER_NAME
 WorkerTarget = Callable[[int, int], None]
 """What a worker runs: with its number, and the descriptor for its report."""
 
-PROGRAM = "import sys, pickle; sys.path[:] = pickle.load(sys.stdin.buffer); pickle.load(sys.stdin.buffer)()"
-"""Reads its work from standard input, a pipe that the supervisor keeps open for as long as it lives."""
+PROGRAM = (
+    "import binascii, pickle, sys; line = sys.stdin.buffer.readline(); line.endswith(b'\\n') or sys.exit(1); "
+    "sys.path[:], work = pickle.loads(binascii.a2b_base64(line)); pickle.loads(work)()"
+)
+"""Reads its work from standard input, a pipe that the supervisor keeps open for as long as it lives.
+
+A line that does not end is of a supervisor that was killed within it.
+"""
+
+START_SECONDS = 60
+"""How long a worker may take until it serves; much longer than on a slow machine that is busy."""
 
 SERVES = b"\0"
 """The report that a worker serves. Any other names what keeps it from that."""
@@ -33,7 +43,7 @@ LONGEST_REPORT = 500
 
 @dataclass(eq=False)
 class Worker:
-    """A process. `up_at`, `kill_at`: monotonic; when it reported that it serves, and when it must have stopped.
+    """A process. `up_at`: when it reported that it serves. `serve_by`, `stop_by`: when it must have. All monotonic.
 
     `reports`: readable when it has reported, and when it has ended.
     """
@@ -41,8 +51,9 @@ class Worker:
     number: int
     process: subprocess.Popen[bytes]
     reports: int
+    serve_by: float
+    stop_by: float = math.inf
     up_at: float | None = None
-    kill_at: float = math.inf
     problem: str | None = None
 
     def has_reported(self) -> bool:
@@ -55,8 +66,12 @@ class Worker:
             self.problem = report.decode(errors="replace")
         if report != SERVES:
             return False
-        self.up_at = time.monotonic()
+        self.up_at, self.serve_by = time.monotonic(), math.inf
         return True
+
+    @property
+    def deadline(self) -> float:
+        return min(self.serve_by, self.stop_by)
 
     @property
     def has_ended(self) -> bool:
@@ -66,19 +81,26 @@ class Worker:
     def ending(self) -> dict[str, object]:
         """How it ended, for the log."""
         code = self.process.returncode
-        if code < 0:
-            return {"pid": self.process.pid, "signal": _signal_name(-code)}
-        ending: dict[str, object] = {"pid": self.process.pid, "exit_code": code}
+        ending: dict[str, object] = {"pid": self.process.pid}
+        ending |= {"signal": _signal_name(-code)} if code < 0 else {"exit_code": code}
         return ending | ({"problem": self.problem} if self.problem else {})
 
     def terminate(self, patience: float) -> None:
         """Ask it to finish its requests and stop, within these seconds."""
         self.process.terminate()
-        self.kill_at = time.monotonic() + patience
+        self.stop_by = time.monotonic() + patience
+
+    def kill_if_late(self) -> None:
+        """Kill it if it neither serves nor has stopped within its time."""
+        now = time.monotonic()
+        if now >= self.serve_by:
+            self.problem = f"it did not serve within {START_SECONDS} seconds"
+        if now >= self.deadline:
+            self.kill()
 
     def kill(self) -> None:
         self.process.kill()
-        self.kill_at = math.inf
+        self.serve_by = self.stop_by = math.inf
 
     def close(self) -> None:
         """Release what is kept of a process that has ended."""
@@ -108,9 +130,10 @@ def start_worker(target: WorkerTarget, number: int, descriptors: Iterable[int]) 
         os.close(writer)
     assert process.stdin is not None
     with suppress(BrokenPipeError):  # it has died already
-        process.stdin.write(pickle.dumps(sys.path) + pickle.dumps(partial(target, number, writer)))
+        work = pickle.dumps(partial(target, number, writer))  # by itself: its modules are found by the path
+        process.stdin.write(binascii.b2a_base64(pickle.dumps((sys.path, work))))
         process.stdin.flush()
-    return Worker(number, process, reports)
+    return Worker(number, process, reports, serve_by=time.monotonic() + START_SECONDS)
 
 
 def reap_orphans(workers: set[int]) -> None:

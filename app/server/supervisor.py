@@ -41,7 +41,7 @@ TICK_SECONDS = 1
 class Slot:
     """The place of one of the workers. `due_at`: when the next one starts, where there is none.
 
-    `has_failed`: one has ended by itself, or several were killed in a row.
+    `has_failed`: one has ended by itself or did not serve in time, or several were killed in a row.
     """
 
     worker: Worker | None = None
@@ -111,7 +111,7 @@ class Supervisor:
 
     def _seconds_to_wait(self) -> float | None:
         moments = [slot.due_at for slot in self._slots.values()]
-        moments += [worker.kill_at for worker in self._leaving]
+        moments += [worker.deadline for worker in self._workers()]
         now = time.monotonic()
         if self._successor and self._successor.up_at is not None:
             moments.append(self._successor.up_at + SETTLING_SECONDS)
@@ -130,10 +130,9 @@ class Supervisor:
                 LOG.info("worker_serves", worker=worker.number, pid=worker.process.pid)
             if has_ended:
                 self._ended(worker)
+            else:
+                worker.kill_if_late()
         now = time.monotonic()
-        for worker in self._leaving:
-            if now >= worker.kill_at:
-                worker.kill()
         for number, slot in self._slots.items():
             if now >= slot.due_at:
                 self._fill(number)
@@ -169,7 +168,8 @@ class Supervisor:
         slot = self._slots[number]
         pause = PAUSES_SECONDS[min(slot.deaths, len(PAUSES_SECONDS) - 1)]
         slot.deaths += 1
-        slot.has_failed = slot.has_failed or "signal" not in ending or slot.deaths >= MOST_KILLS
+        is_fault = "signal" not in ending or "problem" in ending
+        slot.has_failed = slot.has_failed or is_fault or slot.deaths >= MOST_KILLS
         slot.due_at = time.monotonic() + pause
         LOG.error("worker_died", worker=number, **ending, deaths_in_a_row=slot.deaths, pause_seconds=pause)
         if not self._has_served and all(each.has_failed for each in self._slots.values()):

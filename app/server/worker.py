@@ -1,15 +1,17 @@
 """A worker: a process that imports the application and serves it with granian while its supervisor lives."""
 
+import inspect
 import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 
@@ -24,6 +26,11 @@ STANDARD_INPUT = 0
 
 PR_SET_PDEATHSIG = 1
 """Of linux/prctl.h."""
+
+PASSED_ON = {"callback", "loop", "args", "kwargs"}
+"""Parameters of granian's function for a worker that its own wrapper around it fills in."""
+
+OTHER_GRANIAN = "the installed granian is another than that of requirements/run.txt: install its packages again"
 
 
 @dataclass(frozen=True)
@@ -48,15 +55,26 @@ def run(plan: Plan, number: int, reports: int) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     _set_name()
     logs.configure(plan.log_level)
-    # Only workers need granian.
-    from granian.server.mp import MPServer
+    _granian_worker(plan, number, reports)()
 
-    MPServer._spawn_wsgi_worker(
-        worker_id=number,
-        callback_loader=partial(_load, plan.application, reports),
-        sock=_granian_socket(plan.source),
-        **granian_options(plan),
-    )
+
+def _granian_worker(plan: Plan, number: int, reports: int) -> Callable[[], None]:
+    """granian's own function for a worker, with its arguments; ends the process where the installed one has others."""
+    try:
+        from granian.server.mp import MPServer  # only workers need it
+
+        start = MPServer._spawn_wsgi_worker
+        arguments = granian_options(plan) | {
+            "worker_id": number,
+            "callback_loader": partial(_load, plan.application, reports),
+            "sock": _granian_socket(plan.source),
+        }
+    except (ImportError, AttributeError) as error:
+        _give_up(reports, f"{OTHER_GRANIAN} ({error})")
+    parameters = {*inspect.signature(start, follow_wrapped=False).parameters, *inspect.signature(start).parameters}
+    if differing := parameters ^ arguments.keys() ^ PASSED_ON:
+        _give_up(reports, f"{OTHER_GRANIAN} ({', '.join(sorted(differing))})")
+    return partial(start, **arguments)
 
 
 def granian_options(plan: Plan) -> dict[str, Any]:
@@ -111,11 +129,14 @@ def _load(application: str, reports: int) -> Any:
         loaded = getattr(import_module(module), name)
     except Exception as error:
         LOG.exception("worker_not_started")
-        problem = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-        os.write(reports, problem.encode()[:LONGEST_REPORT])
-        sys.exit(1)
+        _give_up(reports, f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
     os.write(reports, SERVES)
     return loaded
+
+
+def _give_up(reports: int, problem: str) -> NoReturn:
+    os.write(reports, problem.encode()[:LONGEST_REPORT])
+    sys.exit(1)
 
 
 def _end_with_supervisor() -> None:

@@ -17,6 +17,9 @@ from app.storage.database import DRIVER, Database, refusing_when_away, sqlite_pr
 WRITE_EVERY_SECONDS = 5
 """How long a write that succeeded counts: probes, however frequent, do not disturb requests."""
 
+FAILED_EVERY_SECONDS = 1
+"""The same for one that failed: soon enough to notice that it is over."""
+
 JOURNAL = "journal"
 
 MOST_BUSY_SECONDS = 10
@@ -32,17 +35,21 @@ class Writes:
         self._busy_since: float | None = None
 
     def finding(self, database: Database) -> Finding:
-        """The last one where it is young and succeeded, else a new one."""
+        """The last one where it is young, else a new one."""
         now = time.monotonic()
-        if self._last and now - self._last_at < WRITE_EVERY_SECONDS:
+        if self._last and now - self._last_at < self._counts_for(self._last):
             return self._last
         try:
             found = write_probe.write(database)
         except write_probe.Busy:
             return self._busy(now)
         self._busy_since = None
-        self._last, self._last_at = (found if found.level is Level.OK else None), now
+        self._last, self._last_at = found, now
         return found
+
+    @staticmethod
+    def _counts_for(found: Finding) -> float:
+        return WRITE_EVERY_SECONDS if found.level is Level.OK else FAILED_EVERY_SECONDS
 
     def _busy(self, now: float) -> Finding:
         """Others write: no sign of a fault, unless it goes on for long."""

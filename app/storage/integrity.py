@@ -17,13 +17,19 @@ from typing import Any
 import structlog
 
 from app.domain.findings import Finding, ok, problem
-from app.storage.database import DRIVER
+from app.storage.database import DRIVER, wal_is_sound
 from app.storage.sqlite_files import existing
 
 LOG = structlog.get_logger(__name__)
 
 TABLE_PATIENCE_SECONDS = 10
 """How long one table is looked at: meanwhile SQLite can't shorten its WAL."""
+
+JOURNAL_PATIENCE_SECONDS = 0.3
+"""The same with a rollback journal: meanwhile nobody can commit, and requests wait for one second.
+
+An old SQLite looks at the time only after it has walked through the pages: 0.1 s for 100 MB that are in memory.
+"""
 
 PAUSE_SECONDS = 0.1
 """Between tables, so that it can."""
@@ -182,7 +188,7 @@ def _tables(connection: Any) -> list[str]:
 
 def _damage_of(connection: Any, table: str, pragma: str) -> str | None:
     """The first thing that is wrong with it; empty where nothing is, None where the time was not enough."""
-    deadline = time.monotonic() + TABLE_PATIENCE_SECONDS
+    deadline = time.monotonic() + (TABLE_PATIENCE_SECONDS if wal_is_sound() else JOURNAL_PATIENCE_SECONDS)
     connection.set_progress_handler(lambda: time.monotonic() > deadline, STEPS)
     name = table.replace('"', '""')
     try:

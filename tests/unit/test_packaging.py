@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from packaging.markers import Marker
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -38,3 +39,15 @@ def test_pysqlite3_is_installed_only_where_it_has_wheels(file: str) -> None:
         if Marker(line[1]).evaluate({"sys_platform": system, "platform_machine": machine})
     ]
     assert installed == [("linux", "x86_64")]
+
+
+def test_the_pinned_versions_are_within_the_bounds_and_granian_is_bound_to_one_series() -> None:
+    """Fails when a bound is changed without `make lock`, or lets in a granian whose own functions nobody has tried."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        bounds = [Requirement(line) for line in tomllib.load(file)["project"]["dependencies"]]
+    pinned = (ROOT / "requirements/run.txt").read_text()
+    for bound in bounds:
+        pin = re.search(rf"^{bound.name}(?:\[\w+\])?==([^\s;]+)", pinned, re.MULTILINE)
+        assert pin is not None and pin[1] in bound.specifier, bound
+    (granian,) = [bound for bound in bounds if bound.name == "granian"]
+    assert "2.8.99" in granian.specifier and "2.9" not in granian.specifier

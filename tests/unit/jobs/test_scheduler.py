@@ -7,6 +7,7 @@ from unittest.mock import Mock
 import pytest
 from freezegun import freeze_time
 
+from app import logs
 from app.domain.clock import system_clock
 from app.jobs import JOBS, find_job
 from app.jobs.clock_watcher import ClockWatcher
@@ -66,6 +67,18 @@ def test_the_clock_was_set_if_it_moved_by_seconds_while_no_time_passed() -> None
     for clock.now in instants:
         watcher.look()
     assert jumps == [NOW + timedelta(days=1), NOW]
+
+
+def test_jobs_follow_a_jump_also_where_that_fails_at_first(log_lines: list[str]) -> None:
+    """Fails when an exception ends the thread that looks, or the jump is forgotten with it."""
+    logs.configure("INFO")
+    clock, jumped = MovedClock(), Mock(side_effect=[ArithmeticError("planted fault"), None])
+    watcher = ClockWatcher(clock, jumped)
+    clock.now += timedelta(days=1)
+    for _ in range(3):
+        watcher.look()
+    assert jumped.call_count == 2
+    assert [json.loads(line)["event"] for line in log_lines] == ["clock_watcher_failed"]
 
 
 def test_a_job_that_the_clock_holds_is_no_failure(services: Services, log_lines: list[str]) -> None:

@@ -3,25 +3,29 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
+from app import logs
 from app.server import CannotServe
-from app.server.processes import SERVES
+from app.server.processes import SERVES, Worker, WorkerTarget, start_worker
 from app.server.supervisor import Supervisor
 
 PATIENCE_SECONDS = 0.3
+NOT_IN_TIME = "it did not serve within 60 seconds"
 
 
-def supervisor(work: partial[NoReturn], workers: int = 1) -> Supervisor:
+def stop() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def supervisor(work: partial[NoReturn], when_serving: Callable[[], None] = stop) -> Supervisor:
     """It stops as soon as a worker serves."""
-    return Supervisor(
-        work, workers, PATIENCE_SECONDS, descriptors=(), before_stop=lambda: None,
-        when_serving=lambda: os.kill(os.getpid(), signal.SIGTERM),
-    )  # fmt: skip
+    return Supervisor(work, 1, PATIENCE_SECONDS, descriptors=(), before_stop=lambda: None, when_serving=when_serving)
 
 
 def serve_after_kills(folder: Path, kills: int, number: int, reports: int) -> NoReturn:
@@ -38,6 +42,19 @@ def report_and_go_on(_number: int, reports: int) -> NoReturn:
     os.write(reports, SERVES)
     while True:
         time.sleep(60)
+
+
+def hang(_number: int, _reports: int) -> NoReturn:
+    while True:
+        time.sleep(60)
+
+
+def serve_and_reload(_number: int, reports: int) -> NoReturn:
+    """A worker that asks its supervisor again and again for a successor."""
+    os.write(reports, SERVES)
+    while True:
+        os.kill(os.getppid(), signal.SIGHUP)
+        time.sleep(0.1)
 
 
 def test_workers_that_are_killed_while_they_start_come_back(tmp_path: Path) -> None:
@@ -59,3 +76,33 @@ def test_workers_that_always_end_with_a_signal_before_they_serve_are_given_up(
 def test_a_worker_that_does_not_stop_is_killed_even_if_it_reports_meanwhile() -> None:
     """Fails when a report is not read while the supervisor stops: it would wait for ever, at full speed."""
     supervisor(partial(report_and_go_on)).run()
+
+
+@pytest.mark.timeout(20)
+def test_a_successor_that_hangs_is_killed_so_that_the_next_reload_has_an_effect(
+    monkeypatch: pytest.MonkeyPatch, log_lines: list[str]
+) -> None:
+    started: list[Worker] = []
+
+    def start(target: WorkerTarget, *given: Any) -> Worker:
+        worker = start_worker(hang if len(started) == 1 else target, *given)
+        started.append(worker)
+        if len(started) == 2:
+            worker.serve_by = time.monotonic()
+        if len(started) == 3:
+            stop()
+        return worker
+
+    monkeypatch.setattr("app.server.supervisor.start_worker", start)
+    logs.configure("INFO")
+    supervisor(partial(serve_and_reload), when_serving=lambda: None).run()
+    assert started[1].ending == {"pid": started[1].process.pid, "signal": "SIGKILL", "problem": NOT_IN_TIME}
+    (abandoned,) = [line for line in log_lines if "replacing_abandoned" in line]
+    assert NOT_IN_TIME in abandoned
+
+
+@pytest.mark.timeout(20)
+def test_workers_that_never_report_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.server.processes.START_SECONDS", 0)
+    with pytest.raises(CannotServe, match=r"^no worker starts \(it did not serve within 0 seconds\)"):
+        supervisor(partial(hang)).run()

@@ -1,7 +1,7 @@
 """What a worker passes to granian is what granian's own server would pass."""
 
-import inspect
 import multiprocessing
+import os
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from granian.server import common, mp
 
 from app import logs
 from app.server.listening import BACKLOG, Port
-from app.server.worker import Plan, granian_options
+from app.server.worker import OTHER_GRANIAN, Plan, _granian_worker, granian_options
 from tests.drivers.server import free_port
 
 
@@ -43,5 +43,22 @@ def test_a_worker_is_what_the_installed_granian_would_start(monkeypatch: pytest.
     assert number == 1
     assert [process_name, *rest] == list(granian_options(plan).values())
     assert server.backlog == BACKLOG
-    names = list(inspect.signature(mp.MPServer._spawn_wsgi_worker).parameters)
-    assert set(names) <= {"worker_id", "callback", "sock", "loop", *granian_options(plan)}
+    assert callable(_granian_worker(plan, 1, reports=-1)), "the names of the parameters"
+
+
+def without_callback(worker_id: int, sock: object, **_: object) -> None: ...
+
+
+@pytest.mark.parametrize("other", [without_callback, None])
+def test_another_granian_is_one_line_that_says_what_to_do(other: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    if other:
+        monkeypatch.setattr(mp.MPServer, "_spawn_wsgi_worker", other)
+    else:
+        monkeypatch.delattr(mp.MPServer, "_spawn_wsgi_worker")
+    reader, writer = os.pipe()
+    with pytest.raises(SystemExit, match="1"):
+        _granian_worker(Plan(Port("127.0.0.1", 1), workers=1, threads=4, log_level="INFO"), 1, writer)
+    os.close(writer)
+    with os.fdopen(reader) as report:
+        line = report.read()
+    assert line.startswith(f"{OTHER_GRANIAN} (") and "\n" not in line

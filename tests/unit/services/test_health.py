@@ -81,7 +81,7 @@ def test_further_warnings_are_findings(database: Database) -> None:
     assert wrong(health.examine()) == {"jump": f"it jumped in {system_clock():%Y}"}
 
 
-def test_a_write_is_tried_at_a_modest_rate_and_at_once_where_the_last_one_failed(
+def test_a_write_is_tried_at_a_modest_rate_and_soon_where_the_last_one_failed(
     health: Health, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried = []
@@ -91,11 +91,17 @@ def test_a_write_is_tried_at_a_modest_rate_and_at_once_where_the_last_one_failed
         assert wrong(health.examine()) == {}
     assert len(tried) == 1
     monkeypatch.setattr(health_checks, "WRITE_EVERY_SECONDS", 0)
+    monkeypatch.setattr(health_checks, "FAILED_EVERY_SECONDS", 60)
     refuse = "CREATE TRIGGER full BEFORE INSERT ON job_leases BEGIN SELECT RAISE(FAIL, 'full'); END"
-    for statement, expected in ((refuse, {"writes"}), ("DROP TRIGGER full", set())):
-        with database.transaction() as session:
-            session.execute(text(statement))
-        assert set(wrong(health.examine())) == expected
+    with database.transaction() as session:
+        session.execute(text(refuse))
+    for _ in range(5):
+        assert set(wrong(health.examine())) == {"writes"}
+    assert len(tried) == 2
+    with database.transaction() as session:
+        session.execute(text("DROP TRIGGER full"))
+    monkeypatch.setattr(health_checks, "FAILED_EVERY_SECONDS", 0)
+    assert wrong(health.examine()) == {}
 
 
 def test_a_lock_is_a_problem_only_when_it_is_held_for_long(

@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 from app import logs
 from app.domain.findings import Level
 from app.storage import integrity
-from app.storage.database import DRIVER, Database
+from app.storage.database import DRIVER, PATIENCE_SECONDS, Database
 
 
 @pytest.fixture
@@ -137,8 +137,16 @@ def test_an_index_that_does_not_fit_its_table_is_found_by_a_thorough_look(path: 
     assert "missing from index" in integrity.check(path, thoroughly=True).cause
 
 
-def test_a_table_that_takes_too_long_is_named_and_no_damage(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(integrity, "TABLE_PATIENCE_SECONDS", -1)
+@pytest.mark.parametrize(
+    ("is_sound", "patience"), [(True, "TABLE_PATIENCE_SECONDS"), (False, "JOURNAL_PATIENCE_SECONDS")]
+)
+def test_a_table_that_takes_too_long_is_named_and_no_damage(
+    path: Path, monkeypatch: pytest.MonkeyPatch, is_sound: bool, patience: str
+) -> None:
+    """Without a write-ahead log it has less time than a COMMIT that waits for it."""
+    assert integrity.JOURNAL_PATIENCE_SECONDS < PATIENCE_SECONDS / 2
+    monkeypatch.setattr(integrity, "wal_is_sound", lambda: is_sound)
+    monkeypatch.setattr(integrity, patience, -1)
     monkeypatch.setattr(integrity, "STEPS", 1)
     found = integrity.check(path)
     assert found.level is Level.OK and "too large to be checked now" in found.detail and "sessions" in found.detail
