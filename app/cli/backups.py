@@ -121,7 +121,7 @@ def restore(file: Path | None, choice: str | None, as_json: bool) -> None:
     if file is None:
         if chosen.word == OLD:
             raise click.UsageError(f"{OLD} needs the backup FILE: without it, no database is replaced.")
-        done, row = complete_restore(chosen), dict[str, Any]()
+        done, row = complete_restore(settings, chosen), dict[str, Any]()
     else:
         done, row = restore_file(settings, file.absolute(), chosen, system_clock())
     row = row | {"revoked_since": chosen.word, **vars(done)}

@@ -26,7 +26,7 @@ from app.storage.backup import audit_events, copy_backup, latest_audit_event, re
 from app.storage.database import refusing_when_away
 from app.storage.database_files import DatabaseError, companion, create_like
 from app.storage.file_use import sole_use
-from app.storage.replacing import discard_staged, replace_file, staging_file
+from app.storage.replacing import discard_staged, is_decided, replace_file, staging_file
 from app.storage.wal import stale_wal_problem
 from config import KEYS_FILE, Settings, SettingsError, read_keys
 from config.database_url import sqlite_url
@@ -79,8 +79,11 @@ def _event(path: Path, number: int, line: str) -> AuditEvent:
         raise click.ClickException(message) from None
 
 
-def complete_restore(choice: Choice) -> Restored:
-    """Apply the choice to the database that is in place."""
+def complete_restore(settings: Settings, choice: Choice) -> Restored:
+    """Apply the choice to the database that is in place; refuses with Conflict while its SQLite file is used."""
+    if settings.sqlalchemy_url.startswith("sqlite") and not current_app:
+        with sole_use(_database_file(settings)):
+            pass  # nobody else uses it: this command itself opens it next
     return _apply(choice, {})
 
 
@@ -105,8 +108,7 @@ def restore_file(settings: Settings, file: Path, choice: Choice, now: datetime) 
                 raise click.ClickException("another program has opened the new database while it was prepared.")
             kept = replace_file(path, f".before-restore-{now:%Y%m%dT%H%M%SZ}")
         except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise click.ClickException(f"Nothing was restored ({reason}); the database is unchanged.") from error
+            raise click.ClickException(_interruption(error, path)) from error
         finally:
             discard_staged(path)
     return done, {
@@ -115,6 +117,13 @@ def restore_file(settings: Settings, file: Path, choice: Choice, now: datetime) 
         "kept": str(kept) if kept else None,
         "clock_warning": clock_warning,
     }
+
+
+def _interruption(error: OSError, path: Path) -> str:
+    reason = error.strerror or type(error).__name__
+    if is_decided(path):
+        return f"The restore could not be finished ({reason}): the next command or start of Daypass finishes it."
+    return f"Nothing was restored ({reason}); the database is unchanged."
 
 
 def _database_file(settings: Settings) -> Path:

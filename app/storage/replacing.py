@@ -64,10 +64,15 @@ def finish_replacement(path: Path) -> None:
     LOG.warning("database_replaced", old_database=str(kept))
 
 
+def is_decided(path: Path) -> bool:
+    """Whether a replacement was decided and is not finished."""
+    return _note(path).exists()
+
+
 def discard_staged(path: Path) -> None:
     """Remove what an attempt prepared, unless the replacement is decided."""
     staged = staging_file(path)
-    if _note(path).exists():
+    if is_decided(path):
         return
     for end in ("", "-wal", "-shm", "-journal", "-lock"):
         companion(staged, end).unlink(missing_ok=True)
