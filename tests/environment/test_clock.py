@@ -83,7 +83,7 @@ def test_a_second_host_with_a_wrong_clock_refuses_to_run_jobs(
     refused = host.command("scheduler")
     assert refused.returncode == 1 and "Traceback" not in refused.stderr
     line = refused.stderr.splitlines()[-1]
-    assert line.startswith("Error: Held: ") and today in line and there in line
+    assert line.startswith("Error: this host's clock shows ") and today in line and there in line
     assert services.job_runs.status() == [], "the runs belong to hosts whose clock is right"
     assert works(services, refresh)
 
