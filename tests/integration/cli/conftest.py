@@ -23,9 +23,16 @@ from tests.databases import CHEAPEST_COST, close
 class CommandLine:
     """Runs commands; every verb says how the command must end."""
 
-    def __init__(self, create: Callable[[], Flask]) -> None:
+    def __init__(self, create: Callable[[], Flask], made: list[Flask] | None = None) -> None:
         self.create = create
+        self._made = [] if made is None else made
         self._group = command_line(create)
+
+    def end(self) -> None:
+        """Close all that was made so far, as the end of their processes would."""
+        for app in self._made:
+            close(app)
+        self._made.clear()
 
     def run(self, *words: str, stdin: str | bytes = "") -> Result:
         """However it ends, but never with a traceback."""
@@ -92,6 +99,6 @@ def installed(environment: pytest.MonkeyPatch) -> Iterator[CommandLine]:
         made.append(create_app(replace(load_settings(), bcrypt_cost=CHEAPEST_COST)))
         return made[-1]
 
-    yield CommandLine(create)
-    for app in made:
-        close(app)
+    commands = CommandLine(create, made)
+    yield commands
+    commands.end()

@@ -20,10 +20,13 @@ def with_keys(installed: CommandLine, environment: pytest.MonkeyPatch) -> Comman
 def test_a_restore_by_other_means_is_completed_without_a_file(with_keys: CommandLine, database_url: str) -> None:
     services = parts(with_keys.create()).services
     refresh = issue(services, make_user(services, "anna"))
+    with_keys.end()
     done = with_keys.json("restore", "--revoked-since", "keep")
+    services = parts(with_keys.create()).services
     assert (done["revoked_since"], done["refresh_tokens"], works(services, refresh)) == ("keep", 0, True)
+    with_keys.end()
     assert "Revoked 1 refresh token and 0 access tokens." in with_keys.text("restore", "--revoked-since", "revoke-all")
-    assert not works(services, refresh)
+    assert not works(parts(with_keys.create()).services, refresh)
     assert "needs the backup FILE" in with_keys.misuse("restore", "--revoked-since", "old")
     assert "a file that exists" in with_keys.misuse("restore", "--revoked-since", "missing.jsonl")
     if database_url.startswith("postgresql"):
