@@ -56,7 +56,9 @@ def share_file(path: Path) -> int | None:
         _share(descriptor, path)
     except BlockingIOError:
         os.close(descriptor)
-        raise Conflict(f"{path} is being replaced by `daypass restore`: wait until that has finished.") from None
+        raise Conflict(
+            f"{path} is being examined by another process, or replaced by `daypass restore`: try again in a minute."
+        ) from None
     except OSError:  # a file system without such locks
         os.close(descriptor)
         return None

@@ -20,38 +20,43 @@ SELECT count(*), coalesce(max(id), 0), sum(action IN ('tokens.purged', 'user.del
 WHERE id > :known
 """
 
+_LATEST = """
+WITH event AS (
+    SELECT * FROM audit_events AS each
+    WHERE id > :known AND id = (
+        SELECT max(id) FROM audit_events AS later
+        WHERE later.object_id = each.object_id AND later.object_kind = each.object_kind)
+)
+"""
+"""The latest event of each object: an earlier one no longer shows in the tables."""
+
 CONTRADICTIONS = (
     # Tokens that were created or revoked, and are not in the tables, or not revoked there.
     """
-    SELECT 1 FROM audit_events AS event
+    SELECT 1 FROM event
     LEFT JOIN access_tokens AS access ON event.object_kind = 'access_token' AND access.public_id = event.object_id
     LEFT JOIN refresh_tokens AS refresh ON event.object_kind = 'refresh_token' AND refresh.public_id = event.object_id
-    WHERE event.id > :known AND (
-        event.action IN ('access_token.minted', 'access_token.created', 'refresh_token.created')
+    WHERE event.action IN ('access_token.minted', 'access_token.created', 'refresh_token.created')
             AND coalesce(access.id, refresh.id) IS NULL
         OR event.action IN ('access_token.revoked', 'refresh_token.revoked')
             AND coalesce(access.status, refresh.status, 'revoked') != 'revoked'
-    )
     """,
     # Access tokens that a revoked refresh token has left.
     """
-    SELECT 1 FROM audit_events AS event
+    SELECT 1 FROM event
     JOIN refresh_tokens AS refresh ON refresh.public_id = event.object_id
     JOIN access_tokens AS access ON access.refresh_token_id = refresh.id
-    WHERE event.id > :known AND event.action = 'refresh_token.revoked'
+    WHERE event.action = 'refresh_token.revoked'
         AND access.status IN ('active', 'overlapping') AND access.expires_at > refresh.revoked_at
     """,
-    # Settings and users that are not as the latest event left them.
+    # Settings and users that are not as the event left them.
     """
-    SELECT 1 FROM audit_events AS event JOIN instance_settings AS setting ON setting.key = event.object_id
-    WHERE setting.value != json_extract(event.detail, '$.after') AND event.id IN (
-        SELECT max(id) FROM audit_events WHERE id > :known AND action = 'instance_setting.changed' GROUP BY object_id)
+    SELECT 1 FROM event JOIN instance_settings AS setting ON setting.key = event.object_id
+    WHERE event.action = 'instance_setting.changed' AND setting.value != json_extract(event.detail, '$.after')
     """,
     """
-    SELECT 1 FROM audit_events AS event JOIN users AS owner ON owner.username = event.object_id
-    WHERE owner.is_active != (event.action = 'user.enabled') AND event.id IN (
-        SELECT max(id) FROM audit_events
-        WHERE id > :known AND action IN ('user.enabled', 'user.disabled') GROUP BY object_id)
+    SELECT 1 FROM event JOIN users AS owner ON owner.username = event.object_id
+    WHERE event.action IN ('user.enabled', 'user.disabled') AND owner.is_active != (event.action = 'user.enabled')
     """,
 )
 """What shows, by the events after a known one, that the tables are not of the same state as the audit log."""
@@ -120,7 +125,8 @@ def _agrees(path: Path, known: int | None) -> bool:
             return False
         if deletions:
             return True
-        return not any(connection.execute(f"{each} LIMIT 1", {"known": known}).fetchall() for each in CONTRADICTIONS)
+        queries = [f"{_LATEST} {each} LIMIT 1" for each in CONTRADICTIONS]
+        return not any(connection.execute(query, {"known": known}).fetchall() for query in queries)
     except DatabaseError:  # not Daypass's tables
         return True
     finally:

@@ -3,6 +3,7 @@
 The files of a killed process are made by copying those of a connection that is still open.
 """
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from app.domain.tokens import TokenStatus
 from app.storage import wal_trial
 from app.storage.database_files import connect
 from app.storage.wal import stale_wal_problem, wal_of
+from app.storage.wal_trial import CONTRADICTIONS
 
 ROWS = 200
 
@@ -153,11 +156,23 @@ def test_a_mixture_that_contradicts_its_audit_log_is_refused(database: Any, tmp_
     event(database, "access_token.revoked", "first")
     checkpoint(database)
     event(database, "session.began", "anna")
+    event(database, "access_token.revoked", "second")  # and resumed later: only the latest event is judged
+    event(database, "access_token.resumed", "second")
     path = killed(tmp_path)
     assert stale_wal_problem(path) is None
     for content in copies:  # without the second token; without the revocation of the first
         path.write_bytes(content)
         assert "contradict the audit log" in (stale_wal_problem(path) or "")
+
+
+def test_the_audit_log_is_compared_in_the_words_that_services_record() -> None:
+    """Fails when an action or a status is renamed: after the next kill, a sound database would be refused."""
+    services = "".join(file.read_text() for file in Path("app/services").glob("*.py"))
+    words = set(re.findall(r"'([a-z_.]+)'", "".join(CONTRADICTIONS)))
+    actions = {word for word in words if "." in word}
+    kinds = {"access_token", "refresh_token"}
+    assert actions and all(f'"{action}"' in services for action in actions)
+    assert words - actions - kinds <= set(TokenStatus)
 
 
 def mint(database: Any, public_id: str) -> None:
