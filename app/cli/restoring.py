@@ -22,7 +22,8 @@ from app.domain.withdrawals import parse_event
 from app.http.context import parts
 from app.services.restoring import Restored
 from app.storage import schema
-from app.storage.backup import audit_events, copy_backup, latest_audit_event, read_description
+from app.storage.backup import audit_events, copy_backup, latest_audit_event, read_description, trusted_time
+from app.storage.connected import refuse_while_connected
 from app.storage.database import refusing_when_away
 from app.storage.database_files import DatabaseError, companion, create_like
 from app.storage.file_use import sole_use
@@ -80,10 +81,15 @@ def _event(path: Path, number: int, line: str) -> AuditEvent:
 
 
 def complete_restore(settings: Settings, choice: Choice) -> Restored:
-    """Apply the choice to the database that is in place; refuses with Conflict while its SQLite file is used."""
-    if settings.sqlalchemy_url.startswith("sqlite") and not current_app:
+    """Apply the choice to the database that is in place; refuses with Conflict while others use it."""
+    _refuse_open_database()
+    if settings.sqlalchemy_url.startswith("sqlite"):
         with sole_use(_database_file(settings)):
-            pass  # nobody else uses it: this command itself opens it next
+            pass  # this command itself opens it next
+    else:
+        engine = application().extensions["daypass_database"].engine
+        with refusing_when_away():
+            refuse_while_connected(engine)
     return _apply(choice, {})
 
 
@@ -98,17 +104,21 @@ def restore_file(settings: Settings, file: Path, choice: Choice, now: datetime) 
         try:
             description = _stage(file, staged, path)
             events = _events_of_old(path, staged, choice)
+            trusted = None if not path.exists() or stale_wal_problem(path) else trusted_time(path)
             about = {"file": file.name, "made_at": description.get("made_at")}
             with _application_on(staged) as app:
                 _upgrade(app, file)
                 _refuse_other_keys(choice)
+                if trusted is not None:
+                    services().clock_agreement.catch_up(trusted)
                 done = _apply(Choice(choice.word, events), about | {"name": path.name})
                 clock_warning = services().clock_agreement.state().warning
             if companion(staged, "-wal").exists():
                 raise click.ClickException("another program has opened the new database while it was prepared.")
-            kept = replace_file(path, f".before-restore-{now:%Y%m%dT%H%M%SZ}")
+            kept = put_in_place(path, now)
         except OSError as error:
-            raise click.ClickException(_interruption(error, path)) from error
+            reason = error.strerror or type(error).__name__
+            raise click.ClickException(f"Nothing was restored ({reason}); the database is unchanged.") from error
         finally:
             discard_staged(path)
     return done, {
@@ -119,20 +129,31 @@ def restore_file(settings: Settings, file: Path, choice: Choice, now: datetime) 
     }
 
 
-def _interruption(error: OSError, path: Path) -> str:
-    reason = error.strerror or type(error).__name__
-    if is_decided(path):
-        return f"The restore could not be finished ({reason}): the next command or start of Daypass finishes it."
-    return f"Nothing was restored ({reason}); the database is unchanged."
+def put_in_place(path: Path, now: datetime) -> Path | None:
+    """Put the staged file in place of `path`; where the old one is kept. Raises OSError where that is unchanged."""
+    try:
+        return replace_file(path, f".before-restore-{now:%Y%m%dT%H%M%SZ}")
+    except OSError as error:
+        if staging_file(path).exists() and not is_decided(path):
+            raise
+        reason = error.strerror or type(error).__name__
+        raise click.ClickException(
+            f"The new database takes the place of the old one, but that could not be finished ({reason}): "
+            "run any command of Daypass, which finishes it."
+        ) from error
 
 
 def _database_file(settings: Settings) -> Path:
     return Path(str(make_url(settings.sqlalchemy_url).database)).resolve()
 
 
-def _refuse_unsuitable(settings: Settings, file: Path, path: Path) -> None:
+def _refuse_open_database() -> None:
     if current_app:
         raise click.ClickException("This command has opened the database already: run it as `daypass restore`.")
+
+
+def _refuse_unsuitable(settings: Settings, file: Path, path: Path) -> None:
+    _refuse_open_database()
     if not (settings.token_keys or (settings.instance_folder / KEYS_FILE).exists()):
         raise SettingsError(
             f"restore the keys first: {settings.instance_folder / KEYS_FILE} is missing, and without the keys that the "

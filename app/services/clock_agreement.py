@@ -97,6 +97,13 @@ class ClockAgreement:
         warning = _held(difference) if difference else warning_of(mark, now) if mark else None
         return ClockState(now, theirs, mark, mark.agreement(now) if mark else Agreement.AGREES, warning)
 
+    def catch_up(self, seen_at: datetime) -> None:
+        """Trust at least this time, which an earlier state of this database had seen."""
+        with self._database.transaction() as session:
+            mark = clock_marks.find(session, lock=True)
+            if mark is None or mark.seen_at < seen_at:
+                clock_marks.put(session, ClockMark(seen_at))
+
     def accept(self, caller: Caller) -> ClockState:
         """Trust this clock from now on. Refuses with Conflict where it is not the database's."""
         with self._database.transaction() as session:

@@ -90,6 +90,18 @@ def latest_audit_event(database: Path) -> int:
         connection.close()
 
 
+def trusted_time(database: Path) -> datetime | None:
+    """The time that a database has seen pass (``clock_marks``); None where it can't be read."""
+    connection = connect(database, "mode=ro")
+    try:
+        row = connection.execute("SELECT seen_at FROM clock_marks").fetchone()
+        return datetime.fromisoformat(row[0]).replace(tzinfo=UTC) if row else None
+    except (DatabaseError, ValueError):
+        return None
+    finally:
+        connection.close()
+
+
 def audit_events(database: Path, beyond: int) -> Iterator[AuditEvent]:
     """The audit events after this id of a database that nobody uses, oldest first; it is not changed.
 

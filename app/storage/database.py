@@ -16,6 +16,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from app.domain.errors import Unavailable
 from app.storage import write_lock
+from app.storage.connected import APPLICATION_NAME
 from app.storage.sqlite_files import open_existing
 
 try:  # This wheel (Linux on x86-64 only) has a SQLite without the WAL bug of 3.7.0 to 3.51.2.
@@ -85,6 +86,7 @@ def engine_options(url: str, threads: int) -> dict[str, Any]:
     arguments = {
         "connect_timeout": PATIENCE_SECONDS,
         "tcp_user_timeout": PATIENCE_SECONDS * 1000,
+        "fallback_application_name": APPLICATION_NAME,
         "options": f"{given.get('options', '')} {POSTGRESQL_OPTIONS}".strip(),
     }
     if "target_session_attrs" not in given:

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psutil
@@ -36,7 +36,7 @@ from tests.databases import KEYS, SqliteFiles, application
 from tests.drivers.alation import Alation
 from tests.drivers.forks import Forks
 from tests.drivers.server import LiveServer
-from tests.factories import OPERATOR, PASSWORD, Access, Refresh, issue, make_user, mint, works
+from tests.factories import OPERATOR, PASSWORD, Access, Refresh, accept_clock, issue, make_user, mint, works
 
 ROUNDS = int(os.environ.get("DAYPASS_TEST_ROUNDS", 5))
 
@@ -232,6 +232,23 @@ def test_each_choice_about_tokens_that_were_revoked_since_does_what_it_says(plac
         assert services.listing.audit_events(action="database.restored").items[0].detail["revoked_since"] == "keep"
     kept = [name for name in place.files() if "before-restore" in name]
     assert len(kept) == 4 and all(is_sound(place.folder / name) for name in kept)
+
+
+def test_a_restore_keeps_the_time_that_the_database_has_seen(place: Place) -> None:
+    """Otherwise the backup's old time would hold the jobs for a day."""
+    seen = "UPDATE clock_marks SET seen_at = ?"
+    with place.services() as services:
+        make_user(services, "anna")
+        accept_clock(services)
+    with closing(connect(place.database, "mode=rw")) as connection:
+        connection.execute(seen, ("2026-01-01 00:00:00.000000",))
+    file = place.backup()
+    now = f"{system_clock():%Y-%m-%d %H:%M:%S.%f}"
+    with closing(connect(place.database, "mode=rw")) as connection:
+        connection.execute(seen, (now,))
+    assert "clock accept" not in place.restore(file, "keep")
+    with closing(connect(place.database, "mode=ro")) as connection:
+        assert connection.execute("SELECT seen_at FROM clock_marks").fetchall() == [(now,)]
 
 
 def test_without_a_terminal_a_restore_names_the_choices_and_nothing_happens(place: Place, tmp_path: Path) -> None:

@@ -1,8 +1,16 @@
 """``daypass backup`` and ``restore`` where the database is not replaced. With files: ``tests/environment``."""
 
+import errno
+import os
+from pathlib import Path
+
+import click
 import pytest
 
+from app.cli.restoring import put_in_place
+from app.domain.clock import system_clock
 from app.http.context import parts
+from app.storage import replacing
 from tests.databases import KEYS
 from tests.factories import issue, make_user, works
 from tests.integration.cli.conftest import CommandLine
@@ -20,6 +28,8 @@ def with_keys(installed: CommandLine, environment: pytest.MonkeyPatch) -> Comman
 def test_a_restore_by_other_means_is_completed_without_a_file(with_keys: CommandLine, database_url: str) -> None:
     services = parts(with_keys.create()).services
     refresh = issue(services, make_user(services, "anna"))
+    refusal = with_keys.refusal("restore", "--revoked-since", "keep")
+    assert "then run this again" in refusal and ("in use" in refusal or "connected" in refusal)
     with_keys.end()
     done = with_keys.json("restore", "--revoked-since", "keep")
     services = parts(with_keys.create()).services
@@ -36,3 +46,26 @@ def test_a_restore_by_other_means_is_completed_without_a_file(with_keys: Command
 
 def test_a_restore_in_a_new_place_needs_the_keys_first(installed: CommandLine, environment: pytest.MonkeyPatch) -> None:
     assert "restore the keys first" in installed.refusal("restore", "file", "--revoked-since", "keep")
+
+
+@pytest.mark.parametrize("synced", range(5))
+def test_a_restore_says_unchanged_only_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, synced: int
+) -> None:
+    """The disk fails at each of the steps. Fails when what happens after the decision counts as nothing."""
+    path = tmp_path / "daypass.db"
+    path.write_text("old")
+    replacing.staging_file(path).write_text("new")
+    left = synced
+
+    def fail(_path: Path) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(replacing, "sync", fail)
+    with pytest.raises(OSError if synced < 2 else click.ClickException) as failed:
+        put_in_place(path, system_clock())
+    is_decided = replacing.is_decided(path) or path.read_text() == "new"
+    assert is_decided is isinstance(failed.value, click.ClickException)
