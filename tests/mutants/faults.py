@@ -79,6 +79,7 @@ IN_REFRESH_TOKENS = "app/storage/refresh_tokens.py"
 IN_REVOKING = "app/services/revoking.py"
 IN_VERIFYING = "app/services/verifying.py"
 
+RESTORE = "tests/environment/test_restore.py -k 'under_load'"
 SUPERVISION = "tests/environment/test_supervision.py -k 'again_and_again'"
 
 # fmt: off
@@ -367,6 +368,11 @@ FAULTS = (
     Fault("worker stays away", "◆ workers always come back", "app/server/supervisor.py",
           "slot.due_at = time.monotonic() + pause", "slot.due_at = time.monotonic() + (60 if slot.deaths > 1 else 0)",
           SUPERVISION),
+    Fault("revoked token comes back with a backup", "a restore revokes again what was revoked since",
+          "app/services/reapplying.py", "        self._revoke_refresh_tokens(lost)\n", "",
+          "tests/unit/services/test_restoring.py"),
+    Fault("stale -wal replayed", "a copied file beside another file's -wal is not served", "app/storage/file_use.py",
+          "if problem := stale_wal_problem(path):", "if problem := stale_wal_problem(path) and None:", RESTORE),
     Fault("worker outlives its supervisor", "◆ workers never outlive their supervisor", "app/server/worker.py",
           "os._exit(1)", "return", SUPERVISION),
 )
