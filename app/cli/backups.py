@@ -17,7 +17,8 @@ from app.services.restoring import Restored
 from app.storage import backup as backups
 from app.storage import schema
 from app.storage.database import refusing_when_away
-from app.storage.database_files import DatabaseError, sqlite_file
+from app.storage.database_files import DatabaseError
+from app.storage.sqlite_files import sqlite_file
 from config import KEYS_FILE, Settings, load_settings
 
 CHOICES = (

@@ -28,6 +28,7 @@ from app.storage.database import refusing_when_away
 from app.storage.database_files import DatabaseError, companion, create_like
 from app.storage.file_use import sole_use
 from app.storage.replacing import discard_staged, is_decided, replace_file, staging_file
+from app.storage.sqlite_files import sqlite_file
 from app.storage.wal import stale_wal_problem
 from config import KEYS_FILE, Settings, SettingsError, read_keys
 from config.database_url import sqlite_url
@@ -144,7 +145,9 @@ def put_in_place(path: Path, now: datetime) -> Path | None:
 
 
 def _database_file(settings: Settings) -> Path:
-    return Path(str(make_url(settings.sqlalchemy_url).database)).resolve()
+    path = sqlite_file(make_url(settings.sqlalchemy_url))
+    assert path is not None, "the settings refuse other addresses of SQLite"
+    return path
 
 
 def _refuse_open_database() -> None:

@@ -17,7 +17,7 @@ from app.services.health_checks import CHECKS, Subject, is_usable
 from app.services.key_fingerprints import KeyFingerprints
 from app.storage import schema
 from app.storage.database import DAMAGE, Database, refusing_when_away
-from app.storage.sqlite_files import identity, path_of
+from app.storage.sqlite_files import identity, sqlite_file
 
 LOG = structlog.get_logger(__name__)
 
@@ -41,7 +41,7 @@ class Health:
         warnings: Mapping[str, Warn] | None = None,
     ) -> None:
         self.database = database
-        self.path = path_of(database.engine)
+        self.path = sqlite_file(database.engine.url)
         self._file = identity(self.path) if self.path else None
         self._subject = Subject(database, clock, self.path, fingerprints, warnings or {})
         self._lock = threading.Lock()

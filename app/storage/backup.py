@@ -15,6 +15,7 @@ from typing import Any
 
 from app.domain.audit import AuditEvent
 from app.storage.database_files import COMPANIONS, DatabaseError, companion, connect, create_like, own_as, sync
+from app.storage.sqlite_files import SUFFIXES
 
 DESCRIPTION = "backup_description"
 """A table of backups only: key and value."""
@@ -144,7 +145,7 @@ def new_file(file: Path, overwrites: bool) -> Iterator[Path]:
             _rename_to_new(unfinished, file)
         sync(file.parent)
     finally:
-        for end in ("", "-wal", "-shm", "-journal"):
+        for end in SUFFIXES:
             companion(unfinished, end).unlink(missing_ok=True)
 
 

@@ -6,19 +6,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL
-
 from app.storage.database import sqlite  # type: ignore[attr-defined]
 
 COMPANIONS = ("-wal", "-journal")
 """What belongs to a file and holds part of its state. The ``-shm`` is derived from the ``-wal``."""
 
 DatabaseError: type[Exception] = sqlite.DatabaseError
-
-
-def sqlite_file(url: URL) -> Path | None:
-    """The file of a database's address, as SQLite names it; None for PostgreSQL and for SQLite in memory."""
-    return Path(url.database).resolve() if url.get_backend_name() == "sqlite" and url.database else None
 
 
 def companion(path: Path, end: str) -> Path:

@@ -16,8 +16,9 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from app.domain.errors import Conflict
-from app.storage.database_files import companion, own_as, sqlite_file
+from app.storage.database_files import companion, own_as
 from app.storage.replacing import finish_replacement
+from app.storage.sqlite_files import sqlite_file
 from app.storage.wal import stale_wal_problem
 
 PATIENCE_SECONDS = 10

@@ -18,6 +18,7 @@ import structlog
 
 from app.domain.findings import Finding, ok, problem
 from app.storage.database import DRIVER, wal_is_sound
+from app.storage.database_files import COMPANIONS, companion
 from app.storage.sqlite_files import existing
 
 LOG = structlog.get_logger(__name__)
@@ -130,7 +131,7 @@ class Watch:
         self._path = path
         self._lock = lock
         before = _read(path)
-        left = any(_size(path.with_name(path.name + suffix)) for suffix in ("-wal", "-journal"))
+        left = any(_size(companion(path, end)) for end in COMPANIONS)
         self.was_unclean = left or before.is_open or before.is_checking or bool(before.damage)
         damage = check(path).cause if before.damage else ""
         self._write(replace(before, is_open=True, is_checking=self.was_unclean, damage=damage))

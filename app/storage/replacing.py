@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 
 from app.storage.database_files import COMPANIONS, companion, own_as, sync
+from app.storage.sqlite_files import SUFFIXES
 
 LOG = structlog.get_logger(__name__)
 
@@ -74,7 +75,7 @@ def discard_staged(path: Path) -> None:
     staged = staging_file(path)
     if is_decided(path):
         return
-    for end in ("", "-wal", "-shm", "-journal", "-lock"):
+    for end in (*SUFFIXES, "-lock"):
         companion(staged, end).unlink(missing_ok=True)
     companion(_note(path), "-new").unlink(missing_ok=True)
 

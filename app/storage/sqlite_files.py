@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Engine
+from sqlalchemy import URL
 
 from app.domain.findings import Finding, ok, problem, warning
 
@@ -26,12 +26,12 @@ LOW_BYTES = 64 * 1024 * 1024
 _UNITS = ((1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "KB"))
 
 
-def path_of(engine: Engine) -> Path | None:
-    """The file of a SQLite database; None for another kind, and for a URI, whose file SQLite alone knows."""
-    name = engine.url.database
-    if engine.dialect.name != "sqlite" or not name or name.startswith("file:"):
+def sqlite_file(url: URL) -> Path | None:
+    """The file of a database's address, as SQLite names it; None for PostgreSQL, for SQLite in memory and for a URI."""
+    name = url.database
+    if url.get_backend_name() != "sqlite" or not name or name.startswith("file:"):
         return None
-    return Path(name)
+    return Path(name).resolve()
 
 
 def existing(path: Path) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from app.domain.findings import Finding, ok, problem
 from app.storage.database import DRIVER, PATIENCE_SECONDS, Database, prepare_sqlite_connection, wal_is_sound
 from app.storage.operating_tables import JobLeaseRow
-from app.storage.sqlite_files import existing, path_of
+from app.storage.sqlite_files import existing, sqlite_file
 
 PROBED_BYTES = 64 * 1024
 """More than the pages that one request changes."""
@@ -33,7 +33,7 @@ class Busy(Exception):
 
 def write(database: Database) -> Finding:
     """Write a row and take it back. Raises :class:`Busy`."""
-    path = path_of(database.engine)
+    path = sqlite_file(database.engine.url)
     try:
         if path is not None:
             _write_sqlite(existing(path))
