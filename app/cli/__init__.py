@@ -30,7 +30,7 @@ COMMANDS: tuple[click.Command, ...] = (
 )
 
 
-def command_line(create_app: Callable[[], Flask]) -> click.Group:
+def command_line(create_app: Callable[..., Flask]) -> click.Group:
     """The whole command; it creates the application when a subcommand needs it."""
 
     @click.group("daypass", cls=RefusingGroup, help="Self-hosted two-tier API tokens.")

@@ -17,6 +17,7 @@ from app.cli.failures import discard_output, explain, log_traceback
 from app.domain.identity import Caller
 from app.http.context import parts
 from app.services import Services
+from config import Settings
 from config.files import user_name
 
 APPLICATION = "daypass.application"
@@ -27,9 +28,9 @@ COMMAND_PATIENCE_SECONDS = 60
 
 @dataclass(frozen=True)
 class Launcher:
-    """Creates the application for the command line."""
+    """Creates the application for the command line, by other settings than the environment's where they are given."""
 
-    create_app: Callable[[], Flask]
+    create_app: Callable[..., Flask]
 
 
 @contextmanager
@@ -73,26 +74,26 @@ class RefusingGroup(click.Group):
             return super().invoke(ctx)
 
 
-def application(creates_database: bool = False) -> Flask:
+def application(creates_database: bool = False, settings: Settings | None = None) -> Flask:
     """The application of this command.
 
-    `creates_database`: whether a missing SQLite file is created, not refused.
+    `creates_database`: whether a missing SQLite file is created, not refused. `settings`: other than the environment's.
     """
-    app = unchecked_application()
+    app = unchecked_application(settings)
     database = app.extensions["daypass_database"]
     if database.is_sqlite:
         prepare_file(Path(database.engine.url.database), creates_database)
     return app
 
 
-def unchecked_application() -> Flask:
+def unchecked_application(settings: Settings | None = None) -> Flask:
     """The same, whatever is in the place of its SQLite file.
 
     It is the current one under ``flask --app wsgi``, else a new one.
     """
     context = click.get_current_context()
     if APPLICATION not in context.meta:
-        context.meta[APPLICATION] = app = _application(context)
+        context.meta[APPLICATION] = app = _application(context, settings)
         _keep_logs_off_results()  # again: an application configures them
         database = app.extensions["daypass_database"]
         database.patience = COMMAND_PATIENCE_SECONDS
@@ -105,13 +106,13 @@ def _keep_logs_off_results() -> None:
     logs.configure("CRITICAL", "ext://sys.stderr")
 
 
-def _application(context: click.Context) -> Flask:
+def _application(context: click.Context, settings: Settings | None) -> Flask:
     if current_app:
         return cast(Flask, current_app._get_current_object())  # type: ignore[attr-defined]
     launcher = context.find_object(Launcher)
     assert launcher is not None
     with redirect_stdout(sys.stderr):  # for warnings at start
-        return launcher.create_app()
+        return launcher.create_app(settings) if settings else launcher.create_app()
 
 
 def services() -> Services:

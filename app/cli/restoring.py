@@ -1,9 +1,8 @@
 """The steps of ``daypass restore``: the new database is complete before it takes the place of the old one."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,13 +29,9 @@ from app.storage.file_use import sole_use
 from app.storage.replacing import discard_staged, is_decided, replace_file, staging_file
 from app.storage.sqlite_files import sqlite_file
 from app.storage.wal import stale_wal_problem
-from config import KEYS_FILE, Settings, SettingsError, read_keys
+from config import KEYS_FILE, Settings, SettingsError, load_settings, read_keys
 from config.database_url import sqlite_url
-from config.environment import FILE
 from config.files import create_folder
-from config.settings import PREFIX
-
-URL = f"{PREFIX}DATABASE_URL"
 
 KEEP, REVOKE_ALL, OLD = "keep", "revoke-all", "old"
 
@@ -197,14 +192,7 @@ def _events_of_old(path: Path, staged: Path, choice: Choice) -> list[AuditEvent]
 @contextmanager
 def _application_on(staged: Path) -> Iterator[Flask]:
     """The application of this command, on the new database, closed at the end."""
-    names = (URL, URL + FILE)
-    before = {name: os.environ.pop(name) for name in names if name in os.environ}
-    os.environ[URL] = sqlite_url(staged)
-    try:
-        app = application()
-    finally:
-        del os.environ[URL]
-        os.environ.update(before)
+    app = application(settings=replace(load_settings(), database_url=sqlite_url(staged)))
     try:
         yield app
     except (SQLAlchemyError, Unavailable) as error:
