@@ -60,7 +60,7 @@ class Settings:
     workers: int = _setting(2, "Server processes.", low=1, high=256)
     threads: int = _setting(
         16,
-        "Threads of each process. Requests with slow bodies or passwords can occupy all but two.",
+        "Requests that each process works on at once. Passwords can occupy less than half of them, slow bodies none.",
         low=4,
         high=256,
     )

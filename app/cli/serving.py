@@ -20,6 +20,7 @@ from app.jobs.scheduler import build_scheduler
 from app.server import CannotServe, worker
 from app.server.activation import listener_from_systemd
 from app.server.listening import Listener, tcp_listener
+from app.server.spare_threads import bodies_at_once
 from app.server.supervisor import Supervisor
 from app.server.unix_socket import unix_listener
 from app.server.worker import Plan
@@ -69,7 +70,9 @@ def _serve(app: Flask, settings: Settings, listener: Listener) -> None:
     show_warnings([deployment(settings, listener.name, listener.is_unix, listener.is_local)])
     # glibc gives each thread its own heap, which keeps unused memory.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
-    plan = Plan(listener.source, settings.workers, settings.threads, settings.log_level)
+    logs.configure(settings.log_level)
+    bodies = bodies_at_once(settings.workers, settings.threads)
+    plan = Plan(listener.source, settings.workers, settings.threads, settings.log_level, bodies=bodies)
     supervisor = Supervisor(
         partial(worker.run, plan),
         settings.workers,
@@ -78,7 +81,6 @@ def _serve(app: Flask, settings: Settings, listener: Listener) -> None:
         when_serving=partial(_print, _welcome(app, settings, listener)),
         before_stop=listener.close,
     )
-    logs.configure(settings.log_level)
     with _jobs_running(app) if settings.scheduler else nullcontext():
         supervisor.run()
 

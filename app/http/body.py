@@ -5,6 +5,7 @@ Not here: the members of a body (each dialect's ``schemas``).
 
 import json
 import math
+from contextlib import AbstractContextManager
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
@@ -13,20 +14,25 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, Unsup
 
 from app.domain.errors import BadRequest
 from app.http.places import Places
+from app.http.turns import TURNS, Turns
 
 LARGEST_BODY = 16 * 1024
 DEEPEST_JSON = 8
 MOST_FIELDS = 100
 
+PATIENCE_SECONDS = 0.1
+"""How long a body waits for a place where places are few."""
+
 JSON, FORM, MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
 
 
 class BodyReader:
-    """Reads at most `at_once` bodies at once.
+    """Reads bodies.
 
-    A slow body occupies a thread. With `at_once` below the number of threads, slow clients cannot occupy all: while
-    none of their bodies ends, further requests with a body are refused with 503, and requests without one (the check)
-    go on.
+    A slow one occupies a thread. Under ``daypass serve`` that is one of many that are there for nothing else
+    (:class:`Turns`). Another server may have none to spare: there at most `at_once` bodies are read at once, so that
+    slow clients cannot occupy all threads. Beyond, requests with a body are refused with 503, and requests without one
+    (the check) go on.
     """
 
     def __init__(self, at_once: int) -> None:
@@ -39,9 +45,13 @@ class BodyReader:
         """
         if request.content_length is not None and request.content_length > LARGEST_BODY:
             raise RequestEntityTooLarge
-        with self._places.taken():
+        with self._place(request):
             raw = self._receive(request)
         return _members(request, raw)
+
+    def _place(self, request: Request) -> AbstractContextManager[None]:
+        turns: Turns | None = request.environ.get(TURNS)
+        return turns.receiving() if turns else self._places.taken(PATIENCE_SECONDS)
 
     @staticmethod
     def _receive(request: Request) -> bytes:

@@ -11,14 +11,19 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
 
 from app import logs
+from app.http.turns import Turns
 from app.server.listening import BACKLOG, Port, SharedSocket
 from app.server.processes import LONGEST_REPORT, SERVES
 from app.server.socket_holders import WORKER_NAME
+from app.server.spare_threads import MOST_BODIES
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 LOG = structlog.get_logger(__name__)
 
@@ -35,13 +40,17 @@ OTHER_GRANIAN = "the installed granian is another than that of requirements/run.
 
 @dataclass(frozen=True)
 class Plan:
-    """What every worker does. `source`: of a listener. `application`: ``module:name``."""
+    """What every worker does. `source`: of a listener. `application`: ``module:name``.
+
+    `bodies`: how many a worker receives at once, in threads besides `threads`; 0: in those.
+    """
 
     source: Port | SharedSocket
     workers: int
     threads: int
     log_level: str
     application: str = "wsgi:application"
+    bodies: int = MOST_BODIES
 
 
 def run(plan: Plan, number: int, reports: int) -> None:
@@ -66,7 +75,7 @@ def _granian_worker(plan: Plan, number: int, reports: int) -> Callable[[], None]
         start = MPServer._spawn_wsgi_worker
         arguments = granian_options(plan) | {
             "worker_id": number,
-            "callback_loader": partial(_load, plan.application, reports),
+            "callback_loader": partial(_load, plan, reports),
             "sock": _granian_socket(plan.source),
         }
     except (ImportError, AttributeError) as error:
@@ -97,7 +106,7 @@ def granian_options(plan: Plan) -> dict[str, Any]:
         "runtime_mode": RuntimeModes.mt,
         "runtime_threads": 1,
         "runtime_blocking_threads": 512,
-        "blocking_threads": plan.threads,
+        "blocking_threads": plan.threads + plan.bodies,
         "blocking_threads_idle_timeout": 30,
         "backpressure": max(1, BACKLOG // plan.workers),
         "task_impl": TaskImpl.asyncio,
@@ -123,15 +132,15 @@ def _granian_socket(source: Port | SharedSocket) -> Any:
     return (None, holder(source.descriptor, source.is_unix, BACKLOG)), None
 
 
-def _load(application: str, reports: int) -> Any:
-    module, _, name = application.partition(":")
+def _load(plan: Plan, reports: int) -> "WSGIApplication":
+    module, _, name = plan.application.partition(":")
     try:
-        loaded = getattr(import_module(module), name)
+        loaded: WSGIApplication = getattr(import_module(module), name)
     except Exception as error:
         LOG.exception("worker_not_started")
         _give_up(reports, f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
     os.write(reports, SERVES)
-    return loaded
+    return Turns(loaded, plan.threads, plan.bodies) if plan.bodies else loaded
 
 
 def _give_up(reports: int, problem: str) -> NoReturn:

@@ -96,7 +96,7 @@ def hashing_capacity(workers: int, threads: int) -> tuple[int, int]:
     """How many digests one of `workers` processes computes at once, and how many may wait.
 
     At most half of the cores for all processes together, at least one each. Both together are less than half of a
-    process's `threads` (at least 4); bodies may occupy as many, and two are left for checks.
+    process's `threads` (at least 4); without threads besides, bodies may occupy as many, and two are left for checks.
     """
     places = threads // 2 - 1
     at_once = min(places, max(1, (os.cpu_count() or 1) // 2 // workers))

@@ -3,14 +3,16 @@
 import os
 import signal
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 
 from app.services import Services
 from app.storage.database import Database, sqlite
 from tests.drivers.crowd import Crowd
+from tests.drivers.raw import RawHttp
 from tests.drivers.server import LiveServer
 from tests.drivers.workers import connections_of_workers
 from tests.environment.honest_load import CONNECTIONS, KINDS, Honest
@@ -18,6 +20,11 @@ from tests.environment.honest_load import CONNECTIONS, KINDS, Honest
 pytestmark = [pytest.mark.both_databases, pytest.mark.shares_server]
 
 SECONDS = 3.0
+
+LATE_SECONDS = 0.15
+"""Longer than a body waits for a place where there are few."""
+
+PATIENCE_SECONDS = 30
 
 
 def test_sixty_four_honest_clients_are_never_refused_not_even_while_a_worker_stands_still(
@@ -42,6 +49,27 @@ def test_sixty_four_honest_clients_are_never_refused_not_even_while_a_worker_sta
         tallies = crowd.result()
     assert {kind: tally.others for kind, tally in tallies.items() if tally.others} == {}, server_complaints(live_server)
     assert {kind for kind, tally in tallies.items() if tally.answers > 10} == set(kinds)
+
+
+def test_sixty_four_bodies_that_come_later_than_their_headers_are_all_answered(
+    live_server: LiveServer, services: Services
+) -> None:
+    """◆ As over slow lines, or from proxies that do not buffer. Fails when few may be received at once."""
+    questions = [asked.raw for kind in ("introspect", "mint") for [asked] in Honest.of(services).questions(kind)]
+    server = RawHttp(live_server.port)
+    for asked in (questions[:CONNECTIONS], questions[CONNECTIONS:]):
+        with ExitStack() as stack:
+            connections = [stack.enter_context(server.connect()) for _ in asked]
+            parts = [raw.partition(b"\r\n\r\n") for raw in asked]
+            for connection, (head, end, _) in zip(connections, parts, strict=True):
+                connection.sendall(head + end)
+            time.sleep(LATE_SECONDS)
+            for connection, (_, _, body) in zip(connections, parts, strict=True):
+                connection.sendall(body)
+            for connection in connections:
+                connection.settimeout(PATIENCE_SECONDS)
+            answers = Counter(connection.recv(65536)[9:12] for connection in connections)
+        assert set(answers) <= {b"200", b"201"} and answers.total() == CONNECTIONS, answers
 
 
 def stand_still(server: LiveServer, seconds: float) -> None:

@@ -290,9 +290,13 @@ FAULTS = (
     # Bodies and pages
     Fault("body one byte too long", "a body has at most 16 KiB", "app/http/body.py", "if len(raw) > LARGEST_BODY:",
           "if len(raw) > LARGEST_BODY + 1:", "tests/unit/http/test_body.py"),
-    Fault("waiting for a place has a time limit", "◆ honest clients' bodies are not refused at 64 connections",
-          "app/http/places.py", "looks = looks + 1 if left == self._left else 0", "looks += 1",
-          "tests/unit/http/test_places.py"),
+    Fault("turn kept by a slow body", "◆ a stalled client holds nothing but its own place, never a check",
+          "app/http/turns.py", "            self._give()\n            try:\n                yield\n"
+          "            finally:\n                self._take()\n", "            yield\n",
+          "tests/unit/http/test_turns.py -k stall"),
+    Fault("few places for bodies", "◆ honest clients' bodies are not refused at 64 connections",
+          "app/server/spare_threads.py", "MOST_BODIES = 128", "MOST_BODIES = 12",
+          "tests/environment/test_load.py -k 'later_than and not postgresql'"),
     Fault("member named twice", "duplicate JSON members are refused", "app/http/body.py",
           "if len(members) != len(pairs):", "if len(members) > len(pairs):",
           "tests/contract/test_alation_requests.py -k malformed"),

@@ -1,56 +1,40 @@
-"""Places for slow bodies: a queue that moves is waited for, one that does not is no honest queue."""
+"""Places for slow bodies: given back however they are left, and waited for no longer than asked."""
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from app.domain.errors import Unavailable
-from app.http.places import LOOK_SECONDS, LOOKS, Places
-
-PATIENCE_SECONDS = LOOKS * LOOK_SECONDS
-CROWD = 16
+from app.http.places import Places
 
 
-def test_a_crowd_whose_places_move_is_served_although_each_waits_long() -> None:
-    """Fails when the patience is a time: the last of them wait many times as long."""
-    places = Places(1)
-
-    def hold_briefly() -> None:
-        with places.taken():
-            time.sleep(PATIENCE_SECONDS / 3)
-
-    with ThreadPoolExecutor(CROWD) as threads:
-        began = time.monotonic()
-        for each in [threads.submit(hold_briefly) for _ in range(CROWD)]:
-            each.result()
-    assert time.monotonic() - began > 3 * PATIENCE_SECONDS
+def test_when_all_places_are_taken_the_next_is_refused_at_once_and_then_admitted_again() -> None:
+    places = Places(2)
+    with places.taken(), places.taken():
+        began = time.process_time()
+        with pytest.raises(Unavailable) as refused, places.taken():
+            pass
+        assert refused.value.retry_after == 1
+        assert time.process_time() - began < 0.1
+    with places.taken():
+        pass
 
 
-def test_while_nobody_gives_a_place_back_others_are_refused_soon_and_together() -> None:
-    """Fails when a waiting request takes the threads of the checks for long."""
-    places, is_over = Places(2), threading.Event()
+def test_a_place_that_is_given_back_in_time_is_waited_for() -> None:
+    places, is_held = Places(1), threading.Event()
 
     def hold() -> None:
         with places.taken():
-            is_over.wait(10)
+            is_held.set()
+            time.sleep(0.05)
 
-    def refused() -> float:
-        began = time.monotonic()
-        with pytest.raises(Unavailable), places.taken():
-            pass
-        return time.monotonic() - began
-
-    with ThreadPoolExecutor(2 + CROWD) as threads:
-        holding = [threads.submit(hold) for _ in range(2)]
-        waited = [each.result() for each in [threads.submit(refused) for _ in range(CROWD)]]
-        is_over.set()
-        for each in holding:
-            each.result()
-    assert min(waited) >= PATIENCE_SECONDS and max(waited) < PATIENCE_SECONDS + 1
-    with places.taken():
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert is_held.wait(10)
+    with places.taken(patience=10):
         pass
+    thread.join(10)
 
 
 def test_a_place_is_given_back_when_an_exception_leaves_it() -> None:

@@ -11,8 +11,10 @@ from granian.log import LogLevels
 from granian.server import common, mp
 
 from app import logs
+from app.http.turns import Turns
 from app.server.listening import BACKLOG, Port
-from app.server.worker import OTHER_GRANIAN, Plan, _granian_worker, granian_options
+from app.server.spare_threads import MOST_BODIES
+from app.server.worker import OTHER_GRANIAN, Plan, _granian_worker, _load, granian_options
 from tests.drivers.server import free_port
 
 
@@ -34,7 +36,7 @@ def test_a_worker_is_what_the_installed_granian_would_start(monkeypatch: pytest.
     monkeypatch.setattr(logs, "config", lambda _: {"version": 1})
     monkeypatch.setattr(multiprocessing, "cpu_count", lambda: 64)  # with fewer, it warns
     server = Granian(
-        plan.application, port=port, interface=Interfaces.WSGI, workers=2, blocking_threads=16,
+        plan.application, port=port, interface=Interfaces.WSGI, workers=2, blocking_threads=16 + MOST_BODIES,
         websockets=False, log_level=LogLevels.info, log_dictconfig=logs.config("INFO"),
     )  # fmt: skip
     with pytest.raises(Passed) as passed:
@@ -44,6 +46,19 @@ def test_a_worker_is_what_the_installed_granian_would_start(monkeypatch: pytest.
     assert [process_name, *rest] == list(granian_options(plan).values())
     assert server.backlog == BACKLOG
     assert callable(_granian_worker(plan, 1, reports=-1)), "the names of the parameters"
+
+
+def test_only_a_worker_with_threads_besides_passes_its_turns() -> None:
+    for bodies, kind in ((1, Turns), (0, type(test_only_a_worker_with_threads_besides_passes_its_turns))):
+        plan = Plan(
+            Port("127.0.0.1", 1), workers=1, threads=4, log_level="INFO",
+            application=f"{__name__}:without_callback", bodies=bodies,
+        )  # fmt: skip
+        assert granian_options(plan)["blocking_threads"] == 4 + bodies
+        reader, writer = os.pipe()
+        assert type(_load(plan, writer)) is kind
+        os.close(reader)
+        os.close(writer)
 
 
 def without_callback(worker_id: int, sock: object, **_: object) -> None: ...

@@ -1,0 +1,69 @@
+"""Turns of requests: as many are worked on at once as there are threads for work, besides those that wait for clients.
+
+A thread that receives a body waits for its client. The server has more threads than turns, so such a thread gives its
+turn to another request: slow bodies keep none from being worked on.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from app.http.places import Places
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+TURNS = "daypass.turns"
+"""The :class:`Turns` that a request passed, in its environment; absent under other servers."""
+
+
+class Turns:
+    """A WSGI layer: at most `at_once` requests in `application`, besides at most `bodies` whose bodies are received.
+
+    The server needs a thread for each of both. The response's body is sent without a turn.
+    """
+
+    def __init__(self, application: "WSGIApplication", at_once: int, bodies: int) -> None:
+        self._application = application
+        self._bodies = Places(bodies)
+        self._free = at_once
+        self._waiting: deque[threading.Lock] = deque()
+        """Of each that waits, the first one first: what the turn is handed to by releasing it."""
+        self._lock = threading.Lock()
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        environ[TURNS] = self
+        self._take()
+        try:
+            return self._application(environ, start_response)
+        finally:
+            self._give()
+
+    @contextmanager
+    def receiving(self) -> Iterator[None]:
+        """Receive a body without a turn; refuses with Unavailable when too many do."""
+        with self._bodies.taken():
+            self._give()
+            try:
+                yield
+            finally:
+                self._take()
+
+    def _take(self) -> None:
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return
+            mine = threading.Lock()
+            mine.acquire()
+            self._waiting.append(mine)
+        mine.acquire()
+
+    def _give(self) -> None:
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._free += 1
