@@ -1,4 +1,4 @@
-"""Rounds of clock jumps under load: ``make clock-rounds ROUNDS=200``, and a few of them in the test suite.
+"""Rounds of clock jumps under load: ``make clock-rounds``, and a few of them in the test suite.
 
 In each round the clocks of some hosts jump by a minute to ten years, either way, while tokens are created, minted from
 and revoked by those clocks, and while the scheduler of each host is a real process with its clock. On SQLite there is
@@ -215,7 +215,7 @@ def _acknowledged(act: Callable[[], T]) -> T:
 @click.argument("rounds", type=click.IntRange(1), default=200)
 @click.option("--seed", type=int, default=None, help="Of an earlier run, to repeat it.")
 def main(rounds: int, seed: int | None) -> None:
-    """Run ROUNDS of clock jumps on each kind of database."""
+    """Run ROUNDS of clock jumps on each kind of database (200 unless told)."""
     seed = random.randrange(10**6) if seed is None else seed
     with tempfile.TemporaryDirectory(prefix="daypass-clock-") as name:
         folder = Path(name)

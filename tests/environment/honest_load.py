@@ -1,5 +1,5 @@
 # ruff: noqa: T201
-"""Many honest clients on servers with default settings: ``make honest-load SECONDS=60``.
+"""Many honest clients on servers with default settings: ``make honest-load``.
 
 Prints a table of what they were answered on each database, and exits with 1 if any answer was not 2xx.
 """
@@ -151,7 +151,7 @@ def served(kind: str, clients: int) -> Iterator[tuple[LiveServer, Honest]]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.environment.honest_load", description=__doc__)
     kinds = (*KINDS, "all together")
-    parser.add_argument("--seconds", type=float, default=10, help="of each measurement (default %(default)s)")
+    parser.add_argument("--seconds", type=float, default=60, help="of each measurement (default %(default)s)")
     parser.add_argument("--connections", type=int, default=CONNECTIONS, help="(default %(default)s)")
     parser.add_argument("--databases", nargs="+", choices=DATABASES, default=DATABASES)
     parser.add_argument("--kinds", nargs="+", choices=kinds, default=kinds)

@@ -1,4 +1,4 @@
-"""Workers and supervisors killed at random under load: ``make kill-rounds ROUNDS=200``.
+"""Workers and supervisors killed at random under load: ``make kill-rounds``.
 
 Prints a table of what was seen on each database, and exits with 1 if a promise was broken: `serve` never ends by
 itself, nothing outlives it, no acknowledged write is lost, and no access token is accepted once its end was
@@ -195,7 +195,7 @@ class Rounds:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.environment.kill_rounds", description=__doc__)
-    parser.add_argument("rounds", type=int, help="kills on each database")
+    parser.add_argument("rounds", type=int, nargs="?", default=200, help="kills on each database (default %(default)s)")
     parser.add_argument("--databases", nargs="+", choices=DATABASES, default=DATABASES)
     parser.add_argument("--seed", type=int, default=None, help="of the victims and pauses")
     options = parser.parse_args()
