@@ -15,7 +15,7 @@ from tests.drivers.server import LiveServer
 from tests.drivers.workers import connections_of_workers
 from tests.environment.honest_load import CONNECTIONS, KINDS, Honest
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.shares_server]
+pytestmark = [pytest.mark.both_databases, pytest.mark.shares_server, pytest.mark.measures_time]
 
 SECONDS = 3.0
 
