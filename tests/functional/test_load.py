@@ -11,9 +11,9 @@ import pytest
 from app.services import Services
 from app.storage.database import Database, sqlite
 from tests.drivers.crowd import Crowd
+from tests.drivers.honest import CONNECTIONS, KINDS, Honest
 from tests.drivers.server import LiveServer
 from tests.drivers.workers import connections_of_workers
-from tests.environment.honest_load import CONNECTIONS, KINDS, Honest
 
 pytestmark = [pytest.mark.both_databases, pytest.mark.shares_server, pytest.mark.measures_time]
 

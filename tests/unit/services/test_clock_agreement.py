@@ -29,12 +29,9 @@ from tests.factories import (
 from tests.unit.services.verdicts import DAY, HOUR, MICROSECOND, MINUTE, NOW, SECOND, MovedClock
 from tests.unit.storage.planting import ON_POSTGRESQL
 
+pytestmark = pytest.mark.usefixtures("moved_clock")
+
 YEARS = 3650 * DAY
-
-
-@pytest.fixture
-def clock() -> MovedClock:
-    return MovedClock()
 
 
 def held(services: Services) -> str:

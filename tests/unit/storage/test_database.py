@@ -28,7 +28,8 @@ from app.storage.postgresql import SHARE_OF_AN_ATTEMPT, VERDICT_SECONDS
 from app.storage.schema import startup_problem
 from app.storage.tables import InstanceSettingRow
 from tests.crowds import all_at_once
-from tests.unit.storage.conftest import IMPATIENT_SECONDS, connected
+from tests.databases import connected
+from tests.unit.storage.conftest import IMPATIENT_SECONDS
 from tests.unit.storage.planting import NOW, ON_POSTGRESQL, ON_SQLITE
 
 pytestmark = pytest.mark.both_databases
