@@ -97,8 +97,8 @@ def test_of_the_access_tokens_of_a_wrong_and_of_a_right_clock_one_works(
     except Refusal:  # the refresh token has expired by this clock
         second = None
     clock.now = NOW + MINUTE
-    alive = [each for each in (first, second) if each is not None and works(services, each)]
-    assert len({each.token.id for each in alive}) <= 1
+    active = [each for each in (first, second) if each is not None and works(services, each)]
+    assert len({each.token.id for each in active}) <= 1
     assert works(services, first) is (second is None or second.token.id == first.token.id)
     third = mint(services, refresh)
     clock.advance(2 * timedelta(seconds=1))
