@@ -55,14 +55,14 @@ lint: $(VENV)/.dev-installed ## ruff, mypy and the layers of imports
 soak: $(VENV)/.dev-installed ## Many processes on one refresh token under each policy, three minutes or SECONDS=600
 	$(MEMORY) $(BIN)/python -m clients.python.tests.soak $(or $(SECONDS),180)
 
-kill-rounds: $(VENV)/.dev-installed ## Kill workers and supervisors at random under load, on both databases: ROUNDS=200
-	$(MEMORY) $(BIN)/python -m tests.environment.kill_rounds $(or $(ROUNDS),50)
+kill-rounds: $(VENV)/.dev-installed ## Workers and supervisors killed at random under load: 200 times on each database, or ROUNDS=20
+	$(MEMORY) $(BIN)/python -m tests.environment.kill_rounds $(ROUNDS)
 
-honest-load: $(VENV)/.dev-installed ## 64 clients on each kind of request, 10 seconds each or SECONDS=60; fails if any is refused
-	$(BIN)/python -m tests.environment.honest_load --seconds $(or $(SECONDS),10) $(OPTIONS)
+honest-load: $(VENV)/.dev-installed ## 64 clients on each kind of request, 60 seconds each or SECONDS=10; fails if any is refused
+	$(BIN)/python -m tests.environment.honest_load $(if $(SECONDS),--seconds $(SECONDS)) $(OPTIONS)
 
-clock-rounds: $(VENV)/.dev-installed ## Clocks that jump by up to ten years, under load: 200 rounds on each database, or ROUNDS=20
-	$(MEMORY) $(BIN)/python -m tests.environment.clock_rounds $(or $(ROUNDS),200)
+clock-rounds: $(VENV)/.dev-installed ## Clocks that jump by up to ten years under load: 200 rounds on each database, or ROUNDS=20
+	$(MEMORY) $(BIN)/python -m tests.environment.clock_rounds $(ROUNDS)
 
 mutants: $(VENV)/.dev-installed ## Plant faults one by one and name the test that catches each; OPTIONS=--markdown: a table
 	$(BIN)/python -m tests.mutants $(OPTIONS)

@@ -23,7 +23,7 @@ REMEDIES = {
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
     errno.ENOMEM: "free some memory",
 }
-"""What to do, whoever owns a file."""
+"""What to do about errors that have nothing to do with the owner of the file."""
 
 
 def user_name(uid: int) -> str:

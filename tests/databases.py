@@ -16,13 +16,17 @@ import psycopg
 import pytest
 from filelock import FileLock
 from flask import Flask
+from sqlalchemy import create_engine
 
 from app.cli.database import migrations
 from app.domain.clock import Clock, system_clock
 from app.factory import create_app, db
 from app.http.context import parts
-from app.storage.database import Database
+from app.services import Services, build_services
+from app.storage.database import DRIVER, Database, engine_options
 from config import Keys, Settings
+
+KINDS_OF_DATABASE = ("sqlite", "postgresql")
 
 KEYS = Keys({"k1": b"1" * 32}, b"p" * 32)
 
@@ -61,6 +65,44 @@ def close(app: Flask) -> None:
     with app.app_context():
         db.engine.dispose()
     app.extensions["daypass_release_file"]()
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Database]:
+    """The database at that address, through an engine of its own."""
+    address = Settings(database_url=url).sqlalchemy_url
+    options = engine_options(address, 16)
+    if "tcp_user_timeout" in options["connect_args"]:  # in whole milliseconds, also for the impatient
+        options["connect_args"]["tcp_user_timeout"] = round(options["connect_args"]["tcp_user_timeout"])
+    engine = create_engine(address, **options)
+    yield Database(engine)
+    engine.dispose()
+
+
+def services_on(database: Database, keys: Keys, clock: Clock) -> Services:
+    """As ``create_app`` makes them, with cheap digests."""
+    settings = Settings(bcrypt_cost=CHEAPEST_COST)
+    return build_services(
+        database,
+        clock,
+        token_keys=keys.token_keys,
+        pepper=keys.pepper,
+        prefixes=settings.prefixes,
+        bcrypt_cost=settings.bcrypt_cost,
+        workers=settings.workers,
+        threads=settings.threads,
+    )
+
+
+def damage(path: Path, table: str) -> None:
+    """Overwrite the page that a table or an index of SQLite begins with; the last connection has emptied the WAL."""
+    connection = DRIVER.connect(str(path))
+    (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.close()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
 
 
 def destroy(url: str) -> None:
@@ -209,3 +251,20 @@ class PostgresDatabases:
         except psycopg.OperationalError:  # the test has stopped the server, or made it crash, meanwhile
             self._connection = psycopg.connect(self._admin_url, autocommit=True)
             self._connection.execute(statement)
+
+
+@contextmanager
+def separate_database(kind: str) -> Iterator[tuple[str, Path]]:
+    """For a script, outside the test suite: the address of a database, and a folder for the instance."""
+    with tempfile.TemporaryDirectory(prefix=f"daypass-{kind}-") as name:
+        folder = Path(name)
+        if kind == "sqlite":
+            with SqliteFiles(folder).fresh(folder) as url:
+                yield url, folder
+            return
+        databases = PostgresDatabases(folder)
+        try:
+            with databases.fresh() as url:
+                yield url, folder
+        finally:
+            databases.close()

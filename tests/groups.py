@@ -13,8 +13,8 @@ FUNCTIONAL = "tests/functional/test_"
 BY_FOLDER = ("tests/browser/", "clients/python/tests/")
 """One server, and one browser, for all of them."""
 
-SHARED = ["allie_sdk", "faults", "gate", "minting", "oauth", "readme", "revocation", "trifacta", "trifacta_sdk"]
-SHARE_A_SERVER = (*(f"{FUNCTIONAL}{name}.py" for name in SHARED), "tests/environment/test_load.py")
+SHARED = ["allie_sdk", "faults", "gate", "load", "minting", "oauth", "readme", "revocation", "trifacta", "trifacta_sdk"]
+SHARE_A_SERVER = tuple(f"{FUNCTIONAL}{name}.py" for name in SHARED)
 """One server for each kind of database, for all of these modules together."""
 
 BY_MODULE = (

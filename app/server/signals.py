@@ -10,7 +10,7 @@ STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
 class Signals:
-    """`stop`: SIGTERM or SIGINT has come. `reload`: SIGHUP has come; whoever acts on it takes it back.
+    """`stop`: SIGTERM or SIGINT has come. `reload`: SIGHUP has come; the code that acts on it resets it.
 
     No lock is taken in a handler, as ``threading.Event.set`` would: it could be held by what the signal interrupts.
     """

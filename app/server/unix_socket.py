@@ -20,7 +20,7 @@ LONGEST_PATH = 107 if sys.platform == "linux" else 103
 """Bytes: ``sun_path`` without its final NUL (unix(7))."""
 
 LOCK_SECONDS = 2
-"""How long to wait for another server that is starting in the same folder; whoever keeps the lock longer is not one."""
+"""How long to wait for another server that is starting in the same folder."""
 
 ANSWER_SECONDS = 1
 """How long a server may take to accept the connection that asks whether it lives."""

@@ -1,7 +1,7 @@
 """Replacing the SQLite file by another one, so that a crash at any instant leaves one of the two in place.
 
-A note beside the file, ``daypass.db-restore``, is the decision. Without it the old file is in place; with it, whoever
-uses the file next finishes the renames. Call all of this in sole use of the file (``file_use``).
+A note beside the file, ``daypass.db-restore``, is the decision. Without it the old file is in place; with it, the
+next process that uses the file finishes the renames. Call all of this in sole use of the file (``file_use``).
 """
 
 import json

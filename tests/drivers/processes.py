@@ -1,4 +1,4 @@
-"""Whether processes have ended, whoever is responsible for taking them away."""
+"""Whether processes have ended; a zombie has, also while its parent has not waited for it."""
 
 import time
 from collections.abc import Iterable

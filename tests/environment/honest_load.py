@@ -1,83 +1,22 @@
-# ruff: noqa: T201
-"""Many honest clients on servers with default settings: ``make honest-load SECONDS=60``.
+"""Many honest clients on servers with default settings: ``make honest-load``.
 
 Prints a table of what they were answered on each database, and exits with 1 if any answer was not 2xx.
 """
 
 import argparse
-import json
-import os
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import contextmanager
 
 import psutil
 
-from app.domain.identity import Role
 from app.http.context import parts
-from app.services import Services
 from config import Settings
-from tests.databases import PostgresDatabases, SqliteFiles, application
+from tests.databases import KINDS_OF_DATABASE, application, separate_database
 from tests.drivers.crowd import Crowd, Question, Tally
+from tests.drivers.honest import CONNECTIONS, KINDS, Honest
 from tests.drivers.server import LiveServer
-from tests.factories import issue, make_user, mint
-
-CONNECTIONS = 64
-DATABASES = ("sqlite", "postgresql")
-JSON = {"Content-Type": "application/json"}
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-
-
-@dataclass(frozen=True)
-class Honest:
-    """What the clients hold: an access token of each, its user's id, a refresh token to mint from, an introspector."""
-
-    introspector: str
-    accesses: list[str]
-    refreshes: list[tuple[str, int]]
-
-    @classmethod
-    def of(cls, services: Services, clients: int = CONNECTIONS) -> "Honest":
-        users = [make_user(services) for _ in range(clients)]
-        accesses = [mint(services, issue(services, user)).secret for user in users]
-        # Minting replaces the access token of the same refresh token: those that mint have one of their own.
-        refreshes = [(issue(services, user).secret, user.id) for user in users]
-        apis = make_user(services, role=Role.INTROSPECTOR)
-        return cls(mint(services, issue(services, apis)).secret, accesses, refreshes)
-
-    def questions(self, kind: str) -> list[list[Question]]:
-        """For each client; `kind` is one of :data:`KINDS`."""
-        return [[self._question(kind, client)] for client in range(len(self.accesses))]
-
-    def _question(self, kind: str, client: int) -> Question:
-        access, refresh, shared = self.accesses[client], self.refreshes[client], self.refreshes[0]
-        match kind:
-            case "introspect":
-                headers = FORM | {"Authorization": f"Bearer {self.introspector}"}
-                return Question.of(kind, "POST", "/oauth/introspect", headers, f"token={access}".encode())
-            case "mint":
-                return self._alation(kind, "createAPIAccessToken", refresh)
-            case "mint, one shared":
-                return self._alation(kind, "createAPIAccessToken", shared)
-            case "validate":
-                return self._alation(kind, "validateRefreshToken", refresh)
-            case "userinfo":
-                return Question.of(kind, "GET", "/integration/v1/userinfo/", {"TOKEN": access})
-            case "native list":
-                return Question.of(kind, "GET", "/api/v1/me/tokens", {"Authorization": f"Bearer {access}"})
-        assert kind == "verify"
-        return Question.of(kind, "GET", "/auth/verify", {"TOKEN": access})
-
-    def _alation(self, kind: str, endpoint: str, refresh: tuple[str, int]) -> Question:
-        body = json.dumps(dict(zip(("refresh_token", "user_id"), refresh, strict=True))).encode()
-        return Question.of(kind, "POST", f"/integration/v1/{endpoint}/", JSON, body)
-
-
-KINDS = ("introspect", "mint", "mint, one shared", "validate", "userinfo", "native list", "verify")
 
 
 def main() -> int:
@@ -133,27 +72,19 @@ def _cpu(server: LiveServer) -> tuple[float, float]:
 @contextmanager
 def served(kind: str, clients: int) -> Iterator[tuple[LiveServer, Honest]]:
     """A server with two workers on a database of its own."""
-    with ExitStack() as stack:
-        folder = Path(
-            stack.enter_context(tempfile.TemporaryDirectory(prefix="daypass-load-", dir=os.environ.get("TMPDIR")))
-        )
-        if kind == "sqlite":
-            url = stack.enter_context(SqliteFiles(folder).fresh(folder))
-        else:
-            databases = PostgresDatabases(folder)
-            stack.callback(databases.close)
-            url = stack.enter_context(databases.fresh())
+    with separate_database(kind) as (url, folder):
         with application(Settings(instance=str(folder), database_url=url, log_level="WARNING")) as app:
             honest = Honest.of(parts(app).services, clients)
-        yield stack.enter_context(LiveServer(url, folder)), honest
+        with LiveServer(url, folder) as server:
+            yield server, honest
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.environment.honest_load", description=__doc__)
     kinds = (*KINDS, "all together")
-    parser.add_argument("--seconds", type=float, default=10, help="of each measurement (default %(default)s)")
+    parser.add_argument("--seconds", type=float, default=60, help="of each measurement (default %(default)s)")
     parser.add_argument("--connections", type=int, default=CONNECTIONS, help="(default %(default)s)")
-    parser.add_argument("--databases", nargs="+", choices=DATABASES, default=DATABASES)
+    parser.add_argument("--databases", nargs="+", choices=KINDS_OF_DATABASE, default=KINDS_OF_DATABASE)
     parser.add_argument("--kinds", nargs="+", choices=kinds, default=kinds)
     return parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""Workers and supervisors killed at random under load: ``make kill-rounds ROUNDS=200``.
+"""Workers and supervisors killed at random under load: ``make kill-rounds``.
 
 Prints a table of what was seen on each database, and exits with 1 if a promise was broken: `serve` never ends by
 itself, nothing outlives it, no acknowledged write is lost, and no access token is accepted once its end was
@@ -6,18 +6,15 @@ acknowledged.
 """
 
 import argparse
-import os
 import random
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import psutil
 import requests
@@ -28,14 +25,13 @@ from app.server.socket_holders import WORKER_NAME
 from app.storage.database import Database
 from config import Settings
 from tests import rows
-from tests.databases import PostgresDatabases, SqliteFiles, application
+from tests.databases import KINDS_OF_DATABASE, application, separate_database
 from tests.drivers.alation import Alation
 from tests.drivers.processes import still_running
 from tests.drivers.server import LiveServer
 from tests.drivers.workers import connections_of_workers
 from tests.factories import Refresh, issue, make_user
 
-DATABASES = ("sqlite", "postgresql")
 CLIENTS = 6
 LEAST_SECONDS, MOST_SECONDS = 0.2, 2.0
 """Between two kills."""
@@ -195,8 +191,8 @@ class Rounds:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.environment.kill_rounds", description=__doc__)
-    parser.add_argument("rounds", type=int, help="kills on each database")
-    parser.add_argument("--databases", nargs="+", choices=DATABASES, default=DATABASES)
+    parser.add_argument("rounds", type=int, nargs="?", default=200, help="kills on each database (default %(default)s)")
+    parser.add_argument("--databases", nargs="+", choices=KINDS_OF_DATABASE, default=KINDS_OF_DATABASE)
     parser.add_argument("--seed", type=int, default=None, help="of the victims and pauses")
     options = parser.parse_args()
     random.seed(options.seed)
@@ -244,21 +240,13 @@ def _measure(kind: str, rounds: int) -> int:
 @contextmanager
 def served(kind: str) -> Iterator[tuple[LiveServer, Database, list[Client]]]:
     """A server with two workers on a database of its own, and clients that each have a refresh token."""
-    with ExitStack() as stack:
-        parent = os.environ.get("TMPDIR")
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="daypass-kills-", dir=parent)))
-        if kind == "sqlite":
-            url = stack.enter_context(SqliteFiles(folder).fresh(folder))
-        else:
-            databases = PostgresDatabases(folder)
-            stack.callback(databases.close)
-            url = stack.enter_context(databases.fresh())
-        app = stack.enter_context(application(Settings(instance=str(folder), database_url=url, log_level="WARNING")))
-        services = parts(app).services
-        user = make_user(services)
-        server = stack.enter_context(LiveServer(url, folder))
-        clients = [Client(server.url, issue(services, user)) for _ in range(CLIENTS)]
-        yield server, app.extensions["daypass_database"], clients
+    with separate_database(kind) as (url, folder):
+        with application(Settings(instance=str(folder), database_url=url, log_level="WARNING")) as app:
+            services = parts(app).services
+            user = make_user(services)
+            with LiveServer(url, folder) as server:
+                clients = [Client(server.url, issue(services, user)) for _ in range(CLIENTS)]
+                yield server, app.extensions["daypass_database"], clients
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ from app.services import Services
 from app.storage.database import Database
 from app.storage.tables import AccessTokenRow, RefreshTokenRow
 from tests import rows
+from tests.drivers.clock_jumps import Hosts
 from tests.drivers.false_clock import FalseClock
 from tests.drivers.server import LiveServer
-from tests.environment.clock_rounds import Hosts
 from tests.factories import issue, make_user, mint, revoke, works
 
 PATIENCE_SECONDS = 30

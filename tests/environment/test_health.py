@@ -21,9 +21,8 @@ import pytest
 import requests
 
 from app.http.context import parts
-from app.storage.database import DRIVER
 from config import Settings
-from tests.databases import SqliteFiles, application
+from tests.databases import SqliteFiles, application, damage
 from tests.drivers.alation import Alation
 from tests.drivers.server import LiveServer
 from tests.factories import Refresh, issue, make_user
@@ -167,17 +166,6 @@ def test_damage_is_found_after_a_server_was_killed(place: Place) -> None:
     status, detail = place.ready()
     assert status == 503 and "daypass.db is damaged: " in detail
     assert place.checks(access)
-
-
-def damage(path: Path, table: str) -> None:
-    """Overwrite a page that a table begins with; the last connection has emptied the WAL."""
-    connection = DRIVER.connect(path)
-    (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
-    (size,) = connection.execute("PRAGMA page_size").fetchone()
-    connection.close()
-    with path.open("r+b") as file:
-        file.seek((page - 1) * size)
-        file.write(b"\xff" * size)
 
 
 def answers(place: Place) -> bool:

@@ -1,6 +1,6 @@
 """Backups, restores, and files that were copied by hand, with real processes.
 
-``DAYPASS_TEST_ROUNDS=200`` kills as many writers and restores instead of a few.
+``DAYPASS_TEST_ROUNDS=200`` kills as many writers and restores instead of a few; ``DAYPASS_TEST_SEED`` repeats a run.
 """
 
 import os
@@ -85,6 +85,14 @@ def place(sqlite_files: SqliteFiles, forks: Forks, tmp_path: Path) -> Iterator[P
     with sqlite_files.fresh(folder) as url:
         forks.environment = {"DAYPASS_INSTANCE": str(folder), "DAYPASS_DATABASE_URL": url}
         yield Place(folder, forks, LiveServer(url, folder, workers=1))
+
+
+@pytest.fixture
+def dice(request: pytest.FixtureRequest) -> random.Random:
+    """When a process is killed; the report of a test that fails shows the seed."""
+    seed = os.environ.get("DAYPASS_TEST_SEED", str(time.time_ns() % 10**6))
+    request.node.add_report_section("call", "seed", seed)
+    return random.Random(seed)
 
 
 def is_sound(database: Path) -> bool:
@@ -349,7 +357,7 @@ def test_a_full_disk_leaves_the_database_as_it_is_and_no_half_file(place: Place,
         assert small.files() - {"daypass.db-lock"} == {"daypass.db"}
 
 
-def test_a_restore_that_is_killed_leaves_the_old_or_the_new_database(place: Place) -> None:
+def test_a_restore_that_is_killed_leaves_the_old_or_the_new_database(place: Place, dice: random.Random) -> None:
     with place.services() as services:
         make_user(services, "anna")
     backup = place.backup()
@@ -361,7 +369,7 @@ def test_a_restore_that_is_killed_leaves_the_old_or_the_new_database(place: Plac
     for number in range(ROUNDS):
         set_name(place.database, "old")
         running = place.forks.start("restore", str(backup), "--revoked-since", "keep")
-        time.sleep(random.uniform(0.5, 1.1) * takes)
+        time.sleep(dice.uniform(0.5, 1.1) * takes)
         running.kill()
         running.ended()
         os.close(share_file(place.database) or -1)  # the next start
@@ -408,7 +416,9 @@ def contents(database: Path) -> list[str]:
     return lines
 
 
-def test_after_a_kill_under_writes_the_database_starts_and_a_copied_backup_does_not(place: Place) -> None:
+def test_after_a_kill_under_writes_the_database_starts_and_a_copied_backup_does_not(
+    place: Place, dice: random.Random
+) -> None:
     """Fails with false alarms when a ``-wal`` after an incomplete checkpoint is taken for another file's."""
     backups: list[Path] = []
     for number in range(ROUNDS):
@@ -420,7 +430,7 @@ def test_after_a_kill_under_writes_the_database_starts_and_a_copied_backup_does_
             source.backup(target)
             target.close()
             source.close()
-        time.sleep(random.uniform(0.02, 0.2))
+        time.sleep(dice.uniform(0.02, 0.2))
         running.kill()
         ended = running.ended()
         assert ended.code == -signal.SIGKILL, ended

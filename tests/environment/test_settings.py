@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+import click
 import pytest
 from click.testing import CliRunner
 from psycopg.conninfo import conninfo_to_dict
@@ -22,7 +23,7 @@ from config.database_url import engine_url
 from tests.crowds import all_at_once
 from tests.databases import KEYS, close
 from tests.factories import issue, make_user, mint, works
-from tests.unit.config.test_environment import DOCKER, KUBERNETES
+from tests.variables import DOCKER, KUBERNETES
 
 ROOT = Path(__file__).parent.parent.parent
 HIDDEN = "hidden-word"
@@ -76,7 +77,7 @@ def test_failures_of_processes_are_one_line_without_a_traceback_or_a_password(da
 def story(folder: str) -> None:
     """A token's life in an installation of its own; prints what `init` says."""
     os.environ["DAYPASS_INSTANCE"] = folder
-    print(CliRunner().invoke(command_line(create_app), ["init"]).stderr)  # noqa: T201
+    click.echo(CliRunner().invoke(command_line(create_app), ["init"]).stderr)
     app = create_app()
     services = parts(app).services
     refresh = issue(services, make_user(services))

@@ -27,9 +27,9 @@ from tests.contract.asking import IDENTITY
 from tests.databases import PostgresDatabases, application
 from tests.drivers.alation import Alation
 from tests.drivers.crowd import Crowd, Tally
+from tests.drivers.honest import CONNECTIONS, Honest
 from tests.drivers.server import LiveServer
 from tests.drivers.workers import WorkerClients, connections_of_workers
-from tests.environment.honest_load import CONNECTIONS, Honest
 from tests.factories import Refresh, issue, make_user, mint
 from tests.secrecy import secrets_in
 

@@ -296,7 +296,7 @@ FAULTS = (
           "tests/unit/http/test_turns.py -k stall"),
     Fault("few places for bodies", "◆ honest clients' bodies are not refused at 64 connections",
           "app/server/spare_threads.py", "MOST_BODIES = 128", "MOST_BODIES = 12",
-          "tests/environment/test_load.py -k 'later_than and not postgresql'"),
+          "tests/functional/test_load.py -k 'later_than and not postgresql'"),
     Fault("member named twice", "duplicate JSON members are refused", "app/http/body.py",
           "if len(members) != len(pairs):", "if len(members) > len(pairs):",
           "tests/contract/test_alation_requests.py -k malformed"),

@@ -14,10 +14,9 @@ from app.http.context import parts
 from app.storage.database_files import connect
 from app.storage.wal import wal_of
 from config import SettingsError
-from tests.databases import KEYS
+from tests.databases import KEYS, damage
 from tests.factories import make_user
 from tests.integration.cli.conftest import CommandLine
-from tests.unit.storage.test_integrity import damage
 
 OTHER_KEYS = {"DAYPASS_TOKEN_KEYS": f"k1:{'ab' * 32}", "DAYPASS_PASSWORD_PEPPER": "cd" * 32}
 WRITING = ("user add bert --no-password", "user disable admin", "conf retention_days -s 3", "job run purge_tokens",

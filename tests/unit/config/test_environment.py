@@ -11,25 +11,11 @@ import pytest
 from config import SettingsError, ignored_variables, load_settings, without_secret_settings
 from config.environment import CLIENT
 from config.settings import Settings, variable
+from tests.variables import DOCKER, KUBERNETES
 
 ROOT = Path(__file__).parent.parent.parent.parent
 
 SECRETS = ("DATABASE_URL", "TOKEN_KEYS", "PASSWORD_PEPPER", "ADMIN_PASSWORD")
-
-KUBERNETES = {
-    "DAYPASS_SERVICE_HOST": "10.0.0.7", "DAYPASS_SERVICE_PORT": "8080", "DAYPASS_SERVICE_PORT_HTTP": "8080",
-    "DAYPASS_PORT": "tcp://10.0.0.7:8080", "DAYPASS_PORT_8080_TCP": "tcp://10.0.0.7:8080",
-    "DAYPASS_PORT_8080_TCP_PROTO": "tcp", "DAYPASS_PORT_8080_TCP_PORT": "8080",
-    "DAYPASS_PORT_8080_TCP_ADDR": "10.0.0.7", "DAYPASS_PORT_53_UDP": "udp://[fd00::7]:53",
-    "DAYPASS_PORT_53_UDP_PROTO": "udp", "DAYPASS_PORT_9_SCTP_ADDR": "fd00::7",
-    "DAYPASS_DB_SERVICE_HOST": "10.0.0.8", "DAYPASS_DB_SERVICE_PORT_POSTGRESQL": "5432",
-    "DAYPASS_DB_PORT": "tcp://10.0.0.8:5432", "DAYPASS_DB_PORT_5432_TCP_ADDR": "10.0.0.8",
-    "DAYPASS_HOST_PORT": "sctp://[fd00::7]:8080", "DAYPASS_THREADS_SERVICE_HOST": "10.0.0.9",
-}  # fmt: skip
-
-DOCKER = {"DAYPASS_NAME": "/web/daypass", "DAYPASS_DB_NAME": "/web/daypass-db", "DAYPASS_ENV_DAYPASS_PORT": "8080",
-          "DAYPASS_DB_ENV_POSTGRES_PASSWORD": "x", "DAYPASS_DB_PORT_1_TCP_START": "tcp://10.0.0.8:1",
-          "DAYPASS_DB_PORT_1_TCP_END": "tcp://10.0.0.8:9", "DAYPASS_DB_PORT_1_TCP_PORT_END": "9"}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

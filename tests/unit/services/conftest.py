@@ -11,13 +11,13 @@ from sqlalchemy import create_engine
 from app import logs
 from app.domain.clock import Clock, system_clock
 from app.domain.identity import User
-from app.services import Services, build_services
+from app.services import Services
 from app.storage import clock_marks
 from app.storage.database import Database, engine_options
-from config import Keys, Settings
-from tests.databases import CHEAPEST_COST, KEYS, SqliteFiles
+from config import Keys
+from tests.databases import KEYS, SqliteFiles, connected, services_on
 from tests.factories import PASSWORD, Access, Refresh, issue, make_user, mint
-from tests.unit.storage.conftest import connected
+from tests.unit.services.verdicts import MovedClock
 
 THREADS = 16
 
@@ -62,8 +62,17 @@ def database(request: pytest.FixtureRequest, database_url: str) -> Iterator[Data
 
 
 @pytest.fixture
-def clock() -> Clock:
-    """The services'; a module may have another one."""
+def moved_clock() -> MovedClock:
+    """The services' clock, of tests that use this."""
+    return MovedClock()
+
+
+@pytest.fixture
+def clock(request: pytest.FixtureRequest) -> Clock:
+    """The services'."""
+    if "moved_clock" in request.fixturenames:
+        moved: MovedClock = request.getfixturevalue("moved_clock")
+        return moved
     return system_clock
 
 
@@ -117,18 +126,3 @@ def elsewhere(database_url: str) -> Iterator[Database]:
     """The same database as another process has it, with an engine of its own."""
     with connected(database_url) as other:
         yield other
-
-
-def services_on(database: Database, keys: Keys, clock: Clock) -> Services:
-    """As ``create_app`` makes them, with cheap digests."""
-    settings = Settings(bcrypt_cost=CHEAPEST_COST)
-    return build_services(
-        database,
-        clock,
-        token_keys=keys.token_keys,
-        pepper=keys.pepper,
-        prefixes=settings.prefixes,
-        bcrypt_cost=settings.bcrypt_cost,
-        workers=settings.workers,
-        threads=settings.threads,
-    )

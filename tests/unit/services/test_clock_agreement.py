@@ -29,12 +29,9 @@ from tests.factories import (
 from tests.unit.services.verdicts import DAY, HOUR, MICROSECOND, MINUTE, NOW, SECOND, MovedClock
 from tests.unit.storage.planting import ON_POSTGRESQL
 
+pytestmark = pytest.mark.usefixtures("moved_clock")
+
 YEARS = 3650 * DAY
-
-
-@pytest.fixture
-def clock() -> MovedClock:
-    return MovedClock()
 
 
 def held(services: Services) -> str:
@@ -81,7 +78,7 @@ def test_a_clock_that_jumps_during_a_purge_ends_it(services: Services, database:
     configure(services, retention_days=0)
     for _ in range(3):
         revoke(services, issue(services, make_user(services)))
-    alive = issue(services, make_user(services))
+    untouched = issue(services, make_user(services))
 
     def jumping() -> datetime:
         """After two batches: the first finds no access tokens, the second no digests."""
@@ -93,7 +90,7 @@ def test_a_clock_that_jumps_during_a_purge_ends_it(services: Services, database:
     with pytest.raises(Conflict):
         Expiring(database, jumping, services.clock_agreement, batch=2).purge(OPERATOR)
     assert len(rows.everything(database)["refresh_tokens"]) == 2
-    assert works(services, alive)
+    assert works(services, untouched)
 
 
 def test_a_clock_that_is_put_back_runs_the_jobs_with_a_warning(

@@ -14,12 +14,9 @@ from app.services.job_runs import LEASE, JobRuns, JobStatus
 from tests.crowds import all_at_once
 from tests.unit.services.verdicts import MICROSECOND, MINUTE, NOW, SECOND, MovedClock
 
+pytestmark = pytest.mark.usefixtures("moved_clock")
+
 Make = Callable[..., Services]
-
-
-@pytest.fixture
-def clock() -> MovedClock:
-    return MovedClock()
 
 
 @pytest.fixture

@@ -22,10 +22,9 @@ from app.storage.database import Database
 from app.storage.tables import AccessTokenRow, UserRow
 from tests import rows
 from tests.crowds import all_at_once
-from tests.databases import destroy
+from tests.databases import connected, destroy
 from tests.factories import OPERATOR, Access, issue, make_user, mint
 from tests.unit.services.verdicts import MICROSECOND, NOW, SECOND
-from tests.unit.storage.conftest import connected
 from tests.unit.storage.planting import ON_POSTGRESQL
 
 

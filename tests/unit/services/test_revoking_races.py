@@ -17,9 +17,8 @@ from app.services.revoking import Revoked
 from app.storage.database import Database
 from tests import rows
 from tests.crowds import all_at_once
-from tests.databases import KEYS
+from tests.databases import KEYS, services_on
 from tests.factories import OPERATOR, Refresh, issue, make_user, mint, regenerate, revoke, revoke_under
-from tests.unit.services.conftest import services_on
 
 pytestmark = pytest.mark.both_databases
 

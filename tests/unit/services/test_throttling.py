@@ -33,18 +33,13 @@ PAIR, ACCOUNT, ADDRESS, INSTANCE = 5, 3, 8, 15
 
 
 @pytest.fixture
-def clock() -> MovedClock:
-    return MovedClock()
-
-
-@pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits of the same order as the real ones, reached sooner."""
     for name, limit in (("PAIR", PAIR), ("ACCOUNT", ACCOUNT), ("ADDRESS", ADDRESS)):
         monkeypatch.setattr(throttling, f"{name}_LIMIT", limit)
 
 
-pytestmark = pytest.mark.usefixtures("few")
+pytestmark = pytest.mark.usefixtures("few", "moved_clock")
 
 
 @pytest.fixture

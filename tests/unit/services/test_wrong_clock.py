@@ -16,31 +16,15 @@ from app.services.throttling import ACCOUNT_LIMIT
 from app.storage.access_tokens import as_access_token
 from app.storage.database import Database
 from app.storage.tables import AccessTokenRow, RefreshTokenRow
-from tests.factories import (
-    OPERATOR,
-    PASSWORD,
-    Access,
-    Refresh,
-    allowed_user,
-    configure,
-    generate,
-    issue,
-    make_user,
-    mint,
-    regenerate,
-    revoke,
-    works,
-)
+from tests import factories
+from tests.factories import OPERATOR, PASSWORD, Access, Refresh, issue, make_user, mint, works
 from tests.secrecy import PASSWORD_MARK
 from tests.unit.services.verdicts import DAY, HOUR, MINUTE, NOW, MovedClock, reason, refusal_of
 
+pytestmark = pytest.mark.usefixtures("moved_clock")
+
 YEARS = 3650 * DAY
 WRONG = pytest.mark.parametrize("wrong", [-YEARS, -2 * DAY, 2 * DAY, 61 * DAY, YEARS])
-
-
-@pytest.fixture
-def clock() -> MovedClock:
-    return MovedClock()
 
 
 @WRONG
@@ -48,17 +32,17 @@ def test_a_token_that_was_revoked_by_a_wrong_clock_stays_revoked(
     services: Services, clock: MovedClock, wrong: timedelta
 ) -> None:
     """◆ However it was revoked. Fails when those that have expired by that clock are left alone."""
-    owner = allowed_user(services)
+    owner = factories.allowed_user(services)
     refresh = [issue(services, owner) for _ in range(3)]
     access = [mint(services, each) for each in refresh]
-    single = [generate(services, owner) for _ in range(2)]
+    single = [factories.generate(services, owner) for _ in range(2)]
     other = [issue(services, make_user(services)) for _ in range(2)]
     under = [mint(services, each) for each in other]
     clock.now = NOW + wrong
-    revoke(services, refresh[0])
-    revoke(services, access[1])
-    revoke(services, single[0])
-    regenerated = regenerate(services, other[0])
+    factories.revoke(services, refresh[0])
+    factories.revoke(services, access[1])
+    factories.revoke(services, single[0])
+    regenerated = factories.regenerate(services, other[0])
     services.revoking.revoke_user(owner.username, "left", OPERATOR)
     clock.now = NOW + MINUTE
     revoked: list[Access | Refresh] = [*refresh, *access, *single, other[0], under[0]]
@@ -71,8 +55,8 @@ def test_a_token_that_a_clock_ahead_revoked_with_others_is_deleted_for_its_owner
     services: Services, clock: MovedClock
 ) -> None:
     """Lists of tokens have no word for a revoked one. Fails when a token that had expired is kept by every clock."""
-    owner = allowed_user(services)
-    single = generate(services, owner, 30 * DAY)
+    owner = factories.allowed_user(services)
+    single = factories.generate(services, owner, 30 * DAY)
     clock.advance(61 * DAY)
     services.revoking.revoke_user(owner.username, "left", OPERATOR)
     assert [each.status for each in services.single_tier.list_tokens(owner.id).items] == [TokenStatus.EXPIRED]
@@ -86,8 +70,8 @@ def test_a_token_that_expired_and_was_revoked_afterwards_is_still_expired(
     services: Services, database: Database, clock: MovedClock
 ) -> None:
     """As seen from outside; for the user who revokes all, for the audit log, and for the owner's list."""
-    owner = allowed_user(services)
-    single = generate(services, owner, DAY)
+    owner = factories.allowed_user(services)
+    single = factories.generate(services, owner, DAY)
     clock.advance(2 * DAY)
     assert services.revoking.revoke_user(owner.username, "left", OPERATOR).access_tokens == 0
     assert reason(services, single) == "token_expired"
@@ -104,7 +88,7 @@ def test_of_the_access_tokens_of_a_wrong_and_of_a_right_clock_one_works(
     services: Services, database: Database, clock: MovedClock, wrong: timedelta, policy: str
 ) -> None:
     """◆ Fails when what has expired by the wrong clock is not final once it is replaced."""
-    configure(services, access_token_reissue=policy, access_token_overlap_seconds=1)
+    factories.configure(services, access_token_reissue=policy, access_token_overlap_seconds=1)
     refresh = issue(services, make_user(services))
     first = mint(services, refresh)
     clock.now = NOW + wrong
@@ -113,8 +97,8 @@ def test_of_the_access_tokens_of_a_wrong_and_of_a_right_clock_one_works(
     except Refusal:  # the refresh token has expired by this clock
         second = None
     clock.now = NOW + MINUTE
-    alive = [each for each in (first, second) if each is not None and works(services, each)]
-    assert len({each.token.id for each in alive}) <= 1
+    active = [each for each in (first, second) if each is not None and works(services, each)]
+    assert len({each.token.id for each in active}) <= 1
     assert works(services, first) is (second is None or second.token.id == first.token.id)
     third = mint(services, refresh)
     clock.advance(2 * timedelta(seconds=1))
@@ -131,8 +115,8 @@ def _active(database: Database, clock: MovedClock) -> list[int]:
 @pytest.mark.usefixtures("no_clock_of_the_database")
 def test_a_stored_expired_is_believed_nowhere(services: Services, database: Database, clock: MovedClock) -> None:
     """◆ A sweep of an earlier release, by a wrong clock. The token works, and is still the only one."""
-    configure(services, access_token_reissue="reuse")
-    refresh = issue(services, allowed_user(services))
+    factories.configure(services, access_token_reissue="reuse")
+    refresh = issue(services, factories.allowed_user(services))
     access = mint(services, refresh)
     with database.transaction() as session:
         for table in (RefreshTokenRow, AccessTokenRow):
@@ -145,7 +129,7 @@ def test_a_stored_expired_is_believed_nowhere(services: Services, database: Data
     second = mint(services, refresh)
     clock.advance(HOUR)
     assert (works(services, access), works(services, second)) == (False, True)
-    revoke(services, refresh)
+    factories.revoke(services, refresh)
     assert not works(services, second)
 
 
@@ -192,7 +176,7 @@ def test_a_job_whose_last_run_is_in_the_future_is_late(services: Services, clock
 def test_a_token_of_a_clock_that_was_ahead_says_so(services: Services, clock: MovedClock) -> None:
     clock.now = NOW + DAY
     refresh = issue(services, make_user(services))
-    access, renewed = mint(services, refresh), regenerate(services, issue(services, make_user(services)))
+    access, renewed = mint(services, refresh), factories.regenerate(services, issue(services, make_user(services)))
     assert not refresh.token.created_in_future
     clock.now = NOW
     for issued in (refresh, access, renewed):

@@ -2,17 +2,15 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from app.storage import check
 from app.storage import database as storage
-from app.storage.database import Database, engine_options
+from app.storage.database import Database
 from app.storage.tables import UserRow
-from config import Settings
+from tests.databases import connected
 from tests.unit.storage.planting import plant_user
 
 IMPATIENT_SECONDS = 0.3
@@ -26,18 +24,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "PATIENCE_SECONDS", IMPATIENT_SECONDS)
     options = f"-c lock_timeout={IMPATIENT_SECONDS * 750:.0f} -c timezone=UTC"
     monkeypatch.setattr(storage, "POSTGRESQL_OPTIONS", options)
-
-
-@contextmanager
-def connected(url: str) -> Iterator[Database]:
-    """The database at that address, through an engine of its own."""
-    address = Settings(database_url=url).sqlalchemy_url
-    options = engine_options(address, 16)
-    if "tcp_user_timeout" in options["connect_args"]:  # in whole milliseconds, also for the impatient
-        options["connect_args"]["tcp_user_timeout"] = round(options["connect_args"]["tcp_user_timeout"])
-    engine = create_engine(address, **options)
-    yield Database(engine)
-    engine.dispose()
 
 
 @pytest.fixture(scope="module")

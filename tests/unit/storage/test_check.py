@@ -18,8 +18,8 @@ from app.storage.check import _STATEMENT, CheckedRow, TokenLookup
 from app.storage.database import Database, sqlite
 from app.storage.tables import AccessTokenRow, InstanceSettingRow, RefreshTokenRow, UserRow
 from tests.crowds import all_at_once
-from tests.databases import SqliteFiles, destroy
-from tests.unit.storage.conftest import IMPATIENT_SECONDS, connected
+from tests.databases import SqliteFiles, connected, destroy
+from tests.unit.storage.conftest import IMPATIENT_SECONDS
 from tests.unit.storage.planting import (
     HOUR,
     KEPT_ON_POSTGRESQL,

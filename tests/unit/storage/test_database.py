@@ -28,7 +28,8 @@ from app.storage.postgresql import SHARE_OF_AN_ATTEMPT, VERDICT_SECONDS
 from app.storage.schema import startup_problem
 from app.storage.tables import InstanceSettingRow
 from tests.crowds import all_at_once
-from tests.unit.storage.conftest import IMPATIENT_SECONDS, connected
+from tests.databases import connected
+from tests.unit.storage.conftest import IMPATIENT_SECONDS
 from tests.unit.storage.planting import NOW, ON_POSTGRESQL, ON_SQLITE
 
 pytestmark = pytest.mark.both_databases
@@ -200,7 +201,7 @@ def test_a_writer_is_as_patient_after_a_queue_that_moves_as_without_one(
             with database._writer:
                 waiting = thread.submit(write, database)
                 time.sleep(IMPATIENT_SECONDS + 0.1)
-                database._wrote_at = time.monotonic()  # as whoever was before it in the queue
+                database._wrote_at = time.monotonic()  # as the writer before it in the queue
             time.sleep(0.1)
         waiting.result()
     assert stored(database) == {"a": "written"}

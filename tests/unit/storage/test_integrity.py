@@ -13,6 +13,7 @@ from app import logs
 from app.domain.findings import Level
 from app.storage import integrity
 from app.storage.database import DRIVER, PATIENCE_SECONDS, Database
+from tests.databases import damage
 
 
 @pytest.fixture
@@ -20,16 +21,6 @@ def path(database: Database) -> Path:
     name = make_url(str(database.engine.url)).database
     assert name is not None
     return Path(name)
-
-
-def damage(path: Path, table: str) -> None:
-    connection = DRIVER.connect(str(path))
-    (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
-    (size,) = connection.execute("PRAGMA page_size").fetchone()
-    connection.close()
-    with path.open("r+b") as file:
-        file.seek((page - 1) * size)
-        file.write(b"\xff" * size)
 
 
 def watched(path: Path) -> integrity.Watch:

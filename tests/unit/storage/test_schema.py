@@ -21,8 +21,8 @@ from app.storage.schema import (
     startup_problem,
 )
 from config import Settings
+from tests.databases import connected
 from tests.drivers.server import LiveServer
-from tests.unit.storage.conftest import connected
 from tests.unit.storage.planting import ON_POSTGRESQL, plant_user
 
 pytestmark = pytest.mark.both_databases

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from app.storage import database as storage
 from app.storage.database import PATIENCE_SECONDS, Database
-from tests.unit.storage.conftest import connected
+from tests.databases import connected
 
 TURNS = 20
 

@@ -12,12 +12,12 @@ import pytest
 from app.services import Services
 from app.storage.database import Database, sqlite
 from tests.drivers.crowd import Crowd
+from tests.drivers.honest import CONNECTIONS, KINDS, Honest
 from tests.drivers.raw import RawHttp
 from tests.drivers.server import LiveServer
 from tests.drivers.workers import connections_of_workers
-from tests.environment.honest_load import CONNECTIONS, KINDS, Honest
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.shares_server]
+pytestmark = [pytest.mark.both_databases, pytest.mark.shares_server, pytest.mark.measures_time]
 
 SECONDS = 3.0
 
