@@ -7,6 +7,7 @@ from datetime import timedelta
 from itertools import count
 from typing import Any, TypeAlias
 
+from app.domain.credentials import Credential, CredentialKind
 from app.domain.errors import TokenRefused
 from app.domain.identity import ApiTokens, Caller, Role, User
 from app.domain.policy import Reissue
@@ -19,7 +20,7 @@ from tests.secrecy import PASSWORD_MARK
 Refresh: TypeAlias = Issued[RefreshToken]
 Access: TypeAlias = Issued[AccessToken]
 
-OPERATOR = Caller("cli:tests")
+OPERATOR = Caller("cli:tests", credential=Credential(CredentialKind.COMMAND_LINE, "tests"))
 ANONYMOUS = Caller("")
 PASSWORD = f"{PASSWORD_MARK}-of-the-tests"
 

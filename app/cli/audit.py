@@ -9,7 +9,7 @@ from app.cli.launching import RefusingGroup, services
 from app.cli.output import as_json, as_plain, show_table
 from app.domain.clock import parse_instant
 
-COLUMNS = ("at", "actor", "action", "object_id", "address", "detail")
+COLUMNS = ("at", "actor", "credential", "action", "object_id", "address", "detail")
 
 
 @click.group("audit", cls=RefusingGroup)

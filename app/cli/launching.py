@@ -14,6 +14,7 @@ from flask import Flask, current_app
 from app import logs
 from app.cli.database_file import prepare_file
 from app.cli.failures import discard_output, explain, log_traceback
+from app.domain.credentials import Credential, CredentialKind
 from app.domain.identity import Caller
 from app.http.context import parts
 from app.services import Services
@@ -121,4 +122,5 @@ def services() -> Services:
 
 def operator() -> Caller:
     """The caller for the audit log: the system user, whatever the environment says."""
-    return Caller(f"cli:{user_name(os.getuid())}"[:150])
+    user = user_name(os.getuid())[:146]
+    return Caller(f"cli:{user}", credential=Credential(CredentialKind.COMMAND_LINE, user))

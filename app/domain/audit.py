@@ -7,7 +7,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class AuditEvent:
-    """`actor` did `action` (``<thing>.<past participle>``) to the object. `actor_id`: None for commands and jobs."""
+    """`actor` did `action` (``<thing>.<past participle>``) to the object. `actor_id`: None for commands and jobs.
+
+    `credential`: what the actor authenticated with; None where nothing was, and before Daypass recorded it.
+    """
 
     id: int
     at: datetime
@@ -20,3 +23,4 @@ class AuditEvent:
     request_id: str | None
     result: str
     detail: dict[str, Any]
+    credential: str | None = None

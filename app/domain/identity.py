@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from app.domain.credentials import Credential, CredentialKind
 from app.domain.errors import NotFound, NotPermitted
 from app.domain.tokens import TokenKind
 
@@ -98,6 +99,10 @@ class Principal(NamedTuple):
     refresh_token_expires_at: datetime | None
     checked_at: datetime
 
+    @property
+    def credential(self) -> Credential:
+        return Credential(CredentialKind.ACCESS_TOKEN, self.token_public_id)
+
 
 @dataclass(frozen=True)
 class Caller:
@@ -105,20 +110,24 @@ class Caller:
 
     `name`: a user name, ``cli:<system user>`` or ``job:<name>``; empty before authentication.
     `address`: the client's, without port; None for commands and jobs. `request_id`: as in the log.
+    `credential`: what they authenticated with.
     """
 
     name: str
     user_id: int | None = None
     address: str | None = None
     request_id: str | None = None
+    credential: Credential | None = None
 
-    def as_user(self, user_id: int, username: str) -> "Caller":
+    def as_user(self, user_id: int, username: str, credential: Credential) -> "Caller":
         """The same call, made by this user."""
-        return Caller(username, user_id, self.address, self.request_id)
+        return Caller(username, user_id, self.address, self.request_id, credential)
 
-    def acting_for(self, owner: User) -> "Caller":
-        """The same call; a caller who presents a token without signing in acts as its owner."""
-        return self if self.name else self.as_user(owner.id, owner.username)
+    def acting_for(self, owner: User, refresh_token: str) -> "Caller":
+        """The same call; a caller who presents a refresh token (public id) without signing in acts as its owner."""
+        if self.name:
+            return self
+        return self.as_user(owner.id, owner.username, Credential(CredentialKind.REFRESH_TOKEN, refresh_token))
 
 
 def canonical_username(text: str) -> str | None:

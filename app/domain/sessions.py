@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.domain.clock import CLOCK_TOLERANCE
+from app.domain.credentials import Credential, CredentialKind
 from app.domain.identity import User
 
 IDLE = timedelta(minutes=30)
@@ -26,6 +27,10 @@ class WebSession:
     seen_at: datetime
     proved_at: datetime
     has_temporary_password: bool
+
+    @property
+    def credential(self) -> Credential:
+        return Credential(CredentialKind.SESSION, str(self.id))
 
     def is_over(self, now: datetime) -> bool:
         """Over **at** the instant, as tokens expire."""

@@ -6,7 +6,7 @@ Not here: applying it (``app.services.restoring``).
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import MISSING, Field, dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
@@ -90,14 +90,19 @@ def parse_event(line: str) -> AuditEvent:
     """The event of a line of an exported audit log; ValueError where it is none."""
     values = json.loads(line)
     try:
-        event = AuditEvent(**{name: values[name] for name in AuditEvent.__dataclass_fields__} | _parsed(values))
-        texts = (event.actor, event.action, event.object_kind, event.object_id)
+        event = AuditEvent(**{each.name: values[each.name] for each in _members_of(values)} | _parsed(values))
+        texts = (event.actor, event.action, event.object_kind, event.object_id, event.credential or "")
         is_flat = not any(isinstance(value, list | dict) for value in event.detail.values())
     except (AttributeError, KeyError, TypeError):
         raise ValueError("not an event of the audit log") from None
     if type(event.id) is not int or {*map(type, texts)} != {str} or not is_flat:
         raise ValueError("not an event of the audit log")
     return event
+
+
+def _members_of(values: dict[str, Any]) -> list[Field[Any]]:
+    """Those without a default, and those that the line has: an earlier release exported fewer."""
+    return [each for each in fields(AuditEvent) if each.default is MISSING or each.name in values]
 
 
 def _parsed(values: dict[str, Any]) -> dict[str, datetime]:

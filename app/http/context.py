@@ -8,6 +8,7 @@ from typing import Any, cast
 from flask import Flask, current_app, g, request
 
 from app.domain.clock import Clock
+from app.domain.credentials import Credential
 from app.domain.identity import Caller, Principal, Role
 from app.http.body import BodyReader
 from app.http.proxies import TrustedProxies, client_address
@@ -42,6 +43,7 @@ class CurrentUser:
     user_id: int
     username: str
     role: Role
+    credential: Credential
 
 
 def parts(app: Flask | None = None) -> Parts:
@@ -81,6 +83,7 @@ def caller() -> Caller:
         user_id=known.user_id if known else None,
         address=client_address(request.environ, parts().proxies),
         request_id=g.request_id,
+        credential=known.credential if known else None,
     )
 
 

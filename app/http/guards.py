@@ -12,6 +12,7 @@ from flask import Blueprint as FlaskBlueprint
 from flask import Flask, g, request
 from flask_smorest import Blueprint
 
+from app.domain.credentials import BY_PASSWORD
 from app.domain.errors import NotPermitted, TokenMissing
 from app.domain.identity import Principal, Role, refuse_unless_may_use_apis
 from app.domain.tokens import TokenKind
@@ -84,7 +85,7 @@ def authenticate_request(permit: Callable[[Role], None] = _permit) -> CurrentUse
     login = None if is_by_token else basic_credentials(request.headers.get("Authorization", ""))
     if login is not None:
         user = services().accounts.authenticate(*login, caller()).user
-        g.current_user = current_user = CurrentUser(user.id, user.username, user.role)
+        g.current_user = current_user = CurrentUser(user.id, user.username, user.role, BY_PASSWORD)
         permit(user.role)
         return current_user
     try:
@@ -93,7 +94,7 @@ def authenticate_request(permit: Callable[[Role], None] = _permit) -> CurrentUse
         if is_by_token or "Authorization" in request.headers:
             raise
         return None
-    g.current_user = current_user = CurrentUser(known.user_id, known.username, known.role)
+    g.current_user = current_user = CurrentUser(known.user_id, known.username, known.role, known.credential)
     return current_user
 
 

@@ -5,6 +5,7 @@ import re
 from sqlalchemy.orm import Session
 
 from app.domain.clock import Clock
+from app.domain.credentials import BY_PASSWORD
 from app.domain.errors import BadCredentials, BadRequest, LimitReached, NotPermitted
 from app.domain.identity import Caller
 from app.domain.policy import Policy, Reissue
@@ -67,7 +68,7 @@ class Issuing:
                 if owner.password_hash != proof.digest:  # changed meanwhile: check the password again
                     continue
                 owner.last_login_at = self._clock()
-                known = caller.as_user(owner.id, owner.username)
+                known = caller.as_user(owner.id, owner.username, BY_PASSWORD)
                 text = new_token_text(TokenKind.REFRESH)
                 return self._issue(session, read_policy(session), owner, name, text, known, reissue)
 
@@ -116,7 +117,7 @@ class Issuing:
             text = new_token_text(TokenKind.REFRESH).with_public_id(row.public_id)
             expires_at = now + held.policy.refresh_token_lifespan
             row = refresh_tokens.replace_secret(session, row, self._ring.sign(text), now, expires_at)
-            caller = caller.acting_for(held.owner)
+            caller = caller.acting_for(held.owner, row.public_id)
             revocation = Revocation(now, caller.name, "its refresh token was regenerated")
             revoked = access_tokens.revoke_under(session, [row.id], revocation)
             record(session, now, caller, "refresh_token.regenerated", subject, access_tokens=len(revoked))

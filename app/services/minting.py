@@ -117,7 +117,7 @@ class Minting:
             is_derived=is_derived,
             minted_from=caller.address,
         )
-        caller = caller.acting_for(held.owner)
+        caller = caller.acting_for(held.owner, parent.public_id)
         subject = ("access_token", token.public_id)
         record(session, now, caller, "access_token.minted", subject, refresh_token=parent.public_id)
         issued = Issued(token, self._format.compose(text), parent.expires_at, replaced)

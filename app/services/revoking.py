@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from app.domain.clock import Clock
+from app.domain.credentials import Credential, CredentialKind
 from app.domain.errors import NotFound, NotPermitted, TokenMalformed
 from app.domain.identity import Caller, canonical_username
 from app.domain.text import refuse_unprintable
@@ -38,6 +39,12 @@ class _Held:
     owner_name: str
     refresh_token_id: int | None = None
 
+    @property
+    def credential(self) -> Credential:
+        is_access_token = self.refresh_token_id is None
+        kind = CredentialKind.ACCESS_TOKEN if is_access_token else CredentialKind.REFRESH_TOKEN
+        return Credential(kind, self.public_id)
+
 
 class Revoking:
     """Revokes tokens by secret, by public id, or all of a user."""
@@ -54,7 +61,7 @@ class Revoking:
             now = self._clock()
             # Held, so that a mint is wholly before (and revoked here) or wholly after.
             held = self._held_tokens.hold(session, claim, now)
-            caller = caller.acting_for(held.owner)
+            caller = caller.acting_for(held.owner, held.stored.public_id)
             revocation = Revocation(now, caller.name, "revoked with its refresh token")
             for public_id in access_tokens.revoke_under(session, [held.stored.id], revocation):
                 record(session, now, caller, "access_token.revoked", ("access_token", public_id))
@@ -108,7 +115,7 @@ class Revoking:
             raise NotPermitted("The token is another user's.")
         refuse_bad_reason(reason)
         if not caller.name:
-            caller = caller.as_user(held.owner_id, held.owner_name)
+            caller = caller.as_user(held.owner_id, held.owner_name, held.credential)
         with self._database.transaction() as session:
             if held.refresh_token_id is not None:
                 refresh_tokens.lock(session, [held.refresh_token_id])

@@ -9,6 +9,7 @@ import secrets
 from contextlib import suppress
 
 from app.domain.clock import Clock
+from app.domain.credentials import BY_PASSWORD
 from app.domain.errors import BadCredentials, BadRequest, Unavailable
 from app.domain.identity import Caller
 from app.domain.seals import Seal
@@ -66,7 +67,7 @@ class Sessions:
             if before is not None:
                 sessions.end(session, self._digest(before))
             sessions.insert(session, self._digest(cookie), owner.id, now)
-            known = caller.as_user(owner.id, owner.username)
+            known = caller.as_user(owner.id, owner.username, BY_PASSWORD)
             record(session, now, known, "session.began", ("user", owner.username))
         return cookie
 
@@ -106,7 +107,7 @@ class Sessions:
         with self._database.transaction() as session:
             found = sessions.find(session, self._digest(cookie))  # may have ended: the caller is not known then
             if found is not None and sessions.end(session, self._digest(cookie)) is not None:
-                known = caller.as_user(found.user.id, found.user.username)
+                known = caller.as_user(found.user.id, found.user.username, found.credential)
                 record(session, self._clock(), known, "session.ended", ("user", known.name))
 
     def change_password(self, known: WebSession, present: str, new: str, caller: Caller) -> None:

@@ -38,5 +38,6 @@ def record(
         "request_id": caller.request_id,
         "result": "done",
         "detail": json.dumps(detail, sort_keys=True),
+        "credential": None if caller.credential is None else str(caller.credential),
     }
     session.execute(_INSERT, values)

@@ -108,10 +108,11 @@ def audit_events(database: Path, beyond: int) -> Iterator[AuditEvent]:
 
     Raises DatabaseError and ValueError where the database is damaged.
     """
-    names = [each.name for each in fields(AuditEvent)]
-    query = f"SELECT {', '.join(names)} FROM audit_events WHERE id > ? ORDER BY id"  # noqa: S608
     connection = connect(database, "mode=ro")
     try:
+        columns = {column for _, column, *_ in connection.execute("PRAGMA table_info(audit_events)")}
+        names = [each.name for each in fields(AuditEvent) if each.name in columns]  # an earlier release had fewer
+        query = f"SELECT {', '.join(names)} FROM audit_events WHERE id > ? ORDER BY id"  # noqa: S608
         for row in connection.execute(query, (beyond,)):
             values = dict(zip(names, row, strict=True))
             at = datetime.fromisoformat(values["at"]).replace(tzinfo=UTC)

@@ -196,3 +196,4 @@ class AuditEventRow(Base):
     request_id: Mapped[str | None] = mapped_column(String(36))
     result: Mapped[str] = mapped_column(String(16))
     detail: Mapped[str] = mapped_column(Text)
+    credential: Mapped[str | None] = mapped_column(String(180))

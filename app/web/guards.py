@@ -37,7 +37,7 @@ def find_session() -> WebSession | None:
     session = services().sessions.find(session_cookie())
     if session is not None:
         g.web_session = session
-        g.current_user = CurrentUser(session.user.id, session.user.username, session.user.role)
+        g.current_user = CurrentUser(session.user.id, session.user.username, session.user.role, session.credential)
     return session
 
 

@@ -194,6 +194,7 @@ class AuditEventOut(Schema):
     request_id = fields.String(allow_none=True)
     result = fields.String()
     detail = fields.Dict()
+    credential = fields.String(allow_none=True)
 
 
 class AuditPage(Schema):

@@ -10,6 +10,7 @@ from tests.integration.cli.conftest import CommandLine
 
 MEMBERS = [
     "id", "at", "actor", "actor_id", "action", "object_kind", "object_id", "address", "request_id", "result", "detail",
+    "credential",
 ]  # fmt: skip
 
 
@@ -38,8 +39,12 @@ def test_changes_are_listed_newest_first(daypass: CommandLine, refresh_token: st
     assert listed[0]["detail"] == {"access_tokens": 1, "reason": "lost"}
     assert (listed[1]["actor"], listed[1]["detail"]) == ("anna", {"refresh_token": refresh_token})
     heading, first, *_ = daypass.text("audit", "list").splitlines()
-    assert heading.split() == ["AT", "ACTOR", "ACTION", "OBJECT", "ID", "ADDRESS", "DETAIL"]
-    assert first.split()[3:5] == ["refresh_token.revoked", refresh_token]
+    assert heading.split() == ["AT", "ACTOR", "CREDENTIAL", "ACTION", "OBJECT", "ID", "ADDRESS", "DETAIL"]
+    assert "command line" in first
+    assert [word for word in first.split() if word in ("refresh_token.revoked", refresh_token)] == [
+        "refresh_token.revoked",
+        refresh_token,
+    ]
 
 
 def test_a_list_can_be_narrowed_and_read_page_by_page(daypass: CommandLine, refresh_token: str) -> None:

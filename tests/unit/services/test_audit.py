@@ -11,6 +11,7 @@ from freezegun import freeze_time
 from sqlalchemy.exc import IntegrityError
 
 import app.services
+from app.domain.credentials import BY_PASSWORD
 from app.domain.errors import Conflict, TokenSuperseded, Unavailable
 from app.domain.identity import ApiTokens, Caller, Role, User
 from app.domain.token_filter import TokenFilter
@@ -47,7 +48,7 @@ Act = Callable[[Services, Tokens], object]
 
 def _generate(its: Services, own: Tokens) -> object:
     user_id = own.refresh.token.user_id
-    return its.single_tier.generate(user_id, None, None, CLIENT.as_user(user_id, ANNA))
+    return its.single_tier.generate(user_id, None, None, CLIENT.as_user(user_id, ANNA, BY_PASSWORD))
 
 
 def _revoke_by_filter(its: Services, own: Tokens) -> object:
@@ -102,10 +103,18 @@ def test_every_change_leaves_one_row_that_says_who_did_it_to_what(services: Serv
         assert event.actor_id == (anna.id if by_client else None), action
         assert (event.address, event.request_id) == ((CLIENT.address, CLIENT.request_id) if by_client else (None, None))
         assert event.object_kind == ("filter" if action == "tokens.revoked" else action.partition(".")[0])
+        assert event.credential == _credential_of(action, actor, own), action
         exists.get(event.object_kind, services.listing.find)(event.object_id)
         if action in ("refresh_token.regenerated", "refresh_token.revoked", "access_token.revoked"):
             assert event.object_id in [each.token.public_id for each in own], action
         assert isinstance(json.loads(event.detail), dict)
+
+
+def _credential_of(action: str, actor: str, own: Tokens) -> str:
+    if actor == CLI:
+        return "command line tests"
+    by_password = ("refresh_token.created", "access_token.created")
+    return "password" if action in by_password else f"refresh token {own.refresh.token.public_id}"
 
 
 def test_a_change_whose_row_cannot_be_written_does_not_happen(services: Services, database: Database) -> None:
