@@ -79,8 +79,9 @@ lock: $(VENV)/.dev-installed ## Pin the newest versions within the bounds of pyp
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	    --custom-compile-command "make lock" --upgrade requirements/trifacta.in --output-file requirements/trifacta.txt
 
-docs: $(VENV)/.dev-installed ## Write what is derived from the code: docs/settings.md and .env.example
+docs: $(VENV)/.dev-installed ## Write what is derived from the code: docs/settings.md, docs/ladder.md and .env.example
 	$(BIN)/python -m config
+	$(BIN)/python -m app.domain.ladder_page
 
 screenshots: $(VENV)/.dev-installed ## A picture of every page, in screenshots/; OPTIONS=--readme: the README's as well
 	$(MEMORY) $(BIN)/python -m tests.browser.screenshots $(OPTIONS)

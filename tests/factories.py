@@ -22,6 +22,21 @@ Access: TypeAlias = Issued[AccessToken]
 
 OPERATOR = Caller("cli:tests", credential=Credential(CredentialKind.COMMAND_LINE, "tests"))
 ANONYMOUS = Caller("")
+
+
+def signed_in(user: User, *, is_fresh: bool = True) -> Caller:
+    """That user in a session of the pages, whose password was entered recently unless told otherwise."""
+    session = Credential(CredentialKind.SESSION, "1", is_fresh=is_fresh)
+    return Caller(user.username, user.id, credential=session, role=user.role)
+
+
+def with_token(user: User, issued: Access, refresh: Refresh | None = None) -> Caller:
+    """That user with this access token; of that refresh token, if one is given."""
+    until = (refresh or issued).token.expires_at
+    used = Credential(CredentialKind.ACCESS_TOKEN, issued.token.public_id, is_single_tier=refresh is None, until=until)
+    return Caller(user.username, user.id, credential=used, role=user.role)
+
+
 PASSWORD = f"{PASSWORD_MARK}-of-the-tests"
 
 _numbers = count(1)
@@ -36,7 +51,7 @@ def make_user(
 
 def issue(services: Services, user: User, name: str = "nightly-etl", reissue: Reissue | None = None) -> Refresh:
     """A refresh token of that user; `reissue`: what it says for itself about minting again."""
-    return services.issuing.issue(user.id, name, Caller(user.username, user.id), reissue=reissue)
+    return services.issuing.issue(user.id, name, signed_in(user), reissue=reissue)
 
 
 def mint(services: Services, refresh: Refresh, address: str | None = None) -> Access:
@@ -117,7 +132,7 @@ def generate(
     services: Services, user: User, lifetime: timedelta | None = timedelta(days=1), description: str | None = None
 ) -> Access:
     """A single-tier token of that user, who must be permitted."""
-    return services.single_tier.generate(user.id, lifetime, description, Caller(user.username, user.id))
+    return services.single_tier.generate(user.id, lifetime, description, signed_in(user))
 
 
 def allowed_user(services: Services, **about: Any) -> User:

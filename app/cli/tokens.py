@@ -23,9 +23,13 @@ COLUMNS = (
 )  # fmt: skip
 MEMBERS = (
     "kind", "id", "public_id", "owner", "user_id", "name", "status", "created_at", "expires_at", "last_used_at",
-    "last_used_ip", "last_used_agent", "seems_shared", "created_in_future", "revoked_at", "revoked_by", "revoke_reason",
+    "last_used_ip", "last_used_agent", "seems_shared", "created_in_future", "created_with", "revoked_at", "revoked_by",
+    "revoke_reason",
 )  # fmt: skip
 """Of a token in JSON; null where its tier has none."""
+
+REVOKED = ("refresh_tokens", "access_tokens", "descendants")
+"""How many were revoked, in all and because they were made with a token."""
 
 
 def _parsing(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str | None], Any]:
@@ -103,38 +107,56 @@ def show(public_id: str, as_json: bool) -> None:
 @click.option("--user", "username", help="All tokens of this user.")
 @click.option("--from-stdin", is_flag=True, help="Token secrets from standard input, one a line.")
 @click.option("--reason", default="revoked by an administrator", show_default=True)
+@click.option(
+    "--with-descendants/--without-descendants",
+    default=True,
+    show_default=True,
+    help="And what was made with them, with that, and so on.",
+)
 @as_json
-def revoke(public_ids: tuple[str, ...], username: str | None, from_stdin: bool, reason: str, as_json: bool) -> None:
+def revoke(
+    public_ids: tuple[str, ...],
+    username: str | None,
+    from_stdin: bool,
+    reason: str,
+    with_descendants: bool,
+    as_json: bool,
+) -> None:
     """Revoke tokens: by public id, all of a user, or by their secrets."""
     if [bool(public_ids), bool(username), from_stdin].count(True) != 1:
         raise click.UsageError("Give public ids, --user or --from-stdin.")
     if username:
         ended = services().revoking.revoke_user(username, reason, operator())
         refresh, access = count_of(ended.refresh_tokens, "refresh token"), count_of(ended.access_tokens, "access token")
-        show_result({"user": username} | vars(ended), f"Revoked {refresh} and {access} of {username}.", as_json)
+        numbers = {name: number for name, number in vars(ended).items() if name != "descendants"}
+        show_result({"user": username} | numbers, f"Revoked {refresh} and {access} of {username}.", as_json)
         return
-    rows = list(_revoke_pasted(reason)) if from_stdin else list(_revoke_each(public_ids, reason))
-    show_table(rows, ("token", "result", "refresh_tokens", "access_tokens"), as_json)
+    revoking = _revoke_pasted if from_stdin else partial(_revoke_each, public_ids)
+    rows = list(revoking(reason, with_descendants))
+    show_table(rows, ("token", "result", *REVOKED), as_json)
     if any(row["result"] == "unknown" for row in rows):
         raise click.ClickException("Some of these are not tokens of this instance. The others were revoked.")
 
 
-def _revoke_each(public_ids: tuple[str, ...], reason: str) -> Iterator[Row]:
+def _revoke_each(public_ids: tuple[str, ...], reason: str, with_descendants: bool) -> Iterator[Row]:
     revoking = services().revoking
     for number, public_id in enumerate(public_ids, start=1):
         try:
-            yield _outcome(public_id, revoking.revoke(public_id, reason, operator()))
+            ended = revoking.revoke(public_id, reason, operator(), with_descendants=with_descendants)
+            yield _outcome(public_id, ended)
         except NotFound:
             yield _unknown(f"argument {number}")
 
 
-def _revoke_pasted(reason: str) -> Iterator[Row]:
+def _revoke_pasted(reason: str, with_descendants: bool) -> Iterator[Row]:
     revoking = services().revoking
     for number, line in enumerate(sys.stdin, start=1):
         if not line.strip():
             continue
         try:
-            public_id, ended = revoking.revoke_secret(line.strip(), reason, operator())
+            public_id, ended = revoking.revoke_secret(
+                line.strip(), reason, operator(), with_descendants=with_descendants
+            )
             yield _outcome(public_id, ended)
         except (TokenMalformed, TokenUnknown):
             yield _unknown(f"line {number}")
@@ -142,7 +164,7 @@ def _revoke_pasted(reason: str) -> Iterator[Row]:
 
 def _unknown(place: str) -> Row:
     """Without the text itself, which may be a secret."""
-    return {"token": place, "result": "unknown", "refresh_tokens": 0, "access_tokens": 0}
+    return {"token": place, "result": "unknown"} | dict.fromkeys(REVOKED, 0)
 
 
 def _outcome(public_id: str, ended: Revoked) -> Row:

@@ -1,6 +1,7 @@
 """Credentials: what a caller authenticated with; each audit event names it. Not here: checking them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -17,10 +18,18 @@ class CredentialKind(StrEnum):
 
 @dataclass(frozen=True)
 class Credential:
-    """`id`: a token's public id, a session's number, a command's system user, a job's name; empty for a password."""
+    """`id`: a token's public id, a session's number, a command's system user, a job's name; empty for a password.
+
+    `is_fresh`: of a session, whether the password was entered recently. Of an access token, `is_single_tier`: whether
+    it has no refresh token; `until`: when it, or its refresh token, expires, and what is made with it at the latest;
+    None is never.
+    """
 
     kind: CredentialKind
     id: str = ""
+    is_fresh: bool = field(default=False, compare=False)
+    is_single_tier: bool = field(default=False, compare=False)
+    until: datetime | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}".rstrip()

@@ -101,7 +101,9 @@ class Principal(NamedTuple):
 
     @property
     def credential(self) -> Credential:
-        return Credential(CredentialKind.ACCESS_TOKEN, self.token_public_id)
+        is_single_tier = self.refresh_token_expires_at is None
+        until = self.token_expires_at if is_single_tier else self.refresh_token_expires_at
+        return Credential(CredentialKind.ACCESS_TOKEN, self.token_public_id, is_single_tier=is_single_tier, until=until)
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ class Caller:
 
     `name`: a user name, ``cli:<system user>`` or ``job:<name>``; empty before authentication.
     `address`: the client's, without port; None for commands and jobs. `request_id`: as in the log.
-    `credential`: what they authenticated with.
+    `credential`: what they authenticated with. `role`: the user's, as of this call.
     """
 
     name: str
@@ -118,6 +120,7 @@ class Caller:
     address: str | None = None
     request_id: str | None = None
     credential: Credential | None = None
+    role: Role | None = None
 
     def as_user(self, user_id: int, username: str, credential: Credential) -> "Caller":
         """The same call, made by this user."""

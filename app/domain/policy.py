@@ -12,13 +12,14 @@ from functools import lru_cache
 from typing import Any
 
 from app.domain.identity import ApiTokens, User
-from app.domain.setting import DAYS, HOURS, SECONDS, SWITCH, TOKENS, Affects, Counted, From, Kind, Setting
+from app.domain.setting import DAYS, HOURS, SECONDS, SWITCH, TOKENS, Affects, Counted, From, Kind, Setting, Widens
 
 LONGEST_LIFETIME = timedelta(days=36_500)
 """A hundred years: dates end at the year 9999."""
 
 UNDECIDED = "Users who are neither administrators nor decided individually"
 BY_TOKEN = "to create, mint from and regenerate their owner's refresh tokens"
+TO_GRANT = "to create users, give rights and change settings so that they allow more"
 
 
 class Reissue(StrEnum):
@@ -60,6 +61,7 @@ class Policy:
         DAYS, "365", low=1, high=36_500, suffix="_days", group="Lifetimes", label="Proposed API token lifetime",
         help="The lifetime the web form proposes for an API token.", effective=From.NEW_TOKENS,
         affects=(Affects(None, "Only what the web form proposes; no token and no user is affected."),),
+        widens=Widens.NEVER,
     )  # fmt: skip
     api_token_max_lifetime = Setting(
         DAYS.or_unlimited(), "-1", low=1, high=36_500, suffix="_days", group="Lifetimes",
@@ -95,9 +97,17 @@ class Policy:
     )  # fmt: skip
     api_can_create_refresh_tokens = Setting(
         SWITCH, "off", group="Permissions", label="Refresh tokens by access token", effective=From.AT_ONCE,
-        help="On: an access token is enough to create, mint from and regenerate its owner's refresh tokens.",
+        help="On: an access token is enough to create, mint from and regenerate its owner's refresh tokens, and one of "
+             "a refresh token to create API tokens.",
         affects=(Affects(Counted.ACTIVE_ACCESS_TOKENS, f"Access tokens are enough {BY_TOKEN}.",
                          f"Access tokens are not enough {BY_TOKEN}; all else they do still works."),),
+    )  # fmt: skip
+    api_can_manage_users = Setting(
+        SWITCH, "off", group="Permissions", label="Users and rights by access token", effective=From.AT_ONCE,
+        help="On: an administrator's access token is enough to create users, give rights, and change settings so that "
+             "they allow more.",
+        affects=(Affects(None, f"Access tokens of administrators are enough {TO_GRANT}.",
+                         f"Access tokens of administrators are not enough {TO_GRANT}; they still take rights away."),),
     )  # fmt: skip
     api_tokens_enabled = Setting(
         SWITCH, "on", group="Permissions", label="API tokens", effective=From.AT_ONCE,
@@ -123,11 +133,13 @@ class Policy:
         affects=tuple(Affects(ended, "Ended tokens that the next purge keeps; those deleted before do not come back.",
                               "Ended tokens that the next purge deletes; a refresh token stays while one of its access "
                               "tokens does.") for ended in (Counted.ENDED_REFRESH_TOKENS, Counted.ENDED_ACCESS_TOKENS)),
+        widens=Widens.NEVER,
     )  # fmt: skip
     openapi_enabled = Setting(
         SWITCH, "on", group="API documents", label="API documents", effective=From.AT_ONCE,
         help="Off: neither OpenAPI documents nor pages about them.",
         affects=(Affects(None, "Only the documents and the pages about them; no token and no user is affected."),),
+        widens=Widens.NEVER,
     )  # fmt: skip
 
     @classmethod

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, StrEnum
+from math import inf
 from typing import Any, Generic, Literal, Self, TypeVar, overload
 
 T = TypeVar("T")
@@ -22,6 +23,13 @@ class From(StrEnum):
     AT_ONCE = "at once"
     NEXT_MINT = "at the next mint"
     NEXT_PURGE = "at the next purge"
+
+
+class Widens(StrEnum):
+    """Which change of a setting allows more, so that it grants a right (``app.domain.ladder``)."""
+
+    RAISED = "raised"
+    NEVER = "never"
 
 
 class Counted(Enum):
@@ -94,6 +102,7 @@ class Setting(Generic[T]):
     high: int | None = None
     suffix: str = ""
     alias: str | None = None
+    widens: Widens = Widens.RAISED
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.key = name + self.suffix
@@ -124,6 +133,23 @@ class Setting(Generic[T]):
             or_none = f", or {UNLIMITED} for unlimited" if self.may_be_unlimited else ""
             raise ValueError(f"{self.key} must be {bounds}{or_none}, not {text}")
         return str(int(text))
+
+    def is_wider(self, before: str, after: str) -> bool:
+        """Whether a change between these values allows more: a higher number, unlimited, on, a later choice.
+
+        Any other change of text without an order does: what a setting means is decided where it is declared.
+        """
+        if self.widens is Widens.NEVER or before == after:
+            return False
+        ranks = [self._rank(value) for value in (before, after)]
+        return None in ranks or ranks[0] < ranks[1]  # type: ignore[operator]
+
+    def _rank(self, value: str) -> float | None:
+        if self.choices:
+            return (ON_OFF[::-1] if self.choices == ON_OFF else self.choices).index(value)
+        if self.may_be_unlimited and value == UNLIMITED:
+            return inf
+        return int(value) if value.isascii() and value.isdigit() else None
 
     def spell(self, value: str) -> str:
         """A value for people, with its unit."""

@@ -75,6 +75,11 @@ def status_at(
     return TokenStatus.ACTIVE
 
 
+def capped(expires_at: datetime, limit: datetime | None) -> datetime:
+    """`expires_at`, or `limit` if that is earlier; None is without a limit."""
+    return expires_at if limit is None else min(expires_at, limit)
+
+
 def is_from_future(created_at: datetime, now: datetime) -> bool:
     """Whether a token says that it was created later than `now`: this clock is wrong, or was when it was created."""
     return created_at - now > CLOCK_TOLERANCE
@@ -97,7 +102,8 @@ def seems_shared_at(seen_at: datetime | None, now: datetime) -> bool:
 class RefreshToken:
     """A refresh token without its secret. `status`: at the time of reading.
 
-    `created_in_future`: :func:`is_from_future` of its creation or regeneration.
+    `created_in_future`: :func:`is_from_future` of its creation or regeneration. `created_with`: the access token
+    (public id) that made its present secret, if one did.
     """
 
     id: int
@@ -117,13 +123,15 @@ class RefreshToken:
     access_token_reissue: str | None = None
     seems_shared: bool = False
     created_in_future: bool = False
+    created_with: str | None = None
 
 
 @dataclass(frozen=True)
 class AccessToken:
     """An access token without its secret. `status`: at the time of reading. `created_in_future`: the same.
 
-    `refresh_token_id`: None for a single-tier token. `expires_at`: None is never.
+    `refresh_token_id`: None for a single-tier token. `expires_at`: None is never. `created_with`: the access token
+    (public id) that made it, if one did.
     """
 
     id: int
@@ -144,6 +152,7 @@ class AccessToken:
     revoke_reason: str | None = None
     minted_from: str | None = None
     created_in_future: bool = False
+    created_with: str | None = None
 
 
 @dataclass(frozen=True)

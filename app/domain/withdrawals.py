@@ -34,6 +34,7 @@ _CHANGES = {
 _PARSERS: dict[str, Any] = {
     "owner": str,
     "name": str,
+    "created_with": str,
     "kind": TokenKind,
     "status": TokenStatus,
     **dict.fromkeys(("created_after", "created_before", "expires_after", "expires_before"), parse_instant),

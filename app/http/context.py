@@ -84,6 +84,7 @@ def caller() -> Caller:
         address=client_address(request.environ, parts().proxies),
         request_id=g.request_id,
         credential=known.credential if known else None,
+        role=known.role if known else None,
     )
 
 

@@ -3,7 +3,7 @@
 Not here: the answers to refused requests (each dialect's ``errors``).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,28 +11,32 @@ from typing import Any
 from flask import Blueprint as FlaskBlueprint
 from flask import Flask, g, request
 from flask_smorest import Blueprint
+from werkzeug.routing import Rule
 
 from app.domain.credentials import BY_PASSWORD
 from app.domain.errors import NotPermitted, TokenMissing
 from app.domain.identity import Principal, Role, refuse_unless_may_use_apis
+from app.domain.ladder import ADMINISTRATORS_ONLY, TOKENS, Act, Proof
 from app.domain.tokens import TokenKind
+from app.http.acts import CHANGING, declared_of
 from app.http.context import CurrentUser, caller, note_use, parts, services
 from app.http.credentials import access_token_text, basic_credentials
 from app.http.openapi import FORMS_TOO, ErrorAnswers, StrictParser, document_route
-
-ADMINISTRATORS_ONLY = "Only server administrators may do this."
 
 
 @dataclass(frozen=True)
 class Guard:
     """`name`: who has access, for people. `check`: raises a Refusal for everyone else.
 
-    `schemes`: the accepted ways to authenticate, by their names in ``app.http.openapi.SCHEMES``.
+    `schemes`: the accepted ways to authenticate, by their names in ``app.http.openapi.SCHEMES``. `proofs`: what that
+    proves, in the terms of the ladder of credentials. `is_for_administrators`: it refuses all others.
     """
 
     name: str
     check: Callable[[], None]
     schemes: tuple[str, ...] = ()
+    proofs: tuple[Proof, ...] = ()
+    is_for_administrators: bool = False
 
 
 def _allow() -> None:
@@ -104,13 +108,16 @@ def _require_signed_in(permit: Callable[[Role], None]) -> None:
 
 
 ANYBODY = Guard("everyone", _allow)
-CREDENTIAL_IN_BODY = Guard("credential in the body", _allow)
-TOKEN_HOLDER = Guard("active access token", _require_token, ("token", "bearer"))
-ADMINISTRATOR = Guard("administrator, by access token", _require_administrator, ("token", "bearer"))
+CREDENTIAL_IN_BODY = Guard("credential in the body", _allow, proofs=(Proof.PASSWORD, Proof.OWN_SECRET))
+TOKEN_HOLDER = Guard("active access token", _require_token, ("token", "bearer"), TOKENS)
+ADMINISTRATOR = Guard(
+    "administrator, by access token", _require_administrator, ("token", "bearer"), TOKENS, is_for_administrators=True
+)
 INTROSPECTOR = Guard(
     "administrator or introspector, by password or access token",
     partial(_require_signed_in, _refuse_unless_may_introspect),
     ("basic", "token", "bearer"),
+    (Proof.PASSWORD, *TOKENS),
 )
 
 
@@ -122,11 +129,13 @@ PRESENTER = Guard(
     "everyone; a credential in the headers must be valid",
     _authenticate_if_present,
     ("basic", "token", "bearer"),
+    (Proof.OWN_SECRET, Proof.PASSWORD, *TOKENS),
 )
 SIGNED_IN = Guard(
     "user, by password or access token",
     partial(_require_signed_in, refuse_unless_may_use_apis),
     ("basic", "bearer", "token"),
+    (Proof.PASSWORD, *TOKENS),
 )
 
 
@@ -189,7 +198,25 @@ def guard_of(app: Flask, endpoint: str) -> Guard | None:
 
 
 def refuse_unguarded_routes(app: Flask) -> None:
-    """Raise RuntimeError if a route has no guard."""
+    """Raise RuntimeError if a route has no guard, or does not state its acts, or some that its guard never accepts."""
     unguarded = sorted(str(rule) for rule in app.url_map.iter_rules() if guard_of(app, rule.endpoint) is None)
     if unguarded:
         raise RuntimeError(f"routes without an access guard: {', '.join(unguarded)}")
+    changing = [rule for rule in app.url_map.iter_rules() if CHANGING & (rule.methods or set())]
+    wrong = sorted(each for rule in changing for each in _wrong(app, rule))
+    if wrong:
+        raise RuntimeError(f"routes off the ladder of credentials: {'; '.join(wrong)}")
+
+
+def _wrong(app: Flask, rule: Rule) -> Iterator[str]:
+    """What is wrong with the acts of a route: not stated, or not possible with what its guard accepts."""
+    declared, guard = declared_of(app, rule.endpoint), guard_of(app, rule.endpoint)
+    assert guard is not None
+    if declared is None:
+        yield f"{rule} does not state what it does (app.http.acts.does)"
+        return
+    for act in declared.acts:
+        if not set(guard.proofs) & set(act.rule.needs):
+            yield f"{rule}: what its guard accepts is never enough to {act.rule.words}"
+        if act.rule.is_of_others and not guard.is_for_administrators and Act.REVOKE_OWN not in declared.acts:
+            yield f"{rule}: its guard accepts others than administrators, who may {act.rule.words}"

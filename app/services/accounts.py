@@ -10,9 +10,11 @@ from sqlalchemy.orm import Session
 from app.domain.clock import Clock
 from app.domain.errors import BadCredentials, BadRequest, Conflict, NotFound
 from app.domain.identity import Caller, Role, User, canonical_username
+from app.domain.ladder import Act, act_of_change
 from app.domain.text import refuse_unprintable
 from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.passwords import Passwords
+from app.services.permitting import refuse_unless_allowed
 from app.services.throttling import LoginThrottle
 from app.storage import sessions, users
 from app.storage.audit import record
@@ -86,7 +88,8 @@ class Accounts:
         """Add a user; without a password for single sign-on and service accounts.
 
         `is_temporary`: the password is generated, and the pages offer to change it. Refuses with BadRequest (user name,
-        password or profile) and Conflict (the name is taken; another request under the same `key`). Raises Repeated.
+        password or profile), NotPermitted, and Conflict (the name is taken; another request under the same `key`).
+        Raises Repeated.
         """
         name = canonical_username(username)
         if name is None:
@@ -94,6 +97,8 @@ class Accounts:
             raise BadRequest(message, {"username": [message]})
         for member, value in profile.items():
             refuse_unprintable(member, value, LONGEST_PROFILE[member])
+        with self._database.reading() as session:  # before the work of digesting
+            refuse_unless_allowed(session, Act.CREATE_USER, caller)
         digest = self._digest(password)
         try:
             with self._database.transaction() as session:
@@ -160,6 +165,9 @@ class Accounts:
             if proof is not None and row.password_hash != proof.digest:
                 raise BadCredentials
             changed = {column: value for column, value in values.items() if getattr(row, column) != value}
+            if proof is None:
+                for column, value in changed.items():
+                    refuse_unless_allowed(session, act_of_change(column, getattr(row, column), value), caller)
             for column, value in changed.items():
                 setattr(row, column, value)
             _refuse_to_leave_none(administrators, row)

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from app.domain.clock import Clock
 from app.domain.errors import (
     NotFound,
-    NotPermitted,
     OwnerDisabled,
     TokenExpired,
     TokenMalformed,
@@ -26,15 +25,9 @@ from app.domain.mistakes import mistake_in
 from app.domain.policy import Policy
 from app.domain.secrets import PUBLIC_ID, KeyRing, TokenFormat, TokenText
 from app.domain.tokens import RefreshToken, TokenKind, TokenStatus, status_at
-from app.services.instance_settings import read_policy
 from app.storage import refresh_tokens
 from app.storage.database import Database
 from app.storage.refresh_tokens import StoredRefreshToken, as_refresh_token
-
-NOT_BY_TOKEN = (
-    "An access token is not enough for this on this instance. A server administrator can change that: "
-    "daypass conf api_can_create_refresh_tokens -s on."
-)
 
 _REFUSED: dict[TokenStatus, type[TokenRefused]] = {
     TokenStatus.EXPIRED: TokenExpired,
@@ -57,14 +50,10 @@ class BySecret:
 
 @dataclass(frozen=True)
 class ByOwner:
-    """A refresh token identified by its public id, for its authenticated owner.
-
-    `is_by_token`: authenticated by an access token, which is enough while ``api_can_create_refresh_tokens`` is on.
-    """
+    """A refresh token identified by its public id, for its authenticated owner."""
 
     public_id: str
     owner_id: int
-    is_by_token: bool = False
 
     @property
     def queue(self) -> str:
@@ -140,11 +129,9 @@ class HeldTokens:
         """An active refresh token, locked and with its generation incremented.
 
         `is_use`, `address`: whether to record a use, and the client's address. Refuses as :meth:`find`, with a
-        TokenRefused (expired, unless `allow_expired`; revoked; owner disabled), with NotPermitted (an access token is
-        not enough), and with Unavailable where others changed it meanwhile.
+        TokenRefused (expired, unless `allow_expired`; revoked; owner disabled), and with Unavailable where others
+        changed it meanwhile. Not here: whether the caller's credential is enough (``permitting``).
         """
-        if isinstance(claim, ByOwner) and claim.is_by_token:
-            refuse_token_sign_in_unless_allowed(read_policy(session))
         found = self.find(session, claim)
         _refuse_unless_active(found, now, allow_expired)
         text = found.text
@@ -180,12 +167,6 @@ class HeldTokens:
             if self._ring.verifies(token, retired.key_id, retired.mac):
                 return retired.retired_at
         raise TokenUnknown(TokenKind.REFRESH)
-
-
-def refuse_token_sign_in_unless_allowed(policy: Policy) -> None:
-    """Refuse with NotPermitted authentication by access token, unless ``api_can_create_refresh_tokens`` is on."""
-    if not policy.api_can_create_refresh_tokens:
-        raise NotPermitted(NOT_BY_TOKEN)
 
 
 def _refuse_unless_active(found: FoundToken, now: datetime, allow_expired: bool = False) -> None:

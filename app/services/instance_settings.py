@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.domain.clock import Clock
 from app.domain.errors import BadRequest, NotFound
 from app.domain.identity import Caller
+from app.domain.ladder import Act, refuse_unless_allowed
 from app.domain.policy import INSTANCE_SETTINGS, Policy, find_setting
 from app.domain.setting import Setting
 from app.storage import settings
@@ -55,12 +56,15 @@ class InstanceSettings:
             return read_policy(session)
 
     def change(self, name: str, text: str, caller: Caller) -> SettingValue:
-        """Set one. Refuses with NotFound (no such setting) and BadRequest (an invalid value)."""
+        """Set one. Refuses with NotFound (no such setting), BadRequest (an invalid value) and NotPermitted."""
         setting, value = parse_setting(name, text)
         with self._database.transaction() as session:
             now = self._clock()
             before = settings.stored(session).get(setting.key, setting.default)
             if before != value:
+                act = Act.WIDEN_SETTING if setting.is_wider(before, value) else Act.CHANGE_SETTING
+                stored = Policy.of(settings.stored(session)).values
+                refuse_unless_allowed(act, caller, lambda key: bool(stored[key]))
                 settings.put(session, setting.key, value, now, caller.name)
                 subject = ("instance_setting", setting.key)
                 record(session, now, caller, "instance_setting.changed", subject, before=before, after=value)

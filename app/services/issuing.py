@@ -6,18 +6,21 @@ from sqlalchemy.orm import Session
 
 from app.domain.clock import Clock
 from app.domain.credentials import BY_PASSWORD
-from app.domain.errors import BadCredentials, BadRequest, LimitReached, NotPermitted
+from app.domain.errors import BadCredentials, BadRequest, LimitReached, NotPermitted, TokenExpired
 from app.domain.identity import Caller
+from app.domain.ladder import Act
 from app.domain.policy import Policy, Reissue
 from app.domain.secrets import KeyRing, TokenFormat, TokenText, new_token_text
-from app.domain.tokens import Issued, RefreshToken, TokenKind
+from app.domain.tokens import Issued, RefreshToken, TokenKind, capped
 from app.services.accounts import Accounts
-from app.services.held_tokens import Claim, HeldTokens, refuse_token_sign_in_unless_allowed
+from app.services.held_tokens import BySecret, Claim, HeldTokens
 from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.instance_settings import read_policy
+from app.services.permitting import hold_maker, permit, refuse_unless_allowed
 from app.storage import access_tokens, refresh_tokens, users
 from app.storage.audit import record
 from app.storage.database import Database
+from app.storage.made_with import created_with
 from app.storage.refresh_tokens import Revocation, as_refresh_token
 from app.storage.tables import UserRow
 
@@ -79,14 +82,13 @@ class Issuing:
         caller: Caller,
         key: IdempotencyKey | None = None,
         *,
-        is_by_token: bool = False,
         reissue: Reissue | None = None,
     ) -> Issued[RefreshToken]:
         """Create a refresh token called `name` (not necessarily unique) for an authenticated user.
 
-        `is_by_token`: authenticated by an access token. `reissue`: its own reissue policy; None for that of the
-        instance. Refuses with BadRequest (the name), BadCredentials (the user is disabled), NotPermitted, LimitReached
-        (too many active ones) and Conflict (another request under the same `key`). Raises Repeated.
+        Made with an access token, it expires with that at the latest. `reissue`: its own reissue policy; None for that
+        of the instance. Refuses with BadRequest (the name), BadCredentials (the user is disabled), NotPermitted,
+        LimitReached (too many active ones) and Conflict (another request under the same `key`). Raises Repeated.
         """
         _refuse_bad_name(name)
         text = new_token_text(TokenKind.REFRESH)
@@ -96,8 +98,7 @@ class Issuing:
             if owner is None:
                 raise BadCredentials
             policy = read_policy(session)
-            if is_by_token:
-                refuse_token_sign_in_unless_allowed(policy)
+            refuse_unless_allowed(session, Act.CREATE_REFRESH_TOKEN, caller)
             subject = ("refresh_token", text.public_id)
             self._idempotency.refuse_repeat(session, key, user_id, subject, self._clock())
             return self._issue(session, policy, owner, name, text, caller, reissue)
@@ -105,22 +106,29 @@ class Issuing:
     def regenerate(self, claim: Claim, caller: Caller, key: IdempotencyKey | None = None) -> Issued[RefreshToken]:
         """Give a refresh token a new secret and a full lifetime; its access tokens are revoked.
 
-        It may have expired. Refuses as :meth:`HeldTokens.hold` (with `allow_expired`), and with Conflict
-        another request under the same `key`. Raises Repeated.
+        It may have expired. What an access token made or regenerated expires with that at the latest, however often its
+        own secret renews it. Refuses as :meth:`HeldTokens.hold` (with `allow_expired`), with NotPermitted, and with
+        Conflict another request under the same `key`. Raises Repeated.
         """
         with self._database.transaction(claim.queue) as session:
+            maker = permit(session, Act.REGENERATE, caller, claim, self._clock())
             held = self._held_tokens.hold(session, claim, self._clock(), allow_expired=True)
             now = self._clock()  # after the wait for the lock: mints until here had the old secret
             row = held.stored
             subject = ("refresh_token", row.public_id)
             self._idempotency.refuse_repeat(session, key, held.owner.id, subject, now)
             text = new_token_text(TokenKind.REFRESH).with_public_id(row.public_id)
-            expires_at = now + held.policy.refresh_token_lifespan
-            row = refresh_tokens.replace_secret(session, row, self._ring.sign(text), now, expires_at)
+            by_itself = isinstance(claim, BySecret)
+            limit = row.renewable_until if by_itself else maker.until
+            if limit is not None and limit <= now:
+                raise TokenExpired(TokenKind.REFRESH, row.public_id, row.expires_at)
+            mac, expires_at = self._ring.sign(text), capped(now + held.policy.refresh_token_lifespan, limit)
+            row = refresh_tokens.replace_secret(session, row, mac, now, expires_at, None if by_itself else maker)
             caller = caller.acting_for(held.owner, row.public_id)
             revocation = Revocation(now, caller.name, "its refresh token was regenerated")
             revoked = access_tokens.revoke_under(session, [row.id], revocation)
-            record(session, now, caller, "refresh_token.regenerated", subject, access_tokens=len(revoked))
+            detail = {"access_tokens": len(revoked)} | created_with(maker)
+            record(session, now, caller, "refresh_token.regenerated", subject, **detail)
             return Issued(as_refresh_token(row, now), self._format.compose(text))
 
     def _issue(
@@ -139,10 +147,12 @@ class Issuing:
         limit = policy.max_refresh_tokens_per_user
         if refresh_tokens.count_active(session, owner.id, now) >= limit:
             raise LimitReached("refresh tokens", limit)
-        expires_at = now + policy.refresh_token_lifespan
-        row = refresh_tokens.add(session, text, self._ring.sign(text), owner.id, name, now, expires_at, reissue)
-        subject = ("refresh_token", row.public_id)
-        record(session, now, caller, "refresh_token.created", subject, owner=owner.username, name=name)
+        maker = hold_maker(session, caller, owner.id, now)
+        expires_at = capped(now + policy.refresh_token_lifespan, maker.until)
+        mac = self._ring.sign(text)
+        row = refresh_tokens.add(session, text, mac, owner.id, name, now, expires_at, reissue, maker)
+        subject, detail = ("refresh_token", row.public_id), {"owner": owner.username, "name": name}
+        record(session, now, caller, "refresh_token.created", subject, **detail, **created_with(maker))
         return Issued(as_refresh_token(row, now), self._format.compose(text))
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.clock import CLOCK_TOLERANCE, Clock
 from app.domain.identity import Caller
+from app.domain.ladder import Act
 from app.domain.policy import Reissue
 from app.domain.secrets import KeyRing, TokenFormat, TokenText, new_token_text
 from app.domain.tokens import (
@@ -20,16 +21,19 @@ from app.domain.tokens import (
     AccessToken,
     Issued,
     TokenKind,
+    capped,
     is_sharing,
     seems_shared_at,
 )
 from app.services.held_tokens import Claim, HeldToken, HeldTokens
 from app.services.idempotency import Idempotency, IdempotencyKey
+from app.services.permitting import permit
 from app.services.throttling import counted_network
 from app.storage import access_tokens, refresh_tokens
 from app.storage.access_tokens import as_access_token
 from app.storage.audit import record
 from app.storage.database import Database
+from app.storage.made_with import Maker, created_with
 
 MINTS_EXAMINED = 50
 """How many of the latest mints are examined for programs that share a refresh token."""
@@ -57,11 +61,13 @@ class Minting:
     def mint(self, claim: Claim, caller: Caller, key: IdempotencyKey | None = None) -> Issued[AccessToken]:
         """Mint an access token from a refresh token; the reissue policy decides about the previous one.
 
-        Refuses as :meth:`HeldTokens.hold`, and with Conflict another request under the same `key`. Raises Repeated.
+        Made with an access token, it expires with that at the latest. Refuses as :meth:`HeldTokens.hold`, with
+        NotPermitted, and with Conflict another request under the same `key`. Raises Repeated.
         """
         text = new_token_text(TokenKind.ACCESS)
         with self._database.transaction(claim.queue) as session:
             now = self._clock()
+            maker = permit(session, Act.MINT, caller, claim, now)
             held = self._held_tokens.hold(session, claim, now, is_use=True, address=caller.address)
             self._idempotency.refuse_repeat(session, key, held.owner.id, ("access_token", text.public_id), now)
             reissue = held.policy.reissue_of(held.stored.access_token_reissue)
@@ -71,7 +77,7 @@ class Minting:
                 if reused is not None:
                     return reused
             replaced = None if active is None else as_access_token(active, now)
-            return self._mint(session, held, reissue, text, replaced, now, caller)
+            return self._mint(session, held, reissue, text, replaced, now, caller, maker)
 
     def _reuse(self, held: HeldToken, row: Row[Any], now: datetime) -> Issued[AccessToken] | None:
         """The active access token, while at least half of its lifetime is left.
@@ -97,6 +103,7 @@ class Minting:
         replaced: AccessToken | None,
         now: datetime,
         caller: Caller,
+        maker: Maker,
     ) -> Issued[AccessToken]:
         parent, policy = held.stored, held.policy
         is_derived = reissue is Reissue.REUSE and held.text is not None  # so that it can be reused
@@ -111,15 +118,16 @@ class Minting:
             self._ring.sign(text),
             parent.user_id,
             now,
-            policy.access_token_expiry(now, parent.expires_at),
+            capped(policy.access_token_expiry(now, parent.expires_at), maker.until),
             refresh_token_id=parent.id,
             generation=parent.generation,
             is_derived=is_derived,
             minted_from=caller.address,
+            created_with=maker.public_id,
         )
         caller = caller.acting_for(held.owner, parent.public_id)
-        subject = ("access_token", token.public_id)
-        record(session, now, caller, "access_token.minted", subject, refresh_token=parent.public_id)
+        subject, detail = ("access_token", token.public_id), {"refresh_token": parent.public_id} | created_with(maker)
+        record(session, now, caller, "access_token.minted", subject, **detail)
         issued = Issued(token, self._format.compose(text), parent.expires_at, replaced)
         if reissue is not Reissue.REPLACE:
             return issued

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from app.domain.audit import AuditEvent
 from app.domain.clock import utc_text
-from app.domain.identity import ApiTokens, Caller, Role
+from app.domain.identity import Caller, Role
+from app.domain.ladder import STRENGTH
 from app.domain.policy import find_setting
 from app.domain.setting import ON_OFF
 from app.domain.text import count_of
@@ -25,8 +26,6 @@ from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 
 REGENERATED = "its secret of the backup was replaced later"
 REPLACED = "a newer access token had replaced it"
-
-_STRENGTH: dict[object, int] = {ApiTokens.DENY: 0, ApiTokens.INHERIT: 1, ApiTokens.ALLOW: 2}
 
 
 @dataclass
@@ -181,7 +180,7 @@ def _takes_away(user: UserRow, column: str, value: object) -> bool:
     if column == "is_active":
         return value is False and user.is_active
     if column == "api_tokens":
-        return value in _STRENGTH and _STRENGTH[value] < _STRENGTH[user.api_tokens]
+        return value in STRENGTH and STRENGTH[value] < STRENGTH[user.api_tokens]
     return value in list(Role) and _is_weaker(Role(str(value)), Role(user.role))
 
 

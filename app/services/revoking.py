@@ -11,23 +11,28 @@ from app.domain.clock import Clock
 from app.domain.credentials import Credential, CredentialKind
 from app.domain.errors import NotFound, NotPermitted, TokenMalformed
 from app.domain.identity import Caller, canonical_username
+from app.domain.ladder import Act
 from app.domain.text import refuse_unprintable
-from app.domain.tokens import FINAL, RefreshToken
+from app.domain.tokens import FINAL, RefreshToken, TokenKind
+from app.services.descendants import Descendants, count_descendants, hold_descendants, revoke_descendants
 from app.services.held_tokens import BySecret, Claim, HeldTokens
 from app.services.listing import refuse_unless_handle
+from app.services.permitting import refuse_unless_allowed
 from app.services.verifying import TokenVerifier
 from app.storage import access_tokens, refresh_tokens, users
 from app.storage.audit import record
 from app.storage.database import Database
+from app.storage.made_with import Made
 from app.storage.refresh_tokens import Revocation, as_refresh_token
 
 
 @dataclass(frozen=True)
 class Revoked:
-    """How many tokens of each tier were revoked."""
+    """How many tokens of each tier were revoked; `descendants`: how many of them because they were made with others."""
 
     refresh_tokens: int
     access_tokens: int
+    descendants: int = 0
 
 
 @dataclass(frozen=True)
@@ -67,46 +72,62 @@ class Revoking:
                 record(session, now, caller, "access_token.revoked", ("access_token", public_id))
             return as_refresh_token(held.stored, now)
 
-    def revoke(self, public_id: str, reason: str, caller: Caller, only_of: int | None = None) -> Revoked:
+    def revoke(
+        self,
+        public_id: str,
+        reason: str,
+        caller: Caller,
+        only_of: int | None = None,
+        *,
+        with_descendants: bool = False,
+    ) -> Revoked:
         """Revoke the token with this public id, and with a refresh token its access tokens.
 
-        `only_of`: the id of the required owner. Refuses with NotFound (unknown, or another user's) and BadRequest (the
-        reason). A token that is revoked, and an access token that has ended, is not counted.
+        `only_of`: the id of the required owner. `with_descendants`: and what was made with it, with that, and so on.
+        Refuses with NotFound (unknown, or another user's), NotPermitted and BadRequest (the reason). A token that is
+        revoked, and an access token that has ended, is not counted.
         """
         refuse_bad_reason(reason)
         refuse_unless_handle(public_id)
         with self._database.transaction() as session:
-            return self._revoke(session, public_id, reason, caller, only_of)
+            return self._revoke(session, public_id, reason, caller, only_of, with_descendants)
+
+    def descendants(self, public_id: str, only_of: int | None = None) -> Descendants:
+        """What was made with a token and can still be revoked. Refuses with NotFound."""
+        refuse_unless_handle(public_id)
+        with self._database.reading() as session:
+            root, owner_id = _find(session, public_id, only_of)
+            return count_descendants(session, owner_id, root, self._clock())
 
     def _revoke(
-        self, session: Session, public_id: str, reason: str, caller: Caller, only_of: int | None = None
+        self,
+        session: Session,
+        public_id: str,
+        reason: str,
+        caller: Caller,
+        only_of: int | None,
+        with_descendants: bool,
     ) -> Revoked:
-        now = self._clock()
-        revocation = Revocation(now, caller.name, reason)
-        parent = refresh_tokens.find(session, public_id)
-        if parent is not None and only_of in (None, parent.user_id):
-            parents = refresh_tokens.revoke_each(session, [parent.id], revocation)
-            revoked = access_tokens.revoke_under(session, parents, revocation)
-            if parents:
-                detail: dict[str, str | int] = {"reason": reason, "access_tokens": len(revoked)}
-                record(session, now, caller, "refresh_token.revoked", ("refresh_token", public_id), **detail)
-            return Revoked(len(parents), len(revoked))
-        row = access_tokens.find(session, public_id)
-        if row is None or only_of not in (None, row.user_id):
-            raise NotFound("token")
-        is_final = row.status in FINAL
-        revoked = access_tokens.revoke_each(session, [row.id], revocation)
-        if not is_final:  # one that has expired is revoked for clocks by which it has not
-            subject = ("access_token", public_id)
-            record(session, now, caller, "access_token.revoked", subject, reason=reason)
-        return Revoked(0, len(revoked))
+        root, owner_id = _find(session, public_id, only_of)
+        refuse_unless_may_revoke(session, caller, owner_id)
+        found = hold_descendants(session, owner_id, root) if with_descendants else []
+        revocation = Revocation(self._clock(), caller.name, reason)
+        revoked = _revoke_one(session, root, revocation, caller)
+        refresh, access = revoke_descendants(session, found, root, revocation, caller)
+        return Revoked(revoked.refresh_tokens + refresh, revoked.access_tokens + access, refresh + access)
 
     def revoke_secret(
-        self, secret: str, reason: str, caller: Caller, only_of: int | None = None
+        self,
+        secret: str,
+        reason: str,
+        caller: Caller,
+        only_of: int | None = None,
+        *,
+        with_descendants: bool = False,
     ) -> tuple[str, Revoked]:
         """Revoke the token of this secret; its public id, and the counts.
 
-        A caller who is not authenticated acts as its owner. `only_of`: the id of the required owner. Refuses with
+        A caller who is not authenticated acts as its owner. The rest is as for :meth:`revoke`. Refuses with
         TokenMalformed, TokenUnknown (also for an invented secret with a known public id), NotPermitted (another user's
         token), and BadRequest (the reason).
         """
@@ -118,10 +139,12 @@ class Revoking:
             caller = caller.as_user(held.owner_id, held.owner_name, held.credential)
         with self._database.transaction() as session:
             if held.refresh_token_id is not None:
+                if with_descendants:
+                    users.lock(session, held.owner_id)  # before the refresh token, as everywhere
                 refresh_tokens.lock(session, [held.refresh_token_id])
                 if self._held_tokens.find(session, BySecret(secret)).replaced_at is not None:
                     return held.public_id, Revoked(0, 0)  # regenerated: this secret is replaced
-            return held.public_id, self._revoke(session, held.public_id, reason, caller)
+            return held.public_id, self._revoke(session, held.public_id, reason, caller, None, with_descendants)
 
     def _recognise(self, secret: str) -> _Held:
         try:
@@ -135,13 +158,15 @@ class Revoking:
             return _Held(stored.public_id, owner.id, owner.username, stored.id)
 
     def revoke_user(self, username: str, reason: str, caller: Caller) -> Revoked:
-        """Revoke all tokens of a user. Refuses with NotFound, and with BadRequest (the reason)."""
+        """Revoke all tokens of a user. Refuses with NotFound, NotPermitted and BadRequest (the reason)."""
         refuse_bad_reason(reason)
         with self._database.transaction() as session:
             now = self._clock()
             user = users.find_and_lock(session, canonical_username(username) or "")
             if user is None:
                 raise NotFound("user")
+            act = Act.REVOKE_ALL_OWN if caller.user_id == user.id else Act.REVOKE_OF_OTHERS
+            refuse_unless_allowed(session, act, caller)
             revocation = Revocation(now, caller.name, reason)
             # The refresh tokens first: their locks keep mints from adding access tokens.
             parents = refresh_tokens.revoke_of_user(session, user.id, revocation)
@@ -150,6 +175,44 @@ class Revoking:
             subject = ("user", user.username)
             record(session, now, caller, "user.tokens_revoked", subject, reason=reason, **detail)
             return Revoked(len(parents), len(revoked))
+
+
+def _find(session: Session, public_id: str, only_of: int | None) -> tuple[Made, int]:
+    """The token with this public id, and its owner's id. Refuses with NotFound."""
+    refresh = refresh_tokens.find(session, public_id)
+    access = None if refresh is not None else access_tokens.find(session, public_id)
+    found = refresh or access
+    if found is None or only_of not in (None, found.user_id):
+        raise NotFound("token")
+    kind, parent = (TokenKind.REFRESH, None) if access is None else (TokenKind.ACCESS, access.refresh_token_id)
+    return Made(kind, found.id, public_id, parent), found.user_id
+
+
+def _revoke_one(session: Session, token: Made, revocation: Revocation, caller: Caller) -> Revoked:
+    """The token itself, and with a refresh token its access tokens."""
+    if token.kind == TokenKind.REFRESH:
+        parents = refresh_tokens.revoke_each(session, [token.id], revocation)
+        revoked = access_tokens.revoke_under(session, parents, revocation)
+        if parents:
+            detail: dict[str, str | int] = {"reason": revocation.reason, "access_tokens": len(revoked)}
+            subject = ("refresh_token", token.public_id)
+            record(session, revocation.at, caller, "refresh_token.revoked", subject, **detail)
+        return Revoked(len(parents), len(revoked))
+    row = access_tokens.find(session, token.public_id)
+    if row is None:
+        raise NotFound("token")
+    is_final = row.status in FINAL
+    revoked = access_tokens.revoke_each(session, [row.id], revocation)
+    if not is_final:  # one that has expired is revoked for clocks by which it has not
+        subject = ("access_token", token.public_id)
+        record(session, revocation.at, caller, "access_token.revoked", subject, reason=revocation.reason)
+    return Revoked(0, len(revoked))
+
+
+def refuse_unless_may_revoke(session: Session, caller: Caller, owner_id: int) -> None:
+    """Refuse with NotPermitted who may not revoke a token of this owner."""
+    act = Act.REVOKE_OWN if caller.user_id == owner_id else Act.REVOKE_OF_OTHERS
+    refuse_unless_allowed(session, act, caller)
 
 
 def refuse_bad_reason(reason: str) -> None:

@@ -15,10 +15,12 @@ from sqlalchemy.orm import Session
 from app.domain.clock import Clock
 from app.domain.errors import BadRequest, Conflict
 from app.domain.identity import Caller
+from app.domain.ladder import Act
 from app.domain.seals import Seal
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind
 from app.services.listing import ListedToken, list_access_tokens, list_refresh_tokens
+from app.services.permitting import refuse_unless_allowed
 from app.services.revoking import Revoked, refuse_bad_reason
 from app.storage import access_tokens, listing, refresh_tokens
 from app.storage.audit import record
@@ -89,11 +91,13 @@ class RevokingByFilter:
     def revoke(self, criteria: TokenFilter, confirmation: str, reason: str, caller: Caller) -> Revoked:
         """Revoke the tokens of a preview in one transaction; how many of each tier.
 
-        Refuses with BadRequest (an empty filter; the reason) and Conflict (the tokens differ from the preview).
+        Refuses with BadRequest (an empty filter; the reason), NotPermitted, and Conflict (the tokens differ from the
+        preview).
         """
         refuse_bad_reason(reason)
         _refuse_empty(criteria)
         with self._database.transaction() as session:
+            refuse_unless_allowed(session, Act.REVOKE_OF_OTHERS, caller)
             confirmed = self._find_confirmed(session, criteria, confirmation)
             for ids in self._chunks(confirmed.parents):
                 refresh_tokens.lock(session, ids)
@@ -101,7 +105,8 @@ class RevokingByFilter:
             now = self._clock()
             revoked = self._revoke(session, found, Revocation(now, caller.name, reason))
             subject = ("filter", confirmation[:16])
-            detail: dict[str, str | int] = {"reason": reason, "filter": criteria.canonical(), **vars(revoked)}
+            detail: dict[str, str | int] = {"reason": reason, "filter": criteria.canonical()}
+            detail |= {"refresh_tokens": revoked.refresh_tokens, "access_tokens": revoked.access_tokens}
             record(session, now, caller, "tokens.revoked", subject, **detail)
         return revoked
 

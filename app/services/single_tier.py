@@ -11,19 +11,24 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.domain.clock import Clock
+from app.domain.clock import Clock, utc_text
 from app.domain.errors import BadCredentials, BadRequest, FeatureOff, NotFound, NotPermitted
 from app.domain.identity import Caller
+from app.domain.ladder import Act
 from app.domain.policy import LONGEST_LIFETIME, Policy
 from app.domain.secrets import KeyRing, TokenFormat, new_token_text
 from app.domain.text import refuse_unprintable
 from app.domain.tokens import AccessToken, Issued, TokenKind
+from app.services.descendants import hold_descendants, revoke_descendants
 from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.instance_settings import read_policy
+from app.services.permitting import hold_maker, refuse_unless_allowed
+from app.services.revoking import refuse_unless_may_revoke
 from app.storage import access_tokens, users
 from app.storage.access_tokens import as_access_token
 from app.storage.audit import record
 from app.storage.database import Database
+from app.storage.made_with import Made, Maker, created_with
 from app.storage.refresh_tokens import Revocation
 from app.storage.tables import AccessTokenRow, UserRow
 
@@ -78,7 +83,7 @@ class SingleTierTokens:
         caller: Caller,
         key: IdempotencyKey | None = None,
     ) -> Issued[AccessToken]:
-        """Create a token with this lifetime; None is unlimited.
+        """Create a token with this lifetime; None is unlimited. Made with an access token, it does not outlive that.
 
         Refuses with BadRequest (fields ``lifetime``, ``description``), FeatureOff, NotPermitted, BadCredentials (the
         user is disabled), and Conflict (another request under the same `key`). Raises Repeated.
@@ -93,13 +98,19 @@ class SingleTierTokens:
             policy = read_policy(session)
             _refuse_while_off(policy)
             _refuse_unless_permitted(policy, owner)
+            refuse_unless_allowed(session, Act.CREATE_API_TOKEN, caller)
             _refuse_bad_lifetime(policy, lifetime)
+            maker = hold_maker(session, caller, user_id, now)
             subject = ("access_token", text.public_id)
             self._idempotency.refuse_repeat(session, key, user_id, subject, now)
+            _refuse_beyond(maker, lifetime, now)
             expires_at = None if lifetime is None else now + lifetime
             mac = self._ring.sign(text)
-            token = access_tokens.add(session, text, mac, user_id, now, expires_at, description=description)
-            record(session, now, caller, "access_token.created", subject, owner=owner.username)
+            token = access_tokens.add(
+                session, text, mac, user_id, now, expires_at, description=description, created_with=maker.public_id
+            )
+            detail = {"owner": owner.username} | created_with(maker)
+            record(session, now, caller, "access_token.created", subject, **detail)
         return Issued(token, self._format.compose(text))
 
     def list_tokens(
@@ -118,12 +129,22 @@ class SingleTierTokens:
             now = self._clock()
             return as_access_token(_existing(session, uuid, only_of, now), now)
 
-    def delete(self, uuid: str, caller: Caller, only_of: int | None) -> None:
-        """Revoke one, and list it no more. `only_of`: the id of the required owner, if any. Refuses with NotFound."""
+    def delete(self, uuid: str, caller: Caller, only_of: int | None, *, with_descendants: bool = False) -> None:
+        """Revoke one, and list it no more. `only_of`: the id of the required owner, if any.
+
+        `with_descendants`: and what was made with it, with that, and so on. Refuses with NotFound and NotPermitted.
+        """
         with self._database.transaction() as session:
             now = self._clock()
             row = _existing(session, uuid, only_of, now)
-            revoked = access_tokens.delete_single_tier(session, row, Revocation(now, caller.name, "deleted"))
+            refuse_unless_may_revoke(session, caller, row.user_id)
+            root, revocation = (
+                Made(TokenKind.ACCESS, row.id, row.public_id, None),
+                Revocation(now, caller.name, "deleted"),
+            )
+            found = hold_descendants(session, row.user_id, root) if with_descendants else []
+            revoke_descendants(session, found, root, revocation, caller)
+            revoked = access_tokens.delete_single_tier(session, row, revocation)
             if not revoked:  # deleted meanwhile
                 raise NotFound("token")
             record(session, now, caller, "access_token.revoked", ("access_token", row.public_id), reason="deleted")
@@ -162,6 +183,17 @@ def _refuse_bad_lifetime(policy: Policy, lifetime: timedelta | None) -> None:
         _refuse_lifetime("A lifetime is positive, or -1 for never.")
     if lifetime is not None and lifetime > (longest or LONGEST_LIFETIME):
         _refuse_lifetime(f"The longest lifetime is {(longest or LONGEST_LIFETIME).days} days.")
+
+
+def _refuse_beyond(maker: Maker, lifetime: timedelta | None, now: datetime) -> None:
+    """Not shortened: a client expects exactly the lifetime that it requested."""
+    if maker.until is None or (lifetime is not None and now + lifetime <= maker.until):
+        return
+    left = int((maker.until - now).total_seconds())
+    _refuse_lifetime(
+        f"A token made with an access token expires with it at the latest: the longest lifetime is {left} seconds, "
+        f"until {utc_text(maker.until, 'seconds')}."
+    )
 
 
 def _refuse_lifetime(message: str) -> NoReturn:

@@ -4,6 +4,7 @@ Not here: the check (``check``), and lists (``listing``).
 """
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import uuid4
@@ -29,6 +30,7 @@ from sqlalchemy.orm import Session
 from app.domain.secrets import Mac, TokenText
 from app.domain.tokens import AccessToken, TokenStatus, is_from_future, status_at
 from app.storage.liveness import MAYBE_ACTIVE, ended_before, is_active_at, is_due
+from app.storage.made_with import has_made_others
 from app.storage.refresh_tokens import Revocation
 from app.storage.tables import CURRENT, AccessTokenRow
 
@@ -54,10 +56,12 @@ def add(
     description: str | None = None,
     is_derived: bool = False,
     minted_from: str | None = None,
+    created_with: str | None = None,
 ) -> AccessToken:
     """Add one of a refresh token, with its generation, or a single-tier one, with a description.
 
-    `is_derived`: its secret can be derived from the refresh token's. `minted_from`: the client address.
+    `is_derived`: its secret can be derived from the refresh token's. `minted_from`: the client address. `created_with`:
+    the access token (public id) that made it.
     """
     values: dict[str, Any] = {
         "public_id": token.public_id,
@@ -70,6 +74,7 @@ def add(
         "created_at": now,
         "expires_at": expires_at,
         "minted_from": minted_from,
+        "created_with": created_with,
     }
     kept = {"is_derived": is_derived, "key_id": mac.key_id, "mac": mac.digest}
     row_id: int = session.execute(_INSERT, values | kept).scalar_one()
@@ -226,8 +231,8 @@ def expire_due(session: Session, now: datetime, most: int) -> int:
 
 
 def purge(session: Session, cutoff: datetime, most: int) -> int:
-    """Delete at most `most` that ended by `cutoff`; how many."""
-    old = select(AccessTokenRow.id).where(ended_before(AccessTokenRow, cutoff)).limit(most)
+    """Delete at most `most` that ended by `cutoff` and made no token that is left; how many."""
+    old = select(AccessTokenRow.id).where(ended_before(AccessTokenRow, cutoff), ~has_made_others()).limit(most)
     ids = list(session.scalars(old.with_for_update(skip_locked=True)))
     session.execute(delete(AccessTokenRow).where(AccessTokenRow.id.in_(ids)))
     return len(ids)
@@ -235,23 +240,9 @@ def purge(session: Session, cutoff: datetime, most: int) -> int:
 
 def as_access_token(row: AccessTokenRow | Row[Any], now: datetime) -> AccessToken:
     """The row as a domain object, with its state at `now`."""
-    return AccessToken(
-        id=row.id,
-        public_id=row.public_id,
-        uuid=row.uuid,
-        user_id=row.user_id,
-        refresh_token_id=row.refresh_token_id,
-        generation=row.generation,
-        description=row.description,
-        status=status_at(TokenStatus(row.status), row.expires_at, now, row.had_expired),
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        last_used_at=row.last_used_at,
-        last_used_ip=row.last_used_ip,
-        last_used_agent=row.last_used_agent,
-        revoked_at=row.revoked_at,
-        revoked_by=row.revoked_by,
-        revoke_reason=row.revoke_reason,
-        minted_from=row.minted_from,
-        created_in_future=is_from_future(row.created_at, now),
-    )
+    columns: dict[str, Any] = {name: getattr(row, name) for name in _SAME}
+    status = status_at(TokenStatus(row.status), row.expires_at, now, row.had_expired)
+    return AccessToken(**columns, status=status, created_in_future=is_from_future(row.created_at, now))
+
+
+_SAME = [each.name for each in fields(AccessToken) if each.name in TABLE.c and each.name != "status"]

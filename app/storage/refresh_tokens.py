@@ -4,7 +4,7 @@ Not here: why a condition is not met (``app.services.held_tokens``), and lists (
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple, cast
@@ -31,6 +31,7 @@ from app.domain.identity import User
 from app.domain.secrets import Mac, TokenText
 from app.domain.tokens import RefreshToken, TokenStatus, is_from_future, seems_shared_at, status_at
 from app.storage.liveness import ended_before, is_active_at, is_due
+from app.storage.made_with import NO_TOKEN, Maker, maker_columns
 from app.storage.tables import AccessTokenRow, InstanceSettingRow, RefreshTokenRow, RetiredSecretRow, UserRow
 from app.storage.users import as_user
 
@@ -59,6 +60,8 @@ class StoredRefreshToken(NamedTuple):
     revoked_at: datetime | None
     revoked_by: str | None
     revoke_reason: str | None
+    created_with: str | None
+    renewable_until: datetime | None
 
 
 @dataclass(frozen=True)
@@ -88,11 +91,13 @@ def add(
     now: datetime,
     expires_at: datetime,
     access_token_reissue: str | None = None,
+    maker: Maker = NO_TOKEN,
 ) -> StoredRefreshToken:
-    """Add a refresh token."""
+    """Add a refresh token. `maker`: the access token that made it."""
     values: dict[str, Any] = {"public_id": token.public_id, "user_id": user_id, "name": name, "generation": 0}
     values |= {"key_id": mac.key_id, "mac": mac.digest, "status": TokenStatus.ACTIVE, "created_at": now}
     values |= {"expires_at": expires_at, "access_token_reissue": access_token_reissue}
+    values |= maker_columns(maker)
     return StoredRefreshToken._make(session.execute(_INSERT, values).one())
 
 
@@ -164,15 +169,19 @@ def lock(session: Session, refresh_token_ids: Sequence[int]) -> None:
 
 
 def replace_secret(
-    session: Session, held: StoredRefreshToken, mac: Mac, now: datetime, expires_at: datetime
+    session: Session, held: StoredRefreshToken, mac: Mac, now: datetime, expires_at: datetime, maker: Maker | None
 ) -> StoredRefreshToken:
-    """Give a held refresh token a new secret and expiry; the updated row."""
+    """Give a held refresh token a new secret and expiry; the updated row.
+
+    `maker`: None where its own secret does it; what made that, and its limit, stay.
+    """
     session.execute(
         insert(RetiredSecretRow.__table__),  # type: ignore[arg-type]
         {"refresh_token_id": held.id, "key_id": held.key_id, "mac": held.mac, "retired_at": now},
     )
     values: dict[str, Any] = {"key_id": mac.key_id, "mac": mac.digest, "status": TokenStatus.ACTIVE}
     values |= {"expires_at": expires_at, "regenerated_at": now, "sharing_seen_at": None}
+    values |= {} if maker is None else maker_columns(maker)
     statement = update(TABLE).where(TABLE.c.id == held.id).values(values).returning(TABLE)
     return StoredRefreshToken._make(session.execute(statement).one())
 
@@ -235,22 +244,13 @@ def purge_retired_secrets(session: Session, cutoff: datetime, most: int) -> int:
 def as_refresh_token(row: StoredRefreshToken | RefreshTokenRow, now: datetime) -> RefreshToken:
     """The row as a domain object, with its state at `now`."""
     status = status_at(TokenStatus(row.status), row.expires_at, now)
+    columns: dict[str, Any] = {name: getattr(row, name) for name in _SAME}
     return RefreshToken(
-        id=row.id,
-        public_id=row.public_id,
-        user_id=row.user_id,
-        name=row.name,
+        **columns,
         status=status,
-        generation=row.generation,
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        last_used_at=row.last_used_at,
-        last_used_ip=row.last_used_ip,
-        regenerated_at=row.regenerated_at,
-        revoked_at=row.revoked_at,
-        revoked_by=row.revoked_by,
-        access_token_reissue=row.access_token_reissue,
         seems_shared=status is TokenStatus.ACTIVE and seems_shared_at(row.sharing_seen_at, now),
-        revoke_reason=row.revoke_reason,
         created_in_future=is_from_future(row.regenerated_at or row.created_at, now),
     )
+
+
+_SAME = [each.name for each in fields(RefreshToken) if each.name in TABLE.c and each.name != "status"]

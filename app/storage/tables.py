@@ -52,7 +52,16 @@ class UserRow(Base):
     has_temporary_password: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
 
 
+MADE, IS_MADE = ("user_id", "created_with"), "created_with IS NOT NULL"
+"""The index of the tokens of a user that were made with an access token. Few are."""
+
+
 class RefreshTokenRow(Base):
+    """`created_with`: the access token (public id) that made its present secret, if one did.
+
+    `renewable_until`: beyond it, its own secret does not renew it; None is without a limit.
+    """
+
     __tablename__ = "refresh_tokens"
     __table_args__ = (
         CheckConstraint(f"status IN ({REFRESH_STATUSES})", name="refresh_tokens_status"),
@@ -61,6 +70,7 @@ class RefreshTokenRow(Base):
         Index("ix_refresh_tokens_user_alive", "user_id", "status", "expires_at"),
         Index("ix_refresh_tokens_status_expires", "status", "expires_at"),
         Index("ix_refresh_tokens_revoked", "revoked_at"),
+        Index("ix_refresh_tokens_made", *MADE, sqlite_where=text(IS_MADE), postgresql_where=text(IS_MADE)),
         {"sqlite_autoincrement": True},
     )
 
@@ -82,6 +92,8 @@ class RefreshTokenRow(Base):
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_by: Mapped[str | None] = mapped_column(String(150))
     revoke_reason: Mapped[str | None] = mapped_column(String(255))
+    created_with: Mapped[str | None] = mapped_column(String(12))
+    renewable_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class RetiredSecretRow(Base):
@@ -105,6 +117,8 @@ CURRENT = "status IN ('active', 'overlapping', 'expired')"
 
 
 class AccessTokenRow(Base):
+    """`created_with`: the access token (public id) that made it. Not where its refresh token or a password did."""
+
     __tablename__ = "access_tokens"
     __table_args__ = (
         CheckConstraint(f"status IN ({STATUSES})", name="access_tokens_status"),
@@ -127,6 +141,7 @@ class AccessTokenRow(Base):
         Index("ix_access_tokens_user", "user_id", "id"),
         Index("ix_access_tokens_status_expires", "status", "expires_at"),
         Index("ix_access_tokens_revoked", "revoked_at"),
+        Index("ix_access_tokens_made", *MADE, sqlite_where=text(IS_MADE), postgresql_where=text(IS_MADE)),
         {"sqlite_autoincrement": True},
     )
 
@@ -151,6 +166,7 @@ class AccessTokenRow(Base):
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_by: Mapped[str | None] = mapped_column(String(150))
     revoke_reason: Mapped[str | None] = mapped_column(String(255))
+    created_with: Mapped[str | None] = mapped_column(String(12))
 
 
 class SessionRow(Base):

@@ -58,6 +58,11 @@ def get_and_lock(session: Session, user_id: int) -> UserRow | None:
     return session.scalars(_held(select(UserRow).where(UserRow.id == user_id, UserRow.is_active))).one_or_none()
 
 
+def lock(session: Session, user_id: int) -> None:
+    """Lock the row, of an enabled user or not."""
+    session.execute(_held(select(UserRow.id).where(UserRow.id == user_id)))
+
+
 def lock_administrators(session: Session) -> list[int]:
     """The ids of all enabled administrators; the rows stay locked, so that two changes cannot leave none."""
     query = select(UserRow.id).where(UserRow.role == Role.SERVER_ADMIN, UserRow.is_active)

@@ -4,14 +4,16 @@ from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadCredentials, BadRequest, LimitReached, NotFound, NotPermitted, RateLimited, Refusal
+from app.domain.ladder import Act
 from app.domain.policy import Reissue
 from app.domain.tokens import AccessToken, Issued, RefreshToken, TokenKind
+from app.http.acts import does
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
 from app.services.held_tokens import ByOwner, BySecret
 from app.services.listing import ListedToken
-from app.web.forms import field_errors, idempotency_key, message, read_form, status_of
-from app.web.guards import IN_SESSION, require_fresh_proof, web_session
+from app.web.forms import field_errors, idempotency_key, is_checked, message, read_form, status_of
+from app.web.guards import IN_SESSION, web_session
 from app.web.rendering import page
 
 account = GuardedBlueprint("web_account", __name__, guard=IN_SESSION, url_prefix="/account/auth",
@@ -40,11 +42,11 @@ def new_refresh_token() -> ResponseReturnValue:
 
 
 @account.post("/refresh-tokens")
-@require_fresh_proof
+@does(Act.CREATE_REFRESH_TOKEN)
 def create_refresh_token() -> ResponseReturnValue:
     """Create a refresh token and show its secret once."""
     name = read_form().get("name", "").strip()
-    is_shared = read_form().get("is_shared") == "on"
+    is_shared = is_checked("is_shared")
     try:
         reissue = Reissue.REUSE if is_shared else None
         issued = services().issuing.issue(web_session().user.id, name, caller(), idempotency_key(), reissue=reissue)
@@ -62,7 +64,7 @@ def confirm_regenerate(public_id: str) -> ResponseReturnValue:
 
 
 @account.post("/refresh-tokens/<public_id>/regenerate")
-@require_fresh_proof
+@does(Act.REGENERATE)
 def regenerate(public_id: str) -> ResponseReturnValue:
     """Regenerate it and show the new secret once."""
     return _reveal(services().issuing.regenerate(_claim(public_id), caller(), idempotency_key()))
@@ -75,6 +77,7 @@ def confirm_mint(public_id: str) -> ResponseReturnValue:
 
 
 @account.post("/refresh-tokens/<public_id>/access-token")
+@does(Act.MINT)
 def mint(public_id: str) -> ResponseReturnValue:
     """Mint it and show its secret once."""
     return _reveal(services().minting.mint(_claim(public_id), caller(), idempotency_key()), parent=public_id)
@@ -87,13 +90,16 @@ def confirm_revoke(public_id: str) -> ResponseReturnValue:
 
 
 @account.post("/refresh-tokens/<public_id>/revoke")
+@does(Act.REVOKE_OWN)
 def revoke(public_id: str) -> ResponseReturnValue:
-    """Revoke it and the access token under it."""
-    services().revoking.revoke(public_id, BY_OWNER, caller(), only_of=web_session().user.id)
+    """Revoke it and the access token under it; if the form says so, what was made with them."""
+    owner_id, with_descendants = web_session().user.id, is_checked("with_descendants")
+    services().revoking.revoke(public_id, BY_OWNER, caller(), owner_id, with_descendants=with_descendants)
     return redirect(url_for("web_account.list_tokens", done="revoked"), 303)
 
 
 @account.post("/test-token")
+@does()
 def test_token() -> ResponseReturnValue:
     """Check a new token as an API would, and show the result."""
     secret = read_form().get("secret", "")
@@ -114,6 +120,7 @@ def edit_password() -> ResponseReturnValue:
 
 
 @passwords.post("")
+@does(Act.CHANGE_OWN_PASSWORD)
 def change_password() -> ResponseReturnValue:
     """Change the password and end the user's other sessions; tokens keep working."""
     form = read_form()
@@ -151,7 +158,8 @@ def _confirm(template: str, public_id: str) -> Response:
     policy = services().instance_settings.policy()
     access_token = services().overview.access_token_under(token.id)
     overlap = policy.overlap_under(policy.reissue_of(token.access_token_reissue))
-    return page(template, token=token, access_token=access_token, policy=policy, overlap=overlap)
+    made = services().revoking.descendants(public_id, token.user_id)
+    return page(template, token=token, access_token=access_token, policy=policy, overlap=overlap, made=made)
 
 
 def _reveal(issued: IssuedToken, parent: str | None = None) -> Response:

@@ -40,6 +40,11 @@ def read_form() -> dict[str, str]:
     return cast(dict[str, str], g.form)
 
 
+def is_checked(name: str) -> bool:
+    """Whether a checkbox of the form is checked; browsers do not send one that is not."""
+    return read_form().get(name) == "on"
+
+
 def new_idempotency_key() -> str:
     """A value for a form's hidden field; a reload sends it again."""
     return secrets.token_urlsafe(18)

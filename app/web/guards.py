@@ -1,30 +1,27 @@
 """Access guards of the pages: sessions, forged forms, and a fresh proof of the password."""
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, cast
+from dataclasses import replace
+from typing import cast
 
 from flask import Response, abort, current_app, g, redirect, request, url_for
-from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadCredentials, BadRequest, NotPermitted, RateLimited, Refusal, Unavailable
 from app.domain.identity import refuse_unless_may_use_apis
+from app.domain.ladder import ADMINISTRATORS_ONLY, Proof
 from app.domain.sessions import WebSession
-from app.http.context import CurrentUser, caller, parts, services
-from app.http.guards import ADMINISTRATORS_ONLY, Guard
+from app.http.acts import CHANGING, declared_of
+from app.http.context import CurrentUser, caller, current_user, parts, services
+from app.http.guards import Guard
 from app.web.cookies import session_cookie
 from app.web.forms import read_form, status_of
 from app.web.rendering import page
 
-CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 PASSWORD_FIELD = "current_password"
 FORM_REFUSED = "This form was not sent from a Daypass page in this browser. Reload the page and try again."
 NO_COOKIE = (
     "Your browser did not send the cookie of this page. Allow cookies and, unless Daypass runs on this machine, "
     "open it over HTTPS: otherwise browsers do not keep the cookie."
 )
-
-View = Callable[..., ResponseReturnValue]
 
 
 def web_session() -> WebSession:
@@ -37,7 +34,8 @@ def find_session() -> WebSession | None:
     session = services().sessions.find(session_cookie())
     if session is not None:
         g.web_session = session
-        g.current_user = CurrentUser(session.user.id, session.user.username, session.user.role, session.credential)
+        credential = replace(session.credential, is_fresh=services().sessions.is_fresh(session))
+        g.current_user = CurrentUser(session.user.id, session.user.username, session.user.role, credential)
     return session
 
 
@@ -62,15 +60,24 @@ def _require_session() -> None:
     _refuse_forged_form()
 
 
+def _require_user() -> None:
+    _require_session()
+    _require_fresh_proof()
+
+
 def _require_administrator() -> None:
     _require_session()
     if not web_session().user.is_administrator:
         raise NotPermitted(ADMINISTRATORS_ONLY)
+    _require_fresh_proof()
 
 
-VISITOR = Guard("anybody, on the pages", _accept_visitor)
-IN_SESSION = Guard("user, signed in on the pages", _require_session)
-ADMINISTRATOR_IN_SESSION = Guard("administrator, signed in on the pages", _require_administrator)
+IN_SESSIONS = (Proof.SESSION, Proof.FRESH_SESSION)
+VISITOR = Guard("anybody, on the pages", _accept_visitor, proofs=(Proof.PASSWORD, *IN_SESSIONS))
+IN_SESSION = Guard("user, signed in on the pages", _require_user, proofs=(Proof.PASSWORD, *IN_SESSIONS))
+ADMINISTRATOR_IN_SESSION = Guard(
+    "administrator, signed in on the pages", _require_administrator, proofs=IN_SESSIONS, is_for_administrators=True
+)
 
 
 def redirect_to_sign_in(reason: str = "") -> Response:
@@ -121,26 +128,32 @@ def _is_own_origin(origin: str) -> bool:
     return origin.partition("://")[2] == request.host.lower()
 
 
-def require_fresh_proof(view: View) -> View:
-    """A decorator of sensitive views: asks for the password where it was not entered recently.
+def is_fresh() -> bool:
+    """Whether this session's password was entered recently."""
+    return current_user().credential.is_fresh
+
+
+def prove(password: str) -> None:
+    """Enter the password again for this session. Refuses as :meth:`Sessions.prove`."""
+    services().sessions.prove(web_session(), password, caller())
+    find_session()
+
+
+def _require_fresh_proof() -> None:
+    """Ask for the password where it was not entered recently, if the ladder of credentials requires that for the form.
 
     The form's other fields are kept, hidden.
     """
-
-    @wraps(view)
-    def guarded(*arguments: Any, **named: Any) -> ResponseReturnValue:
-        if request.method not in CHANGING or services().sessions.is_fresh(web_session()):
-            return view(*arguments, **named)
-        password = read_form().get(PASSWORD_FIELD)
-        if password is None:
-            return _confirm_password(None)
-        try:
-            services().sessions.prove(web_session(), password, caller())
-        except (BadCredentials, RateLimited, Unavailable) as refusal:
-            return _confirm_password(refusal)
-        return view(*arguments, **named)
-
-    return guarded
+    declared = declared_of(current_app, request.endpoint or "")
+    if request.method not in CHANGING or is_fresh() or declared is None or not declared.asks_for_password:
+        return
+    password = read_form().get(PASSWORD_FIELD)
+    if password is None:
+        abort(_confirm_password(None))
+    try:
+        prove(password)
+    except (BadCredentials, RateLimited, Unavailable) as refusal:
+        abort(_confirm_password(refusal))
 
 
 def _confirm_password(refusal: Refusal | None) -> Response:

@@ -6,10 +6,12 @@ from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadRequest, FeatureOff, NotPermitted
+from app.domain.ladder import Act
+from app.http.acts import does
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
-from app.web.forms import field_errors, idempotency_key, message, read_form, status_of
-from app.web.guards import IN_SESSION, require_fresh_proof, web_session
+from app.web.forms import field_errors, idempotency_key, is_checked, message, read_form, status_of
+from app.web.guards import IN_SESSION, web_session
 from app.web.rendering import page
 
 preferences = GuardedBlueprint("web_preferences", __name__, guard=IN_SESSION, url_prefix="/preferences/access-tokens",
@@ -36,7 +38,7 @@ def new_token() -> ResponseReturnValue:
 
 
 @preferences.post("/new")
-@require_fresh_proof
+@does(Act.CREATE_API_TOKEN)
 def generate() -> ResponseReturnValue:
     """Generate a token and show its value once."""
     form = read_form()
@@ -55,13 +57,17 @@ def generate() -> ResponseReturnValue:
 @preferences.get("/<uuid>/delete")
 def confirm_delete(uuid: str) -> ResponseReturnValue:
     """The dialog to delete a token."""
-    return page("api_token_delete.html", token=services().single_tier.get(uuid, web_session().user.id))
+    token = services().single_tier.get(uuid, web_session().user.id)
+    made = services().revoking.descendants(token.public_id, token.user_id)
+    return page("api_token_delete.html", token=token, made=made)
 
 
 @preferences.post("/<uuid>/delete")
+@does(Act.REVOKE_OWN)
 def delete(uuid: str) -> ResponseReturnValue:
-    """Revoke it."""
-    services().single_tier.delete(uuid, caller(), web_session().user.id)
+    """Revoke it; if the form says so, what was made with it."""
+    with_descendants = is_checked("with_descendants")
+    services().single_tier.delete(uuid, caller(), web_session().user.id, with_descendants=with_descendants)
     return redirect(url_for("web_preferences.list_tokens", done="deleted"), 303)
 
 

@@ -8,6 +8,8 @@ from flask import Response, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadCredentials, NotFound, RateLimited, Unavailable
+from app.domain.ladder import Act
+from app.http.acts import does
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
 from app.web import cookies
@@ -49,6 +51,7 @@ def login() -> ResponseReturnValue:
 
 
 @entrance.post("/login")
+@does(Act.SIGN_IN)
 def sign_in() -> ResponseReturnValue:
     """Start a session with a new id."""
     form = read_form()
@@ -67,6 +70,7 @@ def sign_in() -> ResponseReturnValue:
 
 
 @entrance.post("/logout")
+@does(Act.SIGN_OUT)
 def logout() -> ResponseReturnValue:
     """End the session, on the server."""
     cookie = cookies.session_cookie()
@@ -79,6 +83,7 @@ def logout() -> ResponseReturnValue:
 
 
 @entrance.post("/theme")
+@does()
 def choose_theme() -> ResponseReturnValue:
     """Set the theme: light, dark, or the system's."""
     form = read_form()

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from app.storage.database import Database
 from app.storage.tables import SessionRow
 from config import Settings
 from tests.databases import application
-from tests.factories import OPERATOR, PASSWORD, Refresh, disable, fight_over, revoke, set_api_tokens
+from tests.factories import OPERATOR, PASSWORD, Refresh, disable, fight_over, revoke, set_api_tokens, signed_in
 
 ADMINISTRATOR, AWAY, PERSON, DENIED, NEWCOMER, OFF = "clara", "ida", "anna", "denis", "noor", "olga"
 """Who can sign in with ``PASSWORD``, but for the one who is disabled. The second is an administrator as well, who is
@@ -77,7 +77,7 @@ class Past:
 
     def issue(self, user: User, name: str, age: timedelta) -> Refresh:
         self.ago(age)
-        return self.services.issuing.issue(user.id, name, Caller(user.username, user.id, "192.0.2.7"))
+        return self.services.issuing.issue(user.id, name, replace(signed_in(user), address="192.0.2.7"))
 
     def mint(self, refresh: Refresh, age: timedelta, *, used: bool = True) -> None:
         self.ago(age)
@@ -100,7 +100,7 @@ class Past:
     def generate(self, user: User, description: str, days: int | None, age: timedelta, *, used: bool = True) -> None:
         self.ago(age)
         lifetime = None if days is None else timedelta(days=days)
-        made = self.services.single_tier.generate(user.id, lifetime, description, Caller(user.username, user.id))
+        made = self.services.single_tier.generate(user.id, lifetime, description, signed_in(user))
         if used:
             self.use(made.secret, age / 2)
 

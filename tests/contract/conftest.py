@@ -17,11 +17,11 @@ from app.http.context import parts
 from app.services import Services
 from app.storage.database import Database
 from config import Settings
-from tests.contract.asking import Alation, AskedGate, Headers, OAuth, Trifacta, bearer
+from tests.contract.asking import Alation, AskedGate, Headers, OAuth, Trifacta, basic, bearer
 from tests.contract.asking_native import Native, Person, person
 from tests.contract.states import World
 from tests.databases import CHEAPEST_COST, KEYS, destroy
-from tests.factories import OPERATOR, allowed_user, issue, make_user, mint
+from tests.factories import OPERATOR, PASSWORD, allowed_user, issue, make_user, mint
 
 
 class MovableClock:
@@ -168,7 +168,7 @@ def gate(app: Flask) -> AskedGate:
 @pytest.fixture
 def as_allowed(services: Services) -> Headers:
     """The headers of a new user who was individually allowed to make API tokens."""
-    return bearer(mint(services, issue(services, allowed_user(services))).secret)
+    return basic(allowed_user(services, password=PASSWORD).username, PASSWORD)
 
 
 @pytest.fixture(scope="module")

@@ -170,7 +170,7 @@ OWNED = [key for key, line in MATRIX.items() if line.statuses[CALLERS.index("ano
 
 @pytest.fixture(scope="module")
 def world(app: Flask) -> World:
-    configure(parts(app).services, api_can_create_refresh_tokens="on")
+    configure(parts(app).services, api_can_create_refresh_tokens="on", api_can_manage_users="on")
     return World(parts(app).services)
 
 

@@ -3,6 +3,10 @@
 Not here: rules about accounts and effects (``tests/unit/services``).
 """
 
+from collections.abc import Iterator
+
+import pytest
+
 from app.domain.identity import Role
 from app.domain.policy import INSTANCE_SETTINGS
 from app.jobs import JOBS
@@ -13,6 +17,13 @@ from tests.contract.asking_native import Native, Person, fields_of, person, prob
 from tests.contract.conftest import MovableClock, Setting
 from tests.factories import OPERATOR, PASSWORD, make_user
 from tests.rows import audit_events
+
+
+@pytest.fixture(autouse=True)
+def managed(setting: Setting) -> Iterator[None]:
+    """Administrators' tokens may grant rights; whether they may is for ``test_ladder``."""
+    with setting(api_can_manage_users="on"):
+        yield
 
 
 def test_users_are_listed_newest_first_and_found_by_part_of_the_name_role_and_state(

@@ -24,7 +24,7 @@ TOKENS, USERS = "me/refresh-tokens", "users"
 
 @pytest.fixture(autouse=True)
 def by_token(setting: Setting) -> Iterator[None]:
-    with setting(api_can_create_refresh_tokens="on"):
+    with setting(api_can_create_refresh_tokens="on", api_can_manage_users="on"):
         yield
 
 

@@ -66,7 +66,7 @@ def test_a_token_of_either_tier_is_shown_by_its_public_id(admin: Person, anna: P
     assert list(shown) == [
         "kind", "public_id", "name", "owner", "single_tier", "status", "created_at", "expires_at", "last_used_at",
         "last_used_ip", "last_used_agent", "regenerated_at", "access_token_reissue", "seems_shared",
-        "created_in_future", "minted_from", "revoked_at", "revoked_by", "revoke_reason",
+        "created_in_future", "minted_from", "created_with", "revoked_at", "revoked_by", "revoke_reason",
     ]  # fmt: skip
     for public_id in ("zzzzzzzzzzzz", "short", "%00", "ZZZZZZZZZZZZ"):
         assert problem(admin.native.get(f"tokens/{public_id}")) == (404, "not_found")
@@ -75,8 +75,9 @@ def test_a_token_of_either_tier_is_shown_by_its_public_id(admin: Person, anna: P
 def test_one_token_is_ended_with_a_reason_and_only_once(services: Services, admin: Person, anna: Person) -> None:
     path = f"tokens/{anna.refresh.token.public_id}/revoke"
     assert fields_of(admin.native.post(path, {})) == ["reason"]
-    assert admin.native.post(path, {"reason": "lost laptop"}).get_json() == {"refresh_tokens": 1, "access_tokens": 1}
-    assert admin.native.post(path, {"reason": "again"}).get_json() == {"refresh_tokens": 0, "access_tokens": 0}
+    for reason, number in (("lost laptop", 1), ("again", 0)):
+        ended = {"refresh_tokens": number, "access_tokens": number, "descendants": 0}
+        assert admin.native.post(path, {"reason": reason}).get_json() == ended
     assert problem(anna.native.get("me")) == (401, "token_revoked")
     kept = services.listing.find(anna.access.token.public_id).token
     assert (kept.revoked_by, kept.revoke_reason) == (admin.user.username, "lost laptop")

@@ -52,7 +52,7 @@ BAD_MEMBERS: list[tuple[Any, str]] = [
 @pytest.fixture(scope="module")
 def as_maker(services: Services) -> Headers:
     """The headers of one user who may make tokens, for all requests that make none."""
-    return bearer(mint(services, issue(services, allowed_user(services))).secret)
+    return basic(allowed_user(services, password=PASSWORD).username, PASSWORD)
 
 
 def test_a_member_that_is_refused_is_named_with_what_is_wrong(trifacta: Trifacta, as_maker: Headers) -> None:
@@ -201,9 +201,9 @@ TOKEN_INFO = ["tokenId", "description", "expiredAt", "lastUsed", "createdAt"]
 
 def test_a_created_token_to_the_byte(trifacta: Trifacta, services: Services, clock: MovableClock) -> None:
     """The milliseconds are cut off, never rounded: no token seems to live longer than it does."""
-    user = allowed_user(services)
+    user = allowed_user(services, password=PASSWORD)
     with clock.stopped_at(NOW):
-        answer = trifacta.create(bearer(mint(services, issue(services, user)).secret), 86400, description="été")
+        answer = trifacta.create(basic(user.username, PASSWORD), 86400, description="été")
     body = answer.get_json()
     assert answer.status_code == 201
     assert answer.text == (
@@ -264,7 +264,7 @@ def test_limit_offset_and_count_are_honoured_when_sent(
 def test_every_call_accepts_basic_bearer_and_the_token_header(trifacta: Trifacta, services: Services) -> None:
     """A token that was created with another is a token of its own."""
     user = allowed_user(services, password=PASSWORD)
-    value, first = trifacta.created(basic(user.username, PASSWORD))
+    value, first = trifacta.created(basic(user.username, PASSWORD), 86400)
     for headers in (basic(user.username, PASSWORD), bearer(value), {"TOKEN": value}):
         created, info = trifacta.created(headers)
         assert trifacta.ids(headers) == [first["tokenId"], info["tokenId"]]

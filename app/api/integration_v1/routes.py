@@ -5,7 +5,9 @@ from typing import Any
 from app.api.integration_v1 import schemas
 from app.api.integration_v1.errors import RESOURCE_ERRORS, TOKEN_ERRORS
 from app.domain.identity import Principal
+from app.domain.ladder import Act
 from app.domain.tokens import TokenStatus
+from app.http.acts import does
 from app.http.context import caller, principal, services
 from app.http.guards import CREDENTIAL_IN_BODY, TOKEN_HOLDER, GuardedBlueprint
 from app.http.tracing import add_token_headers
@@ -40,6 +42,7 @@ def _claim(sent: Members) -> BySecret:
 @token_endpoints.post("/createRefreshToken/")
 @token_endpoints.arguments(schemas.Login)
 @token_endpoints.response(201, schemas.RefreshTokenOut)
+@does(Act.CREATE_REFRESH_TOKEN)
 def create_refresh_token(sent: Members) -> Members:
     """Create a refresh token, with a user name and a password."""
     login = (sent["username"], sent["password"])
@@ -51,6 +54,7 @@ def create_refresh_token(sent: Members) -> Members:
 @token_endpoints.post("/createAPIAccessToken/")
 @token_endpoints.arguments(schemas.RefreshTokenProof)
 @token_endpoints.response(201, schemas.MintedOut)
+@does(Act.MINT)
 def create_api_access_token(sent: Members) -> Members:
     """Request an access token. Under the policy `replace` it replaces the previous one."""
     issued = services().minting.mint(_claim(sent), caller())
@@ -61,6 +65,7 @@ def create_api_access_token(sent: Members) -> Members:
 @token_endpoints.post("/validateRefreshToken/")
 @token_endpoints.arguments(schemas.RefreshTokenProof)
 @token_endpoints.response(200, schemas.RefreshTokenOut)
+@does()
 def validate_refresh_token(sent: Members) -> Members:
     """Check whether a refresh token works, and until when."""
     token, _ = services().held_tokens.validate(_claim(sent))
@@ -71,6 +76,7 @@ def validate_refresh_token(sent: Members) -> Members:
 @token_endpoints.post("/validateAPIAccessToken/")
 @token_endpoints.arguments(schemas.AccessTokenProof)
 @token_endpoints.response(200, schemas.AccessTokenOut)
+@does()
 def validate_api_access_token(sent: Members) -> Members:
     """Check whether an access token works, and until when."""
     known = services().verifier.verify(sent["api_access_token"], sent["user_id"])
@@ -87,6 +93,7 @@ def validate_api_access_token(sent: Members) -> Members:
 @token_endpoints.post("/regenRefreshToken/")
 @token_endpoints.arguments(schemas.RefreshTokenProof)
 @token_endpoints.response(201, schemas.RefreshTokenOut)
+@does(Act.REGENERATE)
 def regen_refresh_token(sent: Members) -> Members:
     """Regenerate a refresh token: new secret, full lifetime. Its access tokens are revoked."""
     issued = services().issuing.regenerate(_claim(sent), caller())
@@ -97,6 +104,7 @@ def regen_refresh_token(sent: Members) -> Members:
 @token_endpoints.post("/revokeAPIAccessTokens/")
 @token_endpoints.arguments(schemas.RefreshTokenProof)
 @token_endpoints.response(200, schemas.Done)
+@does(Act.REVOKE_OWN)
 def revoke_api_access_tokens(sent: Members) -> Members:
     """Revoke the access tokens of a refresh token, which stays active."""
     token = services().revoking.revoke_access_tokens(_claim(sent), caller())

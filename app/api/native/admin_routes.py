@@ -8,7 +8,9 @@ from app.api.native.idempotency_key import idempotency_key
 from app.api.native.paging import Answer, page_of
 from app.api.native.schemas import TokenOut, TokenPage, UserOut, token_members
 from app.domain.identity import Role, User, parse_user_id
+from app.domain.ladder import OF_USERS, Act
 from app.domain.token_filter import TokenFilter
+from app.http.acts import does
 from app.http.context import caller, parts, services
 from app.http.guards import ADMINISTRATOR, GuardedBlueprint
 from app.http.openapi import JSON_ONLY
@@ -45,6 +47,7 @@ def list_users(query: Members) -> Answer:
 @users.arguments(admin_schemas.NewUser)
 @users.response(201, admin_schemas.CreatedUserOut)
 @users.alt_response(200, schema=admin_schemas.CreatedUserOut, description="A repeat under the same Idempotency-Key")
+@does(Act.CREATE_USER)
 def create_user(body: Members) -> User:
     """Create a user; without a password for single sign-on and service accounts."""
     key = idempotency_key(body)
@@ -62,6 +65,7 @@ def show_user(user_id: str) -> User:
 @users.patch("/<user_id>")
 @users.arguments(admin_schemas.UserChange)
 @users.response(200, UserOut)
+@does(*OF_USERS)
 def change_user(body: Members, user_id: str) -> User:
     """Change what is named, all or nothing: the role, disabled or enabled, API tokens allowed or denied."""
     return services().accounts.change(parse_user_id(user_id), body, caller())
@@ -70,6 +74,7 @@ def change_user(body: Members, user_id: str) -> User:
 @users.post("/<user_id>/revoke-tokens")
 @users.arguments(admin_schemas.Reason)
 @users.response(200, admin_schemas.Ended)
+@does(Act.REVOKE_OF_OTHERS)
 def revoke_tokens_of_user(body: Members, user_id: str) -> Revoked:
     """Revoke every token of a user, of both tiers."""
     username = services().accounts.by_id(parse_user_id(user_id)).username
@@ -93,16 +98,18 @@ def show_token(public_id: str) -> Members:
 
 
 @tokens.post("/<public_id>/revoke")
-@tokens.arguments(admin_schemas.Reason)
-@tokens.response(200, admin_schemas.Ended)
+@tokens.arguments(admin_schemas.Revocation)
+@tokens.response(200, admin_schemas.EndedInLine)
+@does(Act.REVOKE_OF_OTHERS)
 def revoke_token(body: Members, public_id: str) -> Revoked:
-    """Revoke one token; with a refresh token, its access tokens too. A repeat changes nothing."""
-    return services().revoking.revoke(public_id, body["reason"], caller())
+    """Revoke one token, a refresh token's access tokens, and what was made with it. A repeat changes nothing."""
+    return services().revoking.revoke(public_id, body["reason"], caller(), with_descendants=body["with_descendants"])
 
 
 @tokens.post("/identify")
 @tokens.arguments(admin_schemas.Pasted)
 @tokens.response(200, admin_schemas.IdentifiedOut)
+@does()
 def identify(body: Members) -> Members:
     """Identify a secret: its token, and whether it works. It is neither returned nor stored."""
     return admin_schemas.identified_members(services().identifying.identify(body["secret"]))
@@ -111,6 +118,7 @@ def identify(body: Members) -> Members:
 @tokens.post("/revocations/preview")
 @tokens.arguments(admin_schemas.ByFilter)
 @tokens.response(200, admin_schemas.PreviewOut)
+@does()
 def preview_revocation(body: Members) -> Members:
     """Preview exactly what a filter would revoke, and get the confirmation to revoke it."""
     return admin_schemas.preview_members(services().revoking_by_filter.preview(TokenFilter(**body["filter"])))
@@ -119,6 +127,7 @@ def preview_revocation(body: Members) -> Members:
 @tokens.post("/revocations")
 @tokens.arguments(admin_schemas.ConfirmedByFilter)
 @tokens.response(200, admin_schemas.Ended)
+@does(Act.REVOKE_OF_OTHERS)
 def revoke_by_filter(body: Members) -> Revoked:
     """Revoke what a filter matches, in one transaction; refused where it matches others than were confirmed."""
     criteria = TokenFilter(**body["filter"])
@@ -142,6 +151,7 @@ def show_setting(key: str) -> SettingValue:
 @instance.put("/settings/<key>")
 @instance.arguments(admin_schemas.NewValue)
 @instance.response(200, admin_schemas.SettingOut)
+@does(Act.WIDEN_SETTING, Act.CHANGE_SETTING)
 def change_setting(body: Members, key: str) -> SettingValue:
     """Change a setting on all workers, without a restart. `takes_effect` states when it affects tokens and users."""
     return services().instance_settings.change(key, body["value"], caller())
@@ -150,6 +160,7 @@ def change_setting(body: Members, key: str) -> SettingValue:
 @instance.post("/settings/<key>/preview")
 @instance.arguments(admin_schemas.NewValue)
 @instance.response(200, admin_schemas.ForecastOut)
+@does()
 def preview_setting(body: Members, key: str) -> Forecast:
     """Preview what a change would affect. Nothing is changed."""
     return services().setting_effects.preview(key, body["value"])

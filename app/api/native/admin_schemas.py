@@ -58,9 +58,25 @@ class Reason(Strict):
     reason = text()
 
 
+class Revocation(Reason):
+    with_descendants = fields.Boolean(
+        truthy={True},
+        falsy={False},
+        load_default=True,
+        error_messages=MESSAGES,
+        metadata={"description": "And what was made with it, with that, and so on."},
+    )
+
+
 class Ended(Schema):
     refresh_tokens = fields.Integer()
     access_tokens = fields.Integer()
+
+
+class EndedInLine(Ended):
+    """``descendants``: how many of them because they were made with the token."""
+
+    descendants = fields.Integer()
 
 
 TokenCriteria = Strict.from_dict(criteria(), name="TokenCriteria")

@@ -9,8 +9,10 @@ from app.api.native.errors import MINTING_ERRORS, PREFIX, TOKEN_ERRORS
 from app.api.native.idempotency_key import idempotency_key
 from app.api.native.paging import Answer, page_of
 from app.domain.identity import User
+from app.domain.ladder import Act
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import AccessToken, Issued, RefreshToken
+from app.http.acts import does
 from app.http.context import caller, principal, services
 from app.http.guards import CREDENTIAL_IN_BODY, TOKEN_HOLDER, GuardedBlueprint
 from app.http.openapi import JSON_ONLY
@@ -37,7 +39,7 @@ def _created(issued: Issued[RefreshToken] | Issued[AccessToken]) -> Created:
 
 
 def _claim(public_id: str) -> ByOwner:
-    return ByOwner(public_id, principal().user_id, is_by_token=True)
+    return ByOwner(public_id, principal().user_id)
 
 
 @own.get("")
@@ -55,10 +57,12 @@ def my_token() -> Members:
 
 
 @own.delete("/token")
+@own.arguments(schemas.OwnRevocation, location="query")
 @own.response(204)
-def revoke_my_token() -> Response:
+@does(Act.REVOKE_OWN)
+def revoke_my_token(query: Members) -> Response:
     """Revoke the access token you call with."""
-    services().revoking.revoke(principal().token_public_id, BY_HOLDER, caller(), only_of=principal().user_id)
+    services().revoking.revoke(principal().token_public_id, BY_HOLDER, caller(), only_of=principal().user_id, **query)
     return Response(status=204)
 
 
@@ -73,10 +77,12 @@ def my_tokens(query: Members) -> Answer:
 
 
 @own.delete("/tokens/<public_id>")
+@own.arguments(schemas.OwnRevocation, location="query")
 @own.response(204)
-def revoke_mine(public_id: str) -> Response:
+@does(Act.REVOKE_OWN)
+def revoke_mine(query: Members, public_id: str) -> Response:
     """Revoke one of your tokens; with a refresh token, its access tokens too."""
-    services().revoking.revoke(public_id, BY_OWNER, caller(), only_of=principal().user_id)
+    services().revoking.revoke(public_id, BY_OWNER, caller(), only_of=principal().user_id, **query)
     return Response(status=204)
 
 
@@ -84,6 +90,7 @@ def revoke_mine(public_id: str) -> Response:
 @own.arguments(schemas.TokenName)
 @own.response(201, schemas.IssuedOut)
 @own.alt_response(200, schema=schemas.IssuedOut, description=REPEATED)
+@does(Act.CREATE_REFRESH_TOKEN)
 def create_refresh_token(body: Members) -> Created:
     """Create a refresh token, while an administrator allows that with an access token alone."""
     issued = services().issuing.issue(
@@ -91,7 +98,6 @@ def create_refresh_token(body: Members) -> Created:
         body["name"],
         caller(),
         idempotency_key(body),
-        is_by_token=True,
         reissue=body["access_token_reissue"],
     )
     return _created(issued)
@@ -100,6 +106,7 @@ def create_refresh_token(body: Members) -> Created:
 @own.post("/refresh-tokens/<public_id>/access-token")
 @own.response(201, schemas.MintedOut)
 @own.alt_response(200, schema=schemas.MintedOut, description=REPEATED)
+@does(Act.MINT)
 def mint_by_public_id(public_id: str) -> Created:
     """Mint an access token from one of your refresh tokens, under the same condition."""
     return _created(services().minting.mint(_claim(public_id), caller(), idempotency_key({})))
@@ -108,6 +115,7 @@ def mint_by_public_id(public_id: str) -> Created:
 @own.post("/refresh-tokens/<public_id>/regenerate")
 @own.response(201, schemas.IssuedOut)
 @own.alt_response(200, schema=schemas.IssuedOut, description=REPEATED)
+@does(Act.REGENERATE)
 def regenerate_by_public_id(public_id: str) -> Created:
     """Give one of your refresh tokens a new secret and a new lifetime, under the same condition."""
     return _created(services().issuing.regenerate(_claim(public_id), caller(), idempotency_key({})))
@@ -117,6 +125,7 @@ def regenerate_by_public_id(public_id: str) -> Created:
 @minting.arguments(schemas.RefreshTokenProof)
 @minting.response(201, schemas.MintedOut)
 @minting.alt_response(200, schema=schemas.MintedOut, description=REPEATED)
+@does(Act.MINT)
 def mint(body: Members) -> Created:
     """Mint an access token from a refresh token. No other credential is needed."""
     issued = services().minting.mint(BySecret(body["refresh_token"]), caller(), idempotency_key(body))

@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from app.api.native.fields import Instant, Strict, criteria, paging, text
+from app.api.native.fields import MESSAGES, Instant, Strict, criteria, paging, text
 from app.domain.identity import Principal
 from app.domain.policy import Reissue
 from app.domain.tokens import CREATED_IN_FUTURE, SEEMS_SHARED, AccessToken, Issued, RefreshToken, TokenKind
@@ -57,6 +57,9 @@ class TokenOut(Schema):
     seems_shared = fields.Boolean(metadata={"description": f"True for a day: {SEEMS_SHARED}"})
     created_in_future = fields.Boolean(metadata={"description": CREATED_IN_FUTURE})
     minted_from = fields.String(allow_none=True, metadata={"description": "The address that minted it, if known."})
+    created_with = fields.String(
+        allow_none=True, metadata={"description": "The access token (public id) that made it, if one did."}
+    )
     revoked_at = Instant(allow_none=True)
     revoked_by = fields.String(allow_none=True)
     revoke_reason = fields.String(allow_none=True)
@@ -94,6 +97,14 @@ class MintedOut(Schema):
     replaced_last_used_ip = fields.String(allow_none=True)
     seems_shared = fields.Boolean(metadata={"description": f"True for a day: {SEEMS_SHARED}"})
     secret_already_shown = fields.Boolean()
+
+
+class OwnRevocation(Strict):
+    with_descendants = fields.Boolean(
+        load_default=False,
+        error_messages=MESSAGES,
+        metadata={"description": "Revoke also what was made with it, with that, and so on."},
+    )
 
 
 OwnTokenQuery = Strict.from_dict(criteria("kind", "status") | paging(), name="OwnTokenQuery")

@@ -10,6 +10,8 @@ from app.api.oauth.errors import ERRORS
 from app.api.oauth.schemas import REFRESH_TOKEN, FormParser, TokenForm
 from app.domain.errors import NotFound, TokenMalformed, TokenRefused, TokenSuperseded
 from app.domain.identity import Role
+from app.domain.ladder import Act
+from app.http.acts import does
 from app.http.context import caller, current_user_or_none, note_introspected, services
 from app.http.guards import INTROSPECTOR, PRESENTER, GuardedBlueprint
 from app.services.held_tokens import BySecret
@@ -44,6 +46,7 @@ REASON = "revoked with its secret"
 @introspection.post("/introspect")
 @introspection.arguments(TokenForm, location="form")
 @introspection.response(200, schemas.Active)
+@does()
 def introspect(sent: Members) -> Members:
     """Introspect a token. For one that does not work, no reason is given (RFC 7662, section 2.2)."""
     try:
@@ -71,6 +74,7 @@ def _introspected(token: str, hint: str) -> Members:
 @revocation.post("/revoke")
 @revocation.arguments(TokenForm, location="form")
 @revocation.response(200)
+@does(Act.REVOKE_OWN, Act.REVOKE_OF_OTHERS)
 def revoke(sent: Members) -> Response:
     """Revoke a token by its secret. A credential in the headers is optional, and must be valid.
 

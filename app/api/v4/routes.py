@@ -1,5 +1,6 @@
 """Creating, listing and deleting tokens, the current user, and this dialect's document."""
 
+from dataclasses import replace
 from typing import Any
 
 from flask import Response, jsonify, request
@@ -8,10 +9,12 @@ from werkzeug.exceptions import MethodNotAllowed
 from app.api.v4 import schemas
 from app.api.v4.errors import ERRORS, PREFIX, name_request
 from app.domain.identity import Role
+from app.domain.ladder import Act
 from app.domain.tokens import AccessToken
+from app.http.acts import does
 from app.http.context import caller, current_user, document, services
 from app.http.documents import refuse_while_off
-from app.http.guards import SIGNED_IN, Guard, GuardedBlueprint
+from app.http.guards import SIGNED_IN, GuardedBlueprint
 from app.http.openapi import JSON_ONLY
 
 
@@ -28,7 +31,7 @@ def _require_signed_in_while_on() -> None:
     SIGNED_IN.check()
 
 
-WHILE_ON = Guard(f"{SIGNED_IN.name}, while API tokens are on", _require_signed_in_while_on, SIGNED_IN.schemes)
+WHILE_ON = replace(SIGNED_IN, name=f"{SIGNED_IN.name}, while API tokens are on", check=_require_signed_in_while_on)
 
 tokens = GuardedBlueprint(
     "v4_tokens",
@@ -54,6 +57,7 @@ Members = dict[str, Any]
 @tokens.post("")
 @tokens.arguments(schemas.NewToken)
 @tokens.response(201, schemas.CreatedToken)
+@does(Act.CREATE_API_TOKEN)
 def create_token(sent: Members) -> Members:
     """Create a token. Its value is only in this response."""
     user_id, lifetime = current_user().user_id, sent["lifetimeSeconds"]
@@ -80,6 +84,7 @@ def get_token(tokenId: str) -> AccessToken:
 
 @tokens.delete("/<tokenId>")
 @tokens.response(204)
+@does(Act.REVOKE_OWN, Act.REVOKE_OF_OTHERS)
 def delete_token(tokenId: str) -> Response:
     """Delete a token. Administrators can delete any user's."""
     only_of = None if current_user().role is Role.SERVER_ADMIN else current_user().user_id

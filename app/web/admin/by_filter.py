@@ -6,12 +6,14 @@ from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadRequest, Conflict
+from app.domain.ladder import Act
+from app.http.acts import does
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
 from app.web.admin import queries
 from app.web.admin.queries import TOKEN_FIELDS, Form
 from app.web.forms import field_errors, message, read_form, status_of
-from app.web.guards import ADMINISTRATOR_IN_SESSION, require_fresh_proof
+from app.web.guards import ADMINISTRATOR_IN_SESSION
 from app.web.rendering import page
 
 by_filter = GuardedBlueprint("web_by_filter", __name__, guard=ADMINISTRATOR_IN_SESSION,
@@ -27,7 +29,7 @@ def preview() -> ResponseReturnValue:
 
 
 @by_filter.post("")
-@require_fresh_proof
+@does(Act.REVOKE_OF_OTHERS)
 def revoke() -> ResponseReturnValue:
     """Revoke them, unless others match than were shown."""
     form = read_form()

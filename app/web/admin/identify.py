@@ -2,6 +2,7 @@
 
 from flask.typing import ResponseReturnValue
 
+from app.http.acts import does
 from app.http.context import services
 from app.http.guards import GuardedBlueprint
 from app.web.forms import read_form
@@ -31,6 +32,7 @@ def show_form() -> ResponseReturnValue:
 
 
 @identify.post("")
+@does()
 def identify_secret() -> ResponseReturnValue:
     """The token of a secret, and whether it works. Nothing is changed."""
     secret = read_form().get("secret", "")

@@ -4,11 +4,13 @@ from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadRequest
+from app.domain.ladder import Act
+from app.http.acts import does
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
 from app.services.setting_effects import Forecast
 from app.web.forms import message, read_form
-from app.web.guards import ADMINISTRATOR_IN_SESSION, require_fresh_proof
+from app.web.guards import ADMINISTRATOR_IN_SESSION
 from app.web.rendering import page
 
 settings = GuardedBlueprint("web_settings", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix="/admin/settings",
@@ -34,7 +36,7 @@ def edit_setting(key: str) -> ResponseReturnValue:
 
 
 @settings.post("/<key>")
-@require_fresh_proof
+@does(Act.WIDEN_SETTING, Act.CHANGE_SETTING)
 def change_setting(key: str) -> ResponseReturnValue:
     """Change it on all workers, without a restart."""
     value = read_form().get("value", "")

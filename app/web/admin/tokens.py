@@ -6,15 +6,17 @@ from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadRequest
+from app.domain.ladder import Act
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import CREATED_IN_FUTURE, AccessToken, RefreshToken, TokenKind
+from app.http.acts import does
 from app.http.context import caller, parts, services
 from app.http.guards import GuardedBlueprint
 from app.services.listing import ListedToken, Page
 from app.services.revoking import Revoked
 from app.web.admin import queries
-from app.web.forms import field_errors, message, read_form, status_of
-from app.web.guards import ADMINISTRATOR_IN_SESSION, require_fresh_proof
+from app.web.forms import field_errors, is_checked, message, read_form, status_of
+from app.web.guards import ADMINISTRATOR_IN_SESSION
 from app.web.rendering import page
 
 tokens = GuardedBlueprint("web_tokens", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix="/admin/tokens",
@@ -57,7 +59,8 @@ def show_token(public_id: str) -> ResponseReturnValue:
     listed = services().listing.find(public_id)
     parent, child = _parent(listed.token), _child(listed)
     note = CREATED_IN_FUTURE if listed.token.created_in_future else None
-    return page("admin_token.html", listed=listed, token=listed.token, parent=parent, child=child, note=note)
+    made = services().revoking.descendants(public_id)
+    return page("admin_token.html", listed=listed, token=listed.token, parent=parent, child=child, note=note, made=made)
 
 
 @tokens.get("/<public_id>/revoke")
@@ -67,13 +70,15 @@ def confirm_revoke(public_id: str) -> ResponseReturnValue:
 
 
 @tokens.post("/<public_id>/revoke")
-@require_fresh_proof
+@does(Act.REVOKE_OF_OTHERS)
 def revoke(public_id: str) -> ResponseReturnValue:
-    """Revoke it; a refresh token takes its access tokens with it."""
+    """Revoke it; a refresh token takes its access tokens with it, and if the form says so, what was made with it."""
+    with_descendants = is_checked("with_descendants")
     try:
-        ended = services().revoking.revoke(public_id, queries.reason(read_form()), caller())
+        reason = queries.reason(read_form())
+        ended = services().revoking.revoke(public_id, reason, caller(), with_descendants=with_descendants)
     except BadRequest as refusal:
-        return _confirm(public_id, status_of(refusal), field_errors(refusal))
+        return _confirm(public_id, status_of(refusal), field_errors(refusal), with_descendants)
     done = "revoked" if ended != Revoked(0, 0) else "over"
     return redirect(url_for("web_tokens.show_token", public_id=public_id, done=done), 303)
 
@@ -94,7 +99,18 @@ def _child(listed: ListedToken) -> ListedToken | None:
     return None if newest is None else ListedToken(TokenKind.ACCESS, newest, listed.name, listed.owner)
 
 
-def _confirm(public_id: str, status: int = 200, fields: dict[str, str] | None = None) -> Response:
+def _confirm(
+    public_id: str, status: int = 200, fields: dict[str, str] | None = None, with_descendants: bool = True
+) -> Response:
     listed = services().listing.find(public_id)
-    values = {"listed": listed, "token": listed.token, "child": _child(listed)}
-    return page("admin_token_revoke.html", status, fields=fields or {}, reason=queries.entered_reason(), **values)
+    return page(
+        "admin_token_revoke.html",
+        status,
+        fields=fields or {},
+        reason=queries.entered_reason(),
+        listed=listed,
+        token=listed.token,
+        child=_child(listed),
+        made=services().revoking.descendants(public_id),
+        with_descendants=with_descendants,
+    )

@@ -7,14 +7,16 @@ from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadCredentials, BadRequest, Conflict, RateLimited
 from app.domain.identity import ApiTokens, Role, User, parse_user_id
+from app.domain.ladder import OF_USERS, Act
 from app.domain.token_filter import TokenFilter
+from app.http.acts import does
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
 from app.services.listing import Page
 from app.services.revoking import Revoked
 from app.web.admin import queries
 from app.web.forms import field_errors, idempotency_key, message, read_form, status_of
-from app.web.guards import ADMINISTRATOR_IN_SESSION, PASSWORD_FIELD, require_fresh_proof, web_session
+from app.web.guards import ADMINISTRATOR_IN_SESSION, PASSWORD_FIELD, is_fresh, prove, web_session
 from app.web.rendering import page
 
 users = GuardedBlueprint("web_users", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix="/admin/users",
@@ -55,10 +57,11 @@ def new_user() -> ResponseReturnValue:
 
 
 @users.post("/new")
+@does(Act.CREATE_USER, has_password_field=True)
 def create_user() -> ResponseReturnValue:
     """Create a user; without a password for single sign-on and service accounts.
 
-    The form has a field for the administrator's password: ``require_fresh_proof`` would put the new user's into a page.
+    The form has a field for the administrator's password: the guard's question would put the new user's into a page.
     """
     form = read_form()
     entered = {name: form.get(name, "").strip() for name in NEW}
@@ -83,7 +86,7 @@ def show_user(user_id: str) -> ResponseReturnValue:
 
 
 @users.post("/<user_id>")
-@require_fresh_proof
+@does(*OF_USERS)
 def change_user(user_id: str) -> ResponseReturnValue:
     """Change what the form names, all or nothing: the role, disabled or enabled, API tokens allowed or denied."""
     user = _user(user_id)
@@ -110,7 +113,7 @@ def confirm_revoke_tokens(user_id: str) -> ResponseReturnValue:
 
 
 @users.post("/<user_id>/revoke-tokens")
-@require_fresh_proof
+@does(Act.REVOKE_OF_OTHERS, Act.REVOKE_ALL_OWN)
 def revoke_tokens(user_id: str) -> ResponseReturnValue:
     """Revoke all tokens of a user, of both tiers."""
     user = _user(user_id)
@@ -123,11 +126,11 @@ def revoke_tokens(user_id: str) -> ResponseReturnValue:
 
 
 def _prove(form: dict[str, str]) -> None:
-    if services().sessions.is_fresh(web_session()):
+    if is_fresh():
         return
     if PASSWORD_FIELD not in form:
         raise BadCredentials
-    services().sessions.prove(web_session(), form[PASSWORD_FIELD], caller())
+    prove(form[PASSWORD_FIELD])
 
 
 def _found() -> Page[User]:
@@ -187,5 +190,5 @@ def _form(status: int, error: str = "", fields: dict[str, str] | None = None, **
     values: dict[str, Any] = {name: entered.get(name, "") for name in NEW}
     fields = fields or {}
     error = "" if fields.keys() & SHOWS_ERROR else error
-    is_proved = services().sessions.is_fresh(web_session())
+    is_proved = is_fresh()
     return page("admin_user_new.html", status, error=error, fields=fields, is_proved=is_proved, roles=ROLES, **values)

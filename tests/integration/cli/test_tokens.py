@@ -14,7 +14,8 @@ from tests.secrecy import secrets_in
 
 MEMBERS = [
     "kind", "id", "public_id", "owner", "user_id", "name", "status", "created_at", "expires_at", "last_used_at",
-    "last_used_ip", "last_used_agent", "seems_shared", "created_in_future", "revoked_at", "revoked_by", "revoke_reason",
+    "last_used_ip", "last_used_agent", "seems_shared", "created_in_future", "created_with", "revoked_at", "revoked_by",
+    "revoke_reason",
 ]  # fmt: skip
 
 NOW = datetime(2027, 3, 14, 15, 9, 26, 535897, UTC)
@@ -135,9 +136,9 @@ def test_tokens_are_revoked_by_public_id_with_all_that_is_under_them(
         ids = [stock.used.token.public_id, stock.new.token.public_id, stock.revoked.token.public_id]
         rows = daypass.json("token", "revoke", *ids, "--reason", "laptop stolen")
         assert [tuple(row.values()) for row in rows] == [
-            (ids[0], "revoked", 1, 1),
-            (ids[1], "revoked", 1, 0),
-            (ids[2], "had ended already", 0, 0),
+            (ids[0], "revoked", 1, 1, 0),
+            (ids[1], "revoked", 1, 0, 0),
+            (ids[2], "had ended already", 0, 0, 0),
         ]
         tokens = (stock.used, stock.access, stock.new, stock.old)
         assert [works(services, each) for each in tokens] == [False, False, False, True]
@@ -169,11 +170,11 @@ def test_pasted_secrets_are_revoked_and_unknown_lines_told_without_repeating_the
     assert ended.exit_code == 1
     assert ended.stderr == "Error: Some of these are not tokens of this instance. The others were revoked.\n"
     assert [line.split(maxsplit=2) for line in ended.stdout.splitlines()[1:]] == [
-        [stock.used.token.public_id, "revoked", "1               1"],
-        ["line", "3", "unknown            0               0"],
-        [stock.new.token.public_id, "revoked", "1               0"],
-        ["line", "5", "unknown            0               0"],
-        [stock.new.token.public_id, "had", "ended already  0               0"],
+        [stock.used.token.public_id, "revoked", "1               1              0"],
+        ["line", "3", "unknown            0               0              0"],
+        [stock.new.token.public_id, "revoked", "1               0              0"],
+        ["line", "5", "unknown            0               0              0"],
+        [stock.new.token.public_id, "had", "ended already  0               0              0"],
     ]
     assert secrets_in(ended.output) == [] and "hunter2" not in ended.output
     assert daypass.json("token", "show", stock.new.token.public_id)["revoke_reason"] == "leaked"

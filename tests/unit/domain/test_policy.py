@@ -23,6 +23,7 @@ DECLARED: dict[str, tuple[str, str, tuple[object, ...], From, object, str, objec
     "refresh_tokens_for_users": ("", "on", ON_OFF, From.AT_ONCE, True, "off", False),
     "password_api_enabled": ("", "on", ON_OFF, From.AT_ONCE, True, "off", False),
     "api_can_create_refresh_tokens": ("", "off", ON_OFF, From.AT_ONCE, False, "on", True),
+    "api_can_manage_users": ("", "off", ON_OFF, From.AT_ONCE, False, "on", True),
     "api_tokens_enabled": ("", "on", ON_OFF, From.AT_ONCE, True, "off", False),
     "api_tokens_for_users": ("", "off", ON_OFF, From.AT_ONCE, False, "on", True),
     "max_refresh_tokens_per_user": ("", "10000", (1, 1_000_000), From.AT_ONCE, 10_000, "3", 3),

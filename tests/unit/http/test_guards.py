@@ -1,6 +1,7 @@
 """Access guards: every route states one; which one, the access matrices in ``tests/contract`` show."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,9 @@ from flask_smorest import Blueprint
 from app.api import integration_v1
 from app.api.v4.routes import WHILE_ON
 from app.domain.errors import BadCredentials, Refusal, TokenMalformed, TokenMissing
+from app.domain.ladder import Act
 from app.factory import create_app
+from app.http.acts import does
 from app.http.guards import (
     INTROSPECTOR,
     SIGNED_IN,
@@ -82,6 +85,37 @@ def test_an_application_with_an_unguarded_blueprint_does_not_start(
     blueprints = (*integration_v1.DOCUMENT.blueprints, careless)
     monkeypatch.setattr(integration_v1, "DOCUMENT", replace(integration_v1.DOCUMENT, blueprints=blueprints))
     with pytest.raises(RuntimeError, match="routes without an access guard: /open-door"):
+        create_app(settings, KEYS)
+
+
+ROUTES: list[tuple[str, GuardedBlueprint, Callable[[], str]]] = [
+    ("does not state what it does", GuardedBlueprint("a", __name__, guard=SIGNED_IN), lambda: "done"),
+    (
+        "is never enough to sign out",
+        GuardedBlueprint("b", __name__, guard=SIGNED_IN),
+        does(Act.SIGN_OUT)(lambda: "done"),
+    ),
+    (
+        "accepts others than administrators, who may disable a user",
+        GuardedBlueprint("c", __name__, guard=TOKEN_HOLDER),
+        does(Act.REVOKE_ALL_OWN, Act.DISABLE_USER)(lambda: "done"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("reason", "careless", "view"), ROUTES, ids=[reason for reason, _, _ in ROUTES])
+def test_an_application_with_a_route_off_the_ladder_does_not_start(
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    reason: str,
+    careless: GuardedBlueprint,
+    view: Callable[[], str],
+) -> None:
+    """◆ Fails when the acts of a route are not compared with its guard."""
+    careless.add_url_rule("/open-door", "open_door", view, methods=["POST"])
+    blueprints = (*integration_v1.DOCUMENT.blueprints, careless)
+    monkeypatch.setattr(integration_v1, "DOCUMENT", replace(integration_v1.DOCUMENT, blueprints=blueprints))
+    with pytest.raises(RuntimeError, match=f"/open-door.*{reason}"):
         create_app(settings, KEYS)
 
 

@@ -1,12 +1,12 @@
 """Instance settings: showing and changing them. Not here: which values each can have (``tests/unit/domain``)."""
 
 import json
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from app.domain.errors import BadRequest, NotFound
-from app.domain.identity import Caller
 from app.domain.policy import INSTANCE_SETTINGS
 from app.services import Services
 from app.storage.database import Database
@@ -19,7 +19,7 @@ def test_a_change_is_kept_and_recorded_with_the_value_before_and_after(services:
     shown = services.instance_settings.show()
     assert [(each.setting, each.value) for each in shown] == [(each, each.default) for each in INSTANCE_SETTINGS]
     services.instance_settings.change("retention_days", "90", OPERATOR)  # the default
-    services.instance_settings.change("retention_days", "007", Caller("anna", 7))
+    services.instance_settings.change("retention_days", "007", replace(OPERATOR, name="anna", user_id=7))
     assert services.instance_settings.get("retention_days").value == "7"
     assert services.instance_settings.policy().retention.days == 7
     before = rows.everything(database)

@@ -3,15 +3,16 @@
 Not here: which rows match (``tests/unit/storage/test_listing``).
 """
 
+from dataclasses import replace
+
 import pytest
 
 from app.domain.errors import BadRequest, NotFound
-from app.domain.identity import Caller
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import RefreshToken, TokenKind
 from app.services import Services, listing
 from app.services.listing import ListedToken
-from tests.factories import disable, issue, make_user, mint
+from tests.factories import OPERATOR, disable, issue, make_user, mint
 
 ALL = TokenFilter()
 
@@ -68,7 +69,7 @@ def test_a_cursor_that_no_page_gave_is_refused(services: Services) -> None:
 def test_audit_events_are_read_page_by_page_with_their_details(services: Services) -> None:
     anna = make_user(services, "anna")
     made = [issue(services, anna, f"token-{number}").token.public_id for number in range(3)]
-    disable(services, "anna", Caller("berta"))
+    disable(services, "anna", replace(OPERATOR, name="berta"))
     first = services.listing.audit_events(actor="anna", limit=2)
     rest = services.listing.audit_events(actor="anna", cursor=first.cursor, limit=2)
     assert [event.object_id for event in (*first.items, *rest.items)] == made[::-1]

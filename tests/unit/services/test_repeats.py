@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from freezegun import freeze_time
 
+from app.domain.credentials import Credential, CredentialKind
 from app.domain.errors import BadCredentials, Conflict, OwnerDisabled, Refusal, TokenRevoked
 from app.domain.identity import Caller
 from app.services import Services
@@ -23,7 +24,8 @@ Create = Callable[[Services, Refresh, IdempotencyKey], Access | Refresh]
 
 
 def _caller(refresh: Refresh) -> Caller:
-    return Caller("anna", refresh.token.user_id)
+    in_session = Credential(CredentialKind.SESSION, "1", is_fresh=True)
+    return Caller("anna", refresh.token.user_id, credential=in_session)
 
 
 def _by_owner(refresh: Refresh) -> ByOwner:

@@ -1,12 +1,13 @@
 """Revoking: what each way of ending tokens ends, what it leaves alone, and what it records."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
 from freezegun import freeze_time
 
 from app.domain.errors import BadRequest, NotFound, NotPermitted, TokenMalformed, TokenRevoked, TokenUnknown
-from app.domain.identity import Caller, User
+from app.domain.identity import Caller, Role, User
 from app.domain.secrets import TokenFormat, new_token_text
 from app.domain.tokens import TokenKind, TokenStatus
 from app.services import Services
@@ -26,6 +27,7 @@ from tests.factories import (
     regenerate,
     revoke,
     revoke_under,
+    signed_in,
 )
 from tests.unit.services.verdicts import DAY, HOUR, NOW, reason, refusal_of, works
 
@@ -64,7 +66,7 @@ def test_the_first_revocation_is_kept_with_its_actor_time_and_reason(
     access = mint(services, refresh)
     at = refresh.token.created_at + HOUR
     with freeze_time(at):
-        services.revoking.revoke(refresh.token.public_id, "lost laptop", Caller("berta"))
+        services.revoking.revoke(refresh.token.public_id, "lost laptop", replace(OPERATOR, name="berta"))
     for issued in (refresh, access):
         kept = services.listing.find(issued.token.public_id).token
         assert (kept.status, kept.revoked_at, kept.revoked_by) == (TokenStatus.REVOKED, at, "berta")
@@ -149,7 +151,7 @@ def test_an_anonymous_caller_who_presents_a_secret_is_recorded_as_the_tokens_own
         event = rows.audit_events(database)[-1]
         assert (event.actor, event.actor_id, event.object_id) == ("anna", anna.id, issued.token.public_id)
         assert (event.address, event.request_id) == (somewhere.address, somewhere.request_id)
-    revoke_secret(services, other.secret, Caller("berta", berta.id))
+    revoke_secret(services, other.secret, replace(signed_in(berta), role=Role.SERVER_ADMIN))
     event = rows.audit_events(database)[-1]
     assert (event.actor, event.actor_id) == ("berta", berta.id), "a named one as themselves"
 
@@ -168,7 +170,7 @@ def test_users_who_may_revoke_only_their_own_tokens_revoke_no_others(
         with pytest.raises(NotPermitted):
             revoke_secret(services, issued.secret, Caller("berta", berta.id), only_of=berta.id)
     assert rows.everything(database) == before
-    as_anna = Caller("anna", anna.id)
+    as_anna = signed_in(anna)
     own = (replaced, revoked, access, refresh)
     ended = [revoke_secret(services, issued.secret, as_anna, only_of=anna.id) for issued in own]
     assert ended == [Revoked(0, 0), Revoked(0, 0), Revoked(0, 1), Revoked(1, 1)]

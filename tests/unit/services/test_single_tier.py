@@ -7,7 +7,7 @@ import pytest
 from freezegun import freeze_time
 
 from app.domain.errors import BadCredentials, BadRequest, FeatureOff, NotFound, NotPermitted
-from app.domain.identity import ApiTokens, Caller, Role, User
+from app.domain.identity import ApiTokens, Role, User
 from app.domain.tokens import AccessToken, TokenStatus
 from app.services import Services
 from app.storage.database import Database
@@ -25,6 +25,7 @@ from tests.factories import (
     make_user,
     mint,
     set_api_tokens,
+    signed_in,
 )
 from tests.unit.services.verdicts import DAY, NOW, SECOND, reason, refusal_of, works
 
@@ -156,7 +157,7 @@ def _assert_not_found(services: Services, uuid: str, only_of: int | None) -> Non
 
 def test_a_deleted_token_is_gone_for_good_and_recorded(services: Services, database: Database, anna: User) -> None:
     issued = generate(services, anna)
-    services.single_tier.delete(issued.token.uuid, Caller("anna", anna.id), anna.id)
+    services.single_tier.delete(issued.token.uuid, signed_in(anna), anna.id)
     assert reason(services, issued) == "token_revoked"
     for only_of in (anna.id, None):
         _assert_not_found(services, issued.token.uuid, only_of)

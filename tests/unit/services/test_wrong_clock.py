@@ -17,7 +17,7 @@ from app.storage.access_tokens import as_access_token
 from app.storage.database import Database
 from app.storage.tables import AccessTokenRow, RefreshTokenRow
 from tests import factories
-from tests.factories import OPERATOR, PASSWORD, Access, Refresh, issue, make_user, mint, works
+from tests.factories import OPERATOR, PASSWORD, Access, Refresh, issue, make_user, mint, signed_in, works
 from tests.secrecy import PASSWORD_MARK
 from tests.unit.services.verdicts import DAY, HOUR, MINUTE, NOW, MovedClock, reason, refusal_of
 
@@ -151,7 +151,7 @@ def test_a_request_is_not_forgotten_by_a_clock_that_jumps(services: Services, cl
     user, key = make_user(services), IdempotencyKey("the key", "the request")
 
     def create() -> None:
-        services.issuing.issue(user.id, "nightly-etl", Caller(user.username, user.id), key)
+        services.issuing.issue(user.id, "nightly-etl", signed_in(user), key)
 
     create()
     services.expiring.expire_due()

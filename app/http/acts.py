@@ -1,0 +1,46 @@
+"""What each route that can change something does, as acts of the ladder of credentials (``app.domain.ladder``).
+
+Not here: comparing it with what the route's guard accepts (``guards``), and asking for a password (``app.web.guards``).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from flask import Flask
+
+from app.domain.ladder import Act
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+ATTRIBUTE = "acts_of_route"
+
+
+@dataclass(frozen=True)
+class Declared:
+    """`has_password_field`: the form itself asks for the password where it was not entered recently."""
+
+    acts: tuple[Act, ...]
+    has_password_field: bool = False
+
+    @property
+    def asks_for_password(self) -> bool:
+        """Whether a page asks for the password before."""
+        return not self.has_password_field and any(act.asks_for_password for act in self.acts)
+
+
+def does(*acts: Act, has_password_field: bool = False) -> Callable[[View], View]:
+    """A decorator of views that can change something. Without acts: no credential and no right is affected."""
+
+    def declare(view: View) -> View:
+        setattr(view, ATTRIBUTE, Declared(acts, has_password_field))
+        return view
+
+    return declare
+
+
+def declared_of(app: Flask, endpoint: str) -> Declared | None:
+    """What the view of an endpoint declares, if it does."""
+    found: Declared | None = getattr(app.view_functions[endpoint], ATTRIBUTE, None)
+    return found

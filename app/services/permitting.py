@@ -1,0 +1,51 @@
+"""Applying the ladder of credentials in a transaction. Not here: the table (``app.domain.ladder``)."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from app.domain import ladder
+from app.domain.credentials import Credential, CredentialKind
+from app.domain.errors import BadCredentials, TokenExpired, TokenRevoked
+from app.domain.identity import Caller
+from app.domain.ladder import Act
+from app.domain.tokens import TokenKind, TokenStatus, status_at
+from app.services.held_tokens import BySecret, Claim
+from app.services.instance_settings import read_policy
+from app.storage import access_tokens, users
+from app.storage.made_with import NO_TOKEN, Maker
+
+BY_ITS_SECRET = Credential(CredentialKind.REFRESH_TOKEN)
+
+
+def refuse_unless_allowed(session: Session, act: Act, caller: Caller) -> None:
+    """Refuse with NotPermitted a caller whose credential is not enough."""
+    ladder.refuse_unless_allowed(act, caller, lambda key: bool(read_policy(session).values[key]))
+
+
+def permit(session: Session, act: Act, caller: Caller, claim: Claim, now: datetime) -> Maker:
+    """The same for an act on a refresh token, and :func:`hold_maker`. Its secret needs no other credential."""
+    if isinstance(claim, BySecret):
+        refuse_unless_allowed(session, act, replace(caller, credential=BY_ITS_SECRET))
+        return NO_TOKEN
+    refuse_unless_allowed(session, act, caller)
+    return hold_maker(session, caller, claim.owner_id, now)
+
+
+def hold_maker(session: Session, caller: Caller, user_id: int, now: datetime) -> Maker:
+    """The access token that the caller authenticated with, if any, while the row of its owner is locked.
+
+    A revocation of what it made locks that row too, so that nothing escapes. Refuses with a TokenRefused (it ended
+    since it was verified) and with BadCredentials (the owner is disabled).
+    """
+    credential = caller.credential
+    if credential is None or credential.kind is not CredentialKind.ACCESS_TOKEN:
+        return NO_TOKEN
+    if users.get_and_lock(session, user_id) is None:
+        raise BadCredentials
+    row = access_tokens.find(session, credential.id)
+    status = status_at(TokenStatus(row.status), row.expires_at, now) if row else TokenStatus.REVOKED
+    if status is not TokenStatus.ACTIVE:
+        raise (TokenExpired if status is TokenStatus.EXPIRED else TokenRevoked)(TokenKind.ACCESS, credential.id)
+    return Maker(credential.id, credential.until)

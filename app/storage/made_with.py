@@ -1,0 +1,96 @@
+"""Tokens that were made with access tokens: ``created_with`` of both tables, and following it.
+
+An access token is kept while a token that it made is, so that the line is never broken. Not here: who may make which
+(``app.domain.ladder``), and revoking (``app.services.revoking``).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple, cast
+
+from sqlalchemy import ColumnElement, Integer, Select, exists, literal, null, or_, select, union_all
+from sqlalchemy.orm import Session, aliased
+
+from app.domain.tokens import TokenKind
+from app.storage.liveness import TokenTable
+from app.storage.tables import AccessTokenRow, RefreshTokenRow
+
+CHUNK = 500
+"""Rows of one statement, for the limits on its parameters."""
+
+
+@dataclass(frozen=True)
+class Maker:
+    """The access token that makes another token, if one does. `until`: when that expires at the latest, or None."""
+
+    public_id: str | None = None
+    until: datetime | None = None
+
+
+NO_TOKEN = Maker()
+
+
+def created_with(maker: Maker) -> dict[str, str]:
+    """The detail of an audit event about what made a token."""
+    return {} if maker.public_id is None else {"created_with": maker.public_id}
+
+
+def maker_columns(maker: Maker) -> dict[str, Any]:
+    """The columns of a refresh token about what made its secret."""
+    return {"created_with": maker.public_id, "renewable_until": maker.until}
+
+
+def has_made_others() -> ColumnElement[bool]:
+    """Whether an access token made a token that is left."""
+    tables: tuple[Any, ...] = (RefreshTokenRow, aliased(AccessTokenRow))
+    made = (
+        exists().where(each.user_id == AccessTokenRow.user_id, each.created_with == AccessTokenRow.public_id)
+        for each in tables
+    )
+    return or_(*made)
+
+
+class Made(NamedTuple):
+    """A token that another one made. `parent`: the refresh token of an access token, by row."""
+
+    kind: str
+    id: int
+    public_id: str
+    parent: int | None
+
+
+def made_from(session: Session, user_id: int, roots: Sequence[Made]) -> Iterator[Made]:
+    """What was made with these tokens of a user, and with that, and so on, in any state; each once, without the roots.
+
+    With a refresh token: what was made with its access tokens. A level at a time, so that no more is read than found.
+    """
+    seen, level = set(roots), list(roots)
+    while level:
+        found: list[Made] = []
+        for start in range(0, len(level), CHUNK):
+            for made in _made_with(session, user_id, level[start : start + CHUNK]):
+                if made not in seen:
+                    seen.add(made)
+                    found.append(made)
+        yield from found
+        level = found
+
+
+def _made_with(session: Session, user_id: int, makers: Sequence[Made]) -> list[Made]:
+    access = [each.public_id for each in makers if each.kind == TokenKind.ACCESS]
+    refresh = [each.id for each in makers if each.kind == TokenKind.REFRESH]
+    queries = [_by_maker(table, user_id, access, refresh) for table in (RefreshTokenRow, AccessTokenRow)]
+    return [Made._make(row) for row in session.execute(union_all(*queries))]
+
+
+def _by_maker(table: TokenTable, user_id: int, access: list[str], refresh: list[int]) -> Select[Any]:
+    """Through the index of the few that were made with a token, not through all that a refresh token minted."""
+    kind, parent = TokenKind.REFRESH, cast(Any, null().cast(Integer))
+    if table is AccessTokenRow:
+        kind, parent = TokenKind.ACCESS, AccessTokenRow.refresh_token_id
+    maker = aliased(AccessTokenRow)
+    columns: tuple[Any, ...] = (literal(kind.value), table.id, table.public_id, parent)
+    query: Select[Any] = select(*columns).join_from(table, maker, maker.public_id == table.created_with)
+    by_maker = or_(maker.public_id.in_(access), maker.refresh_token_id.in_(refresh))
+    return query.where(table.user_id == user_id, table.created_with.is_not(None), by_maker)

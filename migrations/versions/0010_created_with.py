@@ -1,0 +1,27 @@
+"""Which access token made a token, and how long the own secret of such a refresh token renews it."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+IS_MADE = sa.text("created_with IS NOT NULL")
+
+
+def upgrade() -> None:
+    op.add_column("refresh_tokens", sa.Column("created_with", sa.String(12), nullable=True))
+    op.add_column("refresh_tokens", sa.Column("renewable_until", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("access_tokens", sa.Column("created_with", sa.String(12), nullable=True))
+    for table in ("refresh_tokens", "access_tokens"):
+        columns = ["user_id", "created_with"]
+        op.create_index(f"ix_{table}_made", table, columns, sqlite_where=IS_MADE, postgresql_where=IS_MADE)
+
+
+def downgrade() -> None:
+    for table in ("refresh_tokens", "access_tokens"):
+        op.drop_index(f"ix_{table}_made", table)
+        op.drop_column(table, "created_with")
+    op.drop_column("refresh_tokens", "renewable_until")

@@ -1,0 +1,296 @@
+"""The matrix of acts and proofs: every route and form, each proof that its guard accepts, the settings off and on.
+
+A route that states another act must be given its line here, or the walk of the URL map fails.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app.domain.identity import Role, User
+from app.domain.ladder import BY_API, MANAGES, TOKENS, Act, Proof
+from app.domain.token_filter import TokenFilter
+from app.http.acts import CHANGING, declared_of
+from app.http.context import parts
+from app.http.guards import guard_of
+from app.services import Services
+from tests.contract.asking import basic
+from tests.contract.conftest import MovableClock, Setting
+from tests.drivers.pages import Pages, words
+from tests.factories import PASSWORD, allowed_user, disable, generate, issue, make_user, mint, set_api_tokens
+
+ALATION, NATIVE, V4 = "/integration/v1", "/api/v1", "/v4"
+LIFESPAN = "access_token_lifespan"
+
+Members = dict[str, Any]
+
+
+class World:
+    """A user and an administrator with each credential, and fresh things of the user's for each request."""
+
+    def __init__(self, app: Flask, client: FlaskClient) -> None:
+        self.app, self.client, self.services = app, client, parts(app).services
+        self.user = allowed_user(self.services, password=PASSWORD)
+        self.admin = allowed_user(self.services, role=Role.SERVER_ADMIN, password=PASSWORD)
+
+    def headers(self, who: User, proof: Proof) -> dict[str, str]:
+        """What an API receives of this person."""
+        if proof is Proof.PASSWORD:
+            return basic(who.username, PASSWORD)
+        if proof in TOKENS:
+            single = proof is Proof.SINGLE_TIER_TOKEN
+            access = generate(self.services, who, None) if single else mint(self.services, issue(self.services, who))
+            return {"TOKEN": access.secret}
+        return {}
+
+    def refresh_id(self) -> str:
+        return issue(self.services, self.user).token.public_id
+
+    def uuid(self) -> str:
+        return generate(self.services, self.user).token.uuid
+
+    def someone(self, **about: Any) -> str:
+        return str(make_user(self.services, **about).id)
+
+    def steward(self) -> str:
+        return self.someone(role=Role.STEWARD)
+
+    def disabled(self) -> str:
+        user = make_user(self.services)
+        return str(disable(self.services, user.username).id)
+
+    def denied(self) -> str:
+        user = make_user(self.services)
+        return str(set_api_tokens(self.services, user.username, "deny").id)  # type: ignore[arg-type]
+
+    def proof(self) -> Members:
+        refresh = issue(self.services, self.user)
+        return {"refresh_token": refresh.secret, "user_id": refresh.token.user_id}
+
+    def secret(self) -> Members:
+        return {"refresh_token": self.proof()["refresh_token"]}
+
+    def pasted(self) -> Members:
+        return {"token": mint(self.services, issue(self.services, self.user)).secret}
+
+    def login(self) -> Members:
+        return {"username": self.user.username, "password": PASSWORD, "name": "x"}
+
+    def new_user(self) -> Members:
+        return {"username": f"made-beside-{self.someone()}"}
+
+    def lifespan(self, by: int) -> Members:
+        return {"value": str(int(self.services.instance_settings.get(LIFESPAN).value) + by)}
+
+    def confirmed(self) -> Members:
+        owner = make_user(self.services)
+        issue(self.services, owner)
+        preview = self.services.revoking_by_filter.preview(TokenFilter(owner=owner.username))
+        return {"owner": owner.username, "confirmation": preview.confirmation, "reason": "x"}
+
+    def confirmed_in_api(self) -> Members:
+        sent = self.confirmed()
+        return {"filter": {"owner": sent.pop("owner")}, **sent}
+
+
+Make = Callable[[World], Any]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A request that does the act: what the path names, and the members of its body. `by_admin`: who sends it."""
+
+    argument: Make = lambda world: ""
+    members: Members | Make | None = None
+    by_admin: bool = False
+
+
+def by_admin(argument: Make = lambda world: "", members: Members | Make | None = None) -> Line:
+    return Line(argument, members, by_admin=True)
+
+
+def changes_of_users(method: str, path: str, active: Members, inactive: Members) -> dict[tuple[str, str, Act], Line]:
+    return {
+        (method, path, Act.RAISE_ROLE): by_admin(World.someone, {"role": "STEWARD"}),
+        (method, path, Act.LOWER_ROLE): by_admin(World.steward, {"role": "VIEWER"}),
+        (method, path, Act.ENABLE_USER): by_admin(World.disabled, active),
+        (method, path, Act.DISABLE_USER): by_admin(World.someone, inactive),
+        (method, path, Act.ALLOW_API_TOKENS): by_admin(World.denied, {"api_tokens": "inherit"}),
+        (method, path, Act.DENY_API_TOKENS): by_admin(World.someone, {"api_tokens": "deny"}),
+    }
+
+
+MINE = "/account/auth/refresh-tokens/<public_id>"
+PREFERENCES = "/preferences/access-tokens"
+
+LINES: dict[tuple[str, str, Act], Line] = {
+    ("POST", f"{ALATION}/createRefreshToken", Act.CREATE_REFRESH_TOKEN): Line(members=World.login),
+    ("POST", f"{ALATION}/createAPIAccessToken", Act.MINT): Line(members=World.proof),
+    ("POST", f"{ALATION}/regenRefreshToken", Act.REGENERATE): Line(members=World.proof),
+    ("POST", f"{ALATION}/revokeAPIAccessTokens", Act.REVOKE_OWN): Line(members=World.proof),
+    ("POST", "/oauth/revoke", Act.REVOKE_OWN): Line(members=World.pasted),
+    ("POST", "/oauth/revoke", Act.REVOKE_OF_OTHERS): by_admin(members=World.pasted),
+    ("POST", f"{V4}/apiAccessTokens", Act.CREATE_API_TOKEN): Line(members={"lifetimeSeconds": 60}),
+    ("DELETE", f"{V4}/apiAccessTokens/<tokenId>", Act.REVOKE_OWN): Line(World.uuid),
+    ("DELETE", f"{V4}/apiAccessTokens/<tokenId>", Act.REVOKE_OF_OTHERS): by_admin(World.uuid),
+    ("DELETE", f"{NATIVE}/me/token", Act.REVOKE_OWN): Line(),
+    ("DELETE", f"{NATIVE}/me/tokens/<public_id>", Act.REVOKE_OWN): Line(World.refresh_id),
+    ("POST", f"{NATIVE}/me/refresh-tokens", Act.CREATE_REFRESH_TOKEN): Line(members={"name": "x"}),
+    ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/access-token", Act.MINT): Line(World.refresh_id),
+    ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/regenerate", Act.REGENERATE): Line(World.refresh_id),
+    ("POST", f"{NATIVE}/access-tokens", Act.MINT): Line(members=World.secret),
+    ("POST", f"{NATIVE}/users", Act.CREATE_USER): by_admin(members=World.new_user),
+    **changes_of_users("PATCH", f"{NATIVE}/users/<user_id>", {"is_active": True}, {"is_active": False}),
+    ("POST", f"{NATIVE}/users/<user_id>/revoke-tokens", Act.REVOKE_OF_OTHERS): by_admin(World.someone, {"reason": "x"}),
+    ("POST", f"{NATIVE}/tokens/<public_id>/revoke", Act.REVOKE_OF_OTHERS): by_admin(World.refresh_id, {"reason": "x"}),
+    ("POST", f"{NATIVE}/tokens/revocations", Act.REVOKE_OF_OTHERS): by_admin(members=World.confirmed_in_api),
+    ("PUT", f"{NATIVE}/settings/<key>", Act.WIDEN_SETTING): by_admin(lambda _: LIFESPAN, lambda its: its.lifespan(+1)),
+    ("PUT", f"{NATIVE}/settings/<key>", Act.CHANGE_SETTING): by_admin(lambda _: LIFESPAN, lambda its: its.lifespan(-1)),
+    ("POST", "/login", Act.SIGN_IN): Line(members=World.login),
+    ("POST", "/logout", Act.SIGN_OUT): Line(),
+    ("POST", "/account/auth/refresh-tokens", Act.CREATE_REFRESH_TOKEN): Line(members={"name": "x"}),
+    ("POST", f"{MINE}/regenerate", Act.REGENERATE): Line(World.refresh_id),
+    ("POST", f"{MINE}/access-token", Act.MINT): Line(World.refresh_id),
+    ("POST", f"{MINE}/revoke", Act.REVOKE_OWN): Line(World.refresh_id),
+    ("POST", "/account/password", Act.CHANGE_OWN_PASSWORD): Line(
+        members={"current": PASSWORD, "password": f"{PASSWORD}-2", "repeated": f"{PASSWORD}-2"}
+    ),
+    ("POST", f"{PREFERENCES}/new", Act.CREATE_API_TOKEN): Line(members={"lifetime": "1"}),
+    ("POST", f"{PREFERENCES}/<uuid>/delete", Act.REVOKE_OWN): Line(World.uuid),
+    ("POST", "/admin/users/new", Act.CREATE_USER): by_admin(members=World.new_user),
+    **changes_of_users("POST", "/admin/users/<user_id>", {"state": "active"}, {"state": "disabled"}),
+    ("POST", "/admin/users/<user_id>/revoke-tokens", Act.REVOKE_OF_OTHERS): by_admin(World.someone, {"reason": "x"}),
+    ("POST", "/admin/users/<user_id>/revoke-tokens", Act.REVOKE_ALL_OWN): by_admin(
+        lambda its: str(its.admin.id), {"reason": "x"}
+    ),
+    ("POST", "/admin/tokens/<public_id>/revoke", Act.REVOKE_OF_OTHERS): by_admin(World.refresh_id, {"reason": "x"}),
+    ("POST", "/admin/tokens/revoke-by-filter", Act.REVOKE_OF_OTHERS): by_admin(members=World.confirmed),
+    ("POST", "/admin/settings/<key>", Act.WIDEN_SETTING): by_admin(lambda _: LIFESPAN, lambda its: its.lifespan(+1)),
+    ("POST", "/admin/settings/<key>", Act.CHANGE_SETTING): by_admin(lambda _: LIFESPAN, lambda its: its.lifespan(-1)),
+}
+
+ASKS = ("Confirm your password", "Enter your own password to continue")
+
+
+def test_every_act_of_a_route_has_its_line_and_every_line_a_route(app: Flask) -> None:
+    """Both slash forms are one."""
+    stated = {
+        (method, rule.rule.rstrip("/"), act)
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) & CHANGING
+        for declared in [declared_of(app, rule.endpoint)]
+        if declared is not None
+        for act in declared.acts
+    }
+    assert stated == set(LINES)
+
+
+def test_every_act_is_one_of_a_route_or_only_of_the_command_line() -> None:
+    assert set(Act) - {act for _, _, act in LINES} == {Act.SET_PASSWORD}
+
+
+@pytest.fixture(scope="module")
+def world(app: Flask) -> World:
+    return World(app, app.test_client(use_cookies=False))
+
+
+@pytest.mark.parametrize("key", list(LINES), ids=lambda key: f"{key[2].name} {key[0]} {key[1]}")
+def test_an_act_is_done_with_the_proofs_of_the_ladder_and_with_no_other(
+    app: Flask, world: World, clock: MovableClock, setting: Setting, key: tuple[str, str, Act]
+) -> None:
+    """◆ Each page with a session whose password was entered now, and eleven minutes ago; each API with each token.
+
+    Fails when a guard or a service leaves an act out.
+    """
+    _, path, act = key
+    rule = next(each for each in app.url_map.iter_rules() if each.rule.rstrip("/") == path)
+    guard = guard_of(app, rule.endpoint)
+    assert guard is not None
+    is_page = rule.endpoint.startswith("web_")
+    proofs = {Proof.FRESH_SESSION, Proof.SESSION} if is_page else set(guard.proofs)
+    if LINES[key].by_admin:
+        proofs -= {Proof.OWN_SECRET}  # with the secret, it is an act of the owner's
+    found, expected = {}, {}
+    for switches in ({}, {BY_API: "on", MANAGES: "on"}):
+        for proof in sorted(proofs):
+            with setting(**switches):
+                answer = (send_form if is_page else send)(world, clock, key, proof)
+                found[proof, bool(switches)] = is_done(answer)
+                expected[proof, bool(switches)] = is_enough(act, proof, switches)
+    assert found == expected
+
+
+def is_enough(act: Act, proof: Proof, switches: dict[str, str]) -> bool:
+    """By the table. A form holds the password for what needs one; requests without a header, what their body needs."""
+    needs = act.rule.needs
+    if Proof.SESSION in needs or (Proof.PASSWORD in needs and Proof.FRESH_SESSION not in needs):
+        return True
+    if act in (Act.CREATE_REFRESH_TOKEN, Act.MINT, Act.REGENERATE) and proof in (Proof.PASSWORD, Proof.OWN_SECRET):
+        return True
+    switch = needs.get(proof, "")
+    return switch is None or switch in switches
+
+
+def is_done(answer: TestResponse) -> bool:
+    if any(sentence in words(answer) for sentence in ASKS) or answer.status_code == 403:
+        return False
+    assert answer.status_code in (200, 201, 204, 303), (answer.status, answer.text[:300])
+    assert not answer.headers.get("Location", "").startswith("/login?next"), "the session is gone"
+    return True
+
+
+def send(world: World, clock: MovableClock, key: tuple[str, str, Act], proof: Proof) -> TestResponse:
+    """To an API."""
+    method, path, _ = key
+    line = LINES[key]
+    who = world.admin if line.by_admin else world.user
+    members = line.members(world) if callable(line.members) else line.members
+    body = {} if members is None else {"data" if "/oauth/" in path else "json": members}
+    headers = {} if path.startswith((ALATION, f"{NATIVE}/access")) else world.headers(who, proof)
+    return world.client.open(_filled_in(path, line, world), method=method, headers=headers, **body)
+
+
+def send_form(world: World, clock: MovableClock, key: tuple[str, str, Act], proof: Proof) -> TestResponse:
+    """From a page, with a session of its own."""
+    _, path, act = key
+    line = LINES[key]
+    who = world.admin if line.by_admin else world.user
+    if act is Act.CHANGE_OWN_PASSWORD:
+        who = make_user(world.services, password=PASSWORD)
+    pages = Pages(world.app)
+    if act is Act.SIGN_IN:
+        pages.get("/login")
+    else:
+        assert pages.sign_in(who.username).status_code == 303
+    members = line.members(world) if callable(line.members) else line.members or {}
+    address = _filled_in(path, line, world)
+    if proof is Proof.FRESH_SESSION:
+        return pages.post(address, members)
+    with clock.later(minutes=11):
+        return pages.post(address, members)
+
+
+def _filled_in(path: str, line: Line, world: World) -> str:
+    return re.sub(r"<\w+>", line.argument(world), path)
+
+
+def test_a_refusal_names_the_setting_and_how_to_turn_it_on(world: World, services: Services) -> None:
+    """In each dialect, without anything having changed."""
+    headers = world.headers(world.admin, Proof.TWO_TIER_TOKEN)
+    native = world.client.post(f"{NATIVE}/users", json={"username": "made-by-nobody"}, headers=headers).get_json()
+    assert (native["status"], native["reason"]) == (403, "not_permitted")
+    assert "create a user" in native["detail"] and f"daypass conf {MANAGES} -s on" in native["detail"]
+    path = f"{NATIVE}/settings/{MANAGES}"
+    turned_on = world.client.put(path, json={"value": "on"}, headers=headers).get_json()["detail"]
+    assert "allows more" in turned_on and f"daypass conf {MANAGES} -s on" in turned_on
+    assert services.instance_settings.get(MANAGES).value == "off"
+    answer = world.client.post(f"{V4}/apiAccessTokens", json={"lifetimeSeconds": 60}, headers=headers)
+    refusal = answer.get_json()["exception"]
+    assert (answer.status_code, refusal["name"]) == (403, "AccessControlException")
+    assert f"daypass conf {BY_API} -s on" in refusal["details"]
