@@ -10,7 +10,7 @@
     ├── NotFound                it does not exist, or belongs to another user
     ├── FeatureOff              an administrator turned this off
     ├── Conflict                the current state does not allow it
-    ├── RateLimited             too many attempts
+    ├── RateLimited             too many attempts, or the limit of an hour is reached
     ├── Unavailable             the database is away, or everything is busy
     └── TokenRefused            a token is required, and
         ├── TokenMissing        none was sent
@@ -107,9 +107,10 @@ class Conflict(Refusal):
 
 @dataclass(eq=False)
 class RateLimited(Refusal):
-    """`retry_after`: whole seconds until the next attempt."""
+    """`retry_after`: whole seconds until the next attempt; `what`: there was too much of, as sentences."""
 
     retry_after: int
+    what: str = "Too many attempts to log in."
     reason: ClassVar[str] = "rate_limited"
 
 

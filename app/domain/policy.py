@@ -12,7 +12,21 @@ from functools import lru_cache
 from typing import Any
 
 from app.domain.identity import ApiTokens, User
-from app.domain.setting import DAYS, HOURS, SECONDS, SWITCH, TOKENS, Affects, Counted, From, Kind, Setting, Widens
+from app.domain.setting import (
+    DAYS,
+    HOURS,
+    MINTS,
+    REGENERATIONS,
+    SECONDS,
+    SWITCH,
+    TOKENS,
+    Affects,
+    Counted,
+    From,
+    Kind,
+    Setting,
+    Widens,
+)
 
 LONGEST_LIFETIME = timedelta(days=36_500)
 """A hundred years: dates end at the year 9999."""
@@ -83,6 +97,26 @@ class Policy:
         affects=(Affects(Counted.REFRESH_TOKENS_MINTING_OTHERWISE, "Refresh tokens that mint under overlap or reuse, "
                          "from their next mint on; access tokens replaced already keep their expiry."),),
     )  # fmt: skip
+    mints_per_hour = Setting(
+        MINTS, "3600", low=60, high=1_000_000, group="Minting", label="Mints per hour and refresh token",
+        help="How many access tokens one refresh token may mint in an hour; further requests are refused with 429.",
+        effective=From.AT_ONCE,
+        affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Refresh tokens may mint that often; access tokens that were "
+                         "minted are not affected."),),
+    )  # fmt: skip
+    mints_per_hour_per_user = Setting(
+        MINTS, "36000", low=600, high=1_000_000, group="Minting", label="Mints per hour and user",
+        help="How many access tokens all refresh tokens of one user together may mint in an hour.",
+        effective=From.AT_ONCE,
+        affects=(Affects(Counted.ENABLED_USERS, "Users may mint that often with all their refresh tokens together; "
+                         "access tokens that were minted are not affected."),),
+    )  # fmt: skip
+    regenerations_per_hour = Setting(
+        REGENERATIONS, "60", low=6, high=10_000, group="Minting", label="Regenerations per hour and refresh token",
+        help="How often one refresh token may be regenerated in an hour.", effective=From.AT_ONCE,
+        affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Refresh tokens may be regenerated that often; their present "
+                         "secrets still work."),),
+    )  # fmt: skip
     refresh_tokens_for_users = Setting(
         SWITCH, "on", group="Permissions", label="Users create refresh tokens", effective=From.AT_ONCE,
         help="Off: only administrators, and users allowed individually, create refresh tokens.",
@@ -126,6 +160,18 @@ class Policy:
         help="How many active refresh tokens one user may have.", effective=From.AT_ONCE,
         affects=(Affects(Counted.USERS_AT_THE_LIMIT, "Users with that many active refresh tokens can't create more; "
                          "those they have still work."),),
+    )  # fmt: skip
+    max_api_tokens_per_user = Setting(
+        TOKENS, "10000", low=1, high=1_000_000, group="Permissions", label="API tokens per user",
+        help="How many API tokens one user may have, expired ones included until they are deleted.",
+        effective=From.AT_ONCE,
+        affects=(Affects(Counted.USERS_AT_THE_API_TOKEN_LIMIT, "Users with that many API tokens can't create more; "
+                         "those they have still work."),),
+    )  # fmt: skip
+    creations_per_hour = Setting(
+        TOKENS, "3600", low=60, high=1_000_000, group="Permissions", label="New tokens per hour and user",
+        help="How many refresh tokens and API tokens together one user may create in an hour.", effective=From.AT_ONCE,
+        affects=(Affects(Counted.ENABLED_USERS, "Users may create that many; tokens they have are not affected."),),
     )  # fmt: skip
     retention = Setting(
         DAYS, "90", low=0, high=3650, suffix="_days", group="Retention", label="Retention of ended tokens",

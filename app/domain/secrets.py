@@ -136,6 +136,10 @@ class KeyRing:
         """The digest of a secret under the current key. It covers the kind, so that tiers cannot be exchanged."""
         return Mac(self.current, _digest(self._keys[self.current], token))
 
+    def sign_with_each(self, token: TokenText) -> list[Mac]:
+        """The digests of a secret under all keys."""
+        return [Mac(key_id, _digest(key, token)) for key_id, key in self._keys.items()]
+
     def verifies(self, token: TokenText, key_id: str, digest: bytes) -> bool:
         """Whether `digest` is of this secret, in constant time; an unknown key takes the same time."""
         key = self._keys.get(key_id, self._unknown_key)

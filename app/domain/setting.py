@@ -44,6 +44,8 @@ class Counted(Enum):
     UNDECIDED_USERS = ("user", "enabled, no administrator, neither allowed nor denied individually")
     USERS_WITH_PASSWORD = ("user", "enabled, with a password")
     USERS_AT_THE_LIMIT = ("user", "with as many active refresh tokens as the limit after the change")
+    USERS_AT_THE_API_TOKEN_LIMIT = ("user", "with as many API tokens, not deleted, as the limit after the change")
+    ENABLED_USERS = ("user", "enabled")
 
     @property
     def noun(self) -> str:
@@ -82,6 +84,8 @@ SECONDS = Kind(lambda text: timedelta(seconds=int(text)), "seconds")
 HOURS = Kind(lambda text: timedelta(hours=int(text)), "hours")
 DAYS = Kind(lambda text: timedelta(days=int(text)), "days")
 TOKENS = Kind(int, "tokens")
+MINTS = Kind(int, "mints")
+REGENERATIONS = Kind(int, "regenerations")
 
 
 @dataclass(eq=False)

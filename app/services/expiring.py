@@ -25,6 +25,7 @@ from app.storage import (
     from_the_future,
     idempotency,
     refresh_tokens,
+    retired_secrets,
     sessions,
     throttle,
 )
@@ -64,7 +65,7 @@ class Expiring:
         # Access tokens first: a refresh token stays while it has access tokens.
         for what, batch in (
             ("access_tokens", access_tokens.purge),
-            ("retired_secrets", refresh_tokens.purge_retired_secrets),
+            ("retired_secrets", retired_secrets.purge),
             ("refresh_tokens", refresh_tokens.purge),
         ):
             rows += self._repeat(batch, retention, (caller, what))

@@ -25,7 +25,8 @@ from app.domain.mistakes import mistake_in
 from app.domain.policy import Policy
 from app.domain.secrets import PUBLIC_ID, KeyRing, TokenFormat, TokenText
 from app.domain.tokens import RefreshToken, TokenKind, TokenStatus, status_at
-from app.storage import refresh_tokens
+from app.services import budgets
+from app.storage import refresh_tokens, retired_secrets
 from app.storage.database import Database
 from app.storage.refresh_tokens import StoredRefreshToken, as_refresh_token
 
@@ -128,12 +129,15 @@ class HeldTokens:
     ) -> HeldToken:
         """An active refresh token, locked and with its generation incremented.
 
-        `is_use`, `address`: whether to record a use, and the client's address. Refuses as :meth:`find`, with a
-        TokenRefused (expired, unless `allow_expired`; revoked; owner disabled), and with Unavailable where others
-        changed it meanwhile. Not here: whether the caller's credential is enough (``permitting``).
+        `is_use`: a mint, from the client's `address`; `allow_expired`: a regeneration. Both are counted. Refuses as
+        :meth:`find`, with a TokenRefused (expired, unless `allow_expired`; revoked; owner disabled), RateLimited, and
+        with Unavailable where others changed it meanwhile. Not here: whether the caller's credential is enough
+        (``permitting``).
         """
         found = self.find(session, claim)
         _refuse_unless_active(found, now, allow_expired)
+        if is_use or allow_expired:
+            budgets.refuse_when_spent(session, found.stored, now, is_mint=is_use)
         text = found.text
         mac = self._ring.sign(text) if text and found.stored.key_id != self._ring.current else None
         stored = refresh_tokens.hold(
@@ -143,7 +147,10 @@ class HeldTokens:
             # The token ended, or its secret was replaced, during the wait for the lock.
             _refuse_unless_active(self.find(session, claim), now, allow_expired)
             raise Unavailable("the refresh token is being changed")
-        return HeldToken(stored, text, *_owner(session, stored))
+        owner, policy = _owner(session, stored)
+        if is_use or allow_expired:
+            budgets.refuse_overspent(stored, policy, now, is_mint=is_use)
+        return HeldToken(stored, text, owner, policy)
 
     def _find_by_secret(self, session: Session, claim: BySecret) -> FoundToken:
         token = self._format.parse(claim.secret)
@@ -163,10 +170,10 @@ class HeldTokens:
         return FoundToken(row, token, replaced_at)
 
     def _replaced_at(self, session: Session, row: StoredRefreshToken, token: TokenText) -> datetime:
-        for retired in refresh_tokens.retired_secrets(session, row.id):
-            if self._ring.verifies(token, retired.key_id, retired.mac):
-                return retired.retired_at
-        raise TokenUnknown(TokenKind.REFRESH)
+        retired = retired_secrets.find(session, row.id, self._ring.sign_with_each(token))
+        if retired is None or not self._ring.verifies(token, retired.key_id, retired.mac):
+            raise TokenUnknown(TokenKind.REFRESH)
+        return retired.retired_at
 
 
 def _refuse_unless_active(found: FoundToken, now: datetime, allow_expired: bool = False) -> None:

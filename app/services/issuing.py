@@ -12,6 +12,7 @@ from app.domain.ladder import Act
 from app.domain.policy import Policy, Reissue
 from app.domain.secrets import KeyRing, TokenFormat, TokenText, new_token_text
 from app.domain.tokens import Issued, RefreshToken, TokenKind, capped
+from app.services import budgets
 from app.services.accounts import Accounts
 from app.services.held_tokens import BySecret, Claim, HeldTokens
 from app.services.idempotency import Idempotency, IdempotencyKey
@@ -147,6 +148,7 @@ class Issuing:
         limit = policy.max_refresh_tokens_per_user
         if refresh_tokens.count_active(session, owner.id, now) >= limit:
             raise LimitReached("refresh tokens", limit)
+        budgets.spend_creation(session, policy, owner.id, caller, now)
         maker = hold_maker(session, caller, owner.id, now)
         expires_at = capped(now + policy.refresh_token_lifespan, maker.until)
         mac = self._ring.sign(text)

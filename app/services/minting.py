@@ -25,6 +25,7 @@ from app.domain.tokens import (
     is_sharing,
     seems_shared_at,
 )
+from app.services import budgets
 from app.services.held_tokens import Claim, HeldToken, HeldTokens
 from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.permitting import permit
@@ -70,6 +71,7 @@ class Minting:
             maker = permit(session, Act.MINT, caller, claim, now)
             held = self._held_tokens.hold(session, claim, now, is_use=True, address=caller.address)
             self._idempotency.refuse_repeat(session, key, held.owner.id, ("access_token", text.public_id), now)
+            budgets.spend_mint(session, held.policy, held.owner.id, now)
             reissue = held.policy.reissue_of(held.stored.access_token_reissue)
             active = access_tokens.find_active_under(session, held.stored.id, now)
             if reissue is Reissue.REUSE and active is not None and key is None:  # under a key, a new one is created

@@ -60,11 +60,10 @@ class Restoring:
             revocation = Revocation(now, caller.name, REVOKED_ALL)
             totals = [0, 0]
             for user in list(users.every(session)):
-                revoked = (
+                counts = (
                     refresh_tokens.revoke_of_user(session, user.id, revocation),
                     access_tokens.revoke_of_user(session, user.id, revocation),
                 )
-                counts = [len(each) for each in revoked]
                 totals = [total + count for total, count in zip(totals, counts, strict=True)]
                 if any(counts):
                     detail: dict[str, str | int] = {"refresh_tokens": counts[0], "access_tokens": counts[1]}

@@ -171,10 +171,10 @@ class Revoking:
             # The refresh tokens first: their locks keep mints from adding access tokens.
             parents = refresh_tokens.revoke_of_user(session, user.id, revocation)
             revoked = access_tokens.revoke_of_user(session, user.id, revocation)
-            detail: dict[str, str | int] = {"refresh_tokens": len(parents), "access_tokens": len(revoked)}
+            detail: dict[str, str | int] = {"refresh_tokens": parents, "access_tokens": revoked}
             subject = ("user", user.username)
             record(session, now, caller, "user.tokens_revoked", subject, reason=reason, **detail)
-            return Revoked(len(parents), len(revoked))
+            return Revoked(parents, revoked)
 
 
 def _find(session: Session, public_id: str, only_of: int | None) -> tuple[Made, int]:

@@ -12,19 +12,20 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.domain.clock import Clock, utc_text
-from app.domain.errors import BadCredentials, BadRequest, FeatureOff, NotFound, NotPermitted
+from app.domain.errors import BadCredentials, BadRequest, FeatureOff, LimitReached, NotFound, NotPermitted
 from app.domain.identity import Caller
 from app.domain.ladder import Act
 from app.domain.policy import LONGEST_LIFETIME, Policy
 from app.domain.secrets import KeyRing, TokenFormat, new_token_text
 from app.domain.text import refuse_unprintable
 from app.domain.tokens import AccessToken, Issued, TokenKind
+from app.services import budgets
 from app.services.descendants import hold_descendants, revoke_descendants
 from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.instance_settings import read_policy
 from app.services.permitting import hold_maker, refuse_unless_allowed
 from app.services.revoking import refuse_unless_may_revoke
-from app.storage import access_tokens, users
+from app.storage import access_tokens, single_tier, users
 from app.storage.access_tokens import as_access_token
 from app.storage.audit import record
 from app.storage.database import Database
@@ -39,6 +40,10 @@ NOT_PERMITTED = (
     "API access tokens are not enabled for this account. A server administrator can enable them for one user "
     "(daypass user allow-tokens NAME) or for all users (daypass conf api_tokens_for_users -s on)."
 )
+
+
+USUAL_LIST, LONGEST_LIST = 1_000, 10_000
+"""How many tokens one answer holds: without a limit of the client's, and with any."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,8 @@ class SingleTierTokens:
         """Create a token with this lifetime; None is unlimited. Made with an access token, it does not outlive that.
 
         Refuses with BadRequest (fields ``lifetime``, ``description``), FeatureOff, NotPermitted, BadCredentials (the
-        user is disabled), and Conflict (another request under the same `key`). Raises Repeated.
+        user is disabled), LimitReached, RateLimited, and Conflict (another request under the same `key`). Raises
+        Repeated.
         """
         refuse_unprintable("description", description or "", name="A description")
         text = new_token_text(TokenKind.ACCESS)
@@ -104,6 +110,8 @@ class SingleTierTokens:
             subject = ("access_token", text.public_id)
             self._idempotency.refuse_repeat(session, key, user_id, subject, now)
             _refuse_beyond(maker, lifetime, now)
+            _refuse_at_the_limit(session, policy, user_id, now)
+            budgets.spend_creation(session, policy, user_id, caller, now)
             expires_at = None if lifetime is None else now + lifetime
             mac = self._ring.sign(text)
             token = access_tokens.add(
@@ -116,11 +124,12 @@ class SingleTierTokens:
     def list_tokens(
         self, user_id: int, limit: int | None = None, offset: int = 0, *, counted: bool = False
     ) -> OwnTokens:
-        """Those of a user, including expired ones, without deleted ones."""
+        """Those of a user, including expired ones, without deleted ones; at most 1,000 unless `limit` asks for more."""
+        limit = min(USUAL_LIST if limit is None else limit, LONGEST_LIST)
         now = self._clock()
         with self._database.reading() as session:
-            rows = access_tokens.single_tier_of(session, user_id, now, limit, offset)
-            count = access_tokens.count_single_tier_of(session, user_id, now) if counted else None
+            rows = single_tier.of_user(session, user_id, now, limit, offset)
+            count = single_tier.count_of_user(session, user_id, now) if counted else None
         return OwnTokens([as_access_token(row, now) for row in rows], count)
 
     def get(self, uuid: str, only_of: int | None) -> AccessToken:
@@ -144,14 +153,14 @@ class SingleTierTokens:
             )
             found = hold_descendants(session, row.user_id, root) if with_descendants else []
             revoke_descendants(session, found, root, revocation, caller)
-            revoked = access_tokens.delete_single_tier(session, row, revocation)
+            revoked = single_tier.delete(session, row, revocation)
             if not revoked:  # deleted meanwhile
                 raise NotFound("token")
             record(session, now, caller, "access_token.revoked", ("access_token", row.public_id), reason="deleted")
 
 
 def _existing(session: Session, uuid: str, only_of: int | None, now: datetime) -> AccessTokenRow:
-    row = access_tokens.find_single_tier(session, _canonical(uuid), now)
+    row = single_tier.find(session, _canonical(uuid), now)
     if row is None or only_of not in (None, row.user_id):
         raise NotFound("token")
     return row
@@ -173,6 +182,12 @@ def _refuse_while_off(policy: Policy) -> None:
 def _refuse_unless_permitted(policy: Policy, owner: UserRow) -> None:
     if not policy.allows_api_tokens(users.as_user(owner)):
         raise NotPermitted(NOT_PERMITTED)
+
+
+def _refuse_at_the_limit(session: Session, policy: Policy, owner_id: int, now: datetime) -> None:
+    limit = policy.max_api_tokens_per_user
+    if single_tier.count_of_user(session, owner_id, now) >= limit:
+        raise LimitReached("API tokens", limit)
 
 
 def _refuse_bad_lifetime(policy: Policy, lifetime: timedelta | None) -> None:

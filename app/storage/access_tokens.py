@@ -1,6 +1,6 @@
 """Queries on access tokens. Writes to those of a refresh token need that refresh token's row lock.
 
-Not here: the check (``check``), and lists (``listing``).
+Not here: the check (``check``), lists (``listing``), and what only single-tier tokens have (``single_tier``).
 """
 
 from collections.abc import Sequence
@@ -29,8 +29,9 @@ from sqlalchemy.orm import Session
 
 from app.domain.secrets import Mac, TokenText
 from app.domain.tokens import AccessToken, TokenStatus, is_from_future, status_at
-from app.storage.liveness import MAYBE_ACTIVE, ended_before, is_active_at, is_due
+from app.storage.liveness import ended_before, is_active_at, is_due
 from app.storage.made_with import has_made_others
+from app.storage.many_rows import lock_in_order, rows_of
 from app.storage.refresh_tokens import Revocation
 from app.storage.tables import CURRENT, AccessTokenRow
 
@@ -83,32 +84,6 @@ def add(
 
 def find(session: Session, public_id: str) -> AccessTokenRow | None:
     return session.scalars(select(AccessTokenRow).where(AccessTokenRow.public_id == public_id)).one_or_none()
-
-
-def find_single_tier(session: Session, uuid: str, now: datetime) -> AccessTokenRow | None:
-    """By UUID; None for one that was minted or revoked."""
-    query = select(AccessTokenRow).where(AccessTokenRow.uuid == uuid, _is_single_tier(now))
-    return session.scalars(query).one_or_none()
-
-
-def single_tier_of(
-    session: Session, user_id: int, now: datetime, limit: int | None, offset: int
-) -> list[AccessTokenRow]:
-    """Those of a user, oldest first: at most `limit` after the first `offset`."""
-    query = select(AccessTokenRow).where(AccessTokenRow.user_id == user_id, _is_single_tier(now))
-    return list(session.scalars(query.order_by(AccessTokenRow.id).limit(limit).offset(offset)))
-
-
-def count_single_tier_of(session: Session, user_id: int, now: datetime) -> int:
-    query = select(func.count()).select_from(AccessTokenRow).where(AccessTokenRow.user_id == user_id)
-    return session.scalar(query.where(_is_single_tier(now))) or 0
-
-
-def _is_single_tier(now: datetime) -> ColumnElement[bool]:
-    """And not deleted: deleting one revokes it. An expired one that is revoked with others stays listed as expired."""
-    is_expired = and_(AccessTokenRow.had_expired, AccessTokenRow.expires_at <= now)
-    kept = or_(AccessTokenRow.status != TokenStatus.REVOKED, is_expired)
-    return and_(AccessTokenRow.refresh_token_id.is_(None), kept)
 
 
 _ACTIVE_UNDER = select(TABLE).where(
@@ -180,9 +155,12 @@ def revoke_under(session: Session, refresh_token_ids: Sequence[int], revocation:
     return _revoke(session, AccessTokenRow.refresh_token_id.in_(refresh_token_ids), revocation)
 
 
-def revoke_of_user(session: Session, user_id: int, revocation: Revocation) -> list[str]:
-    """Revoke the tokens of a user; the public ids of the active ones."""
-    return _revoke(session, AccessTokenRow.user_id == user_id, revocation)
+def revoke_of_user(session: Session, user_id: int, revocation: Revocation) -> int:
+    """Revoke the tokens of a user; how many were active."""
+    which, is_over = _prepare(session, AccessTokenRow.user_id == user_id, revocation)
+    revoking = update(AccessTokenRow).where(which).values(revoked(revocation))
+    session.execute(revoking.where(is_over).values(had_expired=True))
+    return rows_of(session, revoking.values(had_expired=False))
 
 
 def revoke_each(session: Session, ids: Sequence[int], revocation: Revocation) -> list[str]:
@@ -193,31 +171,31 @@ def revoke_each(session: Session, ids: Sequence[int], revocation: Revocation) ->
 def count_active_under(session: Session, refresh_token_ids: Sequence[int], now: datetime) -> int:
     """How many active ones revoking these refresh tokens revokes."""
     query = select(func.count()).select_from(AccessTokenRow)
-    query = query.where(AccessTokenRow.refresh_token_id.in_(refresh_token_ids), is_active_at(AccessTokenRow, now))
-    return session.scalar(query) or 0
-
-
-def delete_single_tier(session: Session, row: AccessTokenRow, revocation: Revocation) -> bool:
-    """Revoke one, expired or not; False where it is deleted already."""
-    statement = update(AccessTokenRow).where(AccessTokenRow.id == row.id, _is_single_tier(revocation.at))
-    statement = statement.values(had_expired=False, **_revoked(revocation))
-    return session.scalar(statement.returning(AccessTokenRow.id)) is not None
+    query = query.where(AccessTokenRow.refresh_token_id.in_(refresh_token_ids), CURRENT_IN_INDEX)
+    return session.scalar(query.where(is_active_at(AccessTokenRow, now))) or 0
 
 
 def _revoke(session: Session, which: ColumnElement[bool], revocation: Revocation) -> list[str]:
-    which = and_(which, AccessTokenRow.status.in_(MAYBE_ACTIVE))
-    is_over = and_(AccessTokenRow.expires_at.is_not(None), AccessTokenRow.expires_at <= revocation.at)
-    overlaps = AccessTokenRow.status == TokenStatus.OVERLAPPING
-    # Locked in order of id first: for single-tier tokens, no other lock prevents a deadlock.
-    locking = select(AccessTokenRow.id).where(which).order_by(AccessTokenRow.id)
-    session.execute(locking.with_for_update(key_share=True))
-    session.execute(update(AccessTokenRow).where(which, overlaps, is_over).values(status=TokenStatus.SUPERSEDED))
-    statement = update(AccessTokenRow).where(which).values(had_expired=is_over, **_revoked(revocation))
+    which, is_over = _prepare(session, which, revocation)
+    statement = update(AccessTokenRow).where(which).values(had_expired=is_over, **revoked(revocation))
     ended = session.execute(statement.returning(AccessTokenRow.public_id, AccessTokenRow.had_expired))
     return [public_id for public_id, had_expired in ended if not had_expired]
 
 
-def _revoked(revocation: Revocation) -> dict[str, Any]:
+def _prepare(
+    session: Session, which: ColumnElement[bool], revocation: Revocation
+) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Lock those that are not final, and end overlaps that are over: which they are, and which of them have expired."""
+    which = and_(which, CURRENT_IN_INDEX)
+    is_over = and_(AccessTokenRow.expires_at.is_not(None), AccessTokenRow.expires_at <= revocation.at)
+    overlaps = AccessTokenRow.status == TokenStatus.OVERLAPPING
+    lock_in_order(session, AccessTokenRow.id, which)  # for single-tier tokens, no other lock prevents a deadlock
+    session.execute(update(AccessTokenRow).where(which, overlaps, is_over).values(status=TokenStatus.SUPERSEDED))
+    return which, is_over
+
+
+def revoked(revocation: Revocation) -> dict[str, Any]:
+    """The values of a row that is revoked."""
     values = {"revoked_at": revocation.at, "revoked_by": revocation.by, "revoke_reason": revocation.reason}
     return values | {"status": TokenStatus.REVOKED}
 

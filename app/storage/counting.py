@@ -9,6 +9,7 @@ from app.domain.identity import ApiTokens, Role
 from app.domain.policy import Policy, Reissue
 from app.domain.setting import Counted
 from app.storage.liveness import TokenTable, ended_before, is_active_at
+from app.storage.single_tier import is_listed
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 
 
@@ -18,6 +19,8 @@ def count(session: Session, counted: Counted, now: datetime, before: Policy, aft
     not_denied = select(UserRow.id).where(UserRow.is_active, UserRow.api_tokens != ApiTokens.DENY)
     owners = select(RefreshTokenRow.user_id).where(refresh).group_by(RefreshTokenRow.user_id)
     at_the_limit = owners.having(func.count() >= after.max_refresh_tokens_per_user)
+    holders = select(AccessTokenRow.user_id).where(is_listed(now)).group_by(AccessTokenRow.user_id)
+    at_the_api_token_limit = holders.having(func.count() >= after.max_api_tokens_per_user)
     undecided = and_(UserRow.role != Role.SERVER_ADMIN, UserRow.api_tokens == ApiTokens.INHERIT)
     single_tier = and_(AccessTokenRow.refresh_token_id.is_(None), AccessTokenRow.user_id.in_(not_denied))
     cutoffs = sorted((now - before.retention, now - after.retention))
@@ -31,6 +34,8 @@ def count(session: Session, counted: Counted, now: datetime, before: Policy, aft
         Counted.UNDECIDED_USERS: (UserRow, and_(UserRow.is_active, undecided)),
         Counted.USERS_WITH_PASSWORD: (UserRow, and_(UserRow.is_active, UserRow.password_hash.is_not(None))),
         Counted.USERS_AT_THE_LIMIT: (UserRow, UserRow.id.in_(at_the_limit)),
+        Counted.USERS_AT_THE_API_TOKEN_LIMIT: (UserRow, UserRow.id.in_(at_the_api_token_limit)),
+        Counted.ENABLED_USERS: (UserRow, UserRow.is_active.is_(True)),
     }
     table, condition = where[counted]
     return session.scalar(select(func.count()).select_from(table).where(condition)) or 0

@@ -34,6 +34,6 @@ def bring_back(session: Session, now: datetime) -> None:
     newer = aliased(AccessTokenRow)
     is_replaced = exists().where(newer.refresh_token_id == AccessTokenRow.refresh_token_id, newer.created_at > latest)
     which = (AccessTokenRow.status == TokenStatus.OVERLAPPING, AccessTokenRow.expires_at > latest, is_replaced)
-    ids = list(session.scalars(select(AccessTokenRow.id).where(*which).with_for_update(skip_locked=True)))
-    statement = update(AccessTokenRow).where(AccessTokenRow.id.in_(ids))
+    free = select(AccessTokenRow.id).where(*which).with_for_update(skip_locked=True)
+    statement = update(AccessTokenRow).where(AccessTokenRow.id.in_(free))
     session.execute(statement.values(status=TokenStatus.SUPERSEDED))

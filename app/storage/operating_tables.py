@@ -34,6 +34,17 @@ class LoginThrottleRow(Base):
     last_success_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+class AccountBudgetRow(Base):
+    """What an account did in the hour that ends then; for refresh tokens, the same is in their rows."""
+
+    __tablename__ = "account_budgets"
+
+    user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id"), primary_key=True)
+    hour_ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    mints_in_hour: Mapped[int] = mapped_column(Integer, server_default="0")
+    creations_in_hour: Mapped[int] = mapped_column(Integer, server_default="0")
+
+
 class IdempotencyKeyRow(Base):
     """A request done under an Idempotency-Key. `created`: the handle of what it created.
 

@@ -10,24 +10,29 @@ from sqlalchemy import ColumnElement, String, func, literal, select, text, true,
 from sqlalchemy.orm import Session
 
 from app.domain.tokens import Ending, TokenStatus
+from app.storage.access_tokens import CURRENT_IN_INDEX
 from app.storage.liveness import MAYBE_ACTIVE, TokenTable, is_active_at, status_now
+from app.storage.single_tier import LISTED_IN_INDEX
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 
 _ENDING: tuple[tuple[TokenTable, ColumnElement[bool]], ...] = (
     (RefreshTokenRow, true()),
-    (AccessTokenRow, AccessTokenRow.refresh_token_id.is_(None)),
+    (AccessTokenRow, LISTED_IN_INDEX),
 )
 """The tokens that need renewal by hand; minted access tokens are replaced by the next mint."""
 
 
 def latest_under(session: Session, refresh_token_ids: Sequence[int]) -> dict[int, AccessTokenRow]:
     """The newest access token of each of these refresh tokens, if any."""
-    newest = (
-        select(func.max(AccessTokenRow.id))
-        .where(AccessTokenRow.refresh_token_id.in_(refresh_token_ids))
-        .group_by(AccessTokenRow.refresh_token_id)
+    under = select(AccessTokenRow.id).where(AccessTokenRow.refresh_token_id == RefreshTokenRow.id).limit(1)
+    candidates = (
+        under.order_by(AccessTokenRow.created_at.desc(), AccessTokenRow.id.desc()),
+        under.where(CURRENT_IN_INDEX).order_by(AccessTokenRow.id.desc()),  # newer than one of a clock that was ahead
     )
-    rows = session.scalars(select(AccessTokenRow).where(AccessTokenRow.id.in_(newest)))
+    ids = [select(each.scalar_subquery()).where(RefreshTokenRow.id.in_(refresh_token_ids)) for each in candidates]
+    rows = session.scalars(
+        select(AccessTokenRow).where(AccessTokenRow.id.in_(union_all(*ids))).order_by(AccessTokenRow.id)
+    )
     return {row.refresh_token_id: row for row in rows if row.refresh_token_id is not None}
 
 
@@ -63,7 +68,7 @@ def revocable_of_user(session: Session, user_id: int, now: datetime) -> tuple[in
     Expired refresh tokens count: they can be regenerated.
     """
     not_revoked = (RefreshTokenRow.user_id == user_id, RefreshTokenRow.status != TokenStatus.REVOKED)
-    active = (AccessTokenRow.user_id == user_id, is_active_at(AccessTokenRow, now))
+    active = (AccessTokenRow.user_id == user_id, CURRENT_IN_INDEX, is_active_at(AccessTokenRow, now))
     refresh = session.scalar(select(func.count()).select_from(RefreshTokenRow).where(*not_revoked))
     access = session.scalar(select(func.count()).select_from(AccessTokenRow).where(*active))
     return refresh or 0, access or 0

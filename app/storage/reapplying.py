@@ -9,6 +9,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from app.storage.liveness import MAYBE_ACTIVE, TokenTable
+from app.storage.many_rows import rows_of
 from app.storage.tables import AccessTokenRow, AuditEventRow, RefreshTokenRow, SessionRow
 
 T = TypeVar("T")
@@ -85,7 +86,7 @@ def has_event(session: Session, event_id: int, at: datetime, action: str, object
 
 def end_sessions(session: Session) -> int:
     """Delete all web sessions; how many."""
-    return len(session.scalars(delete(SessionRow).returning(SessionRow.id)).all())
+    return rows_of(session, delete(SessionRow))
 
 
 _INSTANT = AccessTokenRow.__table__.c.created_at.type

@@ -1,6 +1,6 @@
-"""Queries on refresh tokens and on the digests of their replaced secrets. Writes are conditional.
+"""Queries on refresh tokens. Writes are conditional.
 
-Not here: why a condition is not met (``app.services.held_tokens``), and lists (``listing``).
+Not here: why a condition is not met (``app.services.held_tokens``), lists (``listing``), replaced secrets.
 """
 
 from collections.abc import Sequence
@@ -30,8 +30,10 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from app.domain.identity import User
 from app.domain.secrets import Mac, TokenText
 from app.domain.tokens import RefreshToken, TokenStatus, is_from_future, seems_shared_at, status_at
+from app.storage import budgets, retired_secrets
 from app.storage.liveness import ended_before, is_active_at, is_due
 from app.storage.made_with import NO_TOKEN, Maker, maker_columns
+from app.storage.many_rows import lock_in_order, rows_of
 from app.storage.tables import AccessTokenRow, InstanceSettingRow, RefreshTokenRow, RetiredSecretRow, UserRow
 from app.storage.users import as_user
 
@@ -62,6 +64,9 @@ class StoredRefreshToken(NamedTuple):
     revoke_reason: str | None
     created_with: str | None
     renewable_until: datetime | None
+    hour_ends_at: datetime | None
+    mints_in_hour: int
+    regenerations_in_hour: int
 
 
 @dataclass(frozen=True)
@@ -113,12 +118,6 @@ def find_owner(session: Session, user_id: int) -> tuple[User, dict[str, str]]:
     return as_user(rows[0]), {key: value for *_, key, value in rows if key is not None}
 
 
-def retired_secrets(session: Session, refresh_token_id: int) -> list[RetiredSecretRow]:
-    """The digests that regeneration replaced, latest first."""
-    query = select(RetiredSecretRow).where(RetiredSecretRow.refresh_token_id == refresh_token_id)
-    return list(session.scalars(query.order_by(RetiredSecretRow.id.desc())))
-
-
 def hold(
     session: Session,
     token: StoredRefreshToken,
@@ -131,11 +130,13 @@ def hold(
 ) -> StoredRefreshToken | None:
     """Lock the row and increment its generation; the updated row, or None where it is not active.
 
-    With `allow_expired`, it may have expired. Others wait for the end of the transaction. The secret may have been
-    replaced since `token` was read. `mac`: its digest under the current key, stored unless it was replaced. `is_use`:
-    record a use from the client's `address`.
+    `is_use`: a mint is counted, and a use recorded from the client's `address`. `allow_expired`: a regeneration is
+    counted, and it may have expired. Others wait for the end of the transaction. The secret may have been replaced
+    since `token` was read. `mac`: its digest under the current key, stored unless it was replaced.
     """
     values: dict[str, Any] = {"token": token.id, "now": now}
+    if is_use or allow_expired:
+        values |= budgets.instants(now)
     if mac is not None:
         values |= {"read": token.mac, "new_key": mac.key_id, "new_mac": mac.digest}
     if is_use:
@@ -148,6 +149,8 @@ def hold(
 def _hold(is_use: bool, allow_expired: bool, signs: bool) -> ReturningUpdate[Any]:
     column = TABLE.c
     values: dict[str, Any] = {"generation": column.generation + 1}
+    if is_use or allow_expired:
+        values |= budgets.raised(TABLE, budgets.MINTS if is_use else budgets.REGENERATIONS)
     if signs:
         is_same = column.mac == bindparam("read")
         values["key_id"] = case((is_same, bindparam("new_key")), else_=column.key_id)
@@ -175,10 +178,7 @@ def replace_secret(
 
     `maker`: None where its own secret does it; what made that, and its limit, stay.
     """
-    session.execute(
-        insert(RetiredSecretRow.__table__),  # type: ignore[arg-type]
-        {"refresh_token_id": held.id, "key_id": held.key_id, "mac": held.mac, "retired_at": now},
-    )
+    retired_secrets.add(session, held.id, Mac(held.key_id, held.mac), now)
     values: dict[str, Any] = {"key_id": mac.key_id, "mac": mac.digest, "status": TokenStatus.ACTIVE}
     values |= {"expires_at": expires_at, "regenerated_at": now, "sharing_seen_at": None}
     values |= {} if maker is None else maker_columns(maker)
@@ -191,23 +191,22 @@ def note_sharing(session: Session, refresh_token_id: int, now: datetime) -> None
     session.execute(update(TABLE).where(TABLE.c.id == refresh_token_id).values(sharing_seen_at=now))
 
 
-def revoke_of_user(session: Session, user_id: int, revocation: Revocation) -> list[int]:
-    """Revoke those of a user; the ids of those not revoked before."""
-    return _revoke(session, RefreshTokenRow.user_id == user_id, revocation)
+def revoke_of_user(session: Session, user_id: int, revocation: Revocation) -> int:
+    """Revoke those of a user; how many were not revoked before."""
+    return rows_of(session, _revoking(session, RefreshTokenRow.user_id == user_id, revocation))
 
 
 def revoke_each(session: Session, refresh_token_ids: Sequence[int], revocation: Revocation) -> list[int]:
     """Revoke these; the ids of those not revoked before."""
-    return _revoke(session, RefreshTokenRow.id.in_(refresh_token_ids), revocation)
+    statement = _revoking(session, RefreshTokenRow.id.in_(refresh_token_ids), revocation)
+    return list(session.scalars(statement.returning(RefreshTokenRow.id)))
 
 
-def _revoke(session: Session, which: ColumnElement[bool], revocation: Revocation) -> list[int]:
-    which = and_(which, RefreshTokenRow.status != TokenStatus.REVOKED)
-    # Locked in order of id first, against deadlocks.
-    session.execute(select(RefreshTokenRow.id).where(which).order_by(RefreshTokenRow.id).with_for_update())
-    statement = update(RefreshTokenRow).where(which).returning(RefreshTokenRow.id)
+def _revoking(session: Session, which: ColumnElement[bool], revocation: Revocation) -> Update:
+    which = and_(which, RefreshTokenRow.status.in_((TokenStatus.ACTIVE, TokenStatus.EXPIRED)))
+    lock_in_order(session, RefreshTokenRow.id, which)
     values = {"revoked_at": revocation.at, "revoked_by": revocation.by, "revoke_reason": revocation.reason}
-    return list(session.scalars(statement.values(status=TokenStatus.REVOKED, **values)))
+    return update(RefreshTokenRow).where(which).values(status=TokenStatus.REVOKED, **values)
 
 
 def count_active(session: Session, user_id: int, now: datetime) -> int:
@@ -230,14 +229,6 @@ def purge(session: Session, cutoff: datetime, most: int) -> int:
     ids = list(session.scalars(old.with_for_update(skip_locked=True)))
     session.execute(delete(RetiredSecretRow).where(RetiredSecretRow.refresh_token_id.in_(ids)))
     session.execute(delete(RefreshTokenRow).where(RefreshTokenRow.id.in_(ids)))
-    return len(ids)
-
-
-def purge_retired_secrets(session: Session, cutoff: datetime, most: int) -> int:
-    """Delete at most `most` digests replaced at or before `cutoff`; how many."""
-    old = select(RetiredSecretRow.id).where(RetiredSecretRow.retired_at <= cutoff).limit(most)
-    ids = list(session.scalars(old.with_for_update(skip_locked=True)))
-    session.execute(delete(RetiredSecretRow).where(RetiredSecretRow.id.in_(ids)))
     return len(ids)
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.sessions import WebSession
+from app.storage.many_rows import rows_of
 from app.storage.tables import SessionRow, UserRow
 from app.storage.users import as_user
 
@@ -40,7 +41,7 @@ def end_of_user(session: Session, user_id: int, but: int | None = None) -> int:
     statement = delete(SessionRow).where(SessionRow.user_id == user_id)
     if but is not None:
         statement = statement.where(SessionRow.id != but)
-    return len(session.scalars(statement.returning(SessionRow.id)).all())
+    return rows_of(session, statement)
 
 
 def purge(session: Session, cutoff: datetime, most: int) -> int:

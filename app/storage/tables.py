@@ -94,6 +94,9 @@ class RefreshTokenRow(Base):
     revoke_reason: Mapped[str | None] = mapped_column(String(255))
     created_with: Mapped[str | None] = mapped_column(String(12))
     renewable_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    hour_ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    mints_in_hour: Mapped[int] = mapped_column(Integer, server_default="0")
+    regenerations_in_hour: Mapped[int] = mapped_column(Integer, server_default="0")
 
 
 class RetiredSecretRow(Base):
@@ -101,7 +104,8 @@ class RetiredSecretRow(Base):
 
     __tablename__ = "retired_secrets"
     __table_args__ = (
-        Index("ix_retired_secrets_refresh_token", "refresh_token_id"),
+        # For finding one among any number.
+        Index("ix_retired_secrets_refresh_token", "refresh_token_id", "mac"),
         Index("ix_retired_secrets_retired", "retired_at"),
     )
 
@@ -113,7 +117,10 @@ class RetiredSecretRow(Base):
 
 
 CURRENT = "status IN ('active', 'overlapping', 'expired')"
-"""The access tokens that a mint replaces: all that are not final. The condition of the index below."""
+"""The access tokens that a mint replaces: all that are not final. The condition of two indexes below."""
+
+LISTED = "refresh_token_id IS NULL AND (status <> 'revoked' OR had_expired)"
+"""Single-tier tokens that their owner may see, and no others but expired ones that were revoked with others."""
 
 
 class AccessTokenRow(Base):
@@ -136,6 +143,21 @@ class AccessTokenRow(Base):
             "refresh_token_id",
             sqlite_where=text(CURRENT),
             postgresql_where=text(CURRENT),
+        ),
+        # The same among all of a user.
+        Index(
+            "ix_access_tokens_current_of_user",
+            "user_id",
+            sqlite_where=text(CURRENT),
+            postgresql_where=text(CURRENT),
+        ),
+        # For listing a user's single-tier tokens without reading those that are deleted, or were minted.
+        Index(
+            "ix_access_tokens_single_tier",
+            "user_id",
+            "id",
+            sqlite_where=text(LISTED),
+            postgresql_where=text(LISTED),
         ),
         Index("ix_access_tokens_refresh_token", "refresh_token_id", "created_at"),
         Index("ix_access_tokens_user", "user_id", "id"),

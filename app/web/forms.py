@@ -79,7 +79,7 @@ def message(refusal: Refusal) -> str:
     if isinstance(refusal, NotFound):
         return f"There is no such {refusal.what}, or it is not yours."
     if isinstance(refusal, RateLimited):
-        return f"Too many attempts. Try again in {_duration(refusal.retry_after)}."
+        return f"{refusal.what} Try again in {_duration(refusal.retry_after)}."
     if isinstance(refusal, Unavailable):
         return "Daypass is temporarily unavailable: the database is away or busy. Nothing was changed. Try again."
     if isinstance(refusal, TokenRefused):

@@ -202,7 +202,7 @@ FAULTS = (
     Fault("replaced token comes back", "◆ once the clock is right, one access token is active", IN_ACCESS_TOKENS,
           "(or_(overlaps, is_over), TokenStatus.SUPERSEDED)", "(is_over, TokenStatus.EXPIRED)", WRONG_CLOCK),
     Fault("revoked token comes back", "◆ once the clock is right, no revoked token works", IN_ACCESS_TOKENS,
-          "which = and_(which, AccessTokenRow.status.in_(MAYBE_ACTIVE))",
+          "which = and_(which, CURRENT_IN_INDEX)",
           "which = and_(which, is_active_at(AccessTokenRow, revocation.at))", WRONG_CLOCK),
     Fault("sweep of a clock that jumped", "◆ a wrong clock deletes and ends nothing", "app/services/expiring.py",
           "if agreement is Agreement.AHEAD:", "if agreement is None:", CLOCK_AGREEMENT),

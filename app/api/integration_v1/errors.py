@@ -31,7 +31,7 @@ TABLE: dict[type[Refusal], tuple[int, str]] = {
     errors.NotFound: (404, "Not found."),
     errors.FeatureOff: (404, "{what}"),
     errors.Conflict: (409, "{what}"),
-    errors.RateLimited: (429, "Too many attempts to log in. Try again in {retry_after} seconds."),
+    errors.RateLimited: (429, "{what} Try again in {retry_after} seconds."),
     errors.Unavailable: (503, "The service is temporarily unavailable: {what}. Try again shortly."),
     errors.TokenMissing: (401, INVALID),
     errors.TokenMalformed: (401, INVALID),

@@ -32,7 +32,7 @@ TABLE: dict[type[Refusal], tuple[int, str]] = {
     errors.NotFound: (404, "There is no such {what}."),
     errors.FeatureOff: (404, "{what}"),
     errors.Conflict: (409, "{what}"),
-    errors.RateLimited: (429, "Too many attempts. Try again in {retry_after} seconds."),
+    errors.RateLimited: (429, "{what} Try again in {retry_after} seconds."),
     errors.Unavailable: (503, "The service is temporarily unavailable: {what}. Try again shortly."),
     errors.TokenMissing: (401, "Send an access token, as TOKEN or as Authorization: Bearer."),
     errors.TokenMalformed: (401, "This is not a valid {label}."),
@@ -59,7 +59,7 @@ HTTP_DETAILS = {
 }
 
 TOKEN_ERRORS = ErrorAnswers(ProblemOut, (400, 401, 403, 404, 405, 409, 413, 415, 429, 500, 503), PROBLEM)
-MINTING_ERRORS = ErrorAnswers(ProblemOut, (400, 401, 405, 409, 413, 415, 500, 503), PROBLEM)
+MINTING_ERRORS = ErrorAnswers(ProblemOut, (400, 401, 405, 409, 413, 415, 429, 500, 503), PROBLEM)
 
 
 def refuse(refusal: Refusal) -> Response:

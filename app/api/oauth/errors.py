@@ -28,7 +28,7 @@ TABLE: dict[type[Refusal], tuple[int, str, str]] = {
     errors.NotFound: (400, "invalid_request", "There is no such {what}."),
     errors.FeatureOff: (400, "invalid_request", "{what}"),
     errors.Conflict: (400, "invalid_request", "{what}"),
-    errors.RateLimited: (429, "temporarily_unavailable", "Too many attempts. Try again in {retry_after} seconds."),
+    errors.RateLimited: (429, "temporarily_unavailable", "{what} Try again in {retry_after} seconds."),
     errors.Unavailable: (503, "temporarily_unavailable", "Temporarily unavailable: {what}. Try again shortly."),
     errors.TokenMissing: (401, "invalid_client", BASIC_CLIENT),
     errors.TokenMalformed: (401, "invalid_token", BAD_TOKEN),

@@ -33,7 +33,7 @@ TABLE: dict[type[Refusal], tuple[int, tuple[str, str], str]] = {
     errors.NotFound: (404, NO_DATA, "There is no such {what}."),
     errors.FeatureOff: (404, NO_ROUTE, "{what}"),
     errors.Conflict: (409, ("ConflictException", "Conflict"), "{what}"),
-    errors.RateLimited: (429, BUSY, "Too many attempts to log in. Try again in {retry_after} seconds."),
+    errors.RateLimited: (429, BUSY, "{what} Try again in {retry_after} seconds."),
     errors.Unavailable: (503, AWAY, "{what}"),
     errors.TokenMissing: (401, MISSING, NO_CREDENTIALS),
     errors.TokenMalformed: (401, MISSING, "This is not an access token."),

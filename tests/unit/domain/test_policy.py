@@ -20,6 +20,9 @@ DECLARED: dict[str, tuple[str, str, tuple[object, ...], From, object, str, objec
     "api_token_max_lifetime": ("_days", "-1", (1, 36500), From.NEW_TOKENS, None, "90", timedelta(90)),
     "access_token_reissue": ("", "replace", tuple(Reissue), From.NEXT_MINT, Reissue.REPLACE, "reuse", Reissue.REUSE),
     "access_token_overlap": ("_seconds", "60", (1, 86400), From.NEXT_MINT, timedelta(0, 60), "5", timedelta(0, 5)),
+    "mints_per_hour": ("", "3600", (60, 1_000_000), From.AT_ONCE, 3600, "100", 100),
+    "mints_per_hour_per_user": ("", "36000", (600, 1_000_000), From.AT_ONCE, 36_000, "1000", 1000),
+    "regenerations_per_hour": ("", "60", (6, 10_000), From.AT_ONCE, 60, "7", 7),
     "refresh_tokens_for_users": ("", "on", ON_OFF, From.AT_ONCE, True, "off", False),
     "password_api_enabled": ("", "on", ON_OFF, From.AT_ONCE, True, "off", False),
     "api_can_create_refresh_tokens": ("", "off", ON_OFF, From.AT_ONCE, False, "on", True),
@@ -27,6 +30,8 @@ DECLARED: dict[str, tuple[str, str, tuple[object, ...], From, object, str, objec
     "api_tokens_enabled": ("", "on", ON_OFF, From.AT_ONCE, True, "off", False),
     "api_tokens_for_users": ("", "off", ON_OFF, From.AT_ONCE, False, "on", True),
     "max_refresh_tokens_per_user": ("", "10000", (1, 1_000_000), From.AT_ONCE, 10_000, "3", 3),
+    "max_api_tokens_per_user": ("", "10000", (1, 1_000_000), From.AT_ONCE, 10_000, "3", 3),
+    "creations_per_hour": ("", "3600", (60, 1_000_000), From.AT_ONCE, 3600, "100", 100),
     "retention": ("_days", "90", (0, 3650), From.NEXT_PURGE, timedelta(90), "0", timedelta(0)),
     "openapi_enabled": ("", "on", ON_OFF, From.AT_ONCE, True, "off", False),
 }

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from app.storage import access_tokens, refresh_tokens
+from app.storage import access_tokens, refresh_tokens, retired_secrets
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, RetiredSecretRow, UserRow
 from tests.unit.storage.planting import HOUR, MICROSECOND, NOW, plant_access_token, plant_refresh_token
 
@@ -79,8 +79,8 @@ def test_digests_of_replaced_secrets_are_deleted_in_their_time(session: Session,
     row = plant_refresh_token(session, owner)
     for retired_at in (NOW, LATER):
         plant_retired(session, row, retired_at)
-    assert refresh_tokens.purge_retired_secrets(session, NOW, 10) == 1
-    assert [each.retired_at for each in refresh_tokens.retired_secrets(session, row.id)] == [LATER]
+    assert retired_secrets.purge(session, NOW, 10) == 1
+    assert list(session.scalars(select(RetiredSecretRow.retired_at))) == [LATER]
 
 
 def plant_retired(session: Session, row: RefreshTokenRow, retired_at: datetime) -> None:
