@@ -32,9 +32,16 @@ T = TypeVar("T")
 CHUNK = 1000
 """Rows of one statement, for the limits on its parameters and its time."""
 
+MOST = 100_000
+"""Tokens of one revocation: all of their ids are held in memory, and confirmed."""
+
 SHOWN = 100
 
 EMPTY = "The filter is empty: it would revoke every token of the instance. Set at least one criterion."
+TOO_MANY = (
+    f"More than {MOST:,} tokens match. Narrow the filter, such as by owner or time of creation, and revoke in "
+    "parts; or revoke all tokens of one user."
+)
 CHANGED = "The tokens that match are not those of the preview. Request a new preview."
 
 
@@ -72,14 +79,15 @@ class _Matching:
 class RevokingByFilter:
     """Previews and revokes. `key`: a secret of the instance that keys the confirmations."""
 
-    def __init__(self, database: Database, clock: Clock, key: bytes, chunk: int = CHUNK) -> None:
+    def __init__(self, database: Database, clock: Clock, key: bytes, chunk: int = CHUNK, most: int = MOST) -> None:
         self._database = database
         self._clock = clock
         self._seal = Seal(key, "revocation by filter")
         self._chunk = chunk
+        self._most = most
 
     def preview(self, criteria: TokenFilter) -> Preview:
-        """What would be revoked. Refuses with BadRequest an empty filter."""
+        """What would be revoked. Refuses with BadRequest an empty filter, and one that matches too many."""
         _refuse_empty(criteria)
         with self._database.reading() as session:
             now = self._clock()
@@ -91,8 +99,8 @@ class RevokingByFilter:
     def revoke(self, criteria: TokenFilter, confirmation: str, reason: str, caller: Caller) -> Revoked:
         """Revoke the tokens of a preview in one transaction; how many of each tier.
 
-        Refuses with BadRequest (an empty filter; the reason), NotPermitted, and Conflict (the tokens differ from the
-        preview).
+        Refuses with BadRequest (an empty filter; too many tokens; the reason), NotPermitted, and Conflict (the tokens
+        differ from the preview).
         """
         refuse_bad_reason(reason)
         _refuse_empty(criteria)
@@ -142,8 +150,11 @@ class RevokingByFilter:
 
     def _every(self, read: Callable[[int, int], list[T]], id_of: Callable[[T], int]) -> Iterator[T]:
         """All rows, read in batches. `read`: of an id and a number, the rows after it."""
-        beyond = 0
+        beyond = number = 0
         while rows := read(beyond, self._chunk):
+            number += len(rows)
+            if number > self._most:
+                raise BadRequest(TOO_MANY, {"filter": [TOO_MANY]})
             yield from rows
             beyond = id_of(rows[-1])
 

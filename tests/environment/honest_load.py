@@ -1,4 +1,4 @@
-"""Many honest clients on servers with default settings: ``make honest-load``.
+"""Many honest clients on servers with default settings, but for the budgets of mints: ``make honest-load``.
 
 Prints a table of what they were answered on each database, and exits with 1 if any answer was not 2xx.
 """

@@ -30,7 +30,7 @@ from tests.drivers.alation import Alation
 from tests.drivers.processes import still_running
 from tests.drivers.server import LiveServer
 from tests.drivers.workers import connections_of_workers
-from tests.factories import Refresh, issue, make_user
+from tests.factories import Refresh, configure, issue, make_user
 
 CLIENTS = 6
 LEAST_SECONDS, MOST_SECONDS = 0.2, 2.0
@@ -243,6 +243,7 @@ def served(kind: str) -> Iterator[tuple[LiveServer, Database, list[Client]]]:
     with separate_database(kind) as (url, folder):
         with application(Settings(instance=str(folder), database_url=url, log_level="WARNING")) as app:
             services = parts(app).services
+            configure(services, mints_per_hour=1_000_000, mints_per_hour_per_user=1_000_000)
             user = make_user(services)
             with LiveServer(url, folder) as server:
                 clients = [Client(server.url, issue(services, user)) for _ in range(CLIENTS)]

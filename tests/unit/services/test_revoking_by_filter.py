@@ -185,3 +185,18 @@ def test_a_mint_meanwhile_changes_what_matches_itself_and_not_what_goes_with_oth
     assert services.revoking_by_filter.revoke(both, seen, "audit", OPERATOR) == Revoked(1, 1)
     with pytest.raises(TokenRevoked):
         services.verifier.verify(newest.secret)
+
+
+def test_a_filter_that_matches_too_many_is_refused_before_anything_is_revoked(
+    services: Services, database: Database
+) -> None:
+    """Their ids would be held in memory. Fails when a batch is read that is one too many."""
+    few = RevokingByFilter(database, system_clock, b"k" * 32, chunk=2, most=4)
+    user = make_user(services)
+    plant(database, user.id, 4)
+    confirmation = few.preview(PLANTED).confirmation
+    issue(services, user, "planted too")
+    for act in (lambda: few.preview(PLANTED), lambda: few.revoke(PLANTED, confirmation, "", OPERATOR)):
+        with pytest.raises(BadRequest, match="Narrow the filter"):
+            act()
+    assert alive(database) == [5, 4]
