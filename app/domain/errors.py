@@ -74,7 +74,7 @@ class NotPermitted(Refusal):
 
 @dataclass(eq=False)
 class LimitReached(Refusal):
-    """`limit`: the maximum number of `what`, such as "refresh tokens"."""
+    """`limit`: the maximum number of `what`, such as "active refresh tokens"."""
 
     what: str
     limit: int

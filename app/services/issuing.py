@@ -147,7 +147,7 @@ class Issuing:
             raise NotPermitted(CREATING_IS_DISABLED)
         limit = policy.max_refresh_tokens_per_user
         if refresh_tokens.count_active(session, owner.id, now) >= limit:
-            raise LimitReached("refresh tokens", limit)
+            raise LimitReached("active refresh tokens", limit)
         budgets.spend_creation(session, policy, owner.id, caller, now)
         maker = hold_maker(session, caller, owner.id, now)
         expires_at = capped(now + policy.refresh_token_lifespan, maker.until)

@@ -74,7 +74,7 @@ def message(refusal: Refusal) -> str:
     if isinstance(refusal, BadCredentials):
         return "Incorrect user name or password."
     if isinstance(refusal, LimitReached):
-        held = count_of(refusal.limit, f"active {refusal.what.removesuffix('s')}")
+        held = count_of(refusal.limit, refusal.what.removesuffix("s"))
         return f"You have {held}, which is the limit. Revoke one you no longer need."
     if isinstance(refusal, NotFound):
         return f"There is no such {refusal.what}, or it is not yours."

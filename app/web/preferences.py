@@ -5,7 +5,7 @@ from datetime import timedelta
 from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.domain.errors import BadRequest, FeatureOff, NotPermitted
+from app.domain.errors import BadRequest, FeatureOff, LimitReached, NotPermitted
 from app.domain.ladder import Act
 from app.http.acts import does
 from app.http.context import caller, services
@@ -48,7 +48,7 @@ def generate() -> ResponseReturnValue:
         issued = services().single_tier.generate(
             web_session().user.id, lifetime, description, caller(), idempotency_key()
         )
-    except (BadRequest, FeatureOff, NotPermitted) as refusal:
+    except (BadRequest, FeatureOff, LimitReached, NotPermitted) as refusal:
         entered = {name: form[name] for name in ("lifetime", "description") if name in form}
         return _form(status_of(refusal), error=message(refusal), fields=field_errors(refusal), **entered)
     return page("api_token_reveal.html", token=issued.token, secret=issued.secret)

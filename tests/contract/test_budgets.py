@@ -13,7 +13,7 @@ from app.storage.tables import RefreshTokenRow
 from tests.contract.asking import Alation, Trifacta, refusal
 from tests.contract.asking_native import Native, problem
 from tests.contract.asking_pages import somebody
-from tests.contract.conftest import MovableClock
+from tests.contract.conftest import MovableClock, Setting
 from tests.drivers.pages import words
 from tests.factories import PASSWORD, Refresh, allowed_user, issue, mint, works
 
@@ -83,6 +83,19 @@ def test_trifactas_api_answers_429_with_both_headers(
         answer = trifacta.client.post("/v4/apiAccessTokens", json={"lifetimeSeconds": 60}, auth=(username, PASSWORD))
     assert refusal(answer) == (429, "TooManyRequestsException", f"{CREATED} {WAIT}")
     assert (answer.headers["Retry-After"], answer.headers["x-retry-after"]) == ("3600", "3600")
+
+
+def test_too_many_api_tokens_are_refused_with_what_to_do(app: Flask, trifacta: Trifacta, setting: Setting) -> None:
+    visitor = somebody(app, allowed=True)
+    with setting(max_api_tokens_per_user="1"):
+        sent = {"json": {"lifetimeSeconds": 60}, "auth": (visitor.user.username, PASSWORD)}
+        assert trifacta.client.post("/v4/apiAccessTokens", **sent).status_code == 201
+        answer = trifacta.client.post("/v4/apiAccessTokens", **sent)
+        details = "The limit of API tokens is 1; delete some first."
+        assert refusal(answer) == (403, "AccessControlException", details)
+        shown = visitor.pages.post("/preferences/access-tokens/new", {"lifetime": "1"})
+        assert shown.status_code == 409
+        assert "You have 1 API token, which is the limit. Revoke one you no longer need." in words(shown)
 
 
 def test_pages_say_the_limit_in_minutes_and_what_to_do(app: Flask, services: Services, database: Database) -> None:

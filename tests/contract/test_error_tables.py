@@ -32,7 +32,7 @@ def example(kind: type[Refusal]) -> Refusal:
     arguments: dict[type[Refusal], tuple[Any, ...]] = {
         errors.BadRequest: ("A message with {braces}.",),
         errors.NotPermitted: ("Not {allowed}.",),
-        errors.LimitReached: ("refresh tokens", 3),
+        errors.LimitReached: ("active refresh tokens", 3),
         errors.NotFound: ("user",),
         errors.FeatureOff: ("Turned off.",),
         errors.Conflict: ("Not {now}.",),

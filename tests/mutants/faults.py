@@ -73,6 +73,9 @@ IN_WRITE_PROBE = "app/storage/write_probe.py"
 IN_ACCESS_TOKENS = "app/storage/access_tokens.py"
 IN_ACCOUNTS = "app/services/accounts.py"
 IN_BY_FILTER = "app/services/revoking_by_filter.py"
+BOUNDED = "tests/contract/test_bounded_work.py"
+BUDGETS = "tests/unit/services/test_budgets.py"
+IN_BUDGETS = "app/storage/budgets.py"
 IN_HELD_TOKENS = "app/services/held_tokens.py"
 IN_MINTING = "app/services/minting.py"
 IN_REFRESH_TOKENS = "app/storage/refresh_tokens.py"
@@ -379,5 +382,49 @@ FAULTS = (
           "if problem := stale_wal_problem(path):", "if problem := stale_wal_problem(path) and None:", RESTORE),
     Fault("worker outlives its supervisor", "◆ workers never outlive their supervisor", "app/server/worker.py",
           "os._exit(1)", "return", SUPERVISION),
+    Fault("replaced secrets read whole", "◆ nothing that one token id can grow is read whole",
+          "app/storage/retired_secrets.py", "return session.scalars(query.limit(1)).one_or_none()",
+          "every = session.scalars(select(row).where(row.refresh_token_id == refresh_token_id)).all()\n"
+          "    return next((each for each in every if each.mac in {mac.digest for mac in macs}), None)", BOUNDED),
+    Fault("replaced secrets of one key", "◆ a replaced secret is refused", IN_HELD_TOKENS,
+          "self._ring.sign_with_each(token)", "[self._ring.sign(token)]",
+          "tests/unit/services/test_retired_secrets.py"),
+    Fault("API tokens listed whole", "◆ nothing that one account can grow is read whole", "app/services/single_tier.py",
+          "min(USUAL_LIST if limit is None else limit, LONGEST_LIST)", "10**9 if limit is None else limit", BOUNDED),
+    Fault("sessions read to end them", "◆ nothing that one account can grow is read whole", "app/storage/sessions.py",
+          "return rows_of(session, statement)", "return len(session.scalars(statement.returning(SessionRow.id)).all())",
+          BOUNDED),
+    Fault("revoked tokens read", "◆ nothing that one account can grow is read whole", IN_ACCESS_TOKENS,
+          "return rows_of(session, revoking.values(had_expired=False))",
+          "return len(session.scalars(revoking.values(had_expired=False).returning(AccessTokenRow.id)).all())",
+          BOUNDED),
+    Fault("what is left to revoke sought among all", "◆ nothing that one token id can grow is read whole",
+          IN_ACCESS_TOKENS, "which = and_(which, CURRENT_IN_INDEX)",
+          "which = and_(which, AccessTokenRow.status.in_(('active', 'overlapping', 'expired')))", BOUNDED),
+    Fault("newest sought among all", "◆ nothing that one token id can grow is read whole", "app/storage/overview.py",
+          "under.order_by(AccessTokenRow.created_at.desc(), AccessTokenRow.id.desc())",
+          "under.order_by(AccessTokenRow.uuid.desc())", BOUNDED),
+    Fault("expired API tokens uncounted", "an account holds a limited number of API tokens",
+          "app/storage/single_tier.py", "    return session.scalar(query.where(is_listed(now))) or 0",
+          "    return session.scalar(query.where(is_listed(now), AccessTokenRow.expires_at > now)) or 0", BUDGETS),
+    Fault("budget of a token after the fact", "◆ a budget is exact under races", IN_HELD_TOKENS,
+          "            budgets.refuse_overspent(stored, policy, now, is_mint=is_use)\n", "            pass\n",
+          f"{BUDGETS} -k 'edge and postgresql'"),
+    Fault("budget of a token only after the lock", "what is refused for its budget writes nothing", IN_HELD_TOKENS,
+          "            budgets.refuse_when_spent(session, found.stored, now, is_mint=is_use)\n", "            pass\n",
+          BUDGETS),
+    Fault("one too many for an account", "◆ a budget is exact under races", IN_BUDGETS,
+          'ACCOUNTS.c[counter] < bindparam("limit")', 'ACCOUNTS.c[counter] <= bindparam("limit")', BUDGETS),
+    Fault("hour of a wrong clock believed", "◆ a wrong clock keeps nobody waiting", IN_BUDGETS,
+          "or_(ends_at.is_(None), ends_at <= now, ends_at > latest)", "or_(ends_at.is_(None), ends_at <= now)",
+          BUDGETS),
+    Fault("hour of a wrong clock believed before the lock", "◆ a wrong clock keeps nobody waiting",
+          "app/domain/budgets.py", "not now < hour_ends_at <= now + HOUR + CLOCK_TOLERANCE", "not now < hour_ends_at",
+          BUDGETS),
+    Fault("commands have a budget", "the command line has no budget", "app/services/budgets.py",
+          "if caller.credential is not None and caller.credential.kind is CredentialKind.COMMAND_LINE:", "if False:",
+          BUDGETS),
+    Fault("all matching ids held", "◆ nothing that one request can grow is read whole", IN_BY_FILTER,
+          "if number > self._most:", "if False:", BY_FILTER),
 )
 # fmt: on

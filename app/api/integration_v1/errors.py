@@ -27,7 +27,7 @@ TABLE: dict[type[Refusal], tuple[int, str]] = {
     errors.BadRequest: (400, "{message}"),
     errors.BadCredentials: (401, "Unable to log in with provided credentials."),
     errors.NotPermitted: (403, "{what}"),
-    errors.LimitReached: (403, "The limit of active {what} for this account is {limit}; revoke some first."),
+    errors.LimitReached: (403, "The limit of {what} for this account is {limit}; revoke some first."),
     errors.NotFound: (404, "Not found."),
     errors.FeatureOff: (404, "{what}"),
     errors.Conflict: (409, "{what}"),

@@ -28,7 +28,7 @@ TABLE: dict[type[Refusal], tuple[int, str]] = {
     errors.BadRequest: (400, "{message}"),
     errors.BadCredentials: (401, "The user does not exist or is disabled."),
     errors.NotPermitted: (403, "{what}"),
-    errors.LimitReached: (403, "This account already has {limit} active {what}. Revoke one first."),
+    errors.LimitReached: (403, "This account already has {limit} {what}. Revoke one first."),
     errors.NotFound: (404, "There is no such {what}."),
     errors.FeatureOff: (404, "{what}"),
     errors.Conflict: (409, "{what}"),

@@ -29,7 +29,7 @@ TABLE: dict[type[Refusal], tuple[int, tuple[str, str], str]] = {
     errors.BadRequest: (400, INVALID, "{message}"),
     errors.BadCredentials: (401, MISSING, "Incorrect user name or password."),
     errors.NotPermitted: (403, FORBIDDEN, "{what}"),
-    errors.LimitReached: (403, FORBIDDEN, "The limit of active {what} is {limit}; delete some first."),
+    errors.LimitReached: (403, FORBIDDEN, "The limit of {what} is {limit}; delete some first."),
     errors.NotFound: (404, NO_DATA, "There is no such {what}."),
     errors.FeatureOff: (404, NO_ROUTE, "{what}"),
     errors.Conflict: (409, ("ConflictException", "Conflict"), "{what}"),

@@ -85,6 +85,48 @@ def test_a_client_does_not_wait_if_retry_after_is_longer_than_its_patience(
     assert len(recorder.seen) == 1
 
 
+def test_a_client_that_is_told_to_wait_does_not_ask_again_before(recorder: Recorder) -> None:
+    """As by a script that mints too often. Fails when each call asks the server."""
+    now = [1000.0]
+    recorder.script.append(Answer(429, {"detail": "The limit (mints_per_hour)."}, {"Retry-After": "600"}))
+    recorder.answer = lambda _seen: MINTED
+    auth = DaypassAuth(url=recorder.url, refresh_token="opaque-refresh-token", clock=lambda: now[0])
+    for passed in (0, 200, 599):
+        now[0] = 1000 + passed
+        with pytest.raises(RateLimited, match=f"in {600 - passed} seconds") as caught:
+            auth.token()
+        assert "(mints_per_hour)" in str(caught.value)
+        assert caught.value.retry_after == 600 - passed
+        assert len(recorder.seen) == 1
+    now[0] = 1600
+    assert auth.token() == "opaque-access-token"
+
+
+def test_a_clock_that_was_set_back_does_not_make_a_client_wait_longer(recorder: Recorder) -> None:
+    now = [1000.0]
+    recorder.script.append(Answer(429, {}, {"Retry-After": "600"}))
+    recorder.answer = lambda _seen: MINTED
+    auth = DaypassAuth(url=recorder.url, refresh_token="opaque-refresh-token", clock=lambda: now[0])
+    with pytest.raises(RateLimited):
+        auth.token()
+    now[0] = 500
+    assert auth.token() == "opaque-access-token"
+
+
+def test_a_client_that_has_a_token_uses_it_until_the_server_may_be_asked_again(recorder: Recorder) -> None:
+    now = [1000.0]
+    members = {"secret": "opaque-access-token", "expires_at": "2030-01-01T10:00:00Z"}
+    recorder.script.append(Answer(201, members, {"Token-Expires-In": "36000"}))
+    recorder.answer = lambda _seen: Answer(429, {}, {"Retry-After": "50"})
+    auth = DaypassAuth(url=recorder.url, refresh_token="opaque-refresh", patience=0, clock=lambda: now[0])
+    auth.token()
+    now[0] += 35_945
+    for _ in range(5):
+        now[0] += 9
+        assert auth.token() == "opaque-access-token"
+    assert len(recorder.seen) == 2
+
+
 def test_a_date_in_retry_after_is_compared_with_the_servers_date(recorder: Recorder) -> None:
     """The server's clock may differ from ours by years."""
     dates = {"Date": "Sun, 01 Jan 2017 10:00:00 GMT", "Retry-After": "Sun, 01 Jan 2017 11:00:00 GMT"}

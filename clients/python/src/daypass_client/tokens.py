@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from daypass_client.cache import Cache, default_folder
-from daypass_client.errors import DaypassError, NotNow
+from daypass_client.errors import DaypassError, NotNow, RateLimited
 from daypass_client.machine_clock import boot_id, machine_clock
 from daypass_client.minting import Minter
 from daypass_client.notice import Notice
@@ -43,11 +43,16 @@ class Held:
 
 @dataclass
 class Slot:
-    """State that the threads of a process share for one refresh token. `refused`: the latest refused access tokens."""
+    """State that the threads of a process share for one refresh token.
+
+    `refused`: the latest refused access tokens. `told`, `told_at`: the server said for how long not to ask.
+    """
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     held: Held | None = None
     failure: DaypassError | None = None
+    told: RateLimited | None = None
+    told_at: float = 0.0
     refused: deque[str] = field(default_factory=lambda: deque(maxlen=32))
 
 
@@ -116,9 +121,21 @@ class TokenSource:
                 raise
             return slot.held, was_minted
 
+    def _rest(self) -> None:
+        """Do not ask a server again that said how long not to; a clock that was set back does not prolong it."""
+        told, passed = self._slot.told, self._clock() - self._slot.told_at
+        left = (told.retry_after or 0) - passed if told is not None else 0
+        if left <= 0 or passed < 0:
+            return
+        waiting = RateLimited(f"Not asked again, try again in {left:.0f} seconds. Before: {told}")
+        waiting.retry_after = left
+        raise waiting
+
     def _renew(self) -> tuple[Held, bool]:
         """Mint, unless another process has. While an old token works, an unavailable server is no failure."""
         old = next((held for held in (self._slot.held, self._cached()) if self._still_works(held)), None)
+        if old is None:
+            self._rest()
         patience = self._patience if old is None else 0.0
         deadline = time.monotonic() + patience
         with self._cache.locked(self._patience):
@@ -129,9 +146,12 @@ class TokenSource:
                 held = self._mint(max(0.0, deadline - time.monotonic()))
             except NotNow as error:
                 if old is None:
+                    if isinstance(error, RateLimited):
+                        self._slot.told, self._slot.told_at = copy.copy(error), self._clock()
                     raise
                 LOG.warning("could not replace the access token before it expires: %s", error)
-                return replace(old, renew_at=min(old.ends_at, self._clock() + NEXT_TRY_SECONDS)), False
+                pause = max(NEXT_TRY_SECONDS, error.retry_after or 0)
+                return replace(old, renew_at=min(old.ends_at, self._clock() + pause)), False
             self._keep(held)
             return held, True
 
