@@ -1,4 +1,4 @@
-"""Clients that misbehave, many at once, in a process of their own: ``python -m tests.drivers.hostile PORT KIND=COUNT …``
+"""Clients that misbehave, many at once, in a process of their own: ``python -m tests.drivers.hostile``.
 
 Each connection of a kind sends what it has, then a drop at a time or nothing, and never reads. What the server closes
 is opened again, so that the attack goes on until standard input ends. Then a line of JSON says what became of it.

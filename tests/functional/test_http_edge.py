@@ -17,6 +17,7 @@ import requests
 from app.server.spare_threads import MOST_BODIES
 from tests.databases import SqliteFiles
 from tests.drivers.alation import Alation
+from tests.drivers.hostile import http2
 from tests.drivers.raw import PATIENCE_SECONDS, Answer, RawHttp
 from tests.drivers.server import LiveServer
 from tests.factories import PASSWORD
@@ -110,7 +111,8 @@ REFUSED_BY_THE_SERVER = {
     "a negative length": (MINT + HOST + JSON + b"Content-Length: -1\r\n\r\n{}", 400),
     "two lengths": (MINT + HOST + JSON + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400),
     "a huge header": (USERINFO + HOST + b"TOKEN: " + b"a" * 1_000_000 + b"\r\n\r\n", 431),
-    "a huge path": (b"GET /integration/v1/" + b"a" * 100_000 + HOST + b"\r\n", 414),
+    "a huge path": (b"GET /integration/v1/" + b"a" * 100_000 + HOST + b"\r\n", 431),
+    "a preface of HTTP/2": (http2(8), 400),
 }
 
 

@@ -25,7 +25,8 @@ SPELLINGS = {
 
 NONE = (
     "", " ", ":8080", "a b", "a,b", "a, a", "tokens.example.com,tokens.example.com", "a/b", "a@b", "user:x@a", "a..b",
-    ".a", "a:b", "a:123456", "a:8080:1", "::1", "[::1", "[::1]x", "[::1%25eth0]", "[1::2::3]", "a\tb", "a\0", "\xe4.example",
+    ".a", "a:b", "a:123456",
+    "a:8080:1", "::1", "[::1", "[::1]x", "[::1%25eth0]", "[1::2::3]", "a\tb", "a\0", "\xe4.example",
     "a?b", "a#b", "a\\b", "tokens.example.com..", "\uff41.example",
 )  # fmt: skip
 
