@@ -19,8 +19,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-REOPENED_A_TICK = 50
+OPENED_A_TICK = 100
 TICK_SECONDS = 0.05
+
+FROM = "127.0.0.2"
+"""Their address: of this machine (Linux), and another than that of honest clients."""
 
 HOST = "Host: tokens.example.com\r\n"
 """The name under which the shipped configurations serve Daypass."""
@@ -42,14 +45,16 @@ def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
     return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
 
 
-def http2(streams: int, *, begins: bool = True) -> bytes:
-    """The preface, and so many POST requests whose bodies begin and never end."""
+def http2(streams: int, length: int | None = None) -> bytes:
+    """The preface, and so many POST requests whose bodies begin and never end; `length`: what they promise."""
     path, authority = b"/integration/v1/createAPIAccessToken/", b"tokens.example.com"
     fields = b"\x83\x86\x04" + bytes([len(path)]) + path + b"\x01" + bytes([len(authority)]) + authority
     fields += b"\x0f\x10" + bytes([16]) + b"application/json"
+    promised = str(length or "").encode()
+    fields += b"\x0f\x0d" + bytes([len(promised)]) + promised if promised else b""
     sent = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _frame(4, 0, 0, b"")
     for number in range(1, 2 * streams, 2):
-        sent += _frame(1, 4, number, fields) + (_frame(0, 0, number, b"{") if begins else b"")
+        sent += _frame(1, 4, number, fields) + _frame(0, 0, number, b"{")
     return sent
 
 
@@ -81,9 +86,8 @@ class Crowd:
     def tick(self) -> None:
         """Open what is missing, send a drop on each, and let go of what was closed."""
         end = time.monotonic() + TICK_SECONDS
-        while self._wanted and time.monotonic() < end:
-            for _ in range(min(REOPENED_A_TICK, len(self._wanted))):
-                self._begin(self._wanted.pop())
+        for _ in range(min(OPENED_A_TICK, len(self._wanted))):
+            self._begin(self._wanted.pop())
         for number, (kind, connection) in list(self._open.items()):
             if KINDS[kind].drop:
                 try:
@@ -101,6 +105,7 @@ class Crowd:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.settimeout(0.2)
         try:
+            connection.bind((FROM, 0))
             connection.connect(self._address)
             connection.sendall(KINDS[kind].first)
         except OSError:
