@@ -7,7 +7,7 @@ such a thread has no turn: slow clients keep no request from being worked on.
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from app.http.places import Places
@@ -23,12 +23,13 @@ class Turns:
     """A WSGI layer: at most `at_once` requests in `application`, besides at most `waiting` that wait for their clients.
 
     The server needs a thread for each of both. Answers are sent without a turn: small ones need no thread, and large
-    ones have one of the places (``large_answers``).
+    ones have at most half of the places (``large_answers``), so that the others stay for bodies.
     """
 
     def __init__(self, application: "WSGIApplication", at_once: int, waiting: int) -> None:
         self._application = application
-        self._clients = Places(waiting, "request bodies are being received, or large answers sent,")
+        self._clients = Places(waiting, "request bodies are being received")
+        self._readers = Places(waiting // 2, "large answers are being sent")
         self._free = at_once
         self._waiting: deque[threading.Lock] = deque()
         """Of each that waits, the first one first: what the turn is handed to by releasing it."""
@@ -54,7 +55,10 @@ class Turns:
 
     def wait_for_client(self) -> Callable[[], None]:
         """A place for sending an answer; it is given back by calling what this returns. Refuses in the same way."""
-        return self._clients.take()
+        with ExitStack() as places:
+            places.callback(self._readers.take())
+            places.callback(self._clients.take())
+            return places.pop_all().close
 
     def _take(self) -> None:
         with self._lock:

@@ -24,17 +24,19 @@ def served() -> Iterator[tuple[Turns, Client]]:
     app.add_url_rule("/<name>", "answer", lambda name: answers[name]())
     app.register_error_handler(Unavailable, lambda refusal: (refusal.what, 503))
     install_large_answers(app)
-    turns = Turns(app, at_once=1, waiting=2)
+    turns = Turns(app, at_once=1, waiting=4)
     yield turns, Client(turns)
 
 
 def test_clients_that_take_nothing_of_a_large_answer_leave_the_others_theirs(served: tuple[Turns, Client]) -> None:
     """◆ Beyond the places such an answer is refused. Fails when it is kept for each of thousands of connections."""
-    _, client = served
+    turns, client = served
     slow = [client.get(f"/{name}", buffered=False) for name in ("large", "stream")]
     refused = client.get("/large")
     assert (refused.status_code, "at once" in refused.text) == (503, True)
     assert client.get("/small").status_code == 200
+    with turns.receiving(), turns.receiving(), pytest.raises(Unavailable), turns.receiving():
+        pass  # half of the places are for bodies
     slow[0].close()
     assert client.get("/large", buffered=True).status_code == 200
     assert client.get("/large", buffered=True).status_code == 200, "a place is given back at the end"
