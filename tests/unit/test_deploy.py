@@ -37,7 +37,8 @@ LIMITS = [
         r"^client_header_timeout +10s;", r"^client_body_timeout +10s;", r"^send_timeout +30s;",
         r"^keepalive_timeout +30s;", r"^large_client_header_buffers 4 8k;", r"^    proxy_request_buffering on;",
         r"^    client_max_body_size    64k;", r"^    client_body_buffer_size 64k;",
-        r"^    limit_conn              daypass_clients 256;", r"^limit_conn_zone   \$binary_remote_addr zone=daypass_clients:",
+        r"^    limit_conn              daypass_clients 256;",
+        r"^limit_conn_zone   \$binary_remote_addr zone=daypass_clients:",
     )),
     *(("nginx/daypass/path.conf", line) for line in (
         r"^    proxy_request_buffering on;", r"^    client_max_body_size    64k;", r"^    client_body_buffer_size 64k;",
@@ -47,7 +48,8 @@ LIMITS = [
         r"^      maxHeaderBytes: 32768$",
     )),
     *(("traefik/dynamic.yml", line) for line in (
-        r"^      middlewares: \[small-bodies\]\n      service: daypass$", r"^      buffering:\n        maxRequestBodyBytes: 65536$",
+        r"^      middlewares: \[small-bodies\]\n      service: daypass$",
+        r"^      buffering:\n        maxRequestBodyBytes: 65536$",
         r"^        memRequestBodyBytes: 65536$",
     )),
     *(("envoy/envoy.yaml", line) for line in (
