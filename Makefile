@@ -6,7 +6,7 @@ BENCH  := .venv-bench
 SDK    := .venv-trifacta
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test check fuzz soak kill-rounds honest-load clock-rounds mutants lint lock docs screenshots bench trifacta-sdk clean
+.PHONY: help run test check fuzz soak kill-rounds honest-load clock-rounds edge-load mutants lint lock docs screenshots bench trifacta-sdk clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ honest-load: $(VENV)/.dev-installed ## 64 clients on each kind of request, 60 se
 
 clock-rounds: $(VENV)/.dev-installed ## Clocks that jump by up to ten years under load: 200 rounds on each database, or ROUNDS=20
 	$(MEMORY) $(BIN)/python -m tests.environment.clock_rounds $(ROUNDS)
+
+edge-load: $(VENV)/.dev-installed ## Clients that stall beside honest ones, on the bare port and behind nginx: 60 seconds each or SECONDS=10
+	$(MEMORY) $(BIN)/python -m tests.hostile.edge_load $(if $(SECONDS),--seconds $(SECONDS)) $(OPTIONS)
 
 mutants: $(VENV)/.dev-installed ## Plant faults one by one and name the test that catches each; OPTIONS=--markdown: a table
 	$(BIN)/python -m tests.mutants $(OPTIONS)

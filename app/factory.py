@@ -15,6 +15,8 @@ from app.http.edge import Edge
 from app.http.errors import install_error_dispatch
 from app.http.guards import refuse_unguarded_routes
 from app.http.health import health_blueprint
+from app.http.hosts import Hosts
+from app.http.large_answers import install_large_answers
 from app.http.openapi import Documents
 from app.http.proxies import TrustedProxies
 from app.http.public_url import BelowPath, PublicUrl, shadowed_route
@@ -59,6 +61,7 @@ def create_app(settings: Settings | None = None, keys: Keys | None = None, clock
     app.extensions[EXTENSION] = Parts(services, bodies, proxies, schedule, clock, documents, public_url)
     app.extensions["daypass_database"] = database
     install_tracing(app)
+    install_large_answers(app)
     install_rendering(app)
     dialects = [blueprint for dialect in DIALECTS for blueprint in dialect.DOCUMENT.blueprints]
     for blueprint in (*dialects, documents_blueprint(documents), health_blueprint(services.health), *PAGES):
@@ -67,7 +70,7 @@ def create_app(settings: Settings | None = None, keys: Keys | None = None, clock
     refuse_unguarded_routes(app)
     for command in cli.COMMANDS:
         app.cli.add_command(command)
-    app.wsgi_app = Edge(v4.CanonicalPaths(app.wsgi_app))  # type: ignore[method-assign]
+    app.wsgi_app = Edge(v4.CanonicalPaths(app.wsgi_app), Hosts(public_url, settings.other_names))  # type: ignore[method-assign]
     if public_url and public_url.path:
         _put_below(app, public_url.path)
     return app

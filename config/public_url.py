@@ -51,6 +51,15 @@ def _host(parts: SplitResult) -> str:
     return host
 
 
+def is_host(text: str) -> bool:
+    """Whether it is the name of a host in small letters, or an IP address without a zone."""
+    try:
+        address = ipaddress.ip_address(text.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return HOST_NAME.fullmatch(text) is not None
+    return getattr(address, "scope_id", None) is None
+
+
 def _path(path: str) -> str:
     path = path.rstrip("/")
     for segment in path.split("/")[1:]:

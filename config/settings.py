@@ -9,7 +9,7 @@ from typing import Any
 from config.database_url import engine_url, sqlite_url
 from config.environment import PREFIX as PREFIX
 from config.environment import read_values, secret_values, unknown_variables
-from config.public_url import normalized_url
+from config.public_url import is_host, normalized_url
 
 UNIX_SOCKET = "unix:"
 """Before the path, in the host."""
@@ -69,6 +69,10 @@ class Settings:
         "Whether each worker uses only one core, its own (Linux): several times as many checks. Turn it off where "
         "other programs or containers keep the cores busy.",
     )
+    http2: bool = _setting(
+        False,
+        "Whether HTTP/2 is spoken besides HTTP/1.1, for proxies that need it. No shipped configuration does.",
+    )
     scheduler: bool = _setting(
         True, "Whether `daypass serve` also runs the jobs. Turn it off where `daypass scheduler` does."
     )
@@ -88,6 +92,12 @@ class Settings:
         "",
         "Address of Daypass for users, such as `https://tools.example.com/daypass`. Needed below a path; makes links, "
         "examples and cookies right behind any proxy. Empty: the address that each request names.",
+    )
+    other_hosts: str = _setting(
+        "",
+        "Names under which requests are answered besides that of `DAYPASS_PUBLIC_URL`, such as those that clients in a "
+        "cluster use: `daypass,daypass.tools.svc[,…]`, without ports; `*`: all. Health and `/auth/verify` are answered "
+        "under any name.",
     )
     trusted_proxies: str = _setting(
         "",
@@ -132,6 +142,10 @@ class Settings:
     @property
     def prefixes(self) -> tuple[str, ...]:
         return _words(self.token_prefixes)
+
+    @property
+    def other_names(self) -> tuple[str, ...]:
+        return _words(self.other_hosts.lower())
 
     @property
     def proxies(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
@@ -208,6 +222,18 @@ def _check(settings: Settings) -> None:
         _ = settings.normal_public_url
     except ValueError as error:
         raise SettingsError(f"{PREFIX}PUBLIC_URL {error}") from None
+    _check_other_hosts(settings)
+
+
+def _check_other_hosts(settings: Settings) -> None:
+    if settings.other_names and not settings.public_url:
+        raise SettingsError(
+            f"{PREFIX}OTHER_HOSTS needs {PREFIX}PUBLIC_URL: without it, requests are answered under every name"
+        )
+    if not all(name == "*" or is_host(name) for name in settings.other_names):
+        raise SettingsError(
+            f"{PREFIX}OTHER_HOSTS must be names or addresses without ports, joined by commas, or * for all"
+        )
 
 
 def _network(word: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:

@@ -19,6 +19,7 @@ from app.http.context import parts
 from app.jobs.scheduler import build_scheduler
 from app.server import CannotServe, worker
 from app.server.activation import listener_from_systemd
+from app.server.connections import connections_at_once
 from app.server.listening import Listener, tcp_listener
 from app.server.spare_threads import bodies_at_once
 from app.server.supervisor import Supervisor
@@ -72,7 +73,15 @@ def _serve(app: Flask, settings: Settings, listener: Listener) -> None:
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     logs.configure(settings.log_level)
     bodies = bodies_at_once(settings.workers, settings.threads)
-    plan = Plan(listener.source, settings.workers, settings.threads, settings.log_level, bodies=bodies)
+    plan = Plan(
+        listener.source,
+        settings.workers,
+        settings.threads,
+        settings.log_level,
+        bodies=bodies,
+        connections=connections_at_once(),
+        http2=settings.http2,
+    )
     supervisor = Supervisor(
         partial(worker.run, plan),
         settings.workers,

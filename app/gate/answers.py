@@ -40,6 +40,7 @@ NO_CREDENTIALS = "Authentication credentials were not provided."
 """Alation's answer to any refused ``TOKEN``; its clients mint again on this 403."""
 
 ANSWERS: dict[type[Refusal], tuple[int, str]] = {
+    errors.BadRequest: (400, "{message}"),
     errors.TokenMissing: (401, "Send an access token in the TOKEN header, or as Authorization: Bearer."),
     errors.TokenMalformed: (401, "This is not an access token. Use a refresh token to request one."),
     errors.TokenUnknown: (401, "There is no such access token."),

@@ -1,7 +1,7 @@
 """The WSGI application in front of Flask: answers ``/auth/verify``, and passes on everything else.
 
 Any method, with or without a slash; the body is not read. Longer paths are not answered: a proxy that appends its
-client's path and query would let the client set the conditions.
+client's path and query would let the client set the conditions. Under any host name: proxies ask under the API's.
 """
 
 import uuid
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from app.domain.errors import Refusal, TokenSuperseded, Unavailable
+from app.domain.errors import BadRequest, Refusal, TokenSuperseded, Unavailable
 from app.domain.identity import Caller, Principal, refuse_unless_may_use_apis
 from app.gate.answers import COMMON, identity_headers, refusal_answer
 from app.gate.conditions import conditions_of
 from app.http.context import Parts, note_use
 from app.http.credentials import access_token_text
+from app.http.hosts import NO_ONE_HOST, has_one_host
 from app.http.proxies import client_address
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Gate:
         if environ["PATH_INFO"] not in self._paths:
             return self._application(environ, start_response)
         try:
+            if not has_one_host(environ):
+                raise BadRequest(NO_ONE_HOST)
             text = access_token_text(environ)
             principal = self._verify(text, permit=lambda known: self._refuse_unless_permitted(known, environ))
             note_use(self._last_use, principal, environ, self._proxies)

@@ -6,11 +6,12 @@ Not here: the members of a body (each dialect's ``schemas``).
 import json
 import math
 from contextlib import AbstractContextManager
+from io import BytesIO
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
 from flask import Request
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import ClientDisconnected, LengthRequired, RequestEntityTooLarge, UnsupportedMediaType
 
 from app.domain.errors import BadRequest
 from app.http.places import Places
@@ -19,6 +20,8 @@ from app.http.turns import TURNS, Turns
 LARGEST_BODY = 16 * 1024
 DEEPEST_JSON = 8
 MOST_FIELDS = 100
+
+WITH_BODY = ("POST", "PUT", "PATCH")
 
 PATIENCE_SECONDS = 0.1
 """How long a body waits for a place where places are few."""
@@ -46,6 +49,8 @@ class BodyReader:
         if request.content_length is not None and request.content_length > LARGEST_BODY:
             raise RequestEntityTooLarge
         with self._place(request):
+            if request.environ.get("SERVER_PROTOCOL") == "HTTP/2":
+                _receive_http2(request)
             raw = self._receive(request)
         return _members(request, raw)
 
@@ -67,6 +72,18 @@ class BodyReader:
         if request.content_length is not None and len(raw) != request.content_length:
             raise BadRequest("The request's body is shorter than its Content-Length.")
         return raw
+
+
+def _receive_http2(request: Request) -> None:
+    """Receive the body at once, of a length that is known; refuses with 411 without one.
+
+    granian reads a part of a body on and on when the connection of an HTTP/2 stream has ended, so that its place would
+    never be free again; reading all of it ends.
+    """
+    if request.content_length is None and request.method in WITH_BODY:
+        raise LengthRequired
+    if request.content_length:
+        request.environ["wsgi.input"] = BytesIO(request.environ["wsgi.input"].read())
 
 
 def _members(request: Request, raw: bytes) -> dict[str, Any]:

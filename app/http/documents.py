@@ -3,6 +3,7 @@
 Not here: generating the documents (``openapi``).
 """
 
+from functools import cache
 from html import escape
 from importlib.resources import files
 
@@ -59,11 +60,16 @@ def documents_blueprint(documents: Documents) -> GuardedBlueprint:
     blueprint = GuardedBlueprint("documents", __name__, guard=ANYBODY)
     blueprint.before_request(refuse_while_off)
 
+    @cache
+    def text(name: str) -> bytes:
+        """Written once: anybody may ask, and it takes as long as a hundred checks."""
+        return jsonify(documents[name]).get_data()
+
     @blueprint.get("/openapi/<name>/")
     def openapi(name: str) -> Response:
         """The document."""
         _refuse_unknown(documents, name)
-        return jsonify(documents[name])
+        return Response(text(name), mimetype="application/json")
 
     @blueprint.get("/docs/")
     def first_page() -> Response:
@@ -80,13 +86,18 @@ def documents_blueprint(documents: Documents) -> GuardedBlueprint:
         """A file of the pages."""
         if name not in VIEWER | OWN:
             raise NotFound("file")
-        folder = files("swagger_ui") if name in VIEWER else files("app.http")
-        content = (folder / "static" / name).read_bytes()
-        answer = Response(content, mimetype=TYPES[name.rpartition(".")[2]])
+        answer = Response(_content(name), mimetype=TYPES[name.rpartition(".")[2]])
         answer.headers["Cache-Control"] = "public, max-age=3600"
         return answer
 
     return blueprint
+
+
+@cache
+def _content(name: str) -> bytes:
+    """One in memory, however many are being sent."""
+    folder = files("swagger_ui") if name in VIEWER else files("app.http")
+    return (folder / "static" / name).read_bytes()
 
 
 def refuse_while_off() -> None:

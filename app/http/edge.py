@@ -1,4 +1,4 @@
-"""The outermost WSGI layer, for requests on which Flask fails before its error handlers.
+"""The outermost WSGI layer: requests that are refused before any route, in the dialect of their path.
 
 Not here: other malformed input (``body``).
 """
@@ -6,23 +6,30 @@ Not here: other malformed input (``body``).
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from app.http.tracing import QUERY_IS_MALFORMED
+from werkzeug.exceptions import BadRequest
+
+from app.http.hosts import Hosts
+from app.http.tracing import REFUSED
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
 class Edge:
-    """Removes and marks a query with raw bytes above 0x7F, so that the request is refused in its dialect.
+    """Marks requests whose query has raw bytes above 0x7F, which it removes, and those under a name of others.
 
-    Werkzeug fails on such bytes when it matches the route.
+    Werkzeug fails on such bytes when it matches the route, before its error handlers.
     """
 
-    def __init__(self, application: "WSGIApplication") -> None:
+    def __init__(self, application: "WSGIApplication", hosts: Hosts) -> None:
         self._application = application
+        self._hosts = hosts
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        refusal = self._hosts.refusal(environ)
         if not environ.get("QUERY_STRING", "").isascii():
             environ["QUERY_STRING"] = ""
-            environ[QUERY_IS_MALFORMED] = True
+            refusal = BadRequest("The query string holds bytes that are not ASCII.")
+        if refusal is not None:
+            environ[REFUSED] = refusal
         return self._application(environ, start_response)

@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from app.domain.errors import FeatureOff, NotFound, RateLimited, Refusal, TokenSuperseded, Unavailable
 from app.http.context import caller, services
+from app.http.hosts import MisdirectedRequest
 from app.services.idempotency import Repeated
 
 LOG = structlog.get_logger(__name__)
@@ -78,13 +79,14 @@ def reason_of(error: HTTPException) -> str:
     return error.name.lower().replace(" ", "_").replace("-", "_")
 
 
-def _problem(status: int, title: str, reason: str) -> Response:
+def _problem(status: int, title: str, reason: str, detail: str | None = None) -> Response:
     """RFC 9457."""
     answer = jsonify(
         {
             "type": "about:blank",
             "title": title,
             "status": status,
+            **({"detail": detail} if detail else {}),
             "reason": reason,
             "request_id": g.request_id,
         }
@@ -96,7 +98,8 @@ def _problem(status: int, title: str, reason: str) -> Response:
 
 def _fail(error: HTTPException) -> Response:
     code = error.code or 500
-    return _problem(code, HTTPStatus(code).phrase, reason_of(error))
+    detail = error.description if isinstance(error, MisdirectedRequest) else None
+    return _problem(code, HTTPStatus(code).phrase, reason_of(error), detail)
 
 
 def _refuse(error: Refusal) -> Response:

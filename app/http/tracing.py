@@ -6,7 +6,7 @@ from datetime import datetime
 
 import structlog
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import BadRequest, NotFound
+from werkzeug.exceptions import HTTPException, NotFound
 
 from app.domain.clock import utc_text
 from app.domain.identity import Principal
@@ -16,7 +16,8 @@ from app.http.proxies import client_address, is_https
 
 LOG = structlog.get_logger(__name__)
 
-QUERY_IS_MALFORMED = "daypass.query_is_malformed"
+REFUSED = "daypass.refused"
+"""In the environment of a request that a layer in front of Flask refuses: the error, to be answered in its dialect."""
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -61,6 +62,15 @@ def _of_access_token(
     return headers
 
 
+def _refuse_at_the_edge() -> None:
+    refused: HTTPException | None = request.environ.get(REFUSED)
+    if refused is not None:
+        raise refused
+    # Werkzeug treats several slashes at the beginning as one.
+    if request.environ.get("PATH_INFO", "").startswith("//"):
+        raise NotFound
+
+
 def install_tracing(app: Flask) -> None:
     """Add the handlers that do this for every request."""
 
@@ -68,11 +78,7 @@ def install_tracing(app: Flask) -> None:
         g.request_id = uuid.uuid4().hex
         g.started = time.perf_counter()
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
-        if request.environ.get(QUERY_IS_MALFORMED):
-            raise BadRequest("The query string holds bytes that are not ASCII.")
-        # Werkzeug treats several slashes at the beginning as one.
-        if request.environ.get("PATH_INFO", "").startswith("//"):
-            raise NotFound
+        _refuse_at_the_edge()
 
     def end(response: Response) -> Response:
         for name, value in HEADERS.items():

@@ -1,13 +1,13 @@
 """Turns of requests: as many are worked on at once as there are threads for work, besides those that wait for clients.
 
-A thread that receives a body waits for its client. The server has more threads than turns, so such a thread gives its
-turn to another request: slow bodies keep none from being worked on.
+A thread that receives a body, or sends a large answer, waits for its client. The server has more threads than turns, so
+such a thread has no turn: slow clients keep no request from being worked on.
 """
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from app.http.places import Places
@@ -20,14 +20,16 @@ TURNS = "daypass.turns"
 
 
 class Turns:
-    """A WSGI layer: at most `at_once` requests in `application`, besides at most `bodies` whose bodies are received.
+    """A WSGI layer: at most `at_once` requests in `application`, besides at most `waiting` that wait for their clients.
 
-    The server needs a thread for each of both. The response's body is sent without a turn.
+    The server needs a thread for each of both. Answers are sent without a turn: small ones need no thread, and large
+    ones have at most half of the places (``large_answers``), so that the others stay for bodies.
     """
 
-    def __init__(self, application: "WSGIApplication", at_once: int, bodies: int) -> None:
+    def __init__(self, application: "WSGIApplication", at_once: int, waiting: int) -> None:
         self._application = application
-        self._bodies = Places(bodies)
+        self._clients = Places(waiting, "request bodies are being received")
+        self._readers = Places(waiting // 2, "large answers are being sent")
         self._free = at_once
         self._waiting: deque[threading.Lock] = deque()
         """Of each that waits, the first one first: what the turn is handed to by releasing it."""
@@ -43,13 +45,20 @@ class Turns:
 
     @contextmanager
     def receiving(self) -> Iterator[None]:
-        """Receive a body without a turn; refuses with Unavailable when too many do."""
-        with self._bodies.taken():
+        """Receive a body without a turn; refuses with Unavailable when too many wait for clients."""
+        with self._clients.taken():
             self._give()
             try:
                 yield
             finally:
                 self._take()
+
+    def wait_for_client(self) -> Callable[[], None]:
+        """A place for sending an answer; it is given back by calling what this returns. Refuses in the same way."""
+        with ExitStack() as places:
+            places.callback(self._readers.take())
+            places.callback(self._clients.take())
+            return places.pop_all().close
 
     def _take(self) -> None:
         with self._lock:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from app.server import CannotServe
+from app.server.connections import end_when_silent
 from app.server.socket_holders import holders_of_port
 
 BACKLOG = 1024
@@ -83,9 +84,22 @@ def shared_tcp_listener(bound: socket.socket) -> Listener:
     """A listener on a TCP socket that is bound, from which all workers accept connections."""
     address, port = bound.getsockname()[:2]
     url = f"http://{_authority(address, port)}"
-    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited by the connections
+    _set_up_connections(bound)
     _listen(bound)
     return Listener(SharedSocket(bound.fileno(), False), url, url, _is_loopback(address), bound.close)
+
+
+def socket_of_worker(port: Port) -> socket.socket:
+    """A worker's own socket on a port, which does not listen yet, so that it gets no connection before it serves."""
+    bound = _bound(port.address, port.number, shared=True)
+    _set_up_connections(bound)
+    return bound
+
+
+def _set_up_connections(bound: socket.socket) -> None:
+    """Options that are inherited by the connections."""
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    end_when_silent(bound)
 
 
 def shared_unix_listener(bound: socket.socket) -> Listener:

@@ -17,7 +17,8 @@ import structlog
 
 from app import logs
 from app.http.turns import Turns
-from app.server.listening import BACKLOG, Port, SharedSocket
+from app.server.connections import MOST_CONNECTIONS, http1_settings, http2_settings
+from app.server.listening import BACKLOG, Port, SharedSocket, socket_of_worker
 from app.server.processes import LONGEST_REPORT, SERVES
 from app.server.socket_holders import WORKER_NAME
 from app.server.spare_threads import MOST_BODIES
@@ -42,7 +43,8 @@ OTHER_GRANIAN = "the installed granian is another than that of requirements/run.
 class Plan:
     """What every worker does. `source`: of a listener. `application`: ``module:name``.
 
-    `bodies`: how many a worker receives at once, in threads besides `threads`; 0: in those.
+    `bodies`: how many a worker receives at once, in threads besides `threads`; 0: in those. `connections`: how many it
+    holds. `http2`: whether it speaks HTTP/2 besides HTTP/1.1.
     """
 
     source: Port | SharedSocket
@@ -51,6 +53,8 @@ class Plan:
     log_level: str
     application: str = "wsgi:application"
     bodies: int = MOST_BODIES
+    connections: int = MOST_CONNECTIONS
+    http2: bool = False
 
 
 def run(plan: Plan, number: int, reports: int) -> None:
@@ -108,11 +112,11 @@ def granian_options(plan: Plan) -> dict[str, Any]:
         "runtime_blocking_threads": 512,
         "blocking_threads": plan.threads + plan.bodies,
         "blocking_threads_idle_timeout": 30,
-        "backpressure": max(1, BACKLOG // plan.workers),
+        "backpressure": plan.connections,
         "task_impl": TaskImpl.asyncio,
-        "http_mode": HTTPModes.auto,
-        "http1_settings": None,
-        "http2_settings": None,
+        "http_mode": HTTPModes.auto if plan.http2 else HTTPModes.http1,
+        "http1_settings": http1_settings(),
+        "http2_settings": http2_settings() if plan.http2 else None,
         "websockets": False,
         "static_path": None,
         "log_access_fmt": None,
@@ -123,13 +127,15 @@ def granian_options(plan: Plan) -> dict[str, Any]:
 
 
 def _granian_socket(source: Port | SharedSocket) -> Any:
-    """What granian's function expects: a specification or a holder; the third would be a socket to keep open."""
-    from granian._granian import ListenerSpec, SocketHolder
+    """What granian's function expects: a specification or a holder; the third would be a socket to keep open.
 
-    if isinstance(source, Port):
-        return (ListenerSpec(source.address, source.number, BACKLOG), None), None
+    granian listens on it when the application is there.
+    """
+    from granian._granian import SocketHolder
+
+    shared = source if isinstance(source, SharedSocket) else SharedSocket(socket_of_worker(source).detach(), False)
     holder: Any = SocketHolder  # its stub has no constructor
-    return (None, holder(source.descriptor, source.is_unix, BACKLOG)), None
+    return (None, holder(shared.descriptor, shared.is_unix, BACKLOG)), None
 
 
 def _load(plan: Plan, reports: int) -> "WSGIApplication":

@@ -8,6 +8,7 @@ from werkzeug.exceptions import HTTPException
 from app.domain.errors import Refusal
 from app.http.context import services
 from app.http.errors import Dialect
+from app.http.hosts import MisdirectedRequest
 from app.services.idempotency import Repeated
 from app.web.forms import message, status_of
 from app.web.rendering import page
@@ -31,7 +32,8 @@ def _fail(error: HTTPException) -> Response:
     if error.response is not None:  # a guard's redirect
         return error.response  # type: ignore[return-value]
     status = error.code or 500
-    return _error_page(status, HTTP_MESSAGES.get(status, HTTPStatus(status).phrase + "."))
+    known = error.description if isinstance(error, MisdirectedRequest) else HTTP_MESSAGES.get(status)
+    return _error_page(status, known or HTTPStatus(status).phrase + ".")
 
 
 def _error_page(status: int, text: str) -> Response:

@@ -32,12 +32,16 @@ Serve = Callable[..., Flask]
 
 @pytest.fixture(scope="module")
 def serve(settings: Settings) -> Iterator[Serve]:
-    """``serve(public_url, **settings)``: an application with it on the module's database."""
+    """``serve(public_url, **settings)``: an application with it on the module's database.
+
+    It answers under the names of this machine too, as behind a proxy that does not pass the client's on.
+    """
     serving: dict[tuple[str, ...], Flask] = {}
 
     def at(public_url: str, **others: str) -> Flask:
         key = (public_url, *others.values())
         if key not in serving:
+            others = {"other_hosts": "127.0.0.1,localhost,tools.example.com" if public_url else ""} | others
             serving[key] = create_app(replace(settings, public_url=public_url, **others), KEYS)
         return serving[key]
 

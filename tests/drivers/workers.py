@@ -98,3 +98,8 @@ def _client_of(server: LiveServer) -> Iterator[Alation]:
         client = Alation(server.url, session)
         session.get(f"{server.url}/healthz", timeout=10).raise_for_status()
         yield client
+
+
+def memory_of_workers(server: LiveServer) -> dict[int, float]:
+    """What each worker has of its own in memory, in megabytes (USS), by process id."""
+    return {pid: psutil.Process(pid).memory_full_info().uss / 1e6 for pid in connections_of_workers(server)}

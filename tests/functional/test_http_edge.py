@@ -6,6 +6,7 @@ worker with four threads for work, so that it is the very process that got the b
 
 import json
 import socket
+import struct
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ import requests
 from app.server.spare_threads import MOST_BODIES
 from tests.databases import SqliteFiles
 from tests.drivers.alation import Alation
+from tests.drivers.hostile import http2
 from tests.drivers.raw import PATIENCE_SECONDS, Answer, RawHttp
 from tests.drivers.server import LiveServer
 from tests.factories import PASSWORD
@@ -63,6 +65,12 @@ class Edge(RawHttp):
         head = b"POST /integration/v1/" + endpoint + HOST + content_type
         return self.send(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
 
+    def wait_for_the_answer(self, status: int) -> None:
+        """Until a request with a body is answered so."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (answer := self.post(b"validateRefreshToken", self.proof())).status != status:
+            assert time.monotonic() < deadline, answer
+
     def proof(self, encode: Callable[[dict[str, object]], str] = json.dumps) -> bytes:
         return encode({"refresh_token": self.refresh_token, "user_id": self.user_id}).encode()
 
@@ -101,6 +109,21 @@ def edge(module_edge: Edge) -> Iterator[Edge]:
     module_edge.relent()
 
 
+@pytest.fixture(scope="module")
+def http2_edge(sqlite_files: SqliteFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
+    """A server that speaks HTTP/2 too."""
+    folder = tmp_path_factory.mktemp("http2")
+    with (
+        sqlite_files.fresh(folder) as url,
+        LiveServer(url, folder, workers=1, DAYPASS_THREADS="4", DAYPASS_HTTP2="on") as server,
+    ):
+        server.json("user", "add", "anna", stdin=f"{PASSWORD}\n")
+        with requests.Session() as session:
+            refresh = Alation(server.url, session).issue("anna", PASSWORD, "edge").json()
+        yield Edge(server.port, refresh["user_id"], refresh["refresh_token"])
+    assert "Traceback" not in server.log()
+
+
 REFUSED_BY_THE_SERVER = {
     "a raw byte in the path": (b"GET /integration/v1/\xff" + HOST + b"\r\n", 400),
     "raw bytes that are not UTF-8 in the query": (USERINFO + b"?a=\xff\xfe" + HOST + b"\r\n", 400),
@@ -110,13 +133,21 @@ REFUSED_BY_THE_SERVER = {
     "a negative length": (MINT + HOST + JSON + b"Content-Length: -1\r\n\r\n{}", 400),
     "two lengths": (MINT + HOST + JSON + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400),
     "a huge header": (USERINFO + HOST + b"TOKEN: " + b"a" * 1_000_000 + b"\r\n\r\n", 431),
-    "a huge path": (b"GET /integration/v1/" + b"a" * 100_000 + HOST + b"\r\n", 414),
+    "a huge path": (b"GET /integration/v1/" + b"a" * 100_000 + HOST + b"\r\n", 431),
 }
 
 
 def test_what_is_not_http_is_refused_by_the_server(edge: Edge) -> None:
     answered = {case: edge.send(raw).status for case, (raw, _) in REFUSED_BY_THE_SERVER.items()}
     assert answered == {case: status for case, (_, status) in REFUSED_BY_THE_SERVER.items()}
+    assert edge.serves()
+
+
+def test_http2_is_not_spoken_unless_it_is_turned_on(edge: Edge) -> None:
+    """◆ The connection is closed at once. Fails when granian may choose: eight bodies without end take their places."""
+    for _ in range(MOST_BODIES // 4):
+        assert edge.exchange(http2(8)) == b""
+    edge.wait_for_the_answer(200)
     assert edge.serves()
 
 
@@ -272,6 +303,32 @@ def test_clients_that_stall_in_their_bodies_hold_nothing_but_their_places(edge: 
     assert edge.serves()
 
 
+def end_by_reset(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+ENDINGS: dict[str, Callable[[socket.socket], None]] = {
+    "closed": socket.socket.close,
+    "reset": end_by_reset,
+    "nothing more will come": lambda connection: connection.shutdown(socket.SHUT_WR),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_the_end_of_a_connection_frees_its_place(edge: Edge, ending: str) -> None:
+    """◆ At once, and each of them. Fails when a place is kept until somebody reads."""
+    for _ in range(2):
+        for _ in range(MOST_BODIES):
+            edge.stall(MINT + HOST + FORM + b"Content-Length: 500\r\n\r\nrefresh_token=dpr")
+        edge.wait_for_the_answer(503)
+        for connection in edge.stalled:
+            ENDINGS[ending](connection)
+        edge.wait_for_the_answer(200)
+        edge.relent()
+    assert edge.serves()
+
+
 @pytest.mark.measures_time
 def test_clients_that_stall_in_their_headers_do_not_keep_others_out(edge: Edge) -> None:
     for _ in range(20):
@@ -279,3 +336,24 @@ def test_clients_that_stall_in_their_headers_do_not_keep_others_out(edge: Edge) 
         edge.stall(USERINFO + HOST + b"TOKEN: ")
     assert promptly(edge, b"GET /healthz" + HOST + b"\r\n") == 200
     assert edge.serves()
+
+
+SETTINGS_FRAME = 4
+
+
+def test_http2_turned_on_leaves_no_place_taken(http2_edge: Edge) -> None:
+    """◆ A body of unknown length is refused, and one that ends with its connection frees its place.
+
+    Fails when bodies are read a part at a time: granian then reads on and on.
+    """
+    for length in (None, 1000):
+        for _ in range(MOST_BODIES // 4):
+            with http2_edge.connect() as connection:
+                connection.sendall(http2(8, length))
+                assert connection.recv(9)[3] == SETTINGS_FRAME
+    http2_edge.wait_for_the_answer(200)
+    for _ in range(MOST_BODIES - 1):
+        http2_edge.stall(MINT + HOST + FORM + b"Content-Length: 500\r\n\r\nrefresh_token=dpr")
+    http2_edge.wait_for_the_answer(200)
+    http2_edge.relent()
+    assert http2_edge.serves()

@@ -38,6 +38,9 @@ GATE = "tests/unit/gate/test_gate.py"
 CREDENTIALS = "tests/unit/http/test_credentials.py"
 PROXIES = "tests/unit/http/test_proxies.py"
 ROUTES = "tests/unit/http/test_guards.py"
+EDGE = "tests/functional/test_http_edge.py"
+HOSTS = "tests/unit/http/test_hosts.py"
+DEPLOYED = "tests/unit/test_deploy.py"
 ACCOUNTS = "tests/unit/services/test_accounts.py"
 AUDIT = "tests/unit/services/test_audit.py"
 CHECK_COUNTS = "tests/unit/services/test_check_counts.py"
@@ -300,6 +303,37 @@ FAULTS = (
     Fault("few places for bodies", "◆ honest clients' bodies are not refused at 64 connections",
           "app/server/spare_threads.py", "MOST_BODIES = 128", "MOST_BODIES = 12",
           "tests/functional/test_load.py -k 'later_than and not postgresql'"),
+    Fault("HTTP/2 by itself", "◆ HTTP/1.1 only unless switched on", "app/server/worker.py",
+          "HTTPModes.auto if plan.http2 else HTTPModes.http1", "HTTPModes.auto", f"{EDGE} -k not_spoken"),
+    Fault("HTTP/2 bodies in parts", "◆ a stalled HTTP/2 stream frees its place with its connection", "app/http/body.py",
+          '== "HTTP/2":', '== "HTTP/9":', f"{EDGE} -k http2_turned_on"),
+    Fault("headers of any length", "the bytes of a request's headers are limited", "app/server/connections.py",
+          ", max_buffer_size=LARGEST_HEAD", "", f"{EDGE} -k what_is_not_http"),
+    Fault("headers for ever", "a request's headers have a time limit", "app/server/connections.py",
+          "header_read_timeout=HEAD_SECONDS * 1000", "header_read_timeout=86_400_000",
+          "tests/unit/server/test_connections.py"),
+    Fault("silent connections for ever", "a client that is gone without a word frees its place",
+          "app/server/listening.py", "    end_when_silent(bound)\n", "", "tests/unit/server/test_connections.py"),
+    Fault("large answers kept for all", "◆ what clients do not read stays within limits", "app/http/large_answers.py",
+          "        response.call_on_close(leave)\n", "        leave()\n", "tests/unit/http/test_large_answers.py"),
+    Fault("a place kept by an answer", "a large answer gives its place back", "app/http/large_answers.py",
+          "        response.call_on_close(leave)\n", "", "tests/unit/http/test_large_answers.py"),
+    Fault("any host name", "◆ with a public URL, another Host is refused", "app/http/hosts.py",
+          "self._is_any = public_url is None or ANY in others", "self._is_any = True", HOSTS),
+    Fault("the first of two hosts", "◆ two Host headers are refused", "app/http/hosts.py",
+          "match = _HOST.fullmatch(host)", "match = _HOST.match(host)", HOSTS),
+    Fault("checks under any number of names", "◆ two Host headers are refused at the gate too", "app/gate/gate.py",
+          "if not has_one_host(environ):", "if False:", "tests/contract/test_host_names.py -k probes"),
+    Fault("no name for probes", "health is answered under any name", "app/http/hosts.py",
+          'for path in ("/healthz", "/readyz")', 'for path in ("/healthz",)', HOSTS),
+    Fault("nginx passes bodies on as they come", "◆ behind the shipped kits every wait for a client ends",
+          "deploy/nginx/daypass.conf", "proxy_request_buffering on;", "proxy_request_buffering off;", DEPLOYED),
+    Fault("Caddy passes bodies on as they come", "◆ behind the shipped kits every wait for a client ends",
+          "deploy/caddy/Caddyfile", "\t\trequest_buffers 64KiB\n", "", DEPLOYED),
+    Fault("Envoy passes bodies on as they come", "◆ behind the shipped kits every wait for a client ends",
+          "deploy/envoy/envoy.yaml", "max_request_bytes: 65536", "max_request_bytes: 1", DEPLOYED),
+    Fault("Traefik passes bodies on as they come", "◆ behind the shipped kits every wait for a client ends",
+          "deploy/traefik/dynamic.yml", "      middlewares: [small-bodies]\n", "", DEPLOYED),
     Fault("member named twice", "duplicate JSON members are refused", "app/http/body.py",
           "if len(members) != len(pairs):", "if len(members) > len(pairs):",
           "tests/contract/test_alation_requests.py -k malformed"),

@@ -8,6 +8,8 @@ import pytest
 
 from app.cli.serving import STOP_PATIENCE_SECONDS
 from app.gate.answers import IDENTITY
+from app.http.body import LARGEST_BODY
+from app.server.connections import HEAD_SECONDS, LARGEST_HEAD
 from config import load_settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -26,6 +28,46 @@ REASON_DROPPED = [
     ("traefik/dynamic.yml", r"^ +- X-Auth-Reason$"),
     ("caddy/Caddyfile", r"^\trequest_header -X-Auth-\*$"),
     ("envoy/envoy.yaml", r"^ +- remove: x-auth-reason$"),
+]
+
+
+# Each wait for a client, and each limit of what it may send before it is passed on: headers, bodies, answers, idleness.
+LIMITS = [
+    *(("nginx/daypass.conf", line) for line in (
+        r"^client_header_timeout +10s;", r"^client_body_timeout +10s;", r"^send_timeout +30s;",
+        r"^keepalive_timeout +30s;", r"^large_client_header_buffers 4 8k;", r"^    proxy_request_buffering on;",
+        r"^    client_max_body_size    64k;", r"^    client_body_buffer_size 64k;",
+        r"^    limit_conn              daypass_clients 256;",
+        r"^limit_conn_zone   \$binary_remote_addr zone=daypass_clients:",
+    )),
+    *(("nginx/daypass/path.conf", line) for line in (
+        r"^    proxy_request_buffering on;", r"^    client_max_body_size    64k;", r"^    client_body_buffer_size 64k;",
+    )),
+    *(("traefik/traefik.yml", line) for line in (
+        r"^        readTimeout: 30s ", r"^        writeTimeout: 2m ", r"^        idleTimeout: 60s ",
+        r"^      maxHeaderBytes: 32768$",
+    )),
+    *(("traefik/dynamic.yml", line) for line in (
+        r"^      middlewares: \[small-bodies\]\n      service: daypass$",
+        r"^      buffering:\n        maxRequestBodyBytes: 65536$",
+        r"^        memRequestBodyBytes: 65536$",
+    )),
+    *(("envoy/envoy.yaml", line) for line in (
+        r"^ +request_headers_timeout: 10s$", r"^ +request_timeout: 30s ", r"^ +stream_idle_timeout: 60s$",
+        r"^ +idle_timeout: 60s ", r"^ +max_request_headers_kb: 32$", r"^ +max_request_bytes: 65536$",
+        r"^      per_connection_buffer_limit_bytes: 65536$", r"^ +max_active_downstream_connections: \d+$",
+    )),
+    *(("caddy/Caddyfile", line) for line in (
+        r"^\t\t\tread_header 10s$", r"^\t\t\tread_body 30s$", r"^\t\t\twrite 2m$", r"^\t\t\tidle 1m$",
+        r"^\t\tmax_header_size 32KiB$", r"^\t\trequest_buffers 64KiB$", r"^\t\tmax_size 64KB$",
+    )),
+]  # fmt: skip
+
+LEAVES_AFTER = [
+    ("nginx/daypass.conf", r"keepalive_timeout (\d+)s; +# shorter"),
+    ("traefik/dynamic.yml", r"idleConnTimeout: (\d+)s"),
+    ("envoy/envoy.yaml", r"idle_timeout: (\d+)s \}"),
+    ("caddy/Caddyfile", r"keepalive (\d+)s"),
 ]
 
 
@@ -74,3 +116,21 @@ def test_the_units_give_the_server_longer_to_stop_than_it_takes() -> None:
         text = (DEPLOY / "systemd" / unit).read_text()
         match = re.search(r"^TimeoutStopSec=(\d+)$", text, re.MULTILINE)
         assert match and int(match[1]) >= 2 * STOP_PATIENCE_SECONDS
+
+
+@pytest.mark.parametrize(("file", "line"), LIMITS)
+def test_each_wait_for_a_client_ends_in_every_proxy_and_what_it_may_send_is_limited(file: str, line: str) -> None:
+    """◆ Fails when a limit is taken out."""
+    assert stands_in(file, line)
+
+
+@pytest.mark.parametrize(("file", "line"), LEAVES_AFTER)
+def test_proxies_leave_idle_connections_before_daypass_does(file: str, line: str) -> None:
+    """Or a request would meet one that is just closing. Fails when one keeps them for as long as Daypass."""
+    found = re.findall(line, (DEPLOY / file).read_text())
+    assert found and all(int(seconds) < HEAD_SECONDS for seconds in found)
+
+
+def test_what_proxies_pass_on_is_what_daypass_accepts() -> None:
+    assert LARGEST_HEAD == 32 * 1024
+    assert LARGEST_BODY < 64 * 1024, "so that Daypass answers 413 itself, in its dialect"

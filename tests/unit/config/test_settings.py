@@ -18,6 +18,7 @@ DEFAULTS = {
     "DAYPASS_INSTANCE": "instance", "DAYPASS_DATABASE_URL": "", "DAYPASS_HOST": "127.0.0.1", "DAYPASS_PORT": 8080,
     "DAYPASS_SOCKET_MODE": "0660",
     "DAYPASS_WORKERS": 2, "DAYPASS_THREADS": 16, "DAYPASS_ONE_CORE_PER_WORKER": True, "DAYPASS_SCHEDULER": True,
+    "DAYPASS_HTTP2": False, "DAYPASS_OTHER_HOSTS": "",
     "DAYPASS_TOKEN_KEYS": "", "DAYPASS_PASSWORD_PEPPER": "", "DAYPASS_TOKEN_PREFIXES": "dp", "DAYPASS_BCRYPT_COST": 12,
     "DAYPASS_PUBLIC_URL": "", "DAYPASS_TRUSTED_PROXIES": "", "DAYPASS_FORWARDED_HEADER": "x-forwarded-for",
     "DAYPASS_ADMIN_USERNAME": "admin", "DAYPASS_ADMIN_PASSWORD": "",
@@ -89,6 +90,7 @@ def test_a_number_has_its_documented_bounds(monkeypatch: pytest.MonkeyPatch, nam
         *(("DAYPASS_FORWARDED_HEADER", text) for text in ("X-Forwarded-For", "x-real-ip", "forwarded,x-forwarded-for")),
         *(("DAYPASS_PUBLIC_URL", text) for text in ("tools.example.com", "https://u:hidden-word@tools.example.com/",
           "https://u:hidden-word/@x:y", "https://tools.example.com/?hidden-word", "https://[hidden-word")),
+        ("DAYPASS_OTHER_HOSTS", "daypass"),  # without a public URL
         *(("DAYPASS_SOCKET_MODE", text) for text in ("660x", "0880", "0440", "0066", "rw-rw-rw-", "432", "01660")),
         *(("DAYPASS_HOST", text) for text in ("unix:", "unix:/", "unix:/run/daypass/")),
         *(("DAYPASS_DATABASE_URL", text) for text in ("daypass.db", "sqlite://", "sqlite:///", "sqlite:///:memory:")),

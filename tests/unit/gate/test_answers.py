@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.domain import errors
-from app.domain.errors import NotPermitted, Refusal, TokenRefused, Unavailable, every_refusal
+from app.domain.errors import BadRequest, NotPermitted, Refusal, TokenRefused, Unavailable, every_refusal
 from app.domain.identity import Principal, Role
 from app.domain.tokens import TokenKind
 from app.gate.answers import ANSWERS, IDENTITY, header_value, identity_headers, refusal_answer
@@ -80,9 +80,9 @@ def test_the_seconds_left_are_whole_ones_and_none_are_given_for_a_token_without_
 
 
 def test_every_refusal_that_a_check_can_end_with_has_its_line() -> None:
-    """All about tokens but the mismatch with a user id, for which the gate never asks."""
+    """All about tokens but the mismatch with a user id, for which the gate never asks, and a request without a host."""
     about_tokens = {refusal for refusal in every_refusal() if issubclass(refusal, TokenRefused)}
-    assert set(ANSWERS) == about_tokens - {errors.UserIdMismatch} | {NotPermitted, Unavailable}
+    assert set(ANSWERS) == about_tokens - {errors.UserIdMismatch} | {BadRequest, NotPermitted, Unavailable}
 
 
 @pytest.mark.parametrize("kind", ANSWERS, ids=lambda kind: kind.reason)
@@ -90,14 +90,14 @@ def test_every_refusal_that_a_check_can_end_with_has_its_line() -> None:
 def test_every_refusal_is_a_whole_answer_that_names_nobody(kind: type[Refusal], environ: dict[str, str]) -> None:
     refusal = kind(TokenKind.ACCESS, "abcdefghijkl", NOW) if issubclass(kind, TokenRefused) else kind("Because.")
     status, headers, body = refusal_answer(refusal, environ)
-    assert status in ("401 Unauthorized", "403 Forbidden", "503 Service Unavailable")
+    assert status in ("400 Bad Request", "401 Unauthorized", "403 Forbidden", "503 Service Unavailable")
     names = [name for name, _ in headers]
     assert len(set(names)) == len(names)
     values = dict(headers)
     assert [values[name] for name in IDENTITY] == [""] * len(IDENTITY)
     assert values["X-Auth-Reason"] == refusal.reason
     assert values["Content-Length"] == str(len(body))
-    assert ("WWW-Authenticate" in values) is ("HTTP_TOKEN" not in environ and not status.startswith("503"))
+    assert ("WWW-Authenticate" in values) is ("HTTP_TOKEN" not in environ and status[:3] in ("401", "403"))
     assert ("Retry-After" in values) is status.startswith("503")
     members = json.loads(body)
     assert list(members) == ["detail", "code", "message", "reason"]

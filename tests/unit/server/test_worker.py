@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from granian.server import common, mp
 
 from app import logs
 from app.http.turns import Turns
+from app.server.connections import MOST_CONNECTIONS, http1_settings
 from app.server.listening import BACKLOG, Port
 from app.server.spare_threads import MOST_BODIES
 from app.server.worker import OTHER_GRANIAN, Plan, _granian_worker, _load, granian_options
@@ -38,6 +39,7 @@ def test_a_worker_is_what_the_installed_granian_would_start(monkeypatch: pytest.
     server = Granian(
         plan.application, port=port, interface=Interfaces.WSGI, workers=2, blocking_threads=16 + MOST_BODIES,
         websockets=False, log_level=LogLevels.info, log_dictconfig=logs.config("INFO"),
+        http=HTTPModes.http1, http1_settings=http1_settings(), backpressure=MOST_CONNECTIONS,
     )  # fmt: skip
     with pytest.raises(Passed) as passed:
         server.serve()
