@@ -6,7 +6,7 @@ BENCH  := .venv-bench
 SDK    := .venv-trifacta
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test check fuzz soak kill-rounds honest-load clock-rounds edge-load mutants lint lock docs screenshots bench trifacta-sdk clean
+.PHONY: help run test check fuzz soak kill-rounds honest-load clock-rounds edge-load mutants lint lock docs sbom screenshots bench trifacta-sdk clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,10 @@ lock: $(VENV)/.dev-installed ## Pin the newest versions within the bounds of pyp
 docs: $(VENV)/.dev-installed ## Write what is derived from the code: docs/settings.md, docs/ladder.md and .env.example
 	$(BIN)/python -m config
 	$(BIN)/python -m app.domain.ladder_page
+
+sbom: $(VENV)/.dev-installed ## A CycloneDX bill of materials of what a server runs: build/daypass.cdx.json
+	@mkdir -p build
+	$(BIN)/python -m requirements.sbom > build/daypass.cdx.json
 
 screenshots: $(VENV)/.dev-installed ## A picture of every page, in screenshots/; OPTIONS=--readme: the README's as well
 	$(MEMORY) $(BIN)/python -m tests.browser.screenshots $(OPTIONS)
