@@ -20,6 +20,7 @@ from app.http.large_answers import install_large_answers
 from app.http.openapi import Documents
 from app.http.proxies import TrustedProxies
 from app.http.public_url import BelowPath, PublicUrl, shadowed_route
+from app.http.security_txt import security_txt_blueprint
 from app.http.tracing import install_tracing
 from app.jobs import JOBS
 from app.services import Services, build_services
@@ -64,7 +65,8 @@ def create_app(settings: Settings | None = None, keys: Keys | None = None, clock
     install_large_answers(app)
     install_rendering(app)
     dialects = [blueprint for dialect in DIALECTS for blueprint in dialect.DOCUMENT.blueprints]
-    for blueprint in (*dialects, documents_blueprint(documents), health_blueprint(services.health), *PAGES):
+    operations = (health_blueprint(services.health), security_txt_blueprint(*settings.security_txt))
+    for blueprint in (*dialects, documents_blueprint(documents), *operations, *PAGES):
         app.register_blueprint(blueprint)
     install_error_dispatch(app, [*(dialect.DIALECT for dialect in DIALECTS), *PAGE_DIALECTS])
     refuse_unguarded_routes(app)

@@ -10,6 +10,7 @@ from config.database_url import engine_url, sqlite_url
 from config.environment import PREFIX as PREFIX
 from config.environment import read_values, secret_values, unknown_variables
 from config.public_url import is_host, normalized_url
+from config.security_txt import refuse_unusable
 
 UNIX_SOCKET = "unix:"
 """Before the path, in the host."""
@@ -117,6 +118,13 @@ class Settings:
         secret=True,
         verbatim=True,
     )
+    security_contact: str = _setting(
+        "",
+        "Where to report a vulnerability of this instance: addresses that begin with `mailto:`, `https:` or `tel:`, "
+        "`preferred[,other…]`, for `/.well-known/security.txt` (RFC 9116). Empty: there is no such file.",
+    )
+    security_policy: str = _setting("", "Address of the policy for such reports, `https:`, for the same file.")
+    security_languages: str = _setting("en", "Languages that such reports are read in, `en[,de…]`, for the same file.")
     log_level: str = _setting("INFO", "Lowest level that is logged.", choices=LOG_LEVELS)
 
     @property
@@ -154,6 +162,11 @@ class Settings:
     @property
     def trusts_unix_peers(self) -> bool:
         return UNIX in _words(self.trusted_proxies.lower())
+
+    @property
+    def security_txt(self) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
+        """Its contacts, policy and languages."""
+        return _words(self.security_contact), self.security_policy, _words(self.security_languages)
 
     @property
     def normal_public_url(self) -> str:
@@ -234,6 +247,10 @@ def _check_other_hosts(settings: Settings) -> None:
         raise SettingsError(
             f"{PREFIX}OTHER_HOSTS must be names or addresses without ports, joined by commas, or * for all"
         )
+    try:
+        refuse_unusable(*settings.security_txt)
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}SECURITY_{error}") from None
 
 
 def _network(word: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
