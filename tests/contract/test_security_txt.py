@@ -14,6 +14,7 @@ from tests.contract.conftest import MovableClock, close
 from tests.databases import KEYS
 
 PATHS = ("/.well-known/security.txt", "/.well-known/security.txt/")
+HOST = {"Host": "tools.example.com"}
 NOW = datetime(2026, 11, 30, 15, 4, 5, tzinfo=UTC)
 
 
@@ -34,7 +35,8 @@ def configured(settings: Settings, module_clock: MovableClock) -> Iterator[Flask
 def test_with_a_contact_it_has_the_fields_of_the_standard(configured: Flask, clock: MovableClock) -> None:
     """Contacts in their order; the same bytes on every worker for a day."""
     with clock.stopped_at(NOW):
-        answers = [configured.test_client().get(prefix + path) for prefix in ("", "/daypass") for path in PATHS]
+        client = configured.test_client()
+        answers = [client.get(prefix + path, headers=HOST) for prefix in ("", "/daypass") for path in PATHS]
     for answer in answers:
         assert (answer.status_code, answer.content_type) == (200, "text/plain; charset=utf-8")
         assert answer.headers["Cache-Control"] == "public, max-age=3600"
@@ -53,7 +55,7 @@ def test_it_never_expires_today_nor_in_a_year(configured: Flask, clock: MovableC
     """◆ RFC 9116, 2.5.5. Fails when the time is one that was computed at the start, or is more than a year away."""
     for days in (0, 400):
         with clock.later(days=days) as now:
-            answer = configured.test_client().get(PATHS[0])
+            answer = configured.test_client().get(PATHS[0], headers=HOST)
         expires = datetime.fromisoformat(answer.text.split("Expires: ")[1].split("\n")[0])
         assert timedelta(days=30) < expires - now < timedelta(days=365)
 
@@ -62,7 +64,7 @@ def test_without_a_public_address_over_https_it_names_none(settings: Settings) -
     """RFC 9116, 2.5.2: a canonical web address begins with https."""
     for public_url in ("", "http://tools.example.com"):
         app = create_app(replace(settings, security_contact="tel:+1-201-555-0123", public_url=public_url), KEYS)
-        text = app.test_client().get(PATHS[0]).text
+        text = app.test_client().get(PATHS[0], headers=HOST).text
         close(app)
         names = [line.partition(":")[0] for line in text.splitlines()]
         assert names == ["Contact", "Expires", "Preferred-Languages"]
@@ -77,6 +79,6 @@ def test_without_a_contact_there_is_no_such_file(client: FlaskClient) -> None:
 
 def test_it_can_only_be_read(configured: Flask) -> None:
     for path in PATHS:
-        assert configured.test_client().head(path).data == b""
-        answer = configured.test_client().post(path)
+        assert configured.test_client().head(path, headers=HOST).data == b""
+        answer = configured.test_client().post(path, headers=HOST)
         assert (answer.status_code, sorted(answer.headers["Allow"].split(", "))) == (405, ["GET", "HEAD"])
