@@ -12,19 +12,19 @@ LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 
 
 def refuse_unusable(contacts: tuple[str, ...], policy: str, languages: tuple[str, ...]) -> None:
-    """Raise ValueError, with the end of the variable's name first, for what the file can't hold."""
+    """Raise ValueError, with the name of the variable, for what the file can't hold."""
     for contact in contacts:
         if not URI.fullmatch(contact) or not (MAIL.fullmatch(contact) or PHONE.fullmatch(contact) or _is_web(contact)):
             raise ValueError(
-                "CONTACT must be addresses such as mailto:security@example.com, https://example.com/report or "
-                "tel:+1-201-555-0123, joined by commas"
+                "DAYPASS_SECURITY_CONTACT must be addresses such as mailto:security@example.com, "
+                "https://example.com/report or tel:+1-201-555-0123, joined by commas"
             )
     if policy and not (URI.fullmatch(policy) and _is_web(policy)):
-        raise ValueError("POLICY must be an address that begins with https://")
+        raise ValueError("DAYPASS_SECURITY_POLICY must be an address that begins with https://")
     if policy and not contacts:
-        raise ValueError("POLICY needs a contact beside it: set DAYPASS_SECURITY_CONTACT")
+        raise ValueError("DAYPASS_SECURITY_POLICY needs a contact beside it: set DAYPASS_SECURITY_CONTACT")
     if not all(LANGUAGE.fullmatch(language) for language in languages):
-        raise ValueError("LANGUAGES must be tags such as en or de-CH, joined by commas")
+        raise ValueError("DAYPASS_SECURITY_LANGUAGES must be tags such as en or de-CH, joined by commas")
 
 
 def _is_web(address: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from config.database_url import engine_url, sqlite_url
 from config.environment import PREFIX as PREFIX
 from config.environment import read_values, secret_values, unknown_variables
+from config.networks import parse_network
 from config.public_url import is_host, normalized_url
 from config.security_txt import refuse_unusable
 
@@ -157,7 +158,7 @@ class Settings:
 
     @property
     def proxies(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-        return tuple(_network(word) for word in _words(self.trusted_proxies) if word.lower() != UNIX)
+        return tuple(parse_network(word) for word in _words(self.trusted_proxies) if word.lower() != UNIX)
 
     @property
     def trusts_unix_peers(self) -> bool:
@@ -181,6 +182,7 @@ def load_settings() -> Settings:
     """
     try:
         settings = Settings(**read_values(_declared()))
+        refuse_unusable(*settings.security_txt)
     except ValueError as error:
         raise SettingsError(str(error)) from None
     _check(settings)
@@ -247,19 +249,6 @@ def _check_other_hosts(settings: Settings) -> None:
         raise SettingsError(
             f"{PREFIX}OTHER_HOSTS must be names or addresses without ports, joined by commas, or * for all"
         )
-    try:
-        refuse_unusable(*settings.security_txt)
-    except ValueError as error:
-        raise SettingsError(f"{PREFIX}SECURITY_{error}") from None
-
-
-def _network(word: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    """Peers are compared without a zone, and as IPv4 where an IPv6 socket shows ``::ffff:192.0.2.1``."""
-    network = ipaddress.ip_network(re.sub(r"%[^/]*", "", word))
-    mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
-    if mapped is None or network.prefixlen < 96:
-        return network
-    return ipaddress.IPv4Network((int(mapped), network.prefixlen - 96))
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ def test_a_contact_is_an_address_for_mail_a_page_or_a_phone(contact: str) -> Non
 @pytest.mark.parametrize("contact", NO_CONTACTS)
 def test_another_contact_is_refused_without_being_repeated(contact: str) -> None:
     """◆ Fails when the characters are not looked at: a line break would add a line of somebody's choice."""
-    with pytest.raises(ValueError, match=r"^CONTACT must be addresses such as mailto:security@") as refused:
+    with pytest.raises(ValueError, match=r"^DAYPASS_SECURITY_CONTACT must be addresses such as ") as refused:
         refuse_unusable((MAIL, contact), "", ())
     assert "\n" not in str(refused.value) and "secret" not in str(refused.value)
 
@@ -46,7 +46,7 @@ def test_so_are_another_policy_and_other_languages(
 ) -> None:
     with pytest.raises(ValueError) as refused:
         refuse_unusable(contacts, policy, languages)
-    assert str(refused.value) == refusal
+    assert str(refused.value) == f"DAYPASS_SECURITY_{refusal}"
 
 
 def test_the_start_refuses_it_under_the_name_of_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
