@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from app.domain.credentials import Credential, CredentialKind
 from app.domain.errors import LimitReached, RateLimited
 from app.domain.identity import Caller
 from app.services import Services
@@ -51,8 +52,8 @@ ACTS: dict[str, tuple[str, type[Any], Sequence[Act]]] = {
         "creations_per_hour",
         AccountBudgetRow,
         [
-            lambda its, own: its.issuing.issue(own.token.user_id, "etl", Caller("anna", own.token.user_id)),
-            lambda its, own: its.single_tier.generate(own.token.user_id, DAY, None, Caller("anna", own.token.user_id)),
+            lambda its, own: its.issuing.issue(own.token.user_id, "etl", _anna(own.token.user_id)),
+            lambda its, own: its.single_tier.generate(own.token.user_id, DAY, None, _anna(own.token.user_id)),
         ],
     ),
 }
@@ -165,7 +166,7 @@ def test_a_budget_is_each_tokens_and_each_accounts_own(
 def test_a_repeat_under_a_key_is_not_counted_again(services: Services, database: Database, refresh: Refresh) -> None:
     """Fails when what is counted is not rolled back with the rest."""
     owner = refresh.token.user_id
-    claim, caller = ByOwner(refresh.token.public_id, owner), Caller("anna", owner)
+    claim, caller = ByOwner(refresh.token.public_id, owner), _anna(owner)
     acts: list[Callable[[IdempotencyKey], object]] = [
         lambda key: services.minting.mint(claim, caller, key),
         lambda key: services.issuing.regenerate(claim, caller, key),
@@ -221,6 +222,10 @@ def test_an_account_holds_a_limited_number_of_api_tokens_that_are_not_deleted(
         generate(services, user)
         assert refusal_of(partial(generate, services, user)) is LimitReached
     generate(services, allowed_user(services))
+
+
+def _anna(user_id: int) -> Caller:
+    return Caller("anna", user_id, credential=Credential(CredentialKind.SESSION, "1", is_fresh=True))
 
 
 def _owner(services: Services, refresh: Refresh) -> Any:
