@@ -96,6 +96,21 @@ def enable(username: str, as_json: bool) -> None:
     show_result(_row(user), f"Enabled {user.username}.", as_json)
 
 
+@user.command("unlock")
+@click.argument("username")
+@as_json
+def unlock(username: str, as_json: bool) -> None:
+    """Let a user sign in from new places again after many wrong passwords.
+
+    Without it, the user can sign in only on devices and from networks where they did before, until 24 hours have passed
+    since the first of these attempts.
+    """
+    user = services().accounts.get(username)
+    was_locked = services().throttle.unlock(user.username, operator())
+    done = "Unlocked" if was_locked else "Nothing to unlock: there is no limit for"
+    show_result(_row(user), f"{done} {user.username}.", as_json)
+
+
 @user.command("allow-tokens")
 @click.argument("username")
 @as_json
