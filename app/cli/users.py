@@ -13,6 +13,8 @@ from app.domain.identity import ApiTokens, Role, User
 
 COLUMNS = ("id", "username", "role", "is_active", "email", "last_login_at")
 
+UNLOCKED = "Nothing to unlock: {} can sign in from new places."
+
 role_type = click.Choice([role.value for role in Role], case_sensitive=False)
 password_file = click.option(
     "--password-file",
@@ -107,8 +109,8 @@ def unlock(username: str, as_json: bool) -> None:
     """
     user = services().accounts.get(username)
     was_locked = services().throttle.unlock(user.username, operator())
-    done = "Unlocked" if was_locked else "Nothing to unlock: there is no limit for"
-    show_result(_row(user), f"{done} {user.username}.", as_json)
+    done = "Unlocked: {} can sign in from new places again." if was_locked else UNLOCKED
+    show_result(_row(user), done.format(user.username), as_json)
 
 
 @user.command("allow-tokens")

@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 from app.domain.clock import system_clock
 from app.domain.sessions import FRESH, IDLE
 from app.services import Services, throttling
+from app.services.throttling import KNOWN_LIMIT
 from app.storage.database import Database
 from app.storage.tables import SessionRow
 from tests import rows
@@ -120,6 +121,21 @@ def test_cookies_are_bound_to_the_host_and_secure_everywhere_but_on_this_machine
         assert flags >= {"httponly", "samesite=lax", "path=/"}
         assert ("secure" in flags) is (url in ELSEWHERE)
         assert not any(flag.startswith("domain") for flag in flags)
+
+
+def test_a_browser_is_known_to_the_account_that_signed_in_there(app: Flask, owner: Somebody) -> None:
+    """◆ Strangers who use up all that is left to new places do not keep it out. Fails when no cookie is set or read."""
+    browser = Pages(app, address="203.0.113.1")
+    browser.sign_in(owner.user.username)
+    assert browser.post("/logout").status_code == 303
+    browser.address = "203.1.113.1"
+    for number in range(KNOWN_LIMIT):
+        assert browser.sign_in(owner.user.username, ANOTHER_PASSWORD).status_code == 401, number
+    answer = browser.sign_in(owner.user.username)
+    assert (answer.status_code, "or a network in which you signed in before" in words(answer)) == (429, True)
+    known = browser.client.get_cookie("daypass_device")
+    assert known is not None and owner.user.username not in known.value
+    assert not Pages(app, address="203.2.113.1").set_cookie(known.value).is_signed_in()
 
 
 # The end of a session

@@ -153,8 +153,8 @@ def test_names_that_do_not_exist_are_locked_alike_and_leave_no_event(
 ) -> None:
     """◆ Fails when only users are counted: who is not refused then does not exist."""
     refusals = []
-    for account in ("anna", "nemo", "a\0b", "\ud800"):
-        lock(throttle, account)
+    for number, account in enumerate(("anna", "nemo", "a\0b", "\ud800")):
+        lock(throttle, account, 10 * number)
         with pytest.raises(RateLimited) as refused:
             throttle.check(Claim(account, ABROAD))
         refusals.append(refused.value.retry_after)
