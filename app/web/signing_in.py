@@ -31,7 +31,8 @@ ENDED = (
 )
 
 ELSEWHERE = (
-    " Or use a browser or a network in which you signed in before; a server administrator can also unlock the account."
+    " A browser or a network where you signed in before may still work. "
+    "If this goes on, a server administrator can unlock the account."
 )
 """The same for names that do not exist."""
 
