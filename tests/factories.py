@@ -180,6 +180,6 @@ def lock_sign_in(services: Services, username: str) -> None:
     """Fail from new networks as often as leaves only known places to the account."""
     for number in range(ACCOUNT_LIMIT):
         address = f"198.18.{number // NEW_PLACE_LIMIT}.7"
-        attempt = services.throttle.begin(Claim(username, address))
+        attempt = services.accounts.throttle.begin(Claim(username, address))
         assert attempt is not None
-        services.throttle.failed(attempt, Caller("", address=address))
+        services.accounts.throttle.failed(attempt, Caller("", address=address))

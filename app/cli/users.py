@@ -108,7 +108,7 @@ def unlock(username: str, as_json: bool) -> None:
     since the first of these attempts.
     """
     user = services().accounts.get(username)
-    was_locked = services().throttle.unlock(user.username, operator())
+    was_locked = services().accounts.throttle.unlock(user.username, operator())
     done = "Unlocked: {} can sign in from new places again." if was_locked else UNLOCKED
     show_result(_row(user), done.format(user.username), as_json)
 

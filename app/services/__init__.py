@@ -19,7 +19,6 @@ from app.services.instance_settings import InstanceSettings
 from app.services.issuing import Issuing
 from app.services.job_runs import JobRuns
 from app.services.key_fingerprints import KeyFingerprints
-from app.services.known_devices import KnownDevices
 from app.services.last_use import LastUse
 from app.services.listing import Listing
 from app.services.minting import Minting
@@ -63,8 +62,6 @@ class Services:
     last_use: LastUse
     check_counts: CheckCounts
     sessions: Sessions
-    known_devices: KnownDevices
-    throttle: LoginThrottle
     ring: KeyRing
     key_fingerprints: KeyFingerprints
     health: Health
@@ -89,8 +86,7 @@ def build_services(
     """Create the use cases from the values of the settings (described in ``config.Settings``)."""
     ring, format, idempotency = KeyRing(token_keys), TokenFormat(prefixes), Idempotency(pepper)
     passwords = Passwords(pepper, bcrypt_cost, *hashing_capacity(workers, threads))
-    throttle = LoginThrottle(database, clock, pepper)
-    accounts = Accounts(database, clock, passwords, throttle, idempotency)
+    accounts = Accounts(database, clock, passwords, LoginThrottle(database, clock, pepper), idempotency)
     held_tokens, listing = HeldTokens(database, clock, ring, format), Listing(database, clock)
     check_counts, sightings, last_use = _recorders(database, clock)
     verifier = TokenVerifier(TokenLookup(database), clock, ring, format, check_counts)
@@ -117,8 +113,6 @@ def build_services(
         last_use=last_use,
         check_counts=check_counts,
         sessions=Sessions(database, clock, accounts, pepper),
-        known_devices=KnownDevices(clock, pepper),
-        throttle=throttle,
         ring=ring,
         key_fingerprints=key_fingerprints,
         health=health,

@@ -53,7 +53,7 @@ class Accounts:
         self._database = database
         self._clock = clock
         self._passwords = passwords
-        self._throttle = throttle
+        self.throttle = throttle
         self._idempotency = idempotency
 
     def authenticate(self, username: str, password: str, caller: Caller, device: str | None = None) -> Proof:
@@ -66,11 +66,11 @@ class Accounts:
         """
         claim = Claim(canonical_username(username) or username.lower(), caller.address, device)
         # Checked before the queue, so that attempts which are refused anyway do not fill it.
-        standing = self._throttle.check(claim)
+        standing = self.throttle.check(claim)
         with self._passwords.place(standing.holders, standing.is_known) as place:
             while True:
                 with place.turn():
-                    attempt = self._throttle.begin(claim)
+                    attempt = self.throttle.begin(claim)
                     if attempt is not None:
                         return self._decide(attempt, password, caller)
                 place.rest()
@@ -184,9 +184,9 @@ class Accounts:
         try:
             proof = self._prove(name, password, caller)
         except BadCredentials:
-            self._throttle.failed(attempt, caller)
+            self.throttle.failed(attempt, caller)
             raise
-        self._throttle.succeeded(attempt)
+        self.throttle.succeeded(attempt)
         while self._passwords.is_dated(proof.digest):
             proof = self._upgrade_digest(proof, password, caller)
         return proof

@@ -15,6 +15,7 @@ from app.domain.identity import Caller
 from app.domain.seals import Seal
 from app.domain.sessions import WebSession
 from app.services.accounts import Accounts, Proof
+from app.services.known_devices import KnownDevices
 from app.storage import sessions, users
 from app.storage.audit import record
 from app.storage.database import Database
@@ -33,6 +34,7 @@ class Sessions:
         self._database = database
         self._clock = clock
         self._accounts = accounts
+        self.known_devices = KnownDevices(clock, key)
         self._seal = Seal(key, "session")
         self._forms = Seal(key, "form")
 

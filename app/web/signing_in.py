@@ -64,7 +64,7 @@ def sign_in() -> ResponseReturnValue:
     username, target = form.get("username", ""), form.get("next", "")
     try:
         before = cookies.session_cookie()
-        device = services().known_devices.find(cookies.device_cookie(), username)
+        device = services().sessions.known_devices.find(cookies.device_cookie(), username)
         cookie = services().sessions.sign_in(username, form.get("password", ""), caller(), before, device)
     except (BadCredentials, RateLimited, Unavailable) as refusal:
         error = message(refusal) + (ELSEWHERE if isinstance(refusal, RateLimited) else "")
@@ -74,7 +74,7 @@ def sign_in() -> ResponseReturnValue:
         return answer
     onward = redirect(_next(target), 303)
     cookies.set_session_cookie(onward, cookie)
-    cookies.set_device_cookie(onward, services().known_devices.add(cookies.device_cookie(), username))
+    cookies.set_device_cookie(onward, services().sessions.known_devices.add(cookies.device_cookie(), username))
     return onward
 
 

@@ -40,9 +40,9 @@ def test_a_crowd_that_guesses_keeps_the_owner_out_nowhere_where_they_were_before
     owner = Owner(server)
     assert (owner.on_device(network(50_000)), owner.in_network(HOME, "new place")) == (303, 201)
     for number in range(ACCOUNT_LIMIT - ADMITTED):
-        attempt = services.throttle.begin(Claim(OWNER, network(number // 5)))
+        attempt = services.accounts.throttle.begin(Claim(OWNER, network(number // 5)))
         assert attempt is not None
-        services.throttle.failed(attempt, Caller(""))
+        services.accounts.throttle.failed(attempt, Caller(""))
     assert owner.in_network(network(50_001), "new place") == 201, "below the hundred"
 
     rows = rows_of(database)

@@ -104,7 +104,7 @@ def change_user(user_id: str) -> ResponseReturnValue:
 def unlock(user_id: str) -> ResponseReturnValue:
     """Let a user sign in from new places again after many wrong passwords."""
     user = _user(user_id)
-    done = "unlocked" if services().throttle.unlock(user.username, caller()) else "unchanged"
+    done = "unlocked" if services().accounts.throttle.unlock(user.username, caller()) else "unchanged"
     return redirect(url_for("web_users.show_user", user_id=user.id, done=done), 303)
 
 
@@ -181,7 +181,7 @@ def _profile(user: User, status: int = 200, error: str = "") -> Response:
         "admin_user.html",
         status,
         user=user,
-        lock=services().throttle.lock_of(user.username),
+        lock=services().accounts.throttle.lock_of(user.username),
         holding=services().overview.holdings([user])[0],
         items=held.items,
         pager=queries.pager(held.cursor),

@@ -89,7 +89,7 @@ def test_sign_in_from_new_places_is_unlocked(daypass: CommandLine, services: Ser
     assert daypass.text("user", "unlock", "anna") == "Nothing to unlock: anna can sign in from new places.\n"
     lock_sign_in(services, "anna")
     assert daypass.text("user", "unlock", "ANNA") == "Unlocked: anna can sign in from new places again.\n"
-    assert services.throttle.lock_of("anna") is None
+    assert services.accounts.throttle.lock_of("anna") is None
     assert daypass.json("user", "unlock", "anna")["username"] == "anna"
     (event,) = services.listing.audit_events(action="user.sign_in_unlocked").items
     assert (event.object_id, event.actor) == ("anna", f"cli:{getpass.getuser()}")
