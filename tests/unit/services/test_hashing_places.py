@@ -92,7 +92,16 @@ def test_one_valid_account_or_address_keeps_only_what_nobody_else_wants(theirs: 
         crowd.go_on.set()
     assert [each.result() for each in others] == [None, None, None, Unavailable]
     assert served(busy) == 3
-    assert crowd.order[1:4] == [theirs.format(1), theirs.format(2), "berta@a"], "every third turn is a stranger's"
+    assert crowd.order[1:4] == [theirs.format(1), theirs.format(2), "berta@a"]
+
+
+def test_every_third_turn_is_a_strangers() -> None:
+    """◆ Who has a valid account and more requests than there are turns does not have all of them."""
+    with Crowd(1, 8) as crowd:
+        crowd.join(*["anna@home"] * 6)
+        crowd.join("berta@a", "carl@b", is_known=False)
+        crowd.go_on.set()
+    assert [crowd.order.index(name) for name in ("berta@a", "carl@b")] == [3, 6]
 
 
 def test_of_those_who_are_known_the_one_with_the_fewest_is_next() -> None:
