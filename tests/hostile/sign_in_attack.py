@@ -34,7 +34,7 @@ OWNER = "anna"
 HOME = "192.0.2.10"
 BUSY_SECONDS = 0.1
 PATH = "/integration/v1/createRefreshToken/"
-WORKERS = 2
+MOST_TRIES = 5
 TRUSTING = {"DAYPASS_TRUSTED_PROXIES": "127.0.0.1"}
 """The server believes what each request says about its client's address."""
 
@@ -87,10 +87,13 @@ class Owner:
         return self._browser.get(f"{self._url}/account/auth", allow_redirects=False, timeout=30).status_code == 200
 
     def _wait(self, kind: str, ask: Callable[[], requests.Response]) -> int:
-        began = time.monotonic()
-        status = ask().status_code
-        self.waits[kind].seconds.append(time.monotonic() - began)
-        self.waits[kind].answers[status] += 1
+        """Again, as clients do, where the machine is too slow for a place in time (503); after no other refusal."""
+        began, waits, status = time.monotonic(), self.waits[kind], 503
+        for _ in range(MOST_TRIES):
+            if status == 503:
+                status = ask().status_code
+                waits.answers[status] += 1
+        waits.seconds.append(time.monotonic() - began)
         return status
 
 
@@ -136,12 +139,15 @@ class Attack:
 
 
 def attacked(attack: Attack, owner: Owner) -> None:
-    """The attack, while the owner signs in on the known device from new networks, and in the known network."""
+    """The attack, while the owner signs in on the known device from new networks, and in the known network.
+
+    AssertionError where one of these is refused.
+    """
     with ThreadPoolExecutor(1) as threads:
         running, number = threads.submit(attack.run), 0
         while not running.done():
-            owner.on_device(network(60_000 + number))
-            owner.in_network(HOME)
+            signed_in = owner.on_device(network(60_000 + number)), owner.in_network(HOME)
+            assert signed_in == (303, 201), signed_in
             number += 1
         running.result()
 
@@ -187,7 +193,7 @@ def _measure(kind: str, options: argparse.Namespace) -> int:
             print(f"  rows before {rows}, after {rows_of(database)}")
             for name, waits in owner.waits.items():
                 print(f"  owner, {name}: {waits}")
-    refused = any(set(waits.answers) - {201, 303} for waits in owner.waits.values())
+    refused = any(set(waits.answers) - {201, 303, 503} for waits in owner.waits.values())
     return 1 if refused or compared > ACCOUNT_LIMIT or set(first) - {201, 303} else 0
 
 
