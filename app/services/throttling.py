@@ -25,7 +25,9 @@ from sqlalchemy.orm import Session
 from app.domain.clock import Clock
 from app.domain.errors import RateLimited
 from app.domain.identity import Caller, canonical_username
+from app.domain.ladder import Act
 from app.domain.seals import Seal
+from app.services.permitting import refuse_unless_allowed
 from app.storage import throttle, users
 from app.storage.audit import record
 from app.storage.database import Database
@@ -138,9 +140,13 @@ class LoginThrottle:
             return throttle.filled(session, self._of_account(account), self._clock())
 
     def unlock(self, account: str, caller: Caller) -> bool:
-        """Forget the account's failures from new places; whether only known places were left to it."""
+        """Forget the account's failures from new places; whether only known places were left to it.
+
+        Refuses with NotPermitted.
+        """
         bucket = self._of_account(account)
         with self._database.transaction() as session:
+            refuse_unless_allowed(session, Act.UNLOCK_SIGN_IN, caller)
             now = self._clock()
             was_locked = throttle.filled(session, bucket, now) is not None
             throttle.empty(session, bucket.key)

@@ -100,7 +100,7 @@ def change_user(user_id: str) -> ResponseReturnValue:
 
 
 @users.post("/<user_id>/unlock")
-@require_fresh_proof
+@does(Act.UNLOCK_SIGN_IN)
 def unlock(user_id: str) -> ResponseReturnValue:
     """Let a user sign in from new places again after many wrong passwords."""
     user = _user(user_id)
