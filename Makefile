@@ -6,7 +6,7 @@ BENCH  := .venv-bench
 SDK    := .venv-trifacta
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test check fuzz soak kill-rounds honest-load clock-rounds edge-load mutants lint lock docs sbom screenshots bench trifacta-sdk clean
+.PHONY: help run test check fuzz soak kill-rounds honest-load clock-rounds edge-load sign-in-attack mutants lint lock docs sbom screenshots bench trifacta-sdk clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ clock-rounds: $(VENV)/.dev-installed ## Clocks that jump by up to ten years unde
 
 edge-load: $(VENV)/.dev-installed ## Clients that stall beside honest ones, on the bare port and behind nginx: 60 seconds each or SECONDS=10
 	$(MEMORY) $(BIN)/python -m tests.hostile.edge_load $(if $(SECONDS),--seconds $(SECONDS)) $(OPTIONS)
+
+sign-in-attack: $(VENV)/.dev-installed ## 10,000 wrong guesses from 500 networks while the owner signs in; OPTIONS="--guesses 1000"
+	$(MEMORY) $(BIN)/python -m tests.hostile.sign_in_attack $(OPTIONS)
 
 mutants: $(VENV)/.dev-installed ## Plant faults one by one and name the test that catches each; OPTIONS=--markdown: a table
 	$(BIN)/python -m tests.mutants $(OPTIONS)

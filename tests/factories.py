@@ -15,6 +15,7 @@ from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.services import Services
 from app.services.held_tokens import ByOwner, BySecret
 from app.services.revoking import Revoked
+from app.services.throttling import ACCOUNT_LIMIT, NEW_PLACE_LIMIT, Claim
 from tests.secrecy import PASSWORD_MARK
 
 Refresh: TypeAlias = Issued[RefreshToken]
@@ -173,3 +174,12 @@ def works(services: Services, issued: Access | Refresh) -> bool:
     except TokenRefused:
         return False
     return True
+
+
+def lock_sign_in(services: Services, username: str) -> None:
+    """Fail from new networks as often as leaves only known places to the account."""
+    for number in range(ACCOUNT_LIMIT):
+        address = f"198.18.{number // NEW_PLACE_LIMIT}.7"
+        attempt = services.accounts.throttle.begin(Claim(username, address))
+        assert attempt is not None
+        services.accounts.throttle.failed(attempt, Caller("", address=address))

@@ -13,6 +13,8 @@ from app.domain.identity import ApiTokens, Role, User
 
 COLUMNS = ("id", "username", "role", "is_active", "email", "last_login_at")
 
+UNLOCKED = "Nothing to unlock: {} can sign in from new places."
+
 role_type = click.Choice([role.value for role in Role], case_sensitive=False)
 password_file = click.option(
     "--password-file",
@@ -94,6 +96,21 @@ def enable(username: str, as_json: bool) -> None:
     """Enable a disabled user; their active tokens work again."""
     user = services().accounts.change(username, {"is_active": True}, operator())
     show_result(_row(user), f"Enabled {user.username}.", as_json)
+
+
+@user.command("unlock")
+@click.argument("username")
+@as_json
+def unlock(username: str, as_json: bool) -> None:
+    """Let a user sign in from new places again after many wrong passwords.
+
+    Without it, the user can sign in only on devices and from networks where they did before, until 24 hours have passed
+    since the first of these attempts.
+    """
+    user = services().accounts.get(username)
+    was_locked = services().accounts.throttle.unlock(user.username, operator())
+    done = "Unlocked: {} can sign in from new places again." if was_locked else UNLOCKED
+    show_result(_row(user), done.format(user.username), as_json)
 
 
 @user.command("allow-tokens")

@@ -15,7 +15,7 @@ class Seal:
     def of(self, *parts: str) -> str:
         """The seal of these texts in this order: 64 hexadecimal digits."""
         # With the length before each text, no two lists of parts have the same seal.
-        body = b"".join(f"{len(part)}:{part}|".encode() for part in parts)
+        body = b"".join(f"{len(part)}:{part}|".encode("utf-8", "surrogatepass") for part in parts)
         return hmac.digest(self._key, body, "sha256").hex()
 
     def fits(self, seal: str, *parts: str) -> bool:

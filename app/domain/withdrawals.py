@@ -20,6 +20,7 @@ GRANTS_AND_NOTES = frozenset(
         "access_token.created", "access_token.superseded_presented", "clock.accepted", "database.backed_up",
         "database.restored", "keys.adopted", "refresh_token.created", "refresh_token.found_shared", "session.began",
         "session.ended", "tokens.purged", "user.created", "user.enabled",
+        "user.sign_in_locked", "user.sign_in_unlocked",
     }
 )  # fmt: skip
 """Actions that take nothing away, or whose effect is not in a restored state."""

@@ -15,7 +15,7 @@ from app.domain.text import refuse_unprintable
 from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.passwords import Passwords
 from app.services.permitting import refuse_unless_allowed
-from app.services.throttling import LoginThrottle
+from app.services.throttling import Attempt, Claim, LoginThrottle
 from app.storage import sessions, users
 from app.storage.audit import record
 from app.storage.database import Database
@@ -53,26 +53,27 @@ class Accounts:
         self._database = database
         self._clock = clock
         self._passwords = passwords
-        self._throttle = throttle
+        self.throttle = throttle
         self._idempotency = idempotency
 
-    def authenticate(self, username: str, password: str, caller: Caller) -> Proof:
+    def authenticate(self, username: str, password: str, caller: Caller, device: str | None = None) -> Proof:
         """Authenticate an enabled user by name and password.
+
+        `device`: proves that this account signed in from there before (``known_devices``).
 
         Refuses with BadCredentials, with no difference, in time either, between an unknown user, a wrong password, a
         disabled account and one without a password; with RateLimited and Unavailable before the password is checked.
         """
-        name = canonical_username(username)
-        account = name or username.lower()
+        claim = Claim(canonical_username(username) or username.lower(), caller.address, device)
         # Checked before the queue, so that attempts which are refused anyway do not fill it.
-        is_known = self._throttle.check(account, caller.address)
-        with self._passwords.turn(is_known):
-            attempt = self._throttle.begin(account, caller.address)
-            proof = self._prove(name or "", password, caller)
-            self._throttle.succeeded(attempt)
-            while self._passwords.is_dated(proof.digest):
-                proof = self._upgrade_digest(proof, password, caller)
-        return proof
+        standing = self.throttle.check(claim)
+        with self._passwords.place(standing.holders, standing.is_known) as place:
+            while True:
+                with place.turn():
+                    attempt = self.throttle.begin(claim)
+                    if attempt is not None:
+                        return self._decide(attempt, password, caller)
+                place.rest()
 
     def add(
         self,
@@ -176,6 +177,19 @@ class Accounts:
             for name, detail in _audited(changed, action):
                 record(session, self._clock(), caller, name, ("user", row.username), **detail)
         return users.as_user(row)
+
+    def _decide(self, attempt: Attempt, password: str, caller: Caller) -> Proof:
+        """What becomes of an attempt that was counted."""
+        name = canonical_username(attempt.claim.account) or ""
+        try:
+            proof = self._prove(name, password, caller)
+        except BadCredentials:
+            self.throttle.failed(attempt, caller)
+            raise
+        self.throttle.succeeded(attempt)
+        while self._passwords.is_dated(proof.digest):
+            proof = self._upgrade_digest(proof, password, caller)
+        return proof
 
     def _prove(self, name: str, password: str, caller: Caller) -> Proof:
         """Takes the same time for an unknown user. Call it within a turn."""

@@ -1,6 +1,7 @@
-"""Digests of passwords, and the limit of how many are computed at once.
+"""Digests of passwords.
 
-Not here: users (``accounts``), and how often a password may be tried (``throttling``).
+Not here: users (``accounts``), how often a password may be tried (``throttling``), and who may compute a digest when
+(``hashing_places``).
 """
 
 import base64
@@ -11,16 +12,16 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 
 import bcrypt
 
-from app.domain.errors import BadRequest, Unavailable
+from app.domain.errors import BadRequest
+from app.services.hashing_places import HashingPlaces, Place
 
 SHORTEST_BYTES = 8
 LONGEST_BYTES = 1024
-QUEUE_PATIENCE_SECONDS = 5
 HASHING_NICENESS = 10
 
 
@@ -35,7 +36,7 @@ class Passwords:
     def __init__(self, pepper: bytes, cost: int, at_once: int, queue: int) -> None:
         self._pepper = pepper
         self._cost = cost
-        self._gate = _Gate(at_once, queue)
+        self._places = HashingPlaces(at_once, queue)
         self._threads = ThreadPoolExecutor(at_once, "hashing", initializer=_lower_priority)
 
     def validate(self, password: str) -> None:
@@ -45,13 +46,14 @@ class Passwords:
             message = f"A password has {SHORTEST_BYTES} to {LONGEST_BYTES} bytes, and no NUL."
             raise BadRequest(message, {"password": [message]})
 
-    @contextmanager
-    def turn(self, is_known: bool = True) -> Iterator[None]:
-        """Wait for a turn to digest; refuses with Unavailable when the queue is full.
+    def place(self, holders: tuple[str, ...], is_known: bool) -> AbstractContextManager[Place]:
+        """A place to compare passwords (:meth:`HashingPlaces.place`)."""
+        return self._places.place(holders, is_known)
 
-        `is_known`: whether the account signed in from this address before; others may fill half of the places.
-        """
-        with self._gate.turn(is_known):
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for a turn to digest a new password; refuses with Unavailable when all places are taken."""
+        with self._places.place() as place, place.turn():
             yield
 
     def digest(self, password: str) -> str:
@@ -101,31 +103,6 @@ def hashing_capacity(workers: int, threads: int) -> tuple[int, int]:
     places = threads // 2 - 1
     at_once = min(places, max(1, (os.cpu_count() or 1) // 2 // workers))
     return at_once, places - at_once
-
-
-class _Gate:
-    """Admits `at_once`, lets `queue` more wait, and refuses the rest."""
-
-    def __init__(self, at_once: int, queue: int) -> None:
-        places = at_once + queue
-        self._places = threading.BoundedSemaphore(places)
-        self._strangers_places = threading.BoundedSemaphore(max(1, places // 2))
-        self._turns = threading.BoundedSemaphore(at_once)
-
-    @contextmanager
-    def turn(self, is_known: bool) -> Iterator[None]:
-        with ExitStack() as held:
-            if not is_known:
-                _take(held, self._strangers_places, 0)
-            _take(held, self._places, 0)
-            _take(held, self._turns, QUEUE_PATIENCE_SECONDS)
-            yield
-
-
-def _take(held: ExitStack, semaphore: threading.Semaphore, patience: float) -> None:
-    if not semaphore.acquire(timeout=patience):
-        raise Unavailable("too many passwords are being checked at once")
-    held.callback(semaphore.release)
 
 
 _CORES = os.sched_getaffinity(0) if sys.platform == "linux" else set()

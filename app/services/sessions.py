@@ -15,6 +15,7 @@ from app.domain.identity import Caller
 from app.domain.seals import Seal
 from app.domain.sessions import WebSession
 from app.services.accounts import Accounts, Proof
+from app.services.known_devices import KnownDevices
 from app.storage import sessions, users
 from app.storage.audit import record
 from app.storage.database import Database
@@ -33,6 +34,7 @@ class Sessions:
         self._database = database
         self._clock = clock
         self._accounts = accounts
+        self.known_devices = KnownDevices(clock, key)
         self._seal = Seal(key, "session")
         self._forms = Seal(key, "form")
 
@@ -41,13 +43,15 @@ class Sessions:
         """A new random value."""
         return secrets.token_urlsafe(ID_BYTES)
 
-    def sign_in(self, username: str, password: str, caller: Caller, before: str | None) -> str:
+    def sign_in(
+        self, username: str, password: str, caller: Caller, before: str | None, device: str | None = None
+    ) -> str:
         """Create a session for the user with this name and password; its cookie.
 
-        `before`: the previous cookie, whose session ends. Refuses as :meth:`Accounts.authenticate`.
+        `before`: the previous cookie, whose session ends. `device`, and refusals: as :meth:`Accounts.authenticate`.
         """
         while True:
-            proof = self._accounts.authenticate(username, password, caller)
+            proof = self._accounts.authenticate(username, password, caller, device)
             cookie = self._begin(proof, caller, before)
             if cookie is not None:
                 return cookie
@@ -94,7 +98,7 @@ class Sessions:
 
     def prove(self, known: WebSession, password: str, caller: Caller) -> None:
         """Record that the user entered the password again. Refuses as :meth:`Accounts.authenticate`."""
-        self._accounts.authenticate(known.user.username, password, caller)
+        self._accounts.authenticate(known.user.username, password, caller, _device(known))
         with self._database.transaction() as session:
             sessions.touch(session, known.id, proved_at=self._clock())
 
@@ -119,7 +123,7 @@ class Sessions:
             message = "The new password is the same as the current one."
             raise BadRequest(message, {"password": [message]})
         username = known.user.username
-        proof = self._accounts.authenticate(username, present, caller)
+        proof = self._accounts.authenticate(username, present, caller, _device(known))
         # The proof keeps a password that an administrator sets meanwhile.
         self._accounts.set_password(username, new, caller, proof, keep_session=known.id)
 
@@ -133,3 +137,8 @@ class Sessions:
 
     def _digest(self, cookie: str) -> str:
         return self._seal.of(cookie)
+
+
+def _device(known: WebSession) -> str:
+    """The account signed in there: to enter the password again, no stranger can use up the attempts."""
+    return str(known.credential)

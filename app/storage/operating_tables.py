@@ -24,7 +24,11 @@ class CheckCountRow(Base):
 
 
 class LoginThrottleRow(Base):
-    """`bucket`: a keyed digest, because people sometimes type their password as the user name."""
+    """`bucket`: a keyed digest, because people sometimes type their password as the user name.
+
+    `in_flight`: how many of the failures are attempts whose password is being compared. `networks`: of the failures of
+    an account, the first digits of each network's digest.
+    """
 
     __tablename__ = "login_throttle"
 
@@ -32,6 +36,10 @@ class LoginThrottleRow(Base):
     failures: Mapped[int] = mapped_column(Integer, default=0)
     window_ends_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     last_success_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    in_flight: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    in_flight_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    filled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    networks: Mapped[str] = mapped_column(String(400), default="", server_default="")
 
 
 class AccountBudgetRow(Base):

@@ -1,4 +1,7 @@
-"""The cookies of the pages: the session and the theme. Not here: what a session is (``app.services.sessions``)."""
+"""The cookies of the pages: the session, the device and the theme.
+
+Not here: what a session is (``app.services.sessions``), and what a device proves (``app.services.known_devices``).
+"""
 
 import ipaddress
 from typing import Any
@@ -8,8 +11,10 @@ from werkzeug import Response
 
 from app.domain.sessions import LONGEST
 from app.http.context import parts
+from app.services.known_devices import KEPT_FOR
 
 SESSION = "daypass"
+DEVICE = "daypass_device"
 HOST, SECURE = "__Host-", "__Secure-"
 """Browsers accept a cookie with these prefixes only over HTTPS, the first only for all paths of this one host
 (RFC 6265bis)."""
@@ -35,16 +40,26 @@ def is_loopback() -> bool:
 
 def session_cookie() -> str | None:
     """The value that the browser sent."""
-    return request.cookies.get(_session_name())
+    return request.cookies.get(_prefixed(SESSION))
 
 
 def set_session_cookie(answer: Response, value: str) -> None:
     """Set the cookie for the maximum length of a session."""
-    answer.set_cookie(_session_name(), value, max_age=int(LONGEST.total_seconds()), **_attributes())
+    answer.set_cookie(_prefixed(SESSION), value, max_age=int(LONGEST.total_seconds()), **_attributes())
 
 
 def delete_session_cookie(answer: Response) -> None:
-    answer.delete_cookie(_session_name(), **_attributes())
+    answer.delete_cookie(_prefixed(SESSION), **_attributes())
+
+
+def device_cookie() -> str | None:
+    """The value that the browser sent."""
+    return request.cookies.get(_prefixed(DEVICE))
+
+
+def set_device_cookie(answer: Response, value: str) -> None:
+    """Set the cookie for as long as the device is known."""
+    answer.set_cookie(_prefixed(DEVICE), value, max_age=int(KEPT_FOR.total_seconds()), **_attributes())
 
 
 def theme() -> str | None:
@@ -61,10 +76,10 @@ def set_theme_cookie(answer: Response, chosen: str | None) -> None:
         answer.set_cookie(THEME, chosen, max_age=A_YEAR, **_attributes())
 
 
-def _session_name() -> str:
+def _prefixed(name: str) -> str:
     if not _is_secure():
-        return SESSION
-    return f"{SECURE if request.script_root else HOST}{SESSION}"
+        return name
+    return f"{SECURE if request.script_root else HOST}{name}"
 
 
 def _attributes() -> dict[str, Any]:

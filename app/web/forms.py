@@ -111,7 +111,9 @@ STATUSES: dict[type[Refusal], int] = {
 
 
 def _duration(seconds: int) -> str:
-    return count_of(seconds, "second") if seconds < 90 else count_of(-(-seconds // 60), "minute")
+    if seconds < 90:
+        return count_of(seconds, "second")
+    return count_of(-(-seconds // 60), "minute") if seconds < 2 * 3600 else count_of(-(-seconds // 3600), "hour")
 
 
 def field_errors(refusal: Refusal) -> dict[str, str]:

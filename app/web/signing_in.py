@@ -30,6 +30,12 @@ ENDED = (
     "password was changed. Nothing else was changed. Sign in to continue."
 )
 
+ELSEWHERE = (
+    " A browser or a network where you signed in before may still work. "
+    "If this goes on, a server administrator can unlock the account."
+)
+"""The same for names that do not exist."""
+
 
 @entrance.get("/")
 def home() -> ResponseReturnValue:
@@ -58,14 +64,17 @@ def sign_in() -> ResponseReturnValue:
     username, target = form.get("username", ""), form.get("next", "")
     try:
         before = cookies.session_cookie()
-        cookie = services().sessions.sign_in(username, form.get("password", ""), caller(), before)
+        device = services().sessions.known_devices.find(cookies.device_cookie(), username)
+        cookie = services().sessions.sign_in(username, form.get("password", ""), caller(), before, device)
     except (BadCredentials, RateLimited, Unavailable) as refusal:
-        answer = _login_page(target, username=username, error=message(refusal), status=status_of(refusal))
+        error = message(refusal) + (ELSEWHERE if isinstance(refusal, RateLimited) else "")
+        answer = _login_page(target, username=username, error=error, status=status_of(refusal))
         if isinstance(refusal, RateLimited | Unavailable):
             answer.headers["Retry-After"] = str(refusal.retry_after)
         return answer
     onward = redirect(_next(target), 303)
     cookies.set_session_cookie(onward, cookie)
+    cookies.set_device_cookie(onward, services().sessions.known_devices.add(cookies.device_cookie(), username))
     return onward
 
 

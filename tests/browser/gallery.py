@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
+from app.services.throttling import NEW_PLACE_LIMIT
 from tests.browser import sample
 from tests.browser.sample import Past
 from tests.drivers.browser import Visitor
@@ -98,6 +99,11 @@ def identified(of: str) -> Go:
     return go
 
 
+def login_limited(visitor: Visitor) -> None:
+    for _ in range(NEW_PLACE_LIMIT + 1):
+        filled(at("/login"), "Sign in", username="nemo", password=WRONG)(visitor)
+
+
 SOON = "/admin/tokens?kind=refresh&status=active&name=sandbox"
 SETTINGS = "/admin/settings"
 WRONG = f"{PASSWORD}-mistyped"
@@ -112,6 +118,7 @@ GENERATED = filled(GENERATE, "Generate", description="weekly report")
 VIEWS = [
     View("login", "", at("/login")),
     View("login-refused", "", filled(at("/login"), "Sign in", username="nobody", password=WRONG)),
+    View("login-limited", "", login_limited),
     View("login-appearance", "", with_menu("/login", "Appearance")),
     View("account-tokens", ANNA, at(AUTH)),
     View("account-tokens-empty", sample.DENIED, at(AUTH)),
@@ -151,6 +158,7 @@ VIEWS = [
     View("admin-user", CLARA, followed("/admin/users?part=anna", "anna")),
     View("admin-user-long-names", CLARA, followed("/admin/users?part=walter", "walter")),
     View("admin-user-disabled", CLARA, followed("/admin/users?part=olga", "olga")),
+    View("admin-user-locked", CLARA, followed("/admin/users?part=yusuf", "yusuf")),
     View("admin-user-disable", CLARA, opened(followed("/admin/users?part=anna", "anna"), "Disable anna"), True),
     View(
         "admin-user-revoke", CLARA, opened(followed("/admin/users?part=anna", "anna"), "Revoke API Tokens"), True

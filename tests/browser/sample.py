@@ -20,7 +20,17 @@ from app.storage.database import Database
 from app.storage.tables import SessionRow
 from config import Settings
 from tests.databases import application
-from tests.factories import OPERATOR, PASSWORD, Refresh, disable, fight_over, revoke, set_api_tokens, signed_in
+from tests.factories import (
+    OPERATOR,
+    PASSWORD,
+    Refresh,
+    disable,
+    fight_over,
+    lock_sign_in,
+    revoke,
+    set_api_tokens,
+    signed_in,
+)
 
 ADMINISTRATOR, AWAY, PERSON, DENIED, NEWCOMER, OFF = "clara", "ida", "anna", "denis", "noor", "olga"
 """Who can sign in with ``PASSWORD``, but for the one who is disabled. The second is an administrator as well, who is
@@ -129,6 +139,8 @@ def fill(past: Past) -> None:
     _fill_crowd(past, chance)
     _fill_people(past)
     _fill_checks(past, chance)
+    past.ago(5 * HOUR)
+    lock_sign_in(past.services, NAMES[-2])
     past.ago(timedelta(0))
 
 

@@ -24,6 +24,7 @@ from tests.factories import (
     disable,
     generate,
     issue,
+    lock_sign_in,
     make_user,
     mint,
     revoke,
@@ -270,6 +271,20 @@ def test_all_tokens_of_a_user_are_revoked_with_a_reason(services: Services, admi
     assert not any(works(services, each) for each in (held.refresh, held.access, held.single))
     event = services.listing.audit_events(action="user.tokens_revoked", object_id=user.username).items[0]
     assert event.detail["reason"] == "left the team"
+
+
+def test_a_user_with_too_many_failures_is_shown_and_unlocked(services: Services, admin: Pages) -> None:
+    user = make_user(services)
+    path, limited = f"/admin/users/{user.id}", "Sign-in is limited to known devices and networks."
+    assert limited not in words(admin.get(path))
+    assert admin.post(f"{path}/unlock").headers["Location"].endswith("done=unchanged")
+    lock_sign_in(services, user.username)
+    assert f"{limited} 100 attempts from 20 new networks failed" in words(admin.get(path))
+    answer = admin.post(f"{path}/unlock")
+    shown = words(admin.get(answer.headers["Location"]))
+    assert "Unlocked. The user can sign in from new" in shown and limited not in shown
+    (event,) = services.listing.audit_events(action="user.sign_in_unlocked", object_id=user.username).items
+    assert event.actor_id is not None
 
 
 # Tokens

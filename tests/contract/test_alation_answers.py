@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 from app.domain.identity import Role
 from app.domain.tokens import Issued, RefreshToken
 from app.services import Services
-from app.services.throttling import ACCOUNT_LIMIT, WINDOW
+from app.services.throttling import NEW_PLACE_LIMIT, WINDOW
 from tests.contract import asking
 from tests.contract.asking import Alation, are_alike, refusal
 from tests.contract.conftest import MovableClock, Setting
@@ -241,9 +241,9 @@ def test_too_many_wrong_passwords_are_a_429_with_retry_after(
 ) -> None:
     sent = login(services)
     with clock.stopped_at(datetime(2031, 1, 1, tzinfo=UTC)) as now:
-        for _ in range(ACCOUNT_LIMIT):
+        for _ in range(NEW_PLACE_LIMIT):
             assert alation.post("createRefreshToken", **sent | {"password": WRONG}).status_code == 401
-        for elapsed, seconds in ((timedelta(0), 900), (WINDOW - timedelta(microseconds=1), 1)):
+        for elapsed, seconds in ((timedelta(0), 3600), (WINDOW - timedelta(microseconds=1), 1)):
             with clock.stopped_at(now + elapsed):
                 answer = alation.post("createRefreshToken", **sent)
             detail = f"Too many attempts to log in. Try again in {seconds} seconds."

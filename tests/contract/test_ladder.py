@@ -164,6 +164,7 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", f"{PREFERENCES}/new", Act.CREATE_API_TOKEN): Line(members={"lifetime": "1"}),
     ("POST", f"{PREFERENCES}/<uuid>/delete", Act.REVOKE_OWN): Line(World.uuid),
     ("POST", "/admin/users/new", Act.CREATE_USER): by_admin(members=World.new_user),
+    ("POST", "/admin/users/<user_id>/unlock", Act.UNLOCK_SIGN_IN): by_admin(World.someone),
     **changes_of_users("POST", "/admin/users/<user_id>", {"state": "active"}, {"state": "disabled"}),
     ("POST", "/admin/users/<user_id>/revoke-tokens", Act.REVOKE_OF_OTHERS): by_admin(World.someone, {"reason": "x"}),
     ("POST", "/admin/users/<user_id>/revoke-tokens", Act.REVOKE_ALL_OWN): by_admin(

@@ -10,7 +10,7 @@ from flask import Flask
 from app.domain.identity import Role, User
 from app.http.context import parts
 from app.services import Services
-from app.services.throttling import ACCOUNT_LIMIT
+from app.services.throttling import NEW_PLACE_LIMIT
 from tests.contract import asking
 from tests.contract.asking import Headers, OAuth, are_alike, basic, bearer, challenges, refusal
 from tests.contract.conftest import MovableClock
@@ -149,11 +149,11 @@ def test_too_many_wrong_passwords_are_a_429_with_retry_after(oauth: OAuth, peopl
     user = make_user(people.services, role=Role.INTROSPECTOR, password=PASSWORD)
     with clock.stopped_at(datetime(2033, 1, 1, tzinfo=UTC)):
         token = people.token(user)
-        for number in range(ACCOUNT_LIMIT):
+        for number in range(NEW_PLACE_LIMIT):
             ask = (oauth.introspect, oauth.revoke)[number % 2]
             assert refusal(ask("nonsense", headers=basic(user.username, WRONG))) == BAD_CLIENT[0]
         for ask in (oauth.introspect, oauth.revoke):
             answer = ask("nonsense", headers=basic(user.username, PASSWORD))
             assert refusal(answer) == (429, "temporarily_unavailable", "rate_limited")
-            assert (answer.headers["Retry-After"], challenges(answer)) == ("900", [])
+            assert (answer.headers["Retry-After"], challenges(answer)) == ("3600", [])
         assert oauth.introspect("nonsense", headers=bearer(token)).data == asking.INACTIVE

@@ -30,7 +30,7 @@ class World:
             name: allowed_user(services, role=roles.get(name, Role.VIEWER), password=PASSWORD) for name in VISITORS[1:6]
         }
         self.user = users["user"]
-        self.browsers = {name: Pages(app) for name in VISITORS}
+        self.browsers = {name: Pages(app, address=f"198.51.{number}.1") for number, name in enumerate(VISITORS)}
         for name, user in users.items():
             assert self.browsers[name].sign_in(user.username).status_code == 303
         disable(services, users["disabled"].username)
@@ -119,6 +119,7 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", "/admin/users/<user_id>"): Line(administrators(200), World.someone),
     ("POST", "/admin/users/<user_id>"): Line(administrators(303), World.someone, {"role": "STEWARD"}),
     ("GET", "/admin/users/<user_id>/disable"): Line(administrators(200), World.someone),
+    ("POST", "/admin/users/<user_id>/unlock"): Line(administrators(303), World.someone),
     ("GET", "/admin/users/<user_id>/revoke-tokens"): Line(administrators(200), World.someone),
     ("POST", "/admin/users/<user_id>/revoke-tokens"): Line(administrators(303), World.someone, {"reason": "x"}),
     ("GET", "/admin/tokens"): Line(administrators(200)),

@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 from app.domain.clock import system_clock
 from app.domain.sessions import FRESH, IDLE
 from app.services import Services, throttling
+from app.services.throttling import KNOWN_LIMIT
 from app.storage.database import Database
 from app.storage.tables import SessionRow
 from tests import rows
@@ -111,14 +112,30 @@ def test_cookies_are_bound_to_the_host_and_secure_everywhere_but_on_this_machine
     ):  # fmt: skip
         headers += browser.post(path, fields).headers.getlist("Set-Cookie")
         browser.get("/account/auth")
-    assert len(headers) == 5
+    assert len(headers) == 6
     for header in headers:
         first, *attributes = re.split(r";\s*", header)
         flags = {each.lower() for each in attributes}
-        assert first.partition("=")[0] in ("daypass" if url in LOOPBACK else "__Host-daypass", "daypass_theme")
+        prefix = "" if url in LOOPBACK else "__Host-"
+        assert first.partition("=")[0] in (f"{prefix}daypass", f"{prefix}daypass_device", "daypass_theme")
         assert flags >= {"httponly", "samesite=lax", "path=/"}
         assert ("secure" in flags) is (url in ELSEWHERE)
         assert not any(flag.startswith("domain") for flag in flags)
+
+
+def test_a_browser_is_known_to_the_account_that_signed_in_there(app: Flask, owner: Somebody) -> None:
+    """◆ Strangers who use up all that is left to new places do not keep it out. Fails when no cookie is set or read."""
+    browser = Pages(app, address="203.0.113.1")
+    browser.sign_in(owner.user.username)
+    assert browser.post("/logout").status_code == 303
+    browser.address = "203.1.113.1"
+    for number in range(KNOWN_LIMIT):
+        assert browser.sign_in(owner.user.username, ANOTHER_PASSWORD).status_code == 401, number
+    answer = browser.sign_in(owner.user.username)
+    assert (answer.status_code, "a network where you signed in before may still work" in words(answer)) == (429, True)
+    known = browser.client.get_cookie("daypass_device")
+    assert known is not None and owner.user.username not in known.value
+    assert not Pages(app, address="203.2.113.1").set_cookie(known.value).is_signed_in()
 
 
 # The end of a session
@@ -224,7 +241,7 @@ def test_guessing_a_password_is_a_429_that_says_when_to_try_again(
     app: Flask, services: Services, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At sign-in, and in a session, which is not ended by it. Fails when `prove` checks the password by itself."""
-    for limit in ("ACCOUNT_LIMIT", "PAIR_LIMIT"):
+    for limit in ("NEW_PLACE_LIMIT", "KNOWN_LIMIT"):
         monkeypatch.setattr(throttling, limit, 1)
     theirs, stranger = somebody(app), Pages(app, address="203.0.113.9")
     assert stranger.sign_in(theirs.user.username, ANOTHER_PASSWORD).status_code == 401
@@ -232,14 +249,15 @@ def test_guessing_a_password_is_a_429_that_says_when_to_try_again(
     assert page(refused[0]).value_of("username") == theirs.user.username
     guess = {"name": "x", "current_password": ANOTHER_PASSWORD}
     with clock.later(minutes=11):
-        assert theirs.pages.post(CREATE, guess).status_code == 403
+        for _ in ("the session's budget", "the network's"):
+            assert theirs.pages.post(CREATE, guess).status_code == 403
         refused.append(theirs.pages.post(CREATE, guess | {"current_password": PASSWORD}))
         changing = {"current": ANOTHER_PASSWORD, "password": "y" * 9, "repeated": "y" * 9}
         refused.append(theirs.pages.post("/account/password", changing))
         assert theirs.pages.is_signed_in()
     for answer in refused:
         assert (answer.status_code, "Too many attempts" in words(answer)) == (429, True)
-        assert 0 < int(answer.headers["Retry-After"]) <= 15 * 60
+        assert 0 < int(answer.headers["Retry-After"]) <= 3600
     assert services.overview.own_refresh_tokens(theirs.user.id) == ([], None)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from app.domain.identity import ApiTokens, Role, User
 from app.domain.tokens import AccessToken, Issued
-from app.services import Services
+from app.services import Services, throttling
 from tests.contract import asking
 from tests.contract.asking import DOCUMENT, PERSON, TOKENS, AskedGate, Headers, Trifacta, basic, bearer
 from tests.contract.conftest import Setting
@@ -70,7 +70,10 @@ def token(services: Services, owner: User) -> Issued[AccessToken]:
 # Credentials
 
 
-def test_without_a_credential_that_works_every_call_is_a_401(trifacta: Trifacta) -> None:
+def test_without_a_credential_that_works_every_call_is_a_401(
+    trifacta: Trifacta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttling, "NEW_PLACE_LIMIT", 99)
     for headers, details in (
         ({}, NOTHING_SENT), ({"Authorization": "Digest username=a"}, NOTHING_SENT),
         ({"TOKEN": "", **basic("anna", PASSWORD)}, NOTHING_SENT), (bearer("no_token"), "token_malformed"),

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from app.domain.identity import Role
 from app.services import Services
-from app.services.throttling import WINDOW
+from app.services.throttling import ACCOUNT_WINDOW
 from config import Settings
 from tests.databases import application
 from tests.factories import PASSWORD, disable, make_user
@@ -76,7 +76,7 @@ def seconds_taken(client: FlaskClient, clock: MovingClock, samples: int) -> dict
     times: dict[str, list[float]] = {kind: [] for kind in REFUSED}
     for _ in range(samples):
         for kind in order.sample(sorted(REFUSED), len(REFUSED)):
-            clock.now += WINDOW
+            clock.now += ACCOUNT_WINDOW
             started = time.perf_counter()
             status = sign_in(client, *REFUSED[kind]).status_code
             times[kind].append(time.perf_counter() - started)

@@ -99,6 +99,15 @@ def change_user(user_id: str) -> ResponseReturnValue:
     return redirect(url_for("web_users.show_user", user_id=user.id, done=_done(user, changed)), 303)
 
 
+@users.post("/<user_id>/unlock")
+@does(Act.UNLOCK_SIGN_IN)
+def unlock(user_id: str) -> ResponseReturnValue:
+    """Let a user sign in from new places again after many wrong passwords."""
+    user = _user(user_id)
+    done = "unlocked" if services().accounts.throttle.unlock(user.username, caller()) else "unchanged"
+    return redirect(url_for("web_users.show_user", user_id=user.id, done=done), 303)
+
+
 @users.get("/<user_id>/disable")
 def confirm_disable(user_id: str) -> ResponseReturnValue:
     """The dialog to disable a user."""
@@ -172,6 +181,7 @@ def _profile(user: User, status: int = 200, error: str = "") -> Response:
         "admin_user.html",
         status,
         user=user,
+        lock=services().accounts.throttle.lock_of(user.username),
         holding=services().overview.holdings([user])[0],
         items=held.items,
         pager=queries.pager(held.cursor),

@@ -15,7 +15,7 @@ from app.domain.identity import ApiTokens, Role
 from app.services import Services
 from tests.crowds import all_at_once
 from tests.drivers.server import LiveServer
-from tests.factories import OPERATOR, PASSWORD, issue, make_user, mint
+from tests.factories import OPERATOR, PASSWORD, issue, lock_sign_in, make_user, mint
 from tests.integration.cli.conftest import CommandLine, signs_in
 from tests.secrecy import PASSWORD_MARK
 
@@ -84,9 +84,20 @@ def test_what_is_done_to_a_user_is_said_and_done(daypass: CommandLine, services:
     assert actors == {OPERATOR.name, f"cli:{getpass.getuser()}"}
 
 
+def test_sign_in_from_new_places_is_unlocked(daypass: CommandLine, services: Services) -> None:
+    make_user(services, "anna")
+    assert daypass.text("user", "unlock", "anna") == "Nothing to unlock: anna can sign in from new places.\n"
+    lock_sign_in(services, "anna")
+    assert daypass.text("user", "unlock", "ANNA") == "Unlocked: anna can sign in from new places again.\n"
+    assert services.accounts.throttle.lock_of("anna") is None
+    assert daypass.json("user", "unlock", "anna")["username"] == "anna"
+    (event,) = services.listing.audit_events(action="user.sign_in_unlocked").items
+    assert (event.object_id, event.actor) == ("anna", f"cli:{getpass.getuser()}")
+
+
 def test_what_cannot_be_done_is_refused_in_one_line(daypass: CommandLine, services: Services) -> None:
     make_user(services, "root", Role.SERVER_ADMIN)
-    for act in ("show", "set-password", "disable", "enable", "allow-tokens", "deny-tokens"):
+    for act in ("show", "set-password", "disable", "enable", "allow-tokens", "deny-tokens", "unlock"):
         assert daypass.refusal("user", act, "nemo", stdin=PASSWORD) == "There is no such user."
     for words, reason in (
         (["set-role", "nemo", "viewer"], "There is no such user."),

@@ -79,6 +79,7 @@ CHANGES: tuple[tuple[str, str, Act], ...] = (
 
 ELSEWHERE = {
     "tokens.purged", "access_token.superseded_presented", "refresh_token.found_shared", "user.password_removed",
+    "user.sign_in_locked", "user.sign_in_unlocked",
 }  # fmt: skip
 """Recorded as well, and tested by themselves."""
 

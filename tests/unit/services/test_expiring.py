@@ -11,7 +11,7 @@ from app.domain.identity import Caller
 from app.domain.tokens import Issued
 from app.services import Services
 from app.services.expiring import Expiring
-from app.services.throttling import KEPT_FOR, WINDOW
+from app.services.throttling import ACCOUNT_WINDOW, KEPT_FOR
 from app.storage.database import Base, Database
 from app.storage.operating_tables import LoginThrottleRow
 from tests import rows
@@ -110,8 +110,8 @@ def test_a_purge_forgets_counters_of_failed_sign_ins_after_their_time(services: 
         assert refusal_of(lambda: services.accounts.authenticate("nobody", wrong, Caller("", address="192.0.2.2")))
         counters = rows.count(database, LoginThrottleRow)
         assert services.expiring.purge(JOB) == 0
-        clock.move_to(NOW + WINDOW)
-        assert purge(services) == counters - 1, "all but the address where anna signed in"
+        clock.move_to(NOW + ACCOUNT_WINDOW)
+        assert purge(services) == counters - 1, "all but the network where anna signed in"
         clock.move_to(NOW + KEPT_FOR)
         assert purge(services) == 1
         assert rows.count(database, LoginThrottleRow) == 0

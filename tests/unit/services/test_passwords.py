@@ -1,22 +1,20 @@
-"""bcrypt over the keyed pre-hash, what may become a password, and the gate in front of it."""
+"""bcrypt over the keyed pre-hash, and what may become a password."""
 
 import base64
 import hashlib
 import hmac
 import os
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from unittest.mock import Mock
 
 import bcrypt
 import pytest
 
-from app.domain.errors import BadRequest, Refusal, Unavailable
-from app.services import passwords as module
+from app.domain.errors import BadRequest
 from app.services.passwords import HASHING_NICENESS, Passwords, hashing_capacity
 from tests.databases import CHEAPEST_COST
 from tests.secrecy import PASSWORD_MARK
-from tests.unit.services.verdicts import refusal_of
 
 PEPPER = b"p" * 32
 PASSWORD = f"{PASSWORD_MARK}-of-the-tests"
@@ -80,105 +78,6 @@ def test_8_to_1024_bytes_without_nul_may_become_a_password() -> None:
             make().validate(bad)
         assert list(refused.value.fields) == ["password"]
         assert not bad or bad not in refused.value.message
-
-
-class _Crowd:
-    """Threads that take a turn each and keep it until the test goes on."""
-
-    def __init__(self, passwords: Passwords) -> None:
-        self._passwords = passwords
-        self._threads = ThreadPoolExecutor(32)
-        self.go_on = threading.Event()
-        self._turns = threading.Semaphore(0)
-        self._inside = self.most_inside = 0
-        self._counting = threading.Lock()
-
-    def __enter__(self) -> "_Crowd":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.go_on.set()
-        self._threads.shutdown()
-
-    def join(self, size: int, is_known: bool = True) -> list[Future[type[Refusal] | None]]:
-        """So many more; each ends with a refusal, or with none after its turn."""
-        return [self._threads.submit(refusal_of, lambda: self._take_a_turn(is_known)) for _ in range(size)]
-
-    def wait_for_turns(self, number: int) -> None:
-        """Until exactly so many have their turn."""
-        for _ in range(number):
-            assert self._turns.acquire(timeout=10)
-        assert not self._turns.acquire(timeout=0.05)
-
-    def _take_a_turn(self, is_known: bool) -> None:
-        with self._passwords.turn(is_known):
-            with self._counting:
-                self._inside += 1
-                self.most_inside = max(self.most_inside, self._inside)
-            self._turns.release()
-            assert self.go_on.wait(10)
-            with self._counting:
-                self._inside -= 1
-
-
-def _wait_for_refusals(crowd: list[Future[type[Refusal] | None]], number: int) -> None:
-    """The others wait or have their turn then."""
-    refused = threading.Semaphore(0)
-    for each in crowd:
-        each.add_done_callback(lambda _: refused.release())
-    for _ in range(number):
-        assert refused.acquire(timeout=10)
-
-
-@pytest.fixture(autouse=True)
-def patiently(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that a refusal that waits is noticed."""
-    monkeypatch.setattr(module, "QUEUE_PATIENCE_SECONDS", 60)
-
-
-@pytest.mark.parametrize(("at_once", "queue"), [(1, 2), (2, 3)])
-def test_no_more_turns_are_given_at_once_than_agreed_and_the_queue_is_bounded(at_once: int, queue: int) -> None:
-    places = at_once + queue
-    passwords = make(at_once=at_once, queue=queue)
-    for _ in range(2):  # every place is free again when all have left
-        with _Crowd(passwords) as crowd:
-            members = crowd.join(places + 8)
-            _wait_for_refusals(members, 8)
-            crowd.wait_for_turns(at_once)
-            crowd.go_on.set()
-        results = [member.result() for member in members]
-        assert (results.count(None), results.count(Unavailable)) == (places, 8)
-        assert crowd.most_inside == at_once
-
-
-def test_strangers_may_fill_half_of_the_places_only() -> None:
-    with _Crowd(make(at_once=1, queue=5)) as crowd:
-        strangers = crowd.join(10, is_known=False)
-        _wait_for_refusals(strangers, 7)
-        known = crowd.join(5)
-        _wait_for_refusals(known, 2)
-        crowd.go_on.set()
-    for members, served in ((strangers, 3), (known, 3)):
-        assert [member.result() for member in members].count(None) == served
-    smallest = make(at_once=1, queue=0)
-    with smallest.turn(is_known=False):
-        pass
-
-
-def test_a_turn_that_fails_gives_its_place_back() -> None:
-    passwords = make(at_once=1, queue=0)
-    for _ in range(3):
-        with pytest.raises(ValueError, match="within"), passwords.turn():
-            raise ValueError("within")
-
-
-def test_a_wait_for_a_turn_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "QUEUE_PATIENCE_SECONDS", 0.01)
-    with _Crowd(make(at_once=1, queue=1)) as crowd:
-        members = crowd.join(2)
-        _wait_for_refusals(members, 1)
-        crowd.go_on.set()
-    assert {member.result() for member in members} == {None, Unavailable}
 
 
 def test_as_many_threads_digest_as_turns_are_given_with_a_lower_priority_than_everything_else() -> None:

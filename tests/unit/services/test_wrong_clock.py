@@ -12,7 +12,7 @@ from app.domain.tokens import TokenStatus
 from app.services import Services
 from app.services.idempotency import IdempotencyKey, Repeated
 from app.services.single_tier import OwnTokens
-from app.services.throttling import ACCOUNT_LIMIT
+from app.services.throttling import NEW_PLACE_LIMIT
 from app.storage.access_tokens import as_access_token
 from app.storage.database import Database
 from app.storage.tables import AccessTokenRow, RefreshTokenRow
@@ -139,7 +139,7 @@ def test_failures_counted_by_a_clock_that_was_ahead_lock_nobody_out_for_years(
     make_user(services, "anna", password=PASSWORD)
     stranger = Caller("", address="192.0.2.1")
     clock.now = NOW + YEARS
-    for _ in range(ACCOUNT_LIMIT):
+    for _ in range(NEW_PLACE_LIMIT):
         refusal_of(lambda: services.accounts.authenticate("anna", f"{PASSWORD_MARK}-wrong", stranger))
     assert refusal_of(lambda: services.accounts.authenticate("anna", PASSWORD, stranger)) is RateLimited
     clock.now = NOW + MINUTE

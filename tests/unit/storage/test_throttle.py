@@ -6,23 +6,31 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.domain.clock import CLOCK_TOLERANCE
 from app.storage import throttle
 from app.storage.database import Database
 from app.storage.operating_tables import LoginThrottleRow
-from app.storage.throttle import Bucket
+from app.storage.throttle import Bucket, Filled, Full
 from tests.crowds import all_at_once
 from tests.unit.storage.planting import HOUR, MICROSECOND, NOW
 
 pytestmark = pytest.mark.both_databases
 
-BUCKET = Bucket("account", 3)
-OTHER = Bucket("address", 3)
 WINDOW = timedelta(minutes=15)
+BUCKET = Bucket("account", 3, WINDOW)
+OTHER = Bucket("address", 3, WINDOW)
 ENDS = NOW + WINDOW
 
 
 def reserve(session: Session, bucket: Bucket = BUCKET, now: datetime = NOW) -> datetime | None:
-    return throttle.reserve(session, bucket, now, WINDOW)
+    """The end of the window of a full counter."""
+    full = throttle.reserve(session, bucket, now)
+    return None if full is None else full.until
+
+
+def full_until(session: Session, bucket: Bucket = BUCKET, now: datetime = NOW) -> datetime | None:
+    full = throttle.full(session, bucket, now)
+    return None if full is None else full.until
 
 
 def failures(session: Session) -> dict[str, int]:
@@ -33,11 +41,11 @@ def failures(session: Session) -> dict[str, int]:
 def test_a_counter_takes_as_many_as_it_holds_and_then_tells_when_to_come_back(session: Session) -> None:
     """Whether it is full can be asked without counting; a window is not made longer by more failures."""
     for number in range(3):
-        assert throttle.full_until(session, BUCKET, NOW, WINDOW) is None
+        assert full_until(session, BUCKET, NOW) is None
         assert reserve(session, now=NOW + number * MICROSECOND) is None
     for later in (NOW, NOW + MICROSECOND, ENDS - MICROSECOND):
-        assert reserve(session, now=later) == throttle.full_until(session, BUCKET, later, WINDOW) == ENDS
-    assert throttle.full_until(session, BUCKET, ENDS, WINDOW) is None
+        assert reserve(session, now=later) == full_until(session, BUCKET, later) == ENDS
+    assert full_until(session, BUCKET, ENDS) is None
     assert failures(session) == {"account": 3}
 
 
@@ -56,11 +64,11 @@ def test_counters_do_not_count_for_each_other_and_keep_their_count_under_another
     for _ in range(3):
         reserve(session)
     assert reserve(session) == ENDS
-    assert throttle.full_until(session, OTHER, NOW, WINDOW) is None
+    assert full_until(session, OTHER, NOW) is None
     assert reserve(session, OTHER) is None
     assert failures(session) == {"account": 3, "address": 1}
-    assert reserve(session, Bucket("account", 4)) is None
-    assert reserve(session, Bucket("account", 2)) == ENDS
+    assert reserve(session, Bucket("account", 4, WINDOW)) is None
+    assert reserve(session, Bucket("account", 2, WINDOW)) == ENDS
 
 
 def test_what_was_no_failure_is_given_back_and_nothing_below_zero(session: Session) -> None:
@@ -68,8 +76,8 @@ def test_what_was_no_failure_is_given_back_and_nothing_below_zero(session: Sessi
     for _ in range(BUCKET.limit + 1):
         assert reserve(session) is None
         assert reserve(session, OTHER) is None
-        throttle.release(session, [OTHER, BUCKET])
-    throttle.release(session, [BUCKET, Bucket("unheard of", 1)])
+        throttle.settle(session, [OTHER, BUCKET], failed=False)
+    throttle.settle(session, [BUCKET, Bucket("unheard of", 1, WINDOW)], failed=False)
     assert failures(session) == {"account": 0, "address": 0}
 
 
@@ -116,5 +124,34 @@ def test_a_window_of_a_clock_that_was_ahead_is_over(session: Session) -> None:
     """It would refuse until that time. Fails when only its end counts."""
     for _ in range(BUCKET.limit):
         assert reserve(session, now=NOW + 1000 * HOUR) is None
-    assert throttle.full_until(session, BUCKET, NOW, WINDOW) is None
+    assert full_until(session, BUCKET, NOW) is None
     assert reserve(session, now=NOW) is None
+
+
+def test_a_full_counter_may_open_while_attempts_of_it_are_not_decided(session: Session) -> None:
+    """Not for one that a process which ended has left behind, and not by a clock that was wrong."""
+    assert [reserve(session) for _ in range(3)] == [None] * 3
+    for failed in range(3):
+        assert throttle.full(session, BUCKET, NOW) == Full(ENDS, may_open=failed < 3)
+        throttle.settle(session, [BUCKET], failed=True)
+    assert throttle.full(session, BUCKET, NOW) == Full(ENDS, may_open=False)
+    for ahead in (timedelta(0), 2 * CLOCK_TOLERANCE):
+        reserve(session, OTHER, NOW + ahead)
+    reserve(session, OTHER, NOW + 2 * CLOCK_TOLERANCE)
+    for now, may_open in ((NOW, False), (NOW + 2 * CLOCK_TOLERANCE, True), (NOW + 4 * CLOCK_TOLERANCE, False)):
+        assert throttle.full(session, OTHER, now) == Full(ENDS, may_open)
+
+
+def test_the_failure_that_fills_a_counter_is_told_once_and_the_networks_of_all(session: Session) -> None:
+    for number, network in enumerate(("aaaa1", "bbbb2", "aaaa3")):
+        reserve(session)
+        throttle.settle(session, [BUCKET], failed=True)
+        filled = throttle.note_network(session, BUCKET, network, NOW + HOUR / 60)
+        assert filled == (Filled(NOW + HOUR / 60, 2, ENDS) if number == 2 else None)
+    assert throttle.note_network(session, BUCKET, "cccc4", NOW + HOUR / 30) is None
+    assert throttle.filled(session, BUCKET, NOW) == Filled(NOW + HOUR / 60, 3, ENDS)
+    assert throttle.filled(session, BUCKET, ENDS) is None
+    reserve(session, now=ENDS)
+    assert session.execute(select(LoginThrottleRow.networks, LoginThrottleRow.filled_at)).one() == ("", None)
+    throttle.empty(session, BUCKET.key)
+    assert failures(session) == {"account": 0}
