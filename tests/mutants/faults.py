@@ -85,6 +85,7 @@ IN_REFRESH_TOKENS = "app/storage/refresh_tokens.py"
 IN_REVOKING = "app/services/revoking.py"
 IN_VERIFYING = "app/services/verifying.py"
 
+FILES = "tests/environment/test_files.py"
 RESTORE = "tests/environment/test_restore.py -k 'under_load'"
 SUPERVISION = "tests/environment/test_supervision.py -k 'again_and_again'"
 
@@ -401,8 +402,17 @@ FAULTS = (
           "except Exception as error:", "except ZeroDivisionError as error:", LAUNCHING),
     Fault("misspelt setting ignored", "start-up refuses a misspelt setting", "config/environment.py",
           "if nearest := _nearest(name, declared):", "if nearest := name[:0]:", ENVIRONMENT),
-    Fault("keys that others can read accepted", "start-up refuses key files that others can read", "config/files.py",
-          "if about.st_mode & OTHERS:", "if about.st_mode < 0:", "tests/unit/config/test_keys.py"),
+    Fault("keys that others can read accepted", "start-up refuses key files that others can read",
+          "config/exposure.py", "if about.st_mode & others:", "if about.st_mode < 0:",
+          "tests/unit/config/test_keys.py"),
+    Fault("folder that others can write accepted", "start-up refuses a folder that others can write",
+          "app/storage/sqlite_files.py", "found = folder_problem(path.parent)", "found = None",
+          "tests/unit/storage/test_sqlite_files.py"),
+    Fault("files as the umask has it", "all that is written is for its user only", "config/files.py",
+          "        os.fchmod(number, 0o600)  # whatever the umask\n        if like", "        if like",
+          f"{FILES} -k written"),
+    Fault("first password kept", "the first password leaves the environment", "app/__main__.py",
+          'LONG_RUNNING = ("serve", "scheduler")', 'LONG_RUNNING = ("scheduler",)', f"{FILES} -k first_password"),
     Fault("password in a refusal", "no part of a password in a message", "config/database_url.py",
           "ValueError(f\"can't be read: {ENCODE}", "ValueError(f\"{text} can't be read: {ENCODE}",
           "tests/unit/config/test_database_url.py"),
