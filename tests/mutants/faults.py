@@ -85,6 +85,7 @@ IN_REFRESH_TOKENS = "app/storage/refresh_tokens.py"
 IN_REVOKING = "app/services/revoking.py"
 IN_VERIFYING = "app/services/verifying.py"
 
+STRAYS = "tests/contract/test_stray_secrets.py"
 FILES = "tests/environment/test_files.py"
 RESTORE = "tests/environment/test_restore.py -k 'under_load'"
 SUPERVISION = "tests/environment/test_supervision.py -k 'again_and_again'"
@@ -405,6 +406,26 @@ FAULTS = (
     Fault("keys that others can read accepted", "start-up refuses key files that others can read",
           "config/exposure.py", "if about.st_mode & others:", "if about.st_mode < 0:",
           "tests/unit/config/test_keys.py"),
+    Fault("user agent stored as it comes", "no secret where none belongs: user agents", "app/domain/text.py",
+          "kept = mask(agent)[:LONGEST_AGENT]", "kept = agent[:LONGEST_AGENT]", "tests/unit/domain/test_text.py"),
+    Fault("path logged as it comes", "no secret in a log line", "app/logs.py",
+          "if isinstance(value, bool | int | float | None) else mask(str(value))",
+          "if isinstance(value, bool | int | float | None) else str(value)", "tests/unit/test_logs.py"),
+    Fault("encoded secret not seen", "no spelling of a secret stays in a text", "app/domain/masking.py",
+          'unquote(text) if "%" in text else text', "text", "tests/unit/domain/test_masking.py"),
+    Fault("secret without its prefix not seen", "no spelling of a secret stays in a text", "app/domain/masking.py",
+          "return HIDDEN if _looks_random(whole) else whole", "return whole", "tests/unit/domain/test_masking.py"),
+    Fault("secret accepted in a name", "no secret in a name", "app/domain/text.py", "if holds_secret(text):",
+          "if False:", f"tests/unit/domain/test_masking.py {STRAYS} -k 'person or spelling'"),
+    Fault("refusal repeats a secret", "no secret in an answer", "app/http/errors.py",
+          "dialect.refuse(_masked(refusal))", "dialect.refuse(refusal)", f"{STRAYS} -k spelling"),
+    Fault("audit detail kept as it comes", "no secret in the audit log", "app/storage/audit.py",
+          "return mask(value) if isinstance(value, str) else value", "return value", AUDIT),
+    Fault("place not searched", "a secret that works is an event where it was found", "app/http/strays.py",
+          '    "HTTP_REFERER": "a referrer",\n', "", f"{STRAYS} -k event"),
+    Fault("made-up secret is an event", "only a secret that works is an event", "app/services/strays.py",
+          "return self._ring.verifies(token, stored.key_id, stored.mac)", "return True",
+          "tests/unit/services/test_strays.py"),
     Fault("folder that others can write accepted", "start-up refuses a folder that others can write",
           "app/storage/sqlite_files.py", "found = folder_problem(path.parent)", "found = None",
           "tests/unit/storage/test_sqlite_files.py"),
