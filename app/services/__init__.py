@@ -88,7 +88,7 @@ def build_services(
     """Create the use cases from the values of the settings (described in ``config.Settings``)."""
     ring, format, idempotency = KeyRing(token_keys), TokenFormat(prefixes), Idempotency(pepper)
     accounts = _accounts(database, clock, pepper, bcrypt_cost, hashing_capacity(workers, threads), idempotency)
-    held_tokens, listing = HeldTokens(database, clock, ring, format), Listing(database, clock)
+    held_tokens, listing = HeldTokens(database, clock, ring, format), Listing(database, clock, pepper)
     check_counts, sightings, strays, last_use = _recorders(database, clock, ring, format)
     verifier = TokenVerifier(TokenLookup(database), clock, ring, format, check_counts)
     clock_agreement, key_fingerprints, health = _guardians(database, clock, token_keys, pepper)

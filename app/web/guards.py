@@ -13,6 +13,7 @@ from app.domain.sessions import WebSession
 from app.http.acts import CHANGING, declared_of
 from app.http.context import CurrentUser, caller, current_user, parts, services
 from app.http.guards import Guard
+from app.http.openapi import refuse_doubled
 from app.web.cookies import session_cookie
 from app.web.forms import read_form, status_of
 from app.web.rendering import page
@@ -41,6 +42,7 @@ def find_session() -> WebSession | None:
 
 
 def _accept_visitor() -> None:
+    refuse_doubled(request.args, request.args)
     try:
         _refuse_forged_form()
     except BadRequest:
@@ -58,6 +60,7 @@ def _require_session() -> None:
         has_ended = request.method in CHANGING or services().sessions.has_ended(session_cookie())
         abort(redirect_to_sign_in("ended" if has_ended else ""))
     refuse_unless_may_use_apis(session.user.role)
+    refuse_doubled(request.args, request.args)
     _refuse_forged_form()
 
 

@@ -26,7 +26,7 @@ API = "/api/v1"
 
 def planted(text: str) -> list[tuple[str, str, dict[str, object]]]:
     """Requests, as method, path and Werkzeug's options, with the text in every place."""
-    path, asked, login = quote(text, safe="%"), {"name": text}, {"username": "x", "password": "x", "name": "x"}
+    path, asked = quote(text, safe="%"), {"name": text}
     named: list[tuple[str, str, dict[str, object]]] = [
         ("POST", f"{API}/me/refresh-tokens", {"json": {"name": text}}),
         ("POST", f"{API}/me/refresh-tokens", {"json": {"name": "nightly", text: 1}}),

@@ -85,6 +85,7 @@ IN_REFRESH_TOKENS = "app/storage/refresh_tokens.py"
 IN_REVOKING = "app/services/revoking.py"
 IN_VERIFYING = "app/services/verifying.py"
 
+STRICT = "tests/contract/test_strict_input.py"
 STRAYS = "tests/contract/test_stray_secrets.py"
 FILES = "tests/environment/test_files.py"
 RESTORE = "tests/environment/test_restore.py -k 'under_load'"
@@ -429,6 +430,21 @@ FAULTS = (
     Fault("client sends without encryption", "the client refuses plain HTTP off loopback",
           "clients/python/src/daypass_client/origins.py", "if not allows_http and", "if allows_http is None and",
           "clients/python/tests/test_settings.py"),
+    Fault("zero taken for false", "◆ a boolean is a boolean", "app/http/strict_fields.py",
+          "found = value if isinstance(value, bool) else None", "found = bool(value)", STRICT),
+    Fault("fraction cut off", "◆ a whole number is a whole number", "app/http/strict_fields.py",
+          "is_whole = type(value) is int", "is_whole = isinstance(value, int | float)", STRICT),
+    Fault("number in a query read as Python does", "◆ a whole number is a whole number", "app/http/strict_fields.py",
+          "DIGITS.fullmatch(value) is not None", "value.strip().isdigit()", STRICT),
+    Fault("first of two parameters counts", "◆ a parameter given twice is refused", "app/http/openapi.py",
+          "if len(query.getlist(name)) > 1}", "if len(query.getlist(name)) > 2}", STRICT),
+    Fault("the same on pages", "◆ a parameter given twice is refused", "app/web/guards.py",
+          "    refuse_unless_may_use_apis(session.user.role)\n    refuse_doubled(request.args, request.args)\n",
+          "    refuse_unless_may_use_apis(session.user.role)\n", STRICT),
+    Fault("any cursor accepted", "◆ a cursor is ours or refused", "app/services/cursors.py",
+          "if match is None or not hmac.compare_digest(", "if match is None or hmac.compare_digest('',", STRICT),
+    Fault("cursor of another list accepted", "◆ a cursor is of this list", "app/services/cursors.py",
+          "self._seal.of(list_name, position)", "self._seal.of(position)", STRICT),
     Fault("folder that others can write accepted", "start-up refuses a folder that others can write",
           "app/storage/sqlite_files.py", "found = folder_problem(path.parent)", "found = None",
           "tests/unit/storage/test_sqlite_files.py"),

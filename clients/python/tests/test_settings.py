@@ -140,7 +140,7 @@ def test_an_address_of_another_machine_without_encryption_is_refused_unless_it_i
     """◆ Also one of an API, and before anything is sent. Fails without the look at the scheme."""
     plain = f"http://{host}"
     for options in (Options(url=plain), Options(url=URL, apis=[plain])):
-        with pytest.raises(ConfigurationError, match="is not encrypted.*use https://.*DAYPASS_ALLOW_HTTP=true"):
+        with pytest.raises(ConfigurationError, match=r"is not encrypted.*use https://.*DAYPASS_ALLOW_HTTP=true"):
             settings_from(options | Options(refresh_token=SECRET))
         assert settings_from(options | Options(refresh_token=SECRET, allow_http=True))
         monkeypatch.setenv("DAYPASS_ALLOW_HTTP", "true")
