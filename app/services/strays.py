@@ -22,6 +22,7 @@ from app.storage.access_tokens import as_access_token
 from app.storage.audit import record
 from app.storage.database import Database
 from app.storage.refresh_tokens import StoredRefreshToken
+from app.storage.strays import note_secret_seen
 from app.storage.tables import AccessTokenRow
 
 AGAIN_AFTER = timedelta(hours=1)
@@ -88,6 +89,7 @@ class Strays:
                         self._remember(stray)
                         kind, action = ACTIONS[stray.token.kind]
                         subject = (kind, stray.token.public_id)
+                        note_secret_seen(session, stray.token.kind, stray.token.public_id, stray.at)
                         record(session, stray.at, stray.caller, action, subject, place=stray.place)
         except Unavailable:
             with self._lock:

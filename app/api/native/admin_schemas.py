@@ -60,8 +60,6 @@ class Reason(Strict):
 
 class Revocation(Reason):
     with_descendants = flag(
-        truthy={True},
-        falsy={False},
         load_default=True,
         metadata={"description": "And what was made with it, with that, and so on."},
     )

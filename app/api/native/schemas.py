@@ -60,6 +60,10 @@ class TokenOut(Schema):
     created_with = fields.String(
         allow_none=True, metadata={"description": "The access token (public id) that made it, if one did."}
     )
+    secret_seen_at = Instant(
+        allow_none=True,
+        metadata={"description": "When its secret was last found where none belongs: revoke or regenerate it."},
+    )
     revoked_at = Instant(allow_none=True)
     revoked_by = fields.String(allow_none=True)
     revoke_reason = fields.String(allow_none=True)

@@ -58,6 +58,9 @@ def test_only_the_secret_of_a_token_that_can_be_used_is_an_event(services: Servi
         ("access", access.token.public_id, PLACE),
     ]
     assert services.verifier.verify(access.secret)
+    seen = {public_id: services.listing.find(public_id).token.secret_seen_at for _, public_id, _ in found(services)}
+    assert all(seen.values()) and services.listing.find(old.token.public_id).token.secret_seen_at is None
+    assert regenerate(services, refresh).token.secret_seen_at is None, "the new secret was not seen"
 
 
 def test_a_secret_that_is_sent_again_and_again_has_an_event_an_hour_for_each_place(services: Services) -> None:
