@@ -1,11 +1,24 @@
 """The entry point of ``daypass`` and ``python -m app``."""
 
 import os
+import resource
 import signal
 import sys
+from contextlib import suppress
+
+FIRST_PASSWORD = "DAYPASS_ADMIN_PASSWORD"
+"""Only ``init`` needs it."""
+
+LONG_RUNNING = ("serve", "scheduler")
 
 
 def main() -> None:
+    with suppress(OSError, ValueError):
+        resource.setrlimit(
+            resource.RLIMIT_CORE, (0, 0)
+        )  # a dump of the memory would hold the keys; workers inherit this
+    if sys.argv[1:2] and sys.argv[1] in LONG_RUNNING and FIRST_PASSWORD in os.environ:
+        _start_again_without(FIRST_PASSWORD)
     if os.getpid() == 1:
         # The kernel ignores signals without a handler for the first process of a container. `serve` and `scheduler`
         # have handlers of their own, as soon as they have started.
@@ -23,6 +36,13 @@ def main() -> None:
     except MemoryError:
         sys.exit("Error: there is not enough memory to start: raise its limit (ulimit -v)")
     command_line(create_app)()
+
+
+def _start_again_without(name: str) -> None:
+    """Replace this process by itself without that variable: /proc/PID/environ shows what a process began with."""
+    os.environ.pop(name)
+    with suppress(OSError):  # without it, at least the workers do not get the variable
+        os.execv(sys.executable, sys.orig_argv)
 
 
 if __name__ == "__main__":

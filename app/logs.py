@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from app.domain.secrets import without_secrets
+from app.domain.masking import mask
 
 QUIET = ("apscheduler", "alembic")
 """Libraries that are verbose at INFO: only their warnings are logged."""
@@ -70,7 +70,7 @@ def _shared() -> list[Any]:
 
 def _clean(value: object) -> object:
     if isinstance(value, dict):
-        return {without_secrets(str(key)): _clean(each) for key, each in value.items()}
+        return {mask(str(key)): _clean(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_clean(each) for each in value]
-    return value if isinstance(value, bool | int | float | None) else without_secrets(str(value))
+    return value if isinstance(value, bool | int | float | None) else mask(str(value))

@@ -1,6 +1,8 @@
-"""Files of the instance: whose they are, who can read them, and as whom to run a command that can't.
+"""Files of the instance: creating them, whose they are, and as whom to run a command that can't use them.
 
-A command that root runs leaves files to the owner of their folder, so that the service can read them.
+What is created is for its user only, whatever the umask. A folder that a group can write, and nobody else, is shared on
+purpose (OpenShift, ``fsGroup`` of Kubernetes): new files in it are the group's too. What root creates belongs to the
+owner of its folder, so that the service can read it. Not here: who else can use them (``exposure``).
 """
 
 import errno
@@ -9,11 +11,13 @@ import os
 import pwd
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
-GROUP, OTHERS = 0o070, 0o007
 SHARED = 0o060
 """The bits with which a group reads and writes."""
+
+GROUP_WRITES, OTHERS_WRITE = 0o020, 0o002
 
 
 REMEDIES = {
@@ -67,24 +71,6 @@ def as_owner(path: Path) -> str:
     return f"run the command as {user_name(about.st_uid)}: {prefix} …"
 
 
-def readers_problem(path: Path, about: os.stat_result) -> str | None:
-    """Why others can read a secret file, with what to do; None where only its owner and a group of this process can."""
-    ours = groups() | ({path.parent.stat().st_gid} if os.geteuid() == 0 else set())
-    if about.st_mode & OTHERS:
-        readers = "others"
-    elif about.st_mode & GROUP and about.st_gid not in ours:
-        readers = f"the group {group_name(about.st_gid)}, which this process is not in"
-    else:
-        return None
-    is_read_only = os.statvfs(path).f_flag & os.ST_RDONLY
-    if os.geteuid() in (0, about.st_uid) and not is_read_only:
-        return f"{path} can be read by {readers}: run chmod 600 {path}"
-    return (
-        f"{path} can be read by {readers}: mount it with mode 0440 and a group of this process "
-        f"(Kubernetes: defaultMode 0440 and fsGroup), or let {user_name(about.st_uid)} run chmod 600"
-    )
-
-
 def create_folder(folder: Path) -> None:
     """Create a folder and those above it, with mode 0700; raises OSError."""
     if folder.is_dir():
@@ -95,20 +81,26 @@ def create_folder(folder: Path) -> None:
     folder.chmod(stat.S_IMODE(folder.stat().st_mode) | 0o700)  # whatever the umask
     number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        _settle(number, folder, shared=0o770)
+        settle(number, folder, shared=0o770)
     finally:
         os.close(number)
 
 
-def create_empty(path: Path) -> bool:
-    """Create an empty file with mode 0600; False where it exists. Raises OSError."""
+def create_empty(path: Path, like: Path | None = None) -> bool:
+    """Create an empty file with mode 0600; False where it exists. Raises OSError.
+
+    `like`: an existing file whose users it gets, as :func:`share_as`.
+    """
     try:
         number = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
     except FileExistsError:
         return False
     try:
         os.fchmod(number, 0o600)  # whatever the umask
-        _settle(number, path)
+        if like is None:
+            settle(number, path)
+        else:
+            share_as(number, like)
     except BaseException:
         path.unlink()
         raise
@@ -122,7 +114,7 @@ def create(path: Path, text: str) -> bool:
     temporary = _write(path, text)
     try:
         with temporary.open("rb") as file:
-            _settle(file.fileno(), path)
+            settle(file.fileno(), path)
         os.link(temporary, path)  # fails where another process has created it
     except OSError as error:
         if path.exists():
@@ -153,7 +145,19 @@ def replace(path: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _settle(number: int, path: Path, shared: int = 0o660) -> None:
+def share_as(number: int, like: Path) -> None:
+    """Give an open file to the group of another one, with the group's rights; for root also to the owner."""
+    about = like.stat()
+    if os.geteuid() == 0:
+        os.fchown(number, about.st_uid, about.st_gid)
+    elif os.fstat(number).st_gid != about.st_gid:
+        with suppress(PermissionError):  # not a group of this process
+            os.fchown(number, -1, about.st_gid)
+    is_group_s = os.fstat(number).st_gid == about.st_gid
+    os.fchmod(number, 0o600 | (about.st_mode & SHARED if is_group_s else 0))
+
+
+def settle(number: int, path: Path, shared: int = 0o660) -> None:
     """Give a new file to the owner of its folder; where a group shares the folder, to the group with the mode `shared`.
 
     OpenShift runs a container as any user of a group, which owns the folder together with root.
@@ -162,9 +166,14 @@ def _settle(number: int, path: Path, shared: int = 0o660) -> None:
     is_ours = folder.st_uid == user
     if user == 0 and not is_ours:
         os.fchown(number, folder.st_uid, folder.st_gid)
-    elif folder.st_mode & 0o020 and is_ours == (user == 0) and (user == 0 or folder.st_gid in groups()):
+    elif _is_shared(folder) and is_ours == (user == 0) and (user == 0 or folder.st_gid in groups()):
         os.fchown(number, -1, folder.st_gid)
         os.fchmod(number, shared)
+
+
+def _is_shared(folder: os.stat_result) -> bool:
+    """Whether a group can write it, and nobody else besides: a folder that everybody can write shows no intention."""
+    return folder.st_mode & (GROUP_WRITES | OTHERS_WRITE) == GROUP_WRITES
 
 
 def _nearest(path: Path) -> os.stat_result:

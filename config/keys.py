@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dotenv.parser import parse_stream
 
-from config import files
+from config import exposure, files
 from config.settings import PREFIX, Settings, SettingsError
 
 KEYS_FILE = "keys.env"
@@ -100,8 +100,9 @@ def _read(path: Path) -> dict[str, str]:
         raise SettingsError(f"can't read {path} ({error.strerror}): {files.remedy(path, error.errno)}") from error
     except UnicodeDecodeError:
         raise SettingsError(f"{path} is not UTF-8 text: restore it from your copy") from None
-    if problem := files.readers_problem(path, about):
-        raise SettingsError(problem)
+    for problem in (exposure.readers_problem(path, about), exposure.folder_problem(path.resolve().parent)):
+        if problem:
+            raise SettingsError(str(problem))
     return _assignments(path, text)
 
 

@@ -26,7 +26,7 @@ from tests.databases import CHEAPEST_COST, PostgresDatabases, SqliteFiles, appli
 from tests.drivers.false_clock import library
 from tests.drivers.server import LiveServer
 from tests.groups import FUNCTIONAL, InGroups, place_of
-from tests.secrecy import secrets_in
+from tests.secrecy import PASSWORD_MARK, secrets_in
 from tests.url_builders import compile_once
 
 # Other tests run beside: how long an example takes says nothing about the code.
@@ -87,7 +87,7 @@ def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresD
 @contextmanager
 def _serving(url: str, folder: Path) -> Iterator[LiveServer]:
     """`daypass serve` on that database; its log is searched for secrets at the end."""
-    with LiveServer(url, folder) as server:
+    with LiveServer(url, folder, DAYPASS_ADMIN_PASSWORD=f"{PASSWORD_MARK}-that-no-process-keeps") as server:
         yield server
     leaked = secrets_in(server.log())
     assert not leaked, f"the server's log holds secrets: {leaked[:3]}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from app.storage.database import sqlite_problem
 from config import SettingsError
+from config.exposure import folder_problem
 from config.files import create_empty, remedy
 from config.settings import PREFIX
 
@@ -34,6 +35,8 @@ def _prepare(path: Path, creates: bool) -> None:
     if not path.exists():
         if not creates:
             raise SettingsError(f"there is no database {path}: run `daypass init`, or set {URL}")
+        if problem := folder_problem(path.parent):
+            raise SettingsError(str(problem))
         create_empty(path)
     for each in (path, path.parent):
         if not os.access(each, os.R_OK | os.W_OK):

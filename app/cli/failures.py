@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from app import logs
 from app.domain import errors
 from app.domain.errors import Refusal
-from app.domain.secrets import without_secrets
+from app.domain.masking import mask
 from config import SettingsError, files, load_settings, without_secret_settings
 from config.settings import PREFIX
 
@@ -105,5 +105,5 @@ def _first_line(error: object) -> str:
 
 
 def _one_line(text: str) -> str:
-    text = without_secrets(without_secret_settings(" ".join(text.split())))
+    text = mask(without_secret_settings(" ".join(text.split())))
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -16,7 +16,7 @@ from app.domain.identity import Role
 from app.http.context import parts
 from app.storage import schema
 from app.storage.database import refusing_when_away
-from config import KEYS_FILE, Settings, SettingsError, files, generate_keys, load_settings
+from config import KEYS_FILE, Settings, SettingsError, exposure, files, generate_keys, load_settings
 from config.settings import PREFIX
 
 
@@ -41,6 +41,8 @@ def _ensure_folder(settings: Settings) -> None:
     except OSError as error:
         what_to_do = f"{files.remedy(folder, error.errno)}, or set {PREFIX}INSTANCE"
         raise SettingsError(f"can't create the folder {folder} ({error.strerror}): {what_to_do}") from error
+    if problem := exposure.folder_problem(folder):
+        raise SettingsError(str(problem))
 
 
 def _ensure_keys(settings: Settings) -> None:

@@ -24,14 +24,14 @@ from app.storage import schema
 from app.storage.backup import audit_events, copy_backup, latest_audit_event, read_description, trusted_time
 from app.storage.connected import refuse_while_connected
 from app.storage.database import refusing_when_away
-from app.storage.database_files import DatabaseError, companion, create_like
+from app.storage.database_files import DatabaseError, companion
 from app.storage.file_use import sole_use
 from app.storage.replacing import discard_staged, is_decided, replace_file, staging_file
 from app.storage.sqlite_files import sqlite_file
 from app.storage.wal import stale_wal_problem
 from config import KEYS_FILE, Settings, SettingsError, load_settings, read_keys
 from config.database_url import sqlite_url
-from config.files import create_folder
+from config.files import create_empty, create_folder
 
 KEEP, REVOKE_ALL, OLD = "keep", "revoke-all", "old"
 
@@ -166,7 +166,7 @@ def _refuse_unsuitable(settings: Settings, file: Path, path: Path) -> None:
 
 def _stage(file: Path, staged: Path, path: Path) -> dict[str, str]:
     """Copy and examine the backup; its description."""
-    create_like(staged, path)
+    create_empty(staged, like=path if path.exists() else None)
     copy_backup(file, staged)
     try:
         if problem := stale_wal_problem(staged):

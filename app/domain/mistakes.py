@@ -185,7 +185,7 @@ def _rewritings(bare: str) -> Iterable[tuple[Mistake, str]]:
 def _damaged(bare: str, kind: TokenKind, format: TokenFormat) -> Mistake | None:
     """The mistake where a part of a token is left."""
     lost = _FRONT_LOST.fullmatch(bare)
-    if lost and format.is_tail(lost[1]):
+    if lost and format.parse_tail(lost[1]):
         return Mistake.CUT
     if is_token_of_any_prefix(bare):
         return Mistake.OTHER_INSTANCE

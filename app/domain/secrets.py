@@ -28,9 +28,6 @@ PUBLIC_ID = re.compile(rf"[a-z0-9]{{{PUBLIC_ID_LENGTH}}}")
 ANY_TOKEN_TEXT = re.compile(r"\b([a-z]{1,12}[ra]_[a-z0-9]{12})_[0-9A-Za-z]{49}(?![0-9A-Za-z])")
 """Token text of any prefix within other text."""
 
-# Less strict, for redaction: text joined to other text (``TOKEN%3Ddpa_…``) or truncated holds a secret too.
-_ANY_SECRET = re.compile(r"([a-z]{1,12}[ra]_[a-z0-9]{12})_[0-9A-Za-z]{20,49}")
-
 
 @dataclass(slots=True)  # not frozen: each check creates one, and that would take three times as long
 class TokenText:
@@ -92,9 +89,9 @@ class TokenFormat:
         match = self._beginning.search(text)
         return None if match is None else (_KINDS[match[1].lower()], match[2])
 
-    def is_tail(self, text: str) -> bool:
-        """Whether the text is token text of this instance without its beginning: public id, secret and checksum."""
-        return any(self.parse(beginning + text) for beginning in self._beginnings)
+    def parse_tail(self, text: str) -> TokenText | None:
+        """The token whose text this is without its beginning: public id, secret and checksum; None where it is none."""
+        return next(filter(None, (self.parse(beginning + text) for beginning in self._beginnings)), None)
 
 
 def new_token_text(kind: TokenKind) -> TokenText:
@@ -162,11 +159,6 @@ class KeyRing:
 def is_token_of_any_prefix(text: str) -> bool:
     """Whether the text is token text, of this instance or another."""
     return bool(ANY_TOKEN_TEXT.fullmatch(text)) and _checksum(text[:-CHECKSUM_LENGTH]) == text[-CHECKSUM_LENGTH:]
-
-
-def without_secrets(text: str) -> str:
-    """The text with each token text in it reduced to its public id."""
-    return _ANY_SECRET.sub(r"\1_<hidden>", text)
 
 
 def _keyed(key: bytes) -> hmac.HMAC:

@@ -103,7 +103,8 @@ class RefreshToken:
     """A refresh token without its secret. `status`: at the time of reading.
 
     `created_in_future`: :func:`is_from_future` of its creation or regeneration. `created_with`: the access token
-    (public id) that made its present secret, if one did.
+    (public id) that made its present secret, if one did. `secret_seen_at`: when that was last found where no secret
+    belongs, such as in a path.
     """
 
     id: int
@@ -124,6 +125,7 @@ class RefreshToken:
     seems_shared: bool = False
     created_in_future: bool = False
     created_with: str | None = None
+    secret_seen_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ class AccessToken:
     """An access token without its secret. `status`: at the time of reading. `created_in_future`: the same.
 
     `refresh_token_id`: None for a single-tier token. `expires_at`: None is never. `created_with`: the access token
-    (public id) that made it, if one did.
+    (public id) that made it, if one did. `secret_seen_at`: as of a refresh token.
     """
 
     id: int
@@ -153,6 +155,7 @@ class AccessToken:
     minted_from: str | None = None
     created_in_future: bool = False
     created_with: str | None = None
+    secret_seen_at: datetime | None = None
 
 
 @dataclass(frozen=True)

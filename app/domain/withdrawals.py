@@ -17,8 +17,10 @@ from app.domain.tokens import TokenKind, TokenStatus
 
 GRANTS_AND_NOTES = frozenset(
     {
-        "access_token.created", "access_token.superseded_presented", "clock.accepted", "database.backed_up",
-        "database.restored", "keys.adopted", "refresh_token.created", "refresh_token.found_shared", "session.began",
+        "access_token.created", "access_token.secret_found", "access_token.superseded_presented", "clock.accepted",
+        "database.backed_up",
+        "database.restored", "keys.adopted", "refresh_token.created", "refresh_token.found_shared",
+        "refresh_token.secret_found", "session.began",
         "session.ended", "tokens.purged", "user.created", "user.enabled",
         "user.sign_in_locked", "user.sign_in_unlocked",
     }

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from app.domain.errors import NotPermitted
 from app.domain.identity import Principal, Role
+from app.domain.masking import mask
 from app.domain.tokens import TokenKind
 
 MOST_QUERIES = 256
@@ -40,9 +41,9 @@ def conditions_of(query: str) -> Conditions:
     known = {"role": frozenset(Role), "kind": frozenset(TokenKind)}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name not in known:
-            return Conditions(error=f"The proxy's condition {name!a} is unknown: use role or kind.")
+            return Conditions(error=f"The proxy's condition {mask(name)!a} is unknown: use role or kind.")
         if value not in known[name]:
-            return Conditions(error=f"The proxy's condition {name}={value!a} is not a {name}.")
+            return Conditions(error=f"The proxy's condition {name}={mask(value)!a} is not a {name}.")
         required[name].add(value)
     return Conditions(frozenset(required["role"]), frozenset(required["kind"]))
 

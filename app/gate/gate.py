@@ -18,6 +18,7 @@ from app.http.context import Parts, note_use
 from app.http.credentials import access_token_text
 from app.http.hosts import NO_ONE_HOST, has_one_host
 from app.http.proxies import client_address
+from app.http.strays import look_for_strays
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -35,6 +36,7 @@ class Gate:
         self._verify = parts.services.verifier.verify
         self._last_use = parts.services.last_use
         self._sightings = parts.services.sightings
+        self._strays = parts.services.strays
         self._proxies = parts.proxies
         self._paths = (*PATHS, *(f"{parts.public_url.path}{path}" for path in PATHS)) if parts.public_url else PATHS
 
@@ -46,7 +48,8 @@ class Gate:
                 raise BadRequest(NO_ONE_HOST)
             text = access_token_text(environ)
             principal = self._verify(text, permit=lambda known: self._refuse_unless_permitted(known, environ))
-            note_use(self._last_use, principal, environ, self._proxies)
+            if note_use(self._last_use, principal, environ, self._proxies):  # now and then: a check has no time for it
+                look_for_strays(self._strays, environ, lambda: self._caller(environ, principal))
         except Refusal as refusal:
             return self._refuse(refusal, environ, start_response)
         except Exception as error:  # refused, and may be tried again
@@ -62,10 +65,15 @@ class Gate:
         if query:
             conditions_of(query).refuse_unless_met(principal)
 
+    def _caller(self, environ: "WSGIEnvironment", known: Principal) -> Caller:
+        address = client_address(environ, self._proxies)
+        return Caller(known.username, known.user_id, address, credential=known.credential)
+
     def _refuse(self, refusal: Refusal, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         address, request_id = client_address(environ, self._proxies), uuid.uuid4().hex
         if isinstance(refusal, TokenSuperseded):
             self._sightings.report(refusal, Caller("", address=address, request_id=request_id))
+        look_for_strays(self._strays, environ, lambda: Caller("", address=address, request_id=request_id))
         status, headers, body = refusal_answer(refusal, environ)
         LOG.info(
             "check_refused",

@@ -15,6 +15,7 @@ from werkzeug.exceptions import ClientDisconnected, LengthRequired, RequestEntit
 
 from app.domain.errors import BadRequest
 from app.http.places import Places
+from app.http.strays import MEMBERS
 from app.http.turns import TURNS, Turns
 
 LARGEST_BODY = 16 * 1024
@@ -52,7 +53,8 @@ class BodyReader:
             if request.environ.get("SERVER_PROTOCOL") == "HTTP/2":
                 _receive_http2(request)
             raw = self._receive(request)
-        return _members(request, raw)
+        members = request.environ[MEMBERS] = _members(request, raw)
+        return members
 
     def _place(self, request: Request) -> AbstractContextManager[None]:
         turns: Turns | None = request.environ.get(TURNS)

@@ -88,10 +88,12 @@ def caller() -> Caller:
     )
 
 
-def note_use(last_use: LastUse, known: Principal, environ: Mapping[str, Any], proxies: TrustedProxies) -> None:
-    """Record the use of this request's token if due."""
-    if last_use.is_due(known):
+def note_use(last_use: LastUse, known: Principal, environ: Mapping[str, Any], proxies: TrustedProxies) -> bool:
+    """Record the use of this request's token if due; whether it was."""
+    is_due = last_use.is_due(known)
+    if is_due:
         last_use.note(known, client_address(environ, proxies), environ.get("HTTP_USER_AGENT"))
+    return is_due
 
 
 def note_introspected(last_use: LastUse, known: Principal) -> None:

@@ -11,7 +11,17 @@ import structlog
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from app.domain.errors import FeatureOff, NotFound, RateLimited, Refusal, TokenSuperseded, Unavailable
+from app.domain.errors import (
+    BadRequest,
+    Conflict,
+    FeatureOff,
+    NotFound,
+    RateLimited,
+    Refusal,
+    TokenSuperseded,
+    Unavailable,
+)
+from app.domain.masking import mask
 from app.http.context import caller, services
 from app.http.hosts import MisdirectedRequest
 from app.services.idempotency import Repeated
@@ -62,10 +72,18 @@ def _answer_refusal(dialect: Dialect, refusal: Refusal) -> Response:
     g.mistake = getattr(refusal, "mistake", None)
     if isinstance(refusal, TokenSuperseded):
         services().sightings.report(refusal, caller())
-    answer = dialect.refuse(refusal)
+    answer = dialect.refuse(_masked(refusal))
     if isinstance(refusal, RateLimited | Unavailable):
         answer.headers["Retry-After"] = str(refusal.retry_after)
     return answer
+
+
+def _masked(refusal: Refusal) -> Refusal:
+    """The refusal without secrets: names of members and user names in it are the client's text."""
+    if isinstance(refusal, BadRequest):
+        fields = {mask(name): [*map(mask, messages)] for name, messages in refusal.fields.items()}
+        return BadRequest(mask(refusal.message), fields)
+    return Conflict(mask(refusal.what)) if isinstance(refusal, Conflict) else refusal
 
 
 def _dialect(dialects: Sequence[Dialect], path: str) -> Dialect:

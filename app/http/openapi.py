@@ -3,7 +3,7 @@
 Not here: serving them (``documents``).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
@@ -13,6 +13,7 @@ from flask import Flask
 from flask_smorest import Api, Blueprint
 from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import UnsupportedMediaType
 
 from app.domain.errors import BadRequest
@@ -60,8 +61,20 @@ class StrictParser(FlaskParser):
     def load_json(self, req: Any, schema: Any) -> Any:
         return parts().bodies.read(req)
 
+    def load_querystring(self, req: Any, schema: Any) -> Any:
+        """The parameters. One that the schema has and that is there twice is refused: which one counts is a guess."""
+        refuse_doubled(req.args, schema.fields)
+        return super().load_querystring(req, schema)
+
     def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> Any:
         raise BadRequest("Some fields are missing or wrong.", _messages(error.messages_dict)) from None
+
+
+def refuse_doubled(query: MultiDict[str, str], names: Iterable[str]) -> None:
+    """Refuse with BadRequest a parameter of these names that a query has more than once."""
+    doubled = {name: ["is there more than once"] for name in names if len(query.getlist(name)) > 1}
+    if doubled:
+        raise BadRequest("Some parameters are there more than once.", doubled)
 
 
 class JsonParser(StrictParser):

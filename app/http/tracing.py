@@ -11,8 +11,9 @@ from werkzeug.exceptions import HTTPException, NotFound
 from app.domain.clock import utc_text
 from app.domain.identity import Principal
 from app.domain.tokens import AccessToken, Issued, RefreshToken
-from app.http.context import parts
+from app.http.context import caller, parts, services
 from app.http.proxies import client_address, is_https
+from app.http.strays import look_for_strays
 
 LOG = structlog.get_logger(__name__)
 
@@ -92,18 +93,7 @@ def install_tracing(app: Flask) -> None:
         response.headers.update(g.get("token_headers", {}))
         if response.is_sequence and not any(response.response):
             response.headers.pop("Content-Type", None)  # Werkzeug sets text/html without content
-        LOG.info(
-            "request",
-            method=request.method,
-            path=request.path,  # without the query, which may hold a secret
-            status=response.status_code,
-            reason=g.get("reason"),
-            mistake=g.get("mistake"),
-            milliseconds=round((time.perf_counter() - g.started) * 1000, 1),
-            address=client_address(request.environ, parts().proxies),
-            user_id=known.user_id if known else None,
-            token_id=known.token_public_id if known else None,
-        )
+        _trace(response, known)
         return response
 
     def forget(_error: BaseException | None) -> None:
@@ -112,3 +102,20 @@ def install_tracing(app: Flask) -> None:
     app.before_request(begin)
     app.after_request(end)
     app.teardown_request(forget)
+
+
+def _trace(response: Response, known: Principal | None) -> None:
+    """The request's line in the log; and secrets in the request where none belong."""
+    look_for_strays(services().strays, request.environ, caller)
+    LOG.info(
+        "request",
+        method=request.method,
+        path=request.path,  # without the query, which may hold a secret
+        status=response.status_code,
+        reason=g.get("reason"),
+        mistake=g.get("mistake"),
+        milliseconds=round((time.perf_counter() - g.started) * 1000, 1),
+        address=client_address(request.environ, parts().proxies),
+        user_id=known.user_id if known else None,
+        token_id=known.token_public_id if known else None,
+    )

@@ -31,6 +31,7 @@ from app.services.sessions import Sessions
 from app.services.setting_effects import SettingEffects
 from app.services.sightings import Sightings
 from app.services.single_tier import SingleTierTokens
+from app.services.strays import Strays
 from app.services.throttling import LoginThrottle
 from app.services.verifying import TokenVerifier
 from app.storage.check import TokenLookup
@@ -59,6 +60,7 @@ class Services:
     job_runs: JobRuns
     clock_agreement: ClockAgreement
     sightings: Sightings
+    strays: Strays
     last_use: LastUse
     check_counts: CheckCounts
     sessions: Sessions
@@ -85,10 +87,9 @@ def build_services(
 ) -> Services:
     """Create the use cases from the values of the settings (described in ``config.Settings``)."""
     ring, format, idempotency = KeyRing(token_keys), TokenFormat(prefixes), Idempotency(pepper)
-    passwords = Passwords(pepper, bcrypt_cost, *hashing_capacity(workers, threads))
-    accounts = Accounts(database, clock, passwords, LoginThrottle(database, clock, pepper), idempotency)
-    held_tokens, listing = HeldTokens(database, clock, ring, format), Listing(database, clock)
-    check_counts, sightings, last_use = _recorders(database, clock)
+    accounts = _accounts(database, clock, pepper, bcrypt_cost, hashing_capacity(workers, threads), idempotency)
+    held_tokens, listing = HeldTokens(database, clock, ring, format), Listing(database, clock, pepper)
+    check_counts, sightings, strays, last_use = _recorders(database, clock, ring, format)
     verifier = TokenVerifier(TokenLookup(database), clock, ring, format, check_counts)
     clock_agreement, key_fingerprints, health = _guardians(database, clock, token_keys, pepper)
     return Services(
@@ -110,6 +111,7 @@ def build_services(
         job_runs=JobRuns(database, clock),
         clock_agreement=clock_agreement,
         sightings=sightings,
+        strays=strays,
         last_use=last_use,
         check_counts=check_counts,
         sessions=Sessions(database, clock, accounts, pepper),
@@ -119,12 +121,27 @@ def build_services(
     )
 
 
-def _recorders(database: Database, clock: Clock) -> tuple[CheckCounts, Sightings, LastUse]:
+def _accounts(
+    database: Database,
+    clock: Clock,
+    pepper: bytes,
+    bcrypt_cost: int,
+    capacity: tuple[int, int],
+    idempotency: Idempotency,
+) -> Accounts:
+    passwords = Passwords(pepper, bcrypt_cost, *capacity)
+    return Accounts(database, clock, passwords, LoginThrottle(database, clock, pepper), idempotency)
+
+
+def _recorders(
+    database: Database, clock: Clock, ring: KeyRing, format: TokenFormat
+) -> tuple[CheckCounts, Sightings, Strays, LastUse]:
     """What requests record in memory; one thread writes all of it."""
     check_counts, sightings = CheckCounts(database, clock), Sightings(database, clock)
-    last_use = LastUse(database, check_counts.flush, sightings.flush)
-    check_counts.begin = sightings.begin = last_use.start
-    return check_counts, sightings, last_use
+    strays = Strays(database, clock, ring, format)
+    last_use = LastUse(database, check_counts.flush, sightings.flush, strays.flush)
+    check_counts.begin = sightings.begin = strays.begin = last_use.start
+    return check_counts, sightings, strays, last_use
 
 
 def _guardians(

@@ -11,7 +11,7 @@ from app.domain.clock import Clock
 from app.domain.errors import BadCredentials, BadRequest, Conflict, NotFound
 from app.domain.identity import Caller, Role, User, canonical_username
 from app.domain.ladder import Act, act_of_change
-from app.domain.text import refuse_unprintable
+from app.domain.text import refuse_secret, refuse_unprintable
 from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.passwords import Passwords
 from app.services.permitting import refuse_unless_allowed
@@ -96,6 +96,7 @@ class Accounts:
         if name is None:
             message = "A user name has 1 to 150 of a-z, 0-9 and . _ @ + -"
             raise BadRequest(message, {"username": [message]})
+        refuse_secret("username", username, "A user name")
         for member, value in profile.items():
             refuse_unprintable(member, value, LONGEST_PROFILE[member])
         with self._database.reading() as session:  # before the work of digesting

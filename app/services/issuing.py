@@ -11,6 +11,7 @@ from app.domain.identity import Caller
 from app.domain.ladder import Act
 from app.domain.policy import Policy, Reissue
 from app.domain.secrets import KeyRing, TokenFormat, TokenText, new_token_text
+from app.domain.text import refuse_secret
 from app.domain.tokens import Issued, RefreshToken, TokenKind, capped
 from app.services import budgets
 from app.services.accounts import Accounts
@@ -161,3 +162,4 @@ class Issuing:
 def _refuse_bad_name(name: str) -> None:
     if not NAME.fullmatch(name) or name != name.strip():
         raise BadRequest(NAME_RULE, {"name": [NAME_RULE]})
+    refuse_secret("name", name, "A name")

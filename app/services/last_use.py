@@ -16,7 +16,7 @@ import structlog
 from app.domain.clock_mark import Agreement
 from app.domain.errors import Unavailable
 from app.domain.identity import Principal
-from app.domain.secrets import without_secrets
+from app.domain.text import agent_to_keep
 from app.storage import clock_marks, last_use
 from app.storage.database import Database
 from app.storage.last_use import Use
@@ -33,8 +33,6 @@ WRITE_AT_ONCE = 1_000
 
 MOST_WAITING = 10_000
 """Further uses are dropped."""
-
-LONGEST_AGENT = 255
 
 
 class LastUse:
@@ -58,7 +56,7 @@ class LastUse:
 
     def note(self, principal: Principal, address: str | None, agent: str | None) -> None:
         """Record a use of the token. `agent`: the client's ``User-Agent``."""
-        use = Use(principal.checked_at, address, _printable(agent))
+        use = Use(principal.checked_at, address, agent_to_keep(agent))
         with self._lock:
             if len(self._waiting) >= MOST_WAITING:
                 return
@@ -116,11 +114,3 @@ class LastUse:
                 self.flush()
             except Exception as error:  # the thread must go on
                 LOG.error("last_use_not_written", exc_info=error)
-
-
-def _printable(agent: str | None) -> str | None:
-    """The user agent, safe to store and show: some clients put their token in it."""
-    if not agent:
-        return None
-    shown = without_secrets(agent)[:LONGEST_AGENT]  # redacted before it is truncated
-    return "".join(each if each.isprintable() and each.isascii() else "?" for each in shown)

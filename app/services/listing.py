@@ -1,7 +1,6 @@
 """Lists of tokens, users and audit events, page by page."""
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -11,11 +10,12 @@ from sqlalchemy.orm import Session
 
 from app.domain.audit import AuditEvent
 from app.domain.clock import Clock
-from app.domain.errors import BadRequest, NotFound
+from app.domain.errors import NotFound
 from app.domain.identity import Role, User
 from app.domain.secrets import PUBLIC_ID
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import AccessToken, RefreshToken, TokenKind
+from app.services.cursors import Cursors, not_a_cursor
 from app.storage import access_tokens, listing, refresh_tokens, users
 from app.storage.access_tokens import as_access_token
 from app.storage.database import Database
@@ -25,7 +25,7 @@ from app.storage.tables import AccessTokenRow, AuditEventRow, RefreshTokenRow
 T = TypeVar("T")
 
 LARGEST_PAGE = 500
-CURSOR = re.compile(r"[0-9a-f]{1,15}")
+USERS, AUDIT_EVENTS = "users", "audit events"
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,22 @@ class ListedToken:
 class Listing:
     """Reads lists. `limit`: 1 to 500. `cursor`: of the previous page; refuses others with BadRequest."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, key: bytes) -> None:
         self._database = database
         self._clock = clock
+        self._cursors = Cursors(key)
 
     def tokens(
         self, kind: TokenKind, criteria: TokenFilter, cursor: str | None = None, limit: int = 100
     ) -> Page[ListedToken]:
         """Tokens of one tier that match, newest first, in their current state."""
-        after = _row_of(cursor)
+        name = f"{kind} tokens of {criteria.user_id}"
+        page = self._tier(kind, criteria, self._cursors.read(name, cursor), limit)
+        return Page(page.items, self._cursors.write(name, page.cursor))
+
+    def _tier(self, kind: TokenKind, criteria: TokenFilter, position: str | None, limit: int) -> Page[ListedToken]:
+        """The same with positions in place of cursors."""
+        after = _row_of(position)
         read = list_refresh_tokens if kind is TokenKind.REFRESH else list_access_tokens
         with self._database.reading() as session:
             items = read(session, criteria, self._clock(), after, limit + 1)
@@ -65,16 +72,21 @@ class Listing:
 
     def both_tiers(self, criteria: TokenFilter, cursor: str | None = None, limit: int = 100) -> Page[ListedToken]:
         """Tokens that match: refresh tokens first, each tier newest first. The cursor begins with a tier's letter."""
-        kinds, rest = _tiers_from([each for each in TokenKind if criteria.kind in (None, each)], cursor)
+        name = f"tokens of {criteria.user_id}"
+        page = self._tiers(criteria, self._cursors.read(name, cursor), limit)
+        return Page(page.items, self._cursors.write(name, page.cursor))
+
+    def _tiers(self, criteria: TokenFilter, position: str | None, limit: int) -> Page[ListedToken]:
+        kinds, rest = _tiers_from([each for each in TokenKind if criteria.kind in (None, each)], position)
         items: list[ListedToken] = []
         for kind in kinds:
-            page = self.tokens(kind, criteria, rest, limit - len(items))
+            page = self._tier(kind, criteria, rest, limit - len(items))
             items += page.items
             rest = None
             if page.cursor is not None:
                 return Page(items, f"{kind.letter}{page.cursor}")
             if len(items) == limit and kind is not kinds[-1]:  # the page ends with this tier
-                more = self.tokens(kinds[-1], criteria, limit=1).items
+                more = self._tier(kinds[-1], criteria, None, 1).items
                 return Page(items, kinds[-1].letter if more else None)
         return Page(items, None)
 
@@ -95,9 +107,11 @@ class Listing:
         limit: int = 100,
     ) -> Page[User]:
         """Users that match, newest first. `part`: of the user name, case-insensitive."""
+        after = _row_of(self._cursors.read(USERS, cursor))
         with self._database.reading() as session:
-            rows = listing.users(session, part, role, is_active, _row_of(cursor), limit + 1)
-            return _page([users.as_user(row) for row in rows], limit, lambda user: user.id)
+            rows = listing.users(session, part, role, is_active, after, limit + 1)
+            page = _page([users.as_user(row) for row in rows], limit, lambda user: user.id)
+        return Page(page.items, self._cursors.write(USERS, page.cursor))
 
     def find(self, public_id: str) -> ListedToken:
         """The token with this public id, of either tier; refuses with NotFound."""
@@ -122,9 +136,11 @@ class Listing:
         until: datetime | None = None,
     ) -> Page[AuditEvent]:
         """Audit events that match, newest first, from `since` (inclusive) to `until` (exclusive)."""
+        after = _row_of(self._cursors.read(AUDIT_EVENTS, cursor))
         with self._database.reading() as session:
-            rows = listing.audit_events(session, actor, action, object_id, _row_of(cursor), limit + 1, since, until)
-        return _page([_as_event(row) for row in rows], limit, lambda event: event.id)
+            rows = listing.audit_events(session, actor, action, object_id, after, limit + 1, since, until)
+        page = _page([_as_event(row) for row in rows], limit, lambda event: event.id)
+        return Page(page.items, self._cursors.write(AUDIT_EVENTS, page.cursor))
 
     def every_audit_event(self, since: datetime | None = None) -> Iterator[AuditEvent]:
         """All audit events from `since` on, oldest first, read in pages."""
@@ -175,29 +191,21 @@ def _as_event(row: AuditEventRow) -> AuditEvent:
     return AuditEvent(**values | {"detail": json.loads(row.detail)})
 
 
-def _tiers_from(kinds: list[TokenKind], cursor: str | None) -> tuple[list[TokenKind], str | None]:
-    """The remaining tiers, and the cursor in the first of them."""
-    if cursor is None:
+def _tiers_from(kinds: list[TokenKind], position: str | None) -> tuple[list[TokenKind], str | None]:
+    """The remaining tiers, and the position in the first of them."""
+    if position is None:
         return kinds, None
-    left = [each for each in kinds if each.letter == cursor[:1]]
-    if not left:
-        raise _no_cursor()
-    return kinds[kinds.index(left[0]) :], cursor[1:] or None
+    left = [each for each in kinds if each.letter == position[:1]]
+    if not left:  # the cursor of a page with another filter
+        raise not_a_cursor()
+    return kinds[kinds.index(left[0]) :], position[1:] or None
 
 
 def _page(items: list[T], limit: int, row_id: Callable[[T], int]) -> Page[T]:
-    """`items`: one more than `limit` where there is another page."""
+    """`items`: one more than `limit` where there is another page. Its cursor is a position, not sealed yet."""
     shown = items[:limit]
     return Page(shown, f"{row_id(shown[-1]):x}" if len(items) > limit else None)
 
 
-def _row_of(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    if not CURSOR.fullmatch(cursor):
-        raise _no_cursor()
-    return int(cursor, 16)
-
-
-def _no_cursor() -> BadRequest:
-    return BadRequest("The cursor is invalid: use one from a previous page.", {"cursor": ["Not a cursor."]})
+def _row_of(position: str | None) -> int | None:
+    return None if position is None else int(position, 16)

@@ -169,7 +169,8 @@ def _existing(session: Session, uuid: str, only_of: int | None, now: datetime) -
 def _canonical(uuid: str) -> str:
     """Lower case: a UUID is case-insensitive (RFC 9562, section 4). Empty where it is none."""
     try:
-        return str(UUID(uuid)) if len(uuid) == len(str(UUID(int=0))) else ""
+        canonical = str(UUID(uuid))
+        return canonical if canonical == uuid.lower() else ""  # Python takes other spellings too
     except ValueError:
         return ""
 

@@ -8,6 +8,7 @@ from sqlalchemy import Table, insert
 from sqlalchemy.orm import Session
 
 from app.domain.identity import Caller
+from app.domain.masking import mask
 from app.storage.tables import AuditEventRow
 
 _INSERT = insert(cast(Table, AuditEventRow.__table__))
@@ -24,7 +25,7 @@ def record(
     """Append that `caller` did `action` to `subject`. If this fails, so does the change.
 
     `action`: ``<thing>.<past participle>``. `subject`: kind and handle, such as ``("user", "anna")``.
-    `detail`: never a secret.
+    `detail`: a secret that stands in it by mistake is masked.
     """
     kind, handle = subject
     values = {
@@ -37,7 +38,11 @@ def record(
         "address": caller.address,
         "request_id": caller.request_id,
         "result": "done",
-        "detail": json.dumps(detail, sort_keys=True),
+        "detail": json.dumps({name: _masked(value) for name, value in detail.items()}, sort_keys=True),
         "credential": None if caller.credential is None else str(caller.credential),
     }
     session.execute(_INSERT, values)
+
+
+def _masked(value: str | int | bool | None) -> str | int | bool | None:
+    return mask(value) if isinstance(value, str) else value

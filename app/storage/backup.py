@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from app.domain.audit import AuditEvent
-from app.storage.database_files import COMPANIONS, DatabaseError, companion, connect, create_like, own_as, sync
+from app.storage.database_files import COMPANIONS, DatabaseError, companion, connect, sync
 from app.storage.sqlite_files import SUFFIXES
+from config.files import create_empty
 
 DESCRIPTION = "backup_description"
 """A table of backups only: key and value."""
@@ -52,7 +53,7 @@ def copy_backup(file: Path, staged: Path) -> None:
     _copy(file, staged)
     for end in COMPANIONS:
         if companion(file, end).exists():
-            create_like(companion(staged, end), staged)
+            create_empty(companion(staged, end), like=staged)
             _copy(companion(file, end), companion(staged, end))
 
 
@@ -137,8 +138,7 @@ def new_file(file: Path, overwrites: bool) -> Iterator[Path]:
     if file.exists() and not (overwrites and file.is_file()):  # a device, such as /dev/null, would be replaced as well
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(file))
     try:
-        create_like(unfinished, None)
-        own_as(unfinished, file if file.exists() else file.parent)
+        create_empty(unfinished, like=file if file.exists() else None)
         yield unfinished
         if overwrites:
             unfinished.replace(file)

@@ -1,7 +1,6 @@
-"""SQLite files as files: their names, owners and permissions, and connections outside the engine."""
+"""SQLite files as files: their names, and connections outside the engine."""
 
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,28 +21,6 @@ def companion(path: Path, end: str) -> Path:
 def connect(path: Path, option: str) -> Any:
     """A connection of the driver, in autocommit. `option`: of the URI, such as ``mode=ro``."""
     return sqlite.connect(f"file:{quote(str(path))}?{option}", uri=True, isolation_level=None, timeout=10)
-
-
-def create_like(path: Path, model: Path | None) -> None:
-    """Create an empty file that only its owner can read.
-
-    `model`: a file whose permissions it gets, and for root the owner, or those of its folder where it does not exist.
-    """
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    if model is not None:
-        own_as(path, model if model.exists() else model.parent)
-        if model.exists():
-            path.chmod(model.stat().st_mode & 0o666)
-
-
-def own_as(path: Path, model: Path) -> None:
-    """Give the file the group of `model`, and for root the owner, so that the service can use it."""
-    owner = model.stat()
-    if os.geteuid() == 0:
-        os.chown(path, owner.st_uid, owner.st_gid)
-    elif path.stat().st_gid != owner.st_gid:
-        with suppress(PermissionError):  # not a group of this process
-            os.chown(path, -1, owner.st_gid)
 
 
 def sync(path: Path) -> None:

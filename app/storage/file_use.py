@@ -16,10 +16,11 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from app.domain.errors import Conflict
-from app.storage.database_files import companion, own_as
+from app.storage.database_files import companion
 from app.storage.replacing import finish_replacement
 from app.storage.sqlite_files import sqlite_file
 from app.storage.wal import stale_wal_problem
+from config.files import settle, share_as
 
 PATIENCE_SECONDS = 10
 """How long a process waits for another one that examines the file."""
@@ -133,9 +134,11 @@ def _open_lock(path: Path) -> int | None:
     except OSError:
         return None
     with suppress(OSError):
-        model = path if path.exists() else path.parent
-        own_as(lock, model)
-        os.fchmod(descriptor, 0o600 | model.stat().st_mode & 0o060)
+        os.fchmod(descriptor, 0o600)  # whatever the umask
+        if path.exists():
+            share_as(descriptor, path)
+        else:
+            settle(descriptor, lock)
     return descriptor
 
 

@@ -20,6 +20,7 @@ from app.domain.findings import Finding, ok, problem
 from app.storage.database import DRIVER, wal_is_sound
 from app.storage.database_files import COMPANIONS, companion
 from app.storage.sqlite_files import existing
+from config.files import share_as
 
 LOG = structlog.get_logger(__name__)
 
@@ -100,25 +101,17 @@ def watch(path: Path) -> "Watch | None":
     Call it before the first connection, which removes the traces of an unclean stop, and only once the file exists.
     """
     try:
-        lock = os.open(_record_path(path), os.O_CREAT | os.O_RDWR, 0o600)
+        lock = os.open(_record_path(path), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError:  # the checks of the files say why
         return None
-    _share(lock, path)
+    with suppress(OSError):  # another of the database's users may be the next to serve
+        share_as(lock, path)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(lock)
         return None
     return Watch(path, lock)
-
-
-def _share(record: int, path: Path) -> None:
-    """Give the record to those who have the database: another of its users may be the next to serve."""
-    with suppress(OSError):
-        like = path.stat()
-        if os.geteuid() == 0:
-            os.fchown(record, like.st_uid, like.st_gid)
-        os.fchmod(record, like.st_mode & 0o660)
 
 
 class Watch:

@@ -67,6 +67,7 @@ class StoredRefreshToken(NamedTuple):
     hour_ends_at: datetime | None
     mints_in_hour: int
     regenerations_in_hour: int
+    secret_seen_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ def replace_secret(
     """
     retired_secrets.add(session, held.id, Mac(held.key_id, held.mac), now)
     values: dict[str, Any] = {"key_id": mac.key_id, "mac": mac.digest, "status": TokenStatus.ACTIVE}
-    values |= {"expires_at": expires_at, "regenerated_at": now, "sharing_seen_at": None}
+    values |= {"expires_at": expires_at, "regenerated_at": now, "sharing_seen_at": None, "secret_seen_at": None}
     values |= {} if maker is None else maker_columns(maker)
     statement = update(TABLE).where(TABLE.c.id == held.id).values(values).returning(TABLE)
     return StoredRefreshToken._make(session.execute(statement).one())

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import structlog
 
-from app.storage.database_files import COMPANIONS, companion, own_as, sync
+from app.storage.database_files import COMPANIONS, companion, sync
 from app.storage.sqlite_files import SUFFIXES
+from config.files import create_empty
 
 LOG = structlog.get_logger(__name__)
 
@@ -30,8 +31,9 @@ def replace_file(path: Path, kept_as: str) -> Path | None:
     sync(staged)
     note = _note(path)
     unfinished = companion(note, "-new")
+    unfinished.unlink(missing_ok=True)
+    create_empty(unfinished, like=staged)
     unfinished.write_text(json.dumps({"kept": kept.name}))
-    own_as(unfinished, staged)
     sync(unfinished)
     had_old = path.exists()
     unfinished.rename(note)

@@ -4,7 +4,7 @@ Not here: what is in them (``integrity``), and whether a write succeeds (``write
 """
 
 import os
-import pwd
+import shlex
 import stat
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from urllib.parse import quote
 from sqlalchemy import URL
 
 from app.domain.findings import Finding, ok, problem, warning
+from config.exposure import folder_problem, readers_problem
+from config.files import user_name
 
 SUFFIXES = ("", "-wal", "-shm", "-journal")
 """Of the database and the files beside it: https://sqlite.org/tempfiles.html."""
@@ -95,16 +97,13 @@ def identity(path: Path) -> tuple[int, int] | None:
 
 
 def privacy(path: Path) -> Finding:
-    """Whether other users of this machine can read the files, or put others in their place."""
-    folder = path.parent.stat().st_mode
-    for suffix in SUFFIXES if folder & stat.S_IXOTH else ():
+    """Whether others can read the files, or put others in their place: SQLite trusts a ``-wal`` or ``-journal``."""
+    found = folder_problem(path.parent)
+    for suffix in SUFFIXES if path.parent.stat().st_mode & stat.S_IXOTH else ():
         file = path.with_name(path.name + suffix)
-        if file.exists() and file.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
-            return problem("privacy", f"others can read {file.name}", "run chmod o= on it", str(file))
-    if folder & stat.S_IWOTH and not folder & stat.S_ISVTX:  # as volumes of containers often are
-        detail = f"others can replace {path.name}, because everybody can write its folder"
-        return warning("privacy", detail, "run chmod o-w on the folder", str(path.parent))
-    return ok("privacy", f"only its user and group can read {path.name}")
+        if found is None and file.exists():
+            found = readers_problem(file, file.stat(), f"{shlex.quote(str(path))}*")
+    return problem("privacy", *found) if found else ok("privacy", f"only its user and group can read {path.name}")
 
 
 def space(path: Path) -> Finding:
@@ -134,19 +133,11 @@ def _remedy(path: Path) -> str:
 
 
 def _user() -> str:
-    return f"this process (user {_user_name(os.geteuid())})"
+    return f"this process (user {user_name(os.geteuid())})"
 
 
 def _owner(path: Path) -> str:
-    return _user_name(path.stat().st_uid)
-
-
-def _user_name(uid: int) -> str:
-    """The user's name; ``uid-NUMBER`` where the system has none, as in many containers."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid-{uid}"
+    return user_name(path.stat().st_uid)
 
 
 def _amount(size: int) -> str:

@@ -97,6 +97,7 @@ class RefreshTokenRow(Base):
     hour_ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     mints_in_hour: Mapped[int] = mapped_column(Integer, server_default="0")
     regenerations_in_hour: Mapped[int] = mapped_column(Integer, server_default="0")
+    secret_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class RetiredSecretRow(Base):
@@ -189,6 +190,7 @@ class AccessTokenRow(Base):
     revoked_by: Mapped[str | None] = mapped_column(String(150))
     revoke_reason: Mapped[str | None] = mapped_column(String(255))
     created_with: Mapped[str | None] = mapped_column(String(12))
+    secret_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class SessionRow(Base):

@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadCredentials, BadRequest, LimitReached, NotFound, NotPermitted, RateLimited, Refusal
 from app.domain.ladder import Act
+from app.domain.masking import mask
 from app.domain.policy import Reissue
 from app.domain.tokens import AccessToken, Issued, RefreshToken, TokenKind
 from app.http.acts import does
@@ -38,7 +39,9 @@ def list_tokens() -> ResponseReturnValue:
 def new_refresh_token() -> ResponseReturnValue:
     """The dialog to create a refresh token; the query may hold its name."""
     policy = services().instance_settings.policy()
-    return page("refresh_token_new.html", name=request.args.get("name", ""), days=policy.refresh_token_lifespan.days)
+    return page(
+        "refresh_token_new.html", name=mask(request.args.get("name", "")), days=policy.refresh_token_lifespan.days
+    )
 
 
 @account.post("/refresh-tokens")

@@ -8,10 +8,12 @@ from flask import Response, abort, current_app, g, redirect, request, url_for
 from app.domain.errors import BadCredentials, BadRequest, NotPermitted, RateLimited, Refusal, Unavailable
 from app.domain.identity import refuse_unless_may_use_apis
 from app.domain.ladder import ADMINISTRATORS_ONLY, Proof
+from app.domain.masking import mask
 from app.domain.sessions import WebSession
 from app.http.acts import CHANGING, declared_of
 from app.http.context import CurrentUser, caller, current_user, parts, services
 from app.http.guards import Guard
+from app.http.openapi import refuse_doubled
 from app.web.cookies import session_cookie
 from app.web.forms import read_form, status_of
 from app.web.rendering import page
@@ -40,6 +42,7 @@ def find_session() -> WebSession | None:
 
 
 def _accept_visitor() -> None:
+    refuse_doubled(request.args, request.args)
     try:
         _refuse_forged_form()
     except BadRequest:
@@ -57,6 +60,7 @@ def _require_session() -> None:
         has_ended = request.method in CHANGING or services().sessions.has_ended(session_cookie())
         abort(redirect_to_sign_in("ended" if has_ended else ""))
     refuse_unless_may_use_apis(session.user.role)
+    refuse_doubled(request.args, request.args)
     _refuse_forged_form()
 
 
@@ -84,7 +88,7 @@ def redirect_to_sign_in(reason: str = "") -> Response:
     """A redirect to the sign-in page, which leads back to this page or to the page of this form."""
     is_page = request.method == "GET"
     back = f"{request.script_root}{request.full_path.rstrip('?')}" if is_page else _page_of_form()
-    return cast(Response, redirect(url_for("web_entrance.login", next=back, why=reason or None), 303))
+    return cast(Response, redirect(url_for("web_entrance.login", next=mask(back), why=reason or None), 303))
 
 
 def _page_of_form() -> str:

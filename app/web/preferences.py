@@ -26,7 +26,9 @@ DAYS = "A lifetime is a whole number of days, or -1 for never."
 def list_tokens() -> ResponseReturnValue:
     """The user's tokens, and why they may not generate any."""
     offset = request.args.get("offset", "0")
-    begin = int(offset) if offset.isascii() and offset.isdigit() and len(offset) < 8 else 0
+    if not offset.isascii() or not offset.isdigit() or len(offset) > 7:
+        raise BadRequest("The offset is not one of a previous page.", {"offset": ["Not an offset."]})
+    begin = int(offset)
     own = services().single_tier.list_tokens(web_session().user.id, PAGE, begin, counted=True)
     return page("preferences_tokens.html", own=own, begin=begin, size=PAGE, denial=_denial())
 

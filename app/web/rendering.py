@@ -11,6 +11,7 @@ from markupsafe import Markup
 from werkzeug.local import LocalProxy
 
 from app.domain.clock import utc_text
+from app.domain.masking import mask
 from app.domain.text import count_of
 from app.domain.tokens import TokenStatus
 from app.http.context import parts, services
@@ -39,7 +40,9 @@ _YEARS_FROM = 2 * 365 * 86400
 
 
 def page(template: str, status: int = 200, **values: Any) -> Response:
-    """A response with a rendered template."""
+    """A response with a rendered template. On a page that refuses, entered text is shown without secrets."""
+    if status >= 400:
+        values = {name: mask(value) if isinstance(value, str) else value for name, value in values.items()}
     answer = make_response(render_template(template, **values), status)
     answer.headers.update(HEADERS)
     return answer
@@ -69,7 +72,7 @@ def _common_values() -> dict[str, Any]:
         "form_token": services().sessions.form_token(cookie) if cookie else "",
         "theme": theme(),
         "base_url": base_url(),
-        "here": request.path,
+        "here": mask(request.path),
     }
 
 

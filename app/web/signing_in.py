@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadCredentials, NotFound, RateLimited, Unavailable
 from app.domain.ladder import Act
+from app.domain.masking import holds_secret
 from app.http.acts import does
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
@@ -131,4 +132,6 @@ def _below_root(target: str) -> str:
 
 def _is_local(target: str) -> bool:
     parsed = urlsplit(target) if LOCAL_PATH.fullmatch(target) and len(target) <= LONGEST_PATH else None
-    return parsed is not None and not parsed.scheme and not parsed.netloc and not target.startswith("/log")
+    if parsed is None or holds_secret(target):
+        return False
+    return not parsed.scheme and not parsed.netloc and not target.startswith("/log")

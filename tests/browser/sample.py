@@ -107,12 +107,19 @@ class Past:
         self.ago(age)
         revoke(self.services, refresh, reason)
 
-    def generate(self, user: User, description: str, days: int | None, age: timedelta, *, used: bool = True) -> None:
+    def find(self, secret: str) -> None:
+        """As if a script had put it into an address, some minutes ago."""
+        self.ago(timedelta(minutes=20))
+        self.services.strays.look_in(secret, "the path of a request", lambda: Caller("", address="192.0.2.7"))
+        self.services.last_use.flush()
+
+    def generate(self, user: User, description: str, days: int | None, age: timedelta, *, used: bool = True) -> str:
         self.ago(age)
         lifetime = None if days is None else timedelta(days=days)
         made = self.services.single_tier.generate(user.id, lifetime, description, signed_in(user))
         if used:
             self.use(made.secret, age / 2)
+        return made.secret
 
     def forget_passwords(self, username: str) -> None:
         """As if this user had signed in an hour ago, and gone on since."""
@@ -174,10 +181,10 @@ def _fill_people(past: Past) -> None:
     wordy = past.user(WORDY, Role.COMPOSER, PASSWORD)
     set_api_tokens(past.services, WORDY, ApiTokens.ALLOW)
     past.mint(past.issue(wordy, LONG_NAME[:255], 3 * DAY), HOUR)
-    past.issue(wordy, LONG_WORDS[:255].strip(), 2 * DAY)
+    past.find(past.issue(wordy, LONG_WORDS[:255].strip(), 2 * DAY).secret)
     fight_over(past.services, past.issue(wordy, "quality-checks", 2 * HOUR))
     past.issue(wordy, "<script>alert(1)</script>", DAY)
-    past.generate(wordy, LONG_WORDS[:255].strip(), 90, DAY)
+    past.find(past.generate(wordy, LONG_WORDS[:255].strip(), 90, DAY))
 
 
 def _fill_crowd(past: Past, chance: random.Random) -> None:

@@ -166,7 +166,7 @@ def test_a_password_after_the_logs_were_set_up_twice():
 
 def test_a_bare_secret_in_a_traceback():
     try:
-        raise ValueError("{TEXT.secret}")
+        raise ValueError("x" * 43)  # one that masking would not recognise
     except ValueError:
         structlog.get_logger("app").exception("it_failed")
 

@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 from app.api.integration_v1.schemas import ErrorOut
 from app.domain import errors
 from app.domain.errors import Refusal, TokenRefused, every_refusal
+from app.domain.masking import mask
 from app.domain.tokens import TokenKind
 from app.http.errors import Dialect, reason_of
 from app.http.openapi import ErrorAnswers
@@ -81,7 +82,7 @@ def fail(error: HTTPException) -> Response:
     """The answer to an HTTP error."""
     status = error.code or 500
     detail = HTTP_DETAILS.get(status, "{description}").format(
-        description=error.description, method=request.method, media_type=request.mimetype
+        description=error.description, method=mask(request.method), media_type=mask(request.mimetype)
     )
     return _answer(status, detail, reason_of(error), {})
 

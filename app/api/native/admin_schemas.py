@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
-from app.api.native.fields import MESSAGES, Instant, Strict, Word, criteria, paging, text
+from app.api.native.fields import MESSAGES, Instant, Strict, Word, criteria, flag, paging, text
 from app.api.native.schemas import TokenOut, UserOut, token_members
 from app.domain.identity import ApiTokens, Role
 from app.domain.setting import From
@@ -17,7 +17,7 @@ UserQuery = Strict.from_dict(
     {
         "username": text(150, required=False, metadata={"description": "Part of the user name."}),
         "role": Word(Role),
-        "is_active": fields.Boolean(error_messages=MESSAGES),
+        "is_active": flag(in_query=True),
         **paging(),
     },
     name="UserQuery",
@@ -45,7 +45,7 @@ class CreatedUserOut(UserOut):
 
 class UserChange(Strict):
     role = Word(Role)
-    is_active = fields.Boolean(truthy={True}, falsy={False}, error_messages=MESSAGES)
+    is_active = flag()
     api_tokens = Word(ApiTokens)
 
     @validates_schema
@@ -59,11 +59,8 @@ class Reason(Strict):
 
 
 class Revocation(Reason):
-    with_descendants = fields.Boolean(
-        truthy={True},
-        falsy={False},
+    with_descendants = flag(
         load_default=True,
-        error_messages=MESSAGES,
         metadata={"description": "And what was made with it, with that, and so on."},
     )
 
@@ -79,8 +76,8 @@ class EndedInLine(Ended):
     descendants = fields.Integer()
 
 
-TokenCriteria = Strict.from_dict(criteria(), name="TokenCriteria")
-TokenQuery = Strict.from_dict(criteria() | paging(), name="TokenQuery")
+TokenCriteria = Strict.from_dict(criteria(in_query=False), name="TokenCriteria")
+TokenQuery = Strict.from_dict(criteria(in_query=True) | paging(), name="TokenQuery")
 
 
 class ByFilter(Strict):

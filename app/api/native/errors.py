@@ -13,6 +13,7 @@ from app.api.native.admin_schemas import CreatedUserOut
 from app.api.native.schemas import ProblemOut
 from app.domain import errors
 from app.domain.errors import Refusal, TokenRefused, every_refusal
+from app.domain.masking import mask
 from app.domain.tokens import TokenKind
 from app.http.context import services
 from app.http.errors import Dialect, reason_of
@@ -79,7 +80,9 @@ def refuse(refusal: Refusal) -> Response:
 def fail(error: HTTPException) -> Response:
     """The answer to an HTTP error."""
     status = error.code or 500
-    detail = HTTP_DETAILS.get(status, "{description}").format(description=error.description, method=request.method)
+    detail = HTTP_DETAILS.get(status, "{description}").format(
+        description=error.description, method=mask(request.method)
+    )
     return _problem(status, detail, reason_of(error), {})
 
 

@@ -10,8 +10,10 @@ from marshmallow.validate import Length, OneOf, Range
 
 from app.domain.clock import parse_instant, utc_text
 from app.domain.text import LONGEST_TEXT
-from app.domain.token_filter import CRITERIA, LONGEST_SPAN, Choice, Criterion, Days, Flag, Text
+from app.domain.token_filter import CRITERIA, LONGEST_SPAN, Choice, Criterion, Days, Text
+from app.domain.token_filter import Flag as FlagCriterion
 from app.domain.token_filter import Instant as InstantCriterion
+from app.http.strict_fields import Flag, Whole
 from app.services.listing import LARGEST_PAGE
 
 MESSAGES: dict[str, Any] = {
@@ -80,26 +82,31 @@ class Word(fields.String):
         return self.words.get(text, text)
 
 
-def number(low: int, high: int, **options: Any) -> fields.Integer:
+def number(low: int, high: int, **options: Any) -> Whole:
     between = Range(low, high, error="must be {min} to {max}")
-    return fields.Integer(validate=between, error_messages=MESSAGES, **options)
+    return Whole(validate=between, error_messages=MESSAGES, **options)
+
+
+def flag(**options: Any) -> Flag:
+    return Flag(error_messages=MESSAGES, **options)
 
 
 def paging() -> dict[str, fields.Field[Any]]:
-    """The members that select a page."""
+    """The members of a query that select a page."""
     description = "Continue after the page that returned it."
     return {
-        "limit": number(1, LARGEST_PAGE, load_default=100),
+        "limit": number(1, LARGEST_PAGE, in_query=True, load_default=100),
         "cursor": Printable(load_default=None, metadata={"description": description}),
     }
 
 
-def criteria(*names: str) -> dict[str, fields.Field[Any]]:
-    """The members of a token filter: those named, or all of the API."""
-    return {name: _criterion(each) for name, each in CRITERIA.items() if (name in names if names else each.in_api)}
+def criteria(*names: str, in_query: bool) -> dict[str, fields.Field[Any]]:
+    """The members of a token filter: those named, or all of the API. `in_query`: or in JSON."""
+    chosen = {name: each for name, each in CRITERIA.items() if (name in names if names else each.in_api)}
+    return {name: _criterion(each, in_query) for name, each in chosen.items()}
 
 
-def _criterion(criterion: Criterion) -> fields.Field[Any]:
+def _criterion(criterion: Criterion, in_query: bool) -> fields.Field[Any]:
     description = {"description": criterion.help}
     match criterion.values:
         case Text(longest):
@@ -109,6 +116,6 @@ def _criterion(criterion: Criterion) -> fields.Field[Any]:
         case InstantCriterion():
             return Instant(metadata=description)
         case Days():
-            return number(1, LONGEST_SPAN, metadata=description)
-        case Flag():
-            return fields.Boolean(error_messages=MESSAGES, metadata=description)
+            return number(1, LONGEST_SPAN, in_query=in_query, metadata=description)
+        case FlagCriterion():
+            return flag(in_query=in_query, metadata=description)

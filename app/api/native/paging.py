@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from flask import request
 
+from app.domain.masking import mask
 from app.services.listing import Page
 
 T = TypeVar("T")
@@ -21,5 +22,5 @@ def page_of(page: Page[T], members: Callable[[T], dict[str, Any]]) -> Answer:
 
 def _next(cursor: str) -> str:
     """The address of this request with another cursor; without a host, which a proxy may change."""
-    query = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor"]
+    query = [(name, mask(value)) for name, value in request.args.items(multi=True) if name != "cursor"]
     return f"{request.script_root}{request.path}?{urlencode([*query, ('cursor', cursor)])}"

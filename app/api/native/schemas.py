@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from app.api.native.fields import MESSAGES, Instant, Strict, criteria, paging, text
+from app.api.native.fields import Instant, Strict, criteria, flag, paging, text
 from app.domain.identity import Principal
 from app.domain.policy import Reissue
 from app.domain.tokens import CREATED_IN_FUTURE, SEEMS_SHARED, AccessToken, Issued, RefreshToken, TokenKind
@@ -60,6 +60,10 @@ class TokenOut(Schema):
     created_with = fields.String(
         allow_none=True, metadata={"description": "The access token (public id) that made it, if one did."}
     )
+    secret_seen_at = Instant(
+        allow_none=True,
+        metadata={"description": "When its secret was last found where none belongs: revoke or regenerate it."},
+    )
     revoked_at = Instant(allow_none=True)
     revoked_by = fields.String(allow_none=True)
     revoke_reason = fields.String(allow_none=True)
@@ -100,14 +104,13 @@ class MintedOut(Schema):
 
 
 class OwnRevocation(Strict):
-    with_descendants = fields.Boolean(
+    with_descendants = flag(
         load_default=False,
-        error_messages=MESSAGES,
         metadata={"description": "Revoke also what was made with it, with that, and so on."},
     )
 
 
-OwnTokenQuery = Strict.from_dict(criteria("kind", "status") | paging(), name="OwnTokenQuery")
+OwnTokenQuery = Strict.from_dict(criteria("kind", "status", in_query=True) | paging(), name="OwnTokenQuery")
 
 
 class TokenPage(Schema):

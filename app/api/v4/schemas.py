@@ -8,6 +8,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields
 from marshmallow.validate import Range
 
 from app.domain.clock import utc_text
+from app.http.strict_fields import Flag, Whole
 
 NEVER = -1
 """The lifetime of a token that does not expire."""
@@ -58,9 +59,9 @@ class ListQuery(Schema):
     class Meta:
         unknown = EXCLUDE
 
-    limit = fields.Integer(validate=Range(0, LARGEST_NUMBER, error="must be 0 or more"))
-    offset = fields.Integer(load_default=0, validate=Range(0, LARGEST_NUMBER, error="must be 0 or more"))
-    includeCount = fields.Boolean(load_default=False)
+    limit = Whole(in_query=True, validate=Range(0, LARGEST_NUMBER, error="must be 0 or more"))
+    offset = Whole(in_query=True, load_default=0, validate=Range(0, LARGEST_NUMBER, error="must be 0 or more"))
+    includeCount = Flag(in_query=True, load_default=False)
 
 
 class TokenInfo(Schema):

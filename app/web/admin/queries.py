@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from flask import request
 
 from app.domain.errors import BadRequest
+from app.domain.masking import mask
 from app.domain.text import LONGEST_TEXT, refuse_unprintable
 from app.domain.token_filter import CRITERIA, LONGEST_SPAN, Choice, Criterion, Days, Flag, Instant, Text, TokenFilter
 from app.domain.tokens import TokenStatus
@@ -47,7 +48,8 @@ def pager(next_cursor: str | None) -> Pager:
 
 
 def _this_page(after: str | None = None) -> str:
-    query = [(name, value) for name, value in request.args.items() if value and name not in NOT_ON_THE_NEXT_PAGE]
+    shown = ((name, mask(value)) for name, value in request.args.items() if value)
+    query = [(name, value) for name, value in shown if name not in NOT_ON_THE_NEXT_PAGE]
     if after is not None:
         query.append(("cursor", after))
     path = request.script_root + request.path
@@ -56,7 +58,7 @@ def _this_page(after: str | None = None) -> str:
 
 def entered(form: Form, names: Iterable[str]) -> dict[str, str]:
     """The entered values, to fill in the form."""
-    return {name: form.get(name, "") for name in names}
+    return {name: mask(form.get(name, "")) for name in names}
 
 
 def text(form: Form, name: str, longest: int = LONGEST_TEXT) -> str | None:

@@ -101,7 +101,7 @@ def test_later_hooks_do_not_send_the_token_elsewhere(
 
 def test_http_on_port_80_is_for_our_clients_only(refresh: Issued[RefreshToken]) -> None:
     """There httpx keeps the header on a redirect from http to https."""
-    auth = HttpxAuth(url="http://daypass.example.com", refresh_token=refresh.secret)
+    auth = HttpxAuth(url="http://daypass.example.com", refresh_token=refresh.secret, allow_http=True)
     with pytest.raises(WrongAddress, match="or better https"):
         httpx.get("http://daypass.example.com/", auth=auth)
 

@@ -129,3 +129,32 @@ def test_apis_are_separated_by_spaces_or_commas(monkeypatch: pytest.MonkeyPatch)
     allowed = settings_from({"url": URL, "refresh_token": SECRET}).allowed
     for url in (f"{URL}:443/x", "https://ONE.example.com/", "https://two.example.com:8443/y"):
         allowed.check(url)
+
+
+@pytest.mark.parametrize(
+    "host", ["daypass.example.com", "10.0.0.7:8080", "[2001:db8::7]", "127.0.0.1.example.com", "localhost.example.com"]
+)
+def test_an_address_of_another_machine_without_encryption_is_refused_unless_it_is_allowed(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """◆ Also one of an API, and before anything is sent. Fails without the look at the scheme."""
+    plain = f"http://{host}"
+    for options in (Options(url=plain), Options(url=URL, apis=[plain])):
+        with pytest.raises(ConfigurationError, match=r"is not encrypted.*use https://.*DAYPASS_ALLOW_HTTP=true"):
+            settings_from(options | Options(refresh_token=SECRET))
+        assert settings_from(options | Options(refresh_token=SECRET, allow_http=True))
+        monkeypatch.setenv("DAYPASS_ALLOW_HTTP", "true")
+        assert settings_from(options | Options(refresh_token=SECRET))
+        with pytest.raises(ConfigurationError, match="is not encrypted"):
+            settings_from(options | Options(refresh_token=SECRET, allow_http=False))
+        monkeypatch.setenv("DAYPASS_ALLOW_HTTP", "perhaps")
+        with pytest.raises(ConfigurationError, match="DAYPASS_ALLOW_HTTP must be true or false"):
+            settings_from(options | Options(refresh_token=SECRET))
+        monkeypatch.delenv("DAYPASS_ALLOW_HTTP")
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost:8080", "LOCALHOST", "127.0.0.1", "127.8.8.8:1", "[::1]:8080", "daypass.localhost"]
+)
+def test_this_machine_needs_no_encryption(host: str) -> None:
+    assert settings_from(Options(url=f"http://{host}", refresh_token=SECRET)).url == f"http://{host}"

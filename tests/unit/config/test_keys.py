@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from config import files
+from config import exposure
 from config.keys import KEYS_FILE, Keys, generate_keys, read_keys, rotate_keys
 from config.settings import Settings, SettingsError
 from tests.crowds import all_at_once
@@ -142,7 +142,7 @@ def test_a_file_that_its_owner_and_a_group_of_ours_can_read_is_read_and_any_othe
     for mode in (0o604, 0o602, 0o601, 0o444):
         path.chmod(mode)
         assert refusal(instance(tmp_path)) == f"{path} can be read by others: run chmod 600 {path}"
-    monkeypatch.setattr(files, "groups", lambda: {path.stat().st_gid + 1})
+    monkeypatch.setattr(exposure, "groups", lambda: {path.stat().st_gid + 1})
     monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid or 1001)  # root may see more
     for mode in (0o640, 0o620, 0o610):
         path.chmod(mode)

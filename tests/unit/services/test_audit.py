@@ -18,6 +18,7 @@ from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind
 from app.services import Services, last_use, sightings
 from app.services.sightings import SIGHTING_EVERY
+from app.storage.audit import record
 from app.storage.database import Database
 from app.storage.tables import AuditEventRow
 from tests import factories, rows
@@ -80,6 +81,7 @@ CHANGES: tuple[tuple[str, str, Act], ...] = (
 ELSEWHERE = {
     "tokens.purged", "access_token.superseded_presented", "refresh_token.found_shared", "user.password_removed",
     "user.sign_in_locked", "user.sign_in_unlocked",
+    "access_token.secret_found", "refresh_token.secret_found",
 }  # fmt: skip
 """Recorded as well, and tested by themselves."""
 
@@ -90,6 +92,14 @@ def test_every_action_that_the_services_record_is_in_the_table_above() -> None:
     recorded = set(re.findall(r'"((?:user|refresh_token|access_token|instance_setting|tokens)\.[a-z_]+)"', source))
     recorded |= {f"user.{column}_changed" for column in ("role", "api_tokens")}  # composed in ``accounts``
     assert recorded == {action for action, _, _ in CHANGES} | ELSEWHERE
+
+
+def test_a_secret_in_a_detail_is_masked(services: Services, database: Database) -> None:
+    secret = issue(services, make_user(services)).secret
+    with database.transaction() as session:
+        record(session, NOW, CLIENT, "user.enabled", ("user", "anna"), reason=f"leaked: {secret}", number=1, yes=True)
+    detail = services.listing.audit_events().items[0].detail
+    assert detail == {"reason": f"leaked: {secret[:16]}_<hidden>", "number": 1, "yes": True}
 
 
 def test_every_change_leaves_one_row_that_says_who_did_it_to_what(services: Services, database: Database) -> None:

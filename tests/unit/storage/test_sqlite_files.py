@@ -30,6 +30,7 @@ def test_what_is_in_the_place_of_the_database_is_named(path: Path, tmp_path: Pat
 
 
 def test_a_database_that_others_can_read_is_a_problem_unless_they_can_not_enter_its_folder(path: Path) -> None:
+    """And a folder in which they can put a file: SQLite would apply their ``-journal``."""
     wal = path.with_name("daypass.db-wal")
     wal.touch()
     for folder, mode, wal_mode, expected in (
@@ -38,8 +39,9 @@ def test_a_database_that_others_can_read_is_a_problem_unless_they_can_not_enter_
         (0o775, 0o660, 0o640, Level.OK),
         (0o755, 0o644, 0o600, Level.PROBLEM),
         (0o711, 0o600, 0o604, Level.PROBLEM),
-        (0o777, 0o600, 0o600, Level.WARNING),
-        (0o1777, 0o600, 0o600, Level.OK),
+        (0o2775, 0o660, 0o660, Level.OK),
+        (0o777, 0o600, 0o600, Level.PROBLEM),
+        (0o1777, 0o600, 0o600, Level.PROBLEM),
     ):
         for place, bits in ((path.parent, folder), (path, mode), (wal, wal_mode)):
             place.chmod(bits)

@@ -25,6 +25,7 @@ class Options(TypedDict, total=False):
     `patience`: how many seconds to wait, at most, for an unavailable server. `on_expiring`: called with the seconds
     left, once a day, in the last week of the refresh token. `cache_folder`: where the machine's processes share
     the access token. `verify`: as in ``requests``. `clock`: seconds, the same for all processes of the machine.
+    `allow_http`: whether to send tokens without encryption to other machines.
     """
 
     url: str
@@ -37,6 +38,7 @@ class Options(TypedDict, total=False):
     cache_folder: str | Path
     verify: bool | str
     clock: Clock
+    allow_http: bool
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,12 @@ def settings_from(options: Options) -> Settings:
     if "@" in url or "?" in url or "#" in url:
         raise ConfigurationError("DAYPASS_URL must be an address with no password, no query and no fragment.")
     apis = options["apis"] if "apis" in options else _optional(found, "DAYPASS_APIS").replace(",", " ").split()
-    return Settings(
-        url, remember(_refresh_token(found)), _user_id(_optional(found, "DAYPASS_USER_ID")), Allowed([url, *apis])
-    )
+    allows_http = options["allow_http"] if "allow_http" in options else _switch(found, "DAYPASS_ALLOW_HTTP")
+    user_id = _user_id(_optional(found, "DAYPASS_USER_ID"))
+    return Settings(url, remember(_refresh_token(found)), user_id, Allowed([url, *apis], allows_http))
 
+
+_SWITCHES = {"": False, "false": False, "no": False, "0": False, "true": True, "yes": True, "1": True}
 
 _PLAIN = ("url", "refresh_token", "user_id")
 
@@ -102,6 +106,13 @@ def _needed(found: Mapping[str, Line], name: str) -> str:
 
 def _optional(found: Mapping[str, Line], name: str) -> str:
     return found[name].value.strip() if name in found else ""
+
+
+def _switch(found: Mapping[str, Line], name: str) -> bool:
+    word = _optional(found, name).lower()
+    if word not in _SWITCHES:
+        raise ConfigurationError(f"{name} must be true or false.")
+    return _SWITCHES[word]
 
 
 def _refresh_token(found: Mapping[str, Line]) -> Secret:

@@ -15,7 +15,7 @@ from daypass_client.secrecy import Secret, contains_token
 
 LOG = logging.getLogger("daypass_client")
 
-NAMES = ("DAYPASS_URL", "DAYPASS_REFRESH_TOKEN", "DAYPASS_USER_ID", "DAYPASS_APIS")
+NAMES = ("DAYPASS_URL", "DAYPASS_REFRESH_TOKEN", "DAYPASS_USER_ID", "DAYPASS_APIS", "DAYPASS_ALLOW_HTTP")
 
 LARGEST = 64 * 1024
 
