@@ -64,7 +64,7 @@ class Revocation(Reason):
         falsy={False},
         load_default=True,
         error_messages=MESSAGES,
-        metadata={"description": "And what was made with it, with that, and so on."},
+        metadata={"description": "Also revoke what was created with it, with that, and so on."},
     )
 
 
@@ -74,7 +74,7 @@ class Ended(Schema):
 
 
 class EndedInLine(Ended):
-    """``descendants``: how many of them because they were made with the token."""
+    """``descendants``: how many of them because they were created with the token."""
 
     descendants = fields.Integer()
 
