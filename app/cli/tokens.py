@@ -111,7 +111,7 @@ def show(public_id: str, as_json: bool) -> None:
     "--with-descendants/--without-descendants",
     default=True,
     show_default=True,
-    help="And what was made with them, with that, and so on.",
+    help="Also what was created with them, with that, and so on.",
 )
 @as_json
 def revoke(

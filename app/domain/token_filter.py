@@ -87,7 +87,7 @@ class TokenFilter:
     last_used_after: Annotated[datetime | None, Criterion(Instant(), "Last used then or later.")] = None
     last_used_before: Annotated[datetime | None, Criterion(Instant(), "Last used earlier.")] = None
     created_with: Annotated[
-        str | None, Criterion(Text(12), "Made with the access token of this public id.", "Made with")
+        str | None, Criterion(Text(12), "Created with the access token of this public id.", "Created with")
     ] = None
     unused_for_days: Annotated[
         int | None, Criterion(Days(), "Not used for so many days, nor created within them.", "Unused for days")

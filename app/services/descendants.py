@@ -41,6 +41,8 @@ class Descendants:
 def count_descendants(session: Session, user_id: int, root: Made, now: datetime) -> Descendants:
     """What revoking the descendants of a token would revoke."""
     found = list(islice(made_from(session, user_id, [root]), MOST_COUNTED + 1))
+    if not found:
+        return Descendants(0, [])
     refresh, access = _ids(found, TokenKind.REFRESH), _ids(found, TokenKind.ACCESS)
     active_refresh = [
         each

@@ -207,7 +207,7 @@ def _refuse_beyond(maker: Maker, lifetime: timedelta | None, now: datetime) -> N
         return
     left = int((maker.until - now).total_seconds())
     _refuse_lifetime(
-        f"A token made with an access token expires with it at the latest: the longest lifetime is {left} seconds, "
+        f"A token created with an access token expires with it at the latest: the longest lifetime is {left} seconds, "
         f"until {utc_text(maker.until, 'seconds')}."
     )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Integer, Select, exists, literal, null, or_, select, union_all
+from sqlalchemy import ColumnElement, Integer, Select, exists, literal, null, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from app.domain.tokens import TokenKind
@@ -44,11 +44,7 @@ def maker_columns(maker: Maker) -> dict[str, Any]:
 def has_made_others() -> ColumnElement[bool]:
     """Whether an access token made a token that is left."""
     tables: tuple[Any, ...] = (RefreshTokenRow, aliased(AccessTokenRow))
-    made = (
-        exists().where(each.user_id == AccessTokenRow.user_id, each.created_with == AccessTokenRow.public_id)
-        for each in tables
-    )
-    return or_(*made)
+    return or_(*(exists().where(each.created_with == AccessTokenRow.public_id) for each in tables))
 
 
 class Made(NamedTuple):
@@ -78,19 +74,26 @@ def made_from(session: Session, user_id: int, roots: Sequence[Made]) -> Iterator
 
 
 def _made_with(session: Session, user_id: int, makers: Sequence[Made]) -> list[Made]:
+    """What these tokens made themselves. Each condition by itself, so that it finds its index."""
     access = [each.public_id for each in makers if each.kind == TokenKind.ACCESS]
     refresh = [each.id for each in makers if each.kind == TokenKind.REFRESH]
-    queries = [_by_maker(table, user_id, access, refresh) for table in (RefreshTokenRow, AccessTokenRow)]
-    return [Made._make(row) for row in session.execute(union_all(*queries))]
+    found: list[Made] = []
+    for table in (RefreshTokenRow, AccessTokenRow):
+        if access:
+            made = _columns(table).where(table.created_with.in_(access))
+            found += map(Made._make, session.execute(made))
+        if refresh:
+            maker = aliased(AccessTokenRow)
+            made = _columns(table).join(maker, maker.public_id == table.created_with)
+            made = made.where(table.user_id == user_id, maker.refresh_token_id.in_(refresh))
+            found += map(Made._make, session.execute(made))
+    return found
 
 
-def _by_maker(table: TokenTable, user_id: int, access: list[str], refresh: list[int]) -> Select[Any]:
-    """Through the index of the few that were made with a token, not through all that a refresh token minted."""
+def _columns(table: TokenTable) -> Select[Any]:
+    """Those of :class:`Made`."""
     kind, parent = TokenKind.REFRESH, cast(Any, null().cast(Integer))
     if table is AccessTokenRow:
         kind, parent = TokenKind.ACCESS, AccessTokenRow.refresh_token_id
-    maker = aliased(AccessTokenRow)
     columns: tuple[Any, ...] = (literal(kind.value), table.id, table.public_id, parent)
-    query: Select[Any] = select(*columns).join_from(table, maker, maker.public_id == table.created_with)
-    by_maker = or_(maker.public_id.in_(access), maker.refresh_token_id.in_(refresh))
-    return query.where(table.user_id == user_id, table.created_with.is_not(None), by_maker)
+    return select(*columns).select_from(table)

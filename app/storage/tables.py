@@ -52,8 +52,8 @@ class UserRow(Base):
     has_temporary_password: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
 
 
-MADE, IS_MADE = ("user_id", "created_with"), "created_with IS NOT NULL"
-"""The index of the tokens of a user that were made with an access token. Few are."""
+IS_MADE = "created_with IS NOT NULL"
+"""The condition of the index of tokens that were made with an access token. Few are."""
 
 
 class RefreshTokenRow(Base):
@@ -70,7 +70,7 @@ class RefreshTokenRow(Base):
         Index("ix_refresh_tokens_user_alive", "user_id", "status", "expires_at"),
         Index("ix_refresh_tokens_status_expires", "status", "expires_at"),
         Index("ix_refresh_tokens_revoked", "revoked_at"),
-        Index("ix_refresh_tokens_made", *MADE, sqlite_where=text(IS_MADE), postgresql_where=text(IS_MADE)),
+        Index("ix_refresh_tokens_made", "created_with", sqlite_where=text(IS_MADE), postgresql_where=text(IS_MADE)),
         {"sqlite_autoincrement": True},
     )
 
@@ -164,7 +164,7 @@ class AccessTokenRow(Base):
         Index("ix_access_tokens_user", "user_id", "id"),
         Index("ix_access_tokens_status_expires", "status", "expires_at"),
         Index("ix_access_tokens_revoked", "revoked_at"),
-        Index("ix_access_tokens_made", *MADE, sqlite_where=text(IS_MADE), postgresql_where=text(IS_MADE)),
+        Index("ix_access_tokens_made", "created_with", sqlite_where=text(IS_MADE), postgresql_where=text(IS_MADE)),
         {"sqlite_autoincrement": True},
     )
 

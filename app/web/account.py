@@ -1,5 +1,7 @@
 """Account Settings: a user's refresh tokens, the access token under each, and the password."""
 
+from typing import Any
+
 from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -89,7 +91,8 @@ def mint(public_id: str) -> ResponseReturnValue:
 @account.get("/refresh-tokens/<public_id>/revoke")
 def confirm_revoke(public_id: str) -> ResponseReturnValue:
     """The dialog to revoke a refresh token."""
-    return _confirm("refresh_token_revoke.html", public_id)
+    made = services().revoking.descendants(public_id, only_of=web_session().user.id)
+    return _confirm("refresh_token_revoke.html", public_id, made=made)
 
 
 @account.post("/refresh-tokens/<public_id>/revoke")
@@ -155,14 +158,13 @@ def _own(public_id: str) -> ListedToken:
     return listed
 
 
-def _confirm(template: str, public_id: str) -> Response:
+def _confirm(template: str, public_id: str, **values: Any) -> Response:
     token = _own(public_id).token
     assert isinstance(token, RefreshToken)
     policy = services().instance_settings.policy()
     access_token = services().overview.access_token_under(token.id)
     overlap = policy.overlap_under(policy.reissue_of(token.access_token_reissue))
-    made = services().revoking.descendants(public_id, token.user_id)
-    return page(template, token=token, access_token=access_token, policy=policy, overlap=overlap, made=made)
+    return page(template, token=token, access_token=access_token, policy=policy, overlap=overlap, **values)
 
 
 def _reveal(issued: IssuedToken, parent: str | None = None) -> Response:

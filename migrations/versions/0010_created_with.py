@@ -16,8 +16,7 @@ def upgrade() -> None:
     op.add_column("refresh_tokens", sa.Column("renewable_until", sa.DateTime(timezone=True), nullable=True))
     op.add_column("access_tokens", sa.Column("created_with", sa.String(12), nullable=True))
     for table in ("refresh_tokens", "access_tokens"):
-        columns = ["user_id", "created_with"]
-        op.create_index(f"ix_{table}_made", table, columns, sqlite_where=IS_MADE, postgresql_where=IS_MADE)
+        op.create_index(f"ix_{table}_made", table, ["created_with"], sqlite_where=IS_MADE, postgresql_where=IS_MADE)
 
 
 def downgrade() -> None:

@@ -168,6 +168,7 @@ VIEWS = [
     View("admin-tokens-wrong-filter", CLARA, at("/admin/tokens?unused_for_days=some")),
     View("admin-token", CLARA, followed("/admin/tokens?owner=anna&name=nightly-etl", "nightly-etl")),
     View("admin-token-long-name", CLARA, followed("/admin/tokens?name=a-name-without", "a-name-without")),
+    View("admin-token-made-with", CLARA, followed("/admin/tokens?owner=anna&name=upstairs", "dashboard upstairs")),
     View("admin-token-revoked", CLARA, followed("/admin/tokens?owner=anna&name=old-laptop", "old-laptop")),
     View("admin-token-revoke", CLARA, opened("/admin/tokens?owner=anna", "Revoke nightly-etl"), True),
     View("admin-revoke-by-filter", CLARA, followed(SOON, "Revoke all that match…")),

@@ -23,13 +23,16 @@ from tests.databases import application
 from tests.factories import (
     OPERATOR,
     PASSWORD,
+    Access,
     Refresh,
+    configure,
     disable,
     fight_over,
     lock_sign_in,
     revoke,
     set_api_tokens,
     signed_in,
+    with_token,
 )
 
 ADMINISTRATOR, AWAY, PERSON, DENIED, NEWCOMER, OFF = "clara", "ida", "anna", "denis", "noor", "olga"
@@ -89,11 +92,12 @@ class Past:
         self.ago(age)
         return self.services.issuing.issue(user.id, name, replace(signed_in(user), address="192.0.2.7"))
 
-    def mint(self, refresh: Refresh, age: timedelta, *, used: bool = True) -> None:
+    def mint(self, refresh: Refresh, age: timedelta, *, used: bool = True) -> Access:
         self.ago(age)
         access = self.services.minting.mint(BySecret(refresh.secret), Caller("", address="192.0.2.7"))
         if used:
             self.use(access.secret, age - timedelta(minutes=3))
+        return access
 
     def use(self, secret: str, age: timedelta) -> None:
         self.ago(age)
@@ -113,13 +117,29 @@ class Past:
         self.services.strays.look_in(secret, "the path of a request", lambda: Caller("", address="192.0.2.7"))
         self.services.last_use.flush()
 
-    def generate(self, user: User, description: str, days: int | None, age: timedelta, *, used: bool = True) -> str:
+    def generate(
+        self,
+        user: User,
+        description: str,
+        days: int | None,
+        age: timedelta,
+        *,
+        used: bool = True,
+        caller: Caller | None = None,
+    ) -> Access:
         self.ago(age)
         lifetime = None if days is None else timedelta(days=days)
-        made = self.services.single_tier.generate(user.id, lifetime, description, signed_in(user))
+        made = self.services.single_tier.generate(user.id, lifetime, description, caller or signed_in(user))
         if used:
             self.use(made.secret, age / 2)
-        return made.secret
+        return made
+
+    def generate_by_refresh_token(self, user: User, refresh: Refresh, access: Access, age: timedelta) -> None:
+        """An API token made with an access token of a refresh token, while that is allowed."""
+        configure(self.services, api_can_create_refresh_tokens="on")
+        caller = with_token(user, access, refresh)
+        self.generate(user, "made by the nightly job", 20, age, caller=caller)
+        configure(self.services, api_can_create_refresh_tokens="off")
 
     def forget_passwords(self, username: str) -> None:
         """As if this user had signed in an hour ago, and gone on since."""
@@ -164,10 +184,13 @@ def _fill_people(past: Past) -> None:
     past.issue(anna, "first-try", 100 * DAY)
     past.revoke(past.issue(anna, "old-laptop", 40 * DAY), 12 * DAY, "the laptop was sold")
     past.mint(past.issue(anna, "catalog-sync", 58 * DAY), 3 * DAY)
-    past.mint(past.issue(anna, "nightly-etl", 9 * DAY), 5 * HOUR)
+    nightly = past.issue(anna, "nightly-etl", 9 * DAY)
+    minted = past.mint(nightly, 5 * HOUR)
     past.issue(anna, "lineage-export", 10 * timedelta(minutes=1))
     past.generate(anna, "spreadsheet add-in", 30, 50 * DAY)
-    past.generate(anna, "dashboard in the hall", None, 33 * DAY)
+    dashboard = past.generate(anna, "dashboard in the hall", None, 33 * DAY)
+    past.generate(anna, "dashboard upstairs", 365, 30 * DAY, caller=with_token(anna, dashboard))
+    past.generate_by_refresh_token(anna, nightly, minted, 4 * HOUR)
     past.generate(anna, "", 7, 2 * DAY, used=False)
 
     past.ago(60 * DAY)
@@ -184,7 +207,7 @@ def _fill_people(past: Past) -> None:
     past.find(past.issue(wordy, LONG_WORDS[:255].strip(), 2 * DAY).secret)
     fight_over(past.services, past.issue(wordy, "quality-checks", 2 * HOUR))
     past.issue(wordy, "<script>alert(1)</script>", DAY)
-    past.find(past.generate(wordy, LONG_WORDS[:255].strip(), 90, DAY))
+    past.find(past.generate(wordy, LONG_WORDS[:255].strip(), 90, DAY).secret)
 
 
 def _fill_crowd(past: Past, chance: random.Random) -> None:

@@ -34,6 +34,9 @@ IDENTITY = "tests/unit/domain/test_identity.py"
 POLICY = "tests/unit/domain/test_policy.py"
 SECRETS = "tests/unit/domain/test_secrets.py"
 TOKENS = "tests/unit/domain/test_tokens.py"
+LADDER = "tests/unit/domain/test_ladder.py"
+MADE_WITH = "tests/unit/services/test_ladder.py"
+SESSIONS_ON_PAGES = "tests/contract/test_pages_sessions.py -k asked_again"
 GATE = "tests/unit/gate/test_gate.py"
 CREDENTIALS = "tests/unit/http/test_credentials.py"
 PROXIES = "tests/unit/http/test_proxies.py"
@@ -85,6 +88,7 @@ BOUNDED = "tests/contract/test_bounded_work.py"
 BUDGETS = "tests/unit/services/test_budgets.py"
 IN_BUDGETS = "app/storage/budgets.py"
 IN_HELD_TOKENS = "app/services/held_tokens.py"
+IN_LADDER = "app/domain/ladder.py"
 IN_MINTING = "app/services/minting.py"
 IN_REFRESH_TOKENS = "app/storage/refresh_tokens.py"
 IN_REVOKING = "app/services/revoking.py"
@@ -457,6 +461,38 @@ FAULTS = (
           "where(ended_before(AccessTokenRow, cutoff),", "where(AccessTokenRow.created_at <= cutoff,", EXPIRING),
     Fault("last use goes back", "the last use only goes forward", "app/storage/last_use.py",
           'row.last_used_at <= bindparam("before")', 'row.last_used_at != bindparam("before")', ACCESS_TOKENS),
+    # The ladder of credentials
+    Fault("page asks for no password", "◆ an old session creates no credential", "app/web/guards.py",
+          "if request.method not in CHANGING or is_fresh() or", "if request.method in CHANGING or", SESSIONS_ON_PAGES),
+    Fault("access token from an old session", "◆ an old session creates no credential", IN_LADDER,
+          "MINT = Rule(\n        \"create an access token from a refresh token\",\n        Effect.CREATES,\n        ",
+          "MINT = Rule(\n        \"create an access token from a refresh token\",\n        Effect.CREATES,\n        "
+          "_IN_A_SESSION | ", "tests/hostile/test_ladder.py -k 'sqlite and long_ago'"),
+    Fault("rights by token", "◆ a token alone grants no right", IN_LADDER, "_each(*TOKENS, while_on=MANAGES)",
+          "_each(*TOKENS)", LADDER),
+    Fault("API token by a lesser token", "◆ a token creates no stronger one", IN_LADDER,
+          "_each(Proof.TWO_TIER_TOKEN, while_on=BY_API)", "_each(Proof.TWO_TIER_TOKEN)", LADDER),
+    Fault("settings widened by token", "◆ a token alone grants no right", "app/domain/setting.py",
+          "if self.widens is Widens.NEVER or before == after:", "if True:", LADDER),
+    Fault("account changed by anybody", "◆ services refuse whatever entry point calls them", IN_ACCOUNTS,
+          "if proof is None:", "if False:", MADE_WITH),
+    Fault("API token outlives its maker", "◆ no token creates a longer-lived one", "app/services/single_tier.py",
+          "            _refuse_beyond(maker, lifetime, now)\n", "", MADE_WITH),
+    Fault("limit forgotten", "◆ a refresh token made with a token never outlives it", "app/services/issuing.py",
+          "limit = row.renewable_until if by_itself else maker.until", "limit = maker.until", MADE_WITH),
+    Fault("minted token outlives its maker", "◆ no token creates a longer-lived one", IN_MINTING,
+          "capped(policy.access_token_expiry(now, parent.expires_at), maker.until)",
+          "policy.access_token_expiry(now, parent.expires_at)", MADE_WITH),
+    Fault("maker not read again", "◆ nothing made by a token escapes its revocation", "app/services/permitting.py",
+          "if status is not TokenStatus.ACTIVE:", "if False:", f"{MADE_WITH} -k 'sqlite and escape'"),
+    Fault("children only", "◆ revoking follows the line", "app/storage/made_with.py", "level = found", "level = []",
+          MADE_WITH),
+    Fault("line broken by the purge", "◆ revoking follows the line", IN_ACCESS_TOKENS, ", ~has_made_others())", ")",
+          MADE_WITH),
+    Fault("acts not stated", "◆ a route that does not state its acts does not start", "app/http/guards.py",
+          "    if declared is None:\n        yield", "    if declared is None:\n        return\n        yield", ROUTES),
+    Fault("acts beyond the guard", "◆ guards derive from the ladder", "app/http/guards.py",
+          "if not set(guard.proofs) & set(act.rule.needs):", "if False:", ROUTES),
     # The environment
     Fault("failure ends in a traceback", "◆ every failure of a command is one line", "app/cli/launching.py",
           "except Exception as error:", "except ZeroDivisionError as error:", LAUNCHING),

@@ -102,7 +102,7 @@ def show_token(public_id: str) -> Members:
 @tokens.response(200, admin_schemas.EndedInLine)
 @does(Act.REVOKE_OF_OTHERS)
 def revoke_token(body: Members, public_id: str) -> Revoked:
-    """Revoke one token, a refresh token's access tokens, and what was made with it. A repeat changes nothing."""
+    """Revoke one token, a refresh token's access tokens, and what was created with it. A repeat changes nothing."""
     return services().revoking.revoke(public_id, body["reason"], caller(), with_descendants=body["with_descendants"])
 
 

@@ -61,7 +61,7 @@ class Reason(Strict):
 class Revocation(Reason):
     with_descendants = flag(
         load_default=True,
-        metadata={"description": "And what was made with it, with that, and so on."},
+        metadata={"description": "Also revoke what was created with it, with that, and so on."},
     )
 
 
@@ -71,7 +71,7 @@ class Ended(Schema):
 
 
 class EndedInLine(Ended):
-    """``descendants``: how many of them because they were made with the token."""
+    """``descendants``: how many of them because they were created with the token."""
 
     descendants = fields.Integer()
 

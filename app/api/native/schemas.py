@@ -58,7 +58,7 @@ class TokenOut(Schema):
     created_in_future = fields.Boolean(metadata={"description": CREATED_IN_FUTURE})
     minted_from = fields.String(allow_none=True, metadata={"description": "The address that minted it, if known."})
     created_with = fields.String(
-        allow_none=True, metadata={"description": "The access token (public id) that made it, if one did."}
+        allow_none=True, metadata={"description": "The access token (public id) that created it, if one did."}
     )
     secret_seen_at = Instant(
         allow_none=True,
@@ -106,7 +106,7 @@ class MintedOut(Schema):
 class OwnRevocation(Strict):
     with_descendants = flag(
         load_default=False,
-        metadata={"description": "Revoke also what was made with it, with that, and so on."},
+        metadata={"description": "Also revoke what was created with it, with that, and so on."},
     )
 
 

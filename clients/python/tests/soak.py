@@ -17,7 +17,6 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from app.domain.identity import Caller
 from app.domain.policy import Reissue
 from app.factory import create_app
 from app.http.context import parts
@@ -28,7 +27,7 @@ from clients.python.tests.callers import TIMEOUT_SECONDS, Naive
 from config import Settings
 from tests.databases import KEYS, SqliteFiles
 from tests.drivers.server import LiveServer
-from tests.factories import make_user
+from tests.factories import make_user, signed_in
 
 CASES = (
     ("client", Reissue.REPLACE),
@@ -67,7 +66,7 @@ class Outcome:
 def run(url: str, services: Services, database: Database, kind: str, policy: Reissue, load: Load) -> Outcome:
     """Run one case. The first revocation waits until every thread has called; the end, for the last revocation."""
     user = make_user(services)
-    refresh = services.issuing.issue(user.id, "shared", Caller(user.username, user.id), reissue=policy)
+    refresh = services.issuing.issue(user.id, "shared", signed_in(user), reissue=policy)
     naive = Naive(url, refresh.secret, user.id)
     outcome = Outcome()
     with ExitStack() as stack:

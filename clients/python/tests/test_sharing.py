@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import requests
 
-from app.domain.identity import Caller
 from app.domain.policy import Reissue
 from app.domain.tokens import Issued, RefreshToken
 from app.services.held_tokens import BySecret
@@ -21,7 +20,7 @@ from clients.python.tests.soak import Load, run
 from daypass_client import Session
 from daypass_client.cache import Cache
 from tests.crowds import all_at_once
-from tests.factories import make_user
+from tests.factories import make_user, signed_in
 
 CALLS = """
 import sys, threading
@@ -85,7 +84,7 @@ def test_no_caller_sees_a_refusal_while_the_access_token_is_revoked_repeatedly(d
 @pytest.mark.parametrize("policy", [Reissue.REPLACE, Reissue.REUSE])
 def test_simple_clients_replace_each_others_tokens_except_under_reuse(daypass: Daypass, policy: Reissue) -> None:
     user = make_user(daypass.services)
-    refresh = daypass.services.issuing.issue(user.id, "shared", Caller(user.username, user.id), reissue=policy)
+    refresh = daypass.services.issuing.issue(user.id, "shared", signed_in(user), reissue=policy)
     two = [Naive(daypass.url, refresh.secret, user.id) for _ in range(2)]
     for naive in two * 3:
         assert naive.call() == 200
