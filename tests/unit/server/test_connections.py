@@ -4,6 +4,7 @@ import resource
 import socket
 
 import pytest
+from structlog.testing import capture_logs
 
 from app.server import connections
 from app.server.connections import HEAD_SECONDS, MOST_CONNECTIONS, OTHER_FILES, connections_at_once, http1_settings
@@ -21,11 +22,12 @@ def test_headers_have_a_time_limit_and_a_size() -> None:
     [(resource.RLIM_INFINITY, MOST_CONNECTIONS), (1_048_576, MOST_CONNECTIONS), (1024, 1024 - OTHER_FILES), (200, 64)],
 )
 def test_a_worker_holds_as_many_connections_as_it_may_open_files_for(
-    files: int, granted: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    files: int, granted: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections.resource, "getrlimit", lambda _: (files, files))
-    assert connections_at_once() == granted
-    assert ("few_files" in capsys.readouterr().out) is (granted < MOST_CONNECTIONS)
+    with capture_logs() as said:
+        assert connections_at_once() == granted
+    assert [line["event"] for line in said] == ["few_files"] * (granted < MOST_CONNECTIONS)
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux only")
