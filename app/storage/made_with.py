@@ -84,8 +84,9 @@ def _made_with(session: Session, user_id: int, makers: Sequence[Made]) -> list[M
             found += map(Made._make, session.execute(made))
         if refresh:
             maker = aliased(AccessTokenRow)
-            made = _columns(table).join(maker, maker.public_id == table.created_with)
-            made = made.where(table.user_id == user_id, maker.refresh_token_id.in_(refresh))
+            parent = select(maker.refresh_token_id).where(maker.public_id == table.created_with).scalar_subquery()
+            made = _columns(table).where(table.user_id == user_id, table.created_with.is_not(None))
+            made = made.where(parent.in_(refresh))  # not a join, which would read all that a refresh token minted
             found += map(Made._make, session.execute(made))
     return found
 

@@ -5,6 +5,7 @@ They are described in ``docs/architecture.md``, section Data. Not here: those th
 """
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -53,7 +54,9 @@ class UserRow(Base):
 
 
 IS_MADE = "created_with IS NOT NULL"
-"""The condition of the index of tokens that were made with an access token. Few are."""
+"""The condition of the indexes of tokens that were made with an access token: by that token, and of a user. Few are."""
+
+_ONLY_MADE: dict[str, Any] = {"sqlite_where": text(IS_MADE), "postgresql_where": text(IS_MADE)}
 
 
 class RefreshTokenRow(Base):
@@ -70,7 +73,8 @@ class RefreshTokenRow(Base):
         Index("ix_refresh_tokens_user_alive", "user_id", "status", "expires_at"),
         Index("ix_refresh_tokens_status_expires", "status", "expires_at"),
         Index("ix_refresh_tokens_revoked", "revoked_at"),
-        Index("ix_refresh_tokens_made", "created_with", sqlite_where=text(IS_MADE), postgresql_where=text(IS_MADE)),
+        Index("ix_refresh_tokens_made", "created_with", **_ONLY_MADE),
+        Index("ix_refresh_tokens_made_of_user", "user_id", "created_with", **_ONLY_MADE),
         {"sqlite_autoincrement": True},
     )
 
@@ -164,7 +168,8 @@ class AccessTokenRow(Base):
         Index("ix_access_tokens_user", "user_id", "id"),
         Index("ix_access_tokens_status_expires", "status", "expires_at"),
         Index("ix_access_tokens_revoked", "revoked_at"),
-        Index("ix_access_tokens_made", "created_with", sqlite_where=text(IS_MADE), postgresql_where=text(IS_MADE)),
+        Index("ix_access_tokens_made", "created_with", **_ONLY_MADE),
+        Index("ix_access_tokens_made_of_user", "user_id", "created_with", **_ONLY_MADE),
         {"sqlite_autoincrement": True},
     )
 

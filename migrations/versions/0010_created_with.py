@@ -16,11 +16,14 @@ def upgrade() -> None:
     op.add_column("refresh_tokens", sa.Column("renewable_until", sa.DateTime(timezone=True), nullable=True))
     op.add_column("access_tokens", sa.Column("created_with", sa.String(12), nullable=True))
     for table in ("refresh_tokens", "access_tokens"):
-        op.create_index(f"ix_{table}_made", table, ["created_with"], sqlite_where=IS_MADE, postgresql_where=IS_MADE)
+        only_made = {"sqlite_where": IS_MADE, "postgresql_where": IS_MADE}
+        op.create_index(f"ix_{table}_made", table, ["created_with"], **only_made)
+        op.create_index(f"ix_{table}_made_of_user", table, ["user_id", "created_with"], **only_made)
 
 
 def downgrade() -> None:
     for table in ("refresh_tokens", "access_tokens"):
+        op.drop_index(f"ix_{table}_made_of_user", table)
         op.drop_index(f"ix_{table}_made", table)
         op.drop_column(table, "created_with")
     op.drop_column("refresh_tokens", "renewable_until")

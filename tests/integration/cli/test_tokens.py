@@ -14,8 +14,8 @@ from tests.secrecy import secrets_in
 
 MEMBERS = [
     "kind", "id", "public_id", "owner", "user_id", "name", "status", "created_at", "expires_at", "last_used_at",
-    "last_used_ip", "last_used_agent", "seems_shared", "created_in_future", "created_with", "revoked_at", "revoked_by",
-    "revoke_reason",
+    "last_used_ip", "last_used_agent", "seems_shared", "created_in_future", "created_with", "secret_seen_at",
+    "revoked_at", "revoked_by", "revoke_reason",
 ]  # fmt: skip
 
 NOW = datetime(2027, 3, 14, 15, 9, 26, 535897, UTC)
