@@ -9,7 +9,8 @@ import click
 
 from app.cli.launching import RefusingCommand, application, operator, services
 from app.cli.output import Row, as_json, show_result
-from app.cli.restoring import KEEP, OLD, REVOKE_ALL, Choice, complete_restore, restore_file
+from app.cli.restoring import complete_restore, restore_file
+from app.cli.revoked_since import KEEP, OLD, REVOKE_ALL, Choice
 from app.domain.clock import system_clock, utc_text
 from app.domain.errors import Refusal
 from app.domain.text import count_of

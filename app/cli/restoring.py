@@ -1,8 +1,8 @@
 """The steps of ``daypass restore``: the new database is complete before it takes the place of the old one."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,20 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.cli.database import migrations
 from app.cli.launching import application, operator, services
-from app.domain.audit import AuditEvent
-from app.domain.errors import Unavailable
+from app.cli.revoked_since import KEEP, OLD, REVOKE_ALL, Choice
+from app.domain.errors import Refusal, Unavailable
 from app.domain.findings import Level
-from app.domain.withdrawals import parse_event
 from app.http.context import parts
 from app.services.restoring import Restored
 from app.storage import schema
-from app.storage.backup import audit_events, copy_backup, latest_audit_event, read_description, trusted_time
+from app.storage.backup import (
+    audit_events,
+    copy_backup,
+    latest_audit_event,
+    read_description,
+    removed_audit_ranges,
+    trusted_time,
+)
 from app.storage.connected import refuse_while_connected
 from app.storage.database import refusing_when_away
 from app.storage.database_files import DatabaseError, companion
@@ -32,48 +38,6 @@ from app.storage.wal import stale_wal_problem
 from config import KEYS_FILE, Settings, SettingsError, load_settings, read_keys
 from config.database_url import sqlite_url
 from config.files import create_empty, create_folder
-
-KEEP, REVOKE_ALL, OLD = "keep", "revoke-all", "old"
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What becomes of tokens that were revoked since the backup. `events`: of an exported audit log."""
-
-    word: str
-    events: list[AuditEvent] | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> "Choice":
-        """From the option's value; a file is read at once."""
-        if text in (KEEP, REVOKE_ALL, OLD):
-            return cls(text)
-        path = Path(text)
-        if not path.is_file():
-            raise click.UsageError(f"--revoked-since is {KEEP}, {REVOKE_ALL}, {OLD} or a file that exists.")
-        return cls(f"file {path.name}", _read_events(path))
-
-
-def _read_events(path: Path) -> list[AuditEvent]:
-    events = []
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    events.append(_event(path, number, line))
-    except OSError as error:
-        raise click.ClickException(f"can't read {path} ({error.strerror}).") from error
-    except UnicodeDecodeError as error:
-        raise click.ClickException(f"{path} is no text in UTF-8, as `daypass audit export` writes it.") from error
-    return events
-
-
-def _event(path: Path, number: int, line: str) -> AuditEvent:
-    try:
-        return parse_event(line)
-    except (ValueError, RecursionError):  # the error's text could hold a part of the line
-        message = f"{path}, line {number}: not an event as `daypass audit export` writes it."
-        raise click.ClickException(message) from None
 
 
 def complete_restore(settings: Settings, choice: Choice) -> Restored:
@@ -99,7 +63,7 @@ def restore_file(settings: Settings, file: Path, choice: Choice, now: datetime) 
         staged = staging_file(path)
         try:
             description = _stage(file, staged, path)
-            events = _events_of_old(path, staged, choice)
+            choice = _with_events_of_old(path, staged, choice)
             trusted = None if not path.exists() or stale_wal_problem(path) else trusted_time(path)
             about = {"file": file.name, "made_at": description.get("made_at")}
             with _application_on(staged) as app:
@@ -107,7 +71,7 @@ def restore_file(settings: Settings, file: Path, choice: Choice, now: datetime) 
                 _refuse_other_keys(choice)
                 if trusted is not None:
                     services().clock_agreement.catch_up(trusted)
-                done = _apply(Choice(choice.word, events), about | {"name": path.name})
+                done = _apply(choice, about | {"name": path.name})
                 clock_warning = services().clock_agreement.state().warning
             if companion(staged, "-wal").exists():
                 raise click.ClickException("another program has opened the new database while it was prepared.")
@@ -176,13 +140,14 @@ def _stage(file: Path, staged: Path, path: Path) -> dict[str, str]:
         raise click.ClickException(f"{file} can't be restored ({error}); the database is unchanged.") from error
 
 
-def _events_of_old(path: Path, staged: Path, choice: Choice) -> list[AuditEvent] | None:
+def _with_events_of_old(path: Path, staged: Path, choice: Choice) -> Choice:
     if choice.word != OLD:
-        return choice.events
+        return choice
     try:
         if not path.exists() or stale_wal_problem(path):
             raise DatabaseError("missing, or mixed with another state")
-        return list(audit_events(path, beyond=latest_audit_event(staged) - 1))
+        events = list(audit_events(path, beyond=latest_audit_event(staged) - 1))
+        return replace(choice, events=events, removed=removed_audit_ranges(path))
     except (DatabaseError, ValueError) as error:
         raise click.ClickException(
             f"The audit log of {path} can't be read ({error}): choose {KEEP}, {REVOKE_ALL} or an exported file."
@@ -236,7 +201,11 @@ def _apply(choice: Choice, about: dict[str, str | None]) -> Restored:
     restoring, caller = services().restoring, operator()
     about = about | {"revoked_since": choice.word}
     if choice.events is not None:
-        return restoring.reapply(choice.events, caller, **about)
-    if choice.word == REVOKE_ALL:
-        return restoring.revoke_all(caller, **about)
-    return restoring.keep(caller, **about)
+        done = restoring.reapply(choice.events, caller, choice.removed, **about)
+    elif choice.word == REVOKE_ALL:
+        done = restoring.revoke_all(caller, **about)
+    else:
+        done = restoring.keep(caller, **about)
+    with suppress(Refusal):  # the scheduler does it as well
+        services().audit.sealing.seal()
+    return done

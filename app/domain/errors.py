@@ -138,9 +138,13 @@ class TokenMissing(TokenRefused):
 
 @dataclass(eq=False)
 class TokenMalformed(TokenRefused):
-    """`mistake`: the one that is recognised in the text, if any."""
+    """`mistake`: the one that is recognised in the text, if any.
+
+    `refresh_token`: the public id, where the text is that of a refresh token and an access token is required.
+    """
 
     mistake: Mistake | None = None
+    refresh_token: str | None = None
     reason: ClassVar[str] = "token_malformed"
 
     @property

@@ -181,6 +181,19 @@ class Policy:
                               "tokens does.") for ended in (Counted.ENDED_REFRESH_TOKENS, Counted.ENDED_ACCESS_TOKENS)),
         widens=Widens.NEVER,
     )  # fmt: skip
+    audit = Setting(
+        DAYS, "0", low=0, high=3650, suffix="_days", group="Retention", label="Retention of audit events",
+        help="How long audit events are kept before they are deleted; 0: for ever.", effective=From.NEXT_PURGE,
+        affects=(Affects(None, "Only the audit log: whole sealed ranges, the oldest first; no token and no user is "
+                         "affected. A restore can't revoke again what deleted events say."),),
+    )  # fmt: skip
+    audit_high_volume = Setting(
+        DAYS, "30", low=0, high=3650, suffix="_days", group="Retention", label="Retention of high-volume audit events",
+        help="The same for mints and refused attempts, of which there are many; 0: as long as other audit events.",
+        effective=From.NEXT_PURGE,
+        affects=(Affects(None, "Only audit events of mints, refused sign-ins and the like; no token and no user is "
+                         "affected. A restore needs those since its backup."),),
+    )  # fmt: skip
     openapi_enabled = Setting(
         SWITCH, "on", group="API documents", label="API documents", effective=From.AT_ONCE,
         help="Off: neither OpenAPI documents nor pages about them.",

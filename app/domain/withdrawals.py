@@ -6,23 +6,20 @@ Not here: applying it (``app.services.restoring``).
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import MISSING, Field, dataclass, field, fields
-from datetime import datetime
+from dataclasses import dataclass, field
 from typing import Any
 
-from app.domain.audit import AuditEvent
+from app.domain.audit import SIGHTINGS, AuditEvent
 from app.domain.clock import parse_instant
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind, TokenStatus
 
 GRANTS_AND_NOTES = frozenset(
     {
-        "access_token.created", "access_token.secret_found", "access_token.superseded_presented", "clock.accepted",
-        "database.backed_up",
+        "access_token.created", "access_token.secret_found", "audit.purged", "clock.accepted", "database.backed_up",
         "database.restored", "keys.adopted", "refresh_token.created", "refresh_token.found_shared",
-        "refresh_token.secret_found", "session.began",
-        "session.ended", "tokens.purged", "user.created", "user.enabled",
-        "user.sign_in_locked", "user.sign_in_unlocked",
+        "refresh_token.secret_found", "session.began", "session.ended", "tokens.purged", "user.created", "user.enabled",
+        "user.sign_in_locked", "user.sign_in_unlocked", *SIGHTINGS,
     }
 )  # fmt: skip
 """Actions that take nothing away, or whose effect is not in a restored state."""
@@ -88,29 +85,6 @@ def withdrawals(events: Iterable[AuditEvent]) -> Withdrawals:
         elif event.action not in GRANTS_AND_NOTES:
             found.unknown[event.action] += 1
     return found
-
-
-def parse_event(line: str) -> AuditEvent:
-    """The event of a line of an exported audit log; ValueError where it is none."""
-    values = json.loads(line)
-    try:
-        event = AuditEvent(**{each.name: values[each.name] for each in _members_of(values)} | _parsed(values))
-        texts = (event.actor, event.action, event.object_kind, event.object_id, event.credential or "")
-        is_flat = not any(isinstance(value, list | dict) for value in event.detail.values())
-    except (AttributeError, KeyError, TypeError):
-        raise ValueError("not an event of the audit log") from None
-    if type(event.id) is not int or {*map(type, texts)} != {str} or not is_flat:
-        raise ValueError("not an event of the audit log")
-    return event
-
-
-def _members_of(values: dict[str, Any]) -> list[Field[Any]]:
-    """Those without a default, and those that the line has: an earlier release exported fewer."""
-    return [each for each in fields(AuditEvent) if each.default is MISSING or each.name in values]
-
-
-def _parsed(values: dict[str, Any]) -> dict[str, datetime]:
-    return {"at": parse_instant(values["at"])}
 
 
 def _add_filter(found: Withdrawals, event: AuditEvent) -> None:

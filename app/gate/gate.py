@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from app.domain.errors import BadRequest, Refusal, TokenSuperseded, Unavailable
+from app.domain.errors import BadRequest, Refusal, TokenMalformed, TokenSuperseded, Unavailable
 from app.domain.identity import Caller, Principal, refuse_unless_may_use_apis
 from app.gate.answers import COMMON, identity_headers, refusal_answer
 from app.gate.conditions import conditions_of
@@ -71,7 +71,7 @@ class Gate:
 
     def _refuse(self, refusal: Refusal, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         address, request_id = client_address(environ, self._proxies), uuid.uuid4().hex
-        if isinstance(refusal, TokenSuperseded):
+        if isinstance(refusal, TokenSuperseded | TokenMalformed):
             self._sightings.report(refusal, Caller("", address=address, request_id=request_id))
         look_for_strays(self._strays, environ, lambda: Caller("", address=address, request_id=request_id))
         status, headers, body = refusal_answer(refusal, environ)

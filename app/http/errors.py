@@ -11,18 +11,22 @@ import structlog
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from app.domain.audit import ADMINISTRATION_REFUSED
 from app.domain.errors import (
     BadRequest,
     Conflict,
     FeatureOff,
     NotFound,
+    NotPermitted,
     RateLimited,
     Refusal,
+    TokenMalformed,
     TokenSuperseded,
     Unavailable,
 )
 from app.domain.masking import mask
 from app.http.context import caller, services
+from app.http.guards import is_administrative
 from app.http.hosts import MisdirectedRequest
 from app.services.idempotency import Repeated
 
@@ -70,8 +74,11 @@ def install_error_dispatch(app: Flask, dialects: Sequence[Dialect]) -> None:
 def _answer_refusal(dialect: Dialect, refusal: Refusal) -> Response:
     g.reason = refusal.reason
     g.mistake = getattr(refusal, "mistake", None)
-    if isinstance(refusal, TokenSuperseded):
+    if isinstance(refusal, TokenSuperseded | TokenMalformed):
         services().sightings.report(refusal, caller())
+    elif isinstance(refusal, NotPermitted | FeatureOff) and is_administrative():
+        act = ("act", f"{request.method} {request.url_rule}")
+        services().sightings.note(ADMINISTRATION_REFUSED, act, caller(), reason=refusal.reason)
     answer = dialect.refuse(_masked(refusal))
     if isinstance(refusal, RateLimited | Unavailable):
         answer.headers["Retry-After"] = str(refusal.retry_after)

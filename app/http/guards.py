@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from flask import Blueprint as FlaskBlueprint
-from flask import Flask, g, request
+from flask import Flask, current_app, g, request
 from flask_smorest import Blueprint
 from werkzeug.routing import Rule
 
@@ -29,7 +29,8 @@ class Guard:
     """`name`: who has access, for people. `check`: raises a Refusal for everyone else.
 
     `schemes`: the accepted ways to authenticate, by their names in ``app.http.openapi.SCHEMES``. `proofs`: what that
-    proves, in the terms of the ladder of credentials. `is_for_administrators`: it refuses all others.
+    proves, in the terms of the ladder of credentials. `is_for_administrators`: it refuses all others, and what is
+    refused behind it is recorded in the audit log.
     """
 
     name: str
@@ -195,6 +196,12 @@ def guard_of(app: Flask, endpoint: str) -> Guard | None:
     """The guard of an endpoint, if it has one."""
     blueprint = app.blueprints.get(endpoint.rpartition(".")[0])
     return blueprint.guard if isinstance(blueprint, GuardedBlueprint) else None
+
+
+def is_administrative() -> bool:
+    """Whether the route of this request is for administrators."""
+    guard = guard_of(current_app, request.endpoint or "")
+    return guard is not None and guard.is_for_administrators
 
 
 def refuse_unguarded_routes(app: Flask) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from app.domain.clock import Clock
 from app.domain.secrets import KeyRing, TokenFormat
 from app.services.accounts import Accounts
+from app.services.audit_log import AuditLog, audit_log
 from app.services.check_counts import CheckCounts
 from app.services.clock_agreement import ClockAgreement
 from app.services.expiring import Expiring
@@ -67,6 +68,7 @@ class Services:
     ring: KeyRing
     key_fingerprints: KeyFingerprints
     health: Health
+    audit: AuditLog
 
     def close(self) -> None:
         """Write what is buffered, and close connections."""
@@ -87,11 +89,10 @@ def build_services(
 ) -> Services:
     """Create the use cases from the values of the settings (described in ``config.Settings``)."""
     ring, format, idempotency = KeyRing(token_keys), TokenFormat(prefixes), Idempotency(pepper)
-    accounts = _accounts(database, clock, pepper, bcrypt_cost, hashing_capacity(workers, threads), idempotency)
+    verifier, check_counts, sightings, strays, last_use = _recorders(database, clock, ring, format)
+    accounts = _accounts(database, clock, pepper, bcrypt_cost, hashing_capacity(workers, threads), sightings)
     held_tokens, listing = HeldTokens(database, clock, ring, format), Listing(database, clock, pepper)
-    check_counts, sightings, strays, last_use = _recorders(database, clock, ring, format)
-    verifier = TokenVerifier(TokenLookup(database), clock, ring, format, check_counts)
-    clock_agreement, key_fingerprints, health = _guardians(database, clock, token_keys, pepper)
+    clock_agreement, key_fingerprints, audit, health = _guardians(database, clock, token_keys, pepper)
     return Services(
         accounts=accounts,
         issuing=Issuing(database, clock, ring, format, held_tokens, accounts, idempotency),
@@ -118,6 +119,7 @@ def build_services(
         ring=ring,
         key_fingerprints=key_fingerprints,
         health=health,
+        audit=audit,
     )
 
 
@@ -127,26 +129,29 @@ def _accounts(
     pepper: bytes,
     bcrypt_cost: int,
     capacity: tuple[int, int],
-    idempotency: Idempotency,
+    sightings: Sightings,
 ) -> Accounts:
-    passwords = Passwords(pepper, bcrypt_cost, *capacity)
-    return Accounts(database, clock, passwords, LoginThrottle(database, clock, pepper), idempotency)
+    passwords, idempotency = Passwords(pepper, bcrypt_cost, *capacity), Idempotency(pepper)
+    return Accounts(database, clock, passwords, LoginThrottle(database, clock, pepper), idempotency, sightings)
 
 
 def _recorders(
     database: Database, clock: Clock, ring: KeyRing, format: TokenFormat
-) -> tuple[CheckCounts, Sightings, Strays, LastUse]:
-    """What requests record in memory; one thread writes all of it."""
+) -> tuple[TokenVerifier, CheckCounts, Sightings, Strays, LastUse]:
+    """The check, and what requests record in memory; one thread writes all of it."""
     check_counts, sightings = CheckCounts(database, clock), Sightings(database, clock)
     strays = Strays(database, clock, ring, format)
     last_use = LastUse(database, check_counts.flush, sightings.flush, strays.flush)
     check_counts.begin = sightings.begin = strays.begin = last_use.start
-    return check_counts, sightings, strays, last_use
+    verifier = TokenVerifier(TokenLookup(database), clock, ring, format, check_counts)
+    return verifier, check_counts, sightings, strays, last_use
 
 
 def _guardians(
     database: Database, clock: Clock, token_keys: dict[str, bytes], pepper: bytes
-) -> tuple[ClockAgreement, KeyFingerprints, Health]:
-    """What watches over the clock, the keys and the whole."""
+) -> tuple[ClockAgreement, KeyFingerprints, AuditLog, Health]:
+    """What watches over the clock, the keys, the audit log and the whole."""
     agreement, fingerprints = ClockAgreement(database, clock), KeyFingerprints(database, clock, token_keys, pepper)
-    return agreement, fingerprints, Health(database, clock, fingerprints, warnings={"clock jumps": agreement.warning})
+    audit = audit_log(database, clock, agreement, pepper)
+    warnings = {"clock jumps": agreement.warning, "audit": audit.sealing.warning}
+    return agreement, fingerprints, audit, Health(database, clock, fingerprints, warnings)

@@ -7,14 +7,17 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app.domain.audit import SIGN_IN_REFUSED, SIGN_IN_THROTTLED
 from app.domain.clock import Clock
-from app.domain.errors import BadCredentials, BadRequest, Conflict, NotFound
+from app.domain.errors import BadCredentials, BadRequest, Conflict, NotFound, RateLimited
 from app.domain.identity import Caller, Role, User, canonical_username
 from app.domain.ladder import Act, act_of_change
 from app.domain.text import refuse_secret, refuse_unprintable
 from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.passwords import Passwords
 from app.services.permitting import refuse_unless_allowed
+from app.services.refused_sign_ins import reason_of, subject_of
+from app.services.sightings import Sightings
 from app.services.throttling import Attempt, Claim, LoginThrottle
 from app.storage import sessions, users
 from app.storage.audit import record
@@ -49,12 +52,14 @@ class Accounts:
         passwords: Passwords,
         throttle: LoginThrottle,
         idempotency: Idempotency,
+        sightings: Sightings,
     ) -> None:
         self._database = database
         self._clock = clock
         self._passwords = passwords
         self.throttle = throttle
         self._idempotency = idempotency
+        self._sightings = sightings
 
     def authenticate(self, username: str, password: str, caller: Caller, device: str | None = None) -> Proof:
         """Authenticate an enabled user by name and password.
@@ -64,6 +69,15 @@ class Accounts:
         Refuses with BadCredentials, with no difference, in time either, between an unknown user, a wrong password, a
         disabled account and one without a password; with RateLimited and Unavailable before the password is checked.
         """
+        try:
+            return self._authenticate(username, password, caller, device)
+        except RateLimited:
+            with self._database.reading() as session:
+                found, _ = users.find_sign_in(session, canonical_username(username) or "")
+            self._sightings.note(SIGN_IN_THROTTLED, subject_of(found), caller)
+            raise
+
+    def _authenticate(self, username: str, password: str, caller: Caller, device: str | None) -> Proof:
         claim = Claim(canonical_username(username) or username.lower(), caller.address, device)
         # Checked before the queue, so that attempts which are refused anyway do not fill it.
         standing = self.throttle.check(claim)
@@ -199,6 +213,8 @@ class Accounts:
         matches = self._passwords.matches(password, digest)
         if user is None or digest is None or not matches or not user.is_active:
             LOG.warning("sign_in_refused", user_id=user.id if user else None, address=caller.address)
+            reason = reason_of(user, digest, matches)
+            self._sightings.note(SIGN_IN_REFUSED, subject_of(user), caller, reason=reason)
             raise BadCredentials
         return Proof(user, digest)
 

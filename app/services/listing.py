@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from sqlalchemy.orm import Session
 
-from app.domain.audit import AuditEvent
+from app.domain.audit import AuditEvent, Result
 from app.domain.clock import Clock
 from app.domain.errors import NotFound
 from app.domain.identity import Role, User
@@ -134,24 +134,14 @@ class Listing:
         limit: int = 100,
         since: datetime | None = None,
         until: datetime | None = None,
+        result: Result | None = None,
     ) -> Page[AuditEvent]:
         """Audit events that match, newest first, from `since` (inclusive) to `until` (exclusive)."""
         after = _row_of(self._cursors.read(AUDIT_EVENTS, cursor))
         with self._database.reading() as session:
-            rows = listing.audit_events(session, actor, action, object_id, after, limit + 1, since, until)
+            rows = listing.audit_events(session, actor, action, object_id, after, limit + 1, since, until, result)
         page = _page([_as_event(row) for row in rows], limit, lambda event: event.id)
         return Page(page.items, self._cursors.write(AUDIT_EVENTS, page.cursor))
-
-    def every_audit_event(self, since: datetime | None = None) -> Iterator[AuditEvent]:
-        """All audit events from `since` on, oldest first, read in pages."""
-        beyond = 0
-        while True:
-            with self._database.reading() as session:
-                rows = listing.audit_events_from(session, beyond, LARGEST_PAGE, since)
-            yield from map(_as_event, rows)
-            if len(rows) < LARGEST_PAGE:
-                return
-            beyond = rows[-1].id
 
     def keys_in_use(self) -> dict[str, int]:
         """How many active tokens are signed with each key."""

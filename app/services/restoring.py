@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
-from app.domain.audit import AuditEvent
+from app.domain.audit import AuditEvent, Stream, stream_of
+from app.domain.audit_seals import AuditSeal
 from app.domain.clock import Clock, utc_text
 from app.domain.errors import Conflict
 from app.domain.identity import Caller
@@ -71,31 +72,43 @@ class Restoring:
                     record(session, now, caller, "user.tokens_revoked", subject, reason=REVOKED_ALL, **detail)
             return self._finish(session, Restored(totals[0], totals[1]), caller, about)
 
-    def reapply(self, events: Iterable[AuditEvent], caller: Caller, **about: str | None) -> Restored:
-        """Take away again what these events took away since the backup. Refuses with Conflict a log that is not its."""
+    def reapply(
+        self, events: Iterable[AuditEvent], caller: Caller, removed: Sequence[AuditSeal] = (), **about: str | None
+    ) -> Restored:
+        """Take away again what these events took away since the backup. Refuses with Conflict a log that is not its.
+
+        `removed`: the seals of what retention had removed from that log.
+        """
         known = {(event.id, event.at, event.action, event.object_id): event for event in events}
         ordered = sorted(known.values(), key=lambda event: (event.id, event.at))
         with self._database.transaction() as session:
-            since, has_run_on = self._since_the_backup(session, ordered)
+            since, has_run_on, missing = self._since_the_backup(session, ordered, removed)
             lost: Withdrawals = withdrawals(since)
             done: Reapplied = Reapplying(session, self._clock(), caller, has_run_on=has_run_on).apply(lost)
             revoked = len(done.refresh_tokens), len(done.access_tokens)
-            restored = Restored(revoked[0], revoked[1], 0, done.changes, done.not_applied)
+            restored = Restored(revoked[0], revoked[1], 0, done.changes, [*missing, *done.not_applied])
             return self._finish(session, restored, caller, about | {"events_since": str(len(since))})
 
-    def _since_the_backup(self, session: Session, ordered: Sequence[AuditEvent]) -> tuple[list[AuditEvent], bool]:
-        """The events after the last one that the database has, too; whether it has later ones of its own."""
+    def _since_the_backup(
+        self, session: Session, ordered: Sequence[AuditEvent], removed: Sequence[AuditSeal]
+    ) -> tuple[list[AuditEvent], bool, list[str]]:
+        """The events after the last one that the database has, too; whether it has later ones of its own.
+
+        At last, sentences about events after the backup that are missing.
+        """
         latest = reapplying.latest_event(session)
         for place in reversed(range(len(ordered))):
             event = ordered[place]
             if latest is None or event.id > latest.id:
                 continue
             if reapplying.has_event(session, event.id, event.at, event.action, event.object_id):
-                return [each for each in ordered[place:] if each.id > event.id], latest.id > event.id
-        since = "" if latest is None else f" --since {utc_text(latest.at)}"
+                since = [each for each in ordered[place:] if each.id > event.id]
+                missing = [_missing(seal) for seal in removed if _is_gap(seal, latest.id, since)]
+                return since, reapplying.has_later_event(session, event.id, removed), missing
+        given = "" if latest is None else f" --since {utc_text(latest.at)}"
         raise Conflict(
             "The exported audit log has no event in common with the backup: it begins after it, or is another "
-            f"database's. Export it with `daypass audit export{since}` or earlier, or put several exports in one file."
+            f"database's. Export it with `daypass audit export{given}` or earlier, or put several exports in one file."
         )
 
     def _finish(self, session: Session, done: Restored, caller: Caller, about: dict[str, str | None]) -> Restored:
@@ -105,3 +118,17 @@ class Restoring:
         subject = ("database", (about.pop("name", None) or "daypass")[:150])
         record(session, self._clock(), caller, "database.restored", subject, **about, **counts)
         return Restored(done.refresh_tokens, done.access_tokens, sessions, done.changes, done.not_applied)
+
+
+def _is_gap(seal: AuditSeal, latest: int, since: Sequence[AuditEvent]) -> bool:
+    """Whether events after the id `latest` are missing that were removed; an earlier export may have them."""
+    of_stream = (event.id for event in since if stream_of(event.action) is seal.stream)
+    return seal.last_id > latest and not any(event_id <= seal.last_id for event_id in of_stream)
+
+
+def _missing(seal: AuditSeal) -> str:
+    until = utc_text(seal.sealed_at, "seconds")
+    follows = "access tokens of the backup that were replaced until then may work"
+    if seal.stream is Stream.ORDINARY:
+        follows = "tokens of the backup that were revoked until then may work, and users be as they were"
+    return f"The {seal.stream} events up to {until} were removed by retention: {follows}."

@@ -83,7 +83,8 @@ class TokenVerifier:
         """The access token of this secret, in any state. Refuses with TokenMalformed and TokenUnknown."""
         token = self._format.parse(text)
         if token is None or token.kind is not TokenKind.ACCESS:
-            raise TokenMalformed(TokenKind.ACCESS, mistake=mistake_in(text, TokenKind.ACCESS, self._format))
+            mistake, presented = mistake_in(text, TokenKind.ACCESS, self._format), token.public_id if token else None
+            raise TokenMalformed(TokenKind.ACCESS, mistake=mistake, refresh_token=presented)
         if (row := self._lookup.find(token.public_id)) is None:
             self._ring.verify_dummy(token)
             raise TokenUnknown(TokenKind.ACCESS)

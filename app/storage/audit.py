@@ -7,6 +7,7 @@ from typing import cast
 from sqlalchemy import Table, insert
 from sqlalchemy.orm import Session
 
+from app.domain.audit import Result
 from app.domain.identity import Caller
 from app.domain.masking import mask
 from app.storage.tables import AuditEventRow
@@ -27,6 +28,30 @@ def record(
     `action`: ``<thing>.<past participle>``. `subject`: kind and handle, such as ``("user", "anna")``.
     `detail`: a secret that stands in it by mistake is masked.
     """
+    _append(session, now, caller, action, subject, Result.DONE, detail)
+
+
+def record_refused(
+    session: Session,
+    now: datetime,
+    caller: Caller,
+    action: str,
+    subject: tuple[str, str],
+    **detail: str | int | bool | None,
+) -> None:
+    """Append that `caller` tried it in vain, in the same way."""
+    _append(session, now, caller, action, subject, Result.REFUSED, detail)
+
+
+def _append(
+    session: Session,
+    now: datetime,
+    caller: Caller,
+    action: str,
+    subject: tuple[str, str],
+    result: Result,
+    detail: dict[str, str | int | bool | None],
+) -> None:
     kind, handle = subject
     values = {
         "at": now,
@@ -37,7 +62,7 @@ def record(
         "object_id": handle,
         "address": caller.address,
         "request_id": caller.request_id,
-        "result": "done",
+        "result": result,
         "detail": json.dumps({name: _masked(value) for name, value in detail.items()}, sort_keys=True),
         "credential": None if caller.credential is None else str(caller.credential),
     }

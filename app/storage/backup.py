@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from app.domain.audit import AuditEvent
+from app.domain.audit import AuditEvent, Stream
+from app.domain.audit_seals import AuditSeal
 from app.storage.database_files import COMPANIONS, DatabaseError, companion, connect, sync
 from app.storage.sqlite_files import SUFFIXES
 from config.files import create_empty
@@ -120,6 +121,24 @@ def audit_events(database: Path, beyond: int) -> Iterator[AuditEvent]:
             yield AuditEvent(**values | {"at": at, "detail": json.loads(values["detail"])})
     finally:
         connection.close()
+
+
+def removed_audit_ranges(database: Path) -> tuple[AuditSeal, ...]:
+    """The seals of what retention has removed from the audit log, in the same way."""
+    connection = connect(database, "mode=ro")
+    try:
+        if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'audit_seals'").fetchall():
+            return ()  # of an earlier release
+        names = [each.name for each in fields(AuditSeal)]
+        query = f"SELECT {', '.join(names)} FROM audit_seals WHERE removed_at IS NOT NULL"  # noqa: S608
+        found = [dict(zip(names, row, strict=True)) for row in connection.execute(query)]
+        return tuple(AuditSeal(**each | _instants(each) | {"stream": Stream(each["stream"])}) for each in found)
+    finally:
+        connection.close()
+
+
+def _instants(values: Mapping[str, Any]) -> dict[str, datetime]:
+    return {name: datetime.fromisoformat(values[name]).replace(tzinfo=UTC) for name in ("sealed_at", "removed_at")}
 
 
 def _raise_unless_ok(connection: Any, check: str) -> None:

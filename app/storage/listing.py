@@ -7,14 +7,15 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, false, func, literal_column, or_, select, true
 from sqlalchemy.orm import Session
 
+from app.domain.audit import Result
 from app.domain.identity import Role, canonical_username
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind, TokenStatus
 from app.storage.liveness import TokenTable, is_active_at, status_now
-from app.storage.tables import AccessTokenRow, AuditEventRow, RefreshTokenRow, UserRow
+from app.storage.tables import NOT_DONE, AccessTokenRow, AuditEventRow, RefreshTokenRow, UserRow
 
 _ACCESS_TOKEN_NAME = func.coalesce(RefreshTokenRow.name, AccessTokenRow.description, "")
 
@@ -87,6 +88,7 @@ def audit_events(
     limit: int,
     since: datetime | None = None,
     until: datetime | None = None,
+    result: Result | None = None,
 ) -> list[AuditEventRow]:
     """At most `limit` events, newest first, after the one with the id `after`, from `since` to before `until`.
 
@@ -98,17 +100,13 @@ def audit_events(
         query = query.where(AuditEventRow.at >= since)
     if until is not None:
         query = query.where(AuditEventRow.at < until)
+    if result is not None:
+        query = query.where(AuditEventRow.result == result)
+        if result is not Result.DONE:
+            query = query.where(literal_column(NOT_DONE))  # as text: else SQLite does not see that its index has all
     if after is not None:
         query = query.where(AuditEventRow.id < after)
     return list(session.scalars(query.order_by(AuditEventRow.id.desc()).limit(limit)))
-
-
-def audit_events_from(session: Session, beyond: int, limit: int, since: datetime | None) -> list[AuditEventRow]:
-    """At most `limit` events from `since` on, oldest first, after the one with the id `beyond`."""
-    query = select(AuditEventRow).where(AuditEventRow.id > beyond)
-    if since is not None:
-        query = query.where(AuditEventRow.at >= since)
-    return list(session.scalars(query.order_by(AuditEventRow.id).limit(limit)))
 
 
 def count_by_key(session: Session, table: TokenTable, now: datetime) -> dict[str, int]:

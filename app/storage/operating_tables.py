@@ -5,7 +5,7 @@ Not here: users and tokens (``tables``).
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Float, ForeignKey, Integer, String
+from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.storage.database import Base
@@ -102,3 +102,31 @@ class JobLeaseRow(Base):
     last_seconds: Mapped[float | None] = mapped_column(Float)
     last_rows: Mapped[int | None] = mapped_column(BigInteger)
     last_error: Mapped[str | None] = mapped_column(String(255))
+
+
+class AuditSealRow(Base):
+    """See ``app.domain.audit_seals``. The migration's triggers refuse changes but marking a range as removed."""
+
+    __tablename__ = "audit_seals"
+    __table_args__ = (
+        Index("ix_audit_seals_last", "stream", "last_id"),
+        # For the trigger that lets events of removed ranges be deleted.
+        Index(
+            "ix_audit_seals_removed",
+            "stream",
+            "last_id",
+            sqlite_where=text("removed_at IS NOT NULL"),
+            postgresql_where=text("removed_at IS NOT NULL"),
+        ),
+    )
+
+    stream: Mapped[str] = mapped_column(String(16), primary_key=True)
+    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    first_id: Mapped[int] = mapped_column(BigInteger)
+    last_id: Mapped[int] = mapped_column(BigInteger)
+    number: Mapped[int] = mapped_column(BigInteger)
+    sealed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    key_id: Mapped[str] = mapped_column(String(16))
+    mac: Mapped[str] = mapped_column(String(64))
+    removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    removal_mac: Mapped[str | None] = mapped_column(String(64))

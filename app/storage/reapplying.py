@@ -5,9 +5,11 @@ from datetime import datetime
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import and_, delete, func, select
 from sqlalchemy.orm import Session
 
+from app.domain.audit_seals import AuditSeal
+from app.storage import audit_seals
 from app.storage.liveness import MAYBE_ACTIVE, TokenTable
 from app.storage.many_rows import rows_of
 from app.storage.tables import AccessTokenRow, AuditEventRow, RefreshTokenRow, SessionRow
@@ -82,6 +84,14 @@ def has_event(session: Session, event_id: int, at: datetime, action: str, object
     """Whether the audit log has this event under this id."""
     row = session.get(AuditEventRow, event_id)
     return row is not None and (row.at, row.action, row.object_id) == (at, action, object_id)
+
+
+def has_later_event(session: Session, event_id: int, removed: Iterable[AuditSeal]) -> bool:
+    """Whether the audit log has events after this id, other than those that were removed from another state of it."""
+    later = AuditEventRow.id > event_id
+    for seal in removed:
+        later = and_(later, ~and_(AuditEventRow.id <= seal.last_id, audit_seals.is_in(seal.stream)))
+    return session.scalar(select(AuditEventRow.id).where(later).limit(1)) is not None
 
 
 def end_sessions(session: Session) -> int:

@@ -215,11 +215,16 @@ class InstanceSettingRow(Base):
     changed_by: Mapped[str] = mapped_column(String(150))
 
 
+NOT_DONE = "result != 'done'"
+"""The condition of the index of audit events that are not of changes."""
+
+
 class AuditEventRow(Base):
-    """Append-only: the migration's triggers refuse changes and deletions."""
+    """Append-only: the migrations' triggers refuse changes, and deletions but of ranges that are marked as removed."""
 
     __tablename__ = "audit_events"
     __table_args__ = (
+        Index("ix_audit_events_not_done", "id", sqlite_where=text(NOT_DONE), postgresql_where=text(NOT_DONE)),
         Index("ix_audit_events_object", "object_id", "id"),
         Index("ix_audit_events_actor", "actor", "id"),
         {"sqlite_autoincrement": True},

@@ -16,8 +16,8 @@ LARGEST = 128 * 1024 * 1024
 FOLDER = "-trial-"
 
 _EVENTS = """
-SELECT count(*), coalesce(max(id), 0), sum(action IN ('tokens.purged', 'user.deleted')) FROM audit_events
-WHERE id > :known
+SELECT count(*), coalesce(max(id), 0), sum(action IN ('tokens.purged', 'user.deleted')), sum(action = 'audit.purged')
+FROM audit_events WHERE id > :known
 """
 
 _LATEST = """
@@ -120,8 +120,8 @@ def _agrees(path: Path, known: int | None) -> bool:
         return True
     connection = _open(path)
     try:
-        number, latest, deletions = connection.execute(_EVENTS, {"known": known}).fetchone()
-        if number and number != latest - known:
+        number, latest, deletions, removals = connection.execute(_EVENTS, {"known": known}).fetchone()
+        if number and number != latest - known and not removals:
             return False
         if deletions:
             return True

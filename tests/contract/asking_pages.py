@@ -67,6 +67,10 @@ def variables(user: User, held: Holding) -> dict[str, str | int]:
     return {"public_id": public_id, "uuid": uuid, "user_id": user.id, "key": "retention_days", "name": "daypass.css"}
 
 
+OF_REFUSED: rows.Rows = {"login_throttle": [], "audit_events": []}
+"""In place of what a wrong password leaves: it is counted and recorded, and changes nothing."""
+
+
 def all_rows(services: Services, database: Database) -> rows.Rows:
     """Every row of every table, without the instants at which sessions were seen last."""
     services.last_use.flush()  # what earlier tests left in memory

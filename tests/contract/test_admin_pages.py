@@ -115,6 +115,7 @@ def test_a_query_that_makes_no_sense_is_refused_in_words(services: Services, adm
         ("/admin/tokens", "cursor", ("x", "r-1", "0" * 40, "\0", "é")), ("/admin/users", "cursor", ("x", "\0")),
         ("/admin/audit", "cursor", ("x", "\0")), (user_path, "cursor", ("x", "\0")), ("/admin/audit", "since", ("x",)),
         ("/admin/audit", "until", ("9999-12-31",)), ("/admin/audit", "actor", ("\0",)),
+        ("/admin/audit", "result", ("x",)),
         ("/admin/audit", "object", ("x" * 200,)), ("/admin/users", "part", ("\0",)),
         ("/admin/users", "role", ("KING",)), ("/admin/users", "state", ("x",)),
     ):  # fmt: skip
@@ -129,8 +130,25 @@ def test_the_audit_log_is_filtered_and_readable(services: Services, admin: Pages
     shown = words(admin.get(at("/admin/audit", object=user.username, since=today, until=today)))
     for expected in ("user.created", "user.tokens_revoked", "reason: a reason", "refresh tokens: 0"):
         assert expected in shown
-    for query in ({"actor": "nobody-of-that-name"}, {"until": "2020-01-01"}, {"action": "user.tokens_revoked"}):
+    for query in (
+        {"actor": "nobody-of-that-name"}, {"until": "2020-01-01"}, {"action": "user.tokens_revoked"},
+        {"result": "refused"},
+    ):  # fmt: skip
         assert "user.created" not in words(admin.get(at("/admin/audit", object=user.username, **query))), query
+
+
+def test_the_audit_log_shows_what_was_refused_and_until_when_it_is_sealed(
+    app: Flask, services: Services, admin: Pages
+) -> None:
+    user = somebody(app)
+    for _ in range(2):
+        assert user.pages.get("/admin/users").status_code == 403
+    services.sightings.flush()
+    shown = words(admin.get(at("/admin/audit", result="refused", actor=user.user.username)))
+    assert "administration.refused" in shown and "act GET /admin/users" in shown and "with session" in shown
+    services.audit.sealing.seal()
+    newest = services.listing.audit_events(limit=1).items[0].id
+    assert f"Sealed up to event {newest}" in words(admin.get("/admin/audit"))
 
 
 def test_the_overview_counts_users_and_tokens_and_draws_them(

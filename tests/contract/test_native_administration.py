@@ -175,11 +175,32 @@ def test_audit_events_are_narrowed_and_paged(admin: Person, services: Services, 
         (f"action=user.created&after={instant}&limit=3", ["event-three", "event-two", "event-one"]),
         (f"object_id=event-one&before={instant}", []),
         ("actor=nobody", []),
+        ("object_id=event-one&result=done", ["event-one"]),
+        ("object_id=event-one&result=refused", []),
     ):  # fmt: skip
         found = admin.native.get(f"audit-events?{query}").get_json()["items"]
         assert [each["object_id"] for each in found] == handles, query
-    for query in ("actor=", "after=yesterday", "cursor=x", "actor=%00"):
+    for query in ("actor=", "after=yesterday", "cursor=x", "actor=%00", "result=perhaps"):
         assert fields_of(admin.native.get(f"audit-events?{query}")) == [query.partition("=")[0]]
+
+
+def test_what_administrators_alone_may_do_is_recorded_when_others_try(
+    services: Services, native: Native, admin: Person
+) -> None:
+    """Who, which act, and with which credential. A refused act that is not an administrator's is not one."""
+    user = person(services, native)
+    assert user.native.post("users", {"username": "mallory"}).status_code == 403
+    assert user.native.post("users", {"username": "mallory"}).status_code == 403
+    assert user.native.get(f"users/{user.user.id}").status_code == 403
+    assert user.native.get("me").status_code == 200
+    services.sightings.flush()
+    events = admin.native.get(f"audit-events?result=refused&actor={user.user.username}").get_json()["items"]
+    assert [(each["action"], each["object_kind"], each["object_id"]) for each in events] == [
+        ("administration.refused", "act", "GET /api/v1/users/<user_id>"),
+        ("administration.refused", "act", "POST /api/v1/users"),
+    ]
+    assert {each["credential"] for each in events} == {f"access token {user.access.token.public_id}"}
+    assert events[1]["detail"] == {"reason": "not_permitted"} and events[1]["actor_id"] == user.user.id
 
 
 def test_jobs_are_shown_whether_or_not_they_ran_and_how_overdue_they_are(

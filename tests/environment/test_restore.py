@@ -208,11 +208,14 @@ def test_each_choice_about_tokens_that_were_revoked_since_does_what_it_says(plac
     with place.services() as services:
         make_user(services, "root", Role.SERVER_ADMIN)
         history = History(services)
+        services.audit.sealing.seal()
     backup = place.backup()
     with place.services() as services:
         history.go_on(services)
+        services.audit.sealing.seal()
     exported = tmp_path / "audit.jsonl"
     exported.write_text(place.forks.run("audit", "export").stdout)
+    assert '"kind": "seal"' in exported.read_text()
 
     for choice in ("old", str(exported)):
         printed = place.restore(backup, choice)
@@ -229,6 +232,8 @@ def test_each_choice_about_tokens_that_were_revoked_since_does_what_it_says(plac
             assert (found.revoke_reason, found.revoked_by) == ("lost", OPERATOR.name)
             latest = services.listing.audit_events(action="database.restored").items[0]
             assert latest.detail["file"] == "backup.db" and latest.detail["refresh_tokens"] == 4
+            sealed = services.audit.trail.verify()
+            assert sealed.unsealed == 0 and sealed.events == latest.id, "the chain goes on from the backup's state"
         assert "daypass user set-password anna" in printed and "Not applied: retention_days" in printed
 
     assert "Revoked 7 refresh tokens and 4 access tokens." in place.restore(backup, "revoke-all")

@@ -43,6 +43,8 @@ HOSTS = "tests/unit/http/test_hosts.py"
 DEPLOYED = "tests/unit/test_deploy.py"
 ACCOUNTS = "tests/unit/services/test_accounts.py"
 AUDIT = "tests/unit/services/test_audit.py"
+AUDIT_PURGING = "tests/unit/services/test_audit_purging.py"
+AUDIT_SEALING = "tests/unit/services/test_audit_sealing.py"
 CHECK_COUNTS = "tests/unit/services/test_check_counts.py"
 ENVIRONMENT = "tests/unit/config/test_environment.py"
 EXPIRING = "tests/unit/services/test_expiring.py"
@@ -54,6 +56,7 @@ REVOKING = "tests/unit/services/test_revoking.py"
 BY_FILTER = "tests/unit/services/test_revoking_by_filter.py"
 RACES = "tests/unit/services/test_revoking_races.py"
 WEB_SESSIONS = "tests/unit/services/test_sessions.py"
+SIGHTINGS = "tests/unit/services/test_sightings.py"
 SINGLE_TIER = "tests/unit/services/test_single_tier.py"
 THROTTLING = "tests/unit/services/test_throttling.py"
 PLACES = "tests/unit/services/test_hashing_places.py"
@@ -89,6 +92,7 @@ IN_MINTING = "app/services/minting.py"
 IN_REFRESH_TOKENS = "app/storage/refresh_tokens.py"
 IN_REVOKING = "app/services/revoking.py"
 IN_VERIFYING = "app/services/verifying.py"
+IN_SEALS_MIGRATION = "migrations/versions/0014_audit_seals.py"
 
 STRICT = "tests/contract/test_strict_input.py"
 STRAYS = "tests/contract/test_stray_secrets.py"
@@ -186,7 +190,8 @@ FAULTS = (
     Fault("writes not flushed", "◆ no acknowledged write is lost", "app/storage/database.py", "PRAGMA synchronous=FULL",
           "PRAGMA synchronous=OFF", DATABASE),
     Fault("superseded token not reported", "a superseded token that is presented is audited", "app/gate/gate.py",
-          "if isinstance(refusal, TokenSuperseded):", "if refusal is TokenSuperseded:", "tests/contract/test_gate.py"),
+          "if isinstance(refusal, TokenSuperseded | TokenMalformed):", "if refusal is TokenSuperseded:",
+          "tests/contract/test_gate.py"),
     # Lifetimes and settings
     Fault("outlives its refresh token", "an access token never outlives its refresh token", "app/domain/policy.py",
           "min(now + self.access_token_lifespan, refresh_expires_at)", "now + self.access_token_lifespan", POLICY),
@@ -421,8 +426,49 @@ FAULTS = (
           "    session.execute(",
           "    with __import__('contextlib').suppress(Exception), session.begin_nested():\n        session.execute(",
           AUDIT),
-    Fault("audit rows can be deleted", "the audit log is append-only", "migrations/versions/0001_tokens.py",
-          'for act in ("UPDATE", "DELETE"):', 'for act in ("UPDATE",):', TABLES),
+    Fault("audit rows can be deleted", "the audit log is append-only", IN_SEALS_MIGRATION,
+          '("audit_events", "DELETE", IS_REMOVED),\n        ("audit_seals", "UPDATE", IS_MARKED),\n'
+          '        ("audit_seals", "DELETE", "OLD.removed_at IS NOT NULL"),',
+          '("audit_seals", "UPDATE", IS_MARKED),', TABLES),
+    Fault("deletion of the other stream", "only events of removed ranges can be deleted", IN_SEALS_MIGRATION,
+          "AND seal.stream = {_STREAM} AND OLD.id", "AND OLD.id", f"{AUDIT_PURGING} -k 'sqlite and let'"),
+    Fault("unsettled events sealed", "◆ an event that is visible later is sealed too", "app/storage/audit_seals.py",
+          "open_then = set(session.scalars(_WRITERS))", "open_then: set[str] = set()",
+          f"{AUDIT_SEALING} -k 'postgresql and commits_later'"),
+    Fault("seal without the one before", "each seal is over the one before", "app/domain/audit_seals.py",
+          "before = previous.mac if previous else GENESIS", "before = GENESIS", AUDIT_SEALING),
+    Fault("credential not sealed", "◆ a change of an event is found", "app/domain/audit_seals.py",
+          "self.detail, event.credential,", "self.detail,", AUDIT_SEALING),
+    Fault("added event passed over", "◆ an added event is found", "app/services/audit_trail.py",
+          "return removed, audit_seals.BEFORE_ALL", "return removed, 0", AUDIT_SEALING),
+    Fault("seals made again", "◆ removed seals are not made again in silence", "app/services/audit_sealing.py",
+          "self._refuse_lost(session, previous)", "pass", AUDIT_SEALING),
+    Fault("events without seals are sound", "◆ events are not sound because their seals are gone",
+          "app/services/audit_trail.py", "if tally.first is not None and self._clock()", "if False and self._clock()",
+          AUDIT_SEALING),
+    Fault("removal believed", "◆ retention is proved by the key", "app/domain/audit_seals.py",
+          "if is_removed and not self._key.proves_removal(seal):", "if False:", AUDIT_PURGING),
+    Fault("evidence removed", "retention removes nothing that was changed", "app/services/audit_purging.py",
+          "        self._refuse_unless_sound(session, before, ranges)\n", "", AUDIT_PURGING),
+    Fault("events removed by a wrong clock", "◆ a wrong clock deletes nothing", "app/services/audit_purging.py",
+          "if agreement is Agreement.AHEAD:", "if agreement is None:", AUDIT_PURGING),
+    Fault("sealed by a clock that is behind", "◆ a wrong clock deletes nothing", "app/services/audit_sealing.py",
+          "return mark.seen_at if mark is not None and mark.agreement(now) is Agreement.BEHIND else now", "return now",
+          AUDIT_PURGING),
+    Fault("a crowd fills the audit log", "◆ refused attempts are sampled and bounded", "app/services/sightings.py",
+          "if counts[action] >= MOST_A_MINUTE or", "if", SIGHTINGS),
+    Fault("typed name in the audit log", "◆ what is typed as a name is not stored", IN_ACCOUNTS,
+          "note(SIGN_IN_REFUSED, subject_of(user),", 'note(SIGN_IN_REFUSED, ("user", name),', SIGHTINGS),
+    Fault("throttling not recorded", "throttling of sign-ins is an event", IN_ACCOUNTS,
+          "self._sightings.note(SIGN_IN_THROTTLED, subject_of(found), caller)", "pass", SIGHTINGS),
+    Fault("made-up token recorded", "nobody can write made-up tokens into the audit log", "app/services/sightings.py",
+          "or seen.subject[1] in existing", "or existing", SIGHTINGS),
+    Fault("refused act not recorded", "refused administrative acts are events", "app/http/errors.py",
+          "elif isinstance(refusal, NotPermitted | FeatureOff) and is_administrative():", "elif False:",
+          "tests/contract/test_native_administration.py -k 'others_try and not postgresql'"),
+    Fault("removed events not missed", "a restore says which events are missing", "app/services/restoring.py",
+          "return seal.last_id > latest and not any(", "return False and not any(",
+          "tests/unit/services/test_restoring.py"),
     Fault("repeat done again", "an Idempotency-Key is remembered for a day", "app/services/idempotency.py",
           "digest, now - KEPT_FOR)", "digest, now)", REPEATS),
     Fault("repeat answers for a revoked token", "a repeat never answers for a token that no longer works",

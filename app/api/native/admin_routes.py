@@ -171,7 +171,7 @@ def preview_setting(body: Members, key: str) -> Forecast:
 @instance.response(200, admin_schemas.AuditPage)
 def list_audit_events(query: Members) -> Answer:
     """Audit events, newest first."""
-    filters = {name: query.get(name) for name in ("actor", "action", "object_id")}
+    filters = {name: query.get(name) for name in ("actor", "action", "object_id", "result")}
     period = {"since": query.get("after"), "until": query.get("before")}
     page = services().listing.audit_events(**filters, **period, cursor=query["cursor"], limit=query["limit"])
     return page_of(page, vars)

@@ -6,6 +6,7 @@ from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from app.api.native.fields import MESSAGES, Instant, Strict, Word, criteria, flag, paging, text
 from app.api.native.schemas import TokenOut, UserOut, token_members
+from app.domain.audit import Result
 from app.domain.identity import ApiTokens, Role
 from app.domain.setting import From
 from app.services.identifying import Identified
@@ -189,6 +190,7 @@ AuditQuery = Strict.from_dict(
         "object_id": text(150, required=False),
         "after": Instant(),
         "before": Instant(),
+        "result": Word(Result),
         **paging(),
     },
     name="AuditQuery",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flask import request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.domain.audit import AuditEvent
+from app.domain.audit import AuditEvent, Result
 from app.domain.errors import BadRequest
 from app.http.context import parts, services
 from app.http.guards import GuardedBlueprint
@@ -22,7 +22,7 @@ instance = GuardedBlueprint("web_instance", __name__, guard=ADMINISTRATOR_IN_SES
                             template_folder="../templates")  # fmt: skip
 
 PAGE = 50
-FILTERS = ("actor", "action", "object", "since", "until")
+FILTERS = ("actor", "action", "object", "result", "since", "until")
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ def list_audit_events() -> ResponseReturnValue:
         items=[EventRow(event, _pairs(event.detail), _page_of(event)) for event in found.items],
         pager=queries.pager(found.cursor),
         entered=queries.entered(request.args, FILTERS),
+        results=[(each.value, each.value.capitalize()) for each in Result],
+        sealed=services().audit.sealing.state(),
         error=error,
     )
 
@@ -65,6 +67,7 @@ def _found() -> Page[AuditEvent]:
         actor=queries.text(query, "actor", queries.LONGEST_NAME),
         action=queries.text(query, "action"),
         object_id=queries.text(query, "object", queries.LONGEST_NAME),
+        result=queries.word(query, "result", Result),
         since=queries.day(query, "since"),
         until=queries.day_after(query, "until"),
         cursor=queries.cursor(),

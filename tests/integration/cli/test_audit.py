@@ -1,9 +1,12 @@
 """``daypass audit``: who changed what, narrowed and page by page, and exported."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from app.domain.audit import SIGN_IN_REFUSED
+from app.domain.identity import Caller
 from app.services import Services
 from tests.factories import issue, make_user, mint
 from tests.integration.cli.conftest import CommandLine
@@ -39,7 +42,7 @@ def test_changes_are_listed_newest_first(daypass: CommandLine, refresh_token: st
     assert listed[0]["detail"] == {"access_tokens": 1, "reason": "lost"}
     assert (listed[1]["actor"], listed[1]["detail"]) == ("anna", {"refresh_token": refresh_token})
     heading, first, *_ = daypass.text("audit", "list").splitlines()
-    assert heading.split() == ["AT", "ACTOR", "CREDENTIAL", "ACTION", "OBJECT", "ID", "ADDRESS", "DETAIL"]
+    assert heading.split() == ["AT", "ACTOR", "CREDENTIAL", "ACTION", "RESULT", "OBJECT", "ID", "ADDRESS", "DETAIL"]
     assert "command line" in first
     assert [word for word in first.split() if word in ("refresh_token.revoked", refresh_token)] == [
         "refresh_token.revoked",
@@ -78,3 +81,38 @@ def test_the_log_is_exported_oldest_first_a_line_for_each_event(daypass: Command
     since = listed[3]["at"]
     assert daypass.text("audit", "export", "--since", since).splitlines() == lines[3:]
     assert "--since" in daypass.misuse("audit", "export", "--since", "yesterday")
+
+
+def test_a_log_is_verified_here_and_elsewhere(daypass: CommandLine, refresh_token: str, tmp_path: Path) -> None:
+    assert daypass.json("job", "run", "seal_audit")["rows"] == 6
+    assert daypass.text("audit", "verify") == "6 events in 2 sealed ranges as they were sealed.\n"
+    lines = daypass.text("audit", "export").splitlines()
+    seals = [json.loads(line) for line in lines if '"kind": "seal"' in line]
+    assert [(each["stream"], each["number"]) for each in seals] == [("ordinary", 3), ("high-volume", 3)]
+    file = tmp_path / "audit.jsonl"
+    file.write_text("\n".join(lines))
+    done = daypass.json("audit", "verify", "--from", str(file), "--seal", seals[0]["mac"], "--seal", seals[1]["mac"])
+    assert done == {"events": 6, "ranges": 2, "unsealed": 0, "late": None, "beginnings": []}
+    file.write_text("\n".join(lines).replace('"anna"', '"carl"', 1))
+    refusal = daypass.refusal("audit", "verify", "--from", str(file))
+    assert refusal.startswith("Range 1 of the ordinary events (1 to 3, sealed at ") and "does not match" in refusal
+    assert "is not in the log" in daypass.refusal("audit", "verify", "--seal", "0" * 64)
+    for text, problem in (("{", "Line 1 is not"), ('{"kind": "seal"}', "Line 1 is not"), ("\n\n[]", "Line 3 is not")):
+        file.write_text(text)
+        assert problem in daypass.refusal("audit", "verify", "--from", str(file))
+
+
+def test_a_log_is_exported_for_systems_that_collect_security_events(daypass: CommandLine, refresh_token: str) -> None:
+    daypass.text("job", "run", "seal_audit")
+    events = [json.loads(line) for line in daypass.text("audit", "export", "--format", "ocsf").splitlines()]
+    assert [each["class_uid"] for each in events] == [3001, 3001, 3004, 3003, 3003, 3003]
+    assert [each["metadata"]["uid"] for each in events] == [str(number) for number in range(1, 7)]
+    assert events[2]["entity"]["uid"] == refresh_token
+
+
+def test_refused_attempts_are_listed_by_their_result(daypass: CommandLine, services: Services) -> None:
+    services.sightings.note(SIGN_IN_REFUSED, ("user", "anna"), Caller("", address="192.0.2.1"), reason="disabled")
+    services.sightings.flush()
+    make_user(services, "anna")
+    assert [each["action"] for each in daypass.json("audit", "list", "--result", "refused")] == ["sign_in.refused"]
+    assert [each["action"] for each in daypass.json("audit", "list", "--result", "done")] == ["user.created"]

@@ -33,6 +33,8 @@ DECLARED: dict[str, tuple[str, str, tuple[object, ...], From, object, str, objec
     "max_api_tokens_per_user": ("", "10000", (1, 1_000_000), From.AT_ONCE, 10_000, "3", 3),
     "creations_per_hour": ("", "3600", (60, 1_000_000), From.AT_ONCE, 3600, "100", 100),
     "retention": ("_days", "90", (0, 3650), From.NEXT_PURGE, timedelta(90), "0", timedelta(0)),
+    "audit": ("_days", "0", (0, 3650), From.NEXT_PURGE, timedelta(0), "365", timedelta(365)),
+    "audit_high_volume": ("_days", "30", (0, 3650), From.NEXT_PURGE, timedelta(30), "7", timedelta(7)),
     "openapi_enabled": ("", "on", ON_OFF, From.AT_ONCE, True, "off", False),
 }
 

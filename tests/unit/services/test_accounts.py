@@ -12,6 +12,7 @@ from app.services import Services
 from app.services.accounts import LAST_ADMINISTRATOR, Accounts
 from app.services.idempotency import Idempotency
 from app.services.passwords import Passwords
+from app.services.sightings import Sightings
 from app.services.throttling import LoginThrottle
 from app.storage.database import Database
 from app.storage.tables import AuditEventRow
@@ -47,7 +48,9 @@ def accounts(services: Services) -> Accounts:
 def with_passwords(database: Database, passwords: Passwords) -> Accounts:
     """Accounts on the same database that digest in another way."""
     throttle = LoginThrottle(database, system_clock, KEYS.pepper)
-    return Accounts(database, system_clock, passwords, throttle, Idempotency(KEYS.pepper))
+    return Accounts(
+        database, system_clock, passwords, throttle, Idempotency(KEYS.pepper), Sightings(database, system_clock)
+    )
 
 
 def sign_in(accounts: Accounts, username: str, password: str) -> User:

@@ -79,7 +79,7 @@ CHANGES: tuple[tuple[str, str, Act], ...] = (
 """What is recorded, who did it, and the act. Each is a change after those before it."""
 
 ELSEWHERE = {
-    "tokens.purged", "access_token.superseded_presented", "refresh_token.found_shared", "user.password_removed",
+    "tokens.purged", "refresh_token.found_shared", "user.password_removed",
     "user.sign_in_locked", "user.sign_in_unlocked",
     "access_token.secret_found", "refresh_token.secret_found",
 }  # fmt: skip

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from app.domain.audit import AuditEvent
+from app.domain.audit import AuditEvent, Stream, stream_of
+from app.domain.audit_seals import AuditSeal, StoredEvent
 from app.domain.errors import BadCredentials, Conflict
 from app.domain.identity import ApiTokens, Caller, Role, User
 from app.domain.token_filter import TokenFilter
@@ -45,6 +46,10 @@ def reapply(services: Services) -> Reapply:
         return services.restoring.reapply([latest, *later], OPERATOR, name="daypass.db")
 
     return reapply
+
+
+def _exported(services: Services) -> list[AuditEvent]:
+    return [each.event for each in services.audit.trail.entries() if isinstance(each, StoredEvent)]
 
 
 def _event(event_id: int, at: datetime, action: str, handle: str, detail: dict[str, object]) -> AuditEvent:
@@ -99,7 +104,7 @@ def test_events_of_a_clock_that_was_behind_count_as_well(services: Services, ref
 
 def test_a_token_of_after_the_restore_is_left_alone(services: Services, anna: User) -> None:
     """As on PostgreSQL, where the service may have run since."""
-    exported = list(services.listing.every_audit_event())
+    exported = _exported(services)
     lost = _event(exported[-1].id + 1, exported[-1].at, "user.tokens_revoked", "anna", {})
     later = issue(services, anna)
     services.restoring.reapply([*exported, lost], OPERATOR)
@@ -195,7 +200,7 @@ def test_events_of_after_the_restore_do_not_hide_the_last_common_one(
     services: Services, database: Database, refresh: Refresh
 ) -> None:
     """As on PostgreSQL, where the service may have run since the restore."""
-    exported = list(services.listing.every_audit_event())
+    exported = _exported(services)
     latest = exported[-1]
     lost = [_event(latest.id + n, latest.at + HOUR, "session.began", "anna", {}) for n in range(1, 4)]
     lost.append(_event(latest.id + 4, latest.at + HOUR, "refresh_token.revoked", refresh.token.public_id, {}))
@@ -203,3 +208,21 @@ def test_events_of_after_the_restore_do_not_hide_the_last_common_one(
     assert services.restoring.reapply([*exported, *lost], OPERATOR).refresh_tokens == 1
     with database.reading() as session:
         assert session.scalars(select(SessionRow)).all() == []
+
+
+def test_events_that_retention_removed_since_the_backup_are_said_to_be_missing(
+    services: Services, refresh: Refresh
+) -> None:
+    """And a mint that the log of the backup has, and the exported one no longer, is no sign of use since a restore."""
+    exported = [each for each in _exported(services) if stream_of(each.action) is Stream.ORDINARY]
+    for _ in range(2):
+        mint(services, refresh)
+    latest = services.listing.audit_events(limit=1).items[0]
+    lost = _event(latest.id + 5, latest.at - HOUR, "user.tokens_revoked", "anna", {})
+    seals = [AuditSeal(stream, 4, 1, latest.id + 3, 4, latest.at, "k", "m", latest.at, "m") for stream in Stream]
+    done = services.restoring.reapply([*exported, lost], OPERATOR, seals[1:])
+    assert done.refresh_tokens == 1, "whatever its time is, it is later"
+    (missing,) = done.not_applied
+    assert missing.startswith("The high-volume events up to ") and "were removed by retention" in missing
+    old = AuditSeal(Stream.HIGH_VOLUME, 4, 1, 1, 1, latest.at, "k", "m", latest.at, "m")
+    assert services.restoring.reapply([*exported, lost], OPERATOR, [old]).not_applied == []

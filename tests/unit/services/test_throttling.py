@@ -16,6 +16,7 @@ from app.services import Services, throttling
 from app.services.accounts import Accounts
 from app.services.idempotency import Idempotency
 from app.services.passwords import Passwords
+from app.services.sightings import Sightings
 from app.services.throttling import (
     ACCOUNT_WINDOW,
     KEPT_FOR,
@@ -418,7 +419,9 @@ def watched(database: Database, clock: MovedClock, at_once: int, queue: int) -> 
     """Accounts as one of several processes has them."""
     passwords = WatchedPasswords(at_once, queue)
     throttle = LoginThrottle(database, clock, KEYS.pepper)
-    return Accounts(database, clock, passwords, throttle, Idempotency(KEYS.pepper)), passwords
+    return Accounts(
+        database, clock, passwords, throttle, Idempotency(KEYS.pepper), Sightings(database, clock)
+    ), passwords
 
 
 @pytest.mark.both_databases
