@@ -81,6 +81,8 @@ CLASSES: dict[str, tuple[_Class, int]] = {
     "user.password_changed": (ACCOUNT_CHANGE, 3),
     "user.password_removed": (ACCOUNT_CHANGE, 4),
     "user.disabled": (ACCOUNT_CHANGE, 5),
+    "user.sign_in_locked": (ACCOUNT_CHANGE, 9),
+    "user.sign_in_unlocked": (ACCOUNT_CHANGE, 12),
     "user.role_changed": (USER_ACCESS, 1),
     "user.api_tokens_changed": (USER_ACCESS, 1),
     "access_token.minted": (AUTHORIZE_SESSION, 1),
@@ -101,6 +103,8 @@ CLASSES: dict[str, tuple[_Class, int]] = {
     "administration.refused": (API_ACTIVITY, OTHER),
     "access_token.superseded_presented": (API_ACTIVITY, OTHER),
     "refresh_token.presented_as_access": (API_ACTIVITY, OTHER),
+    "access_token.secret_found": (API_ACTIVITY, OTHER),
+    "refresh_token.secret_found": (API_ACTIVITY, OTHER),
 }
 """The class and the activity of each action; others are Entity Management, activity Other."""
 
