@@ -24,6 +24,7 @@ from app.http.security_txt import security_txt_blueprint
 from app.http.tracing import install_tracing
 from app.jobs import JOBS
 from app.services import Services, build_services
+from app.services.passwords import Passwords, hashing_capacity
 from app.storage.database import Base, Database, engine_options
 from app.storage.file_use import share_database
 from app.web import BLUEPRINTS as PAGES
@@ -111,7 +112,5 @@ def _services(database: Database, clock: Clock, settings: Settings, keys: Keys) 
         token_keys=keys.token_keys,
         pepper=keys.pepper,
         prefixes=settings.prefixes,
-        bcrypt_cost=settings.bcrypt_cost,
-        workers=settings.workers,
-        threads=settings.threads,
+        passwords=Passwords(keys.pepper, settings.bcrypt_cost, *hashing_capacity(settings.workers, settings.threads)),
     )

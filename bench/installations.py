@@ -23,7 +23,7 @@ from bench.environment import Checkout
 
 KEYS = {"k1": b"b" * 32}
 PEPPER = b"p" * 32
-PASSWORD = "the bench's administrator"
+PASSWORD = "chosen for measuring only"
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 BATCH = 20_000
 

@@ -23,6 +23,7 @@ from app.domain.clock import Clock, system_clock
 from app.factory import create_app, db
 from app.http.context import parts
 from app.services import Services, build_services
+from app.services.passwords import Passwords, hashing_capacity
 from app.storage.database import DRIVER, Database, engine_options
 from config import Keys, Settings
 
@@ -88,9 +89,7 @@ def services_on(database: Database, keys: Keys, clock: Clock) -> Services:
         token_keys=keys.token_keys,
         pepper=keys.pepper,
         prefixes=settings.prefixes,
-        bcrypt_cost=settings.bcrypt_cost,
-        workers=settings.workers,
-        threads=settings.threads,
+        passwords=Passwords(keys.pepper, settings.bcrypt_cost, *hashing_capacity(settings.workers, settings.threads)),
     )
 
 

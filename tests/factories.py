@@ -114,7 +114,7 @@ def set_api_tokens(services: Services, username: str, decision: ApiTokens, calle
 
 
 def set_password(services: Services, username: str, password: str, caller: Caller = OPERATOR) -> User:
-    return services.accounts.set_password(username, password, caller)
+    return services.changing_passwords.set(username, password, caller).user
 
 
 def configure(services: Services, **values: object) -> None:

@@ -61,6 +61,8 @@ def message(refusal: Refusal) -> str:
             return f"There is no such {what}."
         case errors.Conflict(what=what) | errors.NotPermitted(what=what) | errors.FeatureOff(what=what):
             return what
+        case errors.TemporaryPassword(what=what):
+            return what
         case errors.Unavailable(what=what):
             return f"Not available: {what}{_because(refusal)}."
         case _:

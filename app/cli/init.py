@@ -1,6 +1,5 @@
 """``daypass init``: an installation from nothing; run again, it creates what is missing."""
 
-import secrets
 from pathlib import Path
 
 import click
@@ -11,7 +10,7 @@ from app.cli.database import upgrade_schema
 from app.cli.database_file import prepare_file
 from app.cli.launching import RefusingCommand, application, operator
 from app.cli.start_checks import ignored_settings, show_warnings
-from app.domain.errors import Conflict
+from app.domain.errors import BadRequest, Conflict
 from app.domain.identity import Role
 from app.http.context import parts
 from app.storage import schema
@@ -63,18 +62,22 @@ def _ensure_keys(settings: Settings) -> None:
 
 
 def _ensure_administrator(app: Flask, settings: Settings) -> None:
-    accounts = parts(app).services.accounts
-    if not accounts.is_empty():
+    services = parts(app).services
+    if not services.accounts.is_empty():
         return
-    password = settings.admin_password or secrets.token_urlsafe(15)
+    name, is_temporary = settings.admin_username, not settings.admin_password
+    password = settings.admin_password or services.changing_passwords.generate(name)
     try:
-        is_temporary = not settings.admin_password
-        user = accounts.add(settings.admin_username, Role.SERVER_ADMIN, password, operator(), is_temporary=is_temporary)
+        user = services.accounts.add(name, Role.SERVER_ADMIN, password, operator(), is_temporary=is_temporary)
     except Conflict:  # another host has created it
         return
-    if settings.admin_password:
-        click.echo(f"Created the administrator {user.username} with the password you gave.", err=True)
-    else:
+    except BadRequest as refusal:
+        setting = "" if "password" not in refusal.fields else f"{PREFIX}ADMIN_PASSWORD: "
+        raise BadRequest(f"{setting}{refusal.message}", refusal.fields) from None
+    if is_temporary:
         click.echo(f"Created the administrator {user.username}; password, shown this once: {password}", err=True)
+        click.echo("It is temporary: sign in within 72 hours and choose your own.", err=True)
+    else:
+        click.echo(f"Created the administrator {user.username} with the password you gave.", err=True)
     if settings.public_url:
         click.echo(f"Users sign in at {settings.normal_public_url}/login.", err=True)

@@ -10,6 +10,7 @@ import click
 from app.cli.launching import RefusingGroup, operator, services
 from app.cli.output import Row, as_json, show_one, show_result, show_table
 from app.domain.identity import ApiTokens, Role, User
+from app.domain.text import count_of
 
 COLUMNS = ("id", "username", "role", "is_active", "email", "last_login_at")
 
@@ -20,6 +21,9 @@ password_file = click.option(
     "--password-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Read the password from a file. Without it: a prompt, or standard input.",
+)
+permanent = click.option(
+    "--permanent", is_flag=True, help="For service accounts: the password does not have to be changed on the pages."
 )
 
 
@@ -37,12 +41,25 @@ def user() -> None:
 @click.option("--title", default="")
 @click.option("--no-password", is_flag=True, help="For single sign-on and service accounts: no sign-in by password.")
 @password_file
+@permanent
 @as_json
-def add(username: str, role: str, no_password: bool, password_file: Path | None, as_json: bool, **profile: Any) -> None:
-    """Add a user."""
+def add(
+    username: str,
+    role: str,
+    no_password: bool,
+    password_file: Path | None,
+    permanent: bool,
+    as_json: bool,
+    **profile: Any,
+) -> None:
+    """Add a user.
+
+    The password is temporary: within 72 hours, the user signs in on the pages and chooses another one.
+    """
     password = None if no_password else _password(password_file)
-    user = services().accounts.add(username, Role(role), password, operator(), **profile)
-    show_result(_row(user), f"Added {user.username} with the user id {user.id}.", as_json)
+    user = services().accounts.add(username, Role(role), password, operator(), is_temporary=not permanent, **profile)
+    sentence = f"Added {user.username} with the user id {user.id}.{_until_when(user)}"
+    show_result(_row(user), sentence, as_json)
 
 
 @user.command("list")
@@ -63,11 +80,32 @@ def show(username: str, as_json: bool) -> None:
 @user.command("set-password")
 @click.argument("username")
 @password_file
+@permanent
+@click.option("--revoke-tokens", is_flag=True, help="Revoke all tokens of the user, too.")
 @as_json
-def set_password(username: str, password_file: Path | None, as_json: bool) -> None:
-    """Set a user's password. Tokens are not affected."""
-    user = services().accounts.set_password(username, _password(password_file), operator())
-    show_result(_row(user), f"Set the password of {user.username}. Tokens are not affected.", as_json)
+def set_password(
+    username: str, password_file: Path | None, permanent: bool, revoke_tokens: bool, as_json: bool
+) -> None:
+    """Set a user's password and end their sessions on the pages.
+
+    The password is temporary: within 72 hours, the user signs in on the pages and chooses another one. Tokens keep
+    working without --revoke-tokens.
+    """
+    done = services().changing_passwords.set(
+        username, _password(password_file), operator(), is_temporary=not permanent, revokes_tokens=revoke_tokens
+    )
+    tokens = f"Revoked {done.revoked}." if done.revoked else "Tokens are not affected."
+    sentence = f"Set the password of {done.user.username} and ended their sessions. {tokens}{_until_when(done.user)}"
+    show_result(_row(done.user), sentence, as_json)
+
+
+@user.command("end-sessions")
+@click.argument("username")
+@as_json
+def end_sessions(username: str, as_json: bool) -> None:
+    """Sign a user out everywhere on the pages. Tokens are not affected."""
+    ended = services().sessions.end_all(username, operator())
+    show_result({"sessions": ended}, f"Ended {count_of(ended, 'session')} of {username.lower()}.", as_json)
 
 
 @user.command("set-role")
@@ -150,6 +188,14 @@ def _password(file: Path | None) -> str:
     return password
 
 
+def _until_when(user: User) -> str:
+    """That the password is temporary; empty where it is not."""
+    if user.password_expires_at is None:
+        return ""
+    end = user.password_expires_at.strftime("%Y-%m-%d %H:%M UTC")
+    return f" The password is temporary: {user.username} has to choose another one on the pages before {end}."
+
+
 def _row(user: User) -> Row:
     return {
         "id": user.id,
@@ -163,4 +209,5 @@ def _row(user: User) -> Row:
         "api_tokens": user.api_tokens.value,
         "created_at": user.created_at,
         "last_login_at": user.last_login_at,
+        "password_expires_at": user.password_expires_at,
     }

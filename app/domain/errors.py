@@ -5,6 +5,7 @@
     Refusal
     ├── BadRequest              the request is malformed, or a field is missing or invalid
     ├── BadCredentials          unknown user, wrong password, disabled account, account without a password
+    ├── TemporaryPassword       the right password, but it has expired or has to be changed first
     ├── NotPermitted            authenticated, but not allowed
     ├── LimitReached            allowed, but the limit is reached
     ├── NotFound                it does not exist, or belongs to another user
@@ -62,6 +63,14 @@ class BadCredentials(Refusal):
     """Holds no detail on purpose: which of the causes it was is for the log only."""
 
     reason: ClassVar[str] = "bad_credentials"
+
+
+@dataclass(eq=False)
+class TemporaryPassword(Refusal):
+    """Only for the right password. `what`: why it is not accepted and what to do, as a sentence."""
+
+    what: str
+    reason: ClassVar[str] = "temporary_password"
 
 
 @dataclass(eq=False)

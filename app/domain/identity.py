@@ -40,6 +40,11 @@ class Role(StrEnum):
         """Whether access tokens of the role are accepted by the APIs behind Daypass and by its own resources."""
         return self is not Role.INTROSPECTOR
 
+    @property
+    def has_pages(self) -> bool:
+        """Whether users with the role can use the pages, where people change their password."""
+        return self.may_use_apis
+
 
 class ApiTokens(StrEnum):
     """Whether a user may create tokens. INHERIT: as the instance settings say."""
@@ -57,7 +62,10 @@ def refuse_unless_may_use_apis(role: Role) -> None:
 
 @dataclass(frozen=True)
 class User:
-    """A person or a service account that owns tokens. The id is never reused."""
+    """A person or a service account that owns tokens. The id is never reused.
+
+    `password_expires_at`: of a temporary password, which somebody else chose; None for all others.
+    """
 
     id: int
     username: str
@@ -70,6 +78,7 @@ class User:
     api_tokens: ApiTokens
     created_at: datetime
     last_login_at: datetime | None = None
+    password_expires_at: datetime | None = None
 
     @property
     def is_administrator(self) -> bool:

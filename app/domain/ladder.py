@@ -96,6 +96,7 @@ class Act(Enum):
     REVOKE_OWN = Rule("revoke one's own token", Effect.ENDS, _REVOKES | _IN_A_SESSION | _each(Proof.OWN_SECRET))
     REVOKE_ALL_OWN = Rule("revoke all of one's own tokens", Effect.ENDS, _REVOKES)
     REVOKE_OF_OTHERS = Rule("revoke other users' tokens", Effect.ENDS, _REVOKES, is_of_others=True)
+    END_SESSIONS_OF_OTHERS = Rule("sign other users out", Effect.ENDS, _ENDS, is_of_others=True)
     LOWER_ROLE = Rule("give a user a weaker role", Effect.ENDS, _ENDS, is_of_others=True)
     DISABLE_USER = Rule("disable a user", Effect.ENDS, _ENDS, is_of_others=True)
     DENY_API_TOKENS = Rule("no longer allow a user API tokens", Effect.ENDS, _ENDS, is_of_others=True)

@@ -1,10 +1,12 @@
 """Web sessions: their time limits, and their state at an instant."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.domain.clock import CLOCK_TOLERANCE
 from app.domain.credentials import Credential, CredentialKind
+from app.domain.errors import NotFound
 from app.domain.identity import User
 
 IDLE = timedelta(minutes=30)
@@ -13,13 +15,22 @@ IDLE = timedelta(minutes=30)
 LONGEST = timedelta(hours=12)
 """The maximum length of a session."""
 
+MOST = 50
+"""Per user. When one more begins, the oldest end."""
+
 FRESH = timedelta(minutes=10)
 """How long after the password was entered sensitive actions do not ask for it again."""
 
 
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+
+
 @dataclass(frozen=True)
 class WebSession:
-    """The session of a user signed in on the pages. `proved_at`: when they last entered their password."""
+    """The session of a user signed in on the pages. `proved_at`: when they last entered their password.
+
+    `address`, `device` (:func:`app.domain.devices.device_of`): where it began; None where that is not known.
+    """
 
     id: int
     user: User
@@ -27,6 +38,13 @@ class WebSession:
     seen_at: datetime
     proved_at: datetime
     has_temporary_password: bool
+    address: str | None = None
+    device: str | None = None
+
+    @property
+    def must_change_password(self) -> bool:
+        """Whether the pages require another password first. One from before Daypass let them expire can stay."""
+        return self.user.password_expires_at is not None
 
     @property
     def credential(self) -> Credential:
@@ -39,3 +57,10 @@ class WebSession:
     def is_fresh(self, now: datetime) -> bool:
         """Whether the password was entered less than FRESH ago; not if that is said to be in the future."""
         return self.proved_at - CLOCK_TOLERANCE <= now < self.proved_at + FRESH
+
+
+def parse_session_number(text: str) -> int:
+    """The number of a session in a path; refuses with NotFound text that is none."""
+    if not _NUMBER.fullmatch(text):
+        raise NotFound("session")
+    return int(text)

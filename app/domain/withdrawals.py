@@ -19,7 +19,7 @@ GRANTS_AND_NOTES = frozenset(
         "access_token.created", "access_token.secret_found", "audit.purged", "clock.accepted", "database.backed_up",
         "database.restored", "keys.adopted", "refresh_token.created", "refresh_token.found_shared",
         "refresh_token.secret_found", "session.began", "session.ended", "tokens.purged", "user.created", "user.enabled",
-        "user.sign_in_locked", "user.sign_in_unlocked", *SIGHTINGS,
+        "user.sessions_ended", "user.sign_in_locked", "user.sign_in_unlocked", *SIGHTINGS,
     }
 )  # fmt: skip
 """Actions that take nothing away, or whose effect is not in a restored state."""

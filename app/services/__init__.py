@@ -9,6 +9,7 @@ from app.domain.clock import Clock
 from app.domain.secrets import KeyRing, TokenFormat
 from app.services.accounts import Accounts
 from app.services.audit_log import AuditLog, audit_log
+from app.services.changing_passwords import ChangingPasswords
 from app.services.check_counts import CheckCounts
 from app.services.clock_agreement import ClockAgreement
 from app.services.expiring import Expiring
@@ -24,7 +25,7 @@ from app.services.last_use import LastUse
 from app.services.listing import Listing
 from app.services.minting import Minting
 from app.services.overview import Overview
-from app.services.passwords import Passwords, hashing_capacity
+from app.services.passwords import Passwords
 from app.services.restoring import Restoring
 from app.services.revoking import Revoking
 from app.services.revoking_by_filter import RevokingByFilter
@@ -65,6 +66,7 @@ class Services:
     last_use: LastUse
     check_counts: CheckCounts
     sessions: Sessions
+    changing_passwords: ChangingPasswords
     ring: KeyRing
     key_fingerprints: KeyFingerprints
     health: Health
@@ -83,14 +85,12 @@ def build_services(
     token_keys: dict[str, bytes],
     pepper: bytes,
     prefixes: tuple[str, ...],
-    bcrypt_cost: int,
-    workers: int,
-    threads: int,
+    passwords: Passwords,
 ) -> Services:
     """Create the use cases from the values of the settings (described in ``config.Settings``)."""
     ring, format, idempotency = KeyRing(token_keys), TokenFormat(prefixes), Idempotency(pepper)
     verifier, check_counts, sightings, strays, last_use = _recorders(database, clock, ring, format)
-    accounts = _accounts(database, clock, pepper, bcrypt_cost, hashing_capacity(workers, threads), sightings)
+    accounts, sessions, changing = _people(database, clock, pepper, passwords, sightings)
     held_tokens, listing = HeldTokens(database, clock, ring, format), Listing(database, clock, pepper)
     clock_agreement, key_fingerprints, audit, health = _guardians(database, clock, token_keys, pepper)
     return Services(
@@ -115,7 +115,8 @@ def build_services(
         strays=strays,
         last_use=last_use,
         check_counts=check_counts,
-        sessions=Sessions(database, clock, accounts, pepper),
+        sessions=sessions,
+        changing_passwords=changing,
         ring=ring,
         key_fingerprints=key_fingerprints,
         health=health,
@@ -123,16 +124,18 @@ def build_services(
     )
 
 
-def _accounts(
+def _people(
     database: Database,
     clock: Clock,
     pepper: bytes,
-    bcrypt_cost: int,
-    capacity: tuple[int, int],
+    passwords: Passwords,
     sightings: Sightings,
-) -> Accounts:
-    passwords, idempotency = Passwords(pepper, bcrypt_cost, *capacity), Idempotency(pepper)
-    return Accounts(database, clock, passwords, LoginThrottle(database, clock, pepper), idempotency, sightings)
+) -> tuple[Accounts, Sessions, ChangingPasswords]:
+    """What signs users in, and what changes their passwords."""
+    throttle, idempotency = LoginThrottle(database, clock, pepper), Idempotency(pepper)
+    accounts = Accounts(database, clock, passwords, throttle, idempotency, sightings)
+    sessions = Sessions(database, clock, accounts, pepper)
+    return accounts, sessions, ChangingPasswords(database, clock, passwords, accounts)
 
 
 def _recorders(

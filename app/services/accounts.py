@@ -1,7 +1,11 @@
-"""Users: authentication by password, and changes of accounts. Not here: their tokens (``issuing``, ``revoking``)."""
+"""Users: authentication by password, and changes of accounts.
+
+Not here: their passwords (``changing_passwords``), and their tokens (``issuing``, ``revoking``).
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import structlog
 from sqlalchemy.exc import IntegrityError
@@ -9,9 +13,10 @@ from sqlalchemy.orm import Session
 
 from app.domain.audit import SIGN_IN_REFUSED, SIGN_IN_THROTTLED
 from app.domain.clock import Clock
-from app.domain.errors import BadCredentials, BadRequest, Conflict, NotFound, RateLimited
+from app.domain.errors import BadCredentials, BadRequest, Conflict, NotFound, RateLimited, TemporaryPassword
 from app.domain.identity import Caller, Role, User, canonical_username
 from app.domain.ladder import Act, act_of_change
+from app.domain.passwords import EXPIRED, TEMPORARY, TO_BE_CHANGED
 from app.domain.text import refuse_secret, refuse_unprintable
 from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.passwords import Passwords
@@ -30,8 +35,6 @@ LAST_ADMINISTRATOR = "This is the last enabled administrator; make another user 
 
 LONGEST_PROFILE = {"email": 254, "first_name": 150, "last_name": 150, "title": 150}
 """The maximum number of characters of each member, as in the columns."""
-
-_NOT_AUDITED = ("password_hash", "has_temporary_password")
 
 
 @dataclass(frozen=True)
@@ -61,21 +64,27 @@ class Accounts:
         self._idempotency = idempotency
         self._sightings = sightings
 
-    def authenticate(self, username: str, password: str, caller: Caller, device: str | None = None) -> Proof:
-        """Authenticate an enabled user by name and password.
+    def authenticate(
+        self, username: str, password: str, caller: Caller, device: str | None = None, *, on_pages: bool = False
+    ) -> Proof:
+        """Authenticate an enabled user by name and password. `on_pages`: where a temporary password can be changed.
 
         `device`: proves that this account signed in from there before (``known_devices``).
 
         Refuses with BadCredentials, with no difference, in time either, between an unknown user, a wrong password, a
-        disabled account and one without a password; with RateLimited and Unavailable before the password is checked.
+        disabled account and one without a password; with RateLimited and Unavailable before the password is checked;
+        and the right password with TemporaryPassword.
         """
         try:
-            return self._authenticate(username, password, caller, device)
+            proof = self._authenticate(username, password, caller, device)
         except RateLimited:
             with self._database.reading() as session:
                 found, _ = users.find_sign_in(session, canonical_username(username) or "")
             self._sightings.note(SIGN_IN_THROTTLED, subject_of(found), caller)
             raise
+        if proof.user.password_expires_at is not None and not on_pages:
+            raise TemporaryPassword(TO_BE_CHANGED)
+        return proof
 
     def _authenticate(self, username: str, password: str, caller: Caller, device: str | None) -> Proof:
         claim = Claim(canonical_username(username) or username.lower(), caller.address, device)
@@ -102,9 +111,9 @@ class Accounts:
     ) -> User:
         """Add a user; without a password for single sign-on and service accounts.
 
-        `is_temporary`: the password is generated, and the pages offer to change it. Refuses with BadRequest (user name,
-        password or profile), NotPermitted, and Conflict (the name is taken; another request under the same `key`).
-        Raises Repeated.
+        `is_temporary`: somebody else chose the password (:meth:`ChangingPasswords.set`). Refuses with BadRequest (user
+        name, password or profile), NotPermitted, and Conflict (the name is taken; another request under the same
+        `key`). Raises Repeated.
         """
         name = canonical_username(username)
         if name is None:
@@ -115,12 +124,13 @@ class Accounts:
             refuse_unprintable(member, value, LONGEST_PROFILE[member])
         with self._database.reading() as session:  # before the work of digesting
             refuse_unless_allowed(session, Act.CREATE_USER, caller)
-        digest = self._digest(password)
+        digest = None if password is None else self._passwords.digest_new(password, name, *profile.values())
         try:
             with self._database.transaction() as session:
                 now = self._clock()
                 self._idempotency.refuse_repeat(session, key, caller.user_id, ("user", name), now)
-                row = users.insert(session, name, role, digest, now, is_temporary, **profile)
+                expires_at = now + TEMPORARY if password is not None and is_temporary and role.has_pages else None
+                row = users.insert(session, name, role, digest, now, expires_at, **profile)
                 record(session, now, caller, "user.created", ("user", name), role=role)
         except IntegrityError:
             raise Conflict(f"There is already a user called {name}.") from None
@@ -129,12 +139,12 @@ class Accounts:
     def get(self, username: str) -> User:
         """By name; refuses with NotFound."""
         with self._database.reading() as session:
-            return users.as_user(_existing(session, username))
+            return users.as_user(existing_user(session, username))
 
     def by_id(self, user_id: int) -> User:
         """Refuses with NotFound."""
         with self._database.reading() as session:
-            return users.as_user(_existing(session, user_id))
+            return users.as_user(existing_user(session, user_id))
 
     def every(self) -> Iterator[User]:
         """All users in order of user name."""
@@ -146,50 +156,25 @@ class Accounts:
         with self._database.reading() as session:
             return users.count(session) == 0
 
-    def set_password(
-        self, username: str, password: str, caller: Caller, proof: Proof | None = None, keep_session: int | None = None
-    ) -> User:
-        """Replace the password. Tokens are not affected; web sessions end, except the one with the id `keep_session`.
-
-        Refuses with NotFound, BadRequest, and BadCredentials where a `proof` is passed that is not valid.
-        """
-        values = {"password_hash": self._digest(password), "has_temporary_password": False}
-        return self._write(username, values, caller, "user.password_changed", proof, keep_session)
-
     def change(self, user: int | str, values: Mapping[str, str | bool], caller: Caller) -> User:
         """Change ``role``, ``is_active`` or ``api_tokens``: all of `values` or none. `user`: the id or the name.
 
         Adds an audit row for each value that differs. Refuses with NotFound, and with Conflict for the last enabled
         administrator.
         """
-        return self._write(user, values, caller)
-
-    def _write(
-        self,
-        user: int | str,
-        values: Mapping[str, str | bool | None],
-        caller: Caller,
-        action: str | None = None,
-        proof: Proof | None = None,
-        keep_session: int | None = None,
-    ) -> User:
-        """All account changes. `action`: that of one audit row, instead of one row for each value."""
         with self._database.transaction() as session:
             # Locked before reading the administrators: two changes at once must not leave none.
             administrators = users.lock_administrators(session)
-            row = _existing(session, user)
-            if proof is not None and row.password_hash != proof.digest:
-                raise BadCredentials
+            row = existing_user(session, user)
             changed = {column: value for column, value in values.items() if getattr(row, column) != value}
-            if proof is None:
-                for column, value in changed.items():
-                    refuse_unless_allowed(session, act_of_change(column, getattr(row, column), value), caller)
+            for column, value in changed.items():
+                refuse_unless_allowed(session, act_of_change(column, getattr(row, column), value), caller)
             for column, value in changed.items():
                 setattr(row, column, value)
             _refuse_to_leave_none(administrators, row)
-            if "password_hash" in changed or not row.is_active:
-                sessions.end_of_user(session, row.id, but=keep_session)
-            for name, detail in _audited(changed, action):
+            if not row.is_active:
+                sessions.end_of_user(session, row.id)
+            for name, detail in _audited(changed):
                 record(session, self._clock(), caller, name, ("user", row.username), **detail)
         return users.as_user(row)
 
@@ -198,7 +183,8 @@ class Accounts:
         name = canonical_username(attempt.claim.account) or ""
         try:
             proof = self._prove(name, password, caller)
-        except BadCredentials:
+            _refuse_expired(proof.user, self._clock())
+        except (BadCredentials, TemporaryPassword):
             self.throttle.failed(attempt, caller)
             raise
         self.throttle.succeeded(attempt)
@@ -218,13 +204,6 @@ class Accounts:
             raise BadCredentials
         return Proof(user, digest)
 
-    def _digest(self, password: str | None) -> str | None:
-        if password is None:
-            return None
-        self._passwords.validate(password)
-        with self._passwords.turn():
-            return self._passwords.digest(password)
-
     def _upgrade_digest(self, proof: Proof, password: str, caller: Caller) -> Proof:
         digest = self._passwords.digest(password)
         with self._database.transaction() as session:
@@ -233,17 +212,17 @@ class Accounts:
         return Proof(proof.user, digest) if is_kept else self._prove(proof.user.username, password, caller)
 
 
-def _audited(
-    changed: Mapping[str, str | bool | None], action: str | None
-) -> Iterator[tuple[str, dict[str, str | bool | None]]]:
-    if action is not None:
-        yield action, {column: value for column, value in changed.items() if column not in _NOT_AUDITED}
-        return
+def _audited(changed: Mapping[str, str | bool]) -> Iterator[tuple[str, dict[str, str | bool]]]:
     for column, value in changed.items():
         if column == "is_active":
             yield ("user.enabled" if value else "user.disabled"), {column: value}
         else:
             yield f"user.{column}_changed", {column: value}
+
+
+def _refuse_expired(user: User, now: datetime) -> None:
+    if user.password_expires_at is not None and now >= user.password_expires_at:
+        raise TemporaryPassword(EXPIRED)
 
 
 def _refuse_to_leave_none(administrators: list[int], changed: UserRow) -> None:
@@ -252,7 +231,7 @@ def _refuse_to_leave_none(administrators: list[int], changed: UserRow) -> None:
         raise Conflict(LAST_ADMINISTRATOR)
 
 
-def _existing(session: Session, user: int | str) -> UserRow:
+def existing_user(session: Session, user: int | str) -> UserRow:
     """By id or by name; refuses with NotFound."""
     row = users.get(session, user) if isinstance(user, int) else users.find(session, canonical_username(user) or "")
     if row is None:

@@ -12,16 +12,22 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
 
 import bcrypt
 
 from app.domain.errors import BadRequest
+from app.domain.passwords import mistake_in
+from app.services.guessable_passwords import is_guessable
 from app.services.hashing_places import HashingPlaces, Place
 
-SHORTEST_BYTES = 8
-LONGEST_BYTES = 1024
+GUESSABLE = (
+    "This password is a common one, or made of common ones, dates, repeats or neighbouring keys: choose one that is "
+    "harder to guess, such as four words that don't belong together."
+)
+GENERATED_BYTES = 15
+
 HASHING_NICENESS = 10
 
 
@@ -39,12 +45,22 @@ class Passwords:
         self._places = HashingPlaces(at_once, queue)
         self._threads = ThreadPoolExecutor(at_once, "hashing", initializer=_lower_priority)
 
-    def validate(self, password: str) -> None:
-        """Refuse with BadRequest a password of invalid length or with NUL."""
-        size = len(password.encode("utf-8", "surrogatepass"))
-        if not SHORTEST_BYTES <= size <= LONGEST_BYTES or "\0" in password:
-            message = f"A password has {SHORTEST_BYTES} to {LONGEST_BYTES} bytes, and no NUL."
+    @staticmethod
+    def validate(password: str, *names: str) -> None:
+        """Refuse with BadRequest a new password that breaks a rule. `names`: its owner's user name, email and names."""
+        message = mistake_in(password, names)
+        if message is None and is_guessable(password):
+            message = GUESSABLE
+        if message is not None:
             raise BadRequest(message, {"password": [message]})
+
+    def generate(self, *names: str) -> str:
+        """A random password that breaks no rule."""
+        while True:
+            password = secrets.token_urlsafe(GENERATED_BYTES)
+            with suppress(BadRequest):  # a user's name can be in random text
+                self.validate(password, *names)
+                return password
 
     def place(self, holders: tuple[str, ...], is_known: bool) -> AbstractContextManager[Place]:
         """A place to compare passwords (:meth:`HashingPlaces.place`)."""
@@ -59,6 +75,12 @@ class Passwords:
     def digest(self, password: str) -> str:
         """The digest to store. Call it within a :meth:`turn`, or in a command."""
         return self._threads.submit(self._hash, password).result()
+
+    def digest_new(self, password: str, *names: str) -> str:
+        """The digest of a new password; refuses as :meth:`validate`, and with Unavailable when the queue is full."""
+        self.validate(password, *names)
+        with self.turn():
+            return self.digest(password)
 
     def matches(self, password: str, stored: str | None) -> bool:
         """Whether the password matches the digest; takes the same time when `stored` is None."""

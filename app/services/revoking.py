@@ -4,6 +4,7 @@ Not here: disabling a user, which can be undone (``accounts``).
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -12,7 +13,7 @@ from app.domain.credentials import Credential, CredentialKind
 from app.domain.errors import NotFound, NotPermitted, TokenMalformed
 from app.domain.identity import Caller, canonical_username
 from app.domain.ladder import Act
-from app.domain.text import refuse_unprintable
+from app.domain.text import count_of, refuse_unprintable
 from app.domain.tokens import FINAL, RefreshToken, TokenKind
 from app.services.descendants import Descendants, count_descendants, hold_descendants, revoke_descendants
 from app.services.held_tokens import BySecret, Claim, HeldTokens
@@ -24,6 +25,7 @@ from app.storage.audit import record
 from app.storage.database import Database
 from app.storage.made_with import Made
 from app.storage.refresh_tokens import Revocation, as_refresh_token
+from app.storage.tables import UserRow
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,10 @@ class Revoked:
     refresh_tokens: int
     access_tokens: int
     descendants: int = 0
+
+    def __str__(self) -> str:
+        """Such as "2 refresh tokens and 1 access token"."""
+        return f"{count_of(self.refresh_tokens, 'refresh token')} and {count_of(self.access_tokens, 'access token')}"
 
 
 @dataclass(frozen=True)
@@ -161,20 +167,23 @@ class Revoking:
         """Revoke all tokens of a user. Refuses with NotFound, NotPermitted and BadRequest (the reason)."""
         refuse_bad_reason(reason)
         with self._database.transaction() as session:
-            now = self._clock()
             user = users.find_and_lock(session, canonical_username(username) or "")
             if user is None:
                 raise NotFound("user")
             act = Act.REVOKE_ALL_OWN if caller.user_id == user.id else Act.REVOKE_OF_OTHERS
             refuse_unless_allowed(session, act, caller)
-            revocation = Revocation(now, caller.name, reason)
-            # The refresh tokens first: their locks keep mints from adding access tokens.
-            parents = refresh_tokens.revoke_of_user(session, user.id, revocation)
-            revoked = access_tokens.revoke_of_user(session, user.id, revocation)
-            detail: dict[str, str | int] = {"refresh_tokens": parents, "access_tokens": revoked}
-            subject = ("user", user.username)
-            record(session, now, caller, "user.tokens_revoked", subject, reason=reason, **detail)
-            return Revoked(parents, revoked)
+            return revoke_tokens_of(session, user, reason, self._clock(), caller)
+
+
+def revoke_tokens_of(session: Session, user: UserRow, reason: str, now: datetime, caller: Caller) -> Revoked:
+    """Revoke all tokens of a user whose row is locked."""
+    revocation = Revocation(now, caller.name, reason)
+    # The refresh tokens first: their locks keep mints from adding access tokens.
+    parents = refresh_tokens.revoke_of_user(session, user.id, revocation)
+    revoked = access_tokens.revoke_of_user(session, user.id, revocation)
+    detail: dict[str, str | int] = {"refresh_tokens": parents, "access_tokens": revoked}
+    record(session, now, caller, "user.tokens_revoked", ("user", user.username), reason=reason, **detail)
+    return Revoked(parents, revoked)
 
 
 def _find(session: Session, public_id: str, only_of: int | None) -> tuple[Made, int]:

@@ -1,4 +1,4 @@
-"""Web sessions: signing in and out, and entering the password again.
+"""Web sessions: signing in and out, entering the password again, and ending others.
 
 The browser's cookie holds a random id; only its keyed digest is stored. The user is read with the session each time.
 Not here: the cookie (``app.web``).
@@ -10,18 +10,24 @@ from contextlib import suppress
 
 from app.domain.clock import Clock
 from app.domain.credentials import BY_PASSWORD
-from app.domain.errors import BadCredentials, BadRequest, Unavailable
+from app.domain.devices import device_of
+from app.domain.errors import BadCredentials, NotFound, Unavailable
 from app.domain.identity import Caller
+from app.domain.ladder import Act
 from app.domain.seals import Seal
-from app.domain.sessions import WebSession
-from app.services.accounts import Accounts, Proof
+from app.domain.sessions import MOST, WebSession
+from app.services.accounts import Accounts, Proof, existing_user
 from app.services.known_devices import KnownDevices
+from app.services.permitting import refuse_unless_allowed
 from app.storage import sessions, users
 from app.storage.audit import record
 from app.storage.database import Database
 
 ID_BYTES = 32
 COOKIE = re.compile(r"[A-Za-z0-9_-]{43}")
+
+MOST_ENDED = 10
+"""The maximum number of sessions beyond the limit that one sign-in ends."""
 
 SEEN_EVERY_SECONDS = 60
 """How often at most `seen_at` is updated."""
@@ -44,20 +50,26 @@ class Sessions:
         return secrets.token_urlsafe(ID_BYTES)
 
     def sign_in(
-        self, username: str, password: str, caller: Caller, before: str | None, device: str | None = None
+        self,
+        username: str,
+        password: str,
+        caller: Caller,
+        before: str | None,
+        device: str | None = None,
+        user_agent: str | None = None,
     ) -> str:
         """Create a session for the user with this name and password; its cookie.
 
         `before`: the previous cookie, whose session ends. `device`, and refusals: as :meth:`Accounts.authenticate`.
         """
         while True:
-            proof = self._accounts.authenticate(username, password, caller, device)
-            cookie = self._begin(proof, caller, before)
+            proof = self._accounts.authenticate(username, password, caller, device, on_pages=True)
+            cookie = self._begin(proof, caller, before, device_of(user_agent))
             if cookie is not None:
                 return cookie
             # The password or its digest was changed meanwhile: check it again.
 
-    def _begin(self, proof: Proof, caller: Caller, before: str | None) -> str | None:
+    def _begin(self, proof: Proof, caller: Caller, before: str | None, device: str) -> str | None:
         """The cookie of a new session; None where the proof is not valid any more."""
         cookie = self.new_cookie()
         with self._database.transaction() as session:
@@ -70,9 +82,11 @@ class Sessions:
             owner.last_login_at = now
             if before is not None:
                 sessions.end(session, self._digest(before))
-            sessions.insert(session, self._digest(cookie), owner.id, now)
-            known = caller.as_user(owner.id, owner.username, BY_PASSWORD)
-            record(session, now, known, "session.began", ("user", owner.username))
+            row = sessions.insert(session, self._digest(cookie), owner.id, now, caller.address, device)
+            known, subject = caller.as_user(owner.id, owner.username, BY_PASSWORD), ("user", owner.username)
+            record(session, now, known, "session.began", subject, number=row.id)
+            for number in sessions.end_oldest(session, owner.id, MOST, MOST_ENDED):
+                record(session, now, known, "session.ended", subject, number=number, because=f"{MOST} at most")
         return cookie
 
     def find(self, cookie: str | None) -> WebSession | None:
@@ -98,7 +112,8 @@ class Sessions:
 
     def prove(self, known: WebSession, password: str, caller: Caller) -> None:
         """Record that the user entered the password again. Refuses as :meth:`Accounts.authenticate`."""
-        self._accounts.authenticate(known.user.username, password, caller, _device(known))
+        device = device_in(known)
+        self._accounts.authenticate(known.user.username, password, caller, device, on_pages=True)
         with self._database.transaction() as session:
             sessions.touch(session, known.id, proved_at=self._clock())
 
@@ -112,20 +127,37 @@ class Sessions:
             found = sessions.find(session, self._digest(cookie))  # may have ended: the caller is not known then
             if found is not None and sessions.end(session, self._digest(cookie)) is not None:
                 known = caller.as_user(found.user.id, found.user.username, found.credential)
-                record(session, self._clock(), known, "session.ended", ("user", known.name))
+                record(session, self._clock(), known, "session.ended", ("user", known.name), number=found.id)
 
-    def change_password(self, known: WebSession, present: str, new: str, caller: Caller) -> None:
-        """Change the user's password; their other sessions end, their tokens are not affected.
+    def of_user(self, user_id: int) -> list[WebSession]:
+        """A user's sessions that have not ended, newest first; at most :data:`MOST`."""
+        with self._database.reading() as session:
+            found = sessions.of_user(session, user_id, MOST)
+        now = self._clock()
+        return [each for each in found if not each.is_over(now)]
 
-        Refuses as :meth:`Accounts.authenticate` (the current one), and with BadRequest (the new one).
+    def end(self, known: WebSession, number: int, caller: Caller) -> None:
+        """End one of the user's sessions, by its id; refuses with NotFound."""
+        with self._database.transaction() as session:
+            if not sessions.end_numbered(session, known.user.id, number):
+                raise NotFound("session")
+            subject = ("user", known.user.username)
+            record(session, self._clock(), caller, "session.ended", subject, number=number)
+
+    def end_all(self, user: int | str, caller: Caller, keeps: int | None = None) -> int:
+        """End all sessions of a user, by id or name, except the one with the id `keeps`; how many.
+
+        Refuses with NotFound and NotPermitted.
         """
-        if present == new:
-            message = "The new password is the same as the current one."
-            raise BadRequest(message, {"password": [message]})
-        username = known.user.username
-        proof = self._accounts.authenticate(username, present, caller, _device(known))
-        # The proof keeps a password that an administrator sets meanwhile.
-        self._accounts.set_password(username, new, caller, proof, keep_session=known.id)
+        with self._database.transaction() as session:
+            row, now = existing_user(session, user), self._clock()
+            if row.id != caller.user_id:
+                refuse_unless_allowed(session, Act.END_SESSIONS_OF_OTHERS, caller)
+            others = [each for each in sessions.of_user(session, row.id, MOST) if each.id != keeps]
+            sessions.end_of_user(session, row.id, but=keeps)
+            ended = sum(not each.is_over(now) for each in others)
+            record(session, now, caller, "user.sessions_ended", ("user", row.username), sessions=ended)
+        return ended
 
     def form_token(self, cookie: str) -> str:
         """The CSRF token of forms for this browser."""
@@ -139,6 +171,6 @@ class Sessions:
         return self._seal.of(cookie)
 
 
-def _device(known: WebSession) -> str:
+def device_in(known: WebSession) -> str:
     """The account signed in there: to enter the password again, no stranger can use up the attempts."""
     return str(known.credential)

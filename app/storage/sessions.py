@@ -11,8 +11,12 @@ from app.storage.tables import SessionRow, UserRow
 from app.storage.users import as_user
 
 
-def insert(session: Session, digest: str, user_id: int, now: datetime) -> SessionRow:
-    row = SessionRow(digest=digest, user_id=user_id, created_at=now, seen_at=now, proved_at=now)
+def insert(
+    session: Session, digest: str, user_id: int, now: datetime, address: str | None = None, device: str | None = None
+) -> SessionRow:
+    row = SessionRow(
+        digest=digest, user_id=user_id, created_at=now, seen_at=now, proved_at=now, address=address, device=device
+    )
     session.add(row)
     session.flush()
     return row
@@ -23,6 +27,13 @@ def find(session: Session, digest: str) -> WebSession | None:
     query = select(SessionRow, UserRow).join(UserRow, UserRow.id == SessionRow.user_id)
     found = session.execute(query.where(SessionRow.digest == digest)).one_or_none()
     return None if found is None else as_session(*found)
+
+
+def of_user(session: Session, user_id: int, most: int) -> list[WebSession]:
+    """The newest `most` of a user, ended or not, newest first."""
+    query = select(SessionRow, UserRow).join(UserRow, UserRow.id == SessionRow.user_id)
+    found = session.execute(query.where(SessionRow.user_id == user_id).order_by(SessionRow.id.desc()).limit(most))
+    return [as_session(*each) for each in found]
 
 
 def touch(session: Session, row_id: int, **instants: datetime) -> None:
@@ -36,12 +47,28 @@ def end(session: Session, digest: str) -> int | None:
     return session.scalar(statement)
 
 
+def end_numbered(session: Session, user_id: int, number: int) -> bool:
+    """Delete the session of a user with this id; False where there is none."""
+    statement = delete(SessionRow).where(SessionRow.id == number, SessionRow.user_id == user_id)
+    return session.scalar(statement.returning(SessionRow.id)) is not None
+
+
 def end_of_user(session: Session, user_id: int, but: int | None = None) -> int:
     """Delete the sessions of a user except the one with the id `but`; how many."""
     statement = delete(SessionRow).where(SessionRow.user_id == user_id)
     if but is not None:
         statement = statement.where(SessionRow.id != but)
     return rows_of(session, statement)
+
+
+def end_oldest(session: Session, user_id: int, keep: int, most: int) -> list[int]:
+    """Delete the sessions of a user except the newest `keep`, at most `most`; their ids.
+
+    In the order of their ids, so that no clock decides which one ends.
+    """
+    newest_first = select(SessionRow.id).where(SessionRow.user_id == user_id).order_by(SessionRow.id.desc())
+    beyond = newest_first.limit(most).offset(keep)
+    return list(session.scalars(delete(SessionRow).where(SessionRow.id.in_(beyond)).returning(SessionRow.id)))
 
 
 def purge(session: Session, cutoff: datetime, most: int) -> int:
@@ -59,4 +86,6 @@ def as_session(row: SessionRow, owner: UserRow) -> WebSession:
         seen_at=row.seen_at,
         proved_at=row.proved_at,
         has_temporary_password=owner.has_temporary_password,
+        address=row.address,
+        device=row.device,
     )

@@ -51,6 +51,7 @@ class UserRow(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_login_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     has_temporary_password: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    password_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 IS_MADE = "created_with IS NOT NULL"
@@ -202,6 +203,7 @@ class SessionRow(Base):
     """A web session. `digest`: of the cookie's value; `proved_at`: when the password was last entered."""
 
     __tablename__ = "sessions"
+    __table_args__ = ({"sqlite_autoincrement": True},)  # audit events name the id
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     digest: Mapped[str] = mapped_column(String(64), unique=True)
@@ -209,6 +211,8 @@ class SessionRow(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     proved_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    address: Mapped[str | None] = mapped_column(String(45))
+    device: Mapped[str | None] = mapped_column(String(60))
 
 
 class InstanceSettingRow(Base):

@@ -85,14 +85,15 @@ def insert(
     role: Role,
     password_hash: str | None,
     now: datetime,
-    has_temporary_password: bool = False,
+    password_expires_at: datetime | None = None,
     **profile: str,
 ) -> UserRow:
     row = UserRow(
         username=username,
         role=role,
         password_hash=password_hash,
-        has_temporary_password=has_temporary_password,
+        has_temporary_password=password_expires_at is not None,
+        password_expires_at=password_expires_at,
         is_active=True,
         created_at=now,
         **profile,
@@ -116,4 +117,6 @@ def as_user(row: UserRow | Row[Any]) -> User:
         api_tokens=ApiTokens(row.api_tokens),
         created_at=row.created_at,
         last_login_at=row.last_login_at,
+        # The release before writes only the flag when the user has chosen another one.
+        password_expires_at=row.password_expires_at if row.has_temporary_password else None,
     )

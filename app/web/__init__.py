@@ -4,13 +4,14 @@ A page only translates: a cookie and a form in, service calls, HTML out. Every d
 work without JavaScript. Not here: rules (``app.services``), and the pages of API documents (``app.http.documents``).
 """
 
-from app.web.account import account, passwords
+from app.web.account import account
 from app.web.admin import BLUEPRINTS as ADMIN
 from app.web.errors import DIALECTS
 from app.web.preferences import preferences
 from app.web.rendering import install_rendering
+from app.web.security import passwords, security
 from app.web.signing_in import entrance
 
-BLUEPRINTS = (entrance, account, passwords, preferences, *ADMIN)
+BLUEPRINTS = (entrance, account, security, passwords, preferences, *ADMIN)
 
 __all__ = ["BLUEPRINTS", "DIALECTS", "install_rendering"]

@@ -1,11 +1,11 @@
-"""Account Settings: a user's refresh tokens, the access token under each, and the password."""
+"""Account Settings: a user's refresh tokens, and the access token under each."""
 
 from typing import Any
 
 from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.domain.errors import BadCredentials, BadRequest, LimitReached, NotFound, NotPermitted, RateLimited, Refusal
+from app.domain.errors import BadRequest, LimitReached, NotFound, NotPermitted, Refusal
 from app.domain.ladder import Act
 from app.domain.masking import mask
 from app.domain.policy import Reissue
@@ -21,8 +21,6 @@ from app.web.rendering import page
 
 account = GuardedBlueprint("web_account", __name__, guard=IN_SESSION, url_prefix="/account/auth",
                            template_folder="templates")  # fmt: skip
-passwords = GuardedBlueprint("web_passwords", __name__, guard=IN_SESSION, url_prefix="/account/password",
-                             template_folder="templates")  # fmt: skip
 
 BY_OWNER = "revoked by its owner"
 
@@ -117,33 +115,6 @@ def test_token() -> ResponseReturnValue:
     except Refusal as refusal:
         return page("tested.html", status_of(refusal), works=False, error=message(refusal), reason=refusal.reason)
     return page("tested.html", works=True, public_id=principal.token_public_id, expires_at=principal.token_expires_at)
-
-
-@passwords.get("")
-def edit_password() -> ResponseReturnValue:
-    """The form to change the password."""
-    return page("account_password.html")
-
-
-@passwords.post("")
-@does(Act.CHANGE_OWN_PASSWORD)
-def change_password() -> ResponseReturnValue:
-    """Change the password and end the user's other sessions; tokens keep working."""
-    form = read_form()
-    try:
-        password = form.get("password", "")
-        if password != form.get("repeated", ""):
-            raise BadRequest("", {"repeated": ["The passwords do not match."]})
-        services().sessions.change_password(web_session(), form.get("current", ""), password, caller())
-    except BadCredentials as refusal:
-        return page("account_password.html", status_of(refusal), fields={"current": "Incorrect password."})
-    except (BadRequest, RateLimited) as refusal:
-        error = "" if field_errors(refusal) else message(refusal)
-        answer = page("account_password.html", status_of(refusal), error=error, fields=field_errors(refusal))
-        if isinstance(refusal, RateLimited):
-            answer.headers["Retry-After"] = str(refusal.retry_after)
-        return answer
-    return redirect(url_for("web_passwords.edit_password", done="changed"), 303)
 
 
 def _claim(public_id: str) -> ByOwner:

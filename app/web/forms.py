@@ -16,6 +16,7 @@ from app.domain.errors import (
     NotPermitted,
     RateLimited,
     Refusal,
+    TemporaryPassword,
     TokenRefused,
     Unavailable,
 )
@@ -84,7 +85,7 @@ def message(refusal: Refusal) -> str:
         return "Daypass is temporarily unavailable: the database is away or busy. Nothing was changed. Try again."
     if isinstance(refusal, TokenRefused):
         return TOKEN_MESSAGES.get(refusal.reason, "There is no such token, or it does not work.")
-    assert isinstance(refusal, NotPermitted | FeatureOff | Conflict)
+    assert isinstance(refusal, TemporaryPassword | NotPermitted | FeatureOff | Conflict)
     return REPEATS.get(refusal.what, refusal.what)
 
 
@@ -99,6 +100,7 @@ def status_of(refusal: Refusal) -> int:
 STATUSES: dict[type[Refusal], int] = {
     BadRequest: 400,
     BadCredentials: 401,
+    TemporaryPassword: 401,
     NotPermitted: 403,
     LimitReached: 409,
     NotFound: 404,

@@ -62,6 +62,8 @@ def _require_session() -> None:
     refuse_unless_may_use_apis(session.user.role)
     refuse_doubled(request.args, request.args)
     _refuse_forged_form()
+    if session.must_change_password and request.blueprint != "web_passwords":
+        abort(cast(Response, redirect(url_for("web_passwords.edit_password"), 303)))
 
 
 def _require_user() -> None:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from flask import Response, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.domain.errors import BadCredentials, NotFound, RateLimited, Unavailable
+from app.domain.errors import BadCredentials, NotFound, RateLimited, TemporaryPassword, Unavailable
 from app.domain.ladder import Act
 from app.domain.masking import holds_secret
 from app.http.acts import does
@@ -27,7 +27,7 @@ LONGEST_PATH = 2000
 A_YEAR = 365 * 24 * 3600
 
 ENDED = (
-    "Your session has ended: after 30 minutes without activity, after 12 hours, or because you signed out or your "
+    "Your session has ended: after 30 minutes without activity, after 12 hours, or because it was ended or your "
     "password was changed. Nothing else was changed. Sign in to continue."
 )
 
@@ -66,8 +66,9 @@ def sign_in() -> ResponseReturnValue:
     try:
         before = cookies.session_cookie()
         device = services().sessions.known_devices.find(cookies.device_cookie(), username)
-        cookie = services().sessions.sign_in(username, form.get("password", ""), caller(), before, device)
-    except (BadCredentials, RateLimited, Unavailable) as refusal:
+        agent = request.headers.get("User-Agent")
+        cookie = services().sessions.sign_in(username, form.get("password", ""), caller(), before, device, agent)
+    except (BadCredentials, TemporaryPassword, RateLimited, Unavailable) as refusal:
         error = message(refusal) + (ELSEWHERE if isinstance(refusal, RateLimited) else "")
         answer = _login_page(target, username=username, error=error, status=status_of(refusal))
         if isinstance(refusal, RateLimited | Unavailable):
@@ -86,6 +87,11 @@ def logout() -> ResponseReturnValue:
     cookie = cookies.session_cookie()
     if cookie is not None:
         services().sessions.sign_out(cookie, caller())
+    return signed_out()
+
+
+def signed_out() -> ResponseReturnValue:
+    """The response after the session of this browser was ended."""
     answer = redirect(url_for("web_entrance.login"), 303)
     cookies.delete_session_cookie(answer)
     answer.headers["Clear-Site-Data"] = '"cache"'

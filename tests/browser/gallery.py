@@ -139,6 +139,12 @@ VIEWS = [
     View("account-password-wrong", ANNA, filled(
         at("/account/password"), "Change password", current=WRONG, password=f"{WRONG}-1", repeated=f"{WRONG}-2"
     )),
+    View("account-password-common", ANNA, filled(
+        at("/account/password"), "Change password", current=PASSWORD, password="Password1234!", repeated="Password1234!"
+    )),
+    View("account-password-changed", ANNA, at("/account/password?done=changed")),
+    View("account-security", ANNA, at("/account/security")),
+    View("account-security-only-one", sample.DENIED, at("/account/security?done=others")),
     View("not-found", ANNA, at("/account/auth/refresh-tokens/aaaaaaaaaaaa/revoke")),
     View("not-permitted", ANNA, at("/admin")),
     View("preferences-tokens", ANNA, at(PREFERENCES)),
@@ -163,6 +169,11 @@ VIEWS = [
     View(
         "admin-user-revoke", CLARA, opened(followed("/admin/users?part=anna", "anna"), "Revoke API Tokens"), True
     ),
+    View(
+        "admin-user-password", CLARA, opened(followed("/admin/users?part=anna", "anna"), "Set Password of anna"), True
+    ),
+    View("admin-user-temporary-password", CLARA, followed("/admin/users?part=noor", "noor")),
+    View("admin-user-end-sessions", CLARA, opened(followed("/admin/users?part=anna", "anna"), "Sign out anna"), True),
     View("admin-tokens", CLARA, at("/admin/tokens")),
     View("admin-tokens-filtered", CLARA, at(SOON)),
     View("admin-tokens-wrong-filter", CLARA, at("/admin/tokens?unused_for_days=some")),

@@ -35,6 +35,9 @@ from tests.factories import (
     with_token,
 )
 
+PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Version/18.5 Safari/604.1"
+LAPTOP = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
 ADMINISTRATOR, AWAY, PERSON, DENIED, NEWCOMER, OFF = "clara", "ida", "anna", "denis", "noor", "olga"
 """Who can sign in with ``PASSWORD``, but for the one who is disabled. The second is an administrator as well, who is
 asked for the password again; the denied may not create tokens; the newcomer has a generated password."""
@@ -196,7 +199,6 @@ def _fill_people(past: Past) -> None:
     past.ago(60 * DAY)
     past.user(DENIED, password=PASSWORD)
     set_api_tokens(past.services, DENIED, ApiTokens.DENY)
-    past.services.accounts.add(NEWCOMER, Role.VIEWER, PASSWORD, OPERATOR, is_temporary=True)
     past.user(OFF)
     disable(past.services, OFF)
 
@@ -208,6 +210,12 @@ def _fill_people(past: Past) -> None:
     fight_over(past.services, past.issue(wordy, "quality-checks", 2 * HOUR))
     past.issue(wordy, "<script>alert(1)</script>", DAY)
     past.find(past.generate(wordy, LONG_WORDS[:255].strip(), 90, DAY).secret)
+
+    past.ago(5 * HOUR)
+    past.services.accounts.add(NEWCOMER, Role.VIEWER, PASSWORD, OPERATOR, is_temporary=True)
+    for minutes, address, agent in ((25, "192.0.2.44", PHONE), (8, "2001:db8:0:7::19", LAPTOP)):
+        past.ago(timedelta(minutes=minutes))
+        past.services.sessions.sign_in(PERSON, PASSWORD, Caller("", address=address), None, user_agent=agent)
 
 
 def _fill_crowd(past: Past, chance: random.Random) -> None:

@@ -64,7 +64,14 @@ def addresses(app: Flask, method: str, both_slash_forms: bool = False, **values:
 def variables(user: User, held: Holding) -> dict[str, str | int]:
     """What makes addresses about this user and their tokens."""
     public_id, uuid = held.refresh.token.public_id, held.single.token.uuid
-    return {"public_id": public_id, "uuid": uuid, "user_id": user.id, "key": "retention_days", "name": "daypass.css"}
+    return {
+        "public_id": public_id,
+        "uuid": uuid,
+        "user_id": user.id,
+        "key": "retention_days",
+        "name": "daypass.css",
+        "session_number": 999999,
+    }
 
 
 OF_REFUSED: rows.Rows = {"login_throttle": [], "audit_events": []}

@@ -216,9 +216,8 @@ def test_a_user_is_created_once_with_a_password_or_without(services: Services, a
     assert (user.role, user.email) == (Role.STEWARD, "m@example.com")
     assert admin.get(made.headers["Location"]).status_code == 200
     admin.post("/admin/users/new", {"username": "made-with-password", "new_role": "VIEWER", "password": PASSWORD})
-    browser = Pages(admin.client.application)
-    assert browser.sign_in("made-with-password").status_code == 303
-    assert browser.sign_in("made-here").status_code == 401
+    assert Pages(admin.client.application).sign_in("made-with-password").status_code == 303
+    assert Pages(admin.client.application).sign_in("made-here").status_code == 401
 
 
 def test_a_bad_user_is_refused_at_the_field_and_what_was_typed_stays(services: Services, admin: Pages) -> None:

@@ -31,6 +31,7 @@ def example(kind: type[Refusal]) -> Refusal:
         return kind(TokenKind.REFRESH, "publicid1234", datetime(2026, 1, 1, tzinfo=UTC))
     arguments: dict[type[Refusal], tuple[Any, ...]] = {
         errors.BadRequest: ("A message with {braces}.",),
+        errors.TemporaryPassword: ("It has {expired}.",),
         errors.NotPermitted: ("Not {allowed}.",),
         errors.LimitReached: ("active refresh tokens", 3),
         errors.NotFound: ("user",),
@@ -73,7 +74,9 @@ def test_every_api_has_an_answer_to_every_refusal(app: Flask, kind: type[Refusal
     answer, body = refuse(app, native, "/api/v1/me", "GET", example(kind))
     assert list(body)[: len(PROBLEM)] == PROBLEM
     assert (answer.status_code, body["reason"]) == (native.TABLE[kind][0], kind.reason)
-    assert "{" not in body["detail"].replace("{braces}", "").replace("{allowed}", "").replace("{now}", "")
+    assert "{" not in body["detail"].replace("{braces}", "").replace("{allowed}", "").replace("{expired}", "").replace(
+        "{now}", ""
+    )
 
     status, error, _ = oauth.TABLE[kind]
     if kind is errors.NotPermitted:  # nobody is known by a token here

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from app.domain.errors import TemporaryPassword
 from app.domain.identity import Role
 from app.domain.policy import INSTANCE_SETTINGS
 from app.jobs import JOBS
@@ -47,16 +48,22 @@ def test_a_user_is_made_with_or_without_a_password(services: Services, admin: Pe
     made = admin.native.post("users", {"username": "Nora", "email": "nora@example.com", "password": PASSWORD})
     assert made.status_code == 201
     assert (made.get_json()["username"], made.get_json()["role"]) == ("nora", "VIEWER")
-    assert services.accounts.authenticate("nora", PASSWORD, OPERATOR).user.id == made.get_json()["id"]
+    with pytest.raises(TemporaryPassword):
+        services.accounts.authenticate("nora", PASSWORD, OPERATOR)
+    members = {"username": "robot", "password": PASSWORD, "has_temporary_password": False}
+    robot = admin.native.post("users", members).get_json()
+    assert services.accounts.authenticate("robot", PASSWORD, OPERATOR).user.id == robot["id"]
+    assert (made.get_json()["password_expires_at"] is None, robot["password_expires_at"]) == (False, None)
     plain = admin.native.post("users", {"username": "reports", "role": "INTROSPECTOR"}).get_json()
     assert admin.native.get(f"users/{plain['id']}").get_json() == plain
-    assert "password" not in made.text
+    assert PASSWORD not in made.text
 
 
 def test_what_cannot_be_a_user_a_change_or_a_filter_is_refused_by_field(admin: Person) -> None:
     for members, field in (
         ({}, "username"), ({"username": "no spaces"}, "username"), ({"username": "x", "role": "KING"}, "role"),
         ({"username": "x", "password": "short"}, "password"), ({"username": "x", "email": "a" * 255}, "email"),
+        ({"username": "x", "has_temporary_password": 0}, "has_temporary_password"),
         ({"username": "x", "title": "a\nb"}, "title"), ({"username": "x", "is_admin": True}, "is_admin"),
         ({"username": None}, "username"), ({"username": 5}, "username"),
     ):  # fmt: skip

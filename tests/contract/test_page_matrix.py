@@ -33,6 +33,7 @@ class World:
         self.browsers = {name: Pages(app, address=f"198.51.{number}.1") for number, name in enumerate(VISITORS)}
         for name, user in users.items():
             assert self.browsers[name].sign_in(user.username).status_code == 303
+        self.another_browser = Pages(app)
         disable(services, users["disabled"].username)
         self.browsers["token holder"].client.environ_base["HTTP_TOKEN"] = mint(
             services, issue(services, self.user)
@@ -46,6 +47,11 @@ class World:
 
     def uuid(self) -> str:
         return generate(self.services, self.user).token.uuid
+
+    def session_number(self) -> str:
+        """Of another browser of the user's."""
+        self.another_browser.sign_in(self.user.username)
+        return str(self.services.sessions.of_user(self.user.id)[0].id)
 
     def someone(self) -> str:
         return str(make_user(self.services).id)
@@ -107,6 +113,10 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", "/account/auth/test-token"): Line(signed_in(409), form={"secret": "x", "kind": "access"}),
     ("GET", "/account/password"): Line(signed_in(200)),
     ("POST", "/account/password"): Line(signed_in(400), form={"current": "x", "password": "y", "repeated": "z"}),
+    ("GET", "/account/security"): Line(signed_in(200)),
+    ("POST", "/account/security/end-others"): Line(signed_in(303)),
+    ("POST", "/account/security/end-all"): Line(signed_in(303)),
+    ("POST", "/account/security/sessions/<session_number>/end"): Line(signed_in(303, 404), World.session_number),
     ("GET", PREFERENCES): Line(signed_in(200)),
     ("GET", f"{PREFERENCES}/new"): Line(signed_in(200)),
     ("POST", f"{PREFERENCES}/new"): Line(signed_in(200), form={"lifetime": "1"}),
@@ -120,6 +130,10 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", "/admin/users/<user_id>"): Line(administrators(303), World.someone, {"role": "STEWARD"}),
     ("GET", "/admin/users/<user_id>/disable"): Line(administrators(200), World.someone),
     ("POST", "/admin/users/<user_id>/unlock"): Line(administrators(303), World.someone),
+    ("GET", "/admin/users/<user_id>/password"): Line(administrators(200), World.someone),
+    ("POST", "/admin/users/<user_id>/password"): Line(administrators(400), World.someone, {"password": "x"}),
+    ("GET", "/admin/users/<user_id>/end-sessions"): Line(administrators(200), World.someone),
+    ("POST", "/admin/users/<user_id>/end-sessions"): Line(administrators(303), World.someone),
     ("GET", "/admin/users/<user_id>/revoke-tokens"): Line(administrators(200), World.someone),
     ("POST", "/admin/users/<user_id>/revoke-tokens"): Line(administrators(303), World.someone, {"reason": "x"}),
     ("GET", "/admin/tokens"): Line(administrators(200)),
@@ -153,7 +167,7 @@ def test_every_page_has_its_line_and_every_line_a_page(app: Flask) -> None:
 def test_each_visitor_is_answered_as_the_matrix_says(world: World, method: str, path: str) -> None:
     """Fails when a guard is exchanged for another."""
     line, found = MATRIX[method, path], {}
-    for visitor in VISITORS if path != "/logout" else ("nobody",):
+    for visitor in VISITORS if path not in ("/logout", "/account/security/end-all") else ("nobody",):
         address = re.sub(r"<\w+>", line.argument(world), path) or "/"
         answer = world.send(visitor, method, address, line.form)
         found[visitor] = answer.status_code

@@ -68,9 +68,9 @@ def other(app: Flask) -> Somebody:
 
 
 def forms(app: Flask, services: Services, owner: Somebody) -> list[str]:
-    """The address of every form of the pages, about things of that owner's; the last ends the session."""
+    """The address of every form of the pages, about things of that owner's; the last two end the session."""
     about = variables(owner.user, holding(services, owner.user)) | {"user_id": make_user(services).id}
-    return sorted(addresses(app, "POST", **about), key=lambda path: path == "/logout")
+    return sorted(addresses(app, "POST", **about), key=lambda path: (path == "/logout", path.endswith("/end-all")))
 
 
 # Forms from elsewhere

@@ -181,7 +181,7 @@ def test_a_password_is_changed_by_the_present_one_and_a_new_one_twice(
     other.sign_in(theirs.user.username)
     before = all_rows(services, database)
     for present, password, again, status in (
-        (ANOTHER_PASSWORD, "x" * 8, "x" * 8, 401), (PASSWORD, ANOTHER_PASSWORD, PASSWORD, 400),
+        (ANOTHER_PASSWORD, f"{PASSWORD}-2", f"{PASSWORD}-2", 401), (PASSWORD, ANOTHER_PASSWORD, PASSWORD, 400),
         (PASSWORD, PASSWORD, PASSWORD, 400), (PASSWORD, "short", "short", 400), ("", ANOTHER_PASSWORD, "", 400),
     ):  # fmt: skip
         answer = theirs.pages.post("/account/password", {"current": present, "password": password, "repeated": again})
@@ -252,7 +252,7 @@ def test_guessing_a_password_is_a_429_that_says_when_to_try_again(
         for _ in ("the session's budget", "the network's"):
             assert theirs.pages.post(CREATE, guess).status_code == 403
         refused.append(theirs.pages.post(CREATE, guess | {"current_password": PASSWORD}))
-        changing = {"current": ANOTHER_PASSWORD, "password": "y" * 9, "repeated": "y" * 9}
+        changing = {"current": ANOTHER_PASSWORD, "password": f"{PASSWORD}-2", "repeated": f"{PASSWORD}-2"}
         refused.append(theirs.pages.post("/account/password", changing))
         assert theirs.pages.is_signed_in()
     for answer in refused:

@@ -26,7 +26,10 @@ from tests.secrecy import secrets_in
 
 PATH = "/daypass"
 ADDRESSES = {"a": "href", "link": "href", "script": "src", "img": "src", "form": "action", "main": "data-url"}
-FORMS_ONLY = ("/theme", "/logout", "/account/auth/test-token")
+FORMS_ONLY = (
+    "/theme", "/logout", "/account/auth/test-token", "/account/security/end-all", "/account/security/end-others",
+    "/account/security/sessions/*/end",
+)  # fmt: skip
 """Addresses without a page of their own."""
 
 PUBLIC_ID = re.compile(r"/(?:[a-z0-9]{12}|[0-9a-f-]{36}|\d+)(?=/|$)")
@@ -160,6 +163,7 @@ def test_no_page_leads_out_of_the_path(site: Site, proxy: str) -> None:
         "/admin", "/admin/users", "/admin/users/*", "/admin/tokens", "/admin/tokens/*", "/admin/tokens/*/revoke",
         "/admin/tokens/revoke-by-filter", "/admin/identify", "/admin/settings", "/admin/audit", "/admin/jobs",
         "/account/auth", "/account/password", "/account/auth/refresh-tokens/*/revoke", "/preferences/access-tokens",
+        "/account/security",
         "/preferences/access-tokens/*/delete", "/static/daypass.css", "/static/daypass.js", "/docs", "/docs/*",
         "/docs/files/swagger-ui-bundle.js", "/openapi/*",
     }  # fmt: skip

@@ -48,6 +48,8 @@ ACCOUNTS = "tests/unit/services/test_accounts.py"
 AUDIT = "tests/unit/services/test_audit.py"
 AUDIT_PURGING = "tests/unit/services/test_audit_purging.py"
 AUDIT_SEALING = "tests/unit/services/test_audit_sealing.py"
+CHANGING_PASSWORDS = "tests/unit/services/test_changing_passwords.py"
+PASSWORD_RULES = "tests/unit/domain/test_passwords.py"
 CHECK_COUNTS = "tests/unit/services/test_check_counts.py"
 ENVIRONMENT = "tests/unit/config/test_environment.py"
 EXPIRING = "tests/unit/services/test_expiring.py"
@@ -85,6 +87,7 @@ WRITE_PROBE = "tests/unit/storage/test_write_probe.py"
 FINGERPRINTS = "tests/unit/services/test_key_fingerprints.py"
 IN_WRITE_PROBE = "app/storage/write_probe.py"
 IN_ACCESS_TOKENS = "app/storage/access_tokens.py"
+IN_CHANGING_PASSWORDS = "app/services/changing_passwords.py"
 IN_ACCOUNTS = "app/services/accounts.py"
 IN_BY_FILTER = "app/services/revoking_by_filter.py"
 BOUNDED = "tests/contract/test_bounded_work.py"
@@ -167,8 +170,8 @@ FAULTS = (
           "column.status != TokenStatus.REVOKED, column.expires_at >", "column.expires_at >",
           f"{RACES} -k mint_that_waits"),
     Fault("access tokens before the lock", "◆ a revocation that waited for a mint revokes what it made", IN_REVOKING,
-          "refresh_tokens.revoke_of_user(session, user.id, revocation)\n            revoked = access_tokens.",
-          "access_tokens.revoke_of_user(session, user.id, revocation)\n            revoked = refresh_tokens.",
+          "refresh_tokens.revoke_of_user(session, user.id, revocation)\n    revoked = access_tokens.",
+          "access_tokens.revoke_of_user(session, user.id, revocation)\n    revoked = refresh_tokens.",
           f"{RACES} -k just_being_minted"),
     Fault("replaced secret revokes", "a secret that regeneration replaced revokes nothing", IN_REVOKING,
           "find(session, BySecret(secret)).replaced_at is not None:", "find(session, BySecret(secret)).stored is None:",
@@ -359,8 +362,37 @@ FAULTS = (
           "and not changed.is_active:", ACCOUNTS),
     Fault("two rows for one disable", "an audit row for each change that is one", IN_ACCOUNTS,
           "in values.items() if getattr(row, column) != value}", "in values.items()}", ACCOUNTS),
-    Fault("old password proves", "a proof ends with its password", IN_ACCOUNTS,
-          "if proof is not None and row.password_hash != proof.digest:", "if False:", WEB_SESSIONS),
+    Fault("old password proves", "a proof ends with its password", IN_CHANGING_PASSWORDS,
+          "if proof is not None and row.password_hash != proof.digest:", "if False:", CHANGING_PASSWORDS),
+    Fault("session outlives the password", "◆ a new password ends the user's other sessions", IN_CHANGING_PASSWORDS,
+          "sessions.end_of_user(session, row.id, but=keeps)", "pass", CHANGING_PASSWORDS),
+    Fault("tokens revoked by nobody", "tokens are revoked with the password where that is asked for",
+          IN_CHANGING_PASSWORDS, "if revokes_tokens else None", "if revokes_tokens is None else None",
+          CHANGING_PASSWORDS),
+    Fault("temporary password for ever", "◆ a temporary password expires after 72 hours", IN_ACCOUNTS,
+          "if user.password_expires_at is not None and now >= user.password_expires_at:", "if False:",
+          CHANGING_PASSWORDS),
+    Fault("temporary password for APIs", "◆ a temporary password makes no token", IN_ACCOUNTS,
+          "if proof.user.password_expires_at is not None and not on_pages:", "if False:", CHANGING_PASSWORDS),
+    Fault("expiry told to strangers", "◆ only who has the right password learns that it has expired", IN_ACCOUNTS,
+          "        matches = self._passwords.matches(password, digest)\n",
+          "        if user:\n            _refuse_expired(user, self._clock())\n"
+          "        matches = self._passwords.matches(password, digest)\n", CHANGING_PASSWORDS),
+    Fault("temporary password kept", "◆ the pages require another password first", "app/web/guards.py",
+          "if session.must_change_password and", "if False and", "tests/contract/test_pages_accounts.py"),
+    Fault("common password", "◆ a common password is refused", "app/services/passwords.py",
+          "message is None and is_guessable(password)", "False", PASSWORDS),
+    Fault("short password", "◆ a new password has at least 12 characters", "app/domain/passwords.py", "SHORTEST = 12",
+          "SHORTEST = 11", PASSWORD_RULES),
+    Fault("name in the password", "◆ a password does not hold its user's name", "app/domain/passwords.py",
+          "if any(name in text for name in", "if any(name == text for name in", PASSWORD_RULES),
+    Fault("another's session ended", "◆ a user ends their own sessions only", "app/storage/sessions.py",
+          "delete(SessionRow).where(SessionRow.id == number, SessionRow.user_id == user_id)",
+          "delete(SessionRow).where(SessionRow.id == number)", WEB_SESSIONS),
+    Fault("sessions without end", "◆ nothing that one user does grows without end", "app/services/sessions.py",
+          "sessions.end_oldest(session, owner.id, MOST, MOST_ENDED)", "[]", WEB_SESSIONS),
+    Fault("sessions of a user go on", "an administrator ends a user's sessions", "app/services/sessions.py",
+          "sessions.end_of_user(session, row.id, but=keeps)", "pass", WEB_SESSIONS),
     Fault("anybody may introspect", "only administrators and introspectors ask about tokens", "app/domain/identity.py",
           "return self in (Role.SERVER_ADMIN, Role.INTROSPECTOR)", "return True", IDENTITY),
     # Bodies and pages

@@ -49,10 +49,11 @@ def list_users(query: Members) -> Answer:
 @users.alt_response(200, schema=admin_schemas.CreatedUserOut, description="A repeat under the same Idempotency-Key")
 @does(Act.CREATE_USER)
 def create_user(body: Members) -> User:
-    """Create a user; without a password for single sign-on and service accounts."""
+    """Create a user; without a password for single sign-on and service accounts. A password is temporary by default."""
     key = idempotency_key(body)
     name, role, password = body.pop("username"), Role(body.pop("role")), body.pop("password")
-    return services().accounts.add(name, role, password, caller(), key, **body)
+    is_temporary = body.pop("has_temporary_password", True)
+    return services().accounts.add(name, role, password, caller(), key, is_temporary=is_temporary, **body)
 
 
 @users.get("/<user_id>")
@@ -69,6 +70,14 @@ def show_user(user_id: str) -> User:
 def change_user(body: Members, user_id: str) -> User:
     """Change what is named, all or nothing: the role, disabled or enabled, API tokens allowed or denied."""
     return services().accounts.change(parse_user_id(user_id), body, caller())
+
+
+@users.post("/<user_id>/end-sessions")
+@users.response(200, admin_schemas.EndedSessions)
+@does(Act.END_SESSIONS_OF_OTHERS)
+def end_sessions_of_user(user_id: str) -> Members:
+    """Sign a user out everywhere on the pages. Tokens are not affected."""
+    return {"sessions": services().sessions.end_all(parse_user_id(user_id), caller())}
 
 
 @users.post("/<user_id>/revoke-tokens")

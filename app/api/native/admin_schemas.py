@@ -30,10 +30,17 @@ class UserPage(Schema):
     next_cursor = fields.String(allow_none=True)
 
 
+TEMPORARY = (
+    "True by default: within 72 hours, the user signs in on the pages and chooses another password. Until then, no API"
+    " accepts it. Send false for a service account."
+)
+
+
 class NewUser(Strict):
     username = text(150)
     role = Word(Role, load_default=Role.VIEWER.value)
     password = fields.String(load_default=None, error_messages=MESSAGES)
+    has_temporary_password = flag(metadata={"description": TEMPORARY})
     email = text(254, shortest=0, required=False)
     first_name = text(150, shortest=0, required=False)
     last_name = text(150, shortest=0, required=False)
@@ -53,6 +60,10 @@ class UserChange(Strict):
     def _refuse_nothing(self, data: dict[str, Any], **_: Any) -> None:
         if not data:
             raise ValidationError("is what can be changed; name at least one", "role, is_active, api_tokens")
+
+
+class EndedSessions(Schema):
+    sessions = fields.Integer()
 
 
 class Reason(Strict):

@@ -130,6 +130,7 @@ class UserOut(Schema):
     api_tokens = fields.String()
     created_at = Instant()
     last_login_at = Instant(allow_none=True)
+    password_expires_at = Instant(allow_none=True, metadata={"description": "Of a temporary password."})
 
 
 def token_members(listed: ListedToken) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from app.web.admin.instance import instance
 from app.web.admin.overview import overview
 from app.web.admin.settings import settings
 from app.web.admin.tokens import tokens
+from app.web.admin.user_access import user_access
 from app.web.admin.users import users
 
-BLUEPRINTS = (overview, users, tokens, by_filter, identify, settings, instance)
+BLUEPRINTS = (overview, users, user_access, tokens, by_filter, identify, settings, instance)
 
 __all__ = ["BLUEPRINTS"]

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from app.domain.errors import BadCredentials, BadRequest, Conflict, RateLimited
 from app.domain.identity import ApiTokens, Role, User, parse_user_id
 from app.domain.ladder import OF_USERS, Act
+from app.domain.passwords import RULES
 from app.domain.token_filter import TokenFilter
 from app.http.acts import does
 from app.http.context import caller, services
@@ -28,6 +29,10 @@ ROLES = [(role, role) for role in Role]
 
 FILTERS = ("part", "role", "state")
 NEW = ("username", "email", "new_role")
+PERMANENT_HINT = (
+    "For a service account. Otherwise the user signs in on the pages within 72 hours and chooses another one; until "
+    "then, no API accepts it."
+)
 SHOWS_ERROR = {"username", "email", "password", PASSWORD_FIELD}
 """Fields of the form for a new user that show their error."""
 
@@ -66,11 +71,12 @@ def create_user() -> ResponseReturnValue:
     form = read_form()
     entered = {name: form.get(name, "").strip() for name in NEW}
     try:
-        _prove(form)
+        prove_in(form)
         role = queries.word(form, "new_role", Role) or Role.VIEWER
         password = form.get("password") or None
+        name, is_temporary = entered["username"], form.get("is_permanent") != "on"
         user = services().accounts.add(
-            entered["username"], role, password, caller(), idempotency_key(), email=entered["email"]
+            name, role, password, caller(), idempotency_key(), is_temporary=is_temporary, email=entered["email"]
         )
     except BadCredentials:
         return _form(403, fields={PASSWORD_FIELD: "Enter your own password to continue."}, **entered)
@@ -134,7 +140,8 @@ def revoke_tokens(user_id: str) -> ResponseReturnValue:
     return redirect(url_for("web_users.show_user", user_id=user.id, done=done), 303)
 
 
-def _prove(form: dict[str, str]) -> None:
+def prove_in(form: dict[str, str]) -> None:
+    """Refuse with BadCredentials unless the administrator's password was entered recently, or is in the form."""
     if is_fresh():
         return
     if PASSWORD_FIELD not in form:
@@ -183,6 +190,7 @@ def _profile(user: User, status: int = 200, error: str = "") -> Response:
         user=user,
         lock=services().accounts.throttle.lock_of(user.username),
         holding=services().overview.holdings([user])[0],
+        sessions=len(services().sessions.of_user(user.id)),
         items=held.items,
         pager=queries.pager(held.cursor),
         roles=ROLES,
@@ -201,4 +209,6 @@ def _form(status: int, error: str = "", fields: dict[str, str] | None = None, **
     fields = fields or {}
     error = "" if fields.keys() & SHOWS_ERROR else error
     is_proved = is_fresh()
+    values |= {"is_permanent": status != 200 and read_form().get("is_permanent") == "on"}
+    values |= {"rules": RULES, "permanent_hint": PERMANENT_HINT}
     return page("admin_user_new.html", status, error=error, fields=fields, is_proved=is_proved, roles=ROLES, **values)

@@ -22,7 +22,10 @@ from tests.secrecy import secrets_in
 ROOT = Path(__file__).parent.parent.parent.parent
 
 ANSWERING = {
-    *(f"user {act}" for act in ("add", "list", "show", "set-password", "set-role", "disable", "enable")),
+    *(
+        f"user {act}"
+        for act in ("add", "list", "show", "set-password", "set-role", "end-sessions", "disable", "enable")
+    ),
     *("user allow-tokens", "user deny-tokens", "token list", "token show", "token revoke", "conf", "job run"),
     *("job status", "audit list", "db upgrade", "db check", "keys status", "keys rotate", "keys adopt", "doctor"),
     *("clock status", "clock accept", "backup", "restore"),

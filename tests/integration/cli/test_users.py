@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.domain.errors import OwnerDisabled
+from app.domain.errors import OwnerDisabled, TokenRevoked
 from app.domain.identity import ApiTokens, Role
 from app.services import Services
 from tests.crowds import all_at_once
@@ -20,6 +20,7 @@ from tests.integration.cli.conftest import CommandLine, signs_in
 from tests.secrecy import PASSWORD_MARK
 
 MEMBERS = "id username email first_name last_name title role is_active api_tokens created_at last_login_at"
+MEMBERS += " password_expires_at"
 NEW_PASSWORD = f"{PASSWORD_MARK}-that-is-new"
 
 
@@ -27,7 +28,9 @@ def test_a_user_is_added_with_role_and_profile_or_without_a_password(daypass: Co
     words = ["--role", "steward", "--email", "anna@example.org", "--first-name", "Anna", "--title", "Steward"]
     added = daypass.text("user", "add", "Anna", *words, stdin=PASSWORD)
     anna = services.accounts.get("anna")
-    assert added == f"Added anna with the user id {anna.id}.\n"
+    assert added.startswith(f"Added anna with the user id {anna.id}. The password is temporary: anna has to choose")
+    assert anna.password_expires_at is not None
+    assert daypass.json("user", "add", "bot", "--permanent", stdin=PASSWORD)["password_expires_at"] is None
     assert (anna.role, anna.email, anna.first_name, anna.title) == (Role.STEWARD, words[3], "Anna", "Steward")
     assert signs_in(services, "anna", PASSWORD)
     daypass.text("user", "add", "robot", "--no-password", stdin=PASSWORD)
@@ -97,7 +100,7 @@ def test_sign_in_from_new_places_is_unlocked(daypass: CommandLine, services: Ser
 
 def test_what_cannot_be_done_is_refused_in_one_line(daypass: CommandLine, services: Services) -> None:
     make_user(services, "root", Role.SERVER_ADMIN)
-    for act in ("show", "set-password", "disable", "enable", "allow-tokens", "deny-tokens", "unlock"):
+    for act in ("show", "set-password", "end-sessions", "disable", "enable", "allow-tokens", "deny-tokens", "unlock"):
         assert daypass.refusal("user", act, "nemo", stdin=PASSWORD) == "There is no such user."
     for words, reason in (
         (["set-role", "nemo", "viewer"], "There is no such user."),
@@ -129,12 +132,33 @@ def test_what_may_not_be_a_password_is_refused_without_being_repeated(
 ) -> None:
     make_user(services, "anna", password=PASSWORD)
     file = tmp_path / "password"
-    for bad, said in ((f"{PASSWORD_MARK}\0".encode(), "8 to 1024 bytes"), (b"pass\xff\xfeword", "UTF-8")):
+    for bad, said in (
+        (f"{PASSWORD_MARK}-of\0".encode(), "NUL"),
+        (b"Password1234!", "harder to guess"),
+        (b"pass\xff\xfeword", "UTF-8"),
+    ):
         file.write_bytes(bad)
         for words in (["add", "bert"], ["set-password", "anna"]):
             assert said in daypass.refusal("user", *words, stdin=bad)
             assert said in daypass.refusal("user", *words, "--password-file", str(file))
     assert signs_in(services, "anna", PASSWORD)
+
+
+def test_setting_a_password_can_revoke_tokens_and_sessions_end_by_a_command(
+    daypass: CommandLine, services: Services
+) -> None:
+    anna = make_user(services, "anna", password=PASSWORD)
+    access, caller = mint(services, issue(services, anna)), OPERATOR
+    cookies = [services.sessions.sign_in("anna", PASSWORD, caller, None) for _ in range(3)]
+    assert daypass.json("user", "end-sessions", "anna") == {"sessions": 3}
+    assert daypass.text("user", "end-sessions", "Anna") == "Ended 0 sessions of anna.\n"
+    assert not any(map(services.sessions.find, cookies))
+    assert "Tokens are not affected." in daypass.text("user", "set-password", "anna", "--permanent", stdin=NEW_PASSWORD)
+    assert services.verifier.verify(access.secret)
+    said = daypass.text("user", "set-password", "anna", "--revoke-tokens", stdin=PASSWORD)
+    assert "Revoked 1 refresh token and 1 access token." in said and "has to choose another one" in said
+    with pytest.raises(TokenRevoked):
+        services.verifier.verify(access.secret)
 
 
 def test_a_password_is_never_an_argument_and_its_file_must_exist(daypass: CommandLine, tmp_path: Path) -> None:
@@ -181,7 +205,7 @@ def test_at_a_terminal_the_password_is_asked_for_twice_and_not_shown(
     )
     assert code == 0, screen
     added = f"Added anna with the user id {bert.id + 1}."
-    assert screen.split("\r\n") == ["Password: ", "Repeat the password: ", added, ""]
+    assert [line[: len(added)] for line in screen.split("\r\n")] == ["Password: ", "Repeat the password: ", added, ""]
     assert signs_in(services, "anna", PASSWORD)
     assert (other_code, other_screen.split("\r\n")[2:]) == (1, ["Error: The passwords do not match.", ""])
     assert PASSWORD_MARK not in screen + other_screen

@@ -201,7 +201,7 @@ def test_each_change_is_audited_with_its_values_and_no_digest(services: Services
     events = services.listing.audit_events().items[::-1]
     assert [(event.action, event.detail) for event in events] == [
         ("user.created", {"role": "VIEWER"}),
-        ("user.password_changed", {}),
+        ("user.password_changed", {"is_temporary": False}),
         ("user.role_changed", {"role": "STEWARD"}),
         ("user.disabled", {"is_active": False}),
         ("user.enabled", {"is_active": True}),

@@ -72,6 +72,7 @@ CHANGES: tuple[tuple[str, str, Act], ...] = (
     ("refresh_token.revoked", CLI, lambda its, own: revoke(its, own.refresh)),
     ("tokens.revoked", CLI, _revoke_by_filter),
     ("user.tokens_revoked", CLI, lambda its, _: its.revoking.revoke_user("anna", "left", OPERATOR)),
+    ("user.sessions_ended", CLI, lambda its, _: its.sessions.end_all("anna", OPERATOR)),
     ("instance_setting.changed", CLI, lambda its, _: factories.configure(its, retention_days=1)),
     ("user.disabled", CLI, lambda its, _: factories.disable(its, "anna")),
     ("user.enabled", CLI, lambda its, _: factories.enable(its, "carl")),

@@ -60,7 +60,7 @@ def _story(services: Services) -> list[str]:
     revoke_under(services, second.secret, anna.id)
     pasted = issue(services, anna)
     services.revoking.revoke_secret(pasted.secret, "found in a public repository", OPERATOR)
-    services.accounts.set_password("anna", NEW_PASSWORD, OPERATOR)
+    services.changing_passwords.set("anna", NEW_PASSWORD, OPERATOR)
     services.revoking.revoke_user("anna", "left the company", OPERATOR)
     services.expiring.expire_due()
     services.last_use.flush()

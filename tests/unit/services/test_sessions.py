@@ -1,25 +1,28 @@
 """Sessions of the pages: what is stored of them, who is found by one, and what ends them."""
 
+import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from freezegun import freeze_time
 from sqlalchemy import select, update
 
-from app.domain.errors import BadCredentials, BadRequest, RateLimited, Unavailable
+from app.domain.errors import BadCredentials, NotFound, RateLimited, Unavailable
 from app.domain.identity import Caller, Role, User
 from app.domain.sessions import IDLE, LONGEST, WebSession
 from app.services import Services, throttling
+from app.services import sessions as module
 from app.services.sessions import SEEN_EVERY_SECONDS
 from app.storage.database import Database
 from app.storage.tables import SessionRow
 from config import Keys
 from tests import rows
 from tests.databases import KEYS, destroy
-from tests.factories import OPERATOR, PASSWORD, disable, issue, make_user, mint, purge, set_password, set_role
+from tests.factories import OPERATOR, PASSWORD, disable, make_user, purge, set_password, set_role
 from tests.secrecy import PASSWORD_MARK
-from tests.unit.services.verdicts import HOUR, MICROSECOND, MINUTE, NOW, SECOND, refusal_of, works
+from tests.unit.services.verdicts import HOUR, MICROSECOND, MINUTE, NOW, SECOND, refusal_of
 
 ANOTHER = f"{PASSWORD_MARK}-another"
 HERE = Caller("", address="192.0.2.1", request_id="r1")
@@ -191,35 +194,10 @@ def test_giving_the_password_again_makes_it_fresh_and_counts_as_an_attempt(
                 services.sessions.prove(known, ANOTHER, HERE)
         for act in (
             lambda: services.sessions.prove(known, PASSWORD, HERE),
-            lambda: services.sessions.change_password(known, PASSWORD, ANOTHER, HERE),
+            lambda: services.changing_passwords.change(known, PASSWORD, ANOTHER, HERE),
         ):
             assert refusal_of(act) is RateLimited
         assert not services.sessions.is_fresh(found(services, cookie))
-
-
-def test_a_new_password_ends_the_users_other_sessions_and_no_token(services: Services) -> None:
-    anna = services.accounts.add("anna", Role.VIEWER, PASSWORD, OPERATOR, is_temporary=True)
-    mine, other, theirs = (sign_in(services, user) for user in (anna, anna, make_user(services, password=PASSWORD)))
-    access = mint(services, issue(services, anna))
-    assert found(services, mine).has_temporary_password
-    services.sessions.change_password(found(services, mine), PASSWORD, ANOTHER, HERE)
-    assert found(services, mine) and found(services, theirs)
-    assert not found(services, mine).has_temporary_password
-    assert services.sessions.find(other) is None
-    assert works(services, access)
-    with pytest.raises(BadCredentials):
-        sign_in(services, anna)
-
-
-def test_a_refused_change_leaves_password_and_sessions_as_they_are(services: Services, anna: User) -> None:
-    cookie, other = sign_in(services, anna), sign_in(services, anna)
-    for present, new, refusal in (
-        (ANOTHER, ANOTHER + "!", BadCredentials), (PASSWORD, PASSWORD, BadRequest), (PASSWORD, "short", BadRequest),
-    ):  # fmt: skip
-        with pytest.raises(refusal):
-            services.sessions.change_password(found(services, cookie), present, new, HERE)
-    assert found(services, cookie) and found(services, other)
-    sign_in(services, anna)
 
 
 @pytest.mark.both_databases
@@ -230,8 +208,8 @@ def test_no_session_begins_with_a_password_that_is_changed_during_the_sign_in(
 
     authenticate = services.accounts.authenticate
 
-    def change_meanwhile(*given: Any) -> object:
-        proof = authenticate(*given)
+    def change_meanwhile(*given: Any, **named: Any) -> object:
+        proof = authenticate(*given, **named)
         set_password(services, "anna", ANOTHER)
         return proof
 
@@ -241,25 +219,65 @@ def test_no_session_begins_with_a_password_that_is_changed_during_the_sign_in(
     assert rows.count(database, SessionRow) == 0
 
 
-@pytest.mark.both_databases
-def test_a_password_that_an_administrator_sets_during_a_change_by_its_user_stands(
-    services: Services, anna: User, monkeypatch: pytest.MonkeyPatch
+def test_a_session_says_where_and_on_what_it_began(services: Services, anna: User) -> None:
+    agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+    services.sessions.sign_in("anna", PASSWORD, HERE, None, user_agent=agent)
+    sign_in(services, anna)
+    latest, first = services.sessions.of_user(anna.id)
+    assert (first.device, first.address) == ("Firefox on Linux", "192.0.2.1")
+    assert latest.device == "Unknown program" and latest.id > first.id
+
+
+def test_a_user_ends_a_session_of_their_own_by_its_number_and_nobody_elses(services: Services, anna: User) -> None:
+    """Fails when the owner is not in the condition."""
+    mine, other = sign_in(services, anna), sign_in(services, anna)
+    theirs = sign_in(services, make_user(services, password=PASSWORD))
+    known = found(services, mine)
+    for number in (found(services, theirs).id, 10**17):
+        assert refusal_of(partial(services.sessions.end, known, number, OPERATOR)) is NotFound
+    services.sessions.end(known, found(services, other).id, OPERATOR)
+    assert services.sessions.find(other) is None and found(services, mine) and found(services, theirs)
+
+
+def test_all_sessions_of_a_user_end_but_one_and_the_number_is_that_of_those_that_went_on(
+    services: Services, anna: User, database: Database
 ) -> None:
-    """Fails when the digest is not read again under the lock."""
-    known = found(services, sign_in(services, anna))
-    by_operator = f"{PASSWORD_MARK}-of-the-operator"
-    digest = services.accounts._digest
+    with freeze_time(NOW) as clock:
+        over, theirs = sign_in(services, anna), sign_in(services, make_user(services, password=PASSWORD))
+        clock.move_to(NOW + LONGEST - SECOND)
+        mine, other = sign_in(services, anna), sign_in(services, anna)
+        clock.move_to(NOW + LONGEST)
+        assert services.sessions.end_all(anna.id, OPERATOR, keeps=found(services, mine).id) == 1
+        assert [services.sessions.has_ended(each) for each in (over, other)] == [False, False]
+        assert found(services, mine) and services.sessions.has_ended(theirs)
+        assert services.sessions.end_all("ANNA", OPERATOR) == 1
+        assert refusal_of(partial(services.sessions.end_all, "carl", OPERATOR)) is NotFound
+    assert rows.count(database, SessionRow) == 1
 
-    def interrupted(password: str | None) -> str | None:
-        made = digest(password)
-        monkeypatch.setattr(services.accounts, "_digest", digest)
-        set_password(services, "anna", by_operator)
-        return made
 
-    monkeypatch.setattr(services.accounts, "_digest", interrupted)
-    with pytest.raises(BadCredentials):
-        services.sessions.change_password(known, PASSWORD, ANOTHER, HERE)
-    services.accounts.authenticate("anna", by_operator, HERE)
+def test_a_user_has_50_sessions_and_with_one_more_the_oldest_ends(
+    services: Services, anna: User, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """◆ Nothing that one user does grows without end. Which one ends is not decided by a clock."""
+    monkeypatch.setattr(module, "MOST", 3)
+    with freeze_time(NOW) as clock:
+        cookies = [sign_in(services, anna) for _ in range(3)]
+        clock.move_to(NOW - LONGEST)  # wrong: the latest looks like the oldest
+        latest = sign_in(services, anna)
+        assert found(services, latest)
+        clock.move_to(NOW)
+        assert [services.sessions.find(each) is not None for each in cookies] == [False, True, True]
+    ended = rows.audit_events(database)[-1]
+    assert (ended.action, json.loads(ended.detail)["because"]) == ("session.ended", "3 at most")
+    assert len(services.sessions.of_user(anna.id)) <= 3
+
+
+@pytest.mark.both_databases
+def test_the_number_of_a_session_is_never_given_again(services: Services, anna: User) -> None:
+    """Audit events name it."""
+    first = found(services, sign_in(services, anna)).id
+    services.sessions.end_all("anna", OPERATOR)
+    assert found(services, sign_in(services, anna)).id > first
 
 
 def test_a_form_token_fits_only_the_cookie_it_was_made_for(services: Services) -> None:
