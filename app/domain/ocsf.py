@@ -74,6 +74,7 @@ CREATE, READ, UPDATE, DELETE = 1, 2, 3, 4
 CLASSES: dict[str, tuple[_Class, int]] = {
     "session.began": (AUTHENTICATION, LOGON),
     "session.ended": (AUTHENTICATION, LOGOFF),
+    "user.sessions_ended": (AUTHENTICATION, LOGOFF),
     "sign_in.refused": (AUTHENTICATION, LOGON),
     "sign_in.throttled": (AUTHENTICATION, LOGON),
     "user.created": (ACCOUNT_CHANGE, 1),

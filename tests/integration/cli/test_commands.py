@@ -26,7 +26,17 @@ ANSWERING = {
         f"user {act}"
         for act in ("add", "list", "show", "set-password", "set-role", "end-sessions", "disable", "enable")
     ),
-    *("user allow-tokens", "user deny-tokens", "token list", "token show", "token revoke", "conf", "job run"),
+    *(
+        "user unlock",
+        "audit verify",
+        "user allow-tokens",
+        "user deny-tokens",
+        "token list",
+        "token show",
+        "token revoke",
+        "conf",
+        "job run",
+    ),
     *("job status", "audit list", "db upgrade", "db check", "keys status", "keys rotate", "keys adopt", "doctor"),
     *("clock status", "clock accept", "backup", "restore"),
 }

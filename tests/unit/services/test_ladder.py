@@ -23,6 +23,7 @@ from tests import rows
 from tests.databases import KEYS, services_on
 from tests.factories import (
     OPERATOR,
+    PASSWORD,
     Access,
     Refresh,
     allowed_user,
@@ -150,6 +151,8 @@ def test_a_service_refuses_whatever_entry_point_calls_it(services: Services, ann
     for caller in (signed_in(anna), replace(signed_in(anna), role=None)):
         for act in (
             lambda caller=caller: services.accounts.add("berta", Role.VIEWER, None, caller),
+            lambda caller=caller: services.changing_passwords.set(make_user(services).id, PASSWORD, caller),
+            lambda caller=caller: services.sessions.end_all(make_user(services).id, caller),
             lambda caller=caller: set_role(services, "anna", Role.SERVER_ADMIN, caller),
             lambda caller=caller: services.instance_settings.change("retention_days", "1", caller),
             lambda caller=caller: services.revoking.revoke_user(make_user(services).username, "", caller),
