@@ -22,7 +22,7 @@ def test_the_sdk_works_against_daypass(live_server: LiveServer, services: Servic
     install_the_sdk()
     user = allowed_user(services, password=PASSWORD, email="anna@example.org")
     by_password = Trifacta.with_password(live_server.url, user.username, PASSWORD)
-    token = by_password.generate(600, "for the SDK").json()["tokenValue"]
+    token = by_password.generate(7200, "for the SDK").json()["tokenValue"]
     by_password.session.close()
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("DAYPASS_", "PYTHON"))}
     done = subprocess.run(
