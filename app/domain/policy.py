@@ -186,6 +186,7 @@ class Policy:
         help="How long audit events are kept before they are deleted; 0: for ever.", effective=From.NEXT_PURGE,
         affects=(Affects(None, "Only the audit log: whole sealed ranges, the oldest first; no token and no user is "
                          "affected. A restore can't revoke again what deleted events say."),),
+        widens=Widens.ANY,
     )  # fmt: skip
     audit_high_volume = Setting(
         DAYS, "30", low=0, high=3650, suffix="_days", group="Retention", label="Retention of high-volume audit events",
@@ -193,6 +194,7 @@ class Policy:
         effective=From.NEXT_PURGE,
         affects=(Affects(None, "Only audit events of mints, refused sign-ins and the like; no token and no user is "
                          "affected. A restore needs those since its backup."),),
+        widens=Widens.ANY,
     )  # fmt: skip
     openapi_enabled = Setting(
         SWITCH, "on", group="API documents", label="API documents", effective=From.AT_ONCE,

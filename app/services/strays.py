@@ -36,6 +36,9 @@ ACTIONS = {
 }
 """The kind of the object, and the event."""
 
+_Key = tuple[str, str]
+"""The public id of a token, and the place."""
+
 
 @dataclass(frozen=True)
 class _Stray:
@@ -60,7 +63,7 @@ class Strays:
         self._ring = ring
         self._format = format
         self._lock = threading.Lock()
-        self._latest: dict[tuple[str, str], datetime] = {}
+        self._latest: dict[_Key, datetime] = {}
         self._waiting: list[_Stray] = []
 
     def look_in(self, text: str | None, place: str, caller: Callable[[], Caller]) -> None:
@@ -84,28 +87,38 @@ class Strays:
             return
         try:
             with self._database.transaction() as session:
-                for stray in taken:
-                    if not self._is_recent(stray.token, stray.place, stray.at) and self._is_usable(session, stray):
-                        self._remember(stray)
-                        kind, action = ACTIONS[stray.token.kind]
-                        subject = (kind, stray.token.public_id)
-                        note_secret_seen(session, stray.token.kind, stray.token.public_id, stray.at)
-                        record(session, stray.at, stray.caller, action, subject, place=stray.place)
+                written = self._write(session, taken)
         except Unavailable:
             with self._lock:
                 self._waiting = (taken + self._waiting)[:MOST_WAITING]
             raise
+        self._remember(written)
+
+    def _write(self, session: Session, taken: list[_Stray]) -> dict[_Key, datetime]:
+        """When each was seen that has an event now. It is remembered after the commit: without that, it has none."""
+        written: dict[_Key, datetime] = {}
+        for stray in taken:
+            token = stray.token
+            key = (token.public_id, stray.place)
+            is_told = key in written or self._is_recent(token, stray.place, stray.at)
+            if is_told or not self._is_usable(session, stray):
+                continue
+            written[key] = stray.at
+            kind, action = ACTIONS[token.kind]
+            note_secret_seen(session, token.kind, token.public_id, stray.at)
+            record(session, stray.at, stray.caller, action, (kind, token.public_id), place=stray.place)
+        return written
 
     def _is_recent(self, token: TokenText, place: str, now: datetime) -> bool:
         latest = self._latest.get((token.public_id, place))
         # Before or after: a clock that was ahead must not silence this for as long.
         return latest is not None and abs(now - latest) < AGAIN_AFTER
 
-    def _remember(self, stray: _Stray) -> None:
+    def _remember(self, written: dict[_Key, datetime]) -> None:
         with self._lock:
             if len(self._latest) >= MOST_KNOWN:  # a few more rows cost less than unlimited memory
                 self._latest.clear()
-            self._latest[stray.token.public_id, stray.place] = stray.at
+            self._latest |= written
 
     def _is_usable(self, session: Session, stray: _Stray) -> bool:
         """Whether it is the secret of a token that is active, or can be regenerated with it."""

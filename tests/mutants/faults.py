@@ -550,6 +550,8 @@ FAULTS = (
           "_each(Proof.TWO_TIER_TOKEN, while_on=BY_API)", "_each(Proof.TWO_TIER_TOKEN)", LADDER),
     Fault("settings widened by token", "◆ a token alone grants no right", "app/domain/setting.py",
           "if self.widens is Widens.NEVER or before == after:", "if True:", LADDER),
+    Fault("audit log shortened by token", "◆ a token alone grants no right", "app/domain/setting.py",
+          "return self.widens is Widens.ANY or None in", "return None in", LADDER),
     Fault("account changed by anybody", "◆ services refuse whatever entry point calls them", IN_ACCOUNTS,
           "refuse_unless_allowed(session, act_of_change(column, getattr(row, column), value), caller)", "pass",
           MADE_WITH),
