@@ -372,8 +372,6 @@ FAULTS = (
     Fault("temporary password for ever", "◆ a temporary password expires after 72 hours", IN_ACCOUNTS,
           "if user.password_expires_at is not None and now >= user.password_expires_at:", "if False:",
           CHANGING_PASSWORDS),
-    Fault("temporary password for APIs", "◆ a temporary password makes no token", IN_ACCOUNTS,
-          "if proof.user.password_expires_at is not None and not on_pages:", "if False:", CHANGING_PASSWORDS),
     Fault("expiry told to strangers", "◆ only who has the right password learns that it has expired", IN_ACCOUNTS,
           "        matches = self._passwords.matches(password, digest)\n",
           "        if user:\n            _refuse_expired(user, self._clock())\n"
