@@ -5,7 +5,7 @@
     Refusal
     ├── BadRequest              the request is malformed, or a field is missing or invalid
     ├── BadCredentials          unknown user, wrong password, disabled account, account without a password
-    ├── TemporaryPassword       the right password, but it has expired or has to be changed first
+    ├── TemporaryPassword       the right password, but a temporary one that has expired
     ├── NotPermitted            authenticated, but not allowed
     ├── LimitReached            allowed, but the limit is reached
     ├── NotFound                it does not exist, or belongs to another user

@@ -46,6 +46,9 @@ def hold_maker(session: Session, caller: Caller, user_id: int, now: datetime) ->
         raise BadCredentials
     row = access_tokens.find(session, credential.id)
     status = status_at(TokenStatus(row.status), row.expires_at, now) if row else TokenStatus.REVOKED
-    if status is not TokenStatus.ACTIVE:
+    if row is None or status is not TokenStatus.ACTIVE:
         raise (TokenExpired if status is TokenStatus.EXPIRED else TokenRevoked)(TokenKind.ACCESS, credential.id)
-    return Maker(credential.id, credential.until)
+    if not credential.is_single_tier:
+        return Maker(credential.id, credential.until, renewable_until=credential.until)
+    lifetime = None if row.expires_at is None else row.expires_at - row.created_at
+    return Maker(credential.id, credential.until, lifetime, row.renewable_until)

@@ -6,7 +6,7 @@ An access token is kept while a token that it made is, so that the line is never
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import ColumnElement, Integer, Select, exists, literal, null, or_, select
@@ -22,10 +22,17 @@ CHUNK = 500
 
 @dataclass(frozen=True)
 class Maker:
-    """The access token that makes another token, if one does. `until`: when that expires at the latest, or None."""
+    """The access token that makes another token, if one does.
+
+    `until`: when it, or its refresh token, expires; None is never. `lifetime`: the whole one of an API token, which it
+    may give to another API token; None is without a limit, and of others. `renewable_until`: what it makes expires then
+    at the latest, however often that is made anew; None is without a limit.
+    """
 
     public_id: str | None = None
     until: datetime | None = None
+    lifetime: timedelta | None = None
+    renewable_until: datetime | None = None
 
 
 NO_TOKEN = Maker()
