@@ -49,6 +49,8 @@ def hold_maker(session: Session, caller: Caller, user_id: int, now: datetime) ->
     if row is None or status is not TokenStatus.ACTIVE:
         raise (TokenExpired if status is TokenStatus.EXPIRED else TokenRevoked)(TokenKind.ACCESS, credential.id)
     if not credential.is_single_tier:
-        return Maker(credential.id, credential.until, renewable_until=credential.until)
+        # One that a token minted may belong to a refresh token that lives longer than what minted it.
+        until = credential.until if row.created_with is None else row.expires_at
+        return Maker(credential.id, until, renewable_until=until)
     lifetime = None if row.expires_at is None else row.expires_at - row.created_at
     return Maker(credential.id, credential.until, lifetime, row.renewable_until)

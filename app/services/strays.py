@@ -36,9 +36,6 @@ ACTIONS = {
 }
 """The kind of the object, and the event."""
 
-_Key = tuple[str, str]
-"""The public id of a token, and the place."""
-
 
 @dataclass(frozen=True)
 class _Stray:
@@ -63,7 +60,7 @@ class Strays:
         self._ring = ring
         self._format = format
         self._lock = threading.Lock()
-        self._latest: dict[_Key, datetime] = {}
+        self._latest: dict[tuple[str, str], datetime] = {}
         self._waiting: list[_Stray] = []
 
     def look_in(self, text: str | None, place: str, caller: Callable[[], Caller]) -> None:
@@ -83,42 +80,38 @@ class Strays:
         """Write what waits. Refuses with Unavailable, and keeps it for the next flush."""
         with self._lock:
             taken, self._waiting = self._waiting, []
-        if not taken:
-            return
-        try:
-            with self._database.transaction() as session:
-                written = self._write(session, taken)
-        except Unavailable:
-            with self._lock:
-                self._waiting = (taken + self._waiting)[:MOST_WAITING]
-            raise
-        self._remember(written)
+        for position, stray in enumerate(taken):
+            try:
+                self._write(stray)
+            except Unavailable:
+                with self._lock:
+                    self._waiting = (taken[position:] + self._waiting)[:MOST_WAITING]
+                raise
 
-    def _write(self, session: Session, taken: list[_Stray]) -> dict[_Key, datetime]:
-        """When each was seen that has an event now. It is remembered after the commit: without that, it has none."""
-        written: dict[_Key, datetime] = {}
-        for stray in taken:
-            token = stray.token
-            key = (token.public_id, stray.place)
-            is_told = key in written or self._is_recent(token, stray.place, stray.at)
-            if is_told or not self._is_usable(session, stray):
-                continue
-            written[key] = stray.at
+    def _write(self, stray: _Stray) -> None:
+        """In a transaction for each: two tokens in one could deadlock with a mint, which locks them in its order."""
+        token = stray.token
+        if self._is_recent(token, stray.place, stray.at):
+            return
+        with self._database.reading() as session:
+            if not self._is_usable(session, stray):
+                return
+        with self._database.transaction() as session:
             kind, action = ACTIONS[token.kind]
             note_secret_seen(session, token.kind, token.public_id, stray.at)
             record(session, stray.at, stray.caller, action, (kind, token.public_id), place=stray.place)
-        return written
+        self._remember(stray)  # after the commit: without that, it has no event
 
     def _is_recent(self, token: TokenText, place: str, now: datetime) -> bool:
         latest = self._latest.get((token.public_id, place))
         # Before or after: a clock that was ahead must not silence this for as long.
         return latest is not None and abs(now - latest) < AGAIN_AFTER
 
-    def _remember(self, written: dict[_Key, datetime]) -> None:
+    def _remember(self, stray: _Stray) -> None:
         with self._lock:
             if len(self._latest) >= MOST_KNOWN:  # a few more rows cost less than unlimited memory
                 self._latest.clear()
-            self._latest |= written
+            self._latest[stray.token.public_id, stray.place] = stray.at
 
     def _is_usable(self, session: Session, stray: _Stray) -> bool:
         """Whether it is the secret of a token that is active, or can be regenerated with it."""

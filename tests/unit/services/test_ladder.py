@@ -139,6 +139,20 @@ def test_what_is_regenerated_or_minted_with_a_token_does_not_outlive_it(services
     assert {minted.token.created_with, taken.token.created_with} == {caller.credential.id}
 
 
+def test_a_token_that_a_token_minted_gives_no_more_time_than_that_had(services: Services, anna: User) -> None:
+    """◆ Fails when only its refresh token counts, which is another one, and lives longer."""
+    with freeze_time(NOW):
+        page_made, other = issue(services, anna), issue(services, anna)
+        maker = with_token(anna, generate(services, anna, HOUR))
+        minted = services.minting.mint(by_owner(page_made), maker)
+        caller = with_token(anna, minted, page_made)
+        assert services.minting.mint(by_owner(other), caller).token.expires_at == NOW + HOUR
+        assert issue_with(services, caller).token.expires_at == NOW + HOUR
+        assert services.issuing.regenerate(by_owner(other), caller).token.expires_at == NOW + HOUR
+        assert refusal_of(lambda: generate_with(services, caller, HOUR + SECOND)) is BadRequest
+        assert generate_with(services, caller, HOUR)
+
+
 def test_a_token_of_a_refresh_token_makes_an_api_token_only_while_the_setting_is_on(
     services: Services, anna: User
 ) -> None:
