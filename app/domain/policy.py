@@ -170,7 +170,8 @@ class Policy:
     )  # fmt: skip
     creations_per_hour = Setting(
         TOKENS, "3600", low=60, high=1_000_000, group="Permissions", label="New tokens per hour and user",
-        help="How many refresh tokens and API tokens together one user may create in an hour.", effective=From.AT_ONCE,
+        help="How many refresh tokens and API tokens together one user may create or regenerate in an hour.",
+        effective=From.AT_ONCE,
         affects=(Affects(Counted.ENABLED_USERS, "Users may create that many; tokens they have are not affected."),),
     )  # fmt: skip
     retention = Setting(
@@ -186,6 +187,7 @@ class Policy:
         help="How long audit events are kept before they are deleted; 0: for ever.", effective=From.NEXT_PURGE,
         affects=(Affects(None, "Only the audit log: whole sealed ranges, the oldest first; no token and no user is "
                          "affected. A restore can't revoke again what deleted events say."),),
+        widens=Widens.CHANGED,
     )  # fmt: skip
     audit_high_volume = Setting(
         DAYS, "30", low=0, high=3650, suffix="_days", group="Retention", label="Retention of high-volume audit events",
@@ -193,6 +195,7 @@ class Policy:
         effective=From.NEXT_PURGE,
         affects=(Affects(None, "Only audit events of mints, refused sign-ins and the like; no token and no user is "
                          "affected. A restore needs those since its backup."),),
+        widens=Widens.CHANGED,
     )  # fmt: skip
     openapi_enabled = Setting(
         SWITCH, "on", group="API documents", label="API documents", effective=From.AT_ONCE,

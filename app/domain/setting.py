@@ -26,9 +26,13 @@ class From(StrEnum):
 
 
 class Widens(StrEnum):
-    """Which change of a setting allows more, so that it grants a right (``app.domain.ladder``)."""
+    """Which change of a setting allows more, so that it grants a right (``app.domain.ladder``).
+
+    CHANGED: each: more is kept, or what was kept as evidence is deleted.
+    """
 
     RAISED = "raised"
+    CHANGED = "changed"
     NEVER = "never"
 
 
@@ -145,6 +149,8 @@ class Setting(Generic[T]):
         """
         if self.widens is Widens.NEVER or before == after:
             return False
+        if self.widens is Widens.CHANGED:
+            return True
         ranks = [self._rank(value) for value in (before, after)]
         return None in ranks or ranks[0] < ranks[1]  # type: ignore[operator]
 
