@@ -170,7 +170,8 @@ class Policy:
     )  # fmt: skip
     creations_per_hour = Setting(
         TOKENS, "3600", low=60, high=1_000_000, group="Permissions", label="Hourly new tokens per user",
-        help="How many refresh tokens and API tokens together one user may create in an hour.", effective=From.AT_ONCE,
+        help="How many refresh tokens and API tokens together one user may create or regenerate in an hour.",
+        effective=From.AT_ONCE,
         affects=(Affects(Counted.ENABLED_USERS, "Each may create that many; existing tokens are not affected."),),
     )  # fmt: skip
     retention = Setting(

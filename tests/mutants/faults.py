@@ -52,6 +52,7 @@ CHANGING_PASSWORDS = "tests/unit/services/test_changing_passwords.py"
 PASSWORD_RULES = "tests/unit/domain/test_passwords.py"
 CHECK_COUNTS = "tests/unit/services/test_check_counts.py"
 ENVIRONMENT = "tests/unit/config/test_environment.py"
+ENDED_CREDENTIALS = "tests/unit/services/test_ended_credentials.py"
 EXPIRING = "tests/unit/services/test_expiring.py"
 ISSUING = "tests/unit/services/test_issuing.py"
 PASSWORDS = "tests/unit/services/test_passwords.py"
@@ -451,8 +452,23 @@ FAULTS = (
     Fault("onward out of the path", "◆ signing in never leads out of the public URL's path", "app/web/signing_in.py",
           'return f"{request.script_root}{target}" if _is_local(target)', "return target if _is_local(target)",
           PUBLIC_URL),
+    Fault("session id kept at a proof", "◆ a session has a new id once the password was entered again",
+          "app/storage/sessions.py", "values(digest=digest, proved_at=now)", "values(proved_at=now)", WEB_SESSIONS),
+    Fault("credential read once", "◆ no late request makes what outlives its credential", "app/services/permitting.py",
+          "if act.rule.effect is not Effect.ENDS:", "if False:", ENDED_CREDENTIALS),
+    Fault("ladder asked only before the digest", "◆ no late request makes what outlives its credential",
+          "app/services/changing_passwords.py", "if proof is None:  # again", "if False:  # again", ENDED_CREDENTIALS),
+    Fault("an event without a change", "◆ no user makes the audit log grow at will", "app/services/sessions.py",
+          "if ended or row.id != caller.user_id:", "if True:", WEB_SESSIONS),
+    Fault("each network becomes known", "◆ nothing that one account can grow is without a limit",
+          "app/services/throttling.py", "or throttle.reserve(session, new, now) is None", "or True", THROTTLING),
+    Fault("evidence deleted with a token", "◆ no token changes how long the audit log is kept", "app/domain/setting.py",
+          "return self.widens is Widens.ANY or None in ranks", "return None in ranks", LADDER),
+    Fault("regenerations of an account not counted", "regenerating has a budget for each account",
+          "app/services/issuing.py", "budgets.spend_creation(session, held.policy, held.owner.id, caller, now)", "pass",
+          BUDGETS),
     Fault("form token not compared", "every form holds the token of its browser", "app/web/guards.py",
-          "if not services().sessions.is_form_token(cookie, token):", "if not token:", PAGES),
+          'if not services().sessions.is_form_token(cookie, g.get("web_session"), token):', "if not token:", PAGES),
     Fault("origin not looked at", "no form is taken from another site", "app/web/guards.py",
           "if _is_cross_site():\n        raise", "if False:\n        raise", PAGES),
     # Audit, jobs and last use
