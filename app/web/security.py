@@ -11,7 +11,7 @@ from app.http.acts import does
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
 from app.web.forms import field_errors, is_checked, message, read_form, status_of
-from app.web.guards import IN_SESSION, web_session
+from app.web.guards import IN_SESSION, renew, web_session
 from app.web.rendering import page
 from app.web.signing_in import signed_out
 
@@ -37,6 +37,7 @@ def change_password() -> ResponseReturnValue:
         if password != form.get("repeated", ""):
             raise BadRequest("", {"repeated": ["The passwords do not match."]})
         services().changing_passwords.change(web_session(), current, password, caller(), revokes_tokens=revokes)
+        renew()
     except BadCredentials as refusal:
         fields = {"current": "Incorrect password."}
         return page("account_password.html", status_of(refusal), fields=fields, rules=RULES, revoke_tokens=revokes)

@@ -52,6 +52,7 @@ CHANGING_PASSWORDS = "tests/unit/services/test_changing_passwords.py"
 PASSWORD_RULES = "tests/unit/domain/test_passwords.py"
 CHECK_COUNTS = "tests/unit/services/test_check_counts.py"
 ENVIRONMENT = "tests/unit/config/test_environment.py"
+ENDED_CREDENTIALS = "tests/unit/services/test_ended_credentials.py"
 EXPIRING = "tests/unit/services/test_expiring.py"
 ISSUING = "tests/unit/services/test_issuing.py"
 PASSWORDS = "tests/unit/services/test_passwords.py"
@@ -438,7 +439,9 @@ FAULTS = (
           "if len(members) != len(pairs):", "if len(members) > len(pairs):",
           "tests/contract/test_alation_requests.py -k malformed"),
     Fault("session id kept at sign-in", "a sign-in has a new session id", "app/services/sessions.py",
-          "cookie = self.new_cookie()", "cookie = before or self.new_cookie()", WEB_SESSIONS),
+          "cookie = self.new_cookie()\n        with self._database.transaction() as session:\n            now",
+          "cookie = before or self.new_cookie()\n        with self._database.transaction() as session:\n            now",
+          WEB_SESSIONS),
     Fault("role kept with the session", "rights are read per request", "app/services/sessions.py",
           "    def find(self, cookie", "    @__import__('functools').lru_cache\n    def find(self, cookie",
           WEB_SESSIONS),
@@ -451,8 +454,21 @@ FAULTS = (
     Fault("onward out of the path", "◆ signing in never leads out of the public URL's path", "app/web/signing_in.py",
           'return f"{request.script_root}{target}" if _is_local(target)', "return target if _is_local(target)",
           PUBLIC_URL),
+    Fault("session id kept at a proof", "◆ a session has a new id once the password was entered again",
+          "app/storage/sessions.py", "values(digest=digest, proved_at=now)", "values(proved_at=now)", WEB_SESSIONS),
+    Fault("credential read once", "◆ no late request makes what outlives its credential", "app/services/permitting.py",
+          "if act.rule.effect is not Effect.ENDS:", "if False:", ENDED_CREDENTIALS),
+    Fault("ladder asked only before the digest", "◆ no late request makes what outlives its credential",
+          "app/services/changing_passwords.py", "if proof is None:  # again", "if False:  # again", ENDED_CREDENTIALS),
+    Fault("an event without a change", "◆ no user makes the audit log grow at will", "app/services/sessions.py",
+          "if ended or row.id != caller.user_id:", "if True:", WEB_SESSIONS),
+    Fault("each network becomes known", "◆ nothing that one account can grow is without a limit",
+          "app/services/throttling.py", "or throttle.reserve(session, new, now) is None", "or True", THROTTLING),
+    Fault("regenerations of an account not counted", "regenerating has a budget for each account",
+          "app/services/issuing.py", "budgets.spend_creation(session, held.policy, held.owner.id, caller, now)", "pass",
+          BUDGETS),
     Fault("form token not compared", "every form holds the token of its browser", "app/web/guards.py",
-          "if not services().sessions.is_form_token(cookie, token):", "if not token:", PAGES),
+          'if not services().sessions.is_form_token(cookie, g.get("web_session"), token):', "if not token:", PAGES),
     Fault("origin not looked at", "no form is taken from another site", "app/web/guards.py",
           "if _is_cross_site():\n        raise", "if False:\n        raise", PAGES),
     # Audit, jobs and last use
@@ -559,8 +575,6 @@ FAULTS = (
     Fault("account changed by anybody", "◆ services refuse whatever entry point calls them", IN_ACCOUNTS,
           "refuse_unless_allowed(session, act_of_change(column, getattr(row, column), value), caller)", "pass",
           MADE_WITH),
-    Fault("password set by anybody", "◆ services refuse whatever entry point calls them", IN_CHANGING_PASSWORDS,
-          "refuse_unless_allowed(session, Act.SET_PASSWORD, caller)", "pass", MADE_WITH),
     Fault("sessions ended by anybody", "◆ services refuse whatever entry point calls them", "app/services/sessions.py",
           "refuse_unless_allowed(session, Act.END_SESSIONS_OF_OTHERS, caller)", "pass", MADE_WITH),
     Fault("API token outlives its maker", "◆ no token creates a longer-lived one", "app/services/single_tier.py",
