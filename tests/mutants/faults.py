@@ -440,8 +440,8 @@ FAULTS = (
           "tests/contract/test_alation_requests.py -k malformed"),
     Fault("session id kept at sign-in", "a sign-in has a new session id", "app/services/sessions.py",
           "cookie = self.new_cookie()\n        with self._database.transaction() as session:\n            now",
-          "cookie = before or self.new_cookie()\n        with self._database.transaction() as session:\n            now",
-          WEB_SESSIONS),
+          "cookie = before or self.new_cookie()\n        with self._database.transaction() as session:\n            "
+          "now", WEB_SESSIONS),
     Fault("role kept with the session", "rights are read per request", "app/services/sessions.py",
           "    def find(self, cookie", "    @__import__('functools').lru_cache\n    def find(self, cookie",
           WEB_SESSIONS),
