@@ -170,7 +170,8 @@ class Policy:
     )  # fmt: skip
     creations_per_hour = Setting(
         TOKENS, "3600", low=60, high=1_000_000, group="Permissions", label="Hourly new tokens per user",
-        help="How many refresh tokens and API tokens together one user may create in an hour.", effective=From.AT_ONCE,
+        help="How many refresh tokens and API tokens together one user may create or regenerate in an hour.",
+        effective=From.AT_ONCE,
         affects=(Affects(Counted.ENABLED_USERS, "Each may create that many; existing tokens are not affected."),),
     )  # fmt: skip
     retention = Setting(
@@ -187,6 +188,7 @@ class Policy:
         help="How long audit events are kept before they are deleted; 0: unlimited.",
         affects=(Affects(None, "Only audit events are affected: the oldest are deleted first, in whole sealed ranges. "
                          "A restore can't repeat the revocations of deleted events."),),
+        widens=Widens.ANY,
     )  # fmt: skip
     audit_high_volume = Setting(
         DAYS, "30", low=0, high=3650, suffix="_days", zero="the same as other events", group="Retention",
@@ -195,6 +197,7 @@ class Policy:
         effective=From.NEXT_PURGE,
         affects=(Affects(None, "Only audit events of mints and refused attempts are affected. A restore needs those "
                          "since its backup."),),
+        widens=Widens.ANY,
     )  # fmt: skip
     openapi_enabled = Setting(
         SWITCH, "on", group="API documents", label="API documents", effective=From.AT_ONCE,

@@ -28,9 +28,13 @@ class From(StrEnum):
 
 
 class Widens(StrEnum):
-    """Which change of a setting allows more, so that it grants a right (``app.domain.ladder``)."""
+    """Which change of a setting allows more, so that it grants a right (``app.domain.ladder``).
+
+    ANY: a lower value too, because it takes away what shows who did what.
+    """
 
     RAISED = "raised"
+    ANY = "any"
     NEVER = "never"
 
 
@@ -150,7 +154,7 @@ class Setting(Generic[T]):
         if self.widens is Widens.NEVER or before == after:
             return False
         ranks = [self._rank(value) for value in (before, after)]
-        return None in ranks or ranks[0] < ranks[1]  # type: ignore[operator]
+        return self.widens is Widens.ANY or None in ranks or ranks[0] < ranks[1]  # type: ignore[operator]
 
     def _rank(self, value: str) -> float | None:
         if self.choices:
