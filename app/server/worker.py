@@ -19,6 +19,7 @@ from app import logs
 from app.http.turns import Turns
 from app.server.connections import MOST_CONNECTIONS, http1_settings, http2_settings
 from app.server.listening import BACKLOG, Port, SharedSocket, socket_of_worker
+from app.server.memory import Memory
 from app.server.processes import LONGEST_REPORT, SERVES
 from app.server.socket_holders import WORKER_NAME
 from app.server.spare_threads import MOST_BODIES
@@ -146,7 +147,7 @@ def _load(plan: Plan, reports: int) -> "WSGIApplication":
         LOG.exception("worker_not_started")
         _give_up(reports, f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
     os.write(reports, SERVES)
-    return Turns(loaded, plan.threads, plan.bodies) if plan.bodies else loaded
+    return Turns(loaded, plan.threads, plan.bodies, Memory().is_short) if plan.bodies else loaded
 
 
 def _give_up(reports: int, problem: str) -> NoReturn:
