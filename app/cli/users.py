@@ -14,7 +14,7 @@ from app.domain.text import count_of
 
 COLUMNS = ("id", "username", "role", "is_active", "email", "last_login_at")
 
-UNLOCKED = "Nothing to unlock: {} can sign in from new places."
+NOT_LOCKED = "Nothing to unlock: {} can sign in from new places."
 
 role_type = click.Choice([role.value for role in Role], case_sensitive=False)
 password_file = click.option(
@@ -143,7 +143,7 @@ def unlock(username: str, as_json: bool) -> None:
     """
     user = services().accounts.get(username)
     was_locked = services().accounts.throttle.unlock(user.username, operator())
-    done = "Unlocked: {} can sign in from new places again." if was_locked else UNLOCKED
+    done = "Unlocked: {} can sign in from new places again." if was_locked else NOT_LOCKED
     show_result(_row(user), done.format(user.username), as_json)
 
 

@@ -22,7 +22,7 @@ class Credential:
 
     `is_fresh`: of a session, whether the password was entered recently. Of an access token, `is_single_tier`: whether
     it has no refresh token; `until`: when it, or its refresh token, expires, and what is made with it at the latest;
-    None is never.
+    None is never. `digest`: of a session or a password, what is stored of it while it has not ended.
     """
 
     kind: CredentialKind
@@ -30,6 +30,7 @@ class Credential:
     is_fresh: bool = field(default=False, compare=False)
     is_single_tier: bool = field(default=False, compare=False)
     until: datetime | None = field(default=None, compare=False)
+    digest: str | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}".rstrip()

@@ -5,6 +5,7 @@
     Refusal
     ├── BadRequest              the request is malformed, or a field is missing or invalid
     ├── BadCredentials          unknown user, wrong password, disabled account, account without a password
+    ├── SessionEnded            the session ended while the request was under way
     ├── TemporaryPassword       the right password, but a temporary one that has expired
     ├── NotPermitted            authenticated, but not allowed
     ├── LimitReached            allowed, but the limit is reached
@@ -63,6 +64,13 @@ class BadCredentials(Refusal):
     """Holds no detail on purpose: which of the causes it was is for the log only."""
 
     reason: ClassVar[str] = "bad_credentials"
+
+
+@dataclass(eq=False)
+class SessionEnded(Refusal):
+    """By its owner, an administrator, or a new password."""
+
+    reason: ClassVar[str] = "session_ended"
 
 
 @dataclass(eq=False)

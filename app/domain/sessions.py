@@ -1,7 +1,7 @@
 """Web sessions: their time limits, and their state at an instant."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from app.domain.clock import CLOCK_TOLERANCE
@@ -30,6 +30,7 @@ class WebSession:
     """The session of a user signed in on the pages. `proved_at`: when they last entered their password.
 
     `address`, `device` (:func:`app.domain.devices.device_of`): where it began; None where that is not known.
+    `digest`: of its cookie.
     """
 
     id: int
@@ -40,6 +41,7 @@ class WebSession:
     has_temporary_password: bool
     address: str | None = None
     device: str | None = None
+    digest: str | None = field(default=None, repr=False)
 
     @property
     def must_change_password(self) -> bool:
@@ -48,7 +50,7 @@ class WebSession:
 
     @property
     def credential(self) -> Credential:
-        return Credential(CredentialKind.SESSION, str(self.id))
+        return Credential(CredentialKind.SESSION, str(self.id), digest=self.digest)
 
     def is_over(self, now: datetime) -> bool:
         """Over **at** the instant, as tokens expire."""

@@ -4,7 +4,7 @@ Not here: the answers to refused requests (each dialect's ``errors``).
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -89,8 +89,11 @@ def authenticate_request(permit: Callable[[Role], None] = _permit) -> CurrentUse
     is_by_token = "TOKEN" in request.headers  # then Authorization is mostly junk
     login = None if is_by_token else basic_credentials(request.headers.get("Authorization", ""))
     if login is not None:
-        user = services().accounts.authenticate(*login, caller()).user
-        g.current_user = current_user = CurrentUser(user.id, user.username, user.role, BY_PASSWORD)
+        proof = services().accounts.authenticate(*login, caller())
+        user = proof.user
+        g.current_user = current_user = CurrentUser(
+            user.id, user.username, user.role, replace(BY_PASSWORD, digest=proof.digest)
+        )
         permit(user.role)
         return current_user
     try:

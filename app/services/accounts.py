@@ -82,7 +82,7 @@ class Accounts:
             raise
 
     def _authenticate(self, username: str, password: str, caller: Caller, device: str | None) -> Proof:
-        claim = Claim(canonical_username(username) or username.lower(), caller.address, device)
+        claim = Claim(canonical_username(username) or username, caller.address, device)
         # Checked before the queue, so that attempts which are refused anyway do not fill it.
         standing = self.throttle.check(claim)
         with self._passwords.place(standing.holders, standing.is_known) as place:
@@ -119,9 +119,14 @@ class Accounts:
             refuse_unprintable(member, value, LONGEST_PROFILE[member])
         with self._database.reading() as session:  # before the work of digesting
             refuse_unless_allowed(session, Act.CREATE_USER, caller)
-        digest = None if password is None else self._passwords.digest_new(password, name, *profile.values())
+        digest = (
+            None
+            if password is None
+            else self._passwords.digest_new(password, name, *profile.values(), holder=caller.name)
+        )
         try:
             with self._database.transaction() as session:
+                refuse_unless_allowed(session, Act.CREATE_USER, caller)  # again: a turn to digest can take seconds
                 now = self._clock()
                 self._idempotency.refuse_repeat(session, key, caller.user_id, ("user", name), now)
                 expires_at = now + TEMPORARY if password is not None and is_temporary and role.has_pages else None

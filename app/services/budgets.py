@@ -45,13 +45,13 @@ def spend_mint(session: Session, policy: Policy, owner_id: int, now: datetime) -
 
 
 def spend_creation(session: Session, policy: Policy, owner_id: int, caller: Caller, now: datetime) -> None:
-    """Count a refresh token or a single-tier token that this account creates; refuses with RateLimited."""
+    """Count a token that this account creates, or a refresh token's new secret; refuses with RateLimited."""
     if caller.credential is not None and caller.credential.kind is CredentialKind.COMMAND_LINE:
         return
     limit = policy.creations_per_hour
     ends_at = budgets.spend(session, owner_id, budgets.CREATIONS, limit, now)
     if ends_at is not None:
-        done = f"This account has created {limit:,} tokens within an hour"
+        done = f"This account has created or regenerated {limit:,} tokens within an hour"
         raise _spent(done, "creations_per_hour", ends_at, now, "Use a refresh token again instead of creating one.")
 
 

@@ -94,13 +94,16 @@ class ChangingPasswords:
         keeps: int | None = None,
     ) -> PasswordSet:
         """`proof`: refused with BadCredentials where it is not valid any more. `keeps`: the session that goes on."""
-        digest = self._passwords.digest_new(password, user.username, user.email, user.first_name, user.last_name)
+        names = (user.username, user.email, user.first_name, user.last_name)
+        digest = self._passwords.digest_new(password, *names, holder=caller.name)
         with self._database.transaction() as session:
             row = users.find_and_lock(session, user.username)
             if row is None:
                 raise NotFound("user")
             if proof is not None and row.password_hash != proof.digest:
                 raise BadCredentials
+            if proof is None:  # again: a turn to digest can take seconds
+                refuse_unless_allowed(session, Act.SET_PASSWORD, caller)
             now = self._clock()
             row.password_hash, row.has_temporary_password = digest, is_temporary
             row.password_expires_at = now + TEMPORARY if is_temporary else None

@@ -14,6 +14,7 @@ from app.domain.identity import Caller
 from app.domain.ladder import Act, refuse_unless_allowed
 from app.domain.policy import INSTANCE_SETTINGS, Policy, find_setting
 from app.domain.setting import Setting
+from app.services.ended_credentials import as_of_now
 from app.storage import settings
 from app.storage.audit import record
 from app.storage.database import Database
@@ -64,7 +65,7 @@ class InstanceSettings:
             if before != value:
                 act = Act.WIDEN_SETTING if setting.is_wider(before, value) else Act.CHANGE_SETTING
                 stored = Policy.of(settings.stored(session)).values
-                refuse_unless_allowed(act, caller, lambda key: bool(stored[key]))
+                refuse_unless_allowed(act, as_of_now(session, caller), lambda key: bool(stored[key]))
                 settings.put(session, setting.key, value, now, caller.name)
                 subject = ("instance_setting", setting.key)
                 record(session, now, caller, "instance_setting.changed", subject, before=before, after=value)

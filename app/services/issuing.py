@@ -119,6 +119,7 @@ class Issuing:
             row = held.stored
             subject = ("refresh_token", row.public_id)
             self._idempotency.refuse_repeat(session, key, held.owner.id, subject, now)
+            budgets.spend_creation(session, held.policy, held.owner.id, caller, now)
             text = new_token_text(TokenKind.REFRESH).with_public_id(row.public_id)
             by_itself = isinstance(claim, BySecret)
             limit = row.renewable_until if by_itself else maker.until

@@ -67,19 +67,22 @@ class Passwords:
         return self._places.place(holders, is_known)
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def turn(self, *holders: str) -> Iterator[None]:
         """Wait for a turn to digest a new password; refuses with Unavailable when all places are taken."""
-        with self._places.place() as place, place.turn():
+        with self._places.place(holders) as place, place.turn():
             yield
 
     def digest(self, password: str) -> str:
         """The digest to store. Call it within a :meth:`turn`, or in a command."""
         return self._threads.submit(self._hash, password).result()
 
-    def digest_new(self, password: str, *names: str) -> str:
-        """The digest of a new password; refuses as :meth:`validate`, and with Unavailable when the queue is full."""
+    def digest_new(self, password: str, *names: str, holder: str = "") -> str:
+        """The digest of a new password; refuses as :meth:`validate`, and with Unavailable when the queue is full.
+
+        `holder`: who asks, and shares the places with others.
+        """
         self.validate(password, *names)
-        with self.turn():
+        with self.turn(holder):
             return self.digest(password)
 
     def matches(self, password: str, stored: str | None) -> bool:

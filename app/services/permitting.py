@@ -9,8 +9,9 @@ from app.domain import ladder
 from app.domain.credentials import Credential, CredentialKind
 from app.domain.errors import BadCredentials, TokenExpired, TokenRevoked
 from app.domain.identity import Caller
-from app.domain.ladder import Act
+from app.domain.ladder import Act, Effect
 from app.domain.tokens import TokenKind, TokenStatus, status_at
+from app.services.ended_credentials import as_of_now
 from app.services.held_tokens import BySecret, Claim
 from app.services.instance_settings import read_policy
 from app.storage import access_tokens, users
@@ -20,7 +21,12 @@ BY_ITS_SECRET = Credential(CredentialKind.REFRESH_TOKEN)
 
 
 def refuse_unless_allowed(session: Session, act: Act, caller: Caller) -> None:
-    """Refuse with NotPermitted a caller whose credential is not enough."""
+    """Refuse with NotPermitted a caller whose credential is not enough, and as :func:`as_of_now`.
+
+    What ends something needs no credential that is left: it makes nothing that outlives it.
+    """
+    if act.rule.effect is not Effect.ENDS:
+        caller = as_of_now(session, caller)
     ladder.refuse_unless_allowed(act, caller, lambda key: bool(read_policy(session).values[key]))
 
 
@@ -29,6 +35,7 @@ def permit(session: Session, act: Act, caller: Caller, claim: Claim, now: dateti
     if isinstance(claim, BySecret):
         refuse_unless_allowed(session, act, replace(caller, credential=BY_ITS_SECRET))
         return NO_TOKEN
+    users.lock(session, claim.owner_id)  # before the refresh token, as everywhere
     refuse_unless_allowed(session, act, caller)
     return hold_maker(session, caller, claim.owner_id, now)
 
@@ -46,6 +53,11 @@ def hold_maker(session: Session, caller: Caller, user_id: int, now: datetime) ->
         raise BadCredentials
     row = access_tokens.find(session, credential.id)
     status = status_at(TokenStatus(row.status), row.expires_at, now) if row else TokenStatus.REVOKED
-    if status is not TokenStatus.ACTIVE:
+    if row is None or status is not TokenStatus.ACTIVE:
         raise (TokenExpired if status is TokenStatus.EXPIRED else TokenRevoked)(TokenKind.ACCESS, credential.id)
-    return Maker(credential.id, credential.until)
+    if not credential.is_single_tier:
+        # One that a token minted may belong to a refresh token that lives longer than what minted it.
+        until = credential.until if row.created_with is None else row.expires_at
+        return Maker(credential.id, until, renewable_until=until)
+    lifetime = None if row.expires_at is None else row.expires_at - row.created_at
+    return Maker(credential.id, credential.until, lifetime, row.renewable_until)

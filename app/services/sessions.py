@@ -11,7 +11,7 @@ from contextlib import suppress
 from app.domain.clock import Clock
 from app.domain.credentials import BY_PASSWORD
 from app.domain.devices import device_of
-from app.domain.errors import BadCredentials, NotFound, Unavailable
+from app.domain.errors import BadCredentials, NotFound, SessionEnded, Unavailable
 from app.domain.identity import Caller
 from app.domain.ladder import Act
 from app.domain.seals import Seal
@@ -110,12 +110,23 @@ class Sessions:
         with self._database.reading() as session:
             return sessions.find(session, self._digest(cookie)) is not None
 
-    def prove(self, known: WebSession, password: str, caller: Caller) -> None:
-        """Record that the user entered the password again. Refuses as :meth:`Accounts.authenticate`."""
+    def prove(self, known: WebSession, password: str, caller: Caller) -> str:
+        """The user entered the password again: as :meth:`renew`. Refuses as :meth:`Accounts.authenticate` too."""
         device = device_in(known)
         self._accounts.authenticate(known.user.username, password, caller, device)
+        return self.renew(known)
+
+    def renew(self, known: WebSession) -> str:
+        """The new cookie of a session whose password was entered again; the one of before is worth nothing.
+
+        Who had read that one does not share what the session can do now. Refuses with SessionEnded, also where another
+        request renewed it.
+        """
+        cookie = self.new_cookie()
         with self._database.transaction() as session:
-            sessions.touch(session, known.id, proved_at=self._clock())
+            if not sessions.renew(session, known, self._digest(cookie), self._clock()):
+                raise SessionEnded
+        return cookie
 
     def is_fresh(self, known: WebSession) -> bool:
         """Whether the password was entered recently (:meth:`WebSession.is_fresh`)."""
@@ -125,6 +136,8 @@ class Sessions:
         """End the session of this cookie, if any."""
         with self._database.transaction() as session:
             found = sessions.find(session, self._digest(cookie))  # may have ended: the caller is not known then
+            if found is not None:
+                users.lock(session, found.user.id)
             if found is not None and sessions.end(session, self._digest(cookie)) is not None:
                 known = caller.as_user(found.user.id, found.user.username, found.credential)
                 record(session, self._clock(), known, "session.ended", ("user", known.name), number=found.id)
@@ -139,6 +152,7 @@ class Sessions:
     def end(self, known: WebSession, number: int, caller: Caller) -> None:
         """End one of the user's sessions, by its id; refuses with NotFound."""
         with self._database.transaction() as session:
+            users.lock(session, known.user.id)
             if not sessions.end_numbered(session, known.user.id, number):
                 raise NotFound("session")
             subject = ("user", known.user.username)
@@ -153,22 +167,28 @@ class Sessions:
             row, now = existing_user(session, user), self._clock()
             if row.id != caller.user_id:
                 refuse_unless_allowed(session, Act.END_SESSIONS_OF_OTHERS, caller)
+            users.lock(session, row.id)  # what is made in a session locks it too, and looks whether that has ended
             others = [each for each in sessions.of_user(session, row.id, MOST) if each.id != keeps]
             sessions.end_of_user(session, row.id, but=keeps)
             ended = sum(not each.is_over(now) for each in others)
-            record(session, now, caller, "user.sessions_ended", ("user", row.username), sessions=ended)
+            if ended or row.id != caller.user_id:  # without limit, users can repeat what changes nothing
+                record(session, now, caller, "user.sessions_ended", ("user", row.username), sessions=ended)
         return ended
 
-    def form_token(self, cookie: str) -> str:
-        """The CSRF token of forms for this browser."""
-        return self._forms.of(cookie)
+    def form_token(self, cookie: str, known: WebSession | None) -> str:
+        """The CSRF token of forms for this browser: in a session, for all its cookies, as its pages stay open."""
+        return self._forms.of(*_browser(cookie, known))
 
-    def is_form_token(self, cookie: str, token: str) -> bool:
+    def is_form_token(self, cookie: str, known: WebSession | None, token: str) -> bool:
         """Whether `token` is the CSRF token of this browser, compared in constant time."""
-        return self._forms.fits(token, cookie)
+        return self._forms.fits(token, *_browser(cookie, known))
 
     def _digest(self, cookie: str) -> str:
         return self._seal.of(cookie)
+
+
+def _browser(cookie: str, known: WebSession | None) -> tuple[str, str]:
+    return ("cookie", cookie) if known is None else ("session", str(known.id))
 
 
 def device_in(known: WebSession) -> str:

@@ -42,6 +42,8 @@ KNOWN_LIMIT = 20
 NEW_PLACE_LIMIT = 5
 NETWORK_LIMIT = 60
 ACCOUNT_LIMIT = 100
+NEW_NETWORKS = 50
+"""That an account makes known within ACCOUNT_WINDOW: each is a row for KEPT_FOR, and an IPv6 client has thousands."""
 
 
 class Claim(NamedTuple):
@@ -132,7 +134,14 @@ class LoginThrottle:
             throttle.settle(session, attempt.buckets, failed=False)
             network = network_of(claim.address)
             if network is not None:
-                throttle.record_success(session, self._digest("known network", claim.account, network), self._clock())
+                self._learn(session, claim.account, network)
+
+    def _learn(self, session: Session, account: str, network: str) -> None:
+        """The network is known from now on, unless the account has had too many new ones."""
+        key, now = self._digest("known network", account, network), self._clock()
+        new = Bucket(self._digest("networks", account), NEW_NETWORKS, ACCOUNT_WINDOW)
+        if throttle.last_success(session, key) is not None or throttle.reserve(session, new, now) is None:
+            throttle.record_success(session, key, now)
 
     def lock_of(self, account: str) -> Filled | None:
         """Since when only known places are left to the account (canonical user name); None where all are."""

@@ -6,14 +6,14 @@ An access token is kept while a token that it made is, so that the line is never
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import ColumnElement, Integer, Select, exists, literal, null, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from app.domain.tokens import TokenKind
-from app.storage.liveness import TokenTable
+from app.storage.liveness import MAYBE_ACTIVE, TokenTable
 from app.storage.tables import AccessTokenRow, RefreshTokenRow
 
 CHUNK = 500
@@ -22,10 +22,17 @@ CHUNK = 500
 
 @dataclass(frozen=True)
 class Maker:
-    """The access token that makes another token, if one does. `until`: when that expires at the latest, or None."""
+    """The access token that makes another token, if one does.
+
+    `until`: when it, or its refresh token, expires; None is never. `lifetime`: the whole one of an API token, which it
+    may give to another API token; None is without a limit, and of others. `renewable_until`: what it makes expires then
+    at the latest, however often that is made anew; None is without a limit.
+    """
 
     public_id: str | None = None
     until: datetime | None = None
+    lifetime: timedelta | None = None
+    renewable_until: datetime | None = None
 
 
 NO_TOKEN = Maker()
@@ -56,16 +63,18 @@ class Made(NamedTuple):
     parent: int | None
 
 
-def made_from(session: Session, user_id: int, roots: Sequence[Made]) -> Iterator[Made]:
-    """What was made with these tokens of a user, and with that, and so on, in any state; each once, without the roots.
+def made_from(session: Session, user_id: int, roots: Sequence[Made], most: int | None = None) -> Iterator[Made]:
+    """What was made with these tokens of a user, and with that, and so on; each once, without the roots.
 
-    With a refresh token: what was made with its access tokens. A level at a time, so that no more is read than found.
+    In any state, but for access tokens that are final and made no other, of which a program can leave any number. With
+    a refresh token: what was made with its access tokens. A level at a time, so that no more is read than found; with
+    `most`, about as many of each level.
     """
     seen, level = set(roots), list(roots)
     while level:
         found: list[Made] = []
         for start in range(0, len(level), CHUNK):
-            for made in _made_with(session, user_id, level[start : start + CHUNK]):
+            for made in _made_with(session, user_id, level[start : start + CHUNK], most):
                 if made not in seen:
                     seen.add(made)
                     found.append(made)
@@ -73,7 +82,7 @@ def made_from(session: Session, user_id: int, roots: Sequence[Made]) -> Iterator
         level = found
 
 
-def _made_with(session: Session, user_id: int, makers: Sequence[Made]) -> list[Made]:
+def _made_with(session: Session, user_id: int, makers: Sequence[Made], most: int | None) -> list[Made]:
     """What these tokens made themselves. Each condition by itself, so that it finds its index."""
     access = [each.public_id for each in makers if each.kind == TokenKind.ACCESS]
     refresh = [each.id for each in makers if each.kind == TokenKind.REFRESH]
@@ -81,14 +90,20 @@ def _made_with(session: Session, user_id: int, makers: Sequence[Made]) -> list[M
     for table in (RefreshTokenRow, AccessTokenRow):
         if access:
             made = _columns(table).where(table.created_with.in_(access))
-            found += map(Made._make, session.execute(made))
+            found += _read(session, made, table, most)
         if refresh:
             maker = aliased(AccessTokenRow)
             parent = select(maker.refresh_token_id).where(maker.public_id == table.created_with).scalar_subquery()
             made = _columns(table).where(table.user_id == user_id, table.created_with.is_not(None))
             made = made.where(parent.in_(refresh))  # not a join, which would read all that a refresh token minted
-            found += map(Made._make, session.execute(made))
+            found += _read(session, made, table, most)
     return found
+
+
+def _read(session: Session, made: Select[Any], table: TokenTable, most: int | None) -> Iterator[Made]:
+    if table is AccessTokenRow:
+        made = made.where(or_(AccessTokenRow.status.in_(MAYBE_ACTIVE), has_made_others()))
+    return map(Made._make, session.execute(made.limit(most)))
 
 
 def _columns(table: TokenTable) -> Select[Any]:

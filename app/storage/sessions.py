@@ -29,6 +29,12 @@ def find(session: Session, digest: str) -> WebSession | None:
     return None if found is None else as_session(*found)
 
 
+def has(session: Session, row_id: int, digest: str) -> bool:
+    """Whether this session has this cookie: neither ended nor renewed."""
+    query = select(SessionRow.id).where(SessionRow.id == row_id, SessionRow.digest == digest)
+    return session.scalar(query) is not None
+
+
 def of_user(session: Session, user_id: int, most: int) -> list[WebSession]:
     """The newest `most` of a user, ended or not, newest first."""
     query = select(SessionRow, UserRow).join(UserRow, UserRow.id == SessionRow.user_id)
@@ -37,8 +43,15 @@ def of_user(session: Session, user_id: int, most: int) -> list[WebSession]:
 
 
 def touch(session: Session, row_id: int, **instants: datetime) -> None:
-    """Update `seen_at` or `proved_at`."""
+    """Update `seen_at`."""
     session.execute(update(SessionRow).where(SessionRow.id == row_id).values(**instants))
+
+
+def renew(session: Session, known: WebSession, digest: str, now: datetime) -> bool:
+    """Give a session another cookie, proved now; False where it has ended or was renewed."""
+    which = (SessionRow.id == known.id, SessionRow.digest == known.digest)
+    statement = update(SessionRow).where(*which).values(digest=digest, proved_at=now)
+    return session.scalar(statement.returning(SessionRow.id)) is not None
 
 
 def end(session: Session, digest: str) -> int | None:
@@ -88,4 +101,5 @@ def as_session(row: SessionRow, owner: UserRow) -> WebSession:
         has_temporary_password=owner.has_temporary_password,
         address=row.address,
         device=row.device,
+        digest=row.digest,
     )

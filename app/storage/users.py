@@ -37,6 +37,21 @@ def get(session: Session, user_id: int) -> UserRow | None:
     return session.get(UserRow, user_id)
 
 
+class Standing(NamedTuple):
+    """What a user may be and prove at this moment."""
+
+    role: Role
+    is_active: bool
+    password_hash: str | None
+
+
+def standing(session: Session, user_id: int) -> Standing | None:
+    """As the database has it now, whatever was read in this transaction before."""
+    query = select(TABLE.c.role, TABLE.c.is_active, TABLE.c.password_hash).where(TABLE.c.id == user_id)
+    row = session.execute(query).one_or_none()
+    return None if row is None else Standing(Role(row.role), row.is_active, row.password_hash)
+
+
 def every(session: Session) -> Iterator[UserRow]:
     """All users in order of user name, read in batches."""
     return iter(session.scalars(select(UserRow).order_by(UserRow.username).execution_options(yield_per=500)))

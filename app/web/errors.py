@@ -5,12 +5,13 @@ from http import HTTPStatus
 from flask import Response, g, redirect, request, url_for
 from werkzeug.exceptions import HTTPException
 
-from app.domain.errors import Refusal
+from app.domain.errors import Refusal, SessionEnded
 from app.http.context import services
 from app.http.errors import Dialect
 from app.http.hosts import MisdirectedRequest
 from app.services.idempotency import Repeated
 from app.web.forms import message, status_of
+from app.web.guards import redirect_to_sign_in
 from app.web.rendering import page
 
 PREFIXES = ("/account", "/admin", "/login", "/logout", "/preferences", "/theme")
@@ -25,6 +26,8 @@ HTTP_MESSAGES = {
 
 
 def _refuse(refusal: Refusal) -> Response:
+    if isinstance(refusal, SessionEnded):
+        return redirect_to_sign_in("ended")
     return _error_page(status_of(refusal), message(refusal))
 
 

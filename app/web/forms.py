@@ -16,6 +16,7 @@ from app.domain.errors import (
     NotPermitted,
     RateLimited,
     Refusal,
+    SessionEnded,
     TemporaryPassword,
     TokenRefused,
     Unavailable,
@@ -74,6 +75,8 @@ def message(refusal: Refusal) -> str:
         return refusal.message
     if isinstance(refusal, BadCredentials):
         return "Incorrect user name or password."
+    if isinstance(refusal, SessionEnded):
+        return "Your session has ended. Nothing was changed. Sign in to continue."
     if isinstance(refusal, LimitReached):
         held = count_of(refusal.limit, refusal.what.removesuffix("s"))
         return f"You have {held}, which is the limit. Revoke one you no longer need."
@@ -101,6 +104,7 @@ STATUSES: dict[type[Refusal], int] = {
     BadRequest: 400,
     BadCredentials: 401,
     TemporaryPassword: 401,
+    SessionEnded: 401,
     NotPermitted: 403,
     LimitReached: 409,
     NotFound: 404,

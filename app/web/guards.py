@@ -3,9 +3,9 @@
 from dataclasses import replace
 from typing import cast
 
-from flask import Response, abort, current_app, g, redirect, request, url_for
+from flask import Response, abort, after_this_request, current_app, g, redirect, request, url_for
 
-from app.domain.errors import BadCredentials, BadRequest, NotPermitted, RateLimited, Refusal, Unavailable
+from app.domain.errors import BadCredentials, BadRequest, NotPermitted, RateLimited, Refusal, SessionEnded, Unavailable
 from app.domain.identity import refuse_unless_may_use_apis
 from app.domain.ladder import ADMINISTRATORS_ONLY, Proof
 from app.domain.masking import mask
@@ -14,7 +14,7 @@ from app.http.acts import CHANGING, declared_of
 from app.http.context import CurrentUser, caller, current_user, parts, services
 from app.http.guards import Guard
 from app.http.openapi import refuse_doubled
-from app.web.cookies import session_cookie
+from app.web.cookies import session_cookie, set_session_cookie
 from app.web.forms import read_form, status_of
 from app.web.rendering import page
 
@@ -33,7 +33,11 @@ def web_session() -> WebSession:
 
 def find_session() -> WebSession | None:
     """The session of this request; None without one."""
-    session = services().sessions.find(session_cookie())
+    return _use_session(session_cookie())
+
+
+def _use_session(cookie: str | None) -> WebSession | None:
+    session = services().sessions.find(cookie)
     if session is not None:
         g.web_session = session
         credential = replace(session.credential, is_fresh=services().sessions.is_fresh(session))
@@ -43,14 +47,14 @@ def find_session() -> WebSession | None:
 
 def _accept_visitor() -> None:
     refuse_doubled(request.args, request.args)
+    session = find_session()
     try:
         _refuse_forged_form()
     except BadRequest:
         # From a page loaded before a sign-out in another tab: there is nothing to protect.
-        if find_session() is None and not _is_cross_site() and request.path.startswith(("/logout", "/theme")):
+        if session is None and not _is_cross_site() and request.path.startswith(("/logout", "/theme")):
             abort(redirect_to_sign_in())
         raise
-    find_session()
 
 
 def _require_session() -> None:
@@ -110,7 +114,7 @@ def _refuse_forged_form() -> None:
         raise BadRequest(FORM_REFUSED)
     if cookie is None:
         raise BadRequest(NO_COOKIE)
-    if not services().sessions.is_form_token(cookie, token):
+    if not services().sessions.is_form_token(cookie, g.get("web_session"), token):
         raise BadRequest(FORM_REFUSED)
 
 
@@ -140,9 +144,24 @@ def is_fresh() -> bool:
 
 
 def prove(password: str) -> None:
-    """Enter the password again for this session. Refuses as :meth:`Sessions.prove`."""
-    services().sessions.prove(web_session(), password, caller())
-    find_session()
+    """Enter the password again for this session, which gets a new cookie. Refuses as :meth:`Sessions.prove`."""
+    _go_on_with(services().sessions.prove(web_session(), password, caller()))
+
+
+def renew() -> None:
+    """Give this session a new cookie, after its password was entered otherwise. Refuses as :meth:`Sessions.renew`."""
+    _go_on_with(services().sessions.renew(web_session()))
+
+
+def _go_on_with(cookie: str) -> None:
+    """Whatever the response will be, an error page too."""
+    if _use_session(cookie) is None:
+        raise SessionEnded
+
+    @after_this_request
+    def send(answer: Response) -> Response:
+        set_session_cookie(answer, cookie)
+        return answer
 
 
 def _require_fresh_proof() -> None:

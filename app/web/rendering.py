@@ -70,7 +70,7 @@ def _common_values() -> dict[str, Any]:
         "me": g.web_session.user if "web_session" in g else None,
         "has_temporary_password": "web_session" in g and g.web_session.has_temporary_password,
         "must_change_password": "web_session" in g and g.web_session.must_change_password,
-        "form_token": services().sessions.form_token(cookie) if cookie else "",
+        "form_token": services().sessions.form_token(cookie, g.get("web_session")) if cookie else "",
         "theme": theme(),
         "base_url": base_url(),
         "here": mask(request.path),

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from app.domain.clock import system_clock
+from app.domain.identity import Role
 from app.domain.sessions import FRESH, IDLE
 from app.services import Services, throttling
 from app.services.throttling import KNOWN_LIMIT
@@ -221,6 +222,32 @@ def test_the_password_is_asked_again_after_ten_minutes_and_what_was_typed_is_kep
         assert "Already shown" in words(browser.post(path, confirmed)), "sent again, it makes no second token"
     with clock.stopped_at(begun + 2 * FRESH):
         assert "Confirm your password" in words(browser.post(path, fields | {"form_id": f"another {path}"}))
+
+
+def test_the_session_has_a_new_id_once_the_password_was_entered_again(
+    app: Flask, services: Services, clock: MovableClock
+) -> None:
+    """◆ Who had read the cookie does not share the proof; pages that other tabs show go on.
+
+    Before a form, in the form for a user's password, and with a new password. Fails when one of them keeps the id.
+    """
+    admin, user = somebody(app, role=Role.SERVER_ADMIN), make_user(services)
+    browser, password = admin.pages, PASSWORD
+    chosen = {"password": ANOTHER_PASSWORD, "repeated": ANOTHER_PASSWORD}
+    forms = [
+        (CREATE, {"name": "x", "current_password": PASSWORD}, 11),
+        (f"/admin/users/{user.id}/password", {"password": ANOTHER_PASSWORD, "current_password": PASSWORD}, 22),
+        ("/account/password", {"current": password} | chosen, 33),
+    ]
+    for path, fields, minutes in forms:
+        with clock.later(minutes=minutes):
+            browser.get("/account/auth")
+            stolen, in_another_tab = browser.cookie or "", browser.form_token
+            assert browser.post(path, fields).status_code in (200, 303)
+            assert browser.cookie and browser.cookie != stolen
+            assert not Pages(app).set_cookie(stolen).is_signed_in(), path
+            assert browser.post("/theme", {"form_token": in_another_tab}).status_code == 303
+            assert browser.is_signed_in()
 
 
 def test_revoking_ones_own_token_needs_no_password(

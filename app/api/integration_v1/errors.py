@@ -27,6 +27,7 @@ NO_CREDENTIALS = "Authentication credentials were not provided."
 TABLE: dict[type[Refusal], tuple[int, str]] = {
     errors.BadRequest: (400, "{message}"),
     errors.BadCredentials: (401, "Unable to log in with provided credentials."),
+    errors.SessionEnded: (401, "The session has ended."),
     errors.TemporaryPassword: (401, "{what}"),
     errors.NotPermitted: (403, "{what}"),
     errors.LimitReached: (403, "The limit of {what} for this account is {limit}; revoke some first."),

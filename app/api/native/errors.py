@@ -28,6 +28,7 @@ LABELS = {TokenKind.REFRESH: "refresh token", TokenKind.ACCESS: "access token"}
 TABLE: dict[type[Refusal], tuple[int, str]] = {
     errors.BadRequest: (400, "{message}"),
     errors.BadCredentials: (401, "The user does not exist or is disabled."),
+    errors.SessionEnded: (401, "The session has ended."),
     errors.TemporaryPassword: (401, "{what}"),
     errors.NotPermitted: (403, "{what}"),
     errors.LimitReached: (403, "This account already has {limit} {what}. Revoke one first."),

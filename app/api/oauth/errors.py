@@ -23,6 +23,7 @@ BASIC_CLIENT = "Authenticate with HTTP Basic, or with an access token."
 TABLE: dict[type[Refusal], tuple[int, str, str]] = {
     errors.BadRequest: (400, "invalid_request", "{message}"),
     errors.BadCredentials: (401, "invalid_client", "Unable to log in with provided credentials."),
+    errors.SessionEnded: (401, "invalid_client", "The session has ended."),
     errors.TemporaryPassword: (401, "invalid_client", "{what}"),
     errors.NotPermitted: (403, "insufficient_scope", "{what}"),
     errors.LimitReached: (400, "invalid_request", "The limit of {what} is {limit}."),

@@ -28,6 +28,7 @@ NO_CREDENTIALS = "Send HTTP Basic credentials, or an access token as Bearer."
 TABLE: dict[type[Refusal], tuple[int, tuple[str, str], str]] = {
     errors.BadRequest: (400, INVALID, "{message}"),
     errors.BadCredentials: (401, MISSING, "Incorrect user name or password."),
+    errors.SessionEnded: (401, MISSING, "The session has ended."),
     errors.TemporaryPassword: (401, MISSING, "{what}"),
     errors.NotPermitted: (403, FORBIDDEN, "{what}"),
     errors.LimitReached: (403, FORBIDDEN, "The limit of {what} is {limit}; delete some first."),

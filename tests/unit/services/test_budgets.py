@@ -54,6 +54,9 @@ ACTS: dict[str, tuple[str, type[Any], Sequence[Act]]] = {
         [
             lambda its, own: its.issuing.issue(own.token.user_id, "etl", _anna(own.token.user_id)),
             lambda its, own: its.single_tier.generate(own.token.user_id, DAY, None, _anna(own.token.user_id)),
+            lambda its, own: its.issuing.regenerate(
+                ByOwner(own.token.public_id, own.token.user_id), _anna(own.token.user_id)
+            ),
         ],
     ),
 }

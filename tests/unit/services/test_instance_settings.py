@@ -12,21 +12,21 @@ from app.services import Services
 from app.storage.database import Database
 from tests import rows
 from tests.crowds import all_at_once
-from tests.factories import OPERATOR
+from tests.factories import OPERATOR, make_user
 
 
 def test_a_change_is_kept_and_recorded_with_the_value_before_and_after(services: Services, database: Database) -> None:
-    shown = services.instance_settings.show()
+    shown, anna = services.instance_settings.show(), make_user(services, "anna")
     assert [(each.setting, each.value) for each in shown] == [(each, each.default) for each in INSTANCE_SETTINGS]
     services.instance_settings.change("retention_days", "90", OPERATOR)  # the default
-    services.instance_settings.change("retention_days", "007", replace(OPERATOR, name="anna", user_id=7))
+    services.instance_settings.change("retention_days", "007", replace(OPERATOR, name="anna", user_id=anna.id))
     assert services.instance_settings.get("retention_days").value == "7"
     assert services.instance_settings.policy().retention.days == 7
     before = rows.everything(database)
     services.instance_settings.change("retention_days", "7", OPERATOR)  # as it is already
     assert rows.everything(database) == before
-    (event,) = rows.audit_events(database)
-    assert (event.actor, event.actor_id, event.action) == ("anna", 7, "instance_setting.changed")
+    event = rows.audit_events(database)[-1]
+    assert (event.actor, event.actor_id, event.action) == ("anna", anna.id, "instance_setting.changed")
     assert (event.object_kind, event.object_id) == ("instance_setting", "retention_days")
     assert json.loads(event.detail) == {"before": "90", "after": "7"}
 

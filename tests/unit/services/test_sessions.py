@@ -9,7 +9,7 @@ import pytest
 from freezegun import freeze_time
 from sqlalchemy import select, update
 
-from app.domain.errors import BadCredentials, NotFound, RateLimited, Unavailable
+from app.domain.errors import BadCredentials, NotFound, RateLimited, SessionEnded, Unavailable
 from app.domain.identity import Caller, Role, User
 from app.domain.sessions import IDLE, LONGEST, WebSession
 from app.services import Services, throttling
@@ -65,7 +65,7 @@ def test_only_a_keyed_digest_of_the_cookie_is_stored(
     assert services.sessions.find(digest[:43]) is None
     elsewhere = services_with(Keys(KEYS.token_keys, b"q" * 32))
     assert elsewhere.sessions.find(cookie) is None
-    assert elsewhere.sessions.form_token(cookie) != services.sessions.form_token(cookie)
+    assert elsewhere.sessions.form_token(cookie, None) != services.sessions.form_token(cookie, None)
 
 
 def test_text_that_is_no_cookie_of_ours_finds_nobody(services: Services) -> None:
@@ -186,8 +186,12 @@ def test_giving_the_password_again_makes_it_fresh_and_counts_as_an_attempt(
         clock.tick(11 * MINUTE)
         known = found(services, cookie)
         assert not services.sessions.is_fresh(known)
-        services.sessions.prove(known, PASSWORD, HERE)
+        before, cookie = cookie, services.sessions.prove(known, PASSWORD, HERE)
+        assert services.sessions.find(before) is None, "who had read that cookie does not share the proof"
         assert services.sessions.is_fresh(found(services, cookie))
+        assert found(services, cookie).id == known.id
+        with pytest.raises(SessionEnded):
+            services.sessions.renew(known)
         clock.tick(11 * MINUTE)
         for _ in ("the session's budget", "the network's"):
             with pytest.raises(BadCredentials):
@@ -280,11 +284,27 @@ def test_the_number_of_a_session_is_never_given_again(services: Services, anna: 
     assert found(services, sign_in(services, anna)).id > first
 
 
-def test_a_form_token_fits_only_the_cookie_it_was_made_for(services: Services) -> None:
+def test_ending_the_others_again_and_again_leaves_one_event(services: Services, anna: User, database: Database) -> None:
+    """◆ No user makes the audit log grow as fast as they can send. Fails when it is recorded without a change."""
+    here, _ = (found(services, sign_in(services, anna)) for _ in range(2))
+    caller = Caller("anna", anna.id, credential=here.credential, role=anna.role)
+    for ended in (1, 0, 0):
+        assert services.sessions.end_all(anna.id, caller, keeps=here.id) == ended
+    actions = [each.action for each in rows.audit_events(database)]
+    assert actions.count("user.sessions_ended") == 1
+
+
+def test_a_form_token_fits_only_the_cookie_or_the_session_it_was_made_for(services: Services, anna: User) -> None:
     """Fails when the token does not depend on the cookie, or is the cookie's digest as it is stored."""
     mine, other = services.sessions.new_cookie(), services.sessions.new_cookie()
-    token = services.sessions.form_token(mine)
-    assert services.sessions.is_form_token(mine, token)
-    assert not services.sessions.is_form_token(other, token)
+    token = services.sessions.form_token(mine, None)
+    assert services.sessions.is_form_token(mine, None, token)
+    assert not services.sessions.is_form_token(other, None, token)
+    here, there = (found(services, sign_in(services, anna)) for _ in range(2))
+    in_session = services.sessions.form_token(mine, here)
+    assert services.sessions.is_form_token(other, here, in_session), "the pages of before it was renewed go on"
+    for known in (None, there):
+        assert not services.sessions.is_form_token(mine, known, in_session)
+        assert not services.sessions.is_form_token(str(here.id), known, in_session)
     for odd in ("", token[:-1], token + " ", token.upper(), mine, "é" * 64, "\x00", services.sessions._digest(mine)):
-        assert not services.sessions.is_form_token(mine, odd)
+        assert not services.sessions.is_form_token(mine, None, odd)

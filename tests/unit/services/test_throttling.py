@@ -97,6 +97,23 @@ def test_the_limits_are_those_of_the_documents(monkeypatch: pytest.MonkeyPatch) 
     assert (60 * MINUTE, DAY, 90 * DAY) == (WINDOW, ACCOUNT_WINDOW, KEPT_FOR)
 
 
+def test_an_account_makes_a_limited_number_of_networks_known_each_day(
+    throttle: LoginThrottle, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """◆ Each is a row for 90 days, and an IPv6 client has thousands. Fails when each success adds one."""
+    monkeypatch.setattr(throttling, "NEW_NETWORKS", 2)
+    for _ in range(3):
+        for number in range(4):
+            succeed(throttle, "anna", abroad(number))
+    known = [throttle.check(Claim("anna", abroad(number))).is_known for number in range(4)]
+    assert known == [True, True, False, False]
+    succeed(throttle, "berta", abroad(3))
+    assert throttle.check(Claim("berta", abroad(3))).is_known
+    clock.advance(ACCOUNT_WINDOW)
+    succeed(throttle, "anna", abroad(2))
+    assert throttle.check(Claim("anna", abroad(2))).is_known
+
+
 def test_each_new_network_has_a_few_tries_an_hour_that_strangers_elsewhere_cannot_use_up(
     throttle: LoginThrottle, clock: MovedClock
 ) -> None:
@@ -269,7 +286,8 @@ def test_a_success_gives_back_what_was_counted_for_it(throttle: LoginThrottle, d
         succeed(throttle, f"user-{number}", ABROAD)
     assert not is_limited(throttle, "anna", ABROAD), "one was left, and no success took it"
     assert is_limited(throttle, "anna", ABROAD)
-    assert sorted(each for each in _failures(database) if each) == [NEW_PLACE] * 3
+    networks = [1] * 9 + [9]  # that became known: one of each user, and anna's
+    assert sorted(each for each in _failures(database) if each) == sorted([NEW_PLACE] * 3 + networks)
 
 
 @pytest.mark.both_databases
@@ -342,7 +360,7 @@ def test_the_counters_hold_no_password_user_name_or_address(services: Services, 
     with database.reading() as session:
         kept = [str(tuple(row)) for row in session.execute(text("SELECT * FROM login_throttle"))]
         buckets = set(session.scalars(text("SELECT bucket FROM login_throttle")))
-    assert len(kept) == 4 + 2 + 3 * 2
+    assert len(kept) == 5 + 2 + 3 * 2
     for row in map(str.lower, kept):
         assert not any(word in row for word in ("anna", "bert", "user name", PASSWORD_MARK, HOME, ABROAD))
     assert Seal(KEYS.pepper, "throttle").of("account", "anna") in buckets
