@@ -26,8 +26,8 @@ REGENERATED = (
     "works."
 )
 CREATED = (
-    "This account has created or regenerated 3,600 tokens within an hour, the limit (creations_per_hour). Use a refresh "
-    "token again instead of creating one."
+    "This account has created or regenerated 3,600 tokens within an hour, the limit (creations_per_hour). Use a "
+    "refresh token again instead of creating one."
 )
 NOW = datetime(2031, 1, 1, tzinfo=UTC)
 WAIT = "Try again in 3600 seconds."
