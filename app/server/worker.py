@@ -20,6 +20,7 @@ from app import logs
 from app.http.turns import Turns
 from app.server.connections import MOST_CONNECTIONS, http1_settings, http2_settings
 from app.server.listening import BACKLOG, Port, SharedSocket, socket_of_worker
+from app.server.memory import Memory
 from app.server.processes import LONGEST_REPORT, SERVES
 from app.server.socket_holders import WORKER_NAME
 from app.server.spare_threads import MOST_BODIES
@@ -150,7 +151,7 @@ def _load(plan: Plan, reports: int) -> "WSGIApplication":
     gc.freeze()  # nor is what stays looked through for as long as it serves
     gc.enable()
     os.write(reports, SERVES)
-    return Turns(loaded, plan.threads, plan.bodies) if plan.bodies else loaded
+    return Turns(loaded, plan.threads, plan.bodies, Memory().is_short) if plan.bodies else loaded
 
 
 def _give_up(reports: int, problem: str) -> NoReturn:
