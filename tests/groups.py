@@ -14,7 +14,7 @@ BY_FOLDER = ("tests/browser/", "clients/python/tests/")
 """One server, and one browser, for all of them."""
 
 SHARED = ["allie_sdk", "faults", "gate", "load", "minting", "oauth", "readme", "revocation", "trifacta", "trifacta_sdk"]
-HOSTILE = ["bounded_work", "edges", "ladder", "stolen_sessions", "stray_secrets", "strict_input"]
+HOSTILE = ["bounded_work", "edges", "ladder", "late_requests", "stolen_sessions", "stray_secrets", "strict_input"]
 SHARE_A_SERVER = (
     *(f"{FUNCTIONAL}{name}.py" for name in SHARED),
     *(f"tests/hostile/test_{name}.py" for name in HOSTILE),
