@@ -26,7 +26,7 @@ from config import Settings
 from tests.databases import CHEAPEST_COST, PostgresDatabases, SqliteFiles, application, run_folder
 from tests.drivers.false_clock import library
 from tests.drivers.server import LiveServer
-from tests.groups import FUNCTIONAL, InGroups, place_of
+from tests.groups import FUNCTIONAL, SHARE_A_SERVER, InGroups, place_of
 from tests.secrecy import PASSWORD_MARK, secrets_in
 from tests.url_builders import compile_once
 
@@ -61,6 +61,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: place_of(item.nodeid))
     lost = [item.nodeid for item in items if item.get_closest_marker("measures_time") and FUNCTIONAL not in item.nodeid]
     assert not lost, f"tests that measure time belong in tests/functional, where `make test` looks for them: {lost}"
+    sharing = {item.nodeid for item in items if item.get_closest_marker("shares_server")}
+    lost = [test for test in sharing if not test.startswith(SHARE_A_SERVER)]
+    assert not lost, f"tests that share a server belong in SHARE_A_SERVER, or each process starts one for them: {lost}"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

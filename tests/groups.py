@@ -14,8 +14,13 @@ BY_FOLDER = ("tests/browser/", "clients/python/tests/")
 """One server, and one browser, for all of them."""
 
 SHARED = ["allie_sdk", "faults", "gate", "load", "minting", "oauth", "readme", "revocation", "trifacta", "trifacta_sdk"]
-SHARE_A_SERVER = tuple(f"{FUNCTIONAL}{name}.py" for name in SHARED)
-"""One server for each kind of database, for all of these modules together."""
+HOSTILE = ["bounded_work", "edges", "ladder", "late_requests", "stolen_sessions", "stray_secrets", "strict_input"]
+SHARE_A_SERVER = (
+    *(f"{FUNCTIONAL}{name}.py" for name in SHARED),
+    *(f"tests/hostile/test_{name}.py" for name in HOSTILE),
+    "tests/environment/test_files.py::test_no_process_that_serves_",
+)
+"""One server for each kind of database, for all of these together."""
 
 BY_MODULE = (
     "tests/contract/",
@@ -26,7 +31,15 @@ BY_MODULE = (
 )
 """One application, or server, for a module and a kind of database."""
 
-FIRST = (*BY_FOLDER, *SHARE_A_SERVER, FUNCTIONAL, "tests/integration/", "tests/contract/")
+FIRST = (
+    *BY_FOLDER,
+    *SHARE_A_SERVER,
+    FUNCTIONAL,
+    "tests/hostile/",
+    "tests/environment/",
+    "tests/integration/",
+    "tests/contract/",
+)
 """What takes longest, in this order; the many short tests fill what is left of every process's time."""
 
 
@@ -44,7 +57,7 @@ def group_of(test: str) -> str:
             return folder
     module, _, name = test.partition("::")
     kind = "postgresql" if "[postgresql" in name else "sqlite"
-    if module in SHARE_A_SERVER:
+    if test.startswith(SHARE_A_SERVER):
         return f"{FUNCTIONAL} {kind}"
     return f"{module} {kind}" if module.startswith(BY_MODULE) else test
 

@@ -15,7 +15,7 @@ from tests.hostile.sign_in_attack import HOME, OWNER, TRUSTING, Attack, Owner, a
 from tests.secrecy import secrets_in
 from tests.unit.services.verdicts import works
 
-GUESSES, NETWORKS = 600, 100
+GUESSES, NETWORKS = 300, 100
 ADMITTED = 10
 """How many guesses the account admits when the attack begins; earlier ones are planted, because each takes time."""
 

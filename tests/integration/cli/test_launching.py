@@ -24,6 +24,7 @@ from tests.integration.cli.conftest import CommandLine
 SENTENCES: dict[Refusal, str] = {
     errors.BadRequest("A name has 1 to 255 characters."): "A name has 1 to 255 characters.",
     errors.BadCredentials(): "bad credentials",
+    errors.SessionEnded(): "session ended",
     errors.TemporaryPassword("It has expired."): "It has expired.",
     errors.NotPermitted("Not for you."): "Not for you.",
     errors.LimitReached("refresh tokens", 5): "limit reached",

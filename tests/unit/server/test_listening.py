@@ -85,7 +85,7 @@ def test_of_two_servers_that_start_at_once_one_gets_the_port(monkeypatch: pytest
 
 
 def test_an_address_is_a_name_or_of_either_family_in_brackets_too() -> None:
-    for host, url in (("localhost", "localhost"), ("::1", "[::1]"), ("[::1]", "[::1]"), ("127.0.0.2", "127.0.0.2")):
+    for host, url in (("localhost", "localhost"), ("::1", "[::1]"), ("[::1]", "[::1]"), ("127.0.0.9", "127.0.0.9")):
         port = free_port()
         listener = tcp_listener(host, port)
         assert (listener.url, listener.is_local) == (f"http://{url}:{port}", True)
