@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Integer, Select, exists, literal, null, or_, select
+from sqlalchemy import ColumnElement, Integer, Select, exists, func, literal, null, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
-from app.domain.tokens import TokenKind
+from app.domain.tokens import FINAL, TokenKind
 from app.storage.liveness import TokenTable
 from app.storage.tables import AccessTokenRow, RefreshTokenRow
 
 CHUNK = 500
 """Rows of one statement, for the limits on its parameters."""
+
+
+LONGEST_LINE = 1000
+"""Tokens that each made the next one: following them takes some statements a link."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,25 @@ def has_made_others() -> ColumnElement[bool]:
     return or_(*(exists().where(each.created_with == AccessTokenRow.public_id) for each in tables))
 
 
+def is_at_the_end(session: Session, public_id: str) -> bool:
+    """Whether LONGEST_LINE tokens led to this access token: what made it or its refresh token, and so on."""
+    line = select(literal(public_id).label("public_id")).cte("line", recursive=True)
+    made, above = aliased(AccessTokenRow), aliased(AccessTokenRow)
+    parent = select(RefreshTokenRow.created_with).where(RefreshTokenRow.id == made.refresh_token_id).scalar_subquery()
+    step = select(above.public_id).select_from(line).join(made, made.public_id == line.c.public_id)
+    line = line.union(
+        step.join(above, above.public_id.in_([made.created_with, parent]))
+    )  # each once: there are circles
+    return (session.scalar(select(func.count()).select_from(line)) or 0) >= LONGEST_LINE
+
+
+def _matters(table: TokenTable) -> ColumnElement[bool]:
+    """Whether a token can be revoked, or made others. There can be any number of those that do not."""
+    if table is RefreshTokenRow:
+        return true()  # ended ones lead on to what their access tokens made
+    return or_(AccessTokenRow.status.not_in(FINAL), has_made_others())
+
+
 class Made(NamedTuple):
     """A token that another one made. `parent`: the refresh token of an access token, by row."""
 
@@ -57,7 +80,9 @@ class Made(NamedTuple):
 
 
 def made_from(session: Session, user_id: int, roots: Sequence[Made]) -> Iterator[Made]:
-    """What was made with these tokens of a user, and with that, and so on, in any state; each once, without the roots.
+    """What was made with these tokens of a user, and with that, and so on; each once, without the roots.
+
+    In any state, without access tokens that are final and made nothing.
 
     With a refresh token: what was made with its access tokens. A level at a time, so that no more is read than found.
     """
@@ -80,13 +105,15 @@ def _made_with(session: Session, user_id: int, makers: Sequence[Made]) -> list[M
     found: list[Made] = []
     for table in (RefreshTokenRow, AccessTokenRow):
         if access:
-            made = _columns(table).where(table.created_with.in_(access))
+            made = _columns(table).where(table.created_with.in_(access), _matters(table))
             found += map(Made._make, session.execute(made))
         if refresh:
             maker = aliased(AccessTokenRow)
             parent = select(maker.refresh_token_id).where(maker.public_id == table.created_with).scalar_subquery()
             made = _columns(table).where(table.user_id == user_id, table.created_with.is_not(None))
-            made = made.where(parent.in_(refresh))  # not a join, which would read all that a refresh token minted
+            made = made.where(
+                parent.in_(refresh), _matters(table)
+            )  # not a join, which would read all that a refresh token minted
             found += map(Made._make, session.execute(made))
     return found
 
