@@ -13,10 +13,8 @@ LONG_RUNNING = ("serve", "scheduler")
 
 
 def main() -> None:
-    with suppress(OSError, ValueError):
-        resource.setrlimit(
-            resource.RLIMIT_CORE, (0, 0)
-        )  # a dump of the memory would hold the keys; workers inherit this
+    with suppress(OSError, ValueError):  # a dump of the memory would hold the keys; workers inherit this
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.argv[1:2] and sys.argv[1] in LONG_RUNNING and FIRST_PASSWORD in os.environ:
         _start_again_without(FIRST_PASSWORD)
     if os.getpid() == 1:

@@ -27,9 +27,16 @@ def prepare_file(path: Path, creates: bool) -> None:
         raise SettingsError(f"can't open the database {path} ({error.strerror}): {what_to_do}") from error
 
 
-def _prepare(path: Path, creates: bool) -> None:
+def refuse_no_file(path: Path) -> None:
+    """Refuse what is there and is no regular file: a restore would put one in place of ``/dev/null``."""
     if path.is_dir():
         raise SettingsError(f"{path} is a folder, not a database: set {URL} to a file in it")
+    if path.exists() and not path.is_file():
+        raise SettingsError(f"{path} is a device, not a database: set {URL} to a file")
+
+
+def _prepare(path: Path, creates: bool) -> None:
+    refuse_no_file(path)
     if not path.parent.is_dir():
         raise SettingsError(f"the folder {path.parent} of the database does not exist: create it, or set {URL}")
     if not path.exists():

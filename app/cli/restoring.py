@@ -13,6 +13,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.cli.database import migrations
+from app.cli.database_file import refuse_no_file
 from app.cli.launching import application, operator, services
 from app.cli.revoked_since import KEEP, OLD, REVOKE_ALL, Choice
 from app.domain.errors import Refusal, Unavailable
@@ -122,6 +123,7 @@ def _refuse_unsuitable(settings: Settings, file: Path, path: Path) -> None:
             "backup was made with, none of its tokens and passwords work"
         )
     read_keys(settings)
+    refuse_no_file(path)
     if not file.is_file():
         raise click.ClickException(f"{file} is not a file.")
     if file.resolve() == path:

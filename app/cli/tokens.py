@@ -11,7 +11,7 @@ from app.cli.launching import RefusingGroup, operator, services
 from app.cli.output import Row, as_json, show_one, show_result, show_table
 from app.domain.clock import parse_instant
 from app.domain.errors import BadRequest, NotFound, TokenMalformed, TokenUnknown
-from app.domain.text import count_of, refuse_unprintable
+from app.domain.text import refuse_unprintable
 from app.domain.token_filter import CRITERIA, LONGEST_SPAN, Choice, Criterion, Days, Flag, Instant, Text, TokenFilter
 from app.domain.tokens import CREATED_IN_FUTURE, SEEMS_SHARED
 from app.services.listing import ListedToken
@@ -127,9 +127,8 @@ def revoke(
         raise click.UsageError("Give public ids, --user or --from-stdin.")
     if username:
         ended = services().revoking.revoke_user(username, reason, operator())
-        refresh, access = count_of(ended.refresh_tokens, "refresh token"), count_of(ended.access_tokens, "access token")
         numbers = {name: number for name, number in vars(ended).items() if name != "descendants"}
-        show_result({"user": username} | numbers, f"Revoked {refresh} and {access} of {username}.", as_json)
+        show_result({"user": username} | numbers, f"Revoked {ended} of {username}.", as_json)
         return
     revoking = _revoke_pasted if from_stdin else partial(_revoke_each, public_ids)
     rows = list(revoking(reason, with_descendants))

@@ -14,7 +14,7 @@ from app.domain.text import count_of
 
 COLUMNS = ("id", "username", "role", "is_active", "email", "last_login_at")
 
-UNLOCKED = "Nothing to unlock: {} can sign in from new places."
+NOT_LOCKED = "Nothing to unlock: {} can sign in from new places."
 
 role_type = click.Choice([role.value for role in Role], case_sensitive=False)
 password_file = click.option(
@@ -22,8 +22,8 @@ password_file = click.option(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Read the password from a file. Without it: a prompt, or standard input.",
 )
-permanent = click.option(
-    "--permanent", is_flag=True, help="For service accounts: the password does not have to be changed on the pages."
+temporary = click.option(
+    "--temporary", is_flag=True, help="The password expires after 72 hours; the pages require another one first."
 )
 
 
@@ -41,23 +41,20 @@ def user() -> None:
 @click.option("--title", default="")
 @click.option("--no-password", is_flag=True, help="For single sign-on and service accounts: no sign-in by password.")
 @password_file
-@permanent
+@temporary
 @as_json
 def add(
     username: str,
     role: str,
     no_password: bool,
     password_file: Path | None,
-    permanent: bool,
+    temporary: bool,
     as_json: bool,
     **profile: Any,
 ) -> None:
-    """Add a user.
-
-    The password is temporary: within 72 hours, the user signs in on the pages and chooses another one.
-    """
+    """Add a user."""
     password = None if no_password else _password(password_file)
-    user = services().accounts.add(username, Role(role), password, operator(), is_temporary=not permanent, **profile)
+    user = services().accounts.add(username, Role(role), password, operator(), is_temporary=temporary, **profile)
     sentence = f"Added {user.username} with the user id {user.id}.{_until_when(user)}"
     show_result(_row(user), sentence, as_json)
 
@@ -80,19 +77,18 @@ def show(username: str, as_json: bool) -> None:
 @user.command("set-password")
 @click.argument("username")
 @password_file
-@permanent
+@temporary
 @click.option("--revoke-tokens", is_flag=True, help="Revoke all tokens of the user, too.")
 @as_json
 def set_password(
-    username: str, password_file: Path | None, permanent: bool, revoke_tokens: bool, as_json: bool
+    username: str, password_file: Path | None, temporary: bool, revoke_tokens: bool, as_json: bool
 ) -> None:
     """Set a user's password and end their sessions on the pages.
 
-    The password is temporary: within 72 hours, the user signs in on the pages and chooses another one. Tokens keep
-    working without --revoke-tokens.
+    Tokens keep working without --revoke-tokens.
     """
     done = services().changing_passwords.set(
-        username, _password(password_file), operator(), is_temporary=not permanent, revokes_tokens=revoke_tokens
+        username, _password(password_file), operator(), is_temporary=temporary, revokes_tokens=revoke_tokens
     )
     tokens = f"Revoked {done.revoked}." if done.revoked else "Tokens are not affected."
     sentence = f"Set the password of {done.user.username} and ended their sessions. {tokens}{_until_when(done.user)}"
@@ -147,7 +143,7 @@ def unlock(username: str, as_json: bool) -> None:
     """
     user = services().accounts.get(username)
     was_locked = services().accounts.throttle.unlock(user.username, operator())
-    done = "Unlocked: {} can sign in from new places again." if was_locked else UNLOCKED
+    done = "Unlocked: {} can sign in from new places again." if was_locked else NOT_LOCKED
     show_result(_row(user), done.format(user.username), as_json)
 
 

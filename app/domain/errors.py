@@ -6,7 +6,7 @@
     ├── BadRequest              the request is malformed, or a field is missing or invalid
     ├── BadCredentials          unknown user, wrong password, disabled account, account without a password
     ├── SessionEnded            the session ended while the request was under way
-    ├── TemporaryPassword       the right password, but it has expired or has to be changed first
+    ├── TemporaryPassword       the right password, but a temporary one that has expired
     ├── NotPermitted            authenticated, but not allowed
     ├── LimitReached            allowed, but the limit is reached
     ├── NotFound                it does not exist, or belongs to another user

@@ -92,7 +92,12 @@ class Act(Enum):
     ENABLE_USER = Rule("enable a user", Effect.GRANTS, _GRANTS, is_of_others=True)
     ALLOW_API_TOKENS = Rule("allow a user API tokens", Effect.GRANTS, _GRANTS, is_of_others=True)
     UNLOCK_SIGN_IN = Rule("let a user sign in from new places again", Effect.GRANTS, _ON_PAGES, is_of_others=True)
-    WIDEN_SETTING = Rule("change an instance setting so that it allows more", Effect.GRANTS, _GRANTS, is_of_others=True)
+    WIDEN_SETTING = Rule(
+        "change an instance setting so that it allows more, or how long the audit log is kept",
+        Effect.GRANTS,
+        _GRANTS,
+        is_of_others=True,
+    )
     REVOKE_OWN = Rule("revoke one's own token", Effect.ENDS, _REVOKES | _IN_A_SESSION | _each(Proof.OWN_SECRET))
     REVOKE_ALL_OWN = Rule("revoke all of one's own tokens", Effect.ENDS, _REVOKES)
     REVOKE_OF_OTHERS = Rule("revoke other users' tokens", Effect.ENDS, _REVOKES, is_of_others=True)

@@ -3,23 +3,24 @@
 Masked is, also percent-encoded however often, in any case and in full-width characters:
 
 - what follows a public id and ``_``: at least 20 characters of base62. The public id stays.
-- at least 43 characters of base62 that look random: a secret without the rest of its token.
+- at least 36 characters of base62 that look random: a secret without the rest of its token, or most of one. Less of it
+  leaves 47 bits unknown, which only questions to the server could find out.
 
-Not masked: hexadecimal digests, UUIDs and words; and less than 20 characters of a secret, which leave 137 bits unknown.
+Not masked: hexadecimal digests, UUIDs and words (``randomness``); and, after a public id, less than 20 characters.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterator
-from itertools import pairwise
 from urllib.parse import unquote
 
+from app.domain.randomness import looks_random
 from app.domain.secrets import CHECKSUM_LENGTH, PUBLIC_ID_LENGTH, SECRET_LENGTH, TokenFormat, TokenText
 
 HIDDEN = "<hidden>"
 
-LEAST_PART = 20
-"""So many characters of a secret are masked."""
+LEAST_PART, LEAST_ALONE = 20, 36
+"""So many characters of a secret are masked: after a public id, and by themselves."""
 
 MOST_LAYERS = 5
 """What is percent-encoded more often is hidden as a whole."""
@@ -27,14 +28,11 @@ MOST_LAYERS = 5
 _MAY_HOLD = re.compile(rf"[0-9A-Za-z]{{{LEAST_PART}}}")
 _SECRET = re.compile(
     rf"((?:[a-z]{{1,12}}[ra]_)?[a-z0-9]{{{PUBLIC_ID_LENGTH}}})_([0-9a-z]{{{LEAST_PART},}})"
-    rf"|[0-9a-z]{{{SECRET_LENGTH},}}",
+    rf"|[0-9a-z]{{{LEAST_ALONE},}}",
     re.ASCII | re.IGNORECASE,
 )
 _TAIL = re.compile(rf"[a-z0-9]{{{PUBLIC_ID_LENGTH}}}_[0-9A-Za-z]{{{SECRET_LENGTH + CHECKSUM_LENGTH}}}")
 _WITHOUT_GLYPH = dict.fromkeys([0xAD, 0x180E, *range(0x200B, 0x2010), *range(0x2060, 0x2070), 0xFEFF])
-
-LEAST_TURNS_OF_PART, LEAST_TURNS, LEAST_TURNS_WITHOUT_DIGITS = 4, 12, 18
-"""Turns between digits, capitals and small letters: 20 random characters have 12 on average, 43 have 26; words few."""
 
 
 def mask(text: str) -> str:
@@ -75,20 +73,10 @@ def tokens_in(text: str, format: TokenFormat) -> Iterator[TokenText]:
 def _masked(match: re.Match[str]) -> str:
     whole, known, part = match[0], match[1], match[2]
     if known is None:
-        return HIDDEN if _looks_random(whole) else whole
-    is_secret = len(known) > PUBLIC_ID_LENGTH or _turns(part) >= LEAST_TURNS_OF_PART
+        is_mixed = whole.lower() != whole != whole.upper()  # hexadecimal digits are not
+        return HIDDEN if is_mixed and looks_random(whole) else whole
+    is_secret = len(known) > PUBLIC_ID_LENGTH or looks_random(part)
     return f"{known}_{HIDDEN}" if is_secret else whole
-
-
-def _looks_random(run: str) -> bool:
-    """Capitals, small letters and digits take turns more often than in words and hexadecimal digits."""
-    least = LEAST_TURNS if any(map(str.isdigit, run)) else LEAST_TURNS_WITHOUT_DIGITS
-    return _turns(run) >= least and run.lower() != run != run.upper()
-
-
-def _turns(run: str) -> int:
-    kinds = [0 if each.isdigit() else 1 if each.isupper() else 2 for each in run]
-    return sum(left != right for left, right in pairwise(kinds))
 
 
 def _plain(text: str) -> str | None:

@@ -15,7 +15,6 @@ TEMPORARY = timedelta(hours=72)
 """How long a password that somebody else chose can be used. It expires **at** the instant, as tokens do."""
 
 EXPIRED = "This temporary password has expired. Ask a server administrator for a new one."
-TO_BE_CHANGED = "This password is temporary, and accepted on the pages only: sign in there and choose your own."
 
 PRODUCT = "daypass"
 SHORTEST_NAME = 4

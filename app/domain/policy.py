@@ -98,24 +98,24 @@ class Policy:
                          "from their next mint on; access tokens replaced already keep their expiry."),),
     )  # fmt: skip
     mints_per_hour = Setting(
-        MINTS, "3600", low=60, high=1_000_000, group="Minting", label="Mints per hour and refresh token",
+        MINTS, "3600", low=60, high=1_000_000, group="Minting", label="Hourly mints per refresh token",
         help="How many access tokens one refresh token may mint in an hour; further requests are refused with 429.",
         effective=From.AT_ONCE,
-        affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Refresh tokens may mint that often; access tokens that were "
-                         "minted are not affected."),),
+        affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Each may mint that often; access tokens that were minted "
+                         "are not affected."),),
     )  # fmt: skip
     mints_per_hour_per_user = Setting(
-        MINTS, "36000", low=600, high=1_000_000, group="Minting", label="Mints per hour and user",
+        MINTS, "36000", low=600, high=1_000_000, group="Minting", label="Hourly mints per user",
         help="How many access tokens all refresh tokens of one user together may mint in an hour.",
         effective=From.AT_ONCE,
-        affects=(Affects(Counted.ENABLED_USERS, "Users may mint that often with all their refresh tokens together; "
-                         "access tokens that were minted are not affected."),),
+        affects=(Affects(Counted.ENABLED_USERS, "Each may mint that often with all refresh tokens together; access "
+                         "tokens that were minted are not affected."),),
     )  # fmt: skip
     regenerations_per_hour = Setting(
-        REGENERATIONS, "60", low=6, high=10_000, group="Minting", label="Regenerations per hour and refresh token",
+        REGENERATIONS, "60", low=6, high=10_000, group="Minting", label="Hourly regenerations per refresh token",
         help="How often one refresh token may be regenerated in an hour.", effective=From.AT_ONCE,
-        affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Refresh tokens may be regenerated that often; their present "
-                         "secrets still work."),),
+        affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Each may be regenerated that often; the current secrets "
+                         "still work."),),
     )  # fmt: skip
     refresh_tokens_for_users = Setting(
         SWITCH, "on", group="Permissions", label="Users create refresh tokens", effective=From.AT_ONCE,
@@ -169,10 +169,10 @@ class Policy:
                          "those they have still work."),),
     )  # fmt: skip
     creations_per_hour = Setting(
-        TOKENS, "3600", low=60, high=1_000_000, group="Permissions", label="New tokens per hour and user",
+        TOKENS, "3600", low=60, high=1_000_000, group="Permissions", label="Hourly new tokens per user",
         help="How many refresh tokens and API tokens together one user may create or regenerate in an hour.",
         effective=From.AT_ONCE,
-        affects=(Affects(Counted.ENABLED_USERS, "Users may create that many; tokens they have are not affected."),),
+        affects=(Affects(Counted.ENABLED_USERS, "Each may create that many; existing tokens are not affected."),),
     )  # fmt: skip
     retention = Setting(
         DAYS, "90", low=0, high=3650, suffix="_days", group="Retention", label="Retention of ended tokens",
@@ -183,19 +183,21 @@ class Policy:
         widens=Widens.NEVER,
     )  # fmt: skip
     audit = Setting(
-        DAYS, "0", low=0, high=3650, suffix="_days", group="Retention", label="Retention of audit events",
-        help="How long audit events are kept before they are deleted; 0: for ever.", effective=From.NEXT_PURGE,
-        affects=(Affects(None, "Only the audit log: whole sealed ranges, the oldest first; no token and no user is "
-                         "affected. A restore can't revoke again what deleted events say."),),
-        widens=Widens.CHANGED,
+        DAYS, "0", low=0, high=3650, suffix="_days", zero="unlimited", group="Retention",
+        label="Retention of audit events", effective=From.NEXT_PURGE,
+        help="How long audit events are kept before they are deleted; 0: unlimited.",
+        affects=(Affects(None, "Only audit events are affected: the oldest are deleted first, in whole sealed ranges. "
+                         "A restore can't repeat the revocations of deleted events."),),
+        widens=Widens.ANY,
     )  # fmt: skip
     audit_high_volume = Setting(
-        DAYS, "30", low=0, high=3650, suffix="_days", group="Retention", label="Retention of high-volume audit events",
+        DAYS, "30", low=0, high=3650, suffix="_days", zero="the same as other events", group="Retention",
+        label="Retention of high-volume audit events",
         help="The same for mints and refused attempts, of which there are many; 0: as long as other audit events.",
         effective=From.NEXT_PURGE,
-        affects=(Affects(None, "Only audit events of mints, refused sign-ins and the like; no token and no user is "
-                         "affected. A restore needs those since its backup."),),
-        widens=Widens.CHANGED,
+        affects=(Affects(None, "Only audit events of mints and refused attempts are affected. A restore needs those "
+                         "since its backup."),),
+        widens=Widens.ANY,
     )  # fmt: skip
     openapi_enabled = Setting(
         SWITCH, "on", group="API documents", label="API documents", effective=From.AT_ONCE,

@@ -7,6 +7,8 @@ from enum import Enum, StrEnum
 from math import inf
 from typing import Any, Generic, Literal, Self, TypeVar, overload
 
+from app.domain.text import count_of
+
 T = TypeVar("T")
 
 ON_OFF = ("on", "off")
@@ -28,11 +30,11 @@ class From(StrEnum):
 class Widens(StrEnum):
     """Which change of a setting allows more, so that it grants a right (``app.domain.ladder``).
 
-    CHANGED: each: more is kept, or what was kept as evidence is deleted.
+    ANY: a lower value too, because it takes away what shows who did what.
     """
 
     RAISED = "raised"
-    CHANGED = "changed"
+    ANY = "any"
     NEVER = "never"
 
 
@@ -96,7 +98,8 @@ REGENERATIONS = Kind(int, "regenerations")
 class Setting(Generic[T]):
     """A descriptor: on the class, the declaration of a setting; on an instance, its value.
 
-    Values are stored as text. The key is the attribute's name and `suffix`.
+    Values are stored as text. The key is the attribute's name and `suffix`. `zero`: what 0 is
+    called, where it is no quantity.
     """
 
     kind: Kind[T]
@@ -109,6 +112,7 @@ class Setting(Generic[T]):
     low: int | None = None
     high: int | None = None
     suffix: str = ""
+    zero: str = ""
     alias: str | None = None
     widens: Widens = Widens.RAISED
 
@@ -149,10 +153,8 @@ class Setting(Generic[T]):
         """
         if self.widens is Widens.NEVER or before == after:
             return False
-        if self.widens is Widens.CHANGED:
-            return True
         ranks = [self._rank(value) for value in (before, after)]
-        return None in ranks or ranks[0] < ranks[1]  # type: ignore[operator]
+        return self.widens is Widens.ANY or None in ranks or ranks[0] < ranks[1]  # type: ignore[operator]
 
     def _rank(self, value: str) -> float | None:
         if self.choices:
@@ -165,4 +167,6 @@ class Setting(Generic[T]):
         """A value for people, with its unit."""
         if self.may_be_unlimited and value == UNLIMITED:
             return "unlimited"
-        return f"{value} {self.unit.removesuffix('s') if value == '1' else self.unit}".rstrip()
+        if self.zero and value == "0":
+            return self.zero
+        return value if self.choices else count_of(int(value), self.unit.removesuffix("s"))

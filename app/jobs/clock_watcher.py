@@ -31,7 +31,10 @@ class ClockWatcher:
         self._thread.start()
 
     def stop(self) -> None:
+        """Afterwards `jumped` is not called any more."""
         self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def look(self) -> None:
         """Call `jumped` if the clock was set since the last look. A failure is logged; the next look tries again."""

@@ -16,7 +16,7 @@ from app.domain.clock import Clock
 from app.domain.errors import BadCredentials, BadRequest, Conflict, NotFound, RateLimited, TemporaryPassword
 from app.domain.identity import Caller, Role, User, canonical_username
 from app.domain.ladder import Act, act_of_change
-from app.domain.passwords import EXPIRED, TEMPORARY, TO_BE_CHANGED
+from app.domain.passwords import EXPIRED, TEMPORARY
 from app.domain.text import refuse_secret, refuse_unprintable
 from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.passwords import Passwords
@@ -64,27 +64,22 @@ class Accounts:
         self._idempotency = idempotency
         self._sightings = sightings
 
-    def authenticate(
-        self, username: str, password: str, caller: Caller, device: str | None = None, *, on_pages: bool = False
-    ) -> Proof:
-        """Authenticate an enabled user by name and password. `on_pages`: where a temporary password can be changed.
+    def authenticate(self, username: str, password: str, caller: Caller, device: str | None = None) -> Proof:
+        """Authenticate an enabled user by name and password.
 
         `device`: proves that this account signed in from there before (``known_devices``).
 
         Refuses with BadCredentials, with no difference, in time either, between an unknown user, a wrong password, a
         disabled account and one without a password; with RateLimited and Unavailable before the password is checked;
-        and the right password with TemporaryPassword.
+        and the right password, where it was temporary and has expired, with TemporaryPassword.
         """
         try:
-            proof = self._authenticate(username, password, caller, device)
+            return self._authenticate(username, password, caller, device)
         except RateLimited:
             with self._database.reading() as session:
                 found, _ = users.find_sign_in(session, canonical_username(username) or "")
             self._sightings.note(SIGN_IN_THROTTLED, subject_of(found), caller)
             raise
-        if proof.user.password_expires_at is not None and not on_pages:
-            raise TemporaryPassword(TO_BE_CHANGED)
-        return proof
 
     def _authenticate(self, username: str, password: str, caller: Caller, device: str | None) -> Proof:
         claim = Claim(canonical_username(username) or username, caller.address, device)

@@ -84,15 +84,13 @@ class AuditPurging:
         self._refuse_unless_sound(session, before, ranges)
         last = self._key.remove(ranges[-1], now)
         number = audit_seals.remove(session, [*ranges[:-1], last])
-        counts = {"events": number, "ranges": len(ranges), "last_event": last.last_id}
+        counts = {"events": number, "ranges": len(ranges), "last_event": last.last_id, "kept_days": kept_for.days}
         about = {"sealed_until": utc_text(last.sealed_at, "seconds"), "seal": last.mac}
         record(session, now, caller, "audit.purged", ("audit_log", stream), **counts, **about)
         return number
 
     def _refuse_unless_sound(self, session: Session, before: AuditSeal | None, ranges: Sequence[AuditSeal]) -> None:
-        """Ranges of another key can't be verified; they were sealed before this host's was made the database's."""
-        if any(each.key_id != self._key.key_id for each in (before, *ranges) if each):
-            return
+        """Of another key is none, because who adopts a key has all sealed again (``key_fingerprints``)."""
         chains = Chains(self._key)
         try:
             if before is not None:

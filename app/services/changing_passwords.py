@@ -55,7 +55,7 @@ class ChangingPasswords:
         """
         if present == new:
             raise BadRequest(SAME, {"password": [SAME]})
-        proof = self._accounts.authenticate(known.user.username, present, caller, device_in(known), on_pages=True)
+        proof = self._accounts.authenticate(known.user.username, present, caller, device_in(known))
         # The proof keeps a password that an administrator sets meanwhile.
         return self._set(known.user, new, caller, proof=proof, keeps=known.id, revokes_tokens=revokes_tokens)
 
@@ -70,7 +70,7 @@ class ChangingPasswords:
     ) -> PasswordSet:
         """Set somebody's password, by id or name; their sessions end.
 
-        `is_temporary`: accepted for TEMPORARY, and only on the pages, which require another one. An introspector's is
+        `is_temporary`: accepted for TEMPORARY; the pages require another one. An introspector's is
         not: the role has no pages. Refuses with NotFound, NotPermitted, BadRequest, and with Conflict the
         caller's own.
         """

@@ -45,7 +45,7 @@ class Descendants:
 
 def count_descendants(session: Session, user_id: int, root: Made, now: datetime) -> Descendants:
     """What revoking the descendants of a token would revoke."""
-    found = list(islice(made_from(session, user_id, [root]), MOST_COUNTED + 1))
+    found = list(islice(made_from(session, user_id, [root], MOST_COUNTED + 1), MOST_COUNTED + 1))
     if not found:
         return Descendants(0, [])
     refresh, access = _ids(found, TokenKind.REFRESH), _ids(found, TokenKind.ACCESS)
@@ -67,7 +67,7 @@ def count_descendants(session: Session, user_id: int, root: Made, now: datetime)
 
 
 def hold_descendants(session: Session, user_id: int, root: Made) -> list[Made]:
-    """The descendants of a token, in any state; no other is made until the end of the transaction.
+    """The descendants of a token that matter (``made_from``); no other is made until the end of the transaction.
 
     Who makes one locks the owner's row first, and finds its own token revoked. Refresh tokens are locked in order of
     id, the root and those of access tokens included, against deadlocks.

@@ -9,12 +9,13 @@ serve: nothing that is stored could prove the keys. If that was the wrong host, 
 corrects it.
 """
 
+from app.domain.audit_seals import SealingKey
 from app.domain.clock import Clock
 from app.domain.errors import Conflict
 from app.domain.findings import Finding, ok, problem, warning
 from app.domain.identity import Caller
 from app.domain.seals import Seal
-from app.storage import key_fingerprints
+from app.storage import audit_seals, key_fingerprints
 from app.storage.audit import record
 from app.storage.database import Database
 
@@ -34,6 +35,7 @@ class KeyFingerprints:
     def __init__(self, database: Database, clock: Clock, token_keys: dict[str, bytes], pepper: bytes) -> None:
         self._database = database
         self._clock = clock
+        self._sealing_key_id = SealingKey(pepper).key_id
         self._own = {PEPPER: _fingerprint(PEPPER, pepper)}
         self._own |= {f"{TOKEN_KEY}{key_id}": _fingerprint(key_id, key) for key_id, key in token_keys.items()}
 
@@ -68,7 +70,10 @@ class KeyFingerprints:
             self._refuse_differing(key_fingerprints.stored(session))
 
     def adopt(self, caller: Caller) -> None:
-        """Make this host's keys the database's, whatever they were."""
+        """Make this host's keys the database's, whatever they were.
+
+        The seals of the audit log that another pepper has made prove nothing any more: all is sealed again.
+        """
         self._database.before_writing = None
         with self._database.transaction() as session:
             before = key_fingerprints.stored(session)
@@ -76,7 +81,10 @@ class KeyFingerprints:
             now = self._clock()
             key_fingerprints.add(session, self._own, now)
             changed = sorted(name for name, value in self._own.items() if before.get(name) != value)
-            record(session, now, caller, "keys.adopted", ("keys", "all"), changed=", ".join(changed))
+            about: dict[str, str | int] = {"changed": ", ".join(changed)}
+            if PEPPER in changed and (number := audit_seals.forget_others(session, self._sealing_key_id, now)):
+                about["audit_seals_forgotten"] = number
+            record(session, now, caller, "keys.adopted", ("keys", "all"), **about)
 
     def _refuse_differing(self, stored: dict[str, str]) -> None:
         if differing := self._differing(stored):

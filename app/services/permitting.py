@@ -57,8 +57,13 @@ def hold_maker(session: Session, caller: Caller, user_id: int, now: datetime) ->
         raise BadCredentials
     row = access_tokens.find(session, credential.id)
     status = status_at(TokenStatus(row.status), row.expires_at, now) if row else TokenStatus.REVOKED
-    if status is not TokenStatus.ACTIVE:
+    if row is None or status is not TokenStatus.ACTIVE:
         raise (TokenExpired if status is TokenStatus.EXPIRED else TokenRevoked)(TokenKind.ACCESS, credential.id)
     if is_at_the_end(session, credential.id):
         raise NotPermitted(AT_THE_END)
-    return Maker(credential.id, credential.until)
+    if not credential.is_single_tier:
+        # One that a token minted may belong to a refresh token that lives longer than what minted it.
+        until = credential.until if row.created_with is None else row.expires_at
+        return Maker(credential.id, until, renewable_until=until)
+    lifetime = None if row.expires_at is None else row.expires_at - row.created_at
+    return Maker(credential.id, credential.until, lifetime, row.renewable_until)

@@ -63,7 +63,7 @@ class Sessions:
         `before`: the previous cookie, whose session ends. `device`, and refusals: as :meth:`Accounts.authenticate`.
         """
         while True:
-            proof = self._accounts.authenticate(username, password, caller, device, on_pages=True)
+            proof = self._accounts.authenticate(username, password, caller, device)
             cookie = self._begin(proof, caller, before, device_of(user_agent))
             if cookie is not None:
                 return cookie
@@ -113,7 +113,7 @@ class Sessions:
     def prove(self, known: WebSession, password: str, caller: Caller) -> str:
         """The user entered the password again: as :meth:`renew`. Refuses as :meth:`Accounts.authenticate` too."""
         device = device_in(known)
-        self._accounts.authenticate(known.user.username, password, caller, device, on_pages=True)
+        self._accounts.authenticate(known.user.username, password, caller, device)
         return self.renew(known)
 
     def renew(self, known: WebSession) -> str:

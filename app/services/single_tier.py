@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.domain.clock import Clock, utc_text
+from app.domain.clock import Clock
 from app.domain.errors import BadCredentials, BadRequest, FeatureOff, LimitReached, NotFound, NotPermitted
 from app.domain.identity import Caller
 from app.domain.ladder import Act
@@ -88,7 +88,10 @@ class SingleTierTokens:
         caller: Caller,
         key: IdempotencyKey | None = None,
     ) -> Issued[AccessToken]:
-        """Create a token with this lifetime; None is unlimited. Made with an access token, it does not outlive that.
+        """Create a token with this lifetime; None is unlimited.
+
+        Made with an API token, it gets no longer one than that has, so that programs can renew their tokens in time;
+        what was made with an access token of a refresh token does not outlive that, however often it is renewed.
 
         Refuses with BadRequest (fields ``lifetime``, ``description``), FeatureOff, NotPermitted, BadCredentials (the
         user is disabled), LimitReached, RateLimited, and Conflict (another request under the same `key`). Raises
@@ -115,7 +118,15 @@ class SingleTierTokens:
             expires_at = None if lifetime is None else now + lifetime
             mac = self._ring.sign(text)
             token = access_tokens.add(
-                session, text, mac, user_id, now, expires_at, description=description, created_with=maker.public_id
+                session,
+                text,
+                mac,
+                user_id,
+                now,
+                expires_at,
+                description=description,
+                created_with=maker.public_id,
+                renewable_until=maker.renewable_until,
             )
             detail = {"owner": owner.username} | created_with(maker)
             record(session, now, caller, "access_token.created", subject, **detail)
@@ -203,13 +214,13 @@ def _refuse_bad_lifetime(policy: Policy, lifetime: timedelta | None) -> None:
 
 def _refuse_beyond(maker: Maker, lifetime: timedelta | None, now: datetime) -> None:
     """Not shortened: a client expects exactly the lifetime that it requested."""
-    if maker.until is None or (lifetime is not None and now + lifetime <= maker.until):
+    left = None if maker.renewable_until is None else maker.renewable_until - now
+    limits = [each for each in (maker.lifetime, left) if each is not None]
+    if not limits or (lifetime is not None and lifetime <= min(limits)):
         return
-    left = int((maker.until - now).total_seconds())
-    _refuse_lifetime(
-        f"A token created with an access token expires with it at the latest: the longest lifetime is {left} seconds, "
-        f"until {utc_text(maker.until, 'seconds')}."
-    )
+    seconds = int(min(limits).total_seconds())
+    why = "does not outlive that one's refresh token" if min(limits) == left else "lives no longer than that one"
+    _refuse_lifetime(f"A token created with an access token {why}: the longest lifetime is {seconds} seconds.")
 
 
 def _refuse_lifetime(message: str) -> NoReturn:

@@ -80,21 +80,27 @@ class Strays:
         """Write what waits. Refuses with Unavailable, and keeps it for the next flush."""
         with self._lock:
             taken, self._waiting = self._waiting, []
-        if not taken:
+        for position, stray in enumerate(taken):
+            try:
+                self._write(stray)
+            except Unavailable:
+                with self._lock:
+                    self._waiting = (taken[position:] + self._waiting)[:MOST_WAITING]
+                raise
+
+    def _write(self, stray: _Stray) -> None:
+        """In a transaction for each: two tokens in one could deadlock with a mint, which locks them in its order."""
+        token = stray.token
+        if self._is_recent(token, stray.place, stray.at):
             return
-        try:
-            with self._database.transaction() as session:
-                for stray in taken:
-                    if not self._is_recent(stray.token, stray.place, stray.at) and self._is_usable(session, stray):
-                        self._remember(stray)
-                        kind, action = ACTIONS[stray.token.kind]
-                        subject = (kind, stray.token.public_id)
-                        note_secret_seen(session, stray.token.kind, stray.token.public_id, stray.at)
-                        record(session, stray.at, stray.caller, action, subject, place=stray.place)
-        except Unavailable:
-            with self._lock:
-                self._waiting = (taken + self._waiting)[:MOST_WAITING]
-            raise
+        with self._database.reading() as session:
+            if not self._is_usable(session, stray):
+                return
+        with self._database.transaction() as session:
+            kind, action = ACTIONS[token.kind]
+            note_secret_seen(session, token.kind, token.public_id, stray.at)
+            record(session, stray.at, stray.caller, action, (kind, token.public_id), place=stray.place)
+        self._remember(stray)  # after the commit: without that, it has no event
 
     def _is_recent(self, token: TokenText, place: str, now: datetime) -> bool:
         latest = self._latest.get((token.public_id, place))

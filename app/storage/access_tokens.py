@@ -58,11 +58,12 @@ def add(
     is_derived: bool = False,
     minted_from: str | None = None,
     created_with: str | None = None,
+    renewable_until: datetime | None = None,
 ) -> AccessToken:
     """Add one of a refresh token, with its generation, or a single-tier one, with a description.
 
     `is_derived`: its secret can be derived from the refresh token's. `minted_from`: the client address. `created_with`:
-    the access token (public id) that made it.
+    the access token (public id) that made it. `renewable_until`: see :class:`AccessTokenRow`.
     """
     values: dict[str, Any] = {
         "public_id": token.public_id,
@@ -77,7 +78,7 @@ def add(
         "minted_from": minted_from,
         "created_with": created_with,
     }
-    kept = {"is_derived": is_derived, "key_id": mac.key_id, "mac": mac.digest}
+    kept = {"is_derived": is_derived, "key_id": mac.key_id, "mac": mac.digest, "renewable_until": renewable_until}
     row_id: int = session.execute(_INSERT, values | kept).scalar_one()
     return AccessToken(id=row_id, **values)
 

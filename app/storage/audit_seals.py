@@ -137,6 +137,16 @@ def remove(session: Session, ranges: list[AuditSeal]) -> int:
     return deleted
 
 
+def forget_others(session: Session, key_id: str, now: datetime) -> int:
+    """Delete the seals from the first one of another key on, of both streams; how many. All after are sealed again."""
+    first = session.scalar(select(func.min(AuditSealRow.first_id)).where(AuditSealRow.key_id != key_id))
+    if first is None:
+        return 0
+    from_then_on = AuditSealRow.last_id >= first  # the streams are sealed together, up to the same id
+    session.execute(update(AuditSealRow).where(from_then_on, AuditSealRow.removed_at.is_(None)).values(removed_at=now))
+    return session.connection().execute(delete(AuditSealRow).where(from_then_on)).rowcount
+
+
 def is_in(stream: Stream) -> ColumnElement[bool]:
     """Whether an event belongs to that stream."""
     is_high_volume = AuditEventRow.action.in_(sorted(HIGH_VOLUME))

@@ -6,30 +6,37 @@ An access token is kept while a token that it made is, so that the line is never
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Integer, Select, exists, func, literal, null, or_, select, true
+from sqlalchemy import ColumnElement, Integer, Select, exists, func, literal, null, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from app.domain.tokens import FINAL, TokenKind
-from app.storage.liveness import TokenTable
+from app.domain.tokens import TokenKind
+from app.storage.liveness import MAYBE_ACTIVE, TokenTable
 from app.storage.tables import AccessTokenRow, RefreshTokenRow
 
 CHUNK = 500
 """Rows of one statement, for the limits on its parameters."""
 
 
-LONGEST_LINE = 1000
+LONGEST_LINE = 5000
 """Tokens that each made the next one: following them takes some statements a link."""
 
 
 @dataclass(frozen=True)
 class Maker:
-    """The access token that makes another token, if one does. `until`: when that expires at the latest, or None."""
+    """The access token that makes another token, if one does.
+
+    `until`: when it, or its refresh token, expires; None is never. `lifetime`: the whole one of an API token, which it
+    may give to another API token; None is without a limit, and of others. `renewable_until`: what it makes expires then
+    at the latest, however often that is made anew; None is without a limit.
+    """
 
     public_id: str | None = None
     until: datetime | None = None
+    lifetime: timedelta | None = None
+    renewable_until: datetime | None = None
 
 
 NO_TOKEN = Maker()
@@ -57,17 +64,9 @@ def is_at_the_end(session: Session, public_id: str) -> bool:
     made, above = aliased(AccessTokenRow), aliased(AccessTokenRow)
     parent = select(RefreshTokenRow.created_with).where(RefreshTokenRow.id == made.refresh_token_id).scalar_subquery()
     step = select(above.public_id).select_from(line).join(made, made.public_id == line.c.public_id)
-    line = line.union(
-        step.join(above, above.public_id.in_([made.created_with, parent]))
-    )  # each once: there are circles
+    # Each once: there are circles.
+    line = line.union(step.join(above, above.public_id.in_([made.created_with, parent])))
     return (session.scalar(select(func.count()).select_from(line)) or 0) >= LONGEST_LINE
-
-
-def _matters(table: TokenTable) -> ColumnElement[bool]:
-    """Whether a token can be revoked, or made others. There can be any number of those that do not."""
-    if table is RefreshTokenRow:
-        return true()  # ended ones lead on to what their access tokens made
-    return or_(AccessTokenRow.status.not_in(FINAL), has_made_others())
 
 
 class Made(NamedTuple):
@@ -79,18 +78,18 @@ class Made(NamedTuple):
     parent: int | None
 
 
-def made_from(session: Session, user_id: int, roots: Sequence[Made]) -> Iterator[Made]:
+def made_from(session: Session, user_id: int, roots: Sequence[Made], most: int | None = None) -> Iterator[Made]:
     """What was made with these tokens of a user, and with that, and so on; each once, without the roots.
 
-    In any state, without access tokens that are final and made nothing.
-
-    With a refresh token: what was made with its access tokens. A level at a time, so that no more is read than found.
+    In any state, but for access tokens that are final and made no other, of which a program can leave any number. With
+    a refresh token: what was made with its access tokens. A level at a time, so that no more is read than found; with
+    `most`, about as many of each level.
     """
     seen, level = set(roots), list(roots)
     while level:
         found: list[Made] = []
         for start in range(0, len(level), CHUNK):
-            for made in _made_with(session, user_id, level[start : start + CHUNK]):
+            for made in _made_with(session, user_id, level[start : start + CHUNK], most):
                 if made not in seen:
                     seen.add(made)
                     found.append(made)
@@ -98,24 +97,28 @@ def made_from(session: Session, user_id: int, roots: Sequence[Made]) -> Iterator
         level = found
 
 
-def _made_with(session: Session, user_id: int, makers: Sequence[Made]) -> list[Made]:
+def _made_with(session: Session, user_id: int, makers: Sequence[Made], most: int | None) -> list[Made]:
     """What these tokens made themselves. Each condition by itself, so that it finds its index."""
     access = [each.public_id for each in makers if each.kind == TokenKind.ACCESS]
     refresh = [each.id for each in makers if each.kind == TokenKind.REFRESH]
     found: list[Made] = []
     for table in (RefreshTokenRow, AccessTokenRow):
         if access:
-            made = _columns(table).where(table.created_with.in_(access), _matters(table))
-            found += map(Made._make, session.execute(made))
+            made = _columns(table).where(table.created_with.in_(access))
+            found += _read(session, made, table, most)
         if refresh:
             maker = aliased(AccessTokenRow)
             parent = select(maker.refresh_token_id).where(maker.public_id == table.created_with).scalar_subquery()
             made = _columns(table).where(table.user_id == user_id, table.created_with.is_not(None))
-            made = made.where(
-                parent.in_(refresh), _matters(table)
-            )  # not a join, which would read all that a refresh token minted
-            found += map(Made._make, session.execute(made))
+            made = made.where(parent.in_(refresh))  # not a join, which would read all that a refresh token minted
+            found += _read(session, made, table, most)
     return found
+
+
+def _read(session: Session, made: Select[Any], table: TokenTable, most: int | None) -> Iterator[Made]:
+    if table is AccessTokenRow:
+        made = made.where(or_(AccessTokenRow.status.in_(MAYBE_ACTIVE), has_made_others()))
+    return map(Made._make, session.execute(made.limit(most)))
 
 
 def _columns(table: TokenTable) -> Select[Any]:

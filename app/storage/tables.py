@@ -130,7 +130,10 @@ LISTED = "refresh_token_id IS NULL AND (status <> 'revoked' OR had_expired)"
 
 
 class AccessTokenRow(Base):
-    """`created_with`: the access token (public id) that made it. Not where its refresh token or a password did."""
+    """`created_with`: the access token (public id) that made it. Not where its refresh token or a password did.
+
+    `renewable_until`: when a single-tier token that it makes expires at the latest; None is without a limit.
+    """
 
     __tablename__ = "access_tokens"
     __table_args__ = (
@@ -196,6 +199,7 @@ class AccessTokenRow(Base):
     revoked_by: Mapped[str | None] = mapped_column(String(150))
     revoke_reason: Mapped[str | None] = mapped_column(String(255))
     created_with: Mapped[str | None] = mapped_column(String(12))
+    renewable_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     secret_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 

@@ -10,7 +10,7 @@ from app.domain.sessions import parse_session_number
 from app.http.acts import does
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
-from app.web.forms import field_errors, message, read_form, status_of
+from app.web.forms import field_errors, is_checked, message, read_form, status_of
 from app.web.guards import IN_SESSION, renew, web_session
 from app.web.rendering import page
 from app.web.signing_in import signed_out
@@ -32,7 +32,7 @@ def edit_password() -> ResponseReturnValue:
 def change_password() -> ResponseReturnValue:
     """Change the password and end the user's other sessions; with the box ticked, revoke the user's tokens."""
     form = read_form()
-    current, password, revokes = form.get("current", ""), form.get("password", ""), form.get("revoke_tokens") == "on"
+    current, password, revokes = form.get("current", ""), form.get("password", ""), is_checked("revoke_tokens")
     try:
         if password != form.get("repeated", ""):
             raise BadRequest("", {"repeated": ["The passwords do not match."]})

@@ -1,4 +1,4 @@
-"""Which access token made a token, and how long the own secret of such a refresh token renews it."""
+"""Which access token made a token, and until when what it made can be renewed."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,10 +12,9 @@ IS_MADE = sa.text("created_with IS NOT NULL")
 
 
 def upgrade() -> None:
-    op.add_column("refresh_tokens", sa.Column("created_with", sa.String(12), nullable=True))
-    op.add_column("refresh_tokens", sa.Column("renewable_until", sa.DateTime(timezone=True), nullable=True))
-    op.add_column("access_tokens", sa.Column("created_with", sa.String(12), nullable=True))
     for table in ("refresh_tokens", "access_tokens"):
+        op.add_column(table, sa.Column("created_with", sa.String(12), nullable=True))
+        op.add_column(table, sa.Column("renewable_until", sa.DateTime(timezone=True), nullable=True))
         only_made = {"sqlite_where": IS_MADE, "postgresql_where": IS_MADE}
         op.create_index(f"ix_{table}_made", table, ["created_with"], **only_made)
         op.create_index(f"ix_{table}_made_of_user", table, ["user_id", "created_with"], **only_made)
@@ -25,5 +24,5 @@ def downgrade() -> None:
     for table in ("refresh_tokens", "access_tokens"):
         op.drop_index(f"ix_{table}_made_of_user", table)
         op.drop_index(f"ix_{table}_made", table)
+        op.drop_column(table, "renewable_until")
         op.drop_column(table, "created_with")
-    op.drop_column("refresh_tokens", "renewable_until")

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.domain.errors import TemporaryPassword
 from app.domain.identity import Role
 from app.domain.policy import INSTANCE_SETTINGS
 from app.jobs import JOBS
@@ -48,12 +47,10 @@ def test_a_user_is_made_with_or_without_a_password(services: Services, admin: Pe
     made = admin.native.post("users", {"username": "Nora", "email": "nora@example.com", "password": PASSWORD})
     assert made.status_code == 201
     assert (made.get_json()["username"], made.get_json()["role"]) == ("nora", "VIEWER")
-    with pytest.raises(TemporaryPassword):
-        services.accounts.authenticate("nora", PASSWORD, OPERATOR)
-    members = {"username": "robot", "password": PASSWORD, "has_temporary_password": False}
-    robot = admin.native.post("users", members).get_json()
-    assert services.accounts.authenticate("robot", PASSWORD, OPERATOR).user.id == robot["id"]
-    assert (made.get_json()["password_expires_at"] is None, robot["password_expires_at"]) == (False, None)
+    assert services.accounts.authenticate("nora", PASSWORD, OPERATOR).user.id == made.get_json()["id"]
+    members = {"username": "carl", "password": PASSWORD, "has_temporary_password": True}
+    carl = admin.native.post("users", members).get_json()
+    assert (made.get_json()["password_expires_at"], carl["password_expires_at"] is None) == (None, False)
     plain = admin.native.post("users", {"username": "reports", "role": "INTROSPECTOR"}).get_json()
     assert admin.native.get(f"users/{plain['id']}").get_json() == plain
     assert PASSWORD not in made.text

@@ -264,7 +264,7 @@ def test_limit_offset_and_count_are_honoured_when_sent(
 def test_every_call_accepts_basic_bearer_and_the_token_header(trifacta: Trifacta, services: Services) -> None:
     """A token that was created with another is a token of its own."""
     user = allowed_user(services, password=PASSWORD)
-    value, first = trifacta.created(basic(user.username, PASSWORD), 86400)
+    value, first = trifacta.created(basic(user.username, PASSWORD))
     for headers in (basic(user.username, PASSWORD), bearer(value), {"TOKEN": value}):
         created, info = trifacta.created(headers)
         assert trifacta.ids(headers) == [first["tokenId"], info["tokenId"]]

@@ -8,6 +8,7 @@ import random
 import shutil
 import signal
 import sqlite3
+import stat
 import subprocess
 import threading
 import time
@@ -326,6 +327,18 @@ def test_a_backup_is_private_and_overwrites_nothing_unless_told_to(place: Place)
     for target in (place.database, place.folder, place.folder / "pipe", place.folder / "missing" / "b.db"):
         assert str(target) in place.forks.refusal("backup", str(target), "--overwrite")
     assert not [each for each in place.folder.iterdir() if "unfinished" in each.name]
+
+
+def test_a_restore_puts_nothing_in_place_of_a_device(place: Place) -> None:
+    """Fails when root, with the address of ``/dev/null``, would rename it; neither is it read, which can block."""
+    file = place.backup()
+    place.database.unlink()
+    os.mkfifo(place.database)  # stands for a device
+    before = place.files()
+    for choice in ("keep", "old"):
+        assert "is a device" in place.forks.refusal("restore", str(file), "--revoked-since", choice)
+    assert stat.S_ISFIFO(place.database.stat().st_mode)
+    assert place.files() == before
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from app.domain.errors import FeatureOff, TokenRefused
 from app.domain.identity import Role
 from app.http.context import parts
 from app.services import Services
-from tests.factories import PASSWORD, generate, issue, make_user, mint
+from tests.factories import PASSWORD, configure, generate, issue, make_user, mint
 
 EXAMPLES = int(os.environ.get("DAYPASS_FUZZ_EXAMPLES", "2"))
 
@@ -40,6 +40,7 @@ class RealCredentials:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._login = make_user(services, password=PASSWORD).username
+        configure(services, api_can_manage_users="on")
         self._renew()
         self.sent = 0
         self.statuses: Counter[tuple[str, int]] = Counter()

@@ -93,7 +93,7 @@ def module_edge(sqlite_files: SqliteFiles, tmp_path_factory: pytest.TempPathFact
         sqlite_files.fresh(folder) as url,
         LiveServer(url, folder, workers=1, DAYPASS_THREADS="4") as server,
     ):
-        server.json("user", "add", "anna", "--permanent", stdin=f"{PASSWORD}\n")
+        server.json("user", "add", "anna", stdin=f"{PASSWORD}\n")
         with requests.Session() as session:
             refresh = Alation(server.url, session).issue("anna", PASSWORD, "edge").json()
         yield Edge(server.port, refresh["user_id"], refresh["refresh_token"])
@@ -117,7 +117,7 @@ def http2_edge(sqlite_files: SqliteFiles, tmp_path_factory: pytest.TempPathFacto
         sqlite_files.fresh(folder) as url,
         LiveServer(url, folder, workers=1, DAYPASS_THREADS="4", DAYPASS_HTTP2="on") as server,
     ):
-        server.json("user", "add", "anna", "--permanent", stdin=f"{PASSWORD}\n")
+        server.json("user", "add", "anna", stdin=f"{PASSWORD}\n")
         with requests.Session() as session:
             refresh = Alation(server.url, session).issue("anna", PASSWORD, "edge").json()
         yield Edge(server.port, refresh["user_id"], refresh["refresh_token"])

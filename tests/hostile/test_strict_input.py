@@ -33,8 +33,10 @@ def test_what_would_have_to_be_converted_changes_nothing(
     for value in (0, 1, 0.0, "false", None, [], {}):
         refused("PATCH", f"users/{anna.id}", {"is_active": value})
         refused("PATCH", f"users/{anna.id}", {"role": value})
-        refused("POST", "users", {"username": value, "role": "SERVER_ADMIN"})
-        refused("POST", f"users/{anna.id}/revoke-tokens", {"reason": value if not isinstance(value, str) else 1})
+        refused("POST", "users", {"username": "berta", "has_temporary_password": value})
+        not_a_text = 1.5 if isinstance(value, str) else value
+        refused("POST", "users", {"username": not_a_text, "role": "SERVER_ADMIN"})
+        refused("POST", f"users/{anna.id}/revoke-tokens", {"reason": not_a_text})
         refused("POST", "tokens/revocations/preview", {"filter": {"unused_for_days": value or 1.9, "name": value}})
         refused("PUT", "settings/api_tokens_enabled", {"value": value})
     for query in (

@@ -52,7 +52,7 @@ def create_user(body: Members) -> User:
     """Create a user; without a password for single sign-on and service accounts. A password is temporary by default."""
     key = idempotency_key(body)
     name, role, password = body.pop("username"), Role(body.pop("role")), body.pop("password")
-    is_temporary = body.pop("has_temporary_password", True)
+    is_temporary = body.pop("has_temporary_password", False)
     return services().accounts.add(name, role, password, caller(), key, is_temporary=is_temporary, **body)
 
 

@@ -30,10 +30,7 @@ class UserPage(Schema):
     next_cursor = fields.String(allow_none=True)
 
 
-TEMPORARY = (
-    "True by default: within 72 hours, the user signs in on the pages and chooses another password. Until then, no API"
-    " accepts it. Send false for a service account."
-)
+TEMPORARY = "True: the password expires after 72 hours, and the pages require another one first. False by default."
 
 
 class NewUser(Strict):

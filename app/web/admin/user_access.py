@@ -11,7 +11,7 @@ from app.http.acts import does
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
 from app.web.admin.users import PERMANENT_HINT, prove_in
-from app.web.forms import field_errors, message, read_form, status_of
+from app.web.forms import field_errors, is_checked, message, read_form, status_of
 from app.web.guards import ADMINISTRATOR_IN_SESSION, PASSWORD_FIELD, is_fresh, web_session
 from app.web.rendering import page
 
@@ -33,7 +33,7 @@ def set_password(user_id: str) -> ResponseReturnValue:
     As in the form for a new user, the administrator's own password is a field of the form.
     """
     user, form = _user(user_id), read_form()
-    is_temporary, revokes = form.get("is_permanent") != "on", form.get("revoke_tokens") == "on"
+    is_temporary, revokes = not is_checked("is_permanent"), is_checked("revoke_tokens")
     try:
         prove_in(form)
         services().changing_passwords.set(
@@ -72,7 +72,7 @@ def _back(user: User, done: str) -> ResponseReturnValue:
 
 
 def _form(user: User, status: int, error: str = "", fields: dict[str, str] | None = None) -> Response:
-    form = read_form() if status != 200 else {}
+    is_sent = status != 200
     return page(
         "admin_user_password.html",
         status,
@@ -80,8 +80,8 @@ def _form(user: User, status: int, error: str = "", fields: dict[str, str] | Non
         error="" if fields else error,
         fields=fields or {},
         is_proved=is_fresh(),
-        is_permanent=form.get("is_permanent") == "on",
-        revoke_tokens=form.get("revoke_tokens") == "on",
+        is_permanent=is_sent and is_checked("is_permanent"),
+        revoke_tokens=is_sent and is_checked("revoke_tokens"),
         rules=RULES,
         permanent_hint=PERMANENT_HINT,
     )

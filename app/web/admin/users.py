@@ -16,7 +16,7 @@ from app.http.guards import GuardedBlueprint
 from app.services.listing import Page
 from app.services.revoking import Revoked
 from app.web.admin import queries
-from app.web.forms import field_errors, idempotency_key, message, read_form, status_of
+from app.web.forms import field_errors, idempotency_key, is_checked, message, read_form, status_of
 from app.web.guards import ADMINISTRATOR_IN_SESSION, PASSWORD_FIELD, is_fresh, prove, web_session
 from app.web.rendering import page
 
@@ -74,7 +74,7 @@ def create_user() -> ResponseReturnValue:
         prove_in(form)
         role = queries.word(form, "new_role", Role) or Role.VIEWER
         password = form.get("password") or None
-        name, is_temporary = entered["username"], form.get("is_permanent") != "on"
+        name, is_temporary = entered["username"], not is_checked("is_permanent")
         user = services().accounts.add(
             name, role, password, caller(), idempotency_key(), is_temporary=is_temporary, email=entered["email"]
         )
@@ -209,6 +209,6 @@ def _form(status: int, error: str = "", fields: dict[str, str] | None = None, **
     fields = fields or {}
     error = "" if fields.keys() & SHOWS_ERROR else error
     is_proved = is_fresh()
-    values |= {"is_permanent": status != 200 and read_form().get("is_permanent") == "on"}
+    values |= {"is_permanent": status != 200 and is_checked("is_permanent")}
     values |= {"rules": RULES, "permanent_hint": PERMANENT_HINT}
     return page("admin_user_new.html", status, error=error, fields=fields, is_proved=is_proved, roles=ROLES, **values)

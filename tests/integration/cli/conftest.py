@@ -84,7 +84,7 @@ def environment(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def signs_in(services: Services, username: str, password: str) -> bool:
     try:
-        services.accounts.authenticate(username, password, Caller("", address="192.0.2.10"), on_pages=True)
+        services.accounts.authenticate(username, password, Caller("", address="192.0.2.10"))
     except BadCredentials:
         return False
     return True

@@ -1,6 +1,7 @@
 """``daypass db …``: the schema's version, and whether Daypass may serve."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -94,6 +95,12 @@ def directory(path: Path) -> None:
     path.mkdir()
 
 
+def device(path: Path) -> None:
+    """A pipe, which stands for ``/dev/null``."""
+    path.unlink()
+    os.mkfifo(path)
+
+
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
@@ -101,11 +108,12 @@ def directory(path: Path) -> None:
         (header_alone, "estore"),
         (cut_short, "estore"),
         (directory, "is a folder, not a database"),
+        (device, "is a device, not a database"),
         (lambda path: path.unlink(), "run `daypass init`"),
         (lambda path: path.write_bytes(b""), "run `daypass db upgrade`"),
         (lambda path: path.parent.rename(path.parent.with_name("away")), "does not exist"),
     ],
-    ids=["garbage", "header", "cut", "directory", "gone", "empty", "no folder"],
+    ids=["garbage", "header", "cut", "directory", "device", "gone", "empty", "no folder"],
 )
 def test_whatever_is_in_the_place_of_the_database_is_one_line_that_says_what_to_do(
     environment: pytest.MonkeyPatch, tmp_path: Path, spoil: Callable[[Path], object], reason: str

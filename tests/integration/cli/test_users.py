@@ -28,9 +28,9 @@ def test_a_user_is_added_with_role_and_profile_or_without_a_password(daypass: Co
     words = ["--role", "steward", "--email", "anna@example.org", "--first-name", "Anna", "--title", "Steward"]
     added = daypass.text("user", "add", "Anna", *words, stdin=PASSWORD)
     anna = services.accounts.get("anna")
-    assert added.startswith(f"Added anna with the user id {anna.id}. The password is temporary: anna has to choose")
-    assert anna.password_expires_at is not None
-    assert daypass.json("user", "add", "bot", "--permanent", stdin=PASSWORD)["password_expires_at"] is None
+    assert added == f"Added anna with the user id {anna.id}.\n"
+    assert anna.password_expires_at is None
+    assert daypass.json("user", "add", "newcomer", "--temporary", stdin=PASSWORD)["password_expires_at"] is not None
     assert (anna.role, anna.email, anna.first_name, anna.title) == (Role.STEWARD, words[3], "Anna", "Steward")
     assert signs_in(services, "anna", PASSWORD)
     daypass.text("user", "add", "robot", "--no-password", stdin=PASSWORD)
@@ -153,9 +153,9 @@ def test_setting_a_password_can_revoke_tokens_and_sessions_end_by_a_command(
     assert daypass.json("user", "end-sessions", "anna") == {"sessions": 3}
     assert daypass.text("user", "end-sessions", "Anna") == "Ended 0 sessions of anna.\n"
     assert not any(map(services.sessions.find, cookies))
-    assert "Tokens are not affected." in daypass.text("user", "set-password", "anna", "--permanent", stdin=NEW_PASSWORD)
+    assert "Tokens are not affected." in daypass.text("user", "set-password", "anna", stdin=NEW_PASSWORD)
     assert services.verifier.verify(access.secret)
-    said = daypass.text("user", "set-password", "anna", "--revoke-tokens", stdin=PASSWORD)
+    said = daypass.text("user", "set-password", "anna", "--revoke-tokens", "--temporary", stdin=PASSWORD)
     assert "Revoked 1 refresh token and 1 access token." in said and "has to choose another one" in said
     with pytest.raises(TokenRevoked):
         services.verifier.verify(access.secret)

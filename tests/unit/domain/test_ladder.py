@@ -112,7 +112,7 @@ def test_raising_a_setting_grants_unless_it_is_declared_harmless() -> None:
     raised = {each.key for each in INSTANCE_SETTINGS if each.is_wider(*_lowest_and_highest(each))}
     assert raised == {each.key for each in INSTANCE_SETTINGS} - HARMLESS
     lowered = {each.key for each in INSTANCE_SETTINGS if each.is_wider(*_lowest_and_highest(each)[::-1])}
-    assert lowered == {"audit_days", "audit_high_volume_days"}, "◆ a token must not delete what tells of it"
+    assert lowered == {"audit_days", "audit_high_volume_days"}, "a token could have its own traces deleted"
 
 
 def _lowest_and_highest(setting: Setting[object]) -> tuple[str, str]:

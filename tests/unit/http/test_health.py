@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from app.factory import create_app, db
 from app.http.context import parts
+from app.services import health
 from app.storage.database import Database
 from app.storage.schema import newest_revision
 from config import Keys, Settings
@@ -28,8 +29,9 @@ def ready(client: FlaskClient) -> tuple[int, bool, str | None]:
 
 
 @pytest.fixture
-def app(settings: Settings) -> Iterator[Flask]:
-    """With a database that knows its keys."""
+def app(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+    """With a database that knows its keys, and patience: what is found matters here, not how soon."""
+    monkeypatch.setattr(health, "PATIENCE_SECONDS", 60)
     with application(settings) as app:
         parts(app).services.key_fingerprints.remember()
         yield app

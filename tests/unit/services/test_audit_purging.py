@@ -168,6 +168,23 @@ def test_what_was_changed_is_not_removed(services: Services, database: Database,
     assert exported(services) == before
 
 
+@pytest.mark.both_databases
+def test_what_was_changed_is_not_removed_as_if_another_key_had_sealed_it(
+    services: Services, database: Database, moved_clock: MovedClock
+) -> None:
+    """◆ Fails when ranges of another key go unseen: Daypass itself would remove new ones, with a proof."""
+    log_of_two_months(services, moved_clock)
+    tamper(
+        database,
+        "UPDATE audit_seals SET sealed_at = '2020-01-01 00:00:00.000000'",
+        "UPDATE audit_seals SET key_id = '0123456789abcdef' WHERE position = 1",
+    )
+    before = exported(services)
+    with pytest.raises(Conflict, match="sealed with the key 0123456789abcdef"):
+        services.audit.purging.purge(JOB)
+    assert exported(services) == before
+
+
 def test_a_removal_is_proved_by_the_key(services: Services, database: Database, moved_clock: MovedClock) -> None:
     """◆ Fails when a mark in the database is believed."""
     log_of_two_months(services, moved_clock)

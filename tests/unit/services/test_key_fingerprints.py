@@ -5,13 +5,14 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import text
 
+from app.domain.audit_seals import Mismatch
 from app.domain.errors import Conflict
 from app.domain.findings import Level
 from app.services import Services
 from app.storage.database import Database
 from config import Keys
 from tests.databases import KEYS
-from tests.factories import OPERATOR, issue, make_user
+from tests.factories import OPERATOR, issue, make_user, mint
 
 pytestmark = pytest.mark.both_databases
 
@@ -73,6 +74,23 @@ def test_keys_are_adopted_by_an_audited_act(services_with: Host, database: Datab
     with database.reading() as session:
         (row,) = session.execute(text("SELECT actor, action, detail FROM audit_events")).all()
     assert tuple(row) == ("cli:tests", "keys.adopted", '{"changed": "token key k1"}')
+
+
+def test_who_adopts_another_pepper_has_the_audit_log_sealed_again(services_with: Host, database: Database) -> None:
+    """Retention removes no range of another key, so that none may stay."""
+    wrong, right = services_with(Keys({"k1": K2}, b"q" * 32)), services_with(Keys({"k1": K1}, PEPPER))
+    mint(wrong, issue(wrong, make_user(wrong, "anna")))
+    wrong.audit.sealing.seal()
+    wrong.key_fingerprints.remember()
+    with pytest.raises(Mismatch):
+        right.audit.trail.verify()
+    right.key_fingerprints.adopt(OPERATOR)
+    right.audit.sealing.seal()
+    assert right.audit.trail.verify().events == 4
+    (event,) = right.listing.audit_events(action="keys.adopted").items
+    assert event.detail == {"changed": "pepper, token key k1", "audit_seals_forgotten": 2}
+    right.key_fingerprints.adopt(OPERATOR)
+    assert right.audit.trail.verify().events == 4, "its own seals stay"
 
 
 def test_what_is_stored_tells_nothing_about_the_keys(services_with: Host, database: Database) -> None:

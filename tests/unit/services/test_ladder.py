@@ -69,17 +69,17 @@ def by_owner(refresh: Refresh) -> ByOwner:
 # Lifetimes
 
 
-def test_an_api_token_does_not_outlive_the_token_that_made_it_and_a_longer_lifetime_is_refused(
+def test_an_api_token_lives_no_longer_than_policy_allows_for_its_maker_and_a_longer_lifetime_is_refused(
     services: Services, anna: User
 ) -> None:
-    """◆ To the microsecond; "never" only with one that never expires."""
+    """◆ To the microsecond; "never" only with one that never expires. A script may renew its token in time."""
     with freeze_time(NOW):
         maker, forever = generate(services, anna, DAY), generate(services, anna, None)
         refresh = issue(services, anna)
         minted = mint(services, refresh)
     with freeze_time(NOW + HOUR):
         for caller, left in (
-            (with_token(anna, maker), DAY - HOUR),
+            (with_token(anna, maker), DAY),
             (with_token(anna, minted, refresh), SIXTY_DAYS - HOUR),
         ):
             made = generate_with(services, caller, left)
@@ -89,6 +89,22 @@ def test_an_api_token_does_not_outlive_the_token_that_made_it_and_a_longer_lifet
                     generate_with(services, caller, longer)
                 assert f"{int(left.total_seconds())} seconds" in refused.value.fields["lifetime"][0]
         assert generate_with(services, with_token(anna, forever), None).token.expires_at is None
+
+
+def test_what_began_with_a_refresh_token_ends_with_it_however_often_it_is_renewed(
+    services: Services, anna: User
+) -> None:
+    """◆ Fails when the limit is forgotten after the first API token."""
+    with freeze_time(NOW):
+        refresh = issue(services, anna)
+        made = generate_with(services, with_token(anna, mint(services, refresh), refresh), SIXTY_DAYS - DAY)
+    for days in (20, 40):
+        with freeze_time(NOW + days * DAY):
+            caller, left = with_token(anna, made), SIXTY_DAYS - days * DAY
+            with pytest.raises(BadRequest, match=f"refresh token: the longest lifetime is {int(left.total_seconds())}"):
+                generate_with(services, caller, left + SECOND)
+            made = generate_with(services, caller, left)
+    assert made.token.expires_at == NOW + SIXTY_DAYS
 
 
 def test_a_refresh_token_made_with_a_token_gets_the_shorter_lifetime_and_its_own_secret_never_lifts_it(
@@ -123,6 +139,20 @@ def test_what_is_regenerated_or_minted_with_a_token_does_not_outlive_it(services
         assert taken.token.expires_at == regenerate(services, taken).token.expires_at == NOW + DAY
     assert caller.credential is not None
     assert {minted.token.created_with, taken.token.created_with} == {caller.credential.id}
+
+
+def test_a_token_that_a_token_minted_gives_no_more_time_than_that_had(services: Services, anna: User) -> None:
+    """◆ Fails when only its refresh token counts, which is another one, and lives longer."""
+    with freeze_time(NOW):
+        page_made, other = issue(services, anna), issue(services, anna)
+        maker = with_token(anna, generate(services, anna, HOUR))
+        minted = services.minting.mint(by_owner(page_made), maker)
+        caller = with_token(anna, minted, page_made)
+        assert services.minting.mint(by_owner(other), caller).token.expires_at == NOW + HOUR
+        assert issue_with(services, caller).token.expires_at == NOW + HOUR
+        assert services.issuing.regenerate(by_owner(other), caller).token.expires_at == NOW + HOUR
+        assert refusal_of(lambda: generate_with(services, caller, HOUR + SECOND)) is BadRequest
+        assert generate_with(services, caller, HOUR)
 
 
 def test_a_token_of_a_refresh_token_makes_an_api_token_only_while_the_setting_is_on(

@@ -2,7 +2,9 @@
 
 import pytest
 from freezegun import freeze_time
+from sqlalchemy import event
 
+from app.domain.errors import Unavailable
 from app.domain.secrets import TokenFormat, new_token_text
 from app.domain.tokens import TokenKind
 from app.services import Services, last_use, strays
@@ -72,6 +74,21 @@ def test_a_secret_that_is_sent_again_and_again_has_an_event_an_hour_for_each_pla
             assert len(found(services)) == number
         look(services, refresh.secret, place="a referrer")
         assert len(found(services)) == 3
+
+
+def test_what_could_not_be_written_is_written_later(services: Services, database: Database) -> None:
+    """Fails when it is taken for told before the commit."""
+    refresh = issue(services, make_user(services))
+
+    def refuse(*_: object) -> None:
+        event.remove(database.engine, "commit", refuse)
+        raise Unavailable("planted fault")
+
+    event.listen(database.engine, "commit", refuse)
+    look(services, refresh.secret)
+    assert found(services) == []
+    services.last_use.flush()
+    assert found(services) == [("refresh", refresh.token.public_id, PLACE)]
 
 
 def test_text_that_is_made_up_costs_a_bounded_number_of_looks(
