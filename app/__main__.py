@@ -1,5 +1,6 @@
 """The entry point of ``daypass`` and ``python -m app``."""
 
+import gc
 import os
 import resource
 import signal
@@ -25,8 +26,12 @@ def main() -> None:
         # A reload reads again what is about to be read. Systemd takes its end by SIGHUP for one in order.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
+        gc.disable()  # imports leave no garbage: looking for it takes a seventh of their time
         from app.cli import command_line  # takes half a second, in which somebody may press Ctrl-C
         from app.factory import create_app
+
+        gc.freeze()
+        gc.enable()
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     except ImportError as error:

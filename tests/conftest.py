@@ -4,6 +4,7 @@ A test that takes ``database_url``, or anything made from it, runs on SQLite; ma
 module), on PostgreSQL too. Mark what depends on the database: queries, locks, lists, races, one story of each API.
 """
 
+import gc
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,8 @@ hypothesis.settings.load_profile("daypass")
 
 compile_once()
 
+gc.disable()  # until all is collected: nothing of it is garbage
+
 
 def pytest_report_header() -> str:
     """How the tests make a clock wrong here."""
@@ -45,6 +48,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> InGroup
     """What distributes the tests, where several processes run them."""
     config.option.loadscopereorder = False  # they are in order already
     return InGroups(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """Tests and modules stay to the end; to look through them for garbage takes longer than most tests."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -49,11 +49,6 @@ def mask(text: str) -> str:
     return text if masked == plain else masked
 
 
-def mask_optional(text: str | None) -> str | None:
-    """The same for text that may be missing."""
-    return None if text is None else mask(text)
-
-
 def holds_secret(text: str) -> bool:
     """Whether :func:`mask` hides a part of the text."""
     return mask(text) != text

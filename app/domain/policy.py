@@ -73,9 +73,8 @@ class Policy:
     )  # fmt: skip
     api_token_default_lifetime = Setting(
         DAYS, "365", low=1, high=36_500, suffix="_days", group="Lifetimes", label="Proposed API token lifetime",
-        help="The lifetime the web form proposes for an API token.", effective=From.NEW_TOKENS,
+        help="The lifetime the web form proposes for an API token.", effective=From.NEW_TOKENS, widens=Widens.NEVER,
         affects=(Affects(None, "Only what the web form proposes; no token and no user is affected."),),
-        widens=Widens.NEVER,
     )  # fmt: skip
     api_token_max_lifetime = Setting(
         DAYS.or_unlimited(), "-1", low=1, high=36_500, suffix="_days", group="Lifetimes",
@@ -176,34 +175,30 @@ class Policy:
     )  # fmt: skip
     retention = Setting(
         DAYS, "90", low=0, high=3650, suffix="_days", group="Retention", label="Retention of ended tokens",
-        help="How long ended tokens are kept before they are deleted.", effective=From.NEXT_PURGE,
+        help="How long ended tokens are kept before they are deleted.", effective=From.NEXT_PURGE, widens=Widens.NEVER,
         affects=tuple(Affects(ended, "Ended tokens that the next purge keeps; those deleted before do not come back.",
                               "Ended tokens that the next purge deletes; a refresh token stays while one of its access "
                               "tokens does.") for ended in (Counted.ENDED_REFRESH_TOKENS, Counted.ENDED_ACCESS_TOKENS)),
-        widens=Widens.NEVER,
     )  # fmt: skip
     audit = Setting(
         DAYS, "0", low=0, high=3650, suffix="_days", zero="unlimited", group="Retention",
-        label="Retention of audit events", effective=From.NEXT_PURGE,
+        label="Retention of audit events", effective=From.NEXT_PURGE, widens=Widens.ANY,
         help="How long audit events are kept before they are deleted; 0: unlimited.",
         affects=(Affects(None, "Only audit events are affected: the oldest are deleted first, in whole sealed ranges. "
                          "A restore can't repeat the revocations of deleted events."),),
-        widens=Widens.ANY,
     )  # fmt: skip
     audit_high_volume = Setting(
         DAYS, "30", low=0, high=3650, suffix="_days", zero="the same as other events", group="Retention",
         label="Retention of high-volume audit events",
         help="The same for mints and refused attempts, of which there are many; 0: as long as other audit events.",
-        effective=From.NEXT_PURGE,
+        effective=From.NEXT_PURGE, widens=Widens.ANY,
         affects=(Affects(None, "Only audit events of mints and refused attempts are affected. A restore needs those "
                          "since its backup."),),
-        widens=Widens.ANY,
     )  # fmt: skip
     openapi_enabled = Setting(
-        SWITCH, "on", group="API documents", label="API documents", effective=From.AT_ONCE,
+        SWITCH, "on", group="API documents", label="API documents", effective=From.AT_ONCE, widens=Widens.NEVER,
         help="Off: neither OpenAPI documents nor pages about them.",
         affects=(Affects(None, "Only the documents and the pages about them; no token and no user is affected."),),
-        widens=Widens.NEVER,
     )  # fmt: skip
 
     @classmethod

@@ -37,13 +37,18 @@ LOG = structlog.get_logger(__name__)
 class Dialect:
     """The error answers of paths under `prefix`: `refuse` for refusals, `fail` for HTTP errors.
 
-    `repeat`: for a repeat under an Idempotency-Key.
+    `repeat`: for a repeat under an Idempotency-Key. `is_one_path`: of that path alone.
     """
 
     prefix: str
     refuse: Callable[[Refusal], Response]
     fail: Callable[[HTTPException], Response]
     repeat: Callable[[Repeated], Response] | None = None
+    is_one_path: bool = False
+
+    def is_of(self, path: str) -> bool:
+        """Whether a request of this path is answered in it."""
+        return path == self.prefix if self.is_one_path else path.startswith(self.prefix)
 
 
 def install_error_dispatch(app: Flask, dialects: Sequence[Dialect]) -> None:
@@ -95,7 +100,7 @@ def _masked(refusal: Refusal) -> Refusal:
 
 def _dialect(dialects: Sequence[Dialect], path: str) -> Dialect:
     # Case-insensitive paths have their canonical spelling by now (``app.api.v4.paths``).
-    return next((each for each in dialects if path.startswith(each.prefix)), PROBLEMS)
+    return next((each for each in dialects if each.is_of(path)), PROBLEMS)
 
 
 def reason_of(error: HTTPException) -> str:

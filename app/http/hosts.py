@@ -53,8 +53,8 @@ class Hosts:
         if self._is_any or name is None or name in self._names or environ.get("PATH_INFO") in UNDER_ANY_NAME:
             return None
         return MisdirectedRequest(
-            f"Daypass does not answer as {name}: use {self._public_url}. If you do, the proxy must pass on the Host "
-            "header. If clients need this name too, add it to DAYPASS_OTHER_HOSTS."
+            f"Daypass does not answer as {name}: use {self._public_url}. If you do already, the proxy must pass "
+            "on the Host header. If clients need this name too, add it to DAYPASS_OTHER_HOSTS."
         )
 
 

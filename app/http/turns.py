@@ -19,15 +19,28 @@ TURNS = "daypass.turns"
 """The :class:`Turns` that a request passed, in its environment; absent under other servers."""
 
 
+BUSY = b'{"detail":"Too many requests are waiting. Try again shortly.","code":"503000","reason":"unavailable"}\n'
+
+
 class Turns:
     """A WSGI layer: at most `at_once` requests in `application`, besides at most `waiting` that wait for their clients.
 
     The server needs a thread for each of both. Answers are sent without a turn: small ones need no thread, and large
     ones have at most half of the places (``large_answers``), so that the others stay for bodies.
+
+    `is_memory_short`: while it says so, a request that would wait for its turn is refused. What waits in the server,
+    for clients that may have left long ago, then comes to an end soon.
     """
 
-    def __init__(self, application: "WSGIApplication", at_once: int, waiting: int) -> None:
+    def __init__(
+        self,
+        application: "WSGIApplication",
+        at_once: int,
+        waiting: int,
+        is_memory_short: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._application = application
+        self._is_memory_short = is_memory_short
         self._clients = Places(waiting, "request bodies are being received")
         self._readers = Places(waiting // 2, "large answers are being sent")
         self._free = at_once
@@ -37,6 +50,8 @@ class Turns:
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         environ[TURNS] = self
+        if not self._free and self._is_memory_short():
+            return _refuse(start_response)
         self._take()
         try:
             return self._application(environ, start_response)
@@ -76,3 +91,10 @@ class Turns:
                 self._waiting.popleft().release()
             else:
                 self._free += 1
+
+
+def _refuse(start_response: "StartResponse") -> Iterable[bytes]:
+    """Before any dialect, as a proxy would, because it must cost next to nothing."""
+    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(BUSY))), ("Retry-After", "1")]
+    start_response("503 Service Unavailable", [*headers, ("Cache-Control", "no-store")])
+    return [BUSY]

@@ -116,18 +116,10 @@ class SingleTierTokens:
             _refuse_at_the_limit(session, policy, user_id, now)
             budgets.spend_creation(session, policy, user_id, caller, now)
             expires_at = None if lifetime is None else now + lifetime
-            mac = self._ring.sign(text)
             token = access_tokens.add(
-                session,
-                text,
-                mac,
-                user_id,
-                now,
-                expires_at,
-                description=description,
-                created_with=maker.public_id,
-                renewable_until=maker.renewable_until,
-            )
+                session, text, self._ring.sign(text), user_id, now, expires_at, description=description,
+                created_with=maker.public_id, renewable_until=maker.renewable_until,
+            )  # fmt: skip
             detail = {"owner": owner.username} | created_with(maker)
             record(session, now, caller, "access_token.created", subject, **detail)
         return Issued(token, self._format.compose(text))

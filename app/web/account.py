@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.domain.errors import BadRequest, LimitReached, NotFound, NotPermitted, Refusal
+from app.domain.errors import BadRequest, LimitReached, NotFound, NotPermitted, RateLimited, Refusal
 from app.domain.ladder import Act
 from app.domain.masking import mask
 from app.domain.policy import Reissue
@@ -17,7 +17,7 @@ from app.services.held_tokens import ByOwner, BySecret
 from app.services.listing import ListedToken
 from app.web.forms import field_errors, idempotency_key, is_checked, message, read_form, status_of
 from app.web.guards import IN_SESSION, web_session
-from app.web.rendering import page
+from app.web.rendering import page, retry_after
 
 account = GuardedBlueprint("web_account", __name__, guard=IN_SESSION, url_prefix="/account/auth",
                            template_folder="templates")  # fmt: skip
@@ -53,10 +53,11 @@ def create_refresh_token() -> ResponseReturnValue:
     try:
         reissue = Reissue.REUSE if is_shared else None
         issued = services().issuing.issue(web_session().user.id, name, caller(), idempotency_key(), reissue=reissue)
-    except (BadRequest, LimitReached, NotPermitted) as refusal:
+    except (BadRequest, LimitReached, NotPermitted, RateLimited) as refusal:
         policy = services().instance_settings.policy()
         values = {"name": name, "is_shared": is_shared, "error": message(refusal), "fields": field_errors(refusal)}
-        return page("refresh_token_new.html", status_of(refusal), days=policy.refresh_token_lifespan.days, **values)
+        answer = page("refresh_token_new.html", status_of(refusal), days=policy.refresh_token_lifespan.days, **values)
+        return retry_after(answer, refusal)
     return _reveal(issued)
 
 
@@ -99,7 +100,8 @@ def revoke(public_id: str) -> ResponseReturnValue:
     """Revoke it and the access token under it; if the form says so, what was made with them."""
     owner_id, with_descendants = web_session().user.id, is_checked("with_descendants")
     services().revoking.revoke(public_id, BY_OWNER, caller(), owner_id, with_descendants=with_descendants)
-    return redirect(url_for("web_account.list_tokens", done="revoked"), 303)
+    done = "all-revoked" if with_descendants else "revoked"
+    return redirect(url_for("web_account.list_tokens", done=done), 303)
 
 
 @account.post("/test-token")

@@ -35,13 +35,14 @@ def _fail(error: HTTPException) -> Response:
     if error.response is not None:  # a guard's redirect
         return error.response  # type: ignore[return-value]
     status = error.code or 500
-    known = error.description if isinstance(error, MisdirectedRequest) else HTTP_MESSAGES.get(status)
-    return _error_page(status, known or HTTPStatus(status).phrase + ".")
+    if isinstance(error, MisdirectedRequest):
+        return _error_page(status, error.description or "", "misdirected.html")
+    return _error_page(status, HTTP_MESSAGES.get(status) or HTTPStatus(status).phrase + ".")
 
 
-def _error_page(status: int, text: str) -> Response:
+def _error_page(status: int, text: str, template: str = "error.html") -> Response:
     title = HTTPStatus(status).phrase
-    return page("error.html", status, number=status, title=title, text=text, request_id=g.request_id)
+    return page(template, status, number=status, title=title, text=text, request_id=g.request_id)
 
 
 def _repeat(repeated: Repeated) -> Response:
@@ -55,3 +56,4 @@ def _repeat(repeated: Repeated) -> Response:
 
 
 DIALECTS = [Dialect(prefix, _refuse, _fail, _repeat) for prefix in PREFIXES]
+DIALECTS += [Dialect("/", _refuse, _fail, is_one_path=True)]

@@ -62,6 +62,9 @@ def idempotency_key() -> IdempotencyKey | None:
     return IdempotencyKey(f"form:{key}"[:255], json.dumps([request.path.rstrip("/"), kept], sort_keys=True))
 
 
+TOO_MANY_ATTEMPTS = "Too many incorrect passwords."
+"""About attempts to sign in, to confirm the password and to change it."""
+
 REPEATS = {
     NO_LONGER_WORKS: "This form was already sent, and its token does not work any more. Open the form again.",
     ANOTHER_REQUEST: "This form was already sent with other values. Open the form again to send it once more.",
@@ -83,7 +86,8 @@ def message(refusal: Refusal) -> str:
     if isinstance(refusal, NotFound):
         return f"There is no such {refusal.what}, or it is not yours."
     if isinstance(refusal, RateLimited):
-        return f"{refusal.what} Try again in {_duration(refusal.retry_after)}."
+        what = TOO_MANY_ATTEMPTS if refusal.what == RateLimited.what else refusal.what
+        return f"{what} Try again in {_duration(refusal.retry_after)}."
     if isinstance(refusal, Unavailable):
         return "Daypass is temporarily unavailable: the database is away or busy. Nothing was changed. Try again."
     if isinstance(refusal, TokenRefused):

@@ -16,7 +16,7 @@ from app.http.guards import Guard
 from app.http.openapi import refuse_doubled
 from app.web.cookies import session_cookie, set_session_cookie
 from app.web.forms import read_form, status_of
-from app.web.rendering import page
+from app.web.rendering import page, retry_after
 
 PASSWORD_FIELD = "current_password"
 FORM_REFUSED = "This form was not sent from a Daypass page in this browser. Reload the page and try again."
@@ -185,7 +185,8 @@ def _confirm_password(refusal: Refusal | None) -> Response:
     form = read_form()
     kept = {name: value for name, value in form.items() if name not in ("form_token", PASSWORD_FIELD)}
     answer = page("confirm_password.html", kept=kept, refusal=refusal, status=200 if refusal is None else 403)
+    if refusal is None:
+        return answer
     if isinstance(refusal, RateLimited | Unavailable):
         answer.status_code = status_of(refusal)
-        answer.headers["Retry-After"] = str(refusal.retry_after)
-    return answer
+    return retry_after(answer, refusal)

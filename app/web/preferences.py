@@ -5,14 +5,14 @@ from datetime import timedelta
 from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.domain.errors import BadRequest, FeatureOff, LimitReached, NotPermitted
+from app.domain.errors import BadRequest, FeatureOff, LimitReached, NotPermitted, RateLimited
 from app.domain.ladder import Act
 from app.http.acts import does
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
 from app.web.forms import field_errors, idempotency_key, is_checked, message, read_form, status_of
 from app.web.guards import IN_SESSION, web_session
-from app.web.rendering import page
+from app.web.rendering import page, retry_after
 
 preferences = GuardedBlueprint("web_preferences", __name__, guard=IN_SESSION, url_prefix="/preferences/access-tokens",
                                template_folder="templates")  # fmt: skip
@@ -50,9 +50,10 @@ def generate() -> ResponseReturnValue:
         issued = services().single_tier.generate(
             web_session().user.id, lifetime, description, caller(), idempotency_key()
         )
-    except (BadRequest, FeatureOff, LimitReached, NotPermitted) as refusal:
+    except (BadRequest, FeatureOff, LimitReached, NotPermitted, RateLimited) as refusal:
         entered = {name: form[name] for name in ("lifetime", "description") if name in form}
-        return _form(status_of(refusal), error=message(refusal), fields=field_errors(refusal), **entered)
+        answer = _form(status_of(refusal), error=message(refusal), fields=field_errors(refusal), **entered)
+        return retry_after(answer, refusal)
     return page("api_token_reveal.html", token=issued.token, secret=issued.secret)
 
 
@@ -70,7 +71,7 @@ def delete(uuid: str) -> ResponseReturnValue:
     """Revoke it; if the form says so, what was made with it."""
     with_descendants = is_checked("with_descendants")
     services().single_tier.delete(uuid, caller(), web_session().user.id, with_descendants=with_descendants)
-    return redirect(url_for("web_preferences.list_tokens", done="deleted"), 303)
+    return redirect(url_for("web_preferences.list_tokens", done="all-deleted" if with_descendants else "deleted"), 303)
 
 
 def _form(status: int, error: str = "", fields: dict[str, str] | None = None, **entered: str) -> Response:

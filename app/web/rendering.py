@@ -11,6 +11,7 @@ from markupsafe import Markup
 from werkzeug.local import LocalProxy
 
 from app.domain.clock import utc_text
+from app.domain.errors import RateLimited, Refusal, Unavailable
 from app.domain.masking import mask
 from app.domain.text import count_of
 from app.domain.tokens import TokenStatus
@@ -45,6 +46,13 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
         values = {name: mask(value) if isinstance(value, str) else value for name, value in values.items()}
     answer = make_response(render_template(template, **values), status)
     answer.headers.update(HEADERS)
+    return answer
+
+
+def retry_after(answer: Response, refusal: Refusal) -> Response:
+    """A page that shows a refusal, with when to try again, where that is known."""
+    if isinstance(refusal, RateLimited | Unavailable):
+        answer.headers["Retry-After"] = str(refusal.retry_after)
     return answer
 
 

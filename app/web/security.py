@@ -12,7 +12,7 @@ from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
 from app.web.forms import field_errors, is_checked, message, read_form, status_of
 from app.web.guards import IN_SESSION, renew, web_session
-from app.web.rendering import page
+from app.web.rendering import page, retry_after
 from app.web.signing_in import signed_out
 
 passwords = GuardedBlueprint("web_passwords", __name__, guard=IN_SESSION, url_prefix="/account/password",
@@ -44,9 +44,7 @@ def change_password() -> ResponseReturnValue:
     except (BadRequest, RateLimited, TemporaryPassword) as refusal:
         values = {"error": "" if field_errors(refusal) else message(refusal), "revoke_tokens": revokes, "rules": RULES}
         answer = page("account_password.html", status_of(refusal), fields=field_errors(refusal), **values)
-        if isinstance(refusal, RateLimited):
-            answer.headers["Retry-After"] = str(refusal.retry_after)
-        return answer
+        return retry_after(answer, refusal)
     return redirect(url_for("web_passwords.edit_password", done="revoked" if revokes else "changed"), 303)
 
 

@@ -16,7 +16,7 @@ from app.http.guards import GuardedBlueprint
 from app.web import cookies
 from app.web.forms import message, read_form, status_of
 from app.web.guards import VISITOR, find_session
-from app.web.rendering import STATIC, asset_content, page
+from app.web.rendering import STATIC, asset_content, page, retry_after
 
 entrance = GuardedBlueprint("web_entrance", __name__, guard=VISITOR, template_folder="templates")
 
@@ -71,9 +71,7 @@ def sign_in() -> ResponseReturnValue:
     except (BadCredentials, TemporaryPassword, RateLimited, Unavailable) as refusal:
         error = message(refusal) + (ELSEWHERE if isinstance(refusal, RateLimited) else "")
         answer = _login_page(target, username=username, error=error, status=status_of(refusal))
-        if isinstance(refusal, RateLimited | Unavailable):
-            answer.headers["Retry-After"] = str(refusal.retry_after)
-        return answer
+        return retry_after(answer, refusal)
     onward = redirect(_next(target), 303)
     cookies.set_session_cookie(onward, cookie)
     cookies.set_device_cookie(onward, services().sessions.known_devices.add(cookies.device_cookie(), username))

@@ -10,6 +10,7 @@ from app.domain.identity import Role, User
 from app.domain.token_filter import TokenFilter
 from app.services.listing import ListedToken
 from tests.browser import sample
+from tests.browser.gallery import under_its_own_name
 from tests.browser.sample import Past
 from tests.databases import SqliteFiles
 from tests.drivers.browser import Visitor, chromium
@@ -46,7 +47,7 @@ def instance(sqlite_files: SqliteFiles, tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("pages")
     with sqlite_files.fresh(folder) as url, sample.past_of(url, folder) as past:
         sample.fill(past)
-        with LiveServer(url, folder) as server:
+        with under_its_own_name(LiveServer(url, folder)) as server:
             yield Instance(server, past)
         leaked = secrets_in(server.log())
         assert not leaked, f"the server's log holds secrets: {leaked[:3]}"

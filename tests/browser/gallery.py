@@ -9,6 +9,7 @@ from app.services.throttling import NEW_PLACE_LIMIT
 from tests.browser import sample
 from tests.browser.sample import Past
 from tests.drivers.browser import Visitor
+from tests.drivers.server import LiveServer
 from tests.factories import PASSWORD
 
 AUTH, PREFERENCES = "/account/auth", "/preferences/access-tokens"
@@ -70,6 +71,21 @@ def followed(path: str, link: str) -> Go:
     return go
 
 
+def below(go: Go, path: str) -> Go:
+    """A page beneath that one."""
+    return after(go, lambda visitor: visitor.page.goto(visitor.page.url + path))
+
+
+def under_its_own_name(server: LiveServer) -> LiveServer:
+    """With the public URL, so that it refuses other names."""
+    server.environment["DAYPASS_PUBLIC_URL"] = server.url
+    return server
+
+
+def under_another_name(visitor: Visitor) -> None:
+    visitor.page.goto(visitor.url.replace("127.0.0.1", "localhost"))
+
+
 def with_menu(path: str, label: str) -> Go:
     return after(at(path), lambda visitor: visitor.page.locator(f"summary[aria-label^='{label}']").first.click())
 
@@ -112,6 +128,9 @@ ANNA, CLARA = sample.PERSON, sample.ADMINISTRATOR
 CREATE = opened(AUTH, "Create Refresh Token")
 MADE = filled(CREATE, "Create", name="weekly-report")
 MINTED = filled(opened(AUTH, "API Token under lineage-export"), "Create")
+CONFIRM = filled(
+    opened("/admin/tokens?owner=anna", "Revoke nightly-etl"), "Revoke nightly-etl", reason="found in a log"
+)
 GENERATE = opened(PREFERENCES, "Generate New Token")
 GENERATED = filled(GENERATE, "Generate", description="weekly report")
 
@@ -119,18 +138,26 @@ VIEWS = [
     View("login", "", at("/login")),
     View("login-refused", "", filled(at("/login"), "Sign in", username="nobody", password=WRONG)),
     View("login-limited", "", login_limited),
+    View("login-ended", "", at("/login?why=ended")),
+    View("login-temporary-expired", "", filled(at("/login"), "Sign in", username=sample.LATE, password=PASSWORD)),
+    View("misdirected", "", under_another_name),
     View("login-appearance", "", with_menu("/login", "Appearance")),
     View("account-tokens", ANNA, at(AUTH)),
     View("account-tokens-empty", sample.DENIED, at(AUTH)),
     View("account-tokens-long-names", sample.WORDY, at(AUTH)),
     View("account-menu", ANNA, with_menu(AUTH, "Menu of")),
     View("account-password-is-temporary", sample.NEWCOMER, at(AUTH)),
+    View("account-tokens-revoked", ANNA, at(f"{AUTH}?done=all-revoked")),
     View("refresh-token-create", ANNA, CREATE, is_dialog=True),
     View("refresh-token-create-wrong", ANNA, filled(CREATE, "Create", name="näher")),
+    View("refresh-token-create-limited", sample.WORDY, filled(CREATE, "Create", name="weekly-report")),
     View("refresh-token-reveal", ANNA, MADE),
     View("refresh-token-reveal-tested", ANNA, tested(MADE)),
     View("refresh-token-already-shown", ANNA, after(MADE, lambda visitor: visitor.page.reload())),
     View("refresh-token-regenerate", ANNA, opened(AUTH, "Regenerate nightly-etl"), is_dialog=True),
+    View(
+        "refresh-token-regenerate-limited", ANNA, filled(opened(AUTH, "Regenerate catalog-sync"), "Regenerate")
+    ),
     View("refresh-token-revoke", ANNA, opened(AUTH, "Revoke nightly-etl"), is_dialog=True),
     View("refresh-token-revoke-long-name", sample.WORDY, opened(AUTH, "Revoke a-name"), is_dialog=True),
     View("access-token-create", ANNA, opened(AUTH, "API Token under lineage-export"), is_dialog=True),
@@ -144,6 +171,7 @@ VIEWS = [
     )),
     View("account-password-changed", ANNA, at("/account/password?done=changed")),
     View("account-security", ANNA, at("/account/security")),
+    View("account-security-others", ANNA, at("/account/security?done=ended")),
     View("account-security-only-one", sample.DENIED, at("/account/security?done=others")),
     View("not-found", ANNA, at("/account/auth/refresh-tokens/aaaaaaaaaaaa/revoke")),
     View("not-permitted", ANNA, at("/admin")),
@@ -161,6 +189,8 @@ VIEWS = [
     View("admin-users-none", CLARA, at("/admin/users?part=zzz")),
     View("admin-user-create", CLARA, opened("/admin/users", "Create User"), is_dialog=True),
     View("admin-user-create-wrong", CLARA, filled(at("/admin/users/new"), "Create User", username="Zoë!")),
+    View("admin-user-create-asks", sample.AWAY, at("/admin/users/new")),
+    View("admin-user-self", CLARA, followed("/admin/users?part=clara", "clara")),
     View("admin-user", CLARA, followed("/admin/users?part=anna", "anna")),
     View("admin-user-long-names", CLARA, followed("/admin/users?part=walter", "walter")),
     View("admin-user-disabled", CLARA, followed("/admin/users?part=olga", "olga")),
@@ -172,14 +202,23 @@ VIEWS = [
     View(
         "admin-user-password", CLARA, opened(followed("/admin/users?part=anna", "anna"), "Set Password of anna"), True
     ),
+    View("admin-user-password-wrong", CLARA, filled(
+        opened(followed("/admin/users?part=anna", "anna"), "Set Password of anna"), "Set Password", password="anna"
+    )),
+    View("admin-user-password-asks", sample.AWAY, below(followed("/admin/users?part=anna", "anna"), "/password")),
     View("admin-user-temporary-password", CLARA, followed("/admin/users?part=noor", "noor")),
+    View("admin-user-temporary-password-expired", CLARA, followed("/admin/users?part=leif", "leif")),
     View("admin-user-end-sessions", CLARA, opened(followed("/admin/users?part=anna", "anna"), "Sign out anna"), True),
+    View("admin-user-end-sessions-none", CLARA, below(followed("/admin/users?part=yusuf", "yusuf"), "/end-sessions")),
     View("admin-tokens", CLARA, at("/admin/tokens")),
     View("admin-tokens-filtered", CLARA, at(SOON)),
     View("admin-tokens-wrong-filter", CLARA, at("/admin/tokens?unused_for_days=some")),
     View("admin-token", CLARA, followed("/admin/tokens?owner=anna&name=nightly-etl", "nightly-etl")),
     View("admin-token-long-name", CLARA, followed("/admin/tokens?name=a-name-without", "a-name-without")),
     View("admin-token-made-with", CLARA, followed("/admin/tokens?owner=anna&name=upstairs", "dashboard upstairs")),
+    View("admin-token-made-many", CLARA, followed("/admin/tokens?owner=clara&name=status", "status board")),
+    View("admin-token-revoke-many", CLARA, opened("/admin/tokens?owner=clara", "Revoke status board"), True),
+    View("admin-token-secret-found", CLARA, followed("/admin/tokens?name=the+quarterly&kind=refresh", "the quarterly")),
     View("admin-token-revoked", CLARA, followed("/admin/tokens?owner=anna&name=old-laptop", "old-laptop")),
     View("admin-token-revoke", CLARA, opened("/admin/tokens?owner=anna", "Revoke nightly-etl"), True),
     View("admin-revoke-by-filter", CLARA, followed(SOON, "Revoke all that match…")),
@@ -192,11 +231,16 @@ VIEWS = [
     View("admin-setting-choice", CLARA, opened(SETTINGS, "Change Reissue of access tokens"), True),
     View("admin-setting-wrong", CLARA, at(f"{SETTINGS}/refresh_token_lifespan?value=0")),
     View("admin-setting-preview", CLARA, at(f"{SETTINGS}/retention_days?value=10")),
+    View("admin-setting-preview-audit", CLARA, at(f"{SETTINGS}/audit_days?value=365")),
+    View("admin-setting-preview-mints", CLARA, at(f"{SETTINGS}/mints_per_hour?value=600")),
+    View("admin-setting-preview-rights", CLARA, at(f"{SETTINGS}/api_can_manage_users?value=on")),
     View("admin-audit", CLARA, at("/admin/audit")),
+    View("admin-audit-refused", CLARA, at("/admin/audit?result=refused")),
+    View("admin-audit-none", CLARA, at("/admin/audit?actor=nobody")),
+    View("admin-audit-wrong", CLARA, at("/admin/audit?since=yesterday")),
     View("admin-jobs", CLARA, at("/admin/jobs")),
-    View("confirm-password", sample.AWAY, filled(
-        opened("/admin/tokens?owner=anna", "Revoke nightly-etl"), "Revoke nightly-etl", reason="found in a log"
-    )),
+    View("confirm-password", sample.AWAY, CONFIRM),
+    View("confirm-password-wrong", sample.AWAY, filled(CONFIRM, "Continue", current_password=WRONG)),
 ]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import update
+from sqlalchemy import delete, insert, update
 
 from app.domain.clock import system_clock
 from app.domain.errors import TokenRefused
@@ -17,7 +17,8 @@ from app.services import Services
 from app.services.held_tokens import BySecret
 from app.storage import check_counts
 from app.storage.database import Database
-from app.storage.tables import SessionRow
+from app.storage.operating_tables import AccountBudgetRow
+from app.storage.tables import RefreshTokenRow, SessionRow
 from config import Settings
 from tests.databases import application
 from tests.factories import (
@@ -38,9 +39,12 @@ from tests.factories import (
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Version/18.5 Safari/604.1"
 LAPTOP = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
-ADMINISTRATOR, AWAY, PERSON, DENIED, NEWCOMER, OFF = "clara", "ida", "anna", "denis", "noor", "olga"
+ADMINISTRATOR, AWAY, PERSON, DENIED, NEWCOMER, LATE, OFF = (
+    "clara", "ida", "anna", "denis", "noor", "leif", "olga"
+)  # fmt: skip
 """Who can sign in with ``PASSWORD``, but for the one who is disabled. The second is an administrator as well, who is
-asked for the password again; the denied may not create tokens; the newcomer has a generated password."""
+asked for the password again; the denied may not create tokens; the newcomer has a temporary password,
+and so had the late one, whose has expired."""
 
 WORDY = "walter-with-a-long-name-who-signs-in-from-far-away.and.has.a.team+too@example.com"
 """Somebody whose names are as long as they may be."""
@@ -144,6 +148,19 @@ class Past:
         self.generate(user, "made by the nightly job", 20, age, caller=caller)
         configure(self.services, api_can_create_refresh_tokens="off")
 
+    def spend_regenerations(self, refresh: Refresh) -> None:
+        """As if a script had regenerated it as often as it may, and has to wait."""
+        spent = {"regenerations_in_hour": 60, "hour_ends_at": self.present + HOUR}
+        with self.database.transaction() as session:
+            session.execute(update(RefreshTokenRow).where(RefreshTokenRow.id == refresh.token.id).values(**spent))
+
+    def spend_creations(self, user: User) -> None:
+        """As if the user had created as many tokens as may be."""
+        spent = {"mints_in_hour": 0, "creations_in_hour": 3600, "hour_ends_at": self.present + HOUR}
+        with self.database.transaction() as session:
+            session.execute(delete(AccountBudgetRow).where(AccountBudgetRow.user_id == user.id))
+            session.execute(insert(AccountBudgetRow).values(user_id=user.id, **spent))
+
     def forget_passwords(self, username: str) -> None:
         """As if this user had signed in an hour ago, and gone on since."""
         self.change_sessions(username, proved_at=system_clock() - HOUR)
@@ -168,6 +185,8 @@ def fill(past: Past) -> None:
     chance = random.Random(11)
     _fill_crowd(past, chance)
     _fill_people(past)
+    _fill_wordy(past)
+    _fill_sign_ins(past)
     _fill_checks(past, chance)
     past.ago(5 * HOUR)
     lock_sign_in(past.services, NAMES[-2])
@@ -179,14 +198,19 @@ def _fill_people(past: Past) -> None:
     clara = past.user(ADMINISTRATOR, Role.SERVER_ADMIN, PASSWORD)
     past.user(AWAY, Role.SERVER_ADMIN, PASSWORD)
     past.issue(clara, "backup", 20 * DAY)
-    past.generate(clara, "status board", None, 90 * DAY)
+    board = past.generate(clara, "status board", None, 90 * DAY)
+    for number in range(23):
+        caller = with_token(clara, board)
+        past.generate(clara, f"report {number + 1}", 30, 3 * DAY, used=False, caller=caller)
 
     past.ago(130 * DAY)
     anna = past.user(PERSON, Role.STEWARD, PASSWORD)
     set_api_tokens(past.services, PERSON, ApiTokens.ALLOW)
     past.issue(anna, "first-try", 100 * DAY)
     past.revoke(past.issue(anna, "old-laptop", 40 * DAY), 12 * DAY, "the laptop was sold")
-    past.mint(past.issue(anna, "catalog-sync", 58 * DAY), 3 * DAY)
+    sync = past.issue(anna, "catalog-sync", 58 * DAY)
+    past.mint(sync, 3 * DAY)
+    past.spend_regenerations(sync)
     nightly = past.issue(anna, "nightly-etl", 9 * DAY)
     minted = past.mint(nightly, 5 * HOUR)
     past.issue(anna, "lineage-export", 10 * timedelta(minutes=1))
@@ -202,6 +226,8 @@ def _fill_people(past: Past) -> None:
     past.user(OFF)
     disable(past.services, OFF)
 
+
+def _fill_wordy(past: Past) -> None:
     past.ago(45 * DAY)
     wordy = past.user(WORDY, Role.COMPOSER, PASSWORD)
     set_api_tokens(past.services, WORDY, ApiTokens.ALLOW)
@@ -211,9 +237,14 @@ def _fill_people(past: Past) -> None:
     past.issue(wordy, "<script>alert(1)</script>", DAY)
     past.find(past.generate(wordy, LONG_WORDS[:255].strip(), 90, DAY).secret)
 
-    past.ago(5 * HOUR)
-    past.services.accounts.add(NEWCOMER, Role.VIEWER, PASSWORD, OPERATOR, is_temporary=True)
-    for minutes, address, agent in ((25, "192.0.2.44", PHONE), (8, "2001:db8:0:7::19", LAPTOP)):
+    past.spend_creations(wordy)
+
+
+def _fill_sign_ins(past: Past) -> None:
+    for name, age in ((LATE, 80 * HOUR), (NEWCOMER, 5 * HOUR)):
+        past.ago(age)
+        past.services.accounts.add(name, Role.VIEWER, PASSWORD, OPERATOR, is_temporary=True)
+    for minutes, address, agent in ((25, "192.0.2.44", PHONE), (19, None, None), (8, "2001:db8:0:7::19", LAPTOP)):
         past.ago(timedelta(minutes=minutes))
         past.services.sessions.sign_in(PERSON, PASSWORD, Caller("", address=address), None, user_agent=agent)
 

@@ -39,7 +39,7 @@ def main() -> None:
 def _take(folder: Path, only: str, with_readme: bool) -> None:
     with SqliteFiles(folder).fresh(folder) as url, sample.past_of(url, folder) as past:
         sample.fill(past)
-        with LiveServer(url, folder) as server, chromium() as browser:
+        with gallery.under_its_own_name(LiveServer(url, folder)) as server, chromium() as browser:
             guests = gallery.Guests(browser, server.url, past)
             for view in gallery.VIEWS:
                 if view.name.startswith(only):

@@ -146,6 +146,10 @@ def test_the_audit_log_shows_what_was_refused_and_until_when_it_is_sealed(
     services.sightings.flush()
     shown = words(admin.get(at("/admin/audit", result="refused", actor=user.user.username)))
     assert "administration.refused" in shown and "act GET /admin/users" in shown and "with session" in shown
+    Pages(app).sign_in("nobody-of-that-name")
+    services.sightings.flush()
+    shown = admin.get(at("/admin/audit", action="sign_in.refused"))
+    assert "(unknown)" in words(shown) and "part=" not in shown.text, "a link to no user"
     services.audit.sealing.seal()
     newest = services.listing.audit_events(limit=1).items[0].id
     assert f"Sealed up to event {newest}" in words(admin.get("/admin/audit"))

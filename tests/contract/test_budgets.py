@@ -108,6 +108,7 @@ def test_pages_say_the_limit_in_minutes_and_what_to_do(app: Flask, services: Ser
         assert (answer.status_code, answer.headers["Retry-After"]) == (429, "3600")
         assert f"{what} Try again in 60 minutes." in words(answer)
     for path in ("/account/auth/refresh-tokens", "/preferences/access-tokens/new"):
-        answer = visitor.pages.post(path, {"name": "etl", "lifetime": "1"})
-        assert answer.status_code == 429
+        answer = visitor.pages.post(path, {"name": "etl", "lifetime": "1", "description": "etl"})
+        assert (answer.status_code, answer.headers["Retry-After"]) == (429, "3600")
+        assert 'value="etl"' in answer.text, "what was typed is kept"
         assert f"{CREATED} Try again in 60 minutes." in words(answer)

@@ -24,7 +24,7 @@ SAYS = {
     "/api/v1/me": lambda said: (f"{said['status']}000", said["reason"], said["detail"]),
     "/oauth/introspect": lambda said: ("421000", said["reason"], said["error_description"]),
     "/nothing": lambda said: (f"{said['status']}000", said["reason"], said["detail"]),
-    "/": lambda said: (f"{said['status']}000", said["reason"], said["detail"]),
+    "/elsewhere": lambda said: (f"{said['status']}000", said["reason"], said["detail"]),
 }
 
 
@@ -53,7 +53,7 @@ def test_the_trifacta_dialect_says_so_in_its_details(app: Flask) -> None:
 
 
 def test_pages_refuse_it_with_a_page(app: Flask) -> None:
-    for path in ("/login", "/account/auth", "/admin/users"):
+    for path in ("/", "/login", "/account/auth", "/admin/users"):
         answer = app.test_client().get(path, headers={"Host": "evil.example"})
         assert (answer.status_code, answer.mimetype) == (421, "text/html")
         assert PUBLIC in answer.text and "Set-Cookie" not in answer.headers

@@ -283,7 +283,7 @@ def test_guessing_a_password_is_a_429_that_says_when_to_try_again(
         refused.append(theirs.pages.post("/account/password", changing))
         assert theirs.pages.is_signed_in()
     for answer in refused:
-        assert (answer.status_code, "Too many attempts" in words(answer)) == (429, True)
+        assert (answer.status_code, "Too many incorrect passwords" in words(answer)) == (429, True)
         assert 0 < int(answer.headers["Retry-After"]) <= 3600
     assert services.overview.own_refresh_tokens(theirs.user.id) == ([], None)
 

@@ -66,6 +66,7 @@ KINDS = {
     "endless-header": Kind(f"{MINT}X-Endless: ".encode(), b"x" * 2000),
     "fat-header": Kind(f"{MINT}X-Fat: {'x' * 31_000}".encode()),
     "http2": Kind(http2(8), closes=True),
+    "leaver": Kind(f"GET /login HTTP/1.1\r\n{HOST}\r\n".encode(), closes=True),
     "idle": Kind(f"GET /healthz HTTP/1.1\r\n{HOST}\r\n".encode()),
     "slow-reader": Kind(f"GET /docs/files/swagger-ui-bundle.js HTTP/1.1\r\n{HOST}\r\n".encode()),
     "pipeline": Kind(f"GET /openapi/native/ HTTP/1.1\r\n{HOST}\r\n".encode() * 200),

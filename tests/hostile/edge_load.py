@@ -45,6 +45,7 @@ ATTACKS = (
     Attack("bare: 3,000 half headers", False, {"half_header": 3000}, False),
     Attack("bare: 3,000 long headers", False, {"fat_header": 3000}, False),
     Attack("bare: 3,000 idle", False, {"idle": 3000}, False),
+    Attack("bare: 100 that leave, again and again", False, {"leaver": 100}, False),
     Attack("bare: 3,000 that do not read", False, {"slow_reader": 3000}, False),
 )
 

@@ -653,6 +653,8 @@ FAULTS = (
     Fault("the same on pages", "◆ a parameter given twice is refused", "app/web/guards.py",
           "    refuse_unless_may_use_apis(session.user.role)\n    refuse_doubled(request.args, request.args)\n",
           "    refuse_unless_may_use_apis(session.user.role)\n", STRICT),
+    Fault("requests of clients that left wait without end", "a worker stays below 300 MB", "app/http/turns.py",
+          "if not self._free and self._is_memory_short():", "if False:", "tests/unit/http/test_turns.py -k memory"),
     Fault("any cursor accepted", "◆ a cursor is ours or refused", "app/services/cursors.py",
           "if match is None or not hmac.compare_digest(", "if match is None or hmac.compare_digest('',", STRICT),
     Fault("cursor of another list accepted", "◆ a cursor is of this list", "app/services/cursors.py",

@@ -12,6 +12,7 @@ from app.domain.errors import BadRequest
 from app.http.context import parts, services
 from app.http.guards import GuardedBlueprint
 from app.services.listing import Page
+from app.services.refused_sign_ins import UNKNOWN
 from app.web.admin import queries
 from app.web.admin.jobs import condition
 from app.web.forms import message
@@ -95,7 +96,7 @@ def _word(value: object) -> str:
 def _page_of(event: AuditEvent) -> str:
     if event.object_kind in ("refresh_token", "access_token"):
         return url_for("web_tokens.show_token", public_id=event.object_id)
-    if event.object_kind == "user":
+    if event.object_kind == "user" and event.object_id != UNKNOWN:
         return url_for("web_users.list_users", part=event.object_id)
     if event.object_kind == "instance_setting":
         return url_for("web_settings.edit_setting", key=event.object_id)

@@ -79,7 +79,7 @@ def revoke(public_id: str) -> ResponseReturnValue:
         ended = services().revoking.revoke(public_id, reason, caller(), with_descendants=with_descendants)
     except BadRequest as refusal:
         return _confirm(public_id, status_of(refusal), field_errors(refusal), with_descendants)
-    done = "revoked" if ended != Revoked(0, 0) else "over"
+    done = "over" if ended == Revoked(0, 0) else "all-revoked" if with_descendants else "revoked"
     return redirect(url_for("web_tokens.show_token", public_id=public_id, done=done), 303)
 
 

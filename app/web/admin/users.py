@@ -11,7 +11,7 @@ from app.domain.ladder import OF_USERS, Act
 from app.domain.passwords import RULES
 from app.domain.token_filter import TokenFilter
 from app.http.acts import does
-from app.http.context import caller, services
+from app.http.context import caller, parts, services
 from app.http.guards import GuardedBlueprint
 from app.services.listing import Page
 from app.services.revoking import Revoked
@@ -30,8 +30,8 @@ ROLES = [(role, role) for role in Role]
 FILTERS = ("part", "role", "state")
 NEW = ("username", "email", "new_role")
 PERMANENT_HINT = (
-    "For a service account. Otherwise the user signs in on the pages within 72 hours and chooses another one; until "
-    "then, no API accepts it."
+    "Select this for a service account. Otherwise the password expires after 72 hours, and until then the pages "
+    "require the user to choose another one."
 )
 SHOWS_ERROR = {"username", "email", "password", PASSWORD_FIELD}
 """Fields of the form for a new user that show their error."""
@@ -188,6 +188,7 @@ def _profile(user: User, status: int = 200, error: str = "") -> Response:
         "admin_user.html",
         status,
         user=user,
+        is_password_expired=user.password_expires_at is not None and user.password_expires_at <= parts().clock(),
         lock=services().accounts.throttle.lock_of(user.username),
         holding=services().overview.holdings([user])[0],
         sessions=len(services().sessions.of_user(user.id)),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.domain.errors import Unavailable
-from app.http.turns import TURNS, Turns
+from app.http.turns import BUSY, TURNS, Turns
 
 PATIENCE_SECONDS = 10
 
@@ -16,8 +16,8 @@ PATIENCE_SECONDS = 10
 class Application:
     """What a request does is in its environment: `work` is called in its turn, `body` while it receives."""
 
-    def __init__(self, at_once: int, bodies: int) -> None:
-        self._turns = Turns(self._answer, at_once, bodies)
+    def __init__(self, at_once: int, bodies: int, **options: Any) -> None:
+        self._turns = Turns(self._answer, at_once, bodies, **options)
         self._lock = threading.Lock()
         self._inside = 0
         self.most = 0
@@ -114,3 +114,26 @@ def test_what_fails_gives_back_its_turn_and_its_place(where: str) -> None:
         with pytest.raises(KeyError):
             application.ask(**{where: fail})
     assert application.ask(body=lambda: None) == [b"done"]
+
+
+def test_what_would_wait_is_refused_at_once_while_memory_is_short() -> None:
+    """◆ Fails when requests of clients that have left can wait without end. Whoever finds a turn free is answered."""
+    is_short = True
+    application = Application(at_once=1, bodies=1, is_memory_short=lambda: is_short)
+    assert application.ask() == [b"done"]
+    began, may_end = threading.Event(), threading.Event()
+
+    def work() -> None:
+        began.set()
+        may_end.wait(PATIENCE_SECONDS)
+
+    with ThreadPoolExecutor(2) as threads:
+        working = threads.submit(application.ask, work=work)
+        try:
+            assert began.wait(PATIENCE_SECONDS)
+            assert application.ask() == [BUSY]
+            is_short = False
+            waiting = threads.submit(application.ask)
+        finally:
+            may_end.set()
+        assert working.result() == waiting.result() == [b"done"]
