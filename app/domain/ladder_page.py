@@ -44,6 +44,8 @@ RULES = """
 - **Origin.** Each token has `created_with`, the public id of the access token that created or regenerated it: on pages,
   in `daypass token show`, in Daypass's own API, and in the audit log. An access token that a refresh token's secret
   minted belongs to that refresh token instead. An ended access token is kept while a token that it created is.
+- **Length.** A line of 5,000 tokens, each created with the one before, can't go on: the next one is created on the
+  page or with a password. So following a line stays quick.
 - **Revoking the line.** Revoking a token can revoke what was created with it, with that, and so on, each with an event
   of its own. It does by default where an administrator revokes (the page, `daypass token revoke`, and
   `POST /api/v1/tokens/{id}/revoke`), and where the owner says so (a checkbox, `?with_descendants=true`). With a refresh

@@ -37,6 +37,11 @@ class Descendants:
     items: list[ListedToken]
     is_more: bool = False
 
+    @property
+    def is_any(self) -> bool:
+        """Whether to offer to revoke them: where there are more, all that can be revoked may be behind others."""
+        return self.number > 0 or self.is_more
+
 
 def count_descendants(session: Session, user_id: int, root: Made, now: datetime) -> Descendants:
     """What revoking the descendants of a token would revoke."""

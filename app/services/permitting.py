@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.domain import ladder
 from app.domain.credentials import Credential, CredentialKind
-from app.domain.errors import BadCredentials, TokenExpired, TokenRevoked
+from app.domain.errors import BadCredentials, NotPermitted, TokenExpired, TokenRevoked
 from app.domain.identity import Caller
 from app.domain.ladder import Act, Effect
 from app.domain.tokens import TokenKind, TokenStatus, status_at
@@ -15,8 +15,12 @@ from app.services.ended_credentials import as_of_now
 from app.services.held_tokens import BySecret, Claim
 from app.services.instance_settings import read_policy
 from app.storage import access_tokens, users
-from app.storage.made_with import NO_TOKEN, Maker
+from app.storage.made_with import LONGEST_LINE, NO_TOKEN, Maker, is_at_the_end
 
+AT_THE_END = (
+    f"A line of {LONGEST_LINE:,} tokens, each created with the one before, ends with this one: it can't create more. "
+    "Create the next token on the page or with a password."
+)
 BY_ITS_SECRET = Credential(CredentialKind.REFRESH_TOKEN)
 
 
@@ -44,7 +48,7 @@ def hold_maker(session: Session, caller: Caller, user_id: int, now: datetime) ->
     """The access token that the caller authenticated with, if any, while the row of its owner is locked.
 
     A revocation of what it made locks that row too, so that nothing escapes. Refuses with a TokenRefused (it ended
-    since it was verified) and with BadCredentials (the owner is disabled).
+    since it was verified), with BadCredentials (the owner is disabled), and with NotPermitted (AT_THE_END).
     """
     credential = caller.credential
     if credential is None or credential.kind is not CredentialKind.ACCESS_TOKEN:
@@ -55,6 +59,8 @@ def hold_maker(session: Session, caller: Caller, user_id: int, now: datetime) ->
     status = status_at(TokenStatus(row.status), row.expires_at, now) if row else TokenStatus.REVOKED
     if row is None or status is not TokenStatus.ACTIVE:
         raise (TokenExpired if status is TokenStatus.EXPIRED else TokenRevoked)(TokenKind.ACCESS, credential.id)
+    if is_at_the_end(session, credential.id):
+        raise NotPermitted(AT_THE_END)
     if not credential.is_single_tier:
         # One that a token minted may belong to a refresh token that lives longer than what minted it.
         until = credential.until if row.created_with is None else row.expires_at

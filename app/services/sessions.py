@@ -122,11 +122,11 @@ class Sessions:
         Who had read that one does not share what the session can do now. Refuses with SessionEnded, also where another
         request renewed it.
         """
-        cookie = self.new_cookie()
+        renewed = self.new_cookie()
         with self._database.transaction() as session:
-            if not sessions.renew(session, known, self._digest(cookie), self._clock()):
+            if not sessions.renew(session, known, self._digest(renewed), self._clock()):
                 raise SessionEnded
-        return cookie
+        return renewed
 
     def is_fresh(self, known: WebSession) -> bool:
         """Whether the password was entered recently (:meth:`WebSession.is_fresh`)."""

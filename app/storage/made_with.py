@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Integer, Select, exists, literal, null, or_, select
+from sqlalchemy import ColumnElement, Integer, Select, exists, func, literal, null, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from app.domain.tokens import TokenKind
@@ -18,6 +18,10 @@ from app.storage.tables import AccessTokenRow, RefreshTokenRow
 
 CHUNK = 500
 """Rows of one statement, for the limits on its parameters."""
+
+
+LONGEST_LINE = 5000
+"""Tokens that each made the next one: following them takes some statements a link."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,17 @@ def has_made_others() -> ColumnElement[bool]:
     """Whether an access token made a token that is left."""
     tables: tuple[Any, ...] = (RefreshTokenRow, aliased(AccessTokenRow))
     return or_(*(exists().where(each.created_with == AccessTokenRow.public_id) for each in tables))
+
+
+def is_at_the_end(session: Session, public_id: str) -> bool:
+    """Whether LONGEST_LINE tokens led to this access token: what made it or its refresh token, and so on."""
+    line = select(literal(public_id).label("public_id")).cte("line", recursive=True)
+    made, above = aliased(AccessTokenRow), aliased(AccessTokenRow)
+    parent = select(RefreshTokenRow.created_with).where(RefreshTokenRow.id == made.refresh_token_id).scalar_subquery()
+    step = select(above.public_id).select_from(line).join(made, made.public_id == line.c.public_id)
+    # Each once: there are circles.
+    line = line.union(step.join(above, above.public_id.in_([made.created_with, parent])))
+    return (session.scalar(select(func.count()).select_from(line)) or 0) >= LONGEST_LINE
 
 
 class Made(NamedTuple):

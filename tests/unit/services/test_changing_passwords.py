@@ -101,8 +101,8 @@ def test_a_password_that_an_administrator_sets_during_a_change_by_its_user_stand
     passwords = services.changing_passwords._passwords
     digest = passwords.digest_new
 
-    def interrupted(*given: str) -> str:
-        made = digest(*given)
+    def interrupted(*given: str, holder: str = "") -> str:
+        made = digest(*given, holder=holder)
         monkeypatch.setattr(passwords, "digest_new", digest)
         set_password(services, "anna", by_operator)
         return made

@@ -15,9 +15,10 @@ from app.domain.clock import system_clock
 from app.domain.errors import BadRequest, NotPermitted, TokenExpired, TokenRefused, TokenRevoked
 from app.domain.identity import Caller, Role, User
 from app.domain.token_filter import TokenFilter
-from app.services import Services
+from app.services import Services, descendants
 from app.services.held_tokens import ByOwner
 from app.services.revoking import Revoked
+from app.storage import made_with
 from app.storage.database import Database
 from tests import rows
 from tests.databases import KEYS, services_on
@@ -28,6 +29,7 @@ from tests.factories import (
     Refresh,
     allowed_user,
     configure,
+    delete,
     generate,
     issue,
     make_user,
@@ -39,7 +41,7 @@ from tests.factories import (
     with_token,
     works,
 )
-from tests.unit.services.verdicts import DAY, HOUR, NOW, SECOND, refusal_of
+from tests.unit.services.verdicts import DAY, HOUR, MINUTE, NOW, SECOND, refusal_of
 
 SIXTY_DAYS = 60 * DAY
 
@@ -332,3 +334,43 @@ def test_what_is_made_while_its_maker_is_revoked_does_not_escape(
     event.remove(database.engine, "commit", begin_the_other)
     assert isinstance(refused.value, TokenRevoked)
     assert len(rows.audit_events(database)) == before + 1
+
+
+def test_deleted_tokens_hide_none_that_works(services: Services, anna: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """◆ A thief creates and deletes many before the one to keep. Fails when those fill what is counted."""
+    monkeypatch.setattr(descendants, "MOST_COUNTED", 3)
+    first = generate(services, anna, None)
+    caller = with_token(anna, first)
+    for _ in range(5):
+        delete(services, generate_with(services, caller, HOUR))
+    assert services.revoking.descendants(first.token.public_id).is_any is False
+    kept = generate_with(services, caller, HOUR)
+    made = services.revoking.descendants(first.token.public_id)
+    assert (made.number, made.is_more, made.is_any) == (1, False, True)
+    for _ in range(4):  # such as lead on to others, of which none works
+        of_it = generate_with(services, caller, HOUR)
+        for each in (generate_with(services, with_token(anna, of_it), MINUTE), of_it):
+            delete(services, each)
+    assert services.revoking.descendants(first.token.public_id).is_any
+    services.revoking.revoke(first.token.public_id, "", OPERATOR, with_descendants=True)
+    assert not works(services, kept)
+
+
+def test_a_line_of_tokens_has_an_end(services: Services, anna: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """◆ Following it takes statements for each link: 20,000 took a minute. Fails when it goes on for ever."""
+    monkeypatch.setattr(made_with, "LONGEST_LINE", 4)
+    configure(services, api_can_create_refresh_tokens="on")
+    caller = with_token(anna, generate(services, anna, None))
+    for _ in range(3):
+        last = generate_with(services, caller, None)
+        caller = with_token(anna, last)
+    for act in (lambda: generate_with(services, caller, None), lambda: issue_with(services, caller)):
+        with pytest.raises(NotPermitted, match="A line of"):
+            act()
+    caller = with_token(anna, generate(services, anna, None))
+    for _ in range(3):  # through refresh tokens
+        refresh = issue_with(services, caller)
+        caller = with_token(anna, mint(services, refresh), refresh)
+    with pytest.raises(NotPermitted, match="A line of"):
+        issue_with(services, caller)
+    assert generate(services, anna, None), "on the page"
