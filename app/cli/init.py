@@ -76,7 +76,6 @@ def _ensure_administrator(app: Flask, settings: Settings) -> None:
         raise BadRequest(f"{setting}{refusal.message}", refusal.fields) from None
     if is_temporary:
         click.echo(f"Created the administrator {user.username}; password, shown this once: {password}", err=True)
-        click.echo("It is temporary: sign in within 72 hours and choose your own.", err=True)
     else:
         click.echo(f"Created the administrator {user.username} with the password you gave.", err=True)
     if settings.public_url:

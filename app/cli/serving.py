@@ -14,7 +14,8 @@ from flask import Flask
 from app import logs
 from app.cli.launching import RefusingCommand, application
 from app.cli.start_checks import deployment, refuse_unsafe, show_warnings
-from app.domain.clock import system_clock
+from app.domain.clock import system_clock, utc_text
+from app.domain.identity import User
 from app.http.context import parts
 from app.jobs.scheduler import build_scheduler
 from app.server import CannotServe, worker
@@ -127,17 +128,23 @@ def scheduler() -> None:
 def _welcome(app: Flask, settings: Settings, listener: Listener) -> str:
     """The address, the administrators, and a first request."""
     users = parts(app).services.accounts.every()
-    administrators = [user.username for user in users if user.is_administrator and user.is_active]
+    known = [user for user in users if user.is_administrator and user.is_active]
+    administrators = [user.username for user in known]
     address = settings.normal_public_url or listener.url
     option = "" if settings.public_url or not listener.curl_option else f"{listener.curl_option} "
     return (
         f"\nDaypass serves on {listener.name}{f', for users at {address}' if settings.public_url else ''}\n"
-        f"Administrator: {', '.join(administrators[:3]) or 'none: run `daypass user add`'}\n\n"
+        f"Administrator: {', '.join(map(_signs_in, known[:3])) or 'none: run `daypass user add`'}\n\n"
         "Try next, with a password of yours:\n"
         f"  curl {option}{address}/integration/v1/createRefreshToken/ \\\n"
         f"    -d username={(administrators or ['NAME'])[0]} --data-urlencode password=PASSWORD -d name=my-first-token\n"
         "then use the refresh token to request an access token, as in README.md. Stop with Ctrl-C.\n"
     )
+
+
+def _signs_in(administrator: User) -> str:
+    end = administrator.password_expires_at
+    return administrator.username + (f" (choose another password before {utc_text(end, 'minutes')})" if end else "")
 
 
 def _print(text: str) -> None:

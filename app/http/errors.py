@@ -37,7 +37,8 @@ LOG = structlog.get_logger(__name__)
 class Dialect:
     """The error answers of paths under `prefix`: `refuse` for refusals, `fail` for HTTP errors.
 
-    `repeat`: for a repeat under an Idempotency-Key. `is_one_path`: of that path alone.
+    `repeat`: for a repeat under an Idempotency-Key. `is_one_path`: of that path alone, and of requests that
+    browsers send for it: CONNECT has no path.
     """
 
     prefix: str
@@ -48,7 +49,9 @@ class Dialect:
 
     def is_of(self, path: str) -> bool:
         """Whether a request of this path is answered in it."""
-        return path == self.prefix if self.is_one_path else path.startswith(self.prefix)
+        if self.is_one_path:
+            return path == self.prefix and request.method in ("GET", "HEAD")
+        return path.startswith(self.prefix)
 
 
 def install_error_dispatch(app: Flask, dialects: Sequence[Dialect]) -> None:

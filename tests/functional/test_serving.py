@@ -87,6 +87,7 @@ def test_an_empty_folder_is_served_after_init_as_options_say_and_clients_that_st
         time.sleep(0.5)  # until they are being received
         assert instance.stop() == 0
     assert f"Daypass serves on http://localhost:{instance.port}" in instance.log()
+    assert "Administrator: admin (choose another password before 20" in instance.log()
     assert "job_ran" not in instance.log() and secrets_in(instance.log()) == []
 
 
