@@ -1,6 +1,7 @@
 """Printing results: a table for people, JSON for programs."""
 
 import json
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import click
 
 from app.domain.clock import utc_text
+from app.domain.text import is_allowed
 
 Row = Mapping[str, Any]
 
@@ -25,9 +27,10 @@ def show_table(rows: Iterable[Row], columns: tuple[str, ...], is_json: bool, emp
         return
     cells = [[_text(row[column]) for column in columns] for row in listed]
     headings = [column.replace("_", " ").upper() for column in columns]
-    widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
+    widths = [max(map(_width, column)) for column in zip(headings, *cells, strict=True)]
     for line in (headings, *cells):
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        padded = (cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True))
+        click.echo("  ".join(padded).rstrip())
 
 
 def show_one(row: Row, is_json: bool) -> None:
@@ -61,4 +64,17 @@ def _text(value: object) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
     # A name must not control the terminal.
-    return "".join(character if character.isprintable() else "?" for character in str(value))
+    return "".join(character if is_allowed(character) else "?" for character in str(value))
+
+
+def _width(text: str) -> int:
+    """The columns that a terminal takes for it, as Unicode's annex 11 has them: none for marks, two for wide ones."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_columns, text))
+
+
+def _columns(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

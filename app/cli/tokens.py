@@ -11,7 +11,7 @@ from app.cli.launching import RefusingGroup, operator, services
 from app.cli.output import Row, as_json, show_one, show_result, show_table
 from app.domain.clock import parse_instant
 from app.domain.errors import BadRequest, NotFound, TokenMalformed, TokenUnknown
-from app.domain.text import refuse_unprintable
+from app.domain.text import normal_text
 from app.domain.token_filter import CRITERIA, LONGEST_SPAN, Choice, Criterion, Days, Flag, Instant, Text, TokenFilter
 from app.domain.tokens import CREATED_IN_FUTURE, SEEMS_SHARED
 from app.services.listing import ListedToken
@@ -47,8 +47,7 @@ def _parsing(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Para
 
 
 def _text(value: str, longest: int) -> str | None:
-    refuse_unprintable("text", value, longest, "It")
-    return value or None
+    return normal_text("text", value, longest, "It") or None
 
 
 def _value(criterion: Criterion) -> dict[str, Any]:

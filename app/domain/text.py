@@ -1,4 +1,11 @@
-"""Text that users enter and read: reasons, descriptions, profiles, counts."""
+"""Text that users enter and read: names, reasons, descriptions, profiles, counts.
+
+It is of any script, in NFC: what looks the same is stored the same, and is found however it was typed. Refused are
+characters that hide, reorder or break a line of text: all of Unicode's categories C and the separators of lines, but
+for the two joiners, which several scripts need within words. Not here: user names (``identity``).
+"""
+
+import unicodedata
 
 from app.domain.errors import BadRequest
 from app.domain.masking import holds_secret, mask
@@ -6,16 +13,78 @@ from app.domain.masking import holds_secret, mask
 LONGEST_TEXT = 255
 LONGEST_AGENT = 255
 
+NAME_RULE = "A name has 1 to 255 characters, at least one of them visible, and no space at either end."
 
-def refuse_unprintable(field: str, text: str, longest: int = LONGEST_TEXT, name: str = "") -> None:
-    """Refuse with BadRequest more than `longest` characters, characters that are not printable, and token text.
+MOST_IN_ONE = 4
+"""Of so many characters NFC makes one at most (such as U+1F82)."""
 
-    `field`: the member in the refusal; `name`: the subject of its sentence, such as "A reason".
+_JOINERS = frozenset("\u200c\u200d")
+_DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Visible by their category, but empty: fillers of Hangul, and Braille without a dot."""
+
+_REFUSED = {
+    "Cc": "a control character",
+    "Cf": "an invisible character",
+    "Cs": "half of a character",
+    "Zl": "a line break",
+    "Zp": "a line break",
+}
+
+
+def normal_name(text: str) -> str:
+    """The name of a token in NFC. Refuses with BadRequest as :func:`normal_text`, and what ``NAME_RULE`` excludes."""
+    normal = normal_text("name", text, name="A name", rule=NAME_RULE)
+    if normal != normal.strip() or not any(map(_is_visible, normal)):
+        raise BadRequest(NAME_RULE, {"name": [NAME_RULE]})
+    return normal
+
+
+def normal_text(field: str, text: str, longest: int = LONGEST_TEXT, name: str = "", rule: str = "") -> str:
+    """The text in NFC. Refuses with BadRequest refused characters, more than `longest` in all, and token text.
+
+    `field`: the member in the refusal; `name`: the subject of its sentence, such as "A reason"; `rule`: the sentence
+    about the length, where it is another.
     """
-    if len(text) > longest or not text.isprintable():
-        message = f"{name or field} has at most {longest} characters, all of them printable."
+    flaw = flaw_in(text)
+    message = f"{name or field} {flaw}." if flaw else rule or f"{name or field} has at most {longest} characters."
+    normal = in_nfc(text, longest)
+    if flaw or len(normal) > longest:
         raise BadRequest(message, {field: [message]})
-    refuse_secret(field, text, name)
+    refuse_secret(field, normal, name)
+    return normal
+
+
+def in_nfc(text: str, longest: int = LONGEST_TEXT) -> str:
+    """In one spelling: a letter and its accent as one character, however they were typed.
+
+    As it is where it would be longer than `longest` either way: sorting marks takes time by the square of their number.
+    """
+    return text if len(text) > MOST_IN_ONE * longest else unicodedata.normalize("NFC", text)
+
+
+def flaw_in(text: str) -> str:
+    """What is wrong with the first refused character, and where it is, without showing it; empty: nothing.
+
+    Such as "must not hold a control character: character 7 is U+000A". Which characters are defined depends on the
+    Unicode version of this Python.
+    """
+    for place, each in enumerate(text, 1):
+        if not is_allowed(each):
+            undefined = "a character that Unicode does not define"
+            kind = _REFUSED.get(unicodedata.category(each), undefined)
+            kind = "a character that changes the direction of writing" if each in _DIRECTION else kind
+            return f"must not hold {kind}: character {place} is U+{ord(each):04X}"
+    return ""
+
+
+def is_allowed(character: str) -> bool:
+    """Whether text may hold the character."""
+    return character.isprintable() or character in _JOINERS or unicodedata.category(character) == "Zs"
+
+
+def _is_visible(character: str) -> bool:
+    return unicodedata.category(character)[0] in "LNPS" and character not in _BLANK_LETTERS
 
 
 def refuse_secret(field: str, text: str, name: str = "") -> None:

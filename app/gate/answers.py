@@ -5,6 +5,7 @@ Each answer has all identity headers, empty if need be, so that a proxy which co
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -73,6 +74,7 @@ def identity_headers(principal: Principal) -> Headers:
     ]
 
 
+@lru_cache(1024)
 def header_value(text: str) -> str:
     """The text, percent-encoded (UTF-8) where not valid in a header; ``urllib.parse.unquote`` decodes it."""
     if text.isascii() and text.isprintable() and "%" not in text and text.strip() == text:

@@ -1,7 +1,8 @@
 """The WSGI application in front of Flask: answers ``/auth/verify``, and passes on everything else.
 
-Any method, with or without a slash; the body is not read. Longer paths are not answered: a proxy that appends its
-client's path and query would let the client set the conditions. Under any host name: proxies ask under the API's.
+Any method, with or without a slash at the end, with one or several at the start; the body is not read. Longer paths are
+not answered: a proxy that appends its client's path and query would let the client set the conditions. Under any host
+name: proxies ask under the API's.
 """
 
 import uuid
@@ -18,6 +19,7 @@ from app.http.context import Parts, note_use
 from app.http.credentials import access_token_text
 from app.http.hosts import NO_ONE_HOST, has_one_host
 from app.http.proxies import client_address
+from app.http.slashes import with_one_slash
 from app.http.strays import look_for_strays
 
 if TYPE_CHECKING:
@@ -38,10 +40,12 @@ class Gate:
         self._sightings = parts.services.sightings
         self._strays = parts.services.strays
         self._proxies = parts.proxies
-        self._paths = (*PATHS, *(f"{parts.public_url.path}{path}" for path in PATHS)) if parts.public_url else PATHS
+        self._below = parts.public_url.path if parts.public_url else ""
+        self._paths = (*PATHS, *(f"{self._below}{path}" for path in PATHS)) if self._below else PATHS
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        if environ["PATH_INFO"] not in self._paths:
+        path = environ["PATH_INFO"]
+        if path not in self._paths and ("//" not in path or with_one_slash(path, self._below) not in self._paths):
             return self._application(environ, start_response)
         try:
             if not has_one_host(environ):

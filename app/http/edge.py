@@ -1,4 +1,6 @@
-"""The outermost WSGI layer: requests that are refused before any route, in the dialect of their path.
+"""The WSGI layer in front of all routes: their paths in one spelling, and requests that are refused before any route.
+
+They are refused in the dialect of their path.
 
 Not here: other malformed input (``body``).
 """
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING
 from werkzeug.exceptions import BadRequest
 
 from app.http.hosts import Hosts
+from app.http.slashes import with_one_slash
 from app.http.tracing import REFUSED
 
 if TYPE_CHECKING:
@@ -16,7 +19,9 @@ if TYPE_CHECKING:
 
 
 class Edge:
-    """Marks requests whose query has raw bytes above 0x7F, which it removes, and those under a name of others.
+    """Makes one slash of several at the start of a path.
+
+    Marks requests whose query has raw bytes above 0x7F, which it removes, and those under a name of others.
 
     Werkzeug fails on such bytes when it matches the route, before its error handlers.
     """
@@ -26,6 +31,7 @@ class Edge:
         self._hosts = hosts
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        environ["PATH_INFO"] = with_one_slash(environ.get("PATH_INFO", ""))
         refusal = self._hosts.refusal(environ)
         if not environ.get("QUERY_STRING", "").isascii():
             environ["QUERY_STRING"] = ""

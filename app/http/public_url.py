@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from app.http.slashes import with_one_slash
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -53,7 +55,7 @@ class BelowPath:
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         environ["SCRIPT_NAME"] = self._path
-        path = environ.get("PATH_INFO", "")
+        path = with_one_slash(environ.get("PATH_INFO", ""), self._path)
         if path == self._path or path.startswith(f"{self._path}/"):
             environ["PATH_INFO"] = path[len(self._path) :] or "/"
         return self._application(environ, start_response)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import structlog
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import HTTPException
 
 from app.domain.clock import utc_text
 from app.domain.identity import Principal
@@ -67,9 +67,6 @@ def _refuse_at_the_edge() -> None:
     refused: HTTPException | None = request.environ.get(REFUSED)
     if refused is not None:
         raise refused
-    # Werkzeug treats several slashes at the beginning as one.
-    if request.environ.get("PATH_INFO", "").startswith("//"):
-        raise NotFound
 
 
 def install_tracing(app: Flask) -> None:

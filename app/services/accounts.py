@@ -17,7 +17,7 @@ from app.domain.errors import BadCredentials, BadRequest, Conflict, NotFound, Ra
 from app.domain.identity import Caller, Role, User, canonical_username
 from app.domain.ladder import Act, act_of_change
 from app.domain.passwords import EXPIRED, TEMPORARY
-from app.domain.text import refuse_secret, refuse_unprintable
+from app.domain.text import normal_text, refuse_secret
 from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.passwords import Passwords
 from app.services.permitting import refuse_unless_allowed
@@ -115,8 +115,7 @@ class Accounts:
             message = "A user name has 1 to 150 of a-z, 0-9 and . _ @ + -"
             raise BadRequest(message, {"username": [message]})
         refuse_secret("username", username, "A user name")
-        for member, value in profile.items():
-            refuse_unprintable(member, value, LONGEST_PROFILE[member])
+        profile = {each: normal_text(each, value, LONGEST_PROFILE[each]) for each, value in profile.items()}
         with self._database.reading() as session:  # before the work of digesting
             refuse_unless_allowed(session, Act.CREATE_USER, caller)
         digest = (

@@ -1,17 +1,15 @@
 """Issuing: creating and regenerating refresh tokens."""
 
-import re
-
 from sqlalchemy.orm import Session
 
 from app.domain.clock import Clock
 from app.domain.credentials import BY_PASSWORD
-from app.domain.errors import BadCredentials, BadRequest, LimitReached, NotPermitted, TokenExpired
+from app.domain.errors import BadCredentials, LimitReached, NotPermitted, TokenExpired
 from app.domain.identity import Caller
 from app.domain.ladder import Act
 from app.domain.policy import Policy, Reissue
 from app.domain.secrets import KeyRing, TokenFormat, TokenText, new_token_text
-from app.domain.text import refuse_secret
+from app.domain.text import normal_name
 from app.domain.tokens import Issued, RefreshToken, TokenKind, capped
 from app.services import budgets
 from app.services.accounts import Accounts
@@ -26,8 +24,6 @@ from app.storage.made_with import created_with
 from app.storage.refresh_tokens import Revocation, as_refresh_token
 from app.storage.tables import UserRow
 
-NAME = re.compile(r"[\x20-\x7e]{1,255}")
-NAME_RULE = "A name has 1 to 255 printable ASCII characters, and no space at either end."
 CREATING_IS_DISABLED = "Creating refresh tokens is disabled for this account."
 
 
@@ -60,7 +56,7 @@ class Issuing:
         Refuses as :meth:`Accounts.authenticate` and :meth:`issue`, and with NotPermitted while ``password_api_enabled``
         is off.
         """
-        _refuse_bad_name(name)
+        name = normal_name(name)
         with self._database.reading() as session:
             if not read_policy(session).password_api_enabled:
                 raise NotPermitted(CREATING_IS_DISABLED)
@@ -92,7 +88,7 @@ class Issuing:
         of the instance. Refuses with BadRequest (the name), BadCredentials (the user is disabled), NotPermitted,
         LimitReached (too many active ones) and Conflict (another request under the same `key`). Raises Repeated.
         """
-        _refuse_bad_name(name)
+        name = normal_name(name)
         text = new_token_text(TokenKind.REFRESH)
         with self._database.transaction(caller.name) as session:
             # Locks the user's row: of two at once, the second counts the first.
@@ -158,9 +154,3 @@ class Issuing:
         subject, detail = ("refresh_token", row.public_id), {"owner": owner.username, "name": name}
         record(session, now, caller, "refresh_token.created", subject, **detail, **created_with(maker))
         return Issued(as_refresh_token(row, now), self._format.compose(text))
-
-
-def _refuse_bad_name(name: str) -> None:
-    if not NAME.fullmatch(name) or name != name.strip():
-        raise BadRequest(NAME_RULE, {"name": [NAME_RULE]})
-    refuse_secret("name", name, "A name")

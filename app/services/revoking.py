@@ -13,7 +13,7 @@ from app.domain.credentials import Credential, CredentialKind
 from app.domain.errors import NotFound, NotPermitted, TokenMalformed
 from app.domain.identity import Caller, canonical_username
 from app.domain.ladder import Act
-from app.domain.text import count_of, refuse_unprintable
+from app.domain.text import count_of, normal_text
 from app.domain.tokens import FINAL, RefreshToken, TokenKind
 from app.services.descendants import Descendants, count_descendants, hold_descendants, revoke_descendants
 from app.services.held_tokens import BySecret, Claim, HeldTokens
@@ -93,7 +93,7 @@ class Revoking:
         Refuses with NotFound (unknown, or another user's), NotPermitted and BadRequest (the reason). A token that is
         revoked, and an access token that has ended, is not counted.
         """
-        refuse_bad_reason(reason)
+        reason = normal_reason(reason)
         refuse_unless_handle(public_id)
         with self._database.transaction() as session:
             return self._revoke(session, public_id, reason, caller, only_of, with_descendants)
@@ -140,7 +140,7 @@ class Revoking:
         held = self._recognise(secret)
         if only_of is not None and only_of != held.owner_id:
             raise NotPermitted("The token is another user's.")
-        refuse_bad_reason(reason)
+        reason = normal_reason(reason)
         if not caller.name:
             caller = caller.as_user(held.owner_id, held.owner_name, held.credential)
         with self._database.transaction() as session:
@@ -165,7 +165,7 @@ class Revoking:
 
     def revoke_user(self, username: str, reason: str, caller: Caller) -> Revoked:
         """Revoke all tokens of a user. Refuses with NotFound, NotPermitted and BadRequest (the reason)."""
-        refuse_bad_reason(reason)
+        reason = normal_reason(reason)
         with self._database.transaction() as session:
             user = users.find_and_lock(session, canonical_username(username) or "")
             if user is None:
@@ -224,6 +224,6 @@ def refuse_unless_may_revoke(session: Session, caller: Caller, owner_id: int) ->
     refuse_unless_allowed(session, act, caller)
 
 
-def refuse_bad_reason(reason: str) -> None:
-    """Refuse with BadRequest an invalid reason of a revocation."""
-    refuse_unprintable("reason", reason, name="A reason")
+def normal_reason(reason: str) -> str:
+    """The reason of a revocation, in NFC. Refuses with BadRequest an invalid one."""
+    return normal_text("reason", reason, name="A reason")

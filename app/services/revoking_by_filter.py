@@ -21,7 +21,7 @@ from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind
 from app.services.listing import ListedToken, list_access_tokens, list_refresh_tokens
 from app.services.permitting import refuse_unless_allowed
-from app.services.revoking import Revoked, refuse_bad_reason
+from app.services.revoking import Revoked, normal_reason
 from app.storage import access_tokens, listing, refresh_tokens
 from app.storage.audit import record
 from app.storage.database import Database
@@ -102,7 +102,7 @@ class RevokingByFilter:
         Refuses with BadRequest (an empty filter; too many tokens; the reason), NotPermitted, and Conflict (the tokens
         differ from the preview).
         """
-        refuse_bad_reason(reason)
+        reason = normal_reason(reason)
         _refuse_empty(criteria)
         with self._database.transaction() as session:
             refuse_unless_allowed(session, Act.REVOKE_OF_OTHERS, caller)

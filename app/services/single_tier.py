@@ -17,7 +17,7 @@ from app.domain.identity import Caller
 from app.domain.ladder import Act
 from app.domain.policy import LONGEST_LIFETIME, Policy
 from app.domain.secrets import KeyRing, TokenFormat, new_token_text
-from app.domain.text import refuse_unprintable
+from app.domain.text import normal_text
 from app.domain.tokens import AccessToken, Issued, TokenKind
 from app.services import budgets
 from app.services.descendants import hold_descendants, revoke_descendants
@@ -97,7 +97,7 @@ class SingleTierTokens:
         user is disabled), LimitReached, RateLimited, and Conflict (another request under the same `key`). Raises
         Repeated.
         """
-        refuse_unprintable("description", description or "", name="A description")
+        description = description and normal_text("description", description, name="A description")
         text = new_token_text(TokenKind.ACCESS)
         with self._database.transaction() as session:
             now = self._clock()

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.audit import Result
 from app.domain.identity import Role, canonical_username
+from app.domain.text import in_nfc
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind, TokenStatus
 from app.storage.liveness import TokenTable, is_active_at, status_now
@@ -131,7 +132,12 @@ def _is_of_kind(table: TokenTable, kind: TokenKind, now: datetime) -> ColumnElem
 
 def _is_named(table: TokenTable, part: str, now: datetime) -> ColumnElement[bool]:
     name = RefreshTokenRow.name if table is RefreshTokenRow else _ACCESS_TOKEN_NAME
-    return name.icontains(part, autoescape=True)
+    return or_(*(name.icontains(each, autoescape=True) for each in _letter_cases(in_nfc(part))))
+
+
+def _letter_cases(part: str) -> set[str]:
+    """What to look for: SQLite, and PostgreSQL in some locales, see that letters are the same in ASCII only."""
+    return {part} if part.isascii() else {part, part.lower(), part.upper(), part.title()}
 
 
 def _is_unused_for(table: TokenTable, days: int, now: datetime) -> ColumnElement[bool]:

@@ -60,6 +60,7 @@ def install_rendering(app: Flask) -> None:
     """Add filters, functions and common values to the templates."""
     app.jinja_env.filters["instant"] = instant
     app.jinja_env.filters["status_word"] = status_word
+    app.jinja_env.filters["isolated"] = isolated
     app.jinja_env.globals.update(
         new_idempotency_key=new_idempotency_key,
         asset=asset,
@@ -118,6 +119,11 @@ def relative(left: timedelta) -> str:
 def status_word(status: TokenStatus) -> str:
     """The label of a status."""
     return "Replaced" if status is TokenStatus.SUPERSEDED else status.value.capitalize()
+
+
+def isolated(text: str) -> str:
+    """For a title, where no element can tell: a name that decides the direction of its own writing."""
+    return text if text.isascii() else f"\u2068{text}\u2069"
 
 
 @cache

@@ -149,7 +149,7 @@ VIEWS = [
     View("account-password-is-temporary", sample.NEWCOMER, at(AUTH)),
     View("account-tokens-revoked", ANNA, at(f"{AUTH}?done=all-revoked")),
     View("refresh-token-create", ANNA, CREATE, is_dialog=True),
-    View("refresh-token-create-wrong", ANNA, filled(CREATE, "Create", name="näher")),
+    View("refresh-token-create-wrong", ANNA, filled(CREATE, "Create", name="nightly\u200betl")),
     View("refresh-token-create-limited", sample.WORDY, filled(CREATE, "Create", name="weekly-report")),
     View("refresh-token-reveal", ANNA, MADE),
     View("refresh-token-reveal-tested", ANNA, tested(MADE)),

@@ -235,6 +235,7 @@ def _fill_wordy(past: Past) -> None:
     past.find(past.issue(wordy, LONG_WORDS[:255].strip(), 2 * DAY).secret)
     fight_over(past.services, past.issue(wordy, "quality-checks", 2 * HOUR))
     past.issue(wordy, "<script>alert(1)</script>", DAY)
+    past.mint(past.issue(wordy, "גיבוי לילי (2)", 3 * HOUR), HOUR)
     past.find(past.generate(wordy, LONG_WORDS[:255].strip(), 90, DAY).secret)
 
     past.spend_creations(wordy)

@@ -9,7 +9,6 @@ import pytest
 from app.domain.tokens import Issued, RefreshToken
 from app.http.body import DEEPEST_JSON, LARGEST_BODY
 from app.services import Services
-from app.services.issuing import NAME_RULE
 from tests.contract.asking import (
     ACCESS_INVALID,
     ENDPOINTS,
@@ -111,8 +110,28 @@ def test_a_user_id_may_be_text_and_one_that_nobody_has_is_another_users(
 
 
 def test_a_name_that_could_deceive_is_refused_before_the_password_is_read(alation: Alation) -> None:
-    answer = alation.post("createRefreshToken", username="nobody-at-all", password=PASSWORD, name="\u202egnp.exe")
-    assert (answer.status_code, answer.get_json()["detail"]) == (400, {"name": [NAME_RULE]})
+    answer = alation.post("createRefreshToken", username="nobody-at-all", password=PASSWORD, name="gnp\u202e.exe")
+    flaw = "A name must not hold a character that changes the direction of writing: character 4 is U+202E."
+    assert (answer.status_code, answer.get_json()["detail"]) == (400, {"name": [flaw]})
+    assert answer.get_json()["message"] == f"name: {flaw}" and answer.data.isascii()
+
+
+def test_a_name_of_any_script_is_stored_in_nfc_and_answered(alation: Alation, services: Services) -> None:
+    """Fails with the name stored as it came."""
+    user = make_user(services, password=PASSWORD)
+    for sent, kept in (
+        ("U\u0308bernacht-Abgleich", "\u00dcbernacht-Abgleich"), ("夜間バッチ", "夜間バッチ"),
+        ("مزامنة ليلية", "مزامنة ليلية"), ("می\u200cروم", "می\u200cروم"), ("👩\u200d💻 builds", "👩\u200d💻 builds"),
+        ("\U0001f680" * 255, "\U0001f680" * 255),
+    ):  # fmt: skip
+        body = {"username": user.username, "password": PASSWORD, "name": sent}
+        for request in ({"json": body}, {"data": body}):
+            answer = alation.send("POST", "createRefreshToken", **request)
+            assert (answer.status_code, answer.get_json()["name"]) == (201, kept)
+        revoked = alation.post(
+            "revokeAPIAccessTokens", refresh_token=answer.get_json()["refresh_token"], user_id=user.id
+        )
+        assert revoked.get_json()["detail"].startswith(f"Revoked active access tokens for refresh token: '{kept}' ")
 
 
 # Bodies
@@ -214,11 +233,19 @@ def test_json_is_json_in_utf_8_whatever_charset_is_named(alation: Alation, servi
 def test_an_unknown_path_is_a_404_without_a_redirect(alation: Alation) -> None:
     for path in (
         "/integration/v1", "/integration/v1/", "/integration/v2/userinfo/", "/integration/v1/createrefreshtoken/",
-        "/integration/v1//userinfo/", "/integration/v1/userinfo//", "//integration/v1/userinfo/",
+        "/integration/v1//userinfo/", "/integration/v1/userinfo//",
         "/integration/v1/../v1/userinfo/", "/integration/v1/userinfo%20", "/integration/v1/%ff",
     ):  # fmt: skip
         for method in ("GET", "POST"):
             assert refusal(alation.send(method, "/", **raw_path(path))) == (404, "Not found.", "not_found"), path
+
+
+def test_several_slashes_at_the_start_count_as_one(alation: Alation, token: str) -> None:
+    """Fails when they are refused, and when they are answered by a redirect."""
+    for path in ("//integration/v1/userinfo/", "///integration/v1/userinfo"):
+        assert alation.send("GET", "/", headers={"TOKEN": token}, **raw_path(path)).status_code == 200
+        assert refusal(alation.send("GET", "/", **raw_path(path))) == MISSING
+    assert refusal(alation.send("GET", "/", **raw_path("//integration/v1/nothing"))) == (404, "Not found.", "not_found")
 
 
 @pytest.mark.parametrize("path", ["createRefreshToken", "validateAPIAccessToken/", "userinfo", "userinfo/"])

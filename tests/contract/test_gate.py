@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
 import pytest
 
@@ -54,6 +55,20 @@ def test_a_good_token_is_answered_with_its_identity_to_the_byte(
                 ("X-Auth-Token-Name", "nightly etl"), ("X-Auth-Token-Kind", "access"), ("X-Auth-Expires-In", "86400"),
                 ("Remote-User", user.username), *ALWAYS, ("Content-Length", "0"),
             ]  # fmt: skip
+
+
+def test_names_of_any_script_reach_the_api_percent_encoded(gate: AskedGate, services: Services) -> None:
+    """A server writes headers in Latin-1: as they are, some fail there, and others become other letters.
+
+    Fails when the names are left as they are.
+    """
+    user = make_user(services, email="j\u00f6rg@b\u00fccher.example")
+    for name in ("夜間バッチ", "Übernacht 100%", "مزامنة ليلية", "می\u200cروم", "👩\u200d💻", "caf\u00e9"):
+        answer = gate.verify(mint(services, issue(services, user, name)).secret)
+        assert answer.status_code == 200
+        assert all(value.isascii() and value.isprintable() for _, value in answer.headers), name
+        assert unquote(answer.headers["X-Auth-Token-Name"]) == name
+        assert unquote(answer.headers["X-Auth-Email"]) == user.email
 
 
 # Conditions

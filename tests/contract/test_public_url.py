@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from flask import Flask
@@ -18,6 +19,7 @@ from app.gate import Gate
 from app.http.context import parts
 from app.services import Services
 from config import Settings, SettingsError
+from tests.contract.asking import raw_path
 from tests.contract.conftest import close
 from tests.databases import KEYS
 from tests.drivers.pages import Pages, page, words
@@ -215,9 +217,32 @@ def test_the_gate_answers_with_the_path_and_without(serve: Serve, services: Serv
     secret = mint(services, issue(services, make_user(services))).secret
     for path, status in (
         ("/auth/verify", 200), (f"{PATH}/auth/verify", 200), (f"{PATH}/auth/verify/", 200), ("/other/auth/verify", 404),
-        (f"{PATH}{PATH}/auth/verify", 404), (f"{PATH}auth/verify", 404),
+        (f"{PATH}{PATH}/auth/verify", 404), (f"{PATH}auth/verify", 404), (f"{PATH}//auth/verify", 200),
+        (f"/{PATH}/auth/verify/", 200), ("///auth/verify", 200), (f"{PATH}/auth//verify", 404),
+        (f"/other/{PATH}//auth/verify", 404),
     ):  # fmt: skip
-        assert client.get(path, headers={"TOKEN": secret}).status_code == status, path
+        answer = client.get("/", headers={"TOKEN": secret}, **raw_path(path))
+        assert answer.status_code == status, path
+
+
+def test_a_base_url_that_ends_in_a_slash_works_below_the_path(serve: Serve, services: Services) -> None:
+    """◆ Fails when slashes are made one before the path is removed only, or after it only."""
+    client = serve(PUBLIC).test_client()
+    secret = mint(services, issue(services, make_user(services))).secret
+    for path in (
+        f"{PATH}//api/v1/me",
+        f"/{PATH}/api/v1/me",
+        f"//{PATH}///integration/v1/userinfo/",
+        "//V4/People/Current",
+    ):
+        assert client.get("/", headers={"TOKEN": secret}, **raw_path(path)).status_code == 200, path
+    for path, leads_to in (
+        (f"{PATH}//", f"{PATH}/login"), (f"{PATH}//account/auth", f"{PATH}/login?next={PATH}/account/auth"),
+        ("//account/auth", f"{PATH}/login?next={PATH}/account/auth"),
+    ):  # fmt: skip
+        answer = client.get("/", **raw_path(path))
+        assert (answer.status_code, unquote(answer.headers["Location"])) == (303, leads_to), path
+    assert client.get("/", **raw_path(f"{PATH}//evil.example/login")).status_code == 404
 
 
 def test_without_a_public_url_nothing_is_below_a_path(app: Flask) -> None:

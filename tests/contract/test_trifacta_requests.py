@@ -30,7 +30,7 @@ from tests.factories import PASSWORD, allowed_user, generate, issue, make_user, 
 CENTURY = 36_500 * 86_400
 NO_INTEGER = "lifetimeSeconds: must be an integer number of seconds, or -1 for never"
 NOT_POSITIVE = "lifetimeSeconds: must be a positive number of seconds, or -1 for never"
-DESCRIPTION_RULE = "description: A description has at most 255 characters, all of them printable."
+DESCRIPTION_RULE = "description: A description has at most 255 characters."
 NO_TEXT = "description: must be a string"
 NO_ROUTE = (404, "RouteNotFoundException", None)
 
@@ -43,7 +43,14 @@ BAD_LIFETIMES = [
 BAD_MEMBERS: list[tuple[Any, str]] = [
     *(({"lifetimeSeconds": value}, details) for value, details in BAD_LIFETIMES),
     *((members, "lifetimeSeconds: is required") for members in ({}, {"LIFETIMESECONDS": 5})),
-    *(({"lifetimeSeconds": 60, "description": each}, DESCRIPTION_RULE) for each in ("x" * 256, "\0", "\u202eright")),
+    ({"lifetimeSeconds": 60, "description": "x" * 256}, DESCRIPTION_RULE),
+    *(
+        ({"lifetimeSeconds": 60, "description": each}, f"description: A description must not hold {flaw}.")
+        for each, flaw in (
+            ("\0", "a control character: character 1 is U+0000"),
+            ("r\u202eight", "a character that changes the direction of writing: character 2 is U+202E"),
+        )
+    ),
     *(({"lifetimeSeconds": 60, "description": each}, NO_TEXT) for each in (1, True, ["a"], {"text": "a"})),
     ({"lifetimeSeconds": "soon", "description": 7}, f"{NO_INTEGER}; {NO_TEXT}"),
 ]
@@ -160,7 +167,7 @@ def test_an_id_that_no_token_has_is_a_404_of_its_own(trifacta: Trifacta, as_make
 def test_an_unknown_path_is_a_404_without_a_redirect(trifacta: Trifacta, as_maker: Headers) -> None:
     for path in (
         "/v4", "/V4/", "/v4/people/1", "/v4/apiAccessTokens/a/b", "/v4//apiAccessTokens", "/v4/apiAccessTokens//",
-        "//v4/apiAccessTokens", "/V4/OPEN-API-SPEC/X", "/v4/%2e%2e/healthz", "/v4/%ff",
+        "/V4/OPEN-API-SPEC/X", "/v4/%2e%2e/healthz", "/v4/%ff",
     ):  # fmt: skip
         for headers in ({}, as_maker):
             answer = trifacta.send("GET", "/", headers, **raw_path(path))

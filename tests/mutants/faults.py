@@ -57,6 +57,7 @@ EXPIRING = "tests/unit/services/test_expiring.py"
 ISSUING = "tests/unit/services/test_issuing.py"
 PASSWORDS = "tests/unit/services/test_passwords.py"
 REISSUING = "tests/unit/services/test_reissuing.py"
+TEXT = "tests/unit/domain/test_text.py"
 REPEATS = "tests/unit/services/test_repeats.py"
 REVOKING = "tests/unit/services/test_revoking.py"
 BY_FILTER = "tests/unit/services/test_revoking_by_filter.py"
@@ -722,6 +723,37 @@ FAULTS = (
     Fault("commands have a budget", "the command line has no budget", "app/services/budgets.py",
           "if caller.credential is not None and caller.credential.kind is CredentialKind.COMMAND_LINE:", "if False:",
           BUDGETS),
+    Fault("direction changed by a name", "◆ no name changes the direction", "app/domain/text.py",
+          "character.isprintable() or character in _JOINERS",
+          "character.isprintable() or character in _JOINERS | _DIRECTION", TEXT),
+    Fault("joiners refused", "a name may hold joiners", "app/domain/text.py", "or character in _JOINERS or", "or", TEXT),
+    Fault("text kept as it came", "◆ names are stored in NFC", "app/domain/text.py",
+          'else unicodedata.normalize("NFC", text)', "else text", f"{TEXT} {ISSUING}"),
+    Fault("length of what came", "a name's length is that of its NFC", "app/domain/text.py",
+          "if flaw or len(normal) > longest:", "if flaw or len(text) > longest:", TEXT),
+    Fault("name that cannot be seen", "a name can be seen", "app/domain/text.py",
+          " or not any(map(_is_visible, normal)):", ":", TEXT),
+    Fault("secrets in NFC", "◆ one spelling per token", "app/api/native/fields.py",
+          "    return Printable(longest, **", "    return Entered(longest, **",
+          "tests/contract/test_native_errors.py -k nfc"),
+    Fault("part of a name as it was typed", "a name is found however it is typed", "app/storage/listing.py",
+          "_letter_cases(in_nfc(part))", "_letter_cases(part)", f"{ISSUING} -k typed"),
+    Fault("names as they are in headers", "names are percent-encoded in headers", "app/gate/answers.py",
+          '("X-Auth-Token-Name", header_value(principal.token_name))', '("X-Auth-Token-Name", principal.token_name)',
+          "tests/contract/test_gate.py -k script"),
+    Fault("name that reorders its row", "names from right to left leave the rest where it is",
+          "app/web/templates/account_tokens.html", '<span class="name" dir="auto">', '<span class="name">',
+          "tests/contract/test_names_on_pages.py"),
+    Fault("two slashes elsewhere", "`//` at the start of a path counts as one slash", "app/http/edge.py",
+          'with_one_slash(environ.get("PATH_INFO", ""))', 'environ.get("PATH_INFO", "")', f"{PUBLIC_URL} -k slash"),
+    Fault("two slashes before the path", "`//` at the start of a path counts as one slash", "app/http/public_url.py",
+          'with_one_slash(environ.get("PATH_INFO", ""), self._path)', 'environ.get("PATH_INFO", "")',
+          f"{PUBLIC_URL} -k slash"),
+    Fault("two slashes past the gate", "`//` at the start of a path counts as one slash", "app/gate/gate.py",
+          ' and ("//" not in path or with_one_slash(path, self._below) not in self._paths)', "", GATE),
+    Fault("slashes merged everywhere", "elsewhere in a path each slash counts", "app/http/slashes.py",
+          """path = "/" + path.lstrip("/")""", """path = "/" + "/".join(filter(None, path.split("/")))""",
+          "tests/unit/http/test_slashes.py"),
     Fault("all matching ids held", "◆ nothing that one request can grow is read whole", IN_BY_FILTER,
           "if number > self._most:", "if False:", BY_FILTER),
 )

@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
-from app.api.native.fields import MESSAGES, Instant, Strict, Word, criteria, flag, paging, text
+from app.api.native.fields import MESSAGES, Instant, Strict, Word, criteria, entered, flag, paging, text
 from app.api.native.schemas import TokenOut, UserOut, token_members
 from app.domain.audit import Result
 from app.domain.identity import ApiTokens, Role
@@ -38,10 +38,10 @@ class NewUser(Strict):
     role = Word(Role, load_default=Role.VIEWER.value)
     password = fields.String(load_default=None, error_messages=MESSAGES)
     has_temporary_password = flag(metadata={"description": TEMPORARY})
-    email = text(254, shortest=0, required=False)
-    first_name = text(150, shortest=0, required=False)
-    last_name = text(150, shortest=0, required=False)
-    title = text(150, shortest=0, required=False)
+    email = entered(254, shortest=0, required=False)
+    first_name = entered(150, shortest=0, required=False)
+    last_name = entered(150, shortest=0, required=False)
+    title = entered(150, shortest=0, required=False)
 
 
 class CreatedUserOut(UserOut):
@@ -64,7 +64,7 @@ class EndedSessions(Schema):
 
 
 class Reason(Strict):
-    reason = text()
+    reason = entered()
 
 
 class Revocation(Reason):
@@ -95,7 +95,7 @@ class ByFilter(Strict):
 
 class ConfirmedByFilter(ByFilter):
     confirmation = text()
-    reason = text()
+    reason = entered()
 
 
 class PreviewOut(Schema):

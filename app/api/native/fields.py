@@ -9,7 +9,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields
 from marshmallow.validate import Length, OneOf, Range
 
 from app.domain.clock import parse_instant, utc_text
-from app.domain.text import LONGEST_TEXT
+from app.domain.text import LONGEST_TEXT, flaw_in, in_nfc
 from app.domain.token_filter import CRITERIA, LONGEST_SPAN, Choice, Criterion, Days, Text
 from app.domain.token_filter import Flag as FlagCriterion
 from app.domain.token_filter import Instant as InstantCriterion
@@ -51,22 +51,37 @@ class Instant(fields.Field[datetime]):
 
 
 class Printable(fields.String):
-    """Text without control characters."""
+    """Text without characters that are refused everywhere. As it was sent: tokens have one spelling."""
 
     def __init__(self, longest: int = LONGEST_TEXT, shortest: int = 1, **options: Any) -> None:
         length = Length(shortest, longest, error="has {min} to {max} characters")
         super().__init__(validate=length, error_messages=MESSAGES, **options)
+        self.longest = longest
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         text = super()._deserialize(value, attr, data, **kwargs)
-        if text is not None and not text.isprintable():
-            raise ValidationError("must be printable")
+        flaw = flaw_in(text or "")
+        if flaw:
+            raise ValidationError(flaw)
         return text
+
+
+class Entered(Printable):
+    """Text that is stored and shown: its length is that of its NFC."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        return text and in_nfc(text, self.longest)
 
 
 def text(longest: int = LONGEST_TEXT, **options: Any) -> Printable:
     """A required member, unless the options say otherwise."""
     return Printable(longest, **{"required": True} | options)
+
+
+def entered(longest: int = LONGEST_TEXT, **options: Any) -> Entered:
+    """The same for text that is stored and shown."""
+    return Entered(longest, **{"required": True} | options)
 
 
 class Word(fields.String):

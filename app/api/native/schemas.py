@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from app.api.native.fields import Instant, Strict, criteria, flag, paging, text
+from app.api.native.fields import Instant, Strict, criteria, entered, flag, paging, text
 from app.domain.identity import Principal
 from app.domain.policy import Reissue
 from app.domain.tokens import CREATED_IN_FUTURE, SEEMS_SHARED, AccessToken, Issued, RefreshToken, TokenKind
@@ -30,7 +30,7 @@ class ProblemOut(Schema):
 
 
 class TokenName(Strict):
-    name = text()
+    name = entered()
     access_token_reissue = fields.Enum(Reissue, by_value=True, load_default=None)
 
 

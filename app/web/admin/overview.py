@@ -1,7 +1,5 @@
 """The overview: users, tokens by status, upcoming expiries, checks and jobs."""
 
-from collections.abc import Sequence
-
 from flask import url_for
 from flask.typing import ResponseReturnValue
 
@@ -14,7 +12,7 @@ from app.services.overview import Summary
 from app.web import charts
 from app.web.admin.jobs import condition
 from app.web.guards import ADMINISTRATOR_IN_SESSION
-from app.web.rendering import page, status_word
+from app.web.rendering import isolated, page, status_word
 
 overview = GuardedBlueprint("web_overview", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix="/admin",
                             template_folder="../templates")  # fmt: skip
@@ -82,7 +80,7 @@ def that_day(each: Ending) -> str:
 
 def _names(each: Ending) -> str:
     more = each.number - len(each.names)
-    shown: Sequence[str] = [*each.names, f"{more:,} more"] if more and each.names else each.names
+    shown = [*map(isolated, each.names), *([f"{more:,} more"] if more and each.names else [])]
     return f": {', '.join(shown)}" if shown else ""
 
 

@@ -12,7 +12,7 @@ from flask import request
 
 from app.domain.errors import BadRequest
 from app.domain.masking import mask
-from app.domain.text import LONGEST_TEXT, refuse_unprintable
+from app.domain.text import LONGEST_TEXT, normal_text
 from app.domain.token_filter import CRITERIA, LONGEST_SPAN, Choice, Criterion, Days, Flag, Instant, Text, TokenFilter
 from app.domain.tokens import TokenStatus
 from app.web.forms import read_form
@@ -64,8 +64,7 @@ def entered(form: Form, names: Iterable[str]) -> dict[str, str]:
 def text(form: Form, name: str, longest: int = LONGEST_TEXT) -> str | None:
     """Stripped text; None where it is empty."""
     value = form.get(name, "").strip()
-    refuse_unprintable(name, value, longest, _label(name))
-    return value or None
+    return normal_text(name, value, longest, _label(name)) or None
 
 
 def word(form: Form, name: str, words: Iterable[W]) -> W | None:

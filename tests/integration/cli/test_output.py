@@ -25,6 +25,15 @@ def test_a_table_is_as_wide_as_its_widest_cells_and_none_is_a_word(capsys: Captu
     assert capsys.readouterr().out == "KEY    IS LONG\na      xxxxxxxxx\nbbbbb\nNo matches.\n"
 
 
+def test_columns_stand_under_each_other_in_any_script(capsys: Captured) -> None:
+    """Fails when a wide character counts as one, or a mark or joiner as any."""
+    names = ["etl", "夜間", "e\u0301", "می\u200cروم"]
+    show_table([{"name": name, "id": "x"} for name in names], ("name", "id"), False)
+    assert capsys.readouterr().out.splitlines() == [
+        "NAME   ID", "etl    x", "夜間   x", "e\u0301      x", "می\u200cروم  x",
+    ]  # fmt: skip
+
+
 def test_members_and_sentences_are_written_for_people(capsys: Captured) -> None:
     show_one({"none": None, "yes": True, "no": False, "at": AT, "number": 1.5, "text": "ä"}, False)
     show_result({"key": 1}, "Done.", False)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.domain.errors import BadRequest
 from app.domain.masking import HIDDEN, MOST_LAYERS, mask, tokens_in
 from app.domain.secrets import TokenFormat, TokenText, encode_secret
-from app.domain.text import refuse_unprintable
+from app.domain.text import normal_text
 from app.domain.tokens import TokenKind
 from tests.secrecy import secrets_in
 
@@ -109,5 +109,5 @@ def test_complete_tokens_are_found_to_tell_whether_they_work(token: TokenText, s
 def test_what_a_person_types_is_refused_where_it_holds_a_secret() -> None:
     text = FORMAT.compose(TokenText(TokenKind.ACCESS, "k3v9x0a1b2c3", encode_secret(bytes(range(32)))))
     with pytest.raises(BadRequest, match="A reason must not hold the text of a token") as refused:
-        refuse_unprintable("reason", f"leaked {text}", name="A reason")
+        normal_text("reason", f"leaked {text}", name="A reason")
     assert not secrets_in(f"{refused.value.message} {refused.value.fields}")

@@ -60,12 +60,12 @@ def secret(services: Services) -> str:
     return mint(services, issue(services, make_user(services))).secret
 
 
-PATHS = ("/auth/verify", "/auth/verify/")
+PATHS = ("/auth/verify", "/auth/verify/", "//auth/verify", "///auth/verify/")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")
 
 OTHER_PATHS = (
     "", "/", "/auth", "/auth/", "/auth/verif", "/auth/verifyx", "/auth/verify2/", "/auth/verify-all", "/AUTH/VERIFY",
-    "/Auth/verify", "//auth/verify", "/auth//verify", "/x/auth/verify", "auth/verify", "/auth/verify\n",
+    "/Auth/verify", "/auth//verify", "/x/auth/verify", "auth/verify", "/auth/verify\n",
     "/auth/verify ", "/auth/verify/x", "/auth/verify//", "/auth/verify/../a",
     "/auth/verify;a=b", "/auth/verify\0/", "/auth/verify\xff", " /auth/verify", "/auth/./verify",
 )  # fmt: skip

@@ -118,6 +118,18 @@ def test_a_profile_is_printable_and_not_too_long(accounts: Accounts) -> None:
     assert list(accounts.every()) == [made]
 
 
+def test_a_profile_is_stored_in_nfc(accounts: Accounts) -> None:
+    made = accounts.add(
+        "anna",
+        Role.VIEWER,
+        None,
+        OPERATOR,
+        last_name="Mu\u0308ller",
+        title="\u0e1c\u0e39\u0e49\u0e14\u0e39\u0e41\u0e25",
+    )
+    assert (made.last_name, made.title) == ("M\u00fcller", "\u0e1c\u0e39\u0e49\u0e14\u0e39\u0e41\u0e25")
+
+
 def test_every_failed_sign_in_is_bad_credentials_and_nothing_more(accounts: Accounts, anna: User) -> None:
     accounts.add("bert", Role.VIEWER, None, OPERATOR)
     accounts.add("dora", Role.VIEWER, PASSWORD, OPERATOR)

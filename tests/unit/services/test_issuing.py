@@ -9,6 +9,7 @@ from freezegun import freeze_time
 from app.domain import errors
 from app.domain.identity import Role, User
 from app.domain.secrets import TokenFormat
+from app.domain.token_filter import TokenFilter
 from app.domain.tokens import Issued, TokenStatus
 from app.services import Services
 from app.storage.database import Database
@@ -188,8 +189,22 @@ def _assert_nothing_works(
     assert rows.everything(database) == before
 
 
-def test_a_name_is_1_to_255_printable_ascii_characters_and_need_not_be_unique(services: Services, anna: User) -> None:
-    for name in ("", " padded", "padded ", "n" * 256, "a\nb", "na\u00efve"):
+@pytest.mark.both_databases
+def test_a_name_is_stored_in_nfc_and_found_however_it_is_typed(services: Services, anna: User) -> None:
+    """◆ Fails when a name is stored, or looked for, as it came."""
+    composed, typed = "\u00dcbernacht \U0001f469\u200d\U0001f4bb", "U\u0308bernacht \U0001f469\u200d\U0001f4bb"
+    issued = issue(services, anna, typed)
+    longest = issue(services, anna, "\U0001f680" * 255)
+    assert (issued.token.name, longest.token.name) == (composed, "\U0001f680" * 255)
+    (created,) = services.listing.audit_events(object_id=issued.token.public_id).items
+    assert created.detail["name"] == composed
+    for part in (composed, typed, "U\u0308BER", "\u00fcbernacht", "\u00fcber", "\U0001f469\u200d"):
+        found = services.listing.both_tiers(TokenFilter(name=part)).items
+        assert [each.token.public_id for each in found] == [issued.token.public_id], ascii(part)
+
+
+def test_a_name_is_1_to_255_characters_and_need_not_be_unique(services: Services, anna: User) -> None:
+    for name in ("", " padded", "padded ", "n" * 256, "a\nb"):
         with pytest.raises(errors.BadRequest) as refused:
             issue(services, anna, name)
         assert list(refused.value.fields) == ["name"]
