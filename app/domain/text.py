@@ -63,6 +63,11 @@ def in_nfc(text: str, longest: int = LONGEST_TEXT) -> str:
     return text if len(text) > MOST_IN_ONE * longest else unicodedata.normalize("NFC", text)
 
 
+def in_nfd(text: str) -> str:
+    """The same with each accent as a character of its own."""
+    return text if len(text) > MOST_IN_ONE * LONGEST_TEXT else unicodedata.normalize("NFD", text)
+
+
 def flaw_in(text: str) -> str:
     """What is wrong with the first refused character, and where it is, without showing it; empty: nothing.
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.audit import Result
 from app.domain.identity import Role, canonical_username
-from app.domain.text import in_nfc
+from app.domain.text import in_nfc, in_nfd
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind, TokenStatus
 from app.storage.liveness import TokenTable, is_active_at, status_now
@@ -132,12 +132,18 @@ def _is_of_kind(table: TokenTable, kind: TokenKind, now: datetime) -> ColumnElem
 
 def _is_named(table: TokenTable, part: str, now: datetime) -> ColumnElement[bool]:
     name = RefreshTokenRow.name if table is RefreshTokenRow else _ACCESS_TOKEN_NAME
-    return or_(*(name.icontains(each, autoescape=True) for each in _letter_cases(in_nfc(part))))
+    return or_(*(name.icontains(each, autoescape=True) for each in _spellings(part)))
 
 
-def _letter_cases(part: str) -> set[str]:
-    """What to look for: SQLite, and PostgreSQL in some locales, see that letters are the same in ASCII only."""
-    return {part} if part.isascii() else {part, part.lower(), part.upper(), part.title()}
+def _spellings(part: str) -> set[str]:
+    """What to look for: SQLite, and PostgreSQL in some locales, see that letters are the same in ASCII only.
+
+    Descriptions of earlier releases are not in NFC; one that was typed in parts is in NFD.
+    """
+    if part.isascii():
+        return {part}
+    cases = (in_nfc(part), part.lower(), part.upper(), part.title())
+    return {spell(each) for each in cases for spell in (in_nfc, in_nfd)}
 
 
 def _is_unused_for(table: TokenTable, days: int, now: datetime) -> ColumnElement[bool]:

@@ -162,7 +162,7 @@ REFUSED_IN_THE_DIALECT = {
     "an oversize body of megabytes": (MINT + HOST + JSON + b"Content-Length: 5000000\r\n\r\n" + b" " * 5_000_000, 413),
     "an oversize length and no body": (MINT + HOST + JSON + b"Content-Length: 9999999999\r\n\r\n", 413),
     "an absolute target": (b"GET http://daypass/integration/v1/userinfo/" + HOST + b"\r\n", 403),
-    "a double slash at the beginning": (b"GET //integration/v1/userinfo/" + HOST + b"\r\n", 404),
+    "a double slash within": (b"GET /integration/v1//userinfo/" + HOST + b"\r\n", 404),
     "control characters in the path": (b"GET /integration/v1/%ff%00%0a" + HOST + b"\r\n", 404),
     "raw bytes in TOKEN": (USERINFO + HOST + b"TOKEN: \xff\xfe\r\n\r\n", 403),
     "raw bytes in the media type": (
@@ -181,6 +181,22 @@ def test_what_reaches_the_application_is_refused_in_its_dialect(edge: Edge) -> N
         assert answer.headers["content-type"] == "application/json"
         assert "location" not in answer.headers
     assert edge.serves()
+
+
+def test_several_slashes_at_the_start_of_a_path_count_as_one(edge: Edge) -> None:
+    """As from a client whose base URL ends in a slash; a server could take such a target for a host's name."""
+    assert edge.serves()
+    token = b"TOKEN: " + edge.access_token.encode()
+    for target in (b"GET //integration/v1/userinfo/", b"GET ///api/v1/me", b"GET //auth/verify", b"GET //login"):
+        assert edge.use(token, target=target).status == 200, target
+    answer = edge.use(target=b"GET //account/auth")
+    assert (answer.status, answer.headers["location"]) == (303, "/login?next=/account/auth")
+    assert edge.use(target=b"GET //evil.example/login").status == 404
+    body = edge.proof()
+    minted = edge.send(
+        b"POST /" + MINT.removeprefix(b"POST ") + HOST + JSON + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    )
+    assert minted.status == 201
 
 
 @pytest.mark.parametrize("content_type", [JSON, FORM], ids=["json", "form"])
