@@ -23,7 +23,7 @@ FEWEST_CONNECTIONS = 64
 OTHER_FILES = 256
 """That a worker may open besides: connections to the database, the database itself, modules."""
 
-HEAD_SECONDS = 10
+HEAD_SECONDS = 30
 """Within which a request's line and headers must have come; also how long a connection may be idle before it is closed.
 
 The proxies' configurations in ``deploy/`` close idle connections to Daypass earlier.
