@@ -306,6 +306,7 @@ def test_clients_that_stall_in_their_bodies_hold_nothing_but_their_places(edge: 
         edge.stall(MINT + HOST + FORM + head + b"refresh_token=dpr")
     deadline = time.monotonic() + PATIENCE_SECONDS
     while (refused := edge.post(b"validateRefreshToken", edge.proof())).status != 503:
+        edge.stall(MINT + HOST + FORM + head + b"refresh_token=dpr")  # some may have been answered on a busy machine
         assert time.monotonic() < deadline
     assert reason(refused) == (503, "unavailable")
     assert int(refused.headers["retry-after"]) >= 1
