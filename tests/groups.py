@@ -20,7 +20,7 @@ SHARE_A_SERVER = (
     *(f"tests/hostile/test_{name}.py" for name in HOSTILE),
     "tests/environment/test_files.py::test_no_process_that_serves_",
 )
-"""One server for each kind of database, for all of these together."""
+"""One server for each kind of database, for many of these together."""
 
 BY_MODULE = (
     "tests/contract/",
@@ -58,7 +58,9 @@ def group_of(test: str) -> str:
     module, _, name = test.partition("::")
     kind = "postgresql" if "[postgresql" in name else "sqlite"
     if test.startswith(SHARE_A_SERVER):
-        return f"{FUNCTIONAL} {kind}"
+        # Two of them, and the SDK's, which waits for its installation: one alone would be the last to end.
+        alone = "tests/hostile/" if test.startswith("tests/hostile/") else FUNCTIONAL
+        return f"{module if module.endswith('_sdk.py') else alone} {kind}"
     return f"{module} {kind}" if module.startswith(BY_MODULE) else test
 
 
