@@ -85,7 +85,7 @@ class Act(Enum):
         Effect.CREATES,
         _ON_PAGES | _each(Proof.PASSWORD, Proof.SINGLE_TIER_TOKEN) | _each(Proof.TWO_TIER_TOKEN, while_on=BY_API),
     )
-    CHANGE_OWN_PASSWORD = Rule("change one's own password", Effect.CREATES, _each(Proof.PASSWORD))
+    CHANGE_OWN_PASSWORD = Rule("change your own password", Effect.CREATES, _each(Proof.PASSWORD))
     CREATE_USER = Rule("create a user", Effect.GRANTS, _GRANTS, is_of_others=True)
     SET_PASSWORD = Rule("set another user's password", Effect.GRANTS, _GRANTS, is_of_others=True)
     RAISE_ROLE = Rule("give a user a role that is not weaker", Effect.GRANTS, _GRANTS, is_of_others=True)
@@ -98,8 +98,8 @@ class Act(Enum):
         _GRANTS,
         is_of_others=True,
     )
-    REVOKE_OWN = Rule("revoke one's own token", Effect.ENDS, _REVOKES | _IN_A_SESSION | _each(Proof.OWN_SECRET))
-    REVOKE_ALL_OWN = Rule("revoke all of one's own tokens", Effect.ENDS, _REVOKES)
+    REVOKE_OWN = Rule("revoke your own token", Effect.ENDS, _REVOKES | _IN_A_SESSION | _each(Proof.OWN_SECRET))
+    REVOKE_ALL_OWN = Rule("revoke all your own tokens", Effect.ENDS, _REVOKES)
     REVOKE_OF_OTHERS = Rule("revoke other users' tokens", Effect.ENDS, _REVOKES, is_of_others=True)
     END_SESSIONS_OF_OTHERS = Rule("sign other users out", Effect.ENDS, _ENDS, is_of_others=True)
     LOWER_ROLE = Rule("give a user a weaker role", Effect.ENDS, _ENDS, is_of_others=True)

@@ -112,7 +112,7 @@ class AuditSealing:
         return mark.seen_at if mark is not None and mark.agreement(now) is Agreement.BEHIND else now
 
     def _refuse_lost(self, session: Session, latest: dict[Stream, AuditSeal | None]) -> None:
-        """Whoever removes the newest seals in the database would have the events sealed again as they are then."""
+        """If the newest seals were removed from the database, the events would be sealed again as they are then."""
         for stream, made in self._made.items():
             newest, found = latest[stream], audit_seals.at_position(session, stream, made.position)
             is_lost = newest is None or newest.position < made.position

@@ -76,6 +76,6 @@ def test_a_line_without_version_or_hash_is_not_passed_over() -> None:
     pinned = "# made by\n#    make lock\nflask==3.1 ; python_version < '4' \\\n    --hash=sha256:" + "0" * 64
     (pin,) = read_pins(pinned)
     assert (pin.name, pin.version, pin.marker, pin.hashes) == ("flask", "3.1", "python_version < '4'", ["0" * 64])
-    for line in ("flask", "flask>=3", "flask==3.1", "--index-url https://example.com", "flask @ https://example.com/x"):
+    for line in ("flask", "flask>=3", "flask==3.1", "--pre", "flask @ https://example.com/x"):
         with pytest.raises(ValueError, match="not a pin with hashes"):
             list(read_pins(f"{pinned}\n{line}\n"))
