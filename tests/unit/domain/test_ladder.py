@@ -70,7 +70,7 @@ def test_no_token_alone_creates_what_is_stronger_or_grants_a_right() -> None:
             assert is_allowed(act, CREDENTIALS[proof]) is itself, (act, proof)
 
 
-def test_whoever_is_refused_is_told_what_is_enough() -> None:
+def test_a_caller_who_is_refused_is_told_what_is_enough() -> None:
     for credential, words in (
         (CREDENTIALS[Proof.SESSION], ("more than ten minutes ago", "Enter it again to create a user")),
         (CREDENTIALS[Proof.TWO_TIER_TOKEN], ("daypass conf api_can_manage_users -s on", "settings page")),
