@@ -117,7 +117,7 @@ def test_what_fails_gives_back_its_turn_and_its_place(where: str) -> None:
 
 
 def test_what_would_wait_is_refused_at_once_while_memory_is_short() -> None:
-    """◆ Fails when requests of clients that have left can wait without end. A request that finds a turn free is answered."""
+    """◆ Fails when requests of clients that have left can wait without end. One that finds a turn free is answered."""
     is_short = True
     application = Application(at_once=1, bodies=1, is_memory_short=lambda: is_short)
     assert application.ask() == [b"done"]
