@@ -14,7 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
 from click.testing import CliRunner
+
+NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
 KEEP = ("PATH", "LANG", "LC_ALL", "VIRTUAL_ENV")
 

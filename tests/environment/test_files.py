@@ -11,20 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.drivers.other_user import OtherUsers
+from tests.drivers.other_user import NEEDS_ROOT, OtherUsers
 from tests.drivers.server import LiveServer
-
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
 SERVICE, GROUP = 1000880000, 1000880001
 MEMBER = (SERVICE, SERVICE, GROUP)
-
-
-@pytest.fixture(scope="module")
-def users() -> Iterator[OtherUsers]:
-    users = OtherUsers()
-    yield users
-    users.close()
 
 
 @pytest.fixture
@@ -42,7 +33,7 @@ def modes(folder: Path) -> dict[str, int]:
     return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
 
 
-@needs_root
+@NEEDS_ROOT
 @pytest.mark.parametrize(("umask", "mode"), [(0o000, 0o755), (0o022, 0o711), (0o777, 0o700)])
 def test_all_that_is_written_is_for_its_user_only(users: OtherUsers, folder: Path, umask: int, mode: int) -> None:
     """◆ Fails when a file is created as `open` does it."""
@@ -57,7 +48,7 @@ def test_all_that_is_written_is_for_its_user_only(users: OtherUsers, folder: Pat
     assert set(found.values()) == {0o600}, {name: oct(each) for name, each in found.items()}
 
 
-@needs_root
+@NEEDS_ROOT
 def test_a_volume_of_a_group_is_shared_with_the_group_and_nobody_else(users: OtherUsers, folder: Path) -> None:
     """As ``fsGroup`` of Kubernetes makes it: of root, mode 2775, and the process is in its group."""
     os.chown(folder, 0, GROUP)
@@ -69,7 +60,7 @@ def test_a_volume_of_a_group_is_shared_with_the_group_and_nobody_else(users: Oth
     assert {path.stat().st_gid for path in folder.iterdir()} == {GROUP}
 
 
-@needs_root
+@NEEDS_ROOT
 @pytest.mark.parametrize("changed", ["instance", "instance/daypass.db", "instance/keys.env", "instance/daypass.db-wal"])
 def test_too_open_a_folder_or_file_is_refused_with_the_one_command_that_closes_it(
     users: OtherUsers, folder: Path, changed: str
@@ -92,7 +83,7 @@ def test_too_open_a_folder_or_file_is_refused_with_the_one_command_that_closes_i
     assert ended.code == 0, ended.err
 
 
-@needs_root
+@NEEDS_ROOT
 def test_nothing_is_created_where_others_can_write(users: OtherUsers, folder: Path) -> None:
     """A folder such as /tmp is not to be changed: one of its own is what to use. Nor one of another user."""
     own = f"use a folder of its own, such as one from mkdir -m 700 {shlex.quote(str(folder))}/daypass"

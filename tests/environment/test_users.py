@@ -13,23 +13,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.drivers.other_user import OtherUsers
+from tests.drivers.other_user import NEEDS_ROOT, OtherUsers
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-pytestmark = needs_root
+pytestmark = NEEDS_ROOT
 
 NAMELESS, ANOTHER = 1000660000, 1000770000
 """Users without an entry in the system's list, as OpenShift gives them to containers."""
 
 SERVICE = 1000880000
 ROOT = (0, 0)
-
-
-@pytest.fixture(scope="module")
-def users() -> Iterator[OtherUsers]:
-    users = OtherUsers()
-    yield users
-    users.close()
 
 
 @pytest.fixture
