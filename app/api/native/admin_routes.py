@@ -49,7 +49,7 @@ def list_users(query: Members) -> Answer:
 @users.alt_response(200, schema=admin_schemas.CreatedUserOut, description="A repeat under the same Idempotency-Key")
 @does(Act.CREATE_USER)
 def create_user(body: Members) -> User:
-    """Create a user; without a password for single sign-on and service accounts. A password is temporary by default."""
+    """Create a user; without a password for single sign-on and service accounts."""
     key = idempotency_key(body)
     name, role, password = body.pop("username"), Role(body.pop("role")), body.pop("password")
     is_temporary = body.pop("has_temporary_password", False)
