@@ -96,6 +96,12 @@ def socket_of_worker(port: Port) -> socket.socket:
     return bound
 
 
+def listen(descriptor: int) -> None:
+    """Listen on the socket with this descriptor, which stays open; no change where it listens."""
+    with socket.socket(fileno=os.dup(descriptor)) as bound:
+        bound.listen(BACKLOG)
+
+
 def _set_up_connections(bound: socket.socket) -> None:
     """Options that are inherited by the connections."""
     bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -19,7 +19,7 @@ import structlog
 from app import logs
 from app.http.turns import Turns
 from app.server.connections import MOST_CONNECTIONS, http1_settings, http2_settings
-from app.server.listening import BACKLOG, Port, SharedSocket, socket_of_worker
+from app.server.listening import BACKLOG, Port, SharedSocket, listen, socket_of_worker
 from app.server.memory import Memory
 from app.server.processes import LONGEST_REPORT, SERVES
 from app.server.socket_holders import WORKER_NAME
@@ -78,11 +78,13 @@ def _granian_worker(plan: Plan, number: int, reports: int) -> Callable[[], None]
     try:
         from granian.server.mp import MPServer  # only workers need it
 
+        source = plan.source
+        shared = source if isinstance(source, SharedSocket) else SharedSocket(socket_of_worker(source).detach(), False)
         start = MPServer._spawn_wsgi_worker
         arguments = granian_options(plan) | {
             "worker_id": number,
-            "callback_loader": partial(_load, plan, reports),
-            "sock": _granian_socket(plan.source),
+            "callback_loader": partial(_load, plan, reports, shared.descriptor),
+            "sock": _granian_socket(shared),
         }
     except (ImportError, AttributeError) as error:
         _give_up(reports, f"{OTHER_GRANIAN} ({error})")
@@ -128,19 +130,18 @@ def granian_options(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _granian_socket(source: Port | SharedSocket) -> Any:
+def _granian_socket(shared: SharedSocket) -> Any:
     """What granian's function expects: a specification or a holder; the third would be a socket to keep open.
 
-    granian listens on it when the application is there.
+    The socket listens when the application is loaded.
     """
     from granian._granian import SocketHolder
 
-    shared = source if isinstance(source, SharedSocket) else SharedSocket(socket_of_worker(source).detach(), False)
     holder: Any = SocketHolder  # its stub has no constructor
     return (None, holder(shared.descriptor, shared.is_unix, BACKLOG)), None
 
 
-def _load(plan: Plan, reports: int) -> "WSGIApplication":
+def _load(plan: Plan, reports: int, descriptor: int) -> "WSGIApplication":
     module, _, name = plan.application.partition(":")
     gc.disable()  # imports leave no garbage: looking for it takes a seventh of their time
     try:
@@ -150,6 +151,7 @@ def _load(plan: Plan, reports: int) -> "WSGIApplication":
         _give_up(reports, f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
     gc.freeze()  # nor is what stays looked through for as long as it serves
     gc.enable()
+    listen(descriptor)  # before anybody is told: granian would do so a little later
     os.write(reports, SERVES)
     return Turns(loaded, plan.threads, plan.bodies, Memory().is_short) if plan.bodies else loaded
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import socket
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from granian.server import common, mp
 from app import logs
 from app.http.turns import Turns
 from app.server.connections import MOST_CONNECTIONS, http1_settings
-from app.server.listening import BACKLOG, Port
+from app.server.listening import BACKLOG, Port, socket_of_worker
 from app.server.spare_threads import MOST_BODIES
 from app.server.worker import OTHER_GRANIAN, Plan, _granian_worker, _load, granian_options
 from tests.drivers.server import free_port
@@ -57,8 +58,26 @@ def test_only_a_worker_with_threads_besides_passes_its_turns() -> None:
             application=f"{__name__}:without_callback", bodies=bodies,
         )  # fmt: skip
         assert granian_options(plan)["blocking_threads"] == 4 + bodies
-        reader, writer = os.pipe()
-        assert type(_load(plan, writer)) is kind
+        with socket.create_server(("127.0.0.1", 0)) as bound:
+            assert type(loaded(plan, bound.fileno())) is kind
+
+
+def test_a_worker_listens_before_it_reports_that_it_serves() -> None:
+    """Else the first client after the start is refused."""
+    port = Port("127.0.0.1", free_port())
+    plan = Plan(port, workers=1, threads=4, log_level="INFO", application=f"{__name__}:loaded")
+    with socket_of_worker(port) as bound:
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(bound.getsockname())
+        loaded(plan, bound.fileno())
+        socket.create_connection(bound.getsockname()).close()
+
+
+def loaded(plan: Plan, descriptor: int) -> object:
+    reader, writer = os.pipe()
+    try:
+        return _load(plan, writer, descriptor)
+    finally:
         os.close(reader)
         os.close(writer)
 
