@@ -35,6 +35,7 @@ from app.services.sightings import Sightings
 from app.services.single_tier import SingleTierTokens
 from app.services.strays import Strays
 from app.services.throttling import LoginThrottle
+from app.services.token_history import TokenHistory
 from app.services.verifying import TokenVerifier
 from app.storage.check import TokenLookup
 from app.storage.database import Database
@@ -56,6 +57,7 @@ class Services:
     identifying: Identifying
     expiring: Expiring
     listing: Listing
+    token_history: TokenHistory
     overview: Overview
     instance_settings: InstanceSettings
     setting_effects: SettingEffects
@@ -106,6 +108,7 @@ def build_services(
         identifying=Identifying(format, verifier, held_tokens, listing),
         expiring=Expiring(database, clock, clock_agreement),
         listing=listing,
+        token_history=TokenHistory(database, clock),
         overview=Overview(database, clock, listing),
         instance_settings=InstanceSettings(database, clock),
         setting_effects=SettingEffects(database, clock),
