@@ -110,7 +110,7 @@ def build_services(
         identifying=Identifying(format, verifier, held_tokens, listing),
         expiring=Expiring(database, clock, clock_agreement),
         listing=listing,
-        user_list=UserList(database, pepper),
+        user_list=UserList(database, clock, pepper),
         audit_list=AuditList(database, pepper),
         overview=Overview(database, clock, listing),
         instance_settings=InstanceSettings(database, clock),

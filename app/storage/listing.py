@@ -11,11 +11,11 @@ from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from app.domain.identity import canonical_username
-from app.domain.text import in_nfc, in_nfd
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind, TokenStatus
 from app.storage.liveness import TokenTable, is_active_at, status_now
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
+from app.storage.text_search import has_part
 
 _ACCESS_TOKEN_NAME = func.coalesce(RefreshTokenRow.name, AccessTokenRow.description, "")
 
@@ -85,18 +85,7 @@ def _is_of_kind(table: TokenTable, kind: TokenKind, now: datetime) -> ColumnElem
 
 def _is_named(table: TokenTable, part: str, now: datetime) -> ColumnElement[bool]:
     name = RefreshTokenRow.name if table is RefreshTokenRow else _ACCESS_TOKEN_NAME
-    return or_(*(name.icontains(each, autoescape=True) for each in _spellings(part)))
-
-
-def _spellings(part: str) -> set[str]:
-    """What to look for: SQLite, and PostgreSQL in some locales, see that letters are the same in ASCII only.
-
-    Descriptions of earlier releases are not in NFC; one that was typed in parts is in NFD.
-    """
-    if part.isascii():
-        return {part}
-    cases = (in_nfc(part), part.lower(), part.upper(), part.title())
-    return {spell(each) for each in cases for spell in (in_nfc, in_nfd)}
+    return has_part(name, part)
 
 
 def _is_unused_for(table: TokenTable, days: int, now: datetime) -> ColumnElement[bool]:
