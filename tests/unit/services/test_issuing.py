@@ -227,7 +227,7 @@ def test_a_name_is_stored_in_nfc_and_found_however_it_is_typed(
     issued = issue(services, anna, typed)
     longest = issue(services, anna, "\U0001f680" * 255)
     assert (issued.token.name, longest.token.name) == (composed, "\U0001f680" * 255)
-    (created,) = services.listing.audit_events(object_id=issued.token.public_id).items
+    (created,) = services.audit_list.events(object_id=issued.token.public_id).items
     assert created.detail["name"] == composed
     for part in (composed, typed, "U\u0308BER", "\u00fcbernacht", "\u00fcber", "\U0001f469\u200d"):
         found = services.listing.both_tiers(TokenFilter(name=part)).items
