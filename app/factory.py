@@ -29,7 +29,7 @@ from app.storage.database import Base, Database, engine_options
 from app.storage.file_use import share_database
 from app.web import BLUEPRINTS as PAGES
 from app.web import DIALECTS as PAGE_DIALECTS
-from app.web import install_rendering
+from app.web import PAGES_ANYWHERE, install_rendering
 from config import Keys, Settings, SettingsError, load_settings, read_keys
 
 DIALECTS = (integration_v1, v4, native, oauth)
@@ -69,7 +69,7 @@ def create_app(settings: Settings | None = None, keys: Keys | None = None, clock
     operations = (health_blueprint(services.health), security_txt_blueprint(*settings.security_txt))
     for blueprint in (*dialects, documents_blueprint(documents), *operations, *PAGES):
         app.register_blueprint(blueprint)
-    install_error_dispatch(app, [*(dialect.DIALECT for dialect in DIALECTS), *PAGE_DIALECTS])
+    install_error_dispatch(app, [*(dialect.DIALECT for dialect in DIALECTS), *PAGE_DIALECTS], PAGES_ANYWHERE)
     refuse_unguarded_routes(app)
     for command in cli.COMMANDS:
         app.cli.add_command(command)
