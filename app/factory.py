@@ -60,7 +60,9 @@ def create_app(settings: Settings | None = None, keys: Keys | None = None, clock
     proxies = _proxies(settings, public_url)
     documents = Documents([dialect.DOCUMENT for dialect in DIALECTS], str(public_url or ""))
     schedule = {job.name: job.every for job in JOBS}
-    app.extensions[EXTENSION] = Parts(services, bodies, proxies, schedule, clock, documents, public_url)
+    app.extensions[EXTENSION] = Parts(
+        services, bodies, proxies, schedule, clock, documents, public_url, settings.prefixes[0]
+    )
     app.extensions["daypass_database"] = database
     install_tracing(app)
     install_large_answers(app)

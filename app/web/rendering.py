@@ -14,7 +14,7 @@ from app.domain.clock import utc_text
 from app.domain.errors import RateLimited, Refusal, Unavailable
 from app.domain.masking import mask
 from app.domain.text import count_of
-from app.domain.tokens import TokenStatus
+from app.domain.tokens import AccessToken, RefreshToken, TokenKind, TokenStatus
 from app.http.context import parts, services
 from app.http.proxies import is_https
 from app.web.cookies import session_cookie, theme
@@ -40,6 +40,8 @@ _UNITS = (("year", 365 * 86400), ("day", 86400), ("hour", 3600), ("minute", 60))
 
 _YEARS_FROM = 2 * 365 * 86400
 
+SOON = timedelta(days=7)
+
 
 def page(template: str, status: int = 200, **values: Any) -> Response:
     """A response with a rendered template. On a page that refuses, entered text is shown without secrets."""
@@ -62,11 +64,15 @@ def install_rendering(app: Flask) -> None:
     app.jinja_env.filters["instant"] = instant
     app.jinja_env.filters["status_word"] = status_word
     app.jinja_env.filters["isolated"] = isolated
+    app.jinja_env.filters["day"] = day
+    app.jinja_env.filters["handle"] = handle
+    app.jinja_env.tests["expiring_soon"] = is_expiring_soon
     app.jinja_env.globals.update(
         new_idempotency_key=new_idempotency_key,
         asset=asset,
         message=message,
         count_of=count_of,
+        relative_to_now=relative_to_now,
         root=LocalProxy(lambda: request.script_root),  # for macros too, which may be imported without context
     )
     app.jinja_env.trim_blocks = True
@@ -107,9 +113,34 @@ def instant(at: datetime | None, absent: str = "never") -> Markup:
     if at is None:
         return Markup('<span class="quiet">{}</span>').format(absent)
     exact = at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return Markup('<time datetime="{}" title="{}">{}<span class="for-readers"> ({})</span></time>').format(
+    return Markup('<time datetime="{}" title="{}">{}<span class="sr"> ({})</span></time>').format(
         utc_text(at, "seconds"), exact, relative(at - parts().clock()), exact
     )
+
+
+def day(at: datetime) -> str:
+    """Such as "1 December", with the year where that is another; in UTC."""
+    at, now = at.astimezone(UTC), parts().clock()
+    return f"{at.day} {at:%B}" if at.year == now.year else f"{at.day} {at:%B %Y}"
+
+
+def handle(public_id: str, kind: TokenKind) -> str:
+    """A token's public id as people see it in the token: with what the token begins with, and an ellipsis."""
+    return f"{parts().token_prefix}{kind.letter}_{public_id}…"
+
+
+def is_expiring_soon(token: RefreshToken | AccessToken) -> bool:
+    """Whether an active token expires within a week, so that somebody should act. One that is minted anew never is."""
+    if token.status is not TokenStatus.ACTIVE or token.expires_at is None:
+        return False
+    if isinstance(token, AccessToken) and token.refresh_token_id is not None:
+        return False
+    return token.expires_at - parts().clock() <= SOON
+
+
+def relative_to_now(at: datetime) -> str:
+    """Such as "in 3 days"."""
+    return relative(at - parts().clock())
 
 
 def relative(left: timedelta) -> str:
