@@ -9,6 +9,7 @@ from app.domain.clock import Clock, system_clock
 from app.domain.errors import Conflict
 from app.gate.gate import PATHS as GATE_PATHS
 from app.http.body import LARGEST_BODY, BodyReader
+from app.http.compression import install_compression
 from app.http.context import EXTENSION, Parts
 from app.http.documents import documents_blueprint
 from app.http.edge import Edge
@@ -66,6 +67,7 @@ def create_app(settings: Settings | None = None, keys: Keys | None = None, clock
     app.extensions["daypass_database"] = database
     install_tracing(app)
     install_large_answers(app)
+    install_compression(app)
     install_rendering(app)
     dialects = [blueprint for dialect in DIALECTS for blueprint in dialect.DOCUMENT.blueprints]
     operations = (health_blueprint(services.health), security_txt_blueprint(*settings.security_txt))

@@ -172,9 +172,9 @@ def asset_content(name: str) -> bytes:
 
 def asset(name: str) -> str:
     """The address of a file. It changes with the content, so that browsers can cache it."""
-    return f"{request.script_root}/static/{name}?v={_version(name)}"
+    return f"{request.script_root}/static/{name}?v={asset_version(name)}"
 
 
 @cache
-def _version(name: str) -> str:
+def asset_version(name: str) -> str:
     return hashlib.sha256(asset_content(name)).hexdigest()[:12]
