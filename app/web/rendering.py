@@ -18,6 +18,7 @@ from app.domain.tokens import AccessToken, RefreshToken, TokenKind, TokenStatus
 from app.http.context import parts, services
 from app.http.proxies import is_https
 from app.web.cookies import session_cookie, theme
+from app.web.form_tokens import padded
 from app.web.forms import message, new_idempotency_key
 
 HEADERS = {
@@ -85,11 +86,18 @@ def _common_values() -> dict[str, Any]:
         "me": g.web_session.user if "web_session" in g else None,
         "has_temporary_password": "web_session" in g and g.web_session.has_temporary_password,
         "must_change_password": "web_session" in g and g.web_session.must_change_password,
-        "form_token": services().sessions.form_token(cookie, g.get("web_session")) if cookie else "",
+        "form_token": _form_token(cookie),
         "theme": theme(),
         "base_url": base_url(),
         "here": mask(request.path),
     }
+
+
+def _form_token(cookie: str | None) -> str:
+    """For the forms of a page; "" where none would be accepted."""
+    if not cookie or g.get("is_reader_unknown"):
+        return ""
+    return padded(services().sessions.form_token(cookie, g.get("web_session")))
 
 
 def base_url() -> str:
@@ -164,9 +172,9 @@ def asset_content(name: str) -> bytes:
 
 def asset(name: str) -> str:
     """The address of a file. It changes with the content, so that browsers can cache it."""
-    return f"{request.script_root}/static/{name}?v={_version(name)}"
+    return f"{request.script_root}/static/{name}?v={asset_version(name)}"
 
 
 @cache
-def _version(name: str) -> str:
+def asset_version(name: str) -> str:
     return hashlib.sha256(asset_content(name)).hexdigest()[:12]
