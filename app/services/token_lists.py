@@ -15,7 +15,8 @@ from app.domain.token_filter import TokenFilter
 from app.domain.token_view import PAGE_SIZES, Group, Sort, TokenView
 from app.domain.tokens import AccessToken, RefreshToken, TokenKind
 from app.services.cursors import Cursors
-from app.services.listing import LARGEST_PAGE, ListedToken, list_access_tokens, list_refresh_tokens
+from app.services.keyset import LARGEST_PAGE
+from app.services.listing import ListedToken, list_access_tokens, list_refresh_tokens
 from app.services.overview import OwnRefreshToken
 from app.storage import overview, token_views
 from app.storage.access_tokens import as_access_token
