@@ -36,6 +36,7 @@ from app.services.sightings import Sightings
 from app.services.single_tier import SingleTierTokens
 from app.services.strays import Strays
 from app.services.throttling import LoginThrottle
+from app.services.token_history import TokenHistory
 from app.services.user_list import UserList
 from app.services.verifying import TokenVerifier
 from app.storage.check import TokenLookup
@@ -58,6 +59,7 @@ class Services:
     identifying: Identifying
     expiring: Expiring
     listing: Listing
+    token_history: TokenHistory
     user_list: UserList
     audit_list: AuditList
     overview: Overview
@@ -110,6 +112,7 @@ def build_services(
         identifying=Identifying(format, verifier, held_tokens, listing),
         expiring=Expiring(database, clock, clock_agreement),
         listing=listing,
+        token_history=TokenHistory(database, clock),
         user_list=UserList(database, clock, pepper),
         audit_list=AuditList(database, pepper),
         overview=Overview(database, clock, listing),
@@ -117,17 +120,10 @@ def build_services(
         setting_effects=SettingEffects(database, clock),
         job_runs=JobRuns(database, clock),
         clock_agreement=clock_agreement,
-        sightings=sightings,
-        strays=strays,
-        last_use=last_use,
-        check_counts=check_counts,
-        sessions=sessions,
-        changing_passwords=changing,
-        ring=ring,
-        key_fingerprints=key_fingerprints,
-        health=health,
-        audit=audit,
-    )
+        sightings=sightings, strays=strays, last_use=last_use, check_counts=check_counts,
+        sessions=sessions, changing_passwords=changing, ring=ring, key_fingerprints=key_fingerprints,
+        health=health, audit=audit,
+    )  # fmt: skip
 
 
 def _people(
