@@ -76,7 +76,7 @@ def test_the_address_reaches_the_audit_log_and_the_last_use(client: FlaskClient,
     answer = client.post("/integration/v1/createAPIAccessToken/", json=body, environ_overrides=from_there)
     known = services.held_tokens.validate(BySecret(refresh.secret))[0]
     assert known.last_used_ip == "2001:db8::7"
-    [event] = services.listing.audit_events(action="access_token.minted").items
+    [event] = services.audit_list.events(action="access_token.minted").items
     assert event.address == "2001:db8::7"
     assert event.request_id == answer.headers["X-Request-Id"]
 
