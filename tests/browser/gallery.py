@@ -242,7 +242,7 @@ VIEWS = [
     View("documents", ANNA, at("/docs/native/")),
     View("documents-alation", CLARA, at("/docs/")),
     View("documents-visitor", "", at("/docs/oauth/")),
-    View("error-address", ANNA, at("/nonsense")),
+    View("error-address", ANNA, at(f"/{'nonsense' * 20}")),
     View("error-token", ANNA, at(f"{AUTH}/refresh-tokens/ook2uq2tmoa1/revoke")),
     View("error-visitor", "", at("/nonsense")),
     View("confirm-password", sample.AWAY, CONFIRM),
