@@ -1,8 +1,8 @@
 """The documents as files: their blocks of code, what is said of them, their headings and links.
 
 A block says its language. What is to be run is ``sh`` or ``python``; a block ``text`` right after it is what it
-prints, where ``…`` stands for anything, and a line of it alone for any lines. A comment ``<!-- not run: reason -->`` right before
-a block exempts it. :data:`QUOTED` languages are shown to be read.
+prints, where ``…`` stands for anything, and a line of it alone for any lines. A comment ``<!-- not run: reason -->``
+right before a block exempts it. :data:`QUOTED` languages are shown to be read.
 """
 
 import re
@@ -28,7 +28,7 @@ EXEMPT = re.compile(r"<!-- not run: ([^>]+) -->\s*")
 
 
 class Block(NamedTuple):
-    """A block of code. `exempt`: why it is not run, empty where it is; `prints`: what it must print, if that is shown."""
+    """A block of code. `exempt`: why it is not run, empty where it is; `prints`: what it prints, if that is shown."""
 
     place: str
     language: str
