@@ -86,6 +86,15 @@ def test_every_command_in_the_text_exists(page: Path) -> None:
             assert words[0] in keys or words[0].isupper(), f"{_name(page)}: `{command}`"
 
 
+def test_what_the_readme_calls_by_name_is_called_so_on_the_pages() -> None:
+    """Bold words are labels, unless they end as sentences do or begin with a small letter."""
+    bold = re.findall(r"\*\*([A-Z][^*]*[^*.])\*\*", prose(ROOT / "README.md"))
+    labels = {re.sub(r"\s+", " ", label) for each in bold for label in re.split(r"\s→\s", each)}
+    assert {"Create Refresh Token", "Token Secret Key", "Regenerate API Token"} <= labels
+    shown = "".join(each.read_text(encoding="utf-8") for each in (ROOT / "app/web/templates").glob("*.html"))
+    assert [label for label in labels if label not in shown] == []
+
+
 @pytest.mark.parametrize("page", WITH_LINKS, ids=_name)
 def test_every_target_of_make_in_the_text_exists(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
