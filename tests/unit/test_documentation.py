@@ -56,6 +56,13 @@ def _outside_lists(text: str) -> str:
     return re.sub(r"^(?:- |\d+\. ).*\n(?:^ +.*\n|^\n(?= ))*", "", text, flags=re.MULTILINE)
 
 
+@pytest.mark.parametrize("page", WITH_LINKS, ids=_name)
+def test_the_rows_of_a_table_have_as_many_cells_as_its_head(page: Path) -> None:
+    for table in re.findall(r"(?:^\|.*\|\n)+", prose(page), re.MULTILINE):
+        cells = {len(re.findall(r"(?<!\\)\|", re.sub(r"`[^`]*`", "", row))) for row in table.splitlines()}
+        assert len(cells) == 1, f"{_name(page)}: {table}"
+
+
 def test_few_blocks_are_exempt() -> None:
     """What is not run is counted here, so that one more is seen."""
     exempt = {page: [block.exempt for block in blocks(page) if block.exempt] for page in PAGES}
