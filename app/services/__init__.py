@@ -120,17 +120,10 @@ def build_services(
         setting_effects=SettingEffects(database, clock),
         job_runs=JobRuns(database, clock),
         clock_agreement=clock_agreement,
-        sightings=sightings,
-        strays=strays,
-        last_use=last_use,
-        check_counts=check_counts,
-        sessions=sessions,
-        changing_passwords=changing,
-        ring=ring,
-        key_fingerprints=key_fingerprints,
-        health=health,
-        audit=audit,
-    )
+        sightings=sightings, strays=strays, last_use=last_use, check_counts=check_counts,
+        sessions=sessions, changing_passwords=changing, ring=ring, key_fingerprints=key_fingerprints,
+        health=health, audit=audit,
+    )  # fmt: skip
 
 
 def _people(
