@@ -9,6 +9,7 @@ from app.domain.clock import Clock, system_clock
 from app.domain.errors import Conflict
 from app.gate.gate import PATHS as GATE_PATHS
 from app.http.body import LARGEST_BODY, BodyReader
+from app.http.compression import install_compression
 from app.http.context import EXTENSION, Parts
 from app.http.documents import documents_blueprint
 from app.http.edge import Edge
@@ -29,7 +30,7 @@ from app.storage.database import Base, Database, engine_options
 from app.storage.file_use import share_database
 from app.web import BLUEPRINTS as PAGES
 from app.web import DIALECTS as PAGE_DIALECTS
-from app.web import install_rendering
+from app.web import PAGES_ANYWHERE, install_rendering
 from config import Keys, Settings, SettingsError, load_settings, read_keys
 
 DIALECTS = (integration_v1, v4, native, oauth)
@@ -60,16 +61,19 @@ def create_app(settings: Settings | None = None, keys: Keys | None = None, clock
     proxies = _proxies(settings, public_url)
     documents = Documents([dialect.DOCUMENT for dialect in DIALECTS], str(public_url or ""))
     schedule = {job.name: job.every for job in JOBS}
-    app.extensions[EXTENSION] = Parts(services, bodies, proxies, schedule, clock, documents, public_url)
+    app.extensions[EXTENSION] = Parts(
+        services, bodies, proxies, schedule, clock, documents, public_url, settings.prefixes[0]
+    )
     app.extensions["daypass_database"] = database
     install_tracing(app)
     install_large_answers(app)
+    install_compression(app)
     install_rendering(app)
     dialects = [blueprint for dialect in DIALECTS for blueprint in dialect.DOCUMENT.blueprints]
     operations = (health_blueprint(services.health), security_txt_blueprint(*settings.security_txt))
     for blueprint in (*dialects, documents_blueprint(documents), *operations, *PAGES):
         app.register_blueprint(blueprint)
-    install_error_dispatch(app, [*(dialect.DIALECT for dialect in DIALECTS), *PAGE_DIALECTS])
+    install_error_dispatch(app, [*(dialect.DIALECT for dialect in DIALECTS), *PAGE_DIALECTS], PAGES_ANYWHERE)
     refuse_unguarded_routes(app)
     for command in cli.COMMANDS:
         app.cli.add_command(command)

@@ -46,7 +46,7 @@ def _instant(_context: click.Context, _option: click.Parameter, text: str | None
 def list_events(as_json: bool, result: str | None, **filters: str | int | None) -> None:
     """List events, newest first."""
     kind = None if result is None else Result(result)
-    page = services().listing.audit_events(**filters, result=kind)  # type: ignore[arg-type]
+    page = services().audit_list.events(**filters, result=kind)  # type: ignore[arg-type]
     rows = [vars(event) for event in page.items]
     if not as_json:
         rows = [row | {"detail": json.dumps(row["detail"], sort_keys=True)} for row in rows]

@@ -13,6 +13,7 @@ from app import logs
 from app.domain import errors
 from app.domain.errors import Refusal
 from app.domain.masking import mask
+from app.domain.text import count_of
 from config import SettingsError, files, load_settings, without_secret_settings
 from config.settings import PREFIX
 
@@ -63,6 +64,8 @@ def message(refusal: Refusal) -> str:
             return what
         case errors.TemporaryPassword(what=what):
             return what
+        case errors.LimitReached(what=what, limit=limit):
+            return f"The user has {count_of(limit, what.removesuffix('s'))}, which is the limit."
         case errors.Unavailable(what=what):
             return f"Not available: {what}{_because(refusal)}."
         case _:

@@ -1,4 +1,7 @@
-"""``daypass token …``: listing and revoking tokens, by public id; secrets only from standard input."""
+"""``daypass token …``: creating refresh tokens, listing and revoking tokens, by public id.
+
+Secrets are read from standard input only; a new one is written to standard output, once.
+"""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -9,7 +12,7 @@ import click
 
 from app.cli.launching import RefusingGroup, operator, services
 from app.cli.output import Row, as_json, show_one, show_result, show_table
-from app.domain.clock import parse_instant
+from app.domain.clock import parse_instant, utc_text
 from app.domain.errors import BadRequest, NotFound, TokenMalformed, TokenUnknown
 from app.domain.text import normal_text
 from app.domain.token_filter import CRITERIA, LONGEST_SPAN, Choice, Criterion, Days, Flag, Instant, Text, TokenFilter
@@ -28,6 +31,7 @@ MEMBERS = (
 )  # fmt: skip
 """Of a token in JSON; null where its tier has none."""
 
+CREATED = ("user_id", "public_id", "name", "created_at", "expires_at")
 REVOKED = ("refresh_tokens", "access_tokens", "descendants")
 """How many were revoked, in all and because they were made with a token."""
 
@@ -75,6 +79,26 @@ def criteria_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.group("token", cls=RefusingGroup)
 def token() -> None:
     """Tokens of both tiers."""
+
+
+@token.command("create")
+@click.option("--user", "username", required=True, help="Its owner: a user or a service account.")
+@click.option("--name", required=True, help="What uses it, such as nightly-etl.")
+@click.option("--days", type=int, help="How long it works; at most, and by default, refresh_token_lifespan.")
+@as_json
+def create(username: str, name: str, days: int | None, as_json: bool) -> None:
+    """Create a refresh token. Its secret is the output, once; about it is on standard error."""
+    owner = services().accounts.get(username)
+    if not owner.is_active:
+        raise click.ClickException(f"The user is disabled: run `daypass user enable {owner.username}` first.")
+    issued = services().issuing.issue(owner.id, name, operator(), lifetime_days=days)
+    about = {"user": owner.username} | {name: getattr(issued.token, name) for name in CREATED}
+    show_result(about | {"secret": issued.secret}, issued.secret, as_json)
+    if not as_json:
+        until = utc_text(issued.token.expires_at, "seconds")
+        click.echo(
+            f"Created {issued.token.public_id} for {owner.username}, user id {owner.id}. Expires {until}.", err=True
+        )
 
 
 @token.command("list")

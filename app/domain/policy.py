@@ -206,6 +206,10 @@ class Policy:
         """The policy of the stored values, with defaults for the others; ValueError where one is out of bounds."""
         return _policy_of(frozenset(stored.items()))
 
+    def refresh_token_lifetime(self, chosen_days: int | None) -> timedelta:
+        """How long a new or regenerated refresh token works: as chosen for it, and never longer than the setting."""
+        return min(timedelta(days=chosen_days or LONGEST_LIFETIME.days), self.refresh_token_lifespan)
+
     def access_token_expiry(self, now: datetime, refresh_expires_at: datetime) -> datetime:
         """When an access token minted at `now` expires: after its lifespan, or with its refresh token if sooner."""
         return min(now + self.access_token_lifespan, refresh_expires_at)

@@ -104,7 +104,7 @@ class RefreshToken:
 
     `created_in_future`: :func:`is_from_future` of its creation or regeneration. `created_with`: the access token
     (public id) that made its present secret, if one did. `secret_seen_at`: when that was last found where no secret
-    belongs, such as in a path.
+    belongs, such as in a path. `lifetime_days`: chosen when it was created; None for the instance's.
     """
 
     id: int
@@ -126,6 +126,7 @@ class RefreshToken:
     created_in_future: bool = False
     created_with: str | None = None
     secret_seen_at: datetime | None = None
+    lifetime_days: int | None = None
 
 
 @dataclass(frozen=True)

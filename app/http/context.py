@@ -34,6 +34,7 @@ class Parts:
     clock: Clock
     documents: Mapping[str, dict[str, Any]]
     public_url: PublicUrl | None = None
+    token_prefix: str = "dp"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from importlib.resources import files
 from flask import Response, jsonify, request
 
 from app.domain.errors import FeatureOff, NotFound
+from app.http.compression import from_memory
 from app.http.context import services
 from app.http.guards import ANYBODY, GuardedBlueprint
 from app.http.openapi import Documents
@@ -69,7 +70,7 @@ def documents_blueprint(documents: Documents) -> GuardedBlueprint:
     def openapi(name: str) -> Response:
         """The document."""
         _refuse_unknown(documents, name)
-        return Response(text(name), mimetype="application/json")
+        return from_memory(text(name), "application/json")
 
     @blueprint.get("/docs/")
     def first_page() -> Response:

@@ -1,6 +1,7 @@
 """Error dispatch: a refusal or error is answered in the dialect of its path, or else as an RFC 9457 problem.
 
-Each answer is JSON and reveals nothing internal but the request id. Not here: the dialects' tables.
+Outside all dialects a browser is answered with a page (``browsers``). Each other answer is JSON; none reveals anything
+internal but the request id. Not here: the dialects' tables.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,9 +26,11 @@ from app.domain.errors import (
     Unavailable,
 )
 from app.domain.masking import mask
+from app.http.browsers import is_of_programs, wants_page
 from app.http.context import caller, services
 from app.http.guards import is_administrative
 from app.http.hosts import MisdirectedRequest
+from app.http.tracing import HEADERS
 from app.services.idempotency import Repeated
 
 LOG = structlog.get_logger(__name__)
@@ -54,29 +57,37 @@ class Dialect:
         return path.startswith(self.prefix)
 
 
-def install_error_dispatch(app: Flask, dialects: Sequence[Dialect]) -> None:
-    """Register the handlers, after all others."""
+def install_error_dispatch(app: Flask, dialects: Sequence[Dialect], pages: Dialect) -> None:
+    """Register the handlers, after all others. `pages`: for browsers, where no dialect answers."""
 
     def answer_error(error: Exception) -> Response:
         dialect = _dialect(dialects, request.path)
-        if isinstance(error, Repeated) and dialect.repeat is not None:
-            try:
-                return dialect.repeat(error)
-            except Refusal as refusal:  # such as while the database is away
-                error = refusal
-        if isinstance(error, Refusal):
-            return _answer_refusal(dialect, error)
-        if not isinstance(error, HTTPException):
-            LOG.error("request_failed", exc_info=error)
-            error = InternalServerError()
-        answer = dialect.fail(error)
-        for name, value in error.get_headers():
-            if name.lower() in ("allow", "retry-after"):
-                answer.headers[name] = value
+        if dialect is not None or is_of_programs(request.path):
+            return _answer(dialect or PROBLEMS, error)
+        answer = _answer(pages if wants_page(request.environ) else PROBLEMS, error)
+        answer.headers["Vary"] = f"{answer.headers.get('Vary', HEADERS['Vary'])}, Accept"
         return answer
 
     for kind in (Refusal, HTTPException, Exception):
         app.register_error_handler(kind, answer_error)
+
+
+def _answer(dialect: Dialect, error: Exception) -> Response:
+    if isinstance(error, Repeated) and dialect.repeat is not None:
+        try:
+            return dialect.repeat(error)
+        except Refusal as refusal:  # such as while the database is away
+            error = refusal
+    if isinstance(error, Refusal):
+        return _answer_refusal(dialect, error)
+    if not isinstance(error, HTTPException):
+        LOG.error("request_failed", exc_info=error)
+        error = InternalServerError()
+    answer = dialect.fail(error)
+    for name, value in error.get_headers():
+        if name.lower() in ("allow", "retry-after"):
+            answer.headers[name] = value
+    return answer
 
 
 def _answer_refusal(dialect: Dialect, refusal: Refusal) -> Response:
@@ -101,9 +112,9 @@ def _masked(refusal: Refusal) -> Refusal:
     return Conflict(mask(refusal.what)) if isinstance(refusal, Conflict) else refusal
 
 
-def _dialect(dialects: Sequence[Dialect], path: str) -> Dialect:
+def _dialect(dialects: Sequence[Dialect], path: str) -> Dialect | None:
     # Case-insensitive paths have their canonical spelling by now (``app.api.v4.paths``).
-    return next((each for each in dialects if each.is_of(path)), PROBLEMS)
+    return next((each for each in dialects if each.is_of(path)), None)
 
 
 def reason_of(error: HTTPException) -> str:

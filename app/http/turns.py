@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from app.http.browsers import is_of_programs, wants_page
 from app.http.places import Places
 
 if TYPE_CHECKING:
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 TURNS = "daypass.turns"
 """The :class:`Turns` that a request passed, in its environment; absent under other servers."""
 
-
+BUSY_PAGE = (
+    b'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
+    b"<title>Busy \xc2\xb7 Daypass</title><h1>Daypass is busy</h1>"
+    b"<p>Too many requests are waiting. Nothing was changed. Wait a moment and reload this page.</p></html>\n"
+)
 BUSY = b'{"detail":"Too many requests are waiting. Try again shortly.","code":"503000","reason":"unavailable"}\n'
 
 
@@ -51,7 +56,7 @@ class Turns:
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         environ[TURNS] = self
         if not self._free and self._is_memory_short():
-            return _refuse(start_response)
+            return _refuse(environ, start_response)
         self._take()
         try:
             return self._application(environ, start_response)
@@ -93,8 +98,11 @@ class Turns:
                 self._free += 1
 
 
-def _refuse(start_response: "StartResponse") -> Iterable[bytes]:
+def _refuse(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
     """Before any dialect, as a proxy would, because it must cost next to nothing."""
-    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(BUSY))), ("Retry-After", "1")]
+    is_page = not is_of_programs(environ["PATH_INFO"]) and wants_page(environ)
+    body, kind = (BUSY_PAGE, "text/html; charset=utf-8") if is_page else (BUSY, "application/json")
+    headers = [("Content-Type", kind), ("Content-Length", str(len(body))), ("Retry-After", "1")]
+    headers += [("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")] * is_page
     start_response("503 Service Unavailable", [*headers, ("Cache-Control", "no-store")])
-    return [BUSY]
+    return [body]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from app.domain.clock import Clock
 from app.domain.secrets import KeyRing, TokenFormat
 from app.services.accounts import Accounts
+from app.services.audit_list import AuditList
 from app.services.audit_log import AuditLog, audit_log
 from app.services.changing_passwords import ChangingPasswords
 from app.services.check_counts import CheckCounts
@@ -35,6 +36,8 @@ from app.services.sightings import Sightings
 from app.services.single_tier import SingleTierTokens
 from app.services.strays import Strays
 from app.services.throttling import LoginThrottle
+from app.services.token_history import TokenHistory
+from app.services.user_list import UserList
 from app.services.verifying import TokenVerifier
 from app.storage.check import TokenLookup
 from app.storage.database import Database
@@ -56,6 +59,9 @@ class Services:
     identifying: Identifying
     expiring: Expiring
     listing: Listing
+    token_history: TokenHistory
+    user_list: UserList
+    audit_list: AuditList
     overview: Overview
     instance_settings: InstanceSettings
     setting_effects: SettingEffects
@@ -106,22 +112,18 @@ def build_services(
         identifying=Identifying(format, verifier, held_tokens, listing),
         expiring=Expiring(database, clock, clock_agreement),
         listing=listing,
+        token_history=TokenHistory(database, clock),
+        user_list=UserList(database, clock, pepper),
+        audit_list=AuditList(database, pepper),
         overview=Overview(database, clock, listing),
         instance_settings=InstanceSettings(database, clock),
         setting_effects=SettingEffects(database, clock),
         job_runs=JobRuns(database, clock),
         clock_agreement=clock_agreement,
-        sightings=sightings,
-        strays=strays,
-        last_use=last_use,
-        check_counts=check_counts,
-        sessions=sessions,
-        changing_passwords=changing,
-        ring=ring,
-        key_fingerprints=key_fingerprints,
-        health=health,
-        audit=audit,
-    )
+        sightings=sightings, strays=strays, last_use=last_use, check_counts=check_counts,
+        sessions=sessions, changing_passwords=changing, ring=ring, key_fingerprints=key_fingerprints,
+        health=health, audit=audit,
+    )  # fmt: skip
 
 
 def _people(

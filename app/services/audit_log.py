@@ -13,7 +13,7 @@ from app.storage.database import Database
 
 @dataclass(frozen=True)
 class AuditLog:
-    """The use cases of the audit log. Not here: lists of events (``listing``)."""
+    """The use cases of the audit log. Not here: lists of events (``audit_list``)."""
 
     sealing: AuditSealing
     trail: AuditTrail

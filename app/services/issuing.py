@@ -4,12 +4,12 @@ from sqlalchemy.orm import Session
 
 from app.domain.clock import Clock
 from app.domain.credentials import BY_PASSWORD
-from app.domain.errors import BadCredentials, LimitReached, NotPermitted, TokenExpired
+from app.domain.errors import BadCredentials, BadRequest, LimitReached, NotPermitted, TokenExpired
 from app.domain.identity import Caller
 from app.domain.ladder import Act
 from app.domain.policy import Policy, Reissue
 from app.domain.secrets import KeyRing, TokenFormat, TokenText, new_token_text
-from app.domain.text import normal_name
+from app.domain.text import count_of, normal_name
 from app.domain.tokens import Issued, RefreshToken, TokenKind, capped
 from app.services import budgets
 from app.services.accounts import Accounts
@@ -81,12 +81,15 @@ class Issuing:
         key: IdempotencyKey | None = None,
         *,
         reissue: Reissue | None = None,
+        lifetime_days: int | None = None,
     ) -> Issued[RefreshToken]:
         """Create a refresh token called `name` (not necessarily unique) for an authenticated user.
 
-        Made with an access token, it expires with that at the latest. `reissue`: its own reissue policy; None for that
-        of the instance. Refuses with BadRequest (the name), BadCredentials (the user is disabled), NotPermitted,
-        LimitReached (too many active ones) and Conflict (another request under the same `key`). Raises Repeated.
+        Made with an access token, it expires with that at the latest. `reissue`: its own reissue policy;
+        `lifetime_days`: its own lifetime; None for those of the instance. Refuses with BadRequest (the name; fields
+        ``expires_in_days``: less than a day, or longer than the instance's), BadCredentials (the user is disabled),
+        NotPermitted, LimitReached (too many active ones) and Conflict (another request under the same `key`). Raises
+        Repeated.
         """
         name = normal_name(name)
         text = new_token_text(TokenKind.REFRESH)
@@ -97,16 +100,18 @@ class Issuing:
                 raise BadCredentials
             policy = read_policy(session)
             refuse_unless_allowed(session, Act.CREATE_REFRESH_TOKEN, caller)
+            _refuse_bad_lifetime(policy, lifetime_days)
             subject = ("refresh_token", text.public_id)
             self._idempotency.refuse_repeat(session, key, user_id, subject, self._clock())
-            return self._issue(session, policy, owner, name, text, caller, reissue)
+            return self._issue(session, policy, owner, name, text, caller, reissue, lifetime_days)
 
     def regenerate(self, claim: Claim, caller: Caller, key: IdempotencyKey | None = None) -> Issued[RefreshToken]:
         """Give a refresh token a new secret and a full lifetime; its access tokens are revoked.
 
-        It may have expired. What an access token made or regenerated expires with that at the latest, however often its
-        own secret renews it. Refuses as :meth:`HeldTokens.hold` (with `allow_expired`), with NotPermitted, and with
-        Conflict another request under the same `key`. Raises Repeated.
+        The lifetime is the one chosen when it was created, or the instance's if that is shorter. It may have expired.
+        What an access token made or regenerated expires with that at the latest, however often its own secret renews
+        it. Refuses as :meth:`HeldTokens.hold` (with `allow_expired`), with NotPermitted, and with Conflict another
+        request under the same `key`. Raises Repeated.
         """
         with self._database.transaction(claim.queue) as session:
             maker = permit(session, Act.REGENERATE, caller, claim, self._clock())
@@ -121,7 +126,8 @@ class Issuing:
             limit = row.renewable_until if by_itself else maker.until
             if limit is not None and limit <= now:
                 raise TokenExpired(TokenKind.REFRESH, row.public_id, row.expires_at)
-            mac, expires_at = self._ring.sign(text), capped(now + held.policy.refresh_token_lifespan, limit)
+            lifetime = held.policy.refresh_token_lifetime(row.lifetime_days)
+            mac, expires_at = self._ring.sign(text), capped(now + lifetime, limit)
             row = refresh_tokens.replace_secret(session, row, mac, now, expires_at, None if by_itself else maker)
             caller = caller.acting_for(held.owner, row.public_id)
             revocation = Revocation(now, caller.name, "its refresh token was regenerated")
@@ -139,6 +145,7 @@ class Issuing:
         text: TokenText,
         caller: Caller,
         reissue: Reissue | None,
+        lifetime_days: int | None = None,
     ) -> Issued[RefreshToken]:
         now = self._clock()
         if not policy.allows_refresh_tokens(users.as_user(owner)):
@@ -148,9 +155,19 @@ class Issuing:
             raise LimitReached("active refresh tokens", limit)
         budgets.spend_creation(session, policy, owner.id, caller, now)
         maker = hold_maker(session, caller, owner.id, now)
-        expires_at = capped(now + policy.refresh_token_lifespan, maker.until)
+        expires_at = capped(now + policy.refresh_token_lifetime(lifetime_days), maker.until)
         mac = self._ring.sign(text)
-        row = refresh_tokens.add(session, text, mac, owner.id, name, now, expires_at, reissue, maker)
-        subject, detail = ("refresh_token", row.public_id), {"owner": owner.username, "name": name}
-        record(session, now, caller, "refresh_token.created", subject, **detail, **created_with(maker))
+        row = refresh_tokens.add(session, text, mac, owner.id, name, now, expires_at, reissue, maker, lifetime_days)
+        subject = ("refresh_token", row.public_id)
+        detail = {"owner": owner.username, "name": name} | created_with(maker)
+        chosen = {} if lifetime_days is None else {"lifetime_days": lifetime_days}
+        record(session, now, caller, "refresh_token.created", subject, **detail, **chosen)
         return Issued(as_refresh_token(row, now), self._format.compose(text))
+
+
+def _refuse_bad_lifetime(policy: Policy, days: int | None) -> None:
+    longest = policy.refresh_token_lifespan.days
+    if days is None or 1 <= days <= longest:
+        return
+    what = "A lifetime is at least 1 day" if days < 1 else f"The longest lifetime here is {count_of(longest, 'day')}"
+    raise BadRequest(f"{what}.", {"expires_in_days": [f"{what}."]})

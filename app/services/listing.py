@@ -1,39 +1,23 @@
-"""Lists of tokens, users and audit events, page by page."""
+"""Lists of tokens, page by page."""
 
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
 
 from sqlalchemy.orm import Session
 
-from app.domain.audit import AuditEvent, Result
 from app.domain.clock import Clock
 from app.domain.errors import NotFound
-from app.domain.identity import Role, User
 from app.domain.secrets import PUBLIC_ID
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import AccessToken, RefreshToken, TokenKind
 from app.services.cursors import Cursors, not_a_cursor
-from app.storage import access_tokens, listing, refresh_tokens, users
+from app.services.keyset import LARGEST_PAGE, Page, page_of, row_of
+from app.storage import access_tokens, listing, refresh_tokens
 from app.storage.access_tokens import as_access_token
 from app.storage.database import Database
 from app.storage.refresh_tokens import as_refresh_token
-from app.storage.tables import AccessTokenRow, AuditEventRow, RefreshTokenRow
-
-T = TypeVar("T")
-
-LARGEST_PAGE = 500
-USERS, AUDIT_EVENTS = "users", "audit events"
-
-
-@dataclass(frozen=True)
-class Page(Generic[T]):
-    """A page of items; `cursor`: of the next page, None on the last one."""
-
-    items: list[T]
-    cursor: str | None
+from app.storage.tables import AccessTokenRow, RefreshTokenRow
 
 
 @dataclass(frozen=True)
@@ -64,11 +48,11 @@ class Listing:
 
     def _tier(self, kind: TokenKind, criteria: TokenFilter, position: str | None, limit: int) -> Page[ListedToken]:
         """The same with positions in place of cursors."""
-        after = _row_of(position)
+        after = row_of(position)
         read = list_refresh_tokens if kind is TokenKind.REFRESH else list_access_tokens
         with self._database.reading() as session:
             items = read(session, criteria, self._clock(), after, limit + 1)
-        return _page(items, limit, lambda item: item.token.id)
+        return page_of(items, limit, lambda item: item.token.id)
 
     def both_tiers(self, criteria: TokenFilter, cursor: str | None = None, limit: int = 100) -> Page[ListedToken]:
         """Tokens that match: refresh tokens first, each tier newest first. The cursor begins with a tier's letter."""
@@ -98,21 +82,6 @@ class Listing:
             page = self.both_tiers(criteria, page.cursor, LARGEST_PAGE)
             yield from page.items
 
-    def users(
-        self,
-        part: str | None = None,
-        role: Role | None = None,
-        is_active: bool | None = None,
-        cursor: str | None = None,
-        limit: int = 100,
-    ) -> Page[User]:
-        """Users that match, newest first. `part`: of the user name, case-insensitive."""
-        after = _row_of(self._cursors.read(USERS, cursor))
-        with self._database.reading() as session:
-            rows = listing.users(session, part, role, is_active, after, limit + 1)
-            page = _page([users.as_user(row) for row in rows], limit, lambda user: user.id)
-        return Page(page.items, self._cursors.write(USERS, page.cursor))
-
     def find(self, public_id: str) -> ListedToken:
         """The token with this public id, of either tier; refuses with NotFound."""
         now = self._clock()
@@ -124,24 +93,6 @@ class Listing:
             if access := access_tokens.find(session, public_id):
                 return list_access_tokens(session, TokenFilter(ids=[access.id]), now, None, 1)[0]
         raise NotFound("token")
-
-    def audit_events(
-        self,
-        actor: str | None = None,
-        action: str | None = None,
-        object_id: str | None = None,
-        cursor: str | None = None,
-        limit: int = 100,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        result: Result | None = None,
-    ) -> Page[AuditEvent]:
-        """Audit events that match, newest first, from `since` (inclusive) to `until` (exclusive)."""
-        after = _row_of(self._cursors.read(AUDIT_EVENTS, cursor))
-        with self._database.reading() as session:
-            rows = listing.audit_events(session, actor, action, object_id, after, limit + 1, since, until, result)
-        page = _page([_as_event(row) for row in rows], limit, lambda event: event.id)
-        return Page(page.items, self._cursors.write(AUDIT_EVENTS, page.cursor))
 
     def keys_in_use(self) -> dict[str, int]:
         """How many active tokens are signed with each key."""
@@ -176,11 +127,6 @@ def refuse_unless_handle(public_id: str) -> None:
         raise NotFound("token")
 
 
-def _as_event(row: AuditEventRow) -> AuditEvent:
-    values = {each.name: getattr(row, each.name) for each in fields(AuditEvent)}
-    return AuditEvent(**values | {"detail": json.loads(row.detail)})
-
-
 def _tiers_from(kinds: list[TokenKind], position: str | None) -> tuple[list[TokenKind], str | None]:
     """The remaining tiers, and the position in the first of them."""
     if position is None:
@@ -189,13 +135,3 @@ def _tiers_from(kinds: list[TokenKind], position: str | None) -> tuple[list[Toke
     if not left:  # the cursor of a page with another filter
         raise not_a_cursor()
     return kinds[kinds.index(left[0]) :], position[1:] or None
-
-
-def _page(items: list[T], limit: int, row_id: Callable[[T], int]) -> Page[T]:
-    """`items`: one more than `limit` where there is another page. Its cursor is a position, not sealed yet."""
-    shown = items[:limit]
-    return Page(shown, f"{row_id(shown[-1]):x}" if len(items) > limit else None)
-
-
-def _row_of(position: str | None) -> int | None:
-    return None if position is None else int(position, 16)

@@ -1,4 +1,4 @@
-"""Appending to the audit log, in the transaction of the change. Reading it is in ``listing``."""
+"""Appending to the audit log, in the transaction of the change. Reading it is in ``audit_list``."""
 
 import json
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Lists of tokens, users and audit events, in keyset pages: each begins after a row's id.
+"""Lists of tokens, in keyset pages: each begins after a row's id.
 
 Not here: who may see which rows.
 """
@@ -7,16 +7,15 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, func, literal_column, or_, select, true
+from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
 from sqlalchemy.orm import Session
 
-from app.domain.audit import Result
-from app.domain.identity import Role, canonical_username
-from app.domain.text import in_nfc, in_nfd
+from app.domain.identity import canonical_username
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind, TokenStatus
 from app.storage.liveness import TokenTable, is_active_at, status_now
-from app.storage.tables import NOT_DONE, AccessTokenRow, AuditEventRow, RefreshTokenRow, UserRow
+from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
+from app.storage.text_search import has_part
 
 _ACCESS_TOKEN_NAME = func.coalesce(RefreshTokenRow.name, AccessTokenRow.description, "")
 
@@ -64,52 +63,6 @@ def access_token_ids(
     return [(row_id, parent) for row_id, parent in rows]
 
 
-def users(
-    session: Session, part: str | None, role: Role | None, is_active: bool | None, after: int | None, limit: int
-) -> list[UserRow]:
-    """At most `limit` users, newest first, after the one with the id `after`; `part` of the user name."""
-    query = select(UserRow)
-    if part is not None:
-        query = query.where(UserRow.username.contains(part.lower(), autoescape=True))
-    if role is not None:
-        query = query.where(UserRow.role == role)
-    if is_active is not None:
-        query = query.where(UserRow.is_active == is_active)
-    if after is not None:
-        query = query.where(UserRow.id < after)
-    return list(session.scalars(query.order_by(UserRow.id.desc()).limit(limit)))
-
-
-def audit_events(
-    session: Session,
-    actor: str | None,
-    action: str | None,
-    object_id: str | None,
-    after: int | None,
-    limit: int,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    result: Result | None = None,
-) -> list[AuditEventRow]:
-    """At most `limit` events, newest first, after the one with the id `after`, from `since` to before `until`.
-
-    None does not narrow.
-    """
-    named = ((AuditEventRow.actor, actor), (AuditEventRow.action, action), (AuditEventRow.object_id, object_id))
-    query = select(AuditEventRow).where(*(column == value for column, value in named if value is not None))
-    if since is not None:
-        query = query.where(AuditEventRow.at >= since)
-    if until is not None:
-        query = query.where(AuditEventRow.at < until)
-    if result is not None:
-        query = query.where(AuditEventRow.result == result)
-        if result is not Result.DONE:
-            query = query.where(literal_column(NOT_DONE))  # as text: else SQLite does not see that its index has all
-    if after is not None:
-        query = query.where(AuditEventRow.id < after)
-    return list(session.scalars(query.order_by(AuditEventRow.id.desc()).limit(limit)))
-
-
 def count_by_key(session: Session, table: TokenTable, now: datetime) -> dict[str, int]:
     """How many active tokens are signed with each key; a key without any can be removed."""
     query = select(table.key_id, func.count()).where(is_active_at(table, now)).group_by(table.key_id)
@@ -132,18 +85,7 @@ def _is_of_kind(table: TokenTable, kind: TokenKind, now: datetime) -> ColumnElem
 
 def _is_named(table: TokenTable, part: str, now: datetime) -> ColumnElement[bool]:
     name = RefreshTokenRow.name if table is RefreshTokenRow else _ACCESS_TOKEN_NAME
-    return or_(*(name.icontains(each, autoescape=True) for each in _spellings(part)))
-
-
-def _spellings(part: str) -> set[str]:
-    """What to look for: SQLite, and PostgreSQL in some locales, see that letters are the same in ASCII only.
-
-    Descriptions of earlier releases are not in NFC; one that was typed in parts is in NFD.
-    """
-    if part.isascii():
-        return {part}
-    cases = (in_nfc(part), part.lower(), part.upper(), part.title())
-    return {spell(each) for each in cases for spell in (in_nfc, in_nfd)}
+    return has_part(name, part)
 
 
 def _is_unused_for(table: TokenTable, days: int, now: datetime) -> ColumnElement[bool]:

@@ -68,6 +68,7 @@ class StoredRefreshToken(NamedTuple):
     mints_in_hour: int
     regenerations_in_hour: int
     secret_seen_at: datetime | None
+    lifetime_days: int | None
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,12 @@ def add(
     expires_at: datetime,
     access_token_reissue: str | None = None,
     maker: Maker = NO_TOKEN,
+    lifetime_days: int | None = None,
 ) -> StoredRefreshToken:
-    """Add a refresh token. `maker`: the access token that made it."""
+    """Add a refresh token. `maker`: the access token that made it. `lifetime_days`: if one was chosen."""
     values: dict[str, Any] = {"public_id": token.public_id, "user_id": user_id, "name": name, "generation": 0}
     values |= {"key_id": mac.key_id, "mac": mac.digest, "status": TokenStatus.ACTIVE, "created_at": now}
-    values |= {"expires_at": expires_at, "access_token_reissue": access_token_reissue}
+    values |= {"expires_at": expires_at, "access_token_reissue": access_token_reissue, "lifetime_days": lifetime_days}
     values |= maker_columns(maker)
     return StoredRefreshToken._make(session.execute(_INSERT, values).one())
 

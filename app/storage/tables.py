@@ -63,7 +63,8 @@ _ONLY_MADE: dict[str, Any] = {"sqlite_where": text(IS_MADE), "postgresql_where":
 class RefreshTokenRow(Base):
     """`created_with`: the access token (public id) that made its present secret, if one did.
 
-    `renewable_until`: beyond it, its own secret does not renew it; None is without a limit.
+    `renewable_until`: beyond it, its own secret does not renew it; None is without a limit. `lifetime_days`: chosen
+    when it was created; None where it was not.
     """
 
     __tablename__ = "refresh_tokens"
@@ -103,6 +104,7 @@ class RefreshTokenRow(Base):
     mints_in_hour: Mapped[int] = mapped_column(Integer, server_default="0")
     regenerations_in_hour: Mapped[int] = mapped_column(Integer, server_default="0")
     secret_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    lifetime_days: Mapped[int | None] = mapped_column(Integer)
 
 
 class RetiredSecretRow(Base):

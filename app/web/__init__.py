@@ -6,7 +6,7 @@ work without JavaScript. Not here: rules (``app.services``), and the pages of AP
 
 from app.web.account import account
 from app.web.admin import BLUEPRINTS as ADMIN
-from app.web.errors import DIALECTS
+from app.web.errors import DIALECTS, PAGES_ANYWHERE
 from app.web.preferences import preferences
 from app.web.rendering import install_rendering
 from app.web.security import passwords, security
@@ -14,4 +14,4 @@ from app.web.signing_in import entrance
 
 BLUEPRINTS = (entrance, account, security, passwords, preferences, *ADMIN)
 
-__all__ = ["BLUEPRINTS", "DIALECTS", "install_rendering"]
+__all__ = ["BLUEPRINTS", "DIALECTS", "PAGES_ANYWHERE", "install_rendering"]

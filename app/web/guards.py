@@ -15,6 +15,7 @@ from app.http.context import CurrentUser, caller, current_user, parts, services
 from app.http.guards import Guard
 from app.http.openapi import refuse_doubled
 from app.web.cookies import session_cookie, set_session_cookie
+from app.web.form_tokens import unpadded
 from app.web.forms import read_form, status_of
 from app.web.rendering import page, retry_after
 
@@ -109,7 +110,7 @@ def _refuse_forged_form() -> None:
     if request.method not in CHANGING:
         return
     cookie = session_cookie()
-    token = read_form().get("form_token", "")
+    token = unpadded(read_form().get("form_token", ""))
     if _is_cross_site():
         raise BadRequest(FORM_REFUSED)
     if cookie is None:

@@ -14,10 +14,11 @@ from app.domain.clock import utc_text
 from app.domain.errors import RateLimited, Refusal, Unavailable
 from app.domain.masking import mask
 from app.domain.text import count_of
-from app.domain.tokens import TokenStatus
+from app.domain.tokens import AccessToken, RefreshToken, TokenKind, TokenStatus
 from app.http.context import parts, services
 from app.http.proxies import is_https
 from app.web.cookies import session_cookie, theme
+from app.web.form_tokens import padded
 from app.web.forms import message, new_idempotency_key
 
 HEADERS = {
@@ -38,6 +39,8 @@ _UNITS = (("year", 365 * 86400), ("day", 86400), ("hour", 3600), ("minute", 60))
 """Seconds. No months: lifetimes are set in days."""
 
 _YEARS_FROM = 2 * 365 * 86400
+
+SOON = timedelta(days=7)
 
 
 def page(template: str, status: int = 200, **values: Any) -> Response:
@@ -61,11 +64,15 @@ def install_rendering(app: Flask) -> None:
     app.jinja_env.filters["instant"] = instant
     app.jinja_env.filters["status_word"] = status_word
     app.jinja_env.filters["isolated"] = isolated
+    app.jinja_env.filters["day"] = day
+    app.jinja_env.filters["handle"] = handle
+    app.jinja_env.tests["expiring_soon"] = is_expiring_soon
     app.jinja_env.globals.update(
         new_idempotency_key=new_idempotency_key,
         asset=asset,
         message=message,
         count_of=count_of,
+        relative_to_now=relative_to_now,
         root=LocalProxy(lambda: request.script_root),  # for macros too, which may be imported without context
     )
     app.jinja_env.trim_blocks = True
@@ -79,11 +86,18 @@ def _common_values() -> dict[str, Any]:
         "me": g.web_session.user if "web_session" in g else None,
         "has_temporary_password": "web_session" in g and g.web_session.has_temporary_password,
         "must_change_password": "web_session" in g and g.web_session.must_change_password,
-        "form_token": services().sessions.form_token(cookie, g.get("web_session")) if cookie else "",
+        "form_token": _form_token(cookie),
         "theme": theme(),
         "base_url": base_url(),
         "here": mask(request.path),
     }
+
+
+def _form_token(cookie: str | None) -> str:
+    """For the forms of a page; "" where none would be accepted."""
+    if not cookie or g.get("is_reader_unknown"):
+        return ""
+    return padded(services().sessions.form_token(cookie, g.get("web_session")))
 
 
 def base_url() -> str:
@@ -99,9 +113,34 @@ def instant(at: datetime | None, absent: str = "never") -> Markup:
     if at is None:
         return Markup('<span class="quiet">{}</span>').format(absent)
     exact = at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return Markup('<time datetime="{}" title="{}">{}<span class="for-readers"> ({})</span></time>').format(
+    return Markup('<time datetime="{}" title="{}">{}<span class="sr"> ({})</span></time>').format(
         utc_text(at, "seconds"), exact, relative(at - parts().clock()), exact
     )
+
+
+def day(at: datetime) -> str:
+    """Such as "1 December", with the year where that is another; in UTC."""
+    at, now = at.astimezone(UTC), parts().clock()
+    return f"{at.day} {at:%B}" if at.year == now.year else f"{at.day} {at:%B %Y}"
+
+
+def handle(public_id: str, kind: TokenKind) -> str:
+    """A token's public id as people see it in the token: with what the token begins with, and an ellipsis."""
+    return f"{parts().token_prefix}{kind.letter}_{public_id}…"
+
+
+def is_expiring_soon(token: RefreshToken | AccessToken) -> bool:
+    """Whether an active token expires within a week, so that somebody should act. One that is minted anew never is."""
+    if token.status is not TokenStatus.ACTIVE or token.expires_at is None:
+        return False
+    if isinstance(token, AccessToken) and token.refresh_token_id is not None:
+        return False
+    return token.expires_at - parts().clock() <= SOON
+
+
+def relative_to_now(at: datetime) -> str:
+    """Such as "in 3 days"."""
+    return relative(at - parts().clock())
 
 
 def relative(left: timedelta) -> str:
@@ -133,9 +172,9 @@ def asset_content(name: str) -> bytes:
 
 def asset(name: str) -> str:
     """The address of a file. It changes with the content, so that browsers can cache it."""
-    return f"{request.script_root}/static/{name}?v={_version(name)}"
+    return f"{request.script_root}/static/{name}?v={asset_version(name)}"
 
 
 @cache
-def _version(name: str) -> str:
+def asset_version(name: str) -> str:
     return hashlib.sha256(asset_content(name)).hexdigest()[:12]

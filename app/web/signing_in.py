@@ -11,12 +11,13 @@ from app.domain.errors import BadCredentials, NotFound, RateLimited, TemporaryPa
 from app.domain.ladder import Act
 from app.domain.masking import holds_secret
 from app.http.acts import does
+from app.http.compression import from_memory
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
 from app.web import cookies
 from app.web.forms import message, read_form, status_of
 from app.web.guards import VISITOR, find_session
-from app.web.rendering import STATIC, asset_content, page, retry_after
+from app.web.rendering import STATIC, asset_content, asset_version, page, retry_after
 
 entrance = GuardedBlueprint("web_entrance", __name__, guard=VISITOR, template_folder="templates")
 
@@ -113,8 +114,9 @@ def file(name: str) -> Response:
     """A static file. Its address changes with its content."""
     if name not in STATIC:
         raise NotFound("file")
-    answer = Response(asset_content(name), mimetype=STATIC[name])
-    answer.headers["Cache-Control"] = f"public, max-age={A_YEAR}, immutable"
+    answer = from_memory(asset_content(name), STATIC[name])
+    is_this = request.args.get("v") == asset_version(name)  # or of another release, which serves beside this one
+    answer.headers["Cache-Control"] = f"public, max-age={A_YEAR}, immutable" if is_this else "no-cache"
     return answer
 
 

@@ -151,7 +151,7 @@ def test_the_audit_log_shows_what_was_refused_and_until_when_it_is_sealed(
     shown = admin.get(at("/admin/audit", action="sign_in.refused"))
     assert "(unknown)" in words(shown) and "part=" not in shown.text, "a link to no user"
     services.audit.sealing.seal()
-    newest = services.listing.audit_events(limit=1).items[0].id
+    newest = services.audit_list.events(limit=1).items[0].id
     assert f"Sealed up to event {newest}" in words(admin.get("/admin/audit"))
 
 
@@ -290,7 +290,7 @@ def test_all_tokens_of_a_user_are_revoked_with_a_reason(services: Services, admi
     assert works(services, held.access)
     assert admin.get(admin.post(path, {"reason": "left the team"}).headers["Location"]).status_code == 200
     assert not any(works(services, each) for each in (held.refresh, held.access, held.single))
-    event = services.listing.audit_events(action="user.tokens_revoked", object_id=user.username).items[0]
+    event = services.audit_list.events(action="user.tokens_revoked", object_id=user.username).items[0]
     assert event.detail["reason"] == "left the team"
 
 
@@ -304,7 +304,7 @@ def test_a_user_with_too_many_failures_is_shown_and_unlocked(services: Services,
     answer = admin.post(f"{path}/unlock")
     shown = words(admin.get(answer.headers["Location"]))
     assert "Unlocked. The user can sign in from new" in shown and limited not in shown
-    (event,) = services.listing.audit_events(action="user.sign_in_unlocked", object_id=user.username).items
+    (event,) = services.audit_list.events(action="user.sign_in_unlocked", object_id=user.username).items
     assert event.actor_id is not None
 
 

@@ -92,7 +92,7 @@ def test_a_user_is_changed_in_what_is_named_and_each_change_is_recorded(
 def test_of_several_changes_all_are_made_or_none(services: Services, native: Native) -> None:
     """Fails when the last administrator is looked after before the other changes are undone."""
     last = person(services, native, Role.SERVER_ADMIN)
-    for other in services.listing.users(role=Role.SERVER_ADMIN).items:
+    for other in services.user_list.users(role=Role.SERVER_ADMIN).items:
         if other.id != last.user.id:
             services.accounts.change(other.username, {"role": Role.VIEWER}, OPERATOR)
     answer = last.native.send("PATCH", f"users/{last.user.id}", json={"api_tokens": "allow", "role": "VIEWER"})

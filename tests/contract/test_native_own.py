@@ -3,6 +3,8 @@
 Not here: creating twice (``test_native_idempotency``), and who is turned away where (``test_access_matrix``).
 """
 
+from datetime import datetime, timedelta
+
 from app.services import Services
 from tests.contract.asking_native import Native, Person, fields_of, problem
 from tests.contract.conftest import Setting
@@ -93,6 +95,25 @@ def test_once_it_is_on_a_refresh_token_is_made_minted_from_and_regenerated(anna:
         assert again["public_id"] == body["public_id"]
         assert problem(anna.native.post("access-tokens", {"refresh_token": body["secret"]})) == (401, "token_revoked")
         assert anna.native.post("access-tokens", {"refresh_token": again["secret"]}).status_code == 201
+
+
+def test_a_refresh_token_lives_as_long_as_was_asked_for_and_no_longer_than_the_instance_s(
+    anna: Person, setting: Setting
+) -> None:
+    """◆ A whole number of days. Under an Idempotency-Key, another lifetime is another request."""
+    key = {"Idempotency-Key": "a-week"}
+    with setting(**BY_TOKEN):
+        for wrong in (0, -1, 61, 3651, "7", 7.0, 1.5, True, None):
+            answer = anna.native.post("me/refresh-tokens", {"name": "x", "expires_in_days": wrong})
+            assert fields_of(answer) == ["expires_in_days"], wrong
+        longest = anna.native.post("me/refresh-tokens", {"name": "x", "expires_in_days": 61})
+        assert longest.get_json()["fields"]["expires_in_days"] == ["The longest lifetime here is 60 days."]
+        body = anna.native.post("me/refresh-tokens", {"name": "x", "expires_in_days": 7}, headers=key).get_json()
+        created, ends = (datetime.fromisoformat(body[name]) for name in ("created_at", "expires_at"))
+        for members, status in (({"expires_in_days": 7}, 200), ({"expires_in_days": 8}, 409), ({}, 409)):
+            again = anna.native.post("me/refresh-tokens", {"name": "x"} | members, headers=key)
+            assert again.status_code == status
+    assert ends - created == timedelta(days=7)
 
 
 def test_a_refresh_token_in_the_path_that_has_ended_is_a_conflict_and_no_bad_credential(

@@ -212,7 +212,8 @@ def test_the_password_is_asked_again_after_ten_minutes_and_what_was_typed_is_kep
     before = all_rows(services, database)
     with clock.stopped_at(begun + FRESH):
         confirming = page(browser.post(path, fields)).form(path).fields
-        assert confirming == fields | {"current_password": ""}
+        form_token = confirming["form_token"]  # the same under another pad
+        assert confirming == fields | {"current_password": "", "form_token": form_token}
         wrong = browser.post(path, confirming | {"current_password": ANOTHER_PASSWORD})
         assert (wrong.status_code, "Incorrect password." in words(wrong)) == (403, True)
         assert page(wrong).form(path).fields["form_id"] == fields["form_id"]

@@ -142,7 +142,7 @@ def test_a_secret_that_works_is_an_event_wherever_it_was_found(
         refresh = issue(services, anna.user)
         send(refresh.secret)
         services.last_use.flush()
-        events = services.listing.audit_events(object_id=refresh.token.public_id, action="refresh_token.secret_found")
+        events = services.audit_list.events(object_id=refresh.token.public_id, action="refresh_token.secret_found")
         found[place] = [each.detail["place"] for each in events.items]
         assert anna.native.post("access-tokens", {"refresh_token": refresh.secret}).status_code == 201
     assert found == {place: [place] for place in sent}

@@ -231,7 +231,7 @@ def test_each_choice_about_tokens_that_were_revoked_since_does_what_it_says(plac
             assert services.instance_settings.get("retention_days").value != "7"
             found = services.listing.find(history.revoked.token.public_id).token
             assert (found.revoke_reason, found.revoked_by) == ("lost", OPERATOR.name)
-            latest = services.listing.audit_events(action="database.restored").items[0]
+            latest = services.audit_list.events(action="database.restored").items[0]
             assert latest.detail["file"] == "backup.db" and latest.detail["refresh_tokens"] == 4
             sealed = services.audit.trail.verify()
             assert sealed.unsealed == 0 and sealed.events == latest.id, "the chain goes on from the backup's state"
@@ -243,7 +243,7 @@ def test_each_choice_about_tokens_that_were_revoked_since_does_what_it_says(plac
     assert "work again" in place.restore(backup, "keep")
     with place.services() as services:
         assert works(services, history.revoked) and works(services, history.single)
-        assert services.listing.audit_events(action="database.restored").items[0].detail["revoked_since"] == "keep"
+        assert services.audit_list.events(action="database.restored").items[0].detail["revoked_since"] == "keep"
     kept = [name for name in place.files() if "before-restore" in name]
     assert len(kept) == 4 and all(is_sound(place.folder / name) for name in kept)
 

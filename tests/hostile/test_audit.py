@@ -65,7 +65,7 @@ def _when_written(services: Services) -> list[Any]:
     """The events of refused acts, when each kind is among them."""
     deadline = time.monotonic() + 30
     while True:
-        events = [each for each in services.listing.audit_events(limit=500).items if each.result == "refused"]
+        events = [each for each in services.audit_list.events(limit=500).items if each.result == "refused"]
         if {event.action for event in events} >= set(KINDS) - {"sign_in.throttled"} or time.monotonic() > deadline:
             return events
         time.sleep(0.1)

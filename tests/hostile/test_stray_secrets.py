@@ -34,7 +34,7 @@ def test_a_token_in_the_wrong_place_is_neither_kept_nor_logged_and_its_owner_can
     while not found >= {"the path of a request", "the query of a request", "a user agent", "a referrer"}:
         assert time.monotonic() < deadline, found
         time.sleep(0.1)
-        events = services.listing.audit_events(object_id=public_id, action="access_token.secret_found").items
+        events = services.audit_list.events(object_id=public_id, action="access_token.secret_found").items
         found = {str(each.detail["place"]) for each in events}
     kept = f"{rows.everything(database)}{live_server.log()}"
     assert public_id in kept

@@ -37,7 +37,7 @@ Members = dict[str, Any]
 @users.response(200, admin_schemas.UserPage)
 def list_users(query: Members) -> Answer:
     """Users, newest first."""
-    page = services().listing.users(
+    page = services().user_list.users(
         query.get("username"), query.get("role"), query.get("is_active"), query["cursor"], query["limit"]
     )
     return page_of(page, vars)
@@ -182,7 +182,7 @@ def list_audit_events(query: Members) -> Answer:
     """Audit events, newest first."""
     filters = {name: query.get(name) for name in ("actor", "action", "object_id", "result")}
     period = {"since": query.get("after"), "until": query.get("before")}
-    page = services().listing.audit_events(**filters, **period, cursor=query["cursor"], limit=query["limit"])
+    page = services().audit_list.events(**filters, **period, cursor=query["cursor"], limit=query["limit"])
     return page_of(page, vars)
 
 

@@ -14,7 +14,7 @@ from app.domain.token_filter import CRITERIA, LONGEST_SPAN, Choice, Criterion, D
 from app.domain.token_filter import Flag as FlagCriterion
 from app.domain.token_filter import Instant as InstantCriterion
 from app.http.strict_fields import Flag, Whole
-from app.services.listing import LARGEST_PAGE
+from app.services.keyset import LARGEST_PAGE
 
 MESSAGES: dict[str, Any] = {
     "required": "is required",

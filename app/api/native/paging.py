@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from flask import request
 
 from app.domain.masking import mask
-from app.services.listing import Page
+from app.services.keyset import Page
 
 T = TypeVar("T")
 

@@ -87,7 +87,7 @@ def revoke_mine(query: Members, public_id: str) -> Response:
 
 
 @own.post("/refresh-tokens")
-@own.arguments(schemas.TokenName)
+@own.arguments(schemas.NewToken)
 @own.response(201, schemas.IssuedOut)
 @own.alt_response(200, schema=schemas.IssuedOut, description=REPEATED)
 @does(Act.CREATE_REFRESH_TOKEN)
@@ -99,6 +99,7 @@ def create_refresh_token(body: Members) -> Created:
         caller(),
         idempotency_key(body),
         reissue=body["access_token_reissue"],
+        lifetime_days=body.get("expires_in_days"),
     )
     return _created(issued)
 

@@ -1,12 +1,12 @@
 """Bodies and queries of the routes for a caller's own tokens: snake_case, instants in UTC."""
 
-from typing import Any
+from typing import Any, cast
 
 from marshmallow import Schema, fields
 
-from app.api.native.fields import Instant, Strict, criteria, entered, flag, paging, text
+from app.api.native.fields import Instant, Strict, criteria, entered, flag, number, paging, text
 from app.domain.identity import Principal
-from app.domain.policy import Reissue
+from app.domain.policy import Policy, Reissue
 from app.domain.tokens import CREATED_IN_FUTURE, SEEMS_SHARED, AccessToken, Issued, RefreshToken, TokenKind
 from app.services.listing import ListedToken
 
@@ -29,9 +29,14 @@ class ProblemOut(Schema):
     hint = fields.String()
 
 
-class TokenName(Strict):
+class NewToken(Strict):
     name = entered()
     access_token_reissue = fields.Enum(Reissue, by_value=True, load_default=None)
+    expires_in_days = number(
+        1,
+        cast(int, Policy.refresh_token_lifespan.high),
+        metadata={"description": "How long it works; at most, and without it, `refresh_token_lifespan`."},
+    )
 
 
 class RefreshTokenProof(Strict):

@@ -11,7 +11,7 @@ from app.domain.audit import AuditEvent, Result
 from app.domain.errors import BadRequest
 from app.http.context import parts, services
 from app.http.guards import GuardedBlueprint
-from app.services.listing import Page
+from app.services.keyset import Page
 from app.services.refused_sign_ins import UNKNOWN
 from app.web.admin import queries
 from app.web.admin.jobs import condition
@@ -64,7 +64,7 @@ def list_jobs() -> ResponseReturnValue:
 
 def _found() -> Page[AuditEvent]:
     query = request.args
-    return services().listing.audit_events(
+    return services().audit_list.events(
         actor=queries.text(query, "actor", queries.LONGEST_NAME),
         action=queries.text(query, "action"),
         object_id=queries.text(query, "object", queries.LONGEST_NAME),

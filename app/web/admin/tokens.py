@@ -12,7 +12,8 @@ from app.domain.tokens import CREATED_IN_FUTURE, AccessToken, RefreshToken, Toke
 from app.http.acts import does
 from app.http.context import caller, parts, services
 from app.http.guards import GuardedBlueprint
-from app.services.listing import ListedToken, Page
+from app.services.keyset import Page
+from app.services.listing import ListedToken
 from app.services.revoking import Revoked
 from app.web.admin import queries
 from app.web.forms import field_errors, is_checked, message, read_form, status_of

@@ -13,7 +13,7 @@ from app.domain.token_filter import TokenFilter
 from app.http.acts import does
 from app.http.context import caller, parts, services
 from app.http.guards import GuardedBlueprint
-from app.services.listing import Page
+from app.services.keyset import Page
 from app.services.revoking import Revoked
 from app.web.admin import queries
 from app.web.forms import field_errors, idempotency_key, is_checked, message, read_form, status_of
@@ -155,7 +155,7 @@ def _found() -> Page[User]:
     state = request.args.get("state", "")
     if state not in STATES:
         raise BadRequest("State is active or disabled.", {"state": ["Not a state."]})
-    return services().listing.users(part, role, STATES[state], queries.cursor(), PAGE)
+    return services().user_list.users(part, role, STATES[state], queries.cursor(), PAGE)
 
 
 def _user(user_id: str) -> User:

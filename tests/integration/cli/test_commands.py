@@ -31,6 +31,7 @@ ANSWERING = {
         "audit verify",
         "user allow-tokens",
         "user deny-tokens",
+        "token create",
         "token list",
         "token show",
         "token revoke",

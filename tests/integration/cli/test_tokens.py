@@ -8,7 +8,8 @@ from freezegun import freeze_time
 
 from app.domain.secrets import TokenFormat
 from app.services import Services
-from tests.factories import Access, Refresh, fight_over, issue, make_user, mint, revoke, works
+from app.services.held_tokens import BySecret
+from tests.factories import Access, Refresh, configure, disable, fight_over, issue, make_user, mint, revoke, works
 from tests.integration.cli.conftest import CommandLine
 from tests.secrecy import secrets_in
 
@@ -233,3 +234,40 @@ def test_no_command_shows_a_secret(daypass: CommandLine, stock: Stock) -> None:
         said += [daypass.run("token", "revoke", issued.secret), daypass.run("audit", "list", "--object", issued.secret)]
         said += [daypass.run("token", "revoke", "--from-stdin", stdin=issued.secret)]
     assert secrets_in("".join(ended.output for ended in said)) == []
+
+
+def test_a_refresh_token_is_created_for_a_user_and_its_secret_is_all_of_the_output(
+    daypass: CommandLine, services: Services
+) -> None:
+    """◆ So that a program can read it. About it is on standard error, where no secret is."""
+    robot = make_user(services, "robot")
+    with freeze_time(NOW):
+        ended = daypass.run("token", "create", "--user", "Robot", "--name", "nightly-etl", "--days", "7")
+        secret = ended.stdout.strip()
+        assert services.held_tokens.validate(BySecret(secret, robot.id))[0].expires_at == NOW + 7 * DAY
+        assert (ended.exit_code, secrets_in(ended.stderr)) == (0, [])
+        assert ended.stderr.endswith("for robot, user id 1. Expires 2027-03-21T15:09:26Z.\n")
+        made = daypass.json("token", "create", "--user", "robot", "--name", "weekly")
+    assert list(made) == ["user", "user_id", "public_id", "name", "created_at", "expires_at", "secret"]
+    created = services.listing.audit_events(object_id=made["public_id"]).items[0]
+    assert created.actor.startswith("cli:") and created.detail == {"owner": "robot", "name": "weekly"}
+
+
+def test_no_refresh_token_is_created_for_nobody_or_for_longer_than_allowed(
+    daypass: CommandLine, services: Services
+) -> None:
+    """◆ Nor for a user who is disabled."""
+    disable(services, make_user(services, "anna").username)
+    configure(services, max_refresh_tokens_per_user=1)
+    issue(services, make_user(services, "full"))
+    make_user(services, "robot")
+    for words, said in (
+        ("--user full --name x", "The user has 1 active refresh token, which is the limit."),
+        ("--user nemo --name x", "There is no such user."),
+        ("--user robot --name x --days 61", "The longest lifetime here is 60 days."),
+        ("--user robot --name x --days 0", "A lifetime is at least 1 day."),
+        ("--user anna --name x", "The user is disabled: run `daypass user enable anna` first."),
+    ):
+        assert daypass.refusal("token", "create", *words.split()) == said
+    assert "--days" in daypass.misuse("token", "create", "--user", "robot", "--name", "x", "--days", "1.5")
+    assert len(daypass.json("token", "list")) == 1

@@ -83,7 +83,7 @@ def test_what_is_done_to_a_user_is_said_and_done(daypass: CommandLine, services:
     for decision in ApiTokens.ALLOW, ApiTokens.DENY:
         assert decision.value in daypass.text("user", f"{decision.value}-tokens", "anna")
         assert services.accounts.get("anna").api_tokens is decision
-    actors = {event.actor for event in services.listing.audit_events(object_id="anna").items}
+    actors = {event.actor for event in services.audit_list.events(object_id="anna").items}
     assert actors == {OPERATOR.name, f"cli:{getpass.getuser()}"}
 
 
@@ -94,7 +94,7 @@ def test_sign_in_from_new_places_is_unlocked(daypass: CommandLine, services: Ser
     assert daypass.text("user", "unlock", "ANNA") == "Unlocked: anna can sign in from new places again.\n"
     assert services.accounts.throttle.lock_of("anna") is None
     assert daypass.json("user", "unlock", "anna")["username"] == "anna"
-    (event,) = services.listing.audit_events(action="user.sign_in_unlocked").items
+    (event,) = services.audit_list.events(action="user.sign_in_unlocked").items
     assert (event.object_id, event.actor) == ("anna", f"cli:{getpass.getuser()}")
 
 

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from app.domain.errors import Unavailable
-from app.http.turns import BUSY, TURNS, Turns
+from app.http.turns import BUSY, BUSY_PAGE, TURNS, Turns
 
 PATIENCE_SECONDS = 10
+
+BROWSER = {"REQUEST_METHOD": "GET", "HTTP_ACCEPT": "text/html,*/*;q=0.8"}
 
 
 class Application:
@@ -131,7 +133,9 @@ def test_what_would_wait_is_refused_at_once_while_memory_is_short() -> None:
         working = threads.submit(application.ask, work=work)
         try:
             assert began.wait(PATIENCE_SECONDS)
-            assert application.ask() == [BUSY]
+            assert application.ask(**BROWSER, PATH_INFO="/api/v1/me") == [BUSY]
+            assert application.ask(**BROWSER | {"HTTP_ACCEPT": "*/*"}, PATH_INFO="/account/auth") == [BUSY]
+            assert application.ask(**BROWSER, PATH_INFO="/account/auth") == [BUSY_PAGE]
             is_short = False
             waiting = threads.submit(application.ask)
         finally:

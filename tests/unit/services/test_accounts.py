@@ -210,7 +210,7 @@ def test_each_change_is_audited_with_its_values_and_no_digest(services: Services
         disable(services, "anna")
     enable(services, "anna")
     set_api_tokens(services, "anna", ApiTokens.DENY)
-    events = services.listing.audit_events().items[::-1]
+    events = services.audit_list.events().items[::-1]
     assert [(event.action, event.detail) for event in events] == [
         ("user.created", {"role": "VIEWER"}),
         ("user.password_changed", {"is_temporary": False}),
@@ -227,7 +227,7 @@ def test_a_user_who_does_not_exist_is_not_found_and_nothing_is_recorded(services
         assert refusal_of(partial(services.accounts.get, name)) is NotFound
         assert refusal_of(partial(set_password, services, name, PASSWORD)) is NotFound
         assert refusal_of(partial(disable, services, name)) is NotFound
-    assert services.listing.audit_events().items == []
+    assert services.audit_list.events().items == []
 
 
 def test_the_last_active_administrator_can_be_neither_demoted_nor_disabled(

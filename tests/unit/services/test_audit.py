@@ -99,7 +99,7 @@ def test_a_secret_in_a_detail_is_masked(services: Services, database: Database) 
     secret = issue(services, make_user(services)).secret
     with database.transaction() as session:
         record(session, NOW, CLIENT, "user.enabled", ("user", "anna"), reason=f"leaked: {secret}", number=1, yes=True)
-    detail = services.listing.audit_events().items[0].detail
+    detail = services.audit_list.events().items[0].detail
     assert detail == {"reason": f"leaked: {secret[:16]}_<hidden>", "number": 1, "yes": True}
 
 
@@ -174,7 +174,7 @@ def test_a_superseded_token_presented_is_recorded_once_in_ten_minutes_and_revoke
             clock.move_to(moment)
             services.sightings.report(seen, CLIENT)
             services.last_use.flush()
-            events = services.listing.audit_events(action="access_token.superseded_presented").items
+            events = services.audit_list.events(action="access_token.superseded_presented").items
             assert [(event.object_id, event.address) for event in events] == [
                 (old.token.public_id, "192.0.2.7")
             ] * sightings

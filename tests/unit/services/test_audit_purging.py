@@ -47,7 +47,7 @@ def log_of_two_months(services: Services, clock: MovedClock) -> None:
 
 
 def actions(services: Services) -> list[str]:
-    return [event.action for event in services.listing.audit_events(limit=100).items][::-1]
+    return [event.action for event in services.audit_list.events(limit=100).items][::-1]
 
 
 @pytest.mark.both_databases
@@ -58,7 +58,7 @@ def test_mints_go_after_thirty_days_and_the_rest_stays_for_ever(services: Servic
     assert services.audit.purging.purge(JOB) == 6
     after = actions(services)
     assert after.count("access_token.minted") == mints - 6
-    purged = services.listing.audit_events(action="audit.purged").items
+    purged = services.audit_list.events(action="audit.purged").items
     assert {(event.actor, event.object_id, event.credential) for event in purged} == {
         ("job:purge_audit", "high-volume", "job purge_audit")
     }
@@ -79,7 +79,7 @@ def test_everything_goes_by_the_days_of_the_audit_log(services: Services, moved_
     configure(services, audit_days=25, audit_high_volume_days=0)
     kept_from = moved_clock() - timedelta(days=25)
     assert services.audit.purging.purge(JOB) > 6
-    assert all(event.at >= kept_from for event in services.listing.audit_events(limit=100).items)
+    assert all(event.at >= kept_from for event in services.audit_list.events(limit=100).items)
     services.audit.sealing.seal()
     assert len(services.audit.trail.verify().beginnings) == 2
     moved_clock.advance(timedelta(days=100))

@@ -11,7 +11,7 @@ from app.domain import errors
 from app.domain.identity import Role, User
 from app.domain.secrets import TokenFormat
 from app.domain.token_filter import TokenFilter
-from app.domain.tokens import Issued, TokenStatus
+from app.domain.tokens import Issued, TokenKind, TokenStatus
 from app.services import Services
 from app.storage.database import Database
 from app.storage.tables import RefreshTokenRow
@@ -34,6 +34,7 @@ from tests.factories import (
     regenerate_with,
     revoke,
     revoke_under,
+    signed_in,
     validate,
 )
 from tests.unit.services.verdicts import DAY, HOUR, MICROSECOND, NOW, SECOND, reason, refusal_of, works
@@ -52,6 +53,32 @@ def test_lifetimes_are_decided_by_the_settings_when_a_token_is_made(services: Se
     configure(services, refresh_token_lifespan=1, access_token_lifespan=1)
     for issued in (refresh, access):
         assert services.listing.find(issued.token.public_id).token.expires_at == issued.token.expires_at
+
+
+def test_a_refresh_token_may_have_a_shorter_life_of_its_own_which_regenerating_gives_it_again(
+    services: Services, anna: User
+) -> None:
+    """◆ Never a longer one than the instance's is then. Fails when `regenerate` gives the instance's."""
+    with freeze_time(NOW):
+        for chosen, spans in ((7, (7, 7, 3)), (60, (60, 60, 3)), (None, (60, 90, 3))):
+            configure(services, refresh_token_lifespan=60)
+            issued = services.issuing.issue(anna.id, "etl", signed_in(anna), lifetime_days=chosen)
+            ends = [issued.token.expires_at]
+            for lifespan in (90, 3):
+                configure(services, refresh_token_lifespan=lifespan)
+                issued = regenerate(services, issued)
+                ends.append(issued.token.expires_at)
+            assert ends == [NOW + days * DAY for days in spans]
+
+
+def test_a_life_that_is_longer_than_the_instance_s_is_refused_with_the_limit(services: Services, anna: User) -> None:
+    """◆ And one of less than a day; nothing is created."""
+    configure(services, refresh_token_lifespan=30)
+    for days, said in ((31, "The longest lifetime here is 30 days."), (0, "A lifetime is at least 1 day.")):
+        with pytest.raises(errors.BadRequest) as refused:
+            services.issuing.issue(anna.id, "etl", signed_in(anna), lifetime_days=days)
+        assert refused.value.fields == {"expires_in_days": [said]}
+    assert services.listing.tokens(TokenKind.REFRESH, TokenFilter()).items == []
 
 
 def test_minting_replaces_the_access_token_at_once(services: Services, database: Database, refresh: Refresh) -> None:
@@ -200,7 +227,7 @@ def test_a_name_is_stored_in_nfc_and_found_however_it_is_typed(
     issued = issue(services, anna, typed)
     longest = issue(services, anna, "\U0001f680" * 255)
     assert (issued.token.name, longest.token.name) == (composed, "\U0001f680" * 255)
-    (created,) = services.listing.audit_events(object_id=issued.token.public_id).items
+    (created,) = services.audit_list.events(object_id=issued.token.public_id).items
     assert created.detail["name"] == composed
     for part in (composed, typed, "U\u0308BER", "\u00fcbernacht", "\u00fcber", "\U0001f469\u200d"):
         found = services.listing.both_tiers(TokenFilter(name=part)).items

@@ -87,7 +87,7 @@ def test_who_adopts_another_pepper_has_the_audit_log_sealed_again(services_with:
     right.key_fingerprints.adopt(OPERATOR)
     right.audit.sealing.seal()
     assert right.audit.trail.verify().events == 4
-    (event,) = right.listing.audit_events(action="keys.adopted").items
+    (event,) = right.audit_list.events(action="keys.adopted").items
     assert event.detail == {"changed": "pepper, token key k1", "audit_seals_forgotten": 2}
     right.key_fingerprints.adopt(OPERATOR)
     assert right.audit.trail.verify().events == 4, "its own seals stay"

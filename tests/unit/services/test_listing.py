@@ -1,9 +1,7 @@
-"""Lists for people and programs: both tiers page by page, one token, audit events, keys.
+"""Lists for people and programs: both tiers page by page, one token, keys.
 
 Not here: which rows match (``tests/unit/storage/test_listing``).
 """
-
-from dataclasses import replace
 
 import pytest
 
@@ -12,7 +10,7 @@ from app.domain.token_filter import TokenFilter
 from app.domain.tokens import RefreshToken, TokenKind
 from app.services import Services, listing
 from app.services.listing import ListedToken
-from tests.factories import OPERATOR, disable, issue, make_user, mint
+from tests.factories import issue, make_user, mint
 
 ALL = TokenFilter()
 
@@ -64,15 +62,3 @@ def test_a_cursor_that_no_page_gave_is_refused(services: Services) -> None:
         with pytest.raises(BadRequest) as refused:
             services.listing.both_tiers(TokenFilter(kind=kind), cursor)
         assert list(refused.value.fields) == ["cursor"]
-
-
-def test_audit_events_are_read_page_by_page_with_their_details(services: Services) -> None:
-    anna = make_user(services, "anna")
-    made = [issue(services, anna, f"token-{number}").token.public_id for number in range(3)]
-    disable(services, "anna", replace(OPERATOR, name="berta"))
-    first = services.listing.audit_events(actor="anna", limit=2)
-    rest = services.listing.audit_events(actor="anna", cursor=first.cursor, limit=2)
-    assert [event.object_id for event in (*first.items, *rest.items)] == made[::-1]
-    assert rest.cursor is None
-    (disabled,) = services.listing.audit_events(action="user.disabled").items
-    assert (disabled.actor, disabled.object_id, disabled.detail) == ("berta", "anna", {"is_active": False})

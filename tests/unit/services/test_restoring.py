@@ -41,7 +41,7 @@ def reapply(services: Services) -> Reapply:
     """Reapplies events since the state of the database: an action, a kind and a handle, and details."""
 
     def reapply(*events: tuple[str, str, dict[str, object]]) -> Restored:
-        latest = services.listing.audit_events(limit=1).items[0]
+        latest = services.audit_list.events(limit=1).items[0]
         later = [_event(latest.id + number, latest.at + HOUR, *event) for number, event in enumerate(events, start=1)]
         return services.restoring.reapply([latest, *later], OPERATOR, name="daypass.db")
 
@@ -78,7 +78,7 @@ def test_tokens_are_revoked_again_with_their_time_author_and_reason(
     event = next(each for each in rows.audit_events(database) if each.action == "refresh_token.revoked")
     assert (found.revoked_by, found.revoke_reason) == ("clara", "lost")
     assert event.actor == OPERATOR.name and found.revoked_at is not None and found.revoked_at > event.at
-    (restored,) = services.listing.audit_events(action="database.restored").items
+    (restored,) = services.audit_list.events(action="database.restored").items
     assert restored.detail["refresh_tokens"] == 2 and restored.detail["events_since"] == "5"
 
 
@@ -86,7 +86,7 @@ def test_events_of_a_clock_that_was_behind_count_as_well(services: Services, ref
     """Whatever their time is, they are later than the backup. Fails when it is compared with that of the tokens."""
     carl = make_user(services, "carl")
     of_carl, regenerated = issue(services, carl), issue(services, make_user(services))
-    latest = services.listing.audit_events(limit=1).items[0]
+    latest = services.audit_list.events(limit=1).items[0]
     lost = [
         _event(latest.id + number, latest.at - timedelta(days=365), *event)
         for number, event in enumerate(
@@ -185,7 +185,7 @@ def test_all_tokens_can_be_revoked_and_expired_refresh_tokens_too(
 def test_a_log_of_another_database_or_one_that_begins_later_is_refused_and_changes_nothing(
     services: Services, database: Database, refresh: Refresh
 ) -> None:
-    latest = services.listing.audit_events(limit=1).items[0]
+    latest = services.audit_list.events(limit=1).items[0]
     revoked = _event(latest.id + 5, latest.at + HOUR, "refresh_token.revoked", refresh.token.public_id, {})
     strange = _event(latest.id, latest.at - timedelta(days=1), latest.action, latest.object_id, {})
     before = rows.everything(database)
@@ -217,7 +217,7 @@ def test_events_that_retention_removed_since_the_backup_are_said_to_be_missing(
     exported = [each for each in _exported(services) if stream_of(each.action) is Stream.ORDINARY]
     for _ in range(2):
         mint(services, refresh)
-    latest = services.listing.audit_events(limit=1).items[0]
+    latest = services.audit_list.events(limit=1).items[0]
     lost = _event(latest.id + 5, latest.at - HOUR, "user.tokens_revoked", "anna", {})
     seals = [AuditSeal(stream, 4, 1, latest.id + 3, 4, latest.at, "k", "m", latest.at, "m") for stream in Stream]
     done = services.restoring.reapply([*exported, lost], OPERATOR, seals[1:])

@@ -33,7 +33,7 @@ def is_marked(services: Services, refresh: Refresh) -> bool:
 
 
 def found(services: Services) -> list[AuditEvent]:
-    return services.listing.audit_events(action="refresh_token.found_shared").items
+    return services.audit_list.events(action="refresh_token.found_shared").items
 
 
 @freeze_time(NOW)

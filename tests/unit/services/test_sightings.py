@@ -27,7 +27,7 @@ def guess(services: Services, name: str, password: str = "wrong-password", addre
 
 def written(services: Services) -> list[AuditEvent]:
     services.sightings.flush()
-    return services.listing.audit_events(limit=500, result=Result.REFUSED).items[::-1]
+    return services.audit_list.events(limit=500, result=Result.REFUSED).items[::-1]
 
 
 def test_a_refused_sign_in_says_whose_and_why_and_never_a_name_that_is_nobodys(services: Services) -> None:

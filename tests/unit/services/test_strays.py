@@ -31,8 +31,8 @@ def look(services: Services, *texts: str, place: str = PLACE) -> None:
 
 def found(services: Services) -> list[tuple[str, str, str]]:
     """Action, public id and place of each event, oldest first."""
-    events = services.listing.audit_events(action="refresh_token.secret_found").items
-    events += services.listing.audit_events(action="access_token.secret_found").items
+    events = services.audit_list.events(action="refresh_token.secret_found").items
+    events += services.audit_list.events(action="access_token.secret_found").items
     return [(each.action.split("_", 1)[0], each.object_id, each.detail["place"]) for each in events]
 
 

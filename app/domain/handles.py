@@ -1,0 +1,11 @@
+"""A token's public id as people type or paste it: alone, or as pages and logs show it, with what stands around it."""
+
+import re
+
+_HANDLE = re.compile(r"(?:[a-z]{1,12}[ra]_)?([a-z0-9]{12})(?:_|…|\.\.\.)?", re.IGNORECASE)
+
+
+def public_id_in(text: str) -> str | None:
+    """The public id of ``dpr_3gr5lo7qmcxg…`` or ``3gr5lo7qmcxg``; None for other text."""
+    match = _HANDLE.fullmatch(text.strip())
+    return match[1].lower() if match else None

@@ -1,0 +1,41 @@
+"""What a list of users is narrowed to, and by what it is ordered. The SQL is in ``app.storage.user_list``."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.domain.identity import Role
+
+SEARCHED = "user name, e-mail, name, user id and token id"
+"""In what the search looks, for people: parts of the first three, the whole of an id."""
+
+
+class UserOrder(StrEnum):
+    """A column by which users are ordered. Those who never signed in come before all who did."""
+
+    USERNAME = "username"
+    EMAIL = "email"
+    ROLE = "role"
+    CREATED = "created"
+    LAST_SIGN_IN = "last_sign_in"
+
+
+@dataclass(frozen=True)
+class UserSearch:
+    """`text`: see SEARCHED; a token's public id, with what it begins with or without, finds its owner."""
+
+    text: str | None = None
+    role: Role | None = None
+    is_active: bool | None = None
+    order: UserOrder = UserOrder.CREATED
+    is_descending: bool = True
+
+
+@dataclass(frozen=True)
+class UserCounts:
+    """How many users match a search (`matching`), and how many its text alone."""
+
+    matching: int
+    all: int
+    active: int
+    disabled: int
+    administrators: int

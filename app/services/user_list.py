@@ -1,0 +1,75 @@
+"""Lists of users, page by page."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from app.domain.clock import Clock
+from app.domain.identity import Role, User
+from app.domain.user_search import UserCounts, UserSearch
+from app.services.cursors import Cursors
+from app.services.keyset import LARGEST_PAGE, Page, page_at, page_of, place_of, row_of
+from app.services.overview import Holding
+from app.storage import overview, user_list
+from app.storage.database import Database
+from app.storage.users import as_user
+
+USERS = "users"
+
+
+@dataclass(frozen=True)
+class FoundUsers:
+    """A page of users with their active tokens. `first`: the number of the first one on it, from 1."""
+
+    page: Page[Holding]
+    counts: UserCounts
+    first: int
+
+
+class UserList:
+    """Reads lists of users. `limit`: 1 to 500. `cursor`: of the previous page; refuses others with BadRequest."""
+
+    def __init__(self, database: Database, clock: Clock, key: bytes) -> None:
+        self._database = database
+        self._clock = clock
+        self._cursors = Cursors(key)
+
+    def users(
+        self,
+        part: str | None = None,
+        role: Role | None = None,
+        is_active: bool | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Page[User]:
+        """Users that match, newest first. `part`: of the user name, case-insensitive."""
+        after = row_of(self._cursors.read(USERS, cursor))
+        with self._database.reading() as session:
+            rows = user_list.users(session, part, role, is_active, after, limit + 1)
+            page = page_of([as_user(row) for row in rows], limit, lambda user: user.id)
+        return Page(page.items, self._cursors.write(USERS, page.cursor))
+
+    def found(self, search: UserSearch, cursor: str | None = None, limit: int = 25) -> FoundUsers:
+        """Users that match, in the order of the search, with their counts. `cursor`: of the page beside."""
+        name = f"{USERS} by {search.order} {search.is_descending}"
+        place = place_of(self._cursors.read(name, cursor))
+        with self._database.reading() as session:
+            rows = user_list.found(session, search, place.row_id, limit + 1, is_backwards=place.is_backwards)
+            page = page_at(place, [as_user(row) for row in rows], limit, lambda user: user.id)
+            counts = user_list.counts(session, search)
+            before = user_list.count_before(session, search, page.items[0].id) if page.items and page.newer else 0
+            held = overview.count_active_of_users(session, [user.id for user in page.items], self._clock())
+        holdings = [Holding(user, *held[user.id]) for user in page.items]
+        sealed = (self._cursors.write(name, each) for each in (page.cursor, page.newer))
+        return FoundUsers(Page(holdings, *sealed), counts, before + 1)
+
+    def every(self, search: UserSearch) -> Iterator[Holding]:
+        """All that match, in the same order, read in pages."""
+        after: int | None = None
+        while True:
+            with self._database.reading() as session:
+                rows = [as_user(row) for row in user_list.found(session, search, after, LARGEST_PAGE)]
+                held = overview.count_active_of_users(session, [user.id for user in rows], self._clock())
+            yield from (Holding(user, *held[user.id]) for user in rows)
+            if len(rows) < LARGEST_PAGE:
+                return
+            after = rows[-1].id

@@ -1,0 +1,97 @@
+"""Lists of users, in keyset pages."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true, tuple_
+from sqlalchemy.orm import Session
+
+from app.domain.handles import public_id_in
+from app.domain.identity import USER_ID, Role
+from app.domain.user_search import UserCounts, UserOrder, UserSearch
+from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
+from app.storage.text_search import has_part
+
+_BEFORE_ALL = datetime(1, 1, 2, tzinfo=UTC)
+
+ORDERS = {
+    UserOrder.USERNAME: UserRow.username,
+    UserOrder.EMAIL: func.lower(UserRow.email),
+    UserOrder.ROLE: UserRow.role,
+    UserOrder.CREATED: UserRow.id,
+    UserOrder.LAST_SIGN_IN: func.coalesce(UserRow.last_login_at, _BEFORE_ALL),
+}
+
+
+def users(
+    session: Session, part: str | None, role: Role | None, is_active: bool | None, after: int | None, limit: int
+) -> list[UserRow]:
+    """At most `limit` users, newest first, after the one with the id `after`; `part` of the user name."""
+    query = select(UserRow).where(*_narrowing(role, is_active))
+    if part is not None:
+        query = query.where(UserRow.username.contains(part.lower(), autoescape=True))
+    if after is not None:
+        query = query.where(UserRow.id < after)
+    return list(session.scalars(query.order_by(UserRow.id.desc()).limit(limit)))
+
+
+def found(
+    session: Session, search: UserSearch, row_id: int | None, limit: int, *, is_backwards: bool = False
+) -> list[UserRow]:
+    """At most `limit` in the order of the search after the user with this id; backwards, before, in reverse.
+
+    Where that user has moved in the order meanwhile, the page begins at the new place.
+    """
+    query = select(UserRow).where(*_conditions(search))
+    is_descending = search.is_descending is not is_backwards
+    if row_id is not None:
+        query = query.where(_beyond(search.order, row_id, is_descending))
+    order = (ORDERS[search.order], UserRow.id)
+    query = query.order_by(*(each.desc() if is_descending else each.asc() for each in order))
+    return list(session.scalars(query.limit(limit)))
+
+
+def count_before(session: Session, search: UserSearch, row_id: int) -> int:
+    """How many come before the user with this id."""
+    beyond = _beyond(search.order, row_id, not search.is_descending)
+    return session.scalar(select(func.count()).select_from(UserRow).where(*_conditions(search), beyond)) or 0
+
+
+def counts(session: Session, search: UserSearch) -> UserCounts:
+    """In one statement."""
+    matching = and_(true(), *_narrowing(search.role, search.is_active))
+    conditions = (matching, true(), UserRow.is_active, ~UserRow.is_active, UserRow.role == Role.SERVER_ADMIN)
+    columns = [func.count().filter(each) for each in conditions]
+    query = select(*columns).select_from(UserRow).where(*_has_text(search.text))
+    return UserCounts(*map(int, session.execute(query).one()))
+
+
+def _beyond(order: UserOrder, row_id: int, is_descending: bool) -> ColumnElement[bool]:
+    columns = tuple_(ORDERS[order], UserRow.id)
+    there = _there(order, row_id).scalar_subquery()
+    return columns < there if is_descending else columns > there
+
+
+def _there(order: UserOrder, row_id: int) -> Select[tuple[object, int]]:
+    return select(ORDERS[order], UserRow.id).where(UserRow.id == row_id).correlate(None)
+
+
+def _conditions(search: UserSearch) -> list[ColumnElement[bool]]:
+    return _has_text(search.text) + _narrowing(search.role, search.is_active)
+
+
+def _narrowing(role: Role | None, is_active: bool | None) -> list[ColumnElement[bool]]:
+    conditions = [] if role is None else [UserRow.role == role]
+    return conditions if is_active is None else [*conditions, UserRow.is_active == is_active]
+
+
+def _has_text(text: str | None) -> list[ColumnElement[bool]]:
+    if text is None:
+        return []
+    whole_name = UserRow.first_name + " " + UserRow.last_name
+    either = [has_part(column, text) for column in (UserRow.username, UserRow.email, whole_name)]
+    if USER_ID.fullmatch(text):
+        either.append(UserRow.id == int(text))
+    if public_id := public_id_in(text):
+        tables = (RefreshTokenRow, AccessTokenRow)
+        either += [UserRow.id.in_(select(table.user_id).where(table.public_id == public_id)) for table in tables]
+    return [or_(*either)]

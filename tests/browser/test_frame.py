@@ -1,0 +1,102 @@
+"""What the script does on every page: a request that fails or takes long, menus by keys, errors in their dialog."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.conftest import Instance, Visit
+
+TOKENS = "/account/auth"
+AWAY = "Daypass could not be reached. Nothing was changed. Try again."
+
+
+@contextmanager
+def unreachable(page: Page, pattern: str) -> Iterator[None]:
+    page.route(pattern, lambda route: route.abort())
+    yield
+    page.unroute(pattern)
+
+
+def test_a_dialog_whose_request_fails_keeps_the_page_and_opens_at_the_next_click(
+    instance: Instance, visit: Visit
+) -> None:
+    page = visit(instance.new_user()).page
+    page.goto(TOKENS)
+    link = page.get_by_role("link", name="Create Refresh Token").first
+    with unreachable(page, "**/refresh-tokens"):
+        link.click()
+        expect(page.get_by_role("alert")).to_have_text(AWAY)
+    link.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_a_form_whose_request_fails_keeps_what_was_typed_and_is_sent_again(instance: Instance, visit: Visit) -> None:
+    anna = visit(instance.new_user())
+    anna.page.goto(TOKENS)
+    anna.page.get_by_role("link", name="Create Refresh Token").first.click()
+    anna.page.get_by_label("Name").fill("nightly-etl")
+    with unreachable(anna.page, "**/refresh-tokens"):
+        anna.page.keyboard.press("Enter")
+        expect(anna.page.get_by_role("dialog").get_by_role("alert")).to_have_text(AWAY)
+    anna.page.keyboard.press("Enter")
+    assert anna.shown_secret()
+
+
+def test_what_takes_long_is_seen_to_be_busy(instance: Instance, visit: Visit) -> None:
+    page = visit(instance.new_user()).page
+    held: list[Route] = []
+    page.goto(TOKENS)
+    page.route("**/refresh-tokens", lambda route: held.append(route))
+    link = page.get_by_role("link", name="Create Refresh Token").first
+    link.click()
+    expect(link).to_have_attribute("aria-busy", "true")
+    held[0].continue_()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    expect(link).not_to_have_attribute("aria-busy", "true")
+
+
+def test_an_error_appears_at_its_field_and_the_dialog_stays(instance: Instance, visit: Visit) -> None:
+    page = visit(instance.new_user()).page
+    page.goto(TOKENS)
+    page.get_by_role("link", name="Create Refresh Token").first.click()
+    page.get_by_label("Name").fill("\u202e")
+    page.keyboard.press("Enter")
+    field = page.get_by_role("dialog").get_by_label("Name")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_be_focused()
+
+
+def test_arrow_keys_move_in_a_menu_and_escape_closes_it(instance: Instance, visit: Visit) -> None:
+    page = visit(instance.new_user()).page
+    page.goto(TOKENS)
+    menu = page.get_by_label("Menu of")
+    menu.focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("link", name="Account Settings").last).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("link", name="Preferences")).to_be_focused()
+    page.keyboard.press("End")
+    expect(page.get_by_role("button", name="Sign out")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Sign out")).to_be_hidden()
+    expect(menu).to_be_focused()
+
+
+def test_a_menu_closes_by_a_click_elsewhere(instance: Instance, visit: Visit) -> None:
+    page = visit(instance.new_user()).page
+    page.goto(TOKENS)
+    page.get_by_label("Menu of").click()
+    page.get_by_role("heading", level=1).click()
+    expect(page.get_by_role("button", name="Sign out")).to_be_hidden()
+
+
+def test_on_a_small_screen_the_sidebar_is_a_drawer(instance: Instance, visit: Visit) -> None:
+    page = visit(instance.new_user(), viewport={"width": 375, "height": 700}).page
+    page.goto(TOKENS)
+    drawer = page.get_by_role("navigation", name="Main")
+    expect(drawer).to_be_hidden()
+    page.get_by_role("button", name="Menu", exact=True).click()
+    drawer.get_by_role("link", name="Security").click()
+    page.wait_for_url("**/account/security")
