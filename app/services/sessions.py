@@ -17,6 +17,7 @@ from app.domain.ladder import Act
 from app.domain.seals import Seal
 from app.domain.sessions import MOST, WebSession
 from app.services.accounts import Accounts, Proof, existing_user
+from app.services.kept_forms import KeptForms
 from app.services.known_devices import KnownDevices
 from app.services.permitting import refuse_unless_allowed
 from app.storage import sessions, users
@@ -41,6 +42,7 @@ class Sessions:
         self._clock = clock
         self._accounts = accounts
         self.known_devices = KnownDevices(clock, key)
+        self.kept_forms = KeptForms(key)
         self._seal = Seal(key, "session")
         self._forms = Seal(key, "form")
 
@@ -103,12 +105,13 @@ class Sessions:
                 sessions.touch(session, found.id, seen_at=now)
         return found
 
-    def has_ended(self, cookie: str | None) -> bool:
-        """Whether this cookie has a session that ended."""
+    def find_ended(self, cookie: str | None) -> WebSession | None:
+        """The session of this cookie that ended by itself, while it is kept."""
         if cookie is None:
-            return False
+            return None
         with self._database.reading() as session:
-            return sessions.find(session, self._digest(cookie)) is not None
+            found = sessions.find(session, self._digest(cookie))
+        return found if found is not None and found.is_over(self._clock()) else None
 
     def prove(self, known: WebSession, password: str, caller: Caller) -> str:
         """The user entered the password again: as :meth:`renew`. Refuses as :meth:`Accounts.authenticate` too."""

@@ -1,4 +1,4 @@
-"""The cookies of the pages: the session, the device and the theme.
+"""The cookies of the pages: the session, the device, the theme, and a form that was not sent.
 
 Not here: what a session is (``app.services.sessions``), and what a device proves (``app.services.known_devices``).
 """
@@ -15,6 +15,7 @@ from app.services.known_devices import KEPT_FOR
 
 SESSION = "daypass"
 DEVICE = "daypass_device"
+FORM = "daypass_form"
 HOST, SECURE = "__Host-", "__Secure-"
 """Browsers accept a cookie with these prefixes only over HTTPS, the first only for all paths of this one host
 (RFC 6265bis)."""
@@ -22,6 +23,7 @@ HOST, SECURE = "__Host-", "__Secure-"
 THEME = "daypass_theme"
 THEMES = ("light", "dark")
 A_YEAR = 365 * 24 * 3600
+HALF_AN_HOUR = 1800
 
 
 def is_loopback() -> bool:
@@ -60,6 +62,24 @@ def device_cookie() -> str | None:
 def set_device_cookie(answer: Response, value: str) -> None:
     """Set the cookie for as long as the device is known."""
     answer.set_cookie(_prefixed(DEVICE), value, max_age=int(KEPT_FOR.total_seconds()), **_attributes())
+
+
+def form_cookie() -> str | None:
+    """The form that this browser kept for this page, if any."""
+    return request.cookies.get(_form_name())
+
+
+def set_form_cookie(answer: Response, value: str, page: str) -> None:
+    """Keep a form for half an hour. `page`: the only path for which the browser sends it."""
+    answer.set_cookie(_form_name(), value, max_age=HALF_AN_HOUR, **_attributes() | {"path": page})
+
+
+def delete_form_cookie(answer: Response, page: str) -> None:
+    answer.delete_cookie(_form_name(), **_attributes() | {"path": page})
+
+
+def _form_name() -> str:
+    return f"{SECURE}{FORM}" if _is_secure() else FORM  # not for all paths of the host
 
 
 def theme() -> str | None:

@@ -1,9 +1,11 @@
 """Access guards of the pages: sessions, forged forms, and a fresh proof of the password."""
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import cast
 
 from flask import Response, abort, after_this_request, current_app, g, redirect, request, url_for
+from werkzeug.exceptions import HTTPException
 
 from app.domain.errors import BadCredentials, BadRequest, NotPermitted, RateLimited, Refusal, SessionEnded, Unavailable
 from app.domain.identity import refuse_unless_may_use_apis
@@ -17,6 +19,7 @@ from app.http.openapi import refuse_doubled
 from app.web.cookies import session_cookie, set_session_cookie
 from app.web.form_tokens import unpadded
 from app.web.forms import read_form, status_of
+from app.web.kept_forms import fill_in_kept_form, keep_form, page_of_form
 from app.web.rendering import page, retry_after
 
 PASSWORD_FIELD = "current_password"
@@ -62,11 +65,13 @@ def _require_session() -> None:
     session = find_session()
     if session is None:
         # Only pages of a session hold forms: a form comes from a session that ended.
-        has_ended = request.method in CHANGING or services().sessions.has_ended(session_cookie())
-        abort(redirect_to_sign_in("ended" if has_ended else ""))
+        ended = services().sessions.find_ended(session_cookie())
+        has_ended = request.method in CHANGING or ended is not None
+        abort(redirect_to_sign_in("ended" if has_ended else "", ended))
     refuse_unless_may_use_apis(session.user.role)
     refuse_doubled(request.args, request.args)
     _refuse_forged_form()
+    fill_in_kept_form(session)
     if session.must_change_password and request.blueprint != "web_passwords":
         abort(cast(Response, redirect(url_for("web_passwords.edit_password"), 303)))
 
@@ -91,18 +96,27 @@ ADMINISTRATOR_IN_SESSION = Guard(
 )
 
 
-def redirect_to_sign_in(reason: str = "") -> Response:
-    """A redirect to the sign-in page, which leads back to this page or to the page of this form."""
-    is_page = request.method == "GET"
-    back = f"{request.script_root}{request.full_path.rstrip('?')}" if is_page else _page_of_form()
-    return cast(Response, redirect(url_for("web_entrance.login", next=mask(back), why=reason or None), 303))
+def redirect_to_sign_in(reason: str = "", ended: WebSession | None = None) -> Response:
+    """A redirect to the sign-in page, which leads back to this page or to the page of this form.
+
+    `ended`: the session that ended, of which a form is kept; that of this request, if it ended meanwhile.
+    """
+    own, ended = f"{request.script_root}{request.path}", ended or g.get("web_session")
+    back = own if request.method == "GET" else page_of_form()
+    if back == own:
+        back = f"{request.script_root}{request.full_path.rstrip('?')}"
+    answer = cast(Response, redirect(url_for("web_entrance.login", next=mask(back), why=reason or None), 303))
+    if ended is not None and request.method in CHANGING and _is_form_of(ended) and keep_form(answer, ended):
+        answer.location = url_for("web_entrance.login", next=mask(back), why="kept")
+    return answer
 
 
-def _page_of_form() -> str:
-    """The page of the form: at the form's own address, if there is one."""
-    routes = current_app.create_url_adapter(request)  # the rule of this request accepts forms only
-    has_page = routes is not None and routes.test(request.path, "GET")
-    return f"{request.script_root}{request.path}" if has_page else url_for("web_account.list_tokens")
+def _is_form_of(known: WebSession) -> bool:
+    """Whether the form of this request is from a page of this session, and not from another site."""
+    cookie, token = session_cookie() or "", ""
+    with suppress(Refusal, HTTPException):
+        token = read_form().get("form_token", "")
+    return not _is_cross_site() and services().sessions.is_form_token(cookie, known, token)
 
 
 def _refuse_forged_form() -> None:

@@ -32,6 +32,12 @@ ENDED = (
     "password was changed. Nothing else was changed. Sign in to continue."
 )
 
+NOTICES = {
+    "ended": ENDED,
+    "kept": f"{ENDED} What you entered is kept: you find it in the form, but for passwords.",
+}
+"""By why the browser was sent here."""
+
 ELSEWHERE = (
     " A browser or a network where you signed in before may still work. "
     "If this goes on, a server administrator can unlock the account."
@@ -52,7 +58,7 @@ def login() -> ResponseReturnValue:
         return redirect(_next(request.args.get("next", "")), 303)
     cookie = cookies.session_cookie() or services().sessions.new_cookie()
     g.new_cookie = cookie
-    notice = ENDED if request.args.get("why") == "ended" else ""
+    notice = NOTICES.get(request.args.get("why", ""), "")
     answer = _login_page(request.args.get("next", ""), notice=notice)
     cookies.set_session_cookie(answer, cookie)
     return answer

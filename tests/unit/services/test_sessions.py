@@ -71,7 +71,7 @@ def test_only_a_keyed_digest_of_the_cookie_is_stored(
 def test_text_that_is_no_cookie_of_ours_finds_nobody(services: Services) -> None:
     for odd in (None, "", "a" * 42, "a" * 44, "é" * 43, "a" * 42 + "\n", "\x00" * 43, "a" * 100_000):
         assert services.sessions.find(odd) is None
-        assert not services.sessions.has_ended(odd)
+        assert services.sessions.find_ended(odd) is None
     assert {len(each) for each in {services.sessions.new_cookie() for _ in range(100)}} == {43}
 
 
@@ -99,10 +99,10 @@ def test_a_session_is_written_to_once_a_minute_at_most_and_never_after_its_end(
             clock.move_to(at)
             found(services, cookie)
             assert (row(database).seen_at, row(database).proved_at, row(database).created_at) == (seen, NOW, NOW)
-        assert not services.sessions.has_ended(services.sessions.new_cookie())
+        assert services.sessions.find_ended(services.sessions.new_cookie()) is None
         clock.move_to(seen + IDLE)
         assert services.sessions.find(cookie) is None
-        assert services.sessions.has_ended(cookie)
+        assert services.sessions.find_ended(cookie) is not None
         assert row(database).seen_at == seen
 
 
@@ -252,8 +252,8 @@ def test_all_sessions_of_a_user_end_but_one_and_the_number_is_that_of_those_that
         mine, other = sign_in(services, anna), sign_in(services, anna)
         clock.move_to(NOW + LONGEST)
         assert services.sessions.end_all(anna.id, OPERATOR, keeps=found(services, mine).id) == 1
-        assert [services.sessions.has_ended(each) for each in (over, other)] == [False, False]
-        assert found(services, mine) and services.sessions.has_ended(theirs)
+        assert [services.sessions.find_ended(each) for each in (over, other)] == [None, None]
+        assert found(services, mine) and services.sessions.find_ended(theirs)
         assert services.sessions.end_all("ANNA", OPERATOR) == 1
         assert refusal_of(partial(services.sessions.end_all, "carl", OPERATOR)) is NotFound
     assert rows.count(database, SessionRow) == 1
