@@ -115,7 +115,7 @@ def _is_form_of(known: WebSession) -> bool:
     """Whether the form of this request is from a page of this session, and not from another site."""
     cookie, token = session_cookie() or "", ""
     with suppress(Refusal, HTTPException):
-        token = read_form().get("form_token", "")
+        token = unpadded(read_form().get("form_token", ""))
     return not _is_cross_site() and services().sessions.is_form_token(cookie, known, token)
 
 
