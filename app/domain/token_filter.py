@@ -67,8 +67,8 @@ class TokenFilter:
     """None does not narrow. Of each ``…_after`` and ``…_before``, the first instant is within, the second is not.
 
     No query sets the last five. `user_id`: the owner's, by which `search` does not look then. `ids`: of rows.
-    `public_ids`: of chosen tokens. `revocable`: what can be revoked. `is_own_single_tier`: single-tier tokens that
-    their owner may see. Refuses with BadRequest a `search` that holds a secret.
+    `public_ids`: of chosen tokens. `revocable`: what can be revoked. `is_own_single_tier`: single-tier tokens on
+    their owner's page. Refuses with BadRequest a `search` that holds a secret.
     """
 
     owner: Annotated[str | None, Criterion(Text(150), "The owner's user name.", "Owner", option="--user")] = None

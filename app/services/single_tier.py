@@ -42,6 +42,8 @@ NOT_PERMITTED = (
 )
 
 
+BY_ANOTHER = "deleted by an administrator"
+
 USUAL_LIST, LONGEST_LIST = 1_000, 10_000
 """How many tokens one answer holds: without a limit of the client's, and with any."""
 
@@ -142,7 +144,8 @@ class SingleTierTokens:
             return as_access_token(_existing(session, uuid, only_of, now), now)
 
     def delete(self, uuid: str, caller: Caller, only_of: int | None, *, with_descendants: bool = False) -> None:
-        """Revoke one, and list it no more. `only_of`: the id of the required owner, if any.
+        """Revoke one, and list it no more: its owner's page shows only what somebody else deleted. `only_of`: the id of
+        the required owner, if any.
 
         `with_descendants`: and what was made with it, with that, and so on. Refuses with NotFound and NotPermitted.
         """
@@ -150,16 +153,15 @@ class SingleTierTokens:
             now = self._clock()
             row = _existing(session, uuid, only_of, now)
             refuse_unless_may_revoke(session, caller, row.user_id)
-            root, revocation = (
-                Made(TokenKind.ACCESS, row.id, row.public_id, None),
-                Revocation(now, caller.name, "deleted"),
-            )
+            root = Made(TokenKind.ACCESS, row.id, row.public_id, None)
+            reason = single_tier.DELETED if caller.user_id == row.user_id else BY_ANOTHER
+            revocation = Revocation(now, caller.name, reason)
             found = hold_descendants(session, row.user_id, root) if with_descendants else []
             revoke_descendants(session, found, root, revocation, caller)
             revoked = single_tier.delete(session, row, revocation)
             if not revoked:  # deleted meanwhile
                 raise NotFound("token")
-            record(session, now, caller, "access_token.revoked", ("access_token", row.public_id), reason="deleted")
+            record(session, now, caller, "access_token.revoked", ("access_token", row.public_id), reason=reason)
 
 
 def _existing(session: Session, uuid: str, only_of: int | None, now: datetime) -> AccessTokenRow:

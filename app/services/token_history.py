@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from sqlalchemy.orm import Session
 
+from app.domain.audit import Result
 from app.domain.clock import Clock
 from app.domain.errors import NotFound
 from app.domain.token_history import Entry, Step
@@ -21,8 +22,8 @@ from app.storage.database import Database
 from app.storage.refresh_tokens import as_refresh_token
 from app.storage.token_history import Request
 
-MOST_EVENTS, MOST_REQUESTS = 30, 5
-"""How many audit events, and how many of the newest mints, one history shows."""
+MOST_EVENTS, MOST_REQUESTS = 50, 5
+"""How many of the newest audit events and mints one history is made of."""
 
 STEPS: dict[str, Step] = {
     "refresh_token.created": Step.CREATED,
@@ -99,7 +100,9 @@ def _is_first(request: Request) -> bool:
 
 def _events(session: Session, token: Token) -> Iterator[Entry]:
     kind = "refresh_token" if isinstance(token, RefreshToken) else "access_token"
-    for row in token_history.events(session, kind, token.public_id, STEPS, MOST_EVENTS):
+    for row in token_history.events(session, kind, token.public_id, MOST_EVENTS):
+        if row.action not in STEPS or row.result != Result.DONE:
+            continue
         is_own, means = row.actor_id == token.user_id, row.credential or ""
         yield Entry(row.at, STEPS[row.action], row.actor, is_own, means, row.address, _note(row))
 

@@ -15,7 +15,7 @@ from app.domain.token_filter import TokenFilter
 from app.domain.token_search import public_id_part, uuid_start
 from app.domain.tokens import TokenKind, TokenStatus
 from app.storage.liveness import TokenTable, is_active_at, status_now
-from app.storage.single_tier import is_listed
+from app.storage.single_tier import SHOWN_IN_INDEX
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 from app.storage.text_search import has_part
 
@@ -131,7 +131,7 @@ def _is_renewed_by_hand(table: TokenTable, value: bool, now: datetime) -> Column
 
 
 def _is_own_single_tier(table: TokenTable, value: bool, now: datetime) -> ColumnElement[bool]:
-    return is_listed(now) if table is AccessTokenRow and value else false()
+    return SHOWN_IN_INDEX if table is AccessTokenRow and value else false()
 
 
 def _is_revocable(table: TokenTable, value: bool, now: datetime) -> ColumnElement[bool]:

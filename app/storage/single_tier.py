@@ -8,10 +8,14 @@ from sqlalchemy.orm import Session
 from app.domain.tokens import TokenStatus
 from app.storage.access_tokens import revoked
 from app.storage.refresh_tokens import Revocation
-from app.storage.tables import LISTED, AccessTokenRow
+from app.storage.tables import LISTED, SHOWN, AccessTokenRow
 
 # Literal, not bound: a database uses its partial index only for the literal condition.
 LISTED_IN_INDEX: ColumnElement[bool] = literal_column(LISTED)
+SHOWN_IN_INDEX: ColumnElement[bool] = literal_column(f"({SHOWN})")
+
+DELETED = "deleted"
+"""The reason of a token that its owner deleted."""
 
 
 def find(session: Session, uuid: str, now: datetime) -> AccessTokenRow | None:

@@ -129,6 +129,9 @@ CURRENT = "status IN ('active', 'overlapping', 'expired')"
 LISTED = "refresh_token_id IS NULL AND (status <> 'revoked' OR had_expired)"
 """Single-tier tokens that their owner may see, and no others but expired ones that were revoked with others."""
 
+SHOWN = "refresh_token_id IS NULL AND (status <> 'revoked' OR had_expired OR revoke_reason <> 'deleted')"
+"""Single-tier tokens on their owner's page: beside those, what was revoked. What the owner deleted is gone."""
+
 
 class AccessTokenRow(Base):
     """`created_with`: the access token (public id) that made it. Not where its refresh token or a password did.
@@ -168,6 +171,15 @@ class AccessTokenRow(Base):
             "id",
             sqlite_where=text(LISTED),
             postgresql_where=text(LISTED),
+        ),
+        # With the column that is NULL in all: else SQLite takes the next index, through the tokens of all users.
+        Index(
+            "ix_access_tokens_shown",
+            "user_id",
+            "refresh_token_id",
+            "created_at",
+            sqlite_where=text(SHOWN),
+            postgresql_where=text(SHOWN),
         ),
         Index("ix_access_tokens_refresh_token", "refresh_token_id", "created_at"),
         Index("ix_access_tokens_user", "user_id", "id"),
