@@ -4,10 +4,10 @@ A page only translates: a cookie and a form in, service calls, HTML out. Every d
 work without JavaScript. Not here: rules (``app.services``).
 """
 
-from app.web.account import account
 from app.web.admin import BLUEPRINTS as ADMIN
 from app.web.documents import documents
 from app.web.errors import DIALECTS, PAGES_ANYWHERE
+from app.web.new_secrets import BLUEPRINT as account
 from app.web.preferences import preferences
 from app.web.rendering import install_rendering
 from app.web.security import passwords, security

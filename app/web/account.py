@@ -1,97 +1,70 @@
-"""Account Settings: a user's refresh tokens, and the access token under each."""
+"""Account Settings: a user's refresh tokens, the page of each, and revoking one.
+
+Not here: what shows a secret (``new_secrets``).
+"""
 
 from typing import Any
 
 from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.domain.errors import BadRequest, LimitReached, NotFound, NotPermitted, RateLimited, Refusal
+from app.domain.errors import BadRequest, NotFound
 from app.domain.ladder import Act
-from app.domain.masking import mask
-from app.domain.policy import Reissue
-from app.domain.tokens import AccessToken, Issued, RefreshToken, TokenKind
+from app.domain.text import count_of
+from app.domain.tokens import RefreshToken, TokenKind
 from app.http.acts import does
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
-from app.services.held_tokens import ByOwner, BySecret
 from app.services.listing import ListedToken
-from app.web.forms import field_errors, idempotency_key, is_checked, message, read_form, status_of
+from app.services.revoking import Revoked
+from app.web.csv_export import csv_answer
+from app.web.forms import is_checked, message, status_of
 from app.web.guards import IN_SESSION, web_session
-from app.web.rendering import page, retry_after
+from app.web.histories import lines_of
+from app.web.list_view import ListView
+from app.web.own_lists import COLUMNS, export_row, shown, token_view
+from app.web.rendering import page
+from app.web.returning import after_act, way_back
 
 account = GuardedBlueprint("web_account", __name__, guard=IN_SESSION, url_prefix="/account/auth",
                            template_folder="templates")  # fmt: skip
 
 BY_OWNER = "revoked by its owner"
-
-IssuedToken = Issued[RefreshToken] | Issued[AccessToken]
+HOME = "/account/auth"
+NEWEST_FIRST = "-created"
 
 
 @account.get("")
 def list_tokens() -> ResponseReturnValue:
     """The user's refresh tokens."""
-    cursor = request.args.get("cursor")
-    items, next_cursor = services().overview.own_refresh_tokens(web_session().user.id, cursor)
-    return page("account_tokens.html", items=items, cursor=cursor, next_cursor=next_cursor)
-
-
-@account.get("/refresh-tokens")
-def new_refresh_token() -> ResponseReturnValue:
-    """The dialog to create a refresh token; the query may hold its name."""
-    policy = services().instance_settings.policy()
-    return page(
-        "refresh_token_new.html", name=mask(request.args.get("name", "")), days=policy.refresh_token_lifespan.days
-    )
-
-
-@account.post("/refresh-tokens")
-@does(Act.CREATE_REFRESH_TOKEN)
-def create_refresh_token() -> ResponseReturnValue:
-    """Create a refresh token and show its secret once."""
-    name = read_form().get("name", "").strip()
-    is_shared = is_checked("is_shared")
+    view = ListView.of_request(NEWEST_FIRST)
     try:
-        reissue = Reissue.REUSE if is_shared else None
-        issued = services().issuing.issue(web_session().user.id, name, caller(), idempotency_key(), reissue=reissue)
-    except (BadRequest, LimitReached, NotPermitted, RateLimited) as refusal:
-        policy = services().instance_settings.policy()
-        values = {"name": name, "is_shared": is_shared, "error": message(refusal), "fields": field_errors(refusal)}
-        answer = page("refresh_token_new.html", status_of(refusal), days=policy.refresh_token_lifespan.days, **values)
-        return retry_after(answer, refusal)
-    return _reveal(issued)
+        return _list(view, view.value("cursor") or None)
+    except BadRequest as refusal:
+        return _list(ListView(view.path, {}, NEWEST_FIRST), None, status_of(refusal), error=message(refusal))
 
 
-@account.get("/refresh-tokens/<public_id>/regenerate")
-def confirm_regenerate(public_id: str) -> ResponseReturnValue:
-    """The dialog to regenerate a refresh token."""
-    return _confirm("refresh_token_regenerate.html", public_id)
+@account.get("/export")
+def export_tokens() -> ResponseReturnValue:
+    """The same list, whole, as CSV."""
+    view = token_view(ListView.of_request(NEWEST_FIRST), user_id=web_session().user.id, kind=TokenKind.REFRESH)
+    found = services().token_lists.every(view)
+    return csv_answer("refresh-tokens.csv", COLUMNS, (export_row(each.token, each.name) for each in found))
 
 
-@account.post("/refresh-tokens/<public_id>/regenerate")
-@does(Act.REGENERATE)
-def regenerate(public_id: str) -> ResponseReturnValue:
-    """Regenerate it and show the new secret once."""
-    return _reveal(services().issuing.regenerate(_claim(public_id), caller(), idempotency_key()))
-
-
-@account.get("/refresh-tokens/<public_id>/access-token")
-def confirm_mint(public_id: str) -> ResponseReturnValue:
-    """The dialog to mint an access token from a refresh token."""
-    return _confirm("access_token_new.html", public_id)
-
-
-@account.post("/refresh-tokens/<public_id>/access-token")
-@does(Act.MINT)
-def mint(public_id: str) -> ResponseReturnValue:
-    """Mint it and show its secret once."""
-    return _reveal(services().minting.mint(_claim(public_id), caller(), idempotency_key()), parent=public_id)
+@account.get("/refresh-tokens/<public_id>")
+def show_token(public_id: str) -> ResponseReturnValue:
+    """A refresh token: facts, history, and what can be done with it."""
+    history = services().token_history.of(public_id, only_of=web_session().user.id)
+    lines = lines_of(history, web_session().user.username)
+    return token_page("refresh_token.html", public_id, lines=lines, done=_message(), back=_here(public_id))
 
 
 @account.get("/refresh-tokens/<public_id>/revoke")
 def confirm_revoke(public_id: str) -> ResponseReturnValue:
     """The dialog to revoke a refresh token."""
     made = services().revoking.descendants(public_id, only_of=web_session().user.id)
-    return _confirm("refresh_token_revoke.html", public_id, made=made)
+    return token_page("refresh_token_revoke.html", public_id, made=made, back=way_back(HOME))
 
 
 @account.post("/refresh-tokens/<public_id>/revoke")
@@ -99,31 +72,11 @@ def confirm_revoke(public_id: str) -> ResponseReturnValue:
 def revoke(public_id: str) -> ResponseReturnValue:
     """Revoke it and the access token under it; if the form says so, what was made with them."""
     owner_id, with_descendants = web_session().user.id, is_checked("with_descendants")
-    services().revoking.revoke(public_id, BY_OWNER, caller(), owner_id, with_descendants=with_descendants)
-    done = "all-revoked" if with_descendants else "revoked"
-    return redirect(url_for("web_account.list_tokens", done=done), 303)
+    revoked = services().revoking.revoke(public_id, BY_OWNER, caller(), owner_id, with_descendants=with_descendants)
+    return redirect(after_act(way_back(HOME), done="revoked", token=public_id, **vars(revoked)), 303)
 
 
-@account.post("/test-token")
-@does()
-def test_token() -> ResponseReturnValue:
-    """Check a new token as an API would, and show the result."""
-    secret = read_form().get("secret", "")
-    try:
-        if read_form().get("kind") == TokenKind.REFRESH:
-            token = services().held_tokens.validate(BySecret(secret, web_session().user.id))[0]
-            return page("tested.html", works=True, public_id=token.public_id, expires_at=token.expires_at)
-        principal = services().verifier.verify(secret, web_session().user.id)
-    except Refusal as refusal:
-        return page("tested.html", status_of(refusal), works=False, error=message(refusal), reason=refusal.reason)
-    return page("tested.html", works=True, public_id=principal.token_public_id, expires_at=principal.token_expires_at)
-
-
-def _claim(public_id: str) -> ByOwner:
-    return ByOwner(public_id, web_session().user.id)
-
-
-def _own(public_id: str) -> ListedToken:
+def own_token(public_id: str) -> ListedToken:
     """A refresh token of the user. Refuses with NotFound an unknown one and another user's."""
     listed = services().listing.find(public_id)
     if listed.kind is not TokenKind.REFRESH or listed.token.user_id != web_session().user.id:
@@ -131,18 +84,54 @@ def _own(public_id: str) -> ListedToken:
     return listed
 
 
-def _confirm(template: str, public_id: str, **values: Any) -> Response:
-    token = _own(public_id).token
+def token_page(template: str, public_id: str, **values: Any) -> Response:
+    """A page about a refresh token of the user."""
+    token = own_token(public_id).token
     assert isinstance(token, RefreshToken)
     policy = services().instance_settings.policy()
-    access_token = services().overview.access_token_under(token.id)
-    overlap = policy.overlap_under(policy.reissue_of(token.access_token_reissue))
-    return page(template, token=token, access_token=access_token, policy=policy, overlap=overlap, **values)
+    about = {
+        "token": token,
+        "access_token": services().overview.access_token_under(token.id),
+        "policy": policy,
+        "lifetime": policy.refresh_token_lifetime(token.lifetime_days),
+        "overlap": policy.overlap_under(policy.reissue_of(token.access_token_reissue)),
+    }
+    return page(template, **about | values)
 
 
-def _reveal(issued: IssuedToken, parent: str | None = None) -> Response:
-    """The secret, in the response to the form itself."""
-    if isinstance(issued.token, RefreshToken):
-        return page("refresh_token_reveal.html", token=issued.token, secret=issued.secret)
-    name = _own(parent).name if parent is not None else ""
-    return page("access_token_reveal.html", token=issued.token, secret=issued.secret, name=name)
+def _list(view: ListView, cursor: str | None, status: int = 200, error: str = "") -> Response:
+    found = services().token_lists.refresh_tokens_of(web_session().user.id, token_view(view), cursor, view.per_page)
+    about = shown(view, found, url_for("web_account.export_tokens"))
+    policy = services().instance_settings.policy()
+    return page("account_tokens.html", status, **about, policy=policy, error=error, done=_message())
+
+
+def _here(public_id: str) -> str:
+    return f"{HOME}/refresh-tokens/{public_id}"
+
+
+def _message() -> str:
+    """What an act did, for the page that it leads back to. The name is read again, as addresses can be forged."""
+    if request.args.get("done") != "revoked":
+        return ""
+    try:
+        token = own_token(request.args.get("done-token", ""))
+        return revoked_text(token.name, _numbers())
+    except NotFound:
+        return ""
+
+
+def _numbers() -> Revoked:
+    given = (request.args.get(f"done-{name}", "") for name in ("refresh_tokens", "access_tokens", "descendants"))
+    return Revoked(*(int(each) if each.isascii() and each.isdigit() and len(each) < 7 else 0 for each in given))
+
+
+def revoked_text(name: str, revoked: Revoked) -> str:
+    """Such as "Revoked catalog-sync, its access token and 3 tokens created with it."."""
+    if not revoked.refresh_tokens:
+        return f"{name} was revoked already."
+    own = revoked.access_tokens + revoked.refresh_tokens - revoked.descendants - 1
+    parts = [name]
+    parts += [f"its {count_of(own, 'access token') if own > 1 else 'access token'}"] if own > 0 else []
+    parts += [f"{count_of(revoked.descendants, 'token')} created with it"] if revoked.descendants else []
+    return f"Revoked {' and '.join([', '.join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)}."

@@ -1,60 +1,74 @@
 """Preferences: a user's single-tier API tokens."""
 
 from datetime import timedelta
+from typing import Any
 
 from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.domain.errors import BadRequest, FeatureOff, LimitReached, NotPermitted, RateLimited
+from app.domain.errors import BadRequest, FeatureOff, LimitReached, NotPermitted, RateLimited, Refusal
 from app.domain.ladder import Act
+from app.domain.tokens import TokenKind
 from app.http.acts import does
-from app.http.context import caller, services
+from app.http.context import caller, parts, services
 from app.http.guards import GuardedBlueprint
+from app.web.csv_export import csv_answer
 from app.web.forms import field_errors, idempotency_key, is_checked, message, read_form, status_of
 from app.web.guards import IN_SESSION, web_session
+from app.web.lifetimes import chosen_days, lifetimes
+from app.web.list_view import ListView
+from app.web.own_lists import COLUMNS, export_row, shown, token_view
 from app.web.rendering import page, retry_after
+from app.web.returning import after_act, way_back
 
 preferences = GuardedBlueprint("web_preferences", __name__, guard=IN_SESSION, url_prefix="/preferences/access-tokens",
                                template_folder="templates")  # fmt: skip
 
-PAGE = 50
-NEVER = "-1"
-DAYS = "A lifetime is a whole number of days, or -1 for never."
+HOME = "/preferences/access-tokens"
+NEWEST_FIRST = "-created"
+A_YEAR = 365
+
+MESSAGES = {
+    "deleted": "Deleted. The token no longer works.",
+    "all-deleted": "Deleted. The token and those created with it no longer work.",
+}
 
 
 @preferences.get("")
 def list_tokens() -> ResponseReturnValue:
     """The user's tokens, and why they may not generate any."""
-    offset = request.args.get("offset", "0")
-    if not offset.isascii() or not offset.isdigit() or len(offset) > 7:
-        raise BadRequest("The offset is not one of a previous page.", {"offset": ["Not an offset."]})
-    begin = int(offset)
-    own = services().single_tier.list_tokens(web_session().user.id, PAGE, begin, counted=True)
-    return page("preferences_tokens.html", own=own, begin=begin, size=PAGE, denial=_denial())
+    view = ListView.of_request(NEWEST_FIRST)
+    try:
+        return _list(view, view.value("cursor") or None)
+    except BadRequest as refusal:
+        return _list(ListView(view.path, {}, NEWEST_FIRST), None, status_of(refusal), error=message(refusal))
+
+
+@preferences.get("/export")
+def export_tokens() -> ResponseReturnValue:
+    """The same list, whole, as CSV."""
+    owned: dict[str, Any] = {"user_id": web_session().user.id, "kind": TokenKind.ACCESS, "is_own_single_tier": True}
+    found = services().token_lists.every(token_view(ListView.of_request(NEWEST_FIRST), **owned))
+    return csv_answer("api-tokens.csv", ("uuid", *COLUMNS), (export_row(each.token, each.name) for each in found))
 
 
 @preferences.get("/new")
 def new_token() -> ResponseReturnValue:
     """The dialog to generate a token."""
-    return _form(200)
+    return _form()
 
 
 @preferences.post("/new")
 @does(Act.CREATE_API_TOKEN)
 def generate() -> ResponseReturnValue:
     """Generate a token and show its value once."""
-    form = read_form()
+    form, user_id = read_form(), web_session().user.id
     try:
-        lifetime = _lifetime(form.get("lifetime", "").strip())
         description = form.get("description", "").strip() or None
-        issued = services().single_tier.generate(
-            web_session().user.id, lifetime, description, caller(), idempotency_key()
-        )
+        issued = services().single_tier.generate(user_id, _lifetime(), description, caller(), idempotency_key())
     except (BadRequest, FeatureOff, LimitReached, NotPermitted, RateLimited) as refusal:
-        entered = {name: form[name] for name in ("lifetime", "description") if name in form}
-        answer = _form(status_of(refusal), error=message(refusal), fields=field_errors(refusal), **entered)
-        return retry_after(answer, refusal)
-    return page("api_token_reveal.html", token=issued.token, secret=issued.secret)
+        return retry_after(_form(refusal), refusal)
+    return page("api_token_reveal.html", token=issued.token, secret=issued.secret, back=HOME)
 
 
 @preferences.get("/<uuid>/delete")
@@ -62,7 +76,7 @@ def confirm_delete(uuid: str) -> ResponseReturnValue:
     """The dialog to delete a token."""
     token = services().single_tier.get(uuid, web_session().user.id)
     made = services().revoking.descendants(token.public_id, token.user_id)
-    return page("api_token_delete.html", token=token, made=made)
+    return page("api_token_delete.html", token=token, made=made, back=way_back(HOME))
 
 
 @preferences.post("/<uuid>/delete")
@@ -71,19 +85,30 @@ def delete(uuid: str) -> ResponseReturnValue:
     """Revoke it; if the form says so, what was made with it."""
     with_descendants = is_checked("with_descendants")
     services().single_tier.delete(uuid, caller(), web_session().user.id, with_descendants=with_descendants)
-    return redirect(url_for("web_preferences.list_tokens", done="all-deleted" if with_descendants else "deleted"), 303)
+    return redirect(after_act(way_back(HOME), done="all-deleted" if with_descendants else "deleted"), 303)
 
 
-def _form(status: int, error: str = "", fields: dict[str, str] | None = None, **entered: str) -> Response:
-    policy = services().instance_settings.policy()
+def _list(view: ListView, cursor: str | None, status: int = 200, error: str = "") -> Response:
+    found = services().token_lists.api_tokens_of(web_session().user.id, token_view(view), cursor, view.per_page)
+    about = shown(view, found, url_for("web_preferences.export_tokens"))
+    done = MESSAGES.get(request.args.get("done", ""), "")
+    return page("preferences_tokens.html", status, **about, error=error, done=done, denial=_denial())
+
+
+def _form(refusal: Refusal | None = None) -> Response:
+    policy, form = services().instance_settings.policy(), read_form() if request.method == "POST" else {}
+    longest = None if policy.api_token_max_lifetime is None else policy.api_token_max_lifetime.days
+    proposed = policy.proposed_api_token_lifetime.days
+    fields = {} if refusal is None else field_errors(refusal)
     return page(
         "api_token_new.html",
-        status,
-        error="" if fields else error,
-        fields=fields or {},
-        lifetime=entered.get("lifetime", str(policy.proposed_api_token_lifetime.days)),
-        description=entered.get("description", ""),
-        longest=policy.api_token_max_lifetime,
+        200 if refusal is None else status_of(refusal),
+        error="" if refusal is None or fields else message(refusal),
+        fields=fields,
+        options=lifetimes(
+            (A_YEAR, proposed, longest or A_YEAR), longest, form, "lifetime", str(proposed), parts().clock()
+        ),
+        description=form.get("description", ""),
         denial=_denial(),
     )
 
@@ -97,9 +122,6 @@ def _denial() -> str:
     return ""
 
 
-def _lifetime(days: str) -> timedelta | None:
-    if days == NEVER:
-        return None
-    if not days.isascii() or not days.isdigit() or len(days) > 6:
-        raise BadRequest(DAYS, {"lifetime": [DAYS]})
-    return timedelta(days=int(days))
+def _lifetime() -> timedelta | None:
+    days = chosen_days(read_form(), "lifetime", parts().clock())
+    return None if days is None else timedelta(days=days)

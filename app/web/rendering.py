@@ -18,6 +18,7 @@ from app.domain.token_view import DAYS_BEFORE_EXPIRY
 from app.domain.tokens import AccessToken, RefreshToken, TokenKind, TokenStatus
 from app.http.context import parts, services
 from app.http.proxies import is_https
+from app.web import histories
 from app.web.cookies import session_cookie, theme
 from app.web.form_tokens import padded
 from app.web.forms import message, new_idempotency_key
@@ -67,6 +68,9 @@ def install_rendering(app: Flask) -> None:
     app.jinja_env.filters["isolated"] = isolated
     app.jinja_env.filters["day"] = day
     app.jinja_env.filters["handle"] = handle
+    app.jinja_env.filters["utc"] = utc_text
+    app.jinja_env.filters["exact"] = exact
+    app.jinja_env.filters["utc_time"] = utc_time
     app.jinja_env.tests["expiring_soon"] = is_expiring_soon
     app.jinja_env.globals.update(
         new_idempotency_key=new_idempotency_key,
@@ -74,6 +78,9 @@ def install_rendering(app: Flask) -> None:
         message=message,
         count_of=count_of,
         relative_to_now=relative_to_now,
+        time_left=lambda at: relative(at - parts().clock()).removeprefix("in "),
+        actor=histories.actor,
+        revocation_reason=histories.reason,
         root=LocalProxy(lambda: request.script_root),  # for macros too, which may be imported without context
     )
     app.jinja_env.trim_blocks = True
@@ -113,10 +120,20 @@ def instant(at: datetime | None, absent: str = "never") -> Markup:
     """An instant relative to now, with the exact time on hover and for screen readers."""
     if at is None:
         return Markup('<span class="quiet">{}</span>').format(absent)
-    exact = at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    whole = exact(at)
     return Markup('<time datetime="{}" title="{}">{}<span class="sr"> ({})</span></time>').format(
-        utc_text(at, "seconds"), exact, relative(at - parts().clock()), exact
+        utc_text(at, "seconds"), whole, relative(at - parts().clock()), whole
     )
+
+
+def utc_time(at: datetime) -> str:
+    """Such as "09:12 UTC"."""
+    return at.astimezone(UTC).strftime("%H:%M UTC")
+
+
+def exact(at: datetime) -> str:
+    """To the second, in UTC."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def day(at: datetime) -> str:
@@ -125,9 +142,9 @@ def day(at: datetime) -> str:
     return f"{at.day} {at:%B}" if at.year == now.year else f"{at.day} {at:%B %Y}"
 
 
-def handle(public_id: str, kind: TokenKind) -> str:
+def handle(public_id: str, kind: str) -> str:
     """A token's public id as people see it in the token: with what the token begins with, and an ellipsis."""
-    return f"{parts().token_prefix}{kind.letter}_{public_id}…"
+    return f"{parts().token_prefix}{TokenKind(kind).letter}_{public_id}…"
 
 
 def is_expiring_soon(token: RefreshToken | AccessToken) -> bool:

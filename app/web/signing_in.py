@@ -1,15 +1,12 @@
 """Sign-in, sign-out, the theme, and static files."""
 
-import re
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Response, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadCredentials, NotFound, RateLimited, TemporaryPassword, Unavailable
 from app.domain.ladder import Act
-from app.domain.masking import holds_secret
 from app.http.acts import does
 from app.http.compression import from_memory
 from app.http.context import caller, services
@@ -18,13 +15,10 @@ from app.web import cookies
 from app.web.forms import message, read_form, status_of
 from app.web.guards import VISITOR, find_session
 from app.web.rendering import STATIC, asset_content, asset_version, page, retry_after
+from app.web.returning import below_root, is_local
 
 entrance = GuardedBlueprint("web_entrance", __name__, guard=VISITOR, template_folder="templates")
 
-LOCAL_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
-"""A path on this host in ASCII, without a second slash or backslash at the start, which browsers take for a host."""
-
-LONGEST_PATH = 2000
 A_YEAR = 365 * 24 * 3600
 
 ENDED = (
@@ -127,23 +121,10 @@ def file(name: str) -> Response:
 
 
 def _login_page(target: str, status: int = 200, **values: Any) -> Response:
-    return page("login.html", status, next=target if _is_local(_below_root(target)) else "", **values)
+    return page("login.html", status, next=target if is_local(below_root(target)) else "", **values)
 
 
 def _next(target: str) -> str:
     """Always below the public URL's path: other paths of the host can belong to others."""
-    target = _below_root(target)
-    return f"{request.script_root}{target}" if _is_local(target) else url_for("web_account.list_tokens")
-
-
-def _below_root(target: str) -> str:
-    """A path as it is without the public URL's own."""
-    root = request.script_root
-    return target[len(root) :] or "/" if root and f"{target}/".startswith(f"{root}/") else target
-
-
-def _is_local(target: str) -> bool:
-    parsed = urlsplit(target) if LOCAL_PATH.fullmatch(target) and len(target) <= LONGEST_PATH else None
-    if parsed is None or holds_secret(target):
-        return False
-    return not parsed.scheme and not parsed.netloc and not target.startswith("/log")
+    target = below_root(target)
+    return f"{request.script_root}{target}" if is_local(target) else url_for("web_account.list_tokens")

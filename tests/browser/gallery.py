@@ -49,6 +49,18 @@ def opened(page: str | Go, link: str) -> Go:
     return after(at(page) if isinstance(page, str) else page, click)
 
 
+def from_menu(page: str, of: str, link: str) -> Go:
+    """On that page, the dialog of a link in the menu of a row."""
+
+    def click(visitor: Visitor) -> None:
+        menu = visitor.page.get_by_role("row").filter(has_text=of).first.locator("details.menu")
+        menu.locator("summary").click()
+        menu.get_by_role("link", name=link, exact=True).click()
+        visitor.page.locator("dialog[open]").wait_for()
+
+    return after(at(page), click)
+
+
 def filled(go: Go, button: str, **fields: str) -> Go:
     """After that, a form filled in and sent."""
 
@@ -99,8 +111,8 @@ def with_tables(visitor: Visitor) -> None:
 
 def tested(go: Go) -> Go:
     def test(visitor: Visitor) -> None:
-        visitor.click("Test it now")
-        visitor.page.locator(".test-answer .answer").wait_for()
+        visitor.click("Test")
+        visitor.page.locator("output").get_by_text("Accepted").wait_for()
 
     return after(go, test)
 
@@ -126,8 +138,8 @@ WRONG = f"{PASSWORD}-mistyped"
 ANNA, CLARA = sample.PERSON, sample.ADMINISTRATOR
 
 CREATE = opened(AUTH, "Create Refresh Token")
-MADE = filled(CREATE, "Create", name="weekly-report")
-MINTED = filled(opened(AUTH, "API Token under lineage-export"), "Create")
+MADE = filled(CREATE, "Create Refresh Token", name="weekly-report")
+MINTED = filled(opened(AUTH, "API Token under lineage-export"), "Create API Token")
 CONFIRM = filled(
     opened("/admin/tokens?owner=anna", "Revoke nightly-etl"), "Revoke nightly-etl", reason="found in a log"
 )
@@ -147,19 +159,28 @@ VIEWS = [
     View("account-tokens-long-names", sample.WORDY, at(AUTH)),
     View("account-menu", ANNA, with_menu(AUTH, "Menu of")),
     View("account-password-is-temporary", sample.NEWCOMER, at(AUTH)),
-    View("account-tokens-revoked", ANNA, at(f"{AUTH}?done=all-revoked")),
+    View("account-tokens-search", ANNA, at(f"{AUTH}?q=e&status=active&sort=name")),
+    View("account-tokens-none", ANNA, at(f"{AUTH}?q=zzz")),
+    View("account-tokens-menu", ANNA, with_menu(AUTH, "Actions for nightly-etl")),
+    View("account-tokens-revoked", ANNA, filled(
+        after(MADE, from_menu(f"{AUTH}?status=active", "weekly-report", "Revoke")), "Revoke weekly-report"
+    )),
+    View("refresh-token", ANNA, followed(AUTH, "nightly-etl")),
+    View("refresh-token-expiring", ANNA, followed(f"{AUTH}?status=expiring", "catalog-sync")),
+    View("refresh-token-revoked", ANNA, followed(AUTH, "old-laptop")),
+    View("refresh-token-long-name", sample.WORDY, followed(AUTH, "a-name")),
     View("refresh-token-create", ANNA, CREATE, is_dialog=True),
-    View("refresh-token-create-wrong", ANNA, filled(CREATE, "Create", name="nightly\u200betl")),
-    View("refresh-token-create-limited", sample.WORDY, filled(CREATE, "Create", name="weekly-report")),
+    View("refresh-token-create-wrong", ANNA, filled(CREATE, "Create Refresh Token", name="nightly\u200betl")),
+    View("refresh-token-create-limited", sample.WORDY, filled(CREATE, "Create Refresh Token", name="weekly-report")),
     View("refresh-token-reveal", ANNA, MADE),
     View("refresh-token-reveal-tested", ANNA, tested(MADE)),
     View("refresh-token-already-shown", ANNA, after(MADE, lambda visitor: visitor.page.reload())),
-    View("refresh-token-regenerate", ANNA, opened(AUTH, "Regenerate nightly-etl"), is_dialog=True),
+    View("refresh-token-regenerate", ANNA, from_menu(AUTH, "nightly-etl", "Regenerate"), is_dialog=True),
     View(
-        "refresh-token-regenerate-limited", ANNA, filled(opened(AUTH, "Regenerate catalog-sync"), "Regenerate")
+        "refresh-token-regenerate-limited", ANNA, filled(from_menu(AUTH, "catalog-sync", "Regenerate"), "Regenerate")
     ),
-    View("refresh-token-revoke", ANNA, opened(AUTH, "Revoke nightly-etl"), is_dialog=True),
-    View("refresh-token-revoke-long-name", sample.WORDY, opened(AUTH, "Revoke a-name"), is_dialog=True),
+    View("refresh-token-revoke", ANNA, from_menu(AUTH, "nightly-etl", "Revoke"), is_dialog=True),
+    View("refresh-token-revoke-long-name", sample.WORDY, from_menu(AUTH, "a-name", "Revoke"), is_dialog=True),
     View("access-token-create", ANNA, opened(AUTH, "API Token under lineage-export"), is_dialog=True),
     View("access-token-reveal", ANNA, MINTED),
     View("account-password", ANNA, at("/account/password")),
@@ -176,7 +197,7 @@ VIEWS = [
     View("not-found", ANNA, at("/account/auth/refresh-tokens/aaaaaaaaaaaa/revoke")),
     View("not-permitted", ANNA, at("/admin")),
     View("preferences-tokens", ANNA, at(PREFERENCES)),
-    View("preferences-tokens-empty", sample.ADMINISTRATOR, at(f"{PREFERENCES}?offset=50")),
+    View("preferences-tokens-empty", sample.ADMINISTRATOR, at(PREFERENCES)),
     View("preferences-tokens-not-permitted", sample.DENIED, at(PREFERENCES)),
     View("preferences-tokens-long-names", sample.WORDY, at(PREFERENCES)),
     View("preferences-row-menu", ANNA, with_menu(PREFERENCES, "Actions for dashboard")),

@@ -53,7 +53,7 @@ class Visitor:
         self.page.goto("/account/auth")
         self.page.get_by_role("link", name="Create Refresh Token").first.click()
         self.page.get_by_label("Name").fill(name)
-        self.click("Create")
+        self.click("Create Refresh Token")
         return self.shown_secret()
 
     def shown_secret(self) -> str:

@@ -37,6 +37,8 @@ class Page(HTMLParser):
         self.forms: list[Form] = []
         self.words = ""
         self._is_inside_form = False
+        self._textarea: str | None = None
+        self._entered: dict[str, str] = {}
         self.feed(html)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
@@ -45,15 +47,24 @@ class Page(HTMLParser):
         if tag == "form":
             self.forms.append(Form(named.get("action") or "", named.get("method") or "get"))
             self._is_inside_form = True
+        elif tag == "textarea":
+            self._textarea = named.get("id") or ""
         elif tag == "input" and self._is_inside_form and named.get("name"):
-            self.forms[-1].fields[str(named["name"])] = named.get("value") or ""
+            is_choice = named.get("type") in ("checkbox", "radio")
+            if not is_choice or "checked" in named:
+                value = named.get("value")
+                self.forms[-1].fields[str(named["name"])] = value or ("on" if is_choice and value is None else "")
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
             self._is_inside_form = False
+        elif tag == "textarea":
+            self._textarea = None
 
     def handle_data(self, data: str) -> None:
         self.words += f" {data}"
+        if self._textarea is not None:
+            self._entered[self._textarea] = data
 
     def form(self, action: str) -> Form:
         """The form that is sent to that address."""
@@ -61,6 +72,8 @@ class Page(HTMLParser):
 
     def value_of(self, element_id: str) -> str:
         """What stands in the field with this id."""
+        if element_id in self._entered:
+            return self._entered[element_id]
         return next(str(named.get("value", "")) for _, named in self.tags if named.get("id") == element_id)
 
 
