@@ -7,8 +7,9 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from app.storage.audit_tables import AuditEventRow
 from app.storage.database import insert_unless_present
-from app.storage.tables import AuditEventRow, InstanceSettingRow
+from app.storage.tables import InstanceSettingRow
 
 CHANGED = "instance_setting.changed"
 """The audit action of a change."""
