@@ -85,9 +85,10 @@ lock: $(VENV)/.dev-installed ## Pin the newest versions within the bounds of pyp
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	    --custom-compile-command "make lock" --upgrade requirements/trifacta.in --output-file requirements/trifacta.txt
 
-docs: $(VENV)/.dev-installed ## Write what is derived from the code: docs/settings.md, docs/ladder.md and .env.example
+docs: $(VENV)/.dev-installed ## Write what is derived from the code: settings, the ladder and .env.example
 	$(BIN)/python -m config
 	$(BIN)/python -m app.domain.ladder_page
+	$(BIN)/python -m app.domain.policy_page
 
 sbom: $(VENV)/.dev-installed ## A CycloneDX bill of materials of what a server runs: build/daypass.cdx.json
 	@mkdir -p build

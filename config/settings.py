@@ -98,8 +98,8 @@ class Settings:
     other_hosts: str = _setting(
         "",
         "Names under which requests are answered besides that of `DAYPASS_PUBLIC_URL`, such as those that clients in a "
-        "cluster use: `daypass,daypass.tools.svc[,…]`, without ports; `*`: all. Health and `/auth/verify` are answered "
-        "under any name.",
+        "cluster use: `daypass,daypass.tools.svc[,…]`, without ports; `*`: all. Health, `/auth/verify` and static "
+        "files are answered under any name.",
     )
     trusted_proxies: str = _setting(
         "",

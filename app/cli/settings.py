@@ -7,6 +7,8 @@ from app.cli.output import Row, as_json, show_one, show_result, show_table
 from app.domain.setting import UNLIMITED
 from app.services.instance_settings import SettingValue
 
+COLUMNS = ("group", "key", "value", "unit", "default", "takes_effect", "label")
+
 
 @click.command("conf", cls=RefusingCommand)
 @click.argument("key", required=False)
@@ -18,7 +20,7 @@ def conf(key: str | None, value: str | None, as_json: bool) -> None:
     if key is None:
         if value is not None:
             raise click.UsageError("Name the setting to change.")
-        show_table(map(_row, settings.show()), ("key", "value", "unit", "default", "takes_effect", "help"), as_json)
+        show_table(map(_row, settings.show()), COLUMNS, as_json)
     elif value is None:
         show_one(_row(settings.get(key)), as_json)
     else:
@@ -40,7 +42,10 @@ def _row(each: SettingValue) -> Row:
         "default": setting.default,
         "range": span,
         "alias": setting.alias,
+        "group": setting.group.title,
         "label": setting.label,
         "takes_effect": str(setting.effective),
         "help": setting.help,
+        "changed_at": each.changed_at,
+        "changed_by": each.changed_by,
     }

@@ -16,13 +16,14 @@ from app.domain.setting import (
     DAYS,
     HOURS,
     MINTS,
-    REGENERATIONS,
     SECONDS,
     SWITCH,
+    TIMES,
     TOKENS,
     Affects,
     Counted,
     From,
+    Group,
     Kind,
     Setting,
     Widens,
@@ -31,9 +32,11 @@ from app.domain.setting import (
 LONGEST_LIFETIME = timedelta(days=36_500)
 """A hundred years: dates end at the year 9999."""
 
-UNDECIDED = "Users who are neither administrators nor decided individually"
-BY_TOKEN = "to create, mint from and regenerate their owner's refresh tokens"
-TO_GRANT = "to create users, give rights and change settings so that they allow more"
+WHO = "Off: administrators, and users who are allowed individually. Whoever is denied individually may not either way."
+OLD_REMAIN = "What they have is not affected."
+FULL = f"They can't create more until they have fewer. {OLD_REMAIN}"
+BY_TOKEN = "create refresh tokens, request access tokens from them, and regenerate them"
+TO_GRANT = "create users, give rights, and change settings so that they allow more"
 
 
 class Reissue(StrEnum):
@@ -58,145 +61,142 @@ class Policy:
     values: Mapping[str, Any]
 
     refresh_token_lifespan = Setting(
-        DAYS, "60", low=1, high=3650, group="Lifetimes", label="Refresh token lifetime",
-        help="How long a new or regenerated refresh token works.", effective=From.NEW_TOKENS,
-        affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Refresh tokens created or regenerated from now on get the new "
-                         "lifetime; active ones keep their expiry.", is_unaffected=True),),
+        DAYS, "60", low=1, high=3650, group=Group.LIFETIMES, label="Refresh token lifetime", effective=From.NEW_TOKENS,
+        help="How long a refresh token works from when it is created or regenerated, unless a shorter life is chosen.",
+        affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Active ones keep their expiration until they are regenerated.",
+                         example="A refresh token created now expires on {} at the latest.", is_unaffected=True),),
         alias="alation.authentication.token.refresh_token_lifespan",
     )  # fmt: skip
     access_token_lifespan = Setting(
-        HOURS, "24", low=1, high=720, group="Lifetimes", label="Access token lifetime",
-        help="How long a new access token works; never longer than its refresh token.", effective=From.NEW_TOKENS,
-        affects=(Affects(Counted.ACTIVE_ACCESS_TOKENS, "Access tokens minted from now on get the new lifetime; active "
-                         "ones keep their expiry.", is_unaffected=True),),
+        HOURS, "24", low=1, high=720, group=Group.LIFETIMES, label="Access token lifetime", effective=From.NEW_TOKENS,
+        help="How long an access token of a refresh token works; never longer than its refresh token.",
+        affects=(Affects(Counted.ACTIVE_ACCESS_TOKENS, "Active ones keep their expiration.", is_unaffected=True,
+                         example="An access token requested now expires on {} at the latest."),),
         alias="alation.authentication.token.access_token_lifespan",
     )  # fmt: skip
-    api_token_default_lifetime = Setting(
-        DAYS, "365", low=1, high=36_500, suffix="_days", group="Lifetimes", label="Proposed API token lifetime",
-        help="The lifetime the web form proposes for an API token.", effective=From.NEW_TOKENS, widens=Widens.NEVER,
-        affects=(Affects(None, "Only what the web form proposes; no token and no user is affected."),),
-    )  # fmt: skip
-    api_token_max_lifetime = Setting(
-        DAYS.or_unlimited(), "-1", low=1, high=36_500, suffix="_days", group="Lifetimes",
-        label="Longest API token lifetime", effective=From.NEW_TOKENS,
-        help="The longest lifetime of an API token; -1: unlimited, and tokens may never expire.",
-        affects=(Affects(Counted.SINGLE_TIER_TOKENS, "API tokens created from now on; active ones keep their expiry.",
-                         is_unaffected=True),),
-    )  # fmt: skip
     access_token_reissue = Setting(
-        Kind(Reissue, choices=tuple(Reissue)), "replace", group="Minting", label="Reissue of access tokens",
-        help="Minting while an access token is active: the old one stops at once, or after an overlap, or is reused.",
-        effective=From.NEXT_MINT,
-        affects=(Affects(Counted.REFRESH_TOKENS_MINTING_OTHERWISE, "Refresh tokens without a reissue policy of their "
-                         "own, from their next mint on; access tokens replaced already keep their expiry."),),
+        Kind(Reissue, choices=tuple(Reissue), labels=("Replace it", "Replace it after an overlap", "Return it again")),
+        "replace", group=Group.LIFETIMES, label="When another access token is requested", effective=From.NEXT_MINT,
+        help="What happens to the one that is active: it stops at once, it works on for the overlap, or it is returned "
+             "again while at least half of its lifetime is left, and after that works on for the overlap. A refresh "
+             "token that several jobs share has a choice of its own.",
+        affects=(Affects(Counted.REFRESH_TOKENS_MINTING_OTHERWISE, "Each from its next request for an access token on. "
+                         "Access tokens that were replaced already keep their expiration."),),
     )  # fmt: skip
     access_token_overlap = Setting(
-        SECONDS, "60", low=1, high=86_400, suffix="_seconds", group="Minting", label="Overlap of access tokens",
-        help="How long a replaced access token still works under overlap and reuse.", effective=From.NEXT_MINT,
-        affects=(Affects(Counted.REFRESH_TOKENS_MINTING_OTHERWISE, "Refresh tokens that mint under overlap or reuse, "
-                         "from their next mint on; access tokens replaced already keep their expiry."),),
-    )  # fmt: skip
-    mints_per_hour = Setting(
-        MINTS, "3600", low=60, high=1_000_000, group="Minting", label="Hourly mints per refresh token",
-        help="How many access tokens one refresh token may mint in an hour; further requests are refused with 429.",
-        effective=From.AT_ONCE,
-        affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Each may mint that often; access tokens that were minted "
-                         "are not affected."),),
-    )  # fmt: skip
-    mints_per_hour_per_user = Setting(
-        MINTS, "36000", low=600, high=1_000_000, group="Minting", label="Hourly mints per user",
-        help="How many access tokens all refresh tokens of one user together may mint in an hour.",
-        effective=From.AT_ONCE,
-        affects=(Affects(Counted.ENABLED_USERS, "Each may mint that often with all refresh tokens together; access "
-                         "tokens that were minted are not affected."),),
-    )  # fmt: skip
-    regenerations_per_hour = Setting(
-        REGENERATIONS, "60", low=6, high=10_000, group="Minting", label="Hourly regenerations per refresh token",
-        help="How often one refresh token may be regenerated in an hour.", effective=From.AT_ONCE,
-        affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Each may be regenerated that often; the current secrets "
-                         "still work."),),
-    )  # fmt: skip
-    refresh_tokens_for_users = Setting(
-        SWITCH, "on", group="Permissions", label="Users create refresh tokens", effective=From.AT_ONCE,
-        help="Off: only administrators, and users allowed individually, create refresh tokens.",
-        affects=(Affects(Counted.UNDECIDED_USERS, f"{UNDECIDED} can create refresh tokens.",
-                         f"{UNDECIDED} can't create refresh tokens; those they have still work."),),
-    )  # fmt: skip
-    password_api_enabled = Setting(
-        SWITCH, "on", group="Permissions", label="Refresh tokens by password", effective=From.AT_ONCE,
-        help="Off: no refresh token is created with a user name and a password.",
-        affects=(Affects(Counted.USERS_WITH_PASSWORD, "Users with a password can create refresh tokens with it.",
-                         "Users with a password can't create refresh tokens with it; no token is affected."),),
-    )  # fmt: skip
-    api_can_create_refresh_tokens = Setting(
-        SWITCH, "off", group="Permissions", label="Refresh tokens by access token", effective=From.AT_ONCE,
-        help="On: an access token is enough to create, mint from and regenerate its owner's refresh tokens, and one of "
-             "a refresh token to create API tokens.",
-        affects=(Affects(Counted.ACTIVE_ACCESS_TOKENS, f"Access tokens are enough {BY_TOKEN}.",
-                         f"Access tokens are not enough {BY_TOKEN}; all else they do still works."),),
-    )  # fmt: skip
-    api_can_manage_users = Setting(
-        SWITCH, "off", group="Permissions", label="Users and rights by access token", effective=From.AT_ONCE,
-        help="On: an administrator's access token is enough to create users, give rights, and change settings so that "
-             "they allow more.",
-        affects=(Affects(None, f"Access tokens of administrators are enough {TO_GRANT}.",
-                         f"Access tokens of administrators are not enough {TO_GRANT}; they still take rights away."),),
+        SECONDS, "60", low=1, high=86_400, suffix="_seconds", group=Group.LIFETIMES, label="Overlap of access tokens",
+        help="How long a replaced access token still works, where there is an overlap.", effective=From.NEXT_MINT,
+        affects=(Affects(Counted.REFRESH_TOKENS_MINTING_OTHERWISE, "Each from its next request for an access token on. "
+                         "Access tokens that were replaced already keep their expiration."),),
     )  # fmt: skip
     api_tokens_enabled = Setting(
-        SWITCH, "on", group="Permissions", label="API tokens", effective=From.AT_ONCE,
-        help="Off: no API token without a refresh token is created, and none works until this is on again.",
-        affects=(Affects(Counted.SINGLE_TIER_TOKENS, "API tokens without a refresh token work again.",
-                         "API tokens without a refresh token stop working until this is on again."),),
+        SWITCH, "on", group=Group.API_TOKENS, label="Allow API tokens", effective=From.AT_ONCE,
+        help="Off: none is created, and none works until this is on again.",
+        affects=(Affects(Counted.SINGLE_TIER_TOKENS, "They work again.", "They stop working until this is on again."),),
+    )  # fmt: skip
+    api_token_default_lifetime = Setting(
+        DAYS, "365", low=1, high=36_500, suffix="_days", group=Group.API_TOKENS, label="Proposed API token lifetime",
+        help="What the page proposes, if it is not longer than the longest lifetime.", effective=From.NEW_TOKENS,
+        affects=(Affects(None, "Only what the page proposes; no token and no user is affected."),), widens=Widens.NEVER,
+    )  # fmt: skip
+    api_token_max_lifetime = Setting(
+        DAYS.or_unlimited(), "-1", low=1, high=36_500, suffix="_days", group=Group.API_TOKENS,
+        label="Longest API token lifetime", effective=From.NEW_TOKENS,
+        help="What owners may choose at most; -1: unlimited, and tokens may never expire.",
+        affects=(Affects(Counted.SINGLE_TIER_TOKENS, "Active ones keep their expiration.", is_unaffected=True,
+                         example="An API token created now expires on {} at the latest."),),
+    )  # fmt: skip
+    refresh_tokens_for_users = Setting(
+        SWITCH, "on", group=Group.PERMISSIONS, label="Users create refresh tokens", effective=From.AT_ONCE, help=WHO,
+        affects=(Affects(Counted.UNDECIDED_USERS, "They may create refresh tokens.",
+                         f"They may not create refresh tokens. {OLD_REMAIN}"),),
     )  # fmt: skip
     api_tokens_for_users = Setting(
-        SWITCH, "off", group="Permissions", label="Users create API tokens", effective=From.AT_ONCE,
-        help="Off: only administrators, and users allowed individually, create API tokens without a refresh token.",
-        affects=(Affects(Counted.UNDECIDED_USERS, f"{UNDECIDED} can create API tokens.",
-                         f"{UNDECIDED} can't create API tokens; those they have still work."),),
+        SWITCH, "off", group=Group.PERMISSIONS, label="Users create API tokens", effective=From.AT_ONCE, help=WHO,
+        affects=(Affects(Counted.UNDECIDED_USERS, "They may create API tokens while API tokens are on.",
+                         f"They may not create API tokens. {OLD_REMAIN}"),),
+    )  # fmt: skip
+    password_api_enabled = Setting(
+        SWITCH, "on", group=Group.PERMISSIONS, label="Scripts create refresh tokens with a password",
+        help="Off: no refresh token is created with a user name and a password. The pages still create them.",
+        effective=From.AT_ONCE,
+        affects=(Affects(Counted.USERS_WITH_PASSWORD, "Those who may create refresh tokens can do so with it.",
+                         f"They can't create refresh tokens with it. {OLD_REMAIN}"),),
+    )  # fmt: skip
+    api_can_create_refresh_tokens = Setting(
+        SWITCH, "off", group=Group.PERMISSIONS, label="Access tokens create tokens", effective=From.AT_ONCE,
+        help=f"On: an access token is enough to {BY_TOKEN}, and one of a refresh token to create API tokens, as far as "
+             "its owner may.",
+        affects=(Affects(Counted.ACTIVE_ACCESS_TOKENS, f"They are enough to {BY_TOKEN}, as far as their owners may.",
+                         f"They are not enough to {BY_TOKEN}. What was created with them is not affected."),),
+    )  # fmt: skip
+    api_can_manage_users = Setting(
+        SWITCH, "off", group=Group.PERMISSIONS, label="Access tokens manage users and rights", effective=From.AT_ONCE,
+        help=f"On: an administrator's access token is enough to {TO_GRANT}.",
+        affects=(Affects(None, f"Access tokens of administrators are enough to {TO_GRANT}.",
+                         f"Access tokens of administrators are not enough to {TO_GRANT}; they take rights away."),),
     )  # fmt: skip
     max_refresh_tokens_per_user = Setting(
-        TOKENS, "10000", low=1, high=1_000_000, group="Permissions", label="Refresh tokens per user",
+        TOKENS, "10000", low=1, high=1_000_000, group=Group.LIMITS, label="Refresh tokens per user",
         help="How many active refresh tokens one user may have.", effective=From.AT_ONCE,
-        affects=(Affects(Counted.USERS_AT_THE_LIMIT, "Users with that many active refresh tokens can't create more; "
-                         "those they have still work."),),
+        affects=(Affects(Counted.USERS_AT_THE_LIMIT, FULL),),
     )  # fmt: skip
     max_api_tokens_per_user = Setting(
-        TOKENS, "10000", low=1, high=1_000_000, group="Permissions", label="API tokens per user",
-        help="How many API tokens one user may have, expired ones included until they are deleted.",
-        effective=From.AT_ONCE,
-        affects=(Affects(Counted.USERS_AT_THE_API_TOKEN_LIMIT, "Users with that many API tokens can't create more; "
-                         "those they have still work."),),
+        TOKENS, "10000", low=1, high=1_000_000, group=Group.LIMITS, label="API tokens per user",
+        help="How many one user may have, expired ones included until they are deleted.", effective=From.AT_ONCE,
+        affects=(Affects(Counted.USERS_AT_THE_API_TOKEN_LIMIT, FULL),),
     )  # fmt: skip
     creations_per_hour = Setting(
-        TOKENS, "3600", low=60, high=1_000_000, group="Permissions", label="Hourly new tokens per user",
+        TOKENS, "3600", low=60, high=1_000_000, group=Group.LIMITS, label="New tokens per user and hour",
         help="How many refresh tokens and API tokens together one user may create or regenerate in an hour.",
         effective=From.AT_ONCE,
-        affects=(Affects(Counted.ENABLED_USERS, "Each may create that many; existing tokens are not affected."),),
+        affects=(Affects(Counted.ENABLED_USERS, f"Each may create that many in an hour. {OLD_REMAIN}"),),
+    )  # fmt: skip
+    mints_per_hour = Setting(
+        MINTS, "3600", low=60, high=1_000_000, group=Group.LIMITS, label="Access tokens per refresh token and hour",
+        help="How many one refresh token may mint in an hour; further requests are refused with 429.",
+        effective=From.AT_ONCE,
+        affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Each may mint that many in an hour. Access tokens that were "
+                         "minted are not affected."),),
+    )  # fmt: skip
+    mints_per_hour_per_user = Setting(
+        MINTS, "36000", low=600, high=1_000_000, group=Group.LIMITS, label="Access tokens per user and hour",
+        help="How many all refresh tokens of one user together may mint in an hour.", effective=From.AT_ONCE,
+        affects=(Affects(Counted.ENABLED_USERS, "Each may mint that many in an hour with all refresh tokens together. "
+                         "Access tokens that were minted are not affected."),),
+    )  # fmt: skip
+    regenerations_per_hour = Setting(
+        TIMES, "60", low=6, high=10_000, group=Group.LIMITS, label="Regenerations per refresh token and hour",
+        help="How often one refresh token may be regenerated in an hour.", effective=From.AT_ONCE,
+        affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Each may be regenerated that often in an hour. Their secrets "
+                         "are not affected."),),
     )  # fmt: skip
     retention = Setting(
-        DAYS, "90", low=0, high=3650, suffix="_days", group="Retention", label="Retention of ended tokens",
-        help="How long ended tokens are kept before they are deleted.", effective=From.NEXT_PURGE, widens=Widens.NEVER,
-        affects=tuple(Affects(ended, "Ended tokens that the next purge keeps; those deleted before do not come back.",
-                              "Ended tokens that the next purge deletes; a refresh token stays while one of its access "
-                              "tokens does.") for ended in (Counted.ENDED_REFRESH_TOKENS, Counted.ENDED_ACCESS_TOKENS)),
+        DAYS, "90", low=0, high=3650, suffix="_days", group=Group.RETENTION, label="Keep ended tokens",
+        help="How long expired, revoked and replaced tokens stay in the lists before they are deleted.",
+        effective=From.NEXT_PURGE, widens=Widens.NEVER,
+        affects=tuple(Affects(ended, "The next purge keeps them. What was deleted before does not come back.",
+                              "The next purge deletes them; a refresh token stays while one of its access tokens does, "
+                              "and an access token while a token that was created with it does.")
+                      for ended in (Counted.ENDED_REFRESH_TOKENS, Counted.ENDED_ACCESS_TOKENS)),
     )  # fmt: skip
     audit = Setting(
-        DAYS, "0", low=0, high=3650, suffix="_days", zero="unlimited", group="Retention",
-        label="Retention of audit events", effective=From.NEXT_PURGE, widens=Widens.ANY,
+        DAYS, "0", low=0, high=3650, suffix="_days", zero="unlimited", group=Group.RETENTION, label="Keep audit events",
         help="How long audit events are kept before they are deleted; 0: unlimited.",
+        effective=From.NEXT_PURGE, widens=Widens.ANY,
         affects=(Affects(None, "Only audit events are affected: the oldest are deleted first, in whole sealed ranges. "
                          "A restore can't repeat the revocations of deleted events."),),
     )  # fmt: skip
     audit_high_volume = Setting(
-        DAYS, "30", low=0, high=3650, suffix="_days", zero="the same as other events", group="Retention",
-        label="Retention of high-volume audit events",
-        help="The same for mints and refused attempts, of which there are many; 0: as long as other audit events.",
+        DAYS, "30", low=0, high=3650, suffix="_days", zero="the same as other events", group=Group.RETENTION,
+        label="Keep audit events of mints and refused attempts",
+        help="How long these are kept, of which there are many; 0: as long as other audit events.",
         effective=From.NEXT_PURGE, widens=Widens.ANY,
         affects=(Affects(None, "Only audit events of mints and refused attempts are affected. A restore needs those "
                          "since its backup."),),
     )  # fmt: skip
     openapi_enabled = Setting(
-        SWITCH, "on", group="API documents", label="API documents", effective=From.AT_ONCE, widens=Widens.NEVER,
+        SWITCH, "on", group=Group.DOCUMENTS, label="Serve API documents", effective=From.AT_ONCE, widens=Widens.NEVER,
         help="Off: neither OpenAPI documents nor pages about them.",
         affects=(Affects(None, "Only the documents and the pages about them; no token and no user is affected."),),
     )  # fmt: skip

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum, StrEnum
 from math import inf
-from typing import Any, Generic, Literal, Self, TypeVar, overload
+from typing import Any, Generic, Self, TypeVar, overload
 
 from app.domain.text import count_of
 
@@ -14,8 +14,24 @@ T = TypeVar("T")
 ON_OFF = ("on", "off")
 UNLIMITED = "-1"
 
-Group = Literal["Lifetimes", "Minting", "Permissions", "Retention", "API documents"]
-"""The heading under which pages show a setting."""
+
+class Group(Enum):
+    """The heading under which a setting is shown, and a sentence about all of its settings."""
+
+    LIFETIMES = ("Lifetimes", "How long new tokens work.")
+    API_TOKENS = ("API tokens", "Tokens that work without a refresh token, such as those of Preferences.")
+    PERMISSIONS = ("Permissions", "Who may create what, and with which credential.")
+    LIMITS = ("Limits", "How much one user, or one refresh token, may do.")
+    RETENTION = ("Retention", "How long Daypass keeps what has ended.")
+    DOCUMENTS = ("API documents", "The pages and files that describe the APIs.")
+
+    @property
+    def title(self) -> str:
+        return self.value[0]
+
+    @property
+    def note(self) -> str:
+        return self.value[1]
 
 
 class From(StrEnum):
@@ -39,59 +55,75 @@ class Widens(StrEnum):
 
 
 class Counted(Enum):
-    """What a preview can count (``app.storage.counting``): the noun, and the condition."""
+    """What a preview can count (``app.storage.counting``): the noun, and what is counted, its plural's "s" as "*"."""
 
-    ACTIVE_REFRESH_TOKENS = ("refresh token", "active")
-    ACTIVE_ACCESS_TOKENS = ("access token", "active")
-    SINGLE_TIER_TOKENS = ("api token", "active, of an owner who is enabled and not denied API tokens")
-    REFRESH_TOKENS_MINTING_OTHERWISE = ("refresh token", "active, with another reissue policy or overlap than before")
-    ENDED_REFRESH_TOKENS = ("refresh token", "past one of the two retentions, before and after, and not the other")
-    ENDED_ACCESS_TOKENS = ("access token", "past one of the two retentions, before and after, and not the other")
-    UNDECIDED_USERS = ("user", "enabled, no administrator, neither allowed nor denied individually")
-    USERS_WITH_PASSWORD = ("user", "enabled, with a password")
-    USERS_AT_THE_LIMIT = ("user", "with as many active refresh tokens as the limit after the change")
-    USERS_AT_THE_API_TOKEN_LIMIT = ("user", "with as many API tokens, not deleted, as the limit after the change")
-    ENABLED_USERS = ("user", "enabled")
+    ACTIVE_REFRESH_TOKENS = ("refresh token", "active refresh token*")
+    ACTIVE_ACCESS_TOKENS = ("access token", "active access token*")
+    SINGLE_TIER_TOKENS = ("api token", "active API token*, those of disabled and of denied users excepted")
+    REFRESH_TOKENS_MINTING_OTHERWISE = ("refresh token", "active refresh token* minting otherwise from then on")
+    ENDED_REFRESH_TOKENS = ("refresh token", "ended refresh token*")
+    ENDED_ACCESS_TOKENS = ("access token", "ended access token*")
+    UNDECIDED_USERS = ("user", "enabled user* without an individual decision, administrators excepted")
+    USERS_WITH_PASSWORD = ("user", "enabled user* with a password")
+    USERS_AT_THE_LIMIT = ("user", "user* with so many active refresh tokens")
+    USERS_AT_THE_API_TOKEN_LIMIT = ("user", "user* with so many API tokens")
+    ENABLED_USERS = ("user", "enabled user*")
 
     @property
     def noun(self) -> str:
         return self.value[0]
 
+    def words(self, count: int) -> str:
+        """Such as "1 active refresh token" and "no enabled users"."""
+        number = f"{count:,}" if count else "no"
+        return f"{number} {self.value[1].replace('*', '' if count == 1 else 's')}"
+
 
 @dataclass(frozen=True)
 class Affects:
-    """What a change affects. `statement` follows the count; `lowered` replaces it where the value is lowered or off."""
+    """What a change affects. `statement` follows the count; `lowered` replaces it where the value is lowered or off.
+
+    `example`: of a lifetime, a sentence with the expiration of what is created at the time of the preview.
+    """
 
     counted: Counted | None
     statement: str
     lowered: str = ""
     is_unaffected: bool = False
+    example: str = ""
 
     def statement_of(self, before: Any, after: Any) -> str:
         """The sentence for a change between these values."""
         return self.lowered if self.lowered and after < before else self.statement
 
+    def example_of(self, after: Any, now: datetime) -> str:
+        """The example for a lifetime; empty without one, and where it is unlimited."""
+        if not self.example or after is None:
+            return ""
+        return self.example.format((now + after).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"))
+
 
 @dataclass(frozen=True)
 class Kind(Generic[T]):
-    """The type of a value: the parser of its text, its unit, and its choices if any."""
+    """The type of a value: the parser of its text, its unit, and its choices if any. `labels`: of choices, on pages."""
 
     read: Callable[[str], T]
     unit: str = ""
     choices: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
     may_be_unlimited: bool = False
 
     def or_unlimited(self) -> "Kind[T | None]":
         return Kind(lambda text: None if text == UNLIMITED else self.read(text), self.unit, may_be_unlimited=True)
 
 
-SWITCH = Kind(lambda text: text == "on", choices=ON_OFF)
+SWITCH = Kind(lambda text: text == "on", choices=ON_OFF, labels=ON_OFF)
 SECONDS = Kind(lambda text: timedelta(seconds=int(text)), "seconds")
 HOURS = Kind(lambda text: timedelta(hours=int(text)), "hours")
 DAYS = Kind(lambda text: timedelta(days=int(text)), "days")
 TOKENS = Kind(int, "tokens")
 MINTS = Kind(int, "mints")
-REGENERATIONS = Kind(int, "regenerations")
+TIMES = Kind(int, "times")
 
 
 @dataclass(eq=False)
@@ -119,7 +151,7 @@ class Setting(Generic[T]):
     def __set_name__(self, owner: type, name: str) -> None:
         self.key = name + self.suffix
         self.unit, self.choices = self.kind.unit, self.kind.choices
-        self.may_be_unlimited = self.kind.may_be_unlimited
+        self.is_switch, self.may_be_unlimited = self.choices == ON_OFF, self.kind.may_be_unlimited
 
     @overload
     def __get__(self, policy: None, owner: type) -> Self: ...
@@ -162,6 +194,22 @@ class Setting(Generic[T]):
         if self.may_be_unlimited and value == UNLIMITED:
             return inf
         return int(value) if value.isascii() and value.isdigit() else None
+
+    @property
+    def labelled_choices(self) -> list[tuple[str, str]]:
+        """Each choice and its label on pages."""
+        return list(zip(self.choices, self.kind.labels, strict=True))
+
+    @property
+    def span(self) -> str:
+        """The values of a number as a sentence; empty for a choice."""
+        if self.choices:
+            return ""
+        return f"From {self.low:,} to {count_of(self.high or 0, self.unit.removesuffix('s'))}."
+
+    def show(self, value: str) -> str:
+        """A value on pages: of a choice, its label."""
+        return dict(self.labelled_choices).get(value) or self.spell(value)
 
     def spell(self, value: str) -> str:
         """A value for people, with its unit."""

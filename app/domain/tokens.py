@@ -175,8 +175,7 @@ class Issued(Generic[T]):
 
 
 class Ending(NamedTuple):
-    """How many tokens end on a day, with the first of their names, in order of their time."""
+    """How many tokens end on a day."""
 
     day: date
     number: int
-    names: list[str]

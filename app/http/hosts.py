@@ -2,7 +2,8 @@
 
 Pages and documents build addresses from it, and it tells a page of Daypass's from one whose name somebody has pointed
 here. The check of a token and the health of the service make nothing of it: proxies ask ``/auth/verify`` under the name
-of the API that they protect, and probes under the address of a container, so these are answered under any one name.
+of the API that they protect, and probes under the address of a container, so these are answered under any one name. So
+are the static files, which are the same for everybody: the page that refuses a name looks like the others.
 """
 
 import re
@@ -21,6 +22,7 @@ LONGEST_HOST = 261
 ANY = "*"
 
 UNDER_ANY_NAME = frozenset(path + slash for path in ("/healthz", "/readyz") for slash in ("", "/"))
+STATIC_FILES = "/static/"
 
 NO_ONE_HOST = "Send exactly one Host header, with the name of the server and perhaps a port."
 
@@ -50,7 +52,10 @@ class Hosts:
         if not has_one_host(environ):
             return BadRequest(NO_ONE_HOST)
         name = host_name(environ.get("HTTP_HOST", ""))
-        if self._is_any or name is None or name in self._names or environ.get("PATH_INFO") in UNDER_ANY_NAME:
+        path = environ.get("PATH_INFO", "")
+        if path in UNDER_ANY_NAME or path.startswith(STATIC_FILES):
+            return None
+        if self._is_any or name is None or name in self._names:
             return None
         return MisdirectedRequest(
             f"Daypass does not answer as {name}: use {self._public_url}. If you do already, the proxy must pass "

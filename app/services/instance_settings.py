@@ -4,6 +4,7 @@ Not here: their declarations (``app.domain.policy``).
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -18,14 +19,26 @@ from app.services.ended_credentials import as_of_now
 from app.storage import settings
 from app.storage.audit import record
 from app.storage.database import Database
+from app.storage.settings import StoredValue
 
 
 @dataclass(frozen=True)
 class SettingValue:
-    """A setting with its current value."""
+    """A setting with its current value, and who changed it last and when; None where nobody did."""
 
     setting: Setting[Any]
     value: str
+    changed_at: datetime | None = None
+    changed_by: str | None = None
+
+
+@dataclass(frozen=True)
+class SettingChange:
+    """The last change of a setting. `before`: None where retention has removed its audit event."""
+
+    setting: Setting[Any]
+    before: str | None
+    after: str
 
 
 def read_policy(session: Session) -> Policy:
@@ -43,13 +56,21 @@ class InstanceSettings:
     def show(self) -> list[SettingValue]:
         """All settings in order of declaration."""
         with self._database.reading() as session:
-            stored = settings.stored(session)
-        return [SettingValue(each, stored.get(each.key, each.default)) for each in INSTANCE_SETTINGS]
+            stored = settings.listed(session)
+        return [_value_of(each, stored.get(each.key)) for each in INSTANCE_SETTINGS]
 
     def get(self, name: str) -> SettingValue:
         """One setting by its key or alias; refuses with NotFound."""
         setting = _declared(name)
         return next(each for each in self.show() if each.setting is setting)
+
+    def last_change(self, name: str) -> SettingChange | None:
+        """The last change of a setting; None where nobody changed it. Refuses with NotFound."""
+        setting = _declared(name)
+        with self._database.reading() as session:
+            known = settings.listed(session).get(setting.key)
+            before = settings.before_last_change(session, setting.key)
+        return None if known is None else SettingChange(setting, before, known.value)
 
     def policy(self) -> Policy:
         """All of them, parsed; ValueError where a stored value is out of bounds."""
@@ -61,15 +82,17 @@ class InstanceSettings:
         setting, value = parse_setting(name, text)
         with self._database.transaction() as session:
             now = self._clock()
-            before = settings.stored(session).get(setting.key, setting.default)
-            if before != value:
-                act = Act.WIDEN_SETTING if setting.is_wider(before, value) else Act.CHANGE_SETTING
-                stored = Policy.of(settings.stored(session)).values
-                refuse_unless_allowed(act, as_of_now(session, caller), lambda key: bool(stored[key]))
-                settings.put(session, setting.key, value, now, caller.name)
-                subject = ("instance_setting", setting.key)
-                record(session, now, caller, "instance_setting.changed", subject, before=before, after=value)
-        return SettingValue(setting, value)
+            listed = settings.listed(session)
+            known = _value_of(setting, listed.get(setting.key))
+            if known.value == value:
+                return known
+            act = Act.WIDEN_SETTING if setting.is_wider(known.value, value) else Act.CHANGE_SETTING
+            stored = Policy.of({key: each.value for key, each in listed.items()}).values
+            refuse_unless_allowed(act, as_of_now(session, caller), lambda key: bool(stored[key]))
+            settings.put(session, setting.key, value, now, caller.name)
+            subject = ("instance_setting", setting.key)
+            record(session, now, caller, settings.CHANGED, subject, before=known.value, after=value)
+            return SettingValue(setting, value, now, caller.name)
 
 
 def parse_setting(name: str, text: str) -> tuple[Setting[Any], str]:
@@ -86,3 +109,9 @@ def _declared(name: str) -> Setting[Any]:
     if setting is None:
         raise NotFound("instance setting")
     return setting
+
+
+def _value_of(setting: Setting[Any], stored: StoredValue | None) -> SettingValue:
+    if stored is None:
+        return SettingValue(setting, setting.default)
+    return SettingValue(setting, stored.value, stored.changed_at, stored.changed_by)

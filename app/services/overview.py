@@ -1,22 +1,23 @@
 """Summaries for the pages, each in a fixed number of statements. Not here: lists (``listing``)."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from app.domain.clock import Clock
 from app.domain.identity import User
+from app.domain.notices import Notice
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import AccessToken, Ending, RefreshToken, TokenKind
 from app.services.listing import Listing
 from app.services.revoking import Revoked
-from app.storage import overview
+from app.storage import overview, summary
 from app.storage.access_tokens import as_access_token
 from app.storage.database import Database
-from app.storage.tables import AccessTokenRow, RefreshTokenRow
 
 DAYS_AHEAD = 60
-NAMES_A_DAY = 5
+SOON = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,21 @@ class Holding:
 
 @dataclass(frozen=True)
 class Summary:
-    """The whole instance. Of each tier: the number of tokens by status."""
+    """The whole instance at `now`. Of each tier: the number of tokens by status.
 
-    refresh_tokens: dict[str, int]
-    access_tokens: dict[str, int]
-    api_tokens: dict[str, int]
+    `endings`: tokens to renew by hand, of DAYS_AHEAD days; `expiring`: those within SOON; `first`: when the first ends.
+    """
+
+    now: datetime
+    refresh_tokens: Counter[str]
+    access_tokens: Counter[str]
+    api_tokens: Counter[str]
     active_users: int
     disabled_users: int
+    noticed: Counter[Notice]
     endings: list[Ending]
+    expiring: int
+    first: datetime | None
 
 
 class Overview:
@@ -86,17 +94,24 @@ class Overview:
             return Revoked(*overview.revocable_of_user(session, user_id, self._clock()))
 
     def summary(self) -> Summary:
+        """In a fixed number of statements."""
         now = self._clock()
-        until = _midnight_after(now, DAYS_AHEAD)
         with self._database.reading() as session:
-            people = overview.users_by_state(session)
+            people = summary.users_by_state(session)
+            noticed = summary.noticed(session, now)
+            access_tokens, api_tokens = summary.access_tokens_by_status(session, now, noticed.had_expired)
+            endings = summary.endings(session, now, _midnight_after(now, DAYS_AHEAD), now + SOON)
             return Summary(
-                refresh_tokens=overview.by_status(session, RefreshTokenRow, now),
-                access_tokens=overview.by_status(session, AccessTokenRow, now, single_tier=False),
-                api_tokens=overview.by_status(session, AccessTokenRow, now, single_tier=True),
+                now=now,
+                refresh_tokens=summary.refresh_tokens_by_status(session, now),
+                access_tokens=access_tokens,
+                api_tokens=api_tokens,
                 active_users=people.get(True, 0),
                 disabled_users=people.get(False, 0),
-                endings=_every_day(now.date(), overview.endings(session, now, until, NAMES_A_DAY)),
+                noticed=noticed.numbers,
+                endings=_every_day(now.date(), endings.by_day),
+                expiring=endings.soon,
+                first=endings.first,
             )
 
 
@@ -108,4 +123,4 @@ def _every_day(first: date, known: list[Ending]) -> list[Ending]:
     """Including the days on which no token expires."""
     by_day = {ending.day: ending for ending in known}
     days = (first + timedelta(days=each) for each in range(DAYS_AHEAD))
-    return [by_day.get(day, Ending(day, 0, [])) for day in days]
+    return [by_day.get(day, Ending(day, 0)) for day in days]

@@ -13,7 +13,7 @@ from app.storage.database import Database
 
 @dataclass(frozen=True)
 class Effect:
-    """`count`: how many of `affects.counted`; None where nothing is counted. `statement`: the sentence after it."""
+    """`count`: how many of `affects.counted`; None where nothing is counted. `statement`: the sentences after it."""
 
     affects: Affects
     statement: str
@@ -35,6 +35,15 @@ class Forecast:
     after: str
     effects: list[Effect]
 
+    @property
+    def sentences(self) -> list[str]:
+        """The effects in words: the counts of all in one sentence, without those of which nothing is there to keep."""
+        shown = [each for each in self.effects if each.count or not each.affects.is_unaffected]
+        counts = [each.affects.counted.words(each.count or 0) for each in shown if each.affects.counted]
+        verb = "Does not affect" if any(each.affects.is_unaffected for each in shown) else "Affects"
+        statements = dict.fromkeys(each.statement for each in self.effects)
+        return [*([f"{verb} {' and '.join(counts)}."] if counts else []), *statements]
+
 
 class SettingEffects:
     """Previews changes."""
@@ -46,14 +55,16 @@ class SettingEffects:
     def preview(self, name: str, text: str) -> Forecast:
         """The effects of setting `name` to `text`. Refuses as :meth:`InstanceSettings.change`."""
         setting, value = parse_setting(name, text)
+        now = self._clock()
         with self._database.reading() as session:
             stored = settings.stored(session)
             before, after = Policy.of(stored), Policy.of(stored | {setting.key: value})
 
             def effect(affects: Affects) -> Effect:
-                statement = affects.statement_of(before.values[setting.key], after.values[setting.key])
-                counted = affects.counted and count(session, affects.counted, self._clock(), before, after)
-                return Effect(affects, statement, counted)
+                new = after.values[setting.key]
+                sentences = affects.statement_of(before.values[setting.key], new), affects.example_of(new, now)
+                counted = affects.counted and count(session, affects.counted, now, before, after)
+                return Effect(affects, " ".join(filter(None, sentences)), counted)
 
             effects = [effect(each) for each in setting.affects if after != before]
         return Forecast(setting.key, stored.get(setting.key, setting.default), value, effects)

@@ -12,7 +12,8 @@ from app.web.preferences import preferences
 from app.web.rendering import install_rendering
 from app.web.security import passwords, security
 from app.web.signing_in import entrance
+from app.web.starts import starts
 
-BLUEPRINTS = (entrance, account, security, passwords, preferences, documents, *ADMIN)
+BLUEPRINTS = (entrance, starts, account, security, passwords, preferences, documents, *ADMIN)
 
 __all__ = ["BLUEPRINTS", "DIALECTS", "PAGES_ANYWHERE", "install_rendering"]

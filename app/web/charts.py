@@ -1,111 +1,90 @@
-"""Geometry of the SVG charts. Not here: the elements (``admin_charts.html``) and colours (``daypass.css``)."""
+"""Geometry of the charts. Not here: the elements (``admin_charts.html``) and colours (``daypass.css``).
+
+Bars are SVG that stretches to the width of its place; words are HTML that doesn't.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WIDTH, HEIGHT = 520, 230
-LEFT, TOP, RIGHT, BOTTOM = 48, 12, 8, 26
-GAP = 0.22
-"""The part of a column's width that stays empty."""
+HEIGHT = 100
+COLUMN = 10
+"""The width of a column, its gap included."""
 
-STEPS = 4
-LEAST = 2.0
+BAR, MARGIN = 7, 1.5
+LEAST = 0.8
 """The length of the smallest bar, so that it is visible beside large ones."""
 
-ROW_WIDTH, ROW_HEIGHT, ROW_LEFT, ROW_RIGHT = 320, 28, 76, 84
+STEPS = 3
+"""Of the scale, at most: so many lines besides that of zero."""
+
+MARKS = 5
+"""Labels under a chart: of the first and the last column, and of those between them at equal distances."""
+
+METER, METER_GAP = 1000, 3
 
 
 @dataclass(frozen=True)
 class Column:
-    """`description`: in words. `values`: of each series, from below. `mark`: the label on the axis, if any."""
+    """`description`: in words. `values`: of each colour of the chart, from below. `mark`: its label, if shown."""
 
     description: str
     values: tuple[int, ...]
-    mark: str = ""
+    mark: str
     href: str = ""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """`series`: from 1; it sets the colour."""
+    """`colour`: from 1, the class of the style sheet."""
 
-    series: int
+    colour: int
     x: float
-    y: float
     width: float
-    height: float
+    y: float = 0
+    height: float = 0
 
 
 @dataclass(frozen=True)
 class PlacedColumn:
     column: Column
-    x: float
-    width: float
-    middle: float
+    x: int
     bars: list[Bar]
 
 
 @dataclass(frozen=True)
-class Tick:
-    """A grid line and its number."""
-
-    y: float
-    text: str
-
-
-@dataclass(frozen=True)
 class ColumnChart:
+    """`scale`: the labels of the lines, from above. `marks`: those under the columns, in order."""
+
     columns: list[PlacedColumn]
-    ticks: list[Tick]
-    width: int = WIDTH
+    lines: list[float]
+    scale: list[str]
+    marks: list[str]
+    width: int
     height: int = HEIGHT
-    left: int = LEFT
-    right: int = WIDTH - RIGHT
-    top: int = TOP
-    bottom: int = HEIGHT - BOTTOM
 
 
-@dataclass(frozen=True)
-class Row:
-    label: str
-    value: int
-    series: int
-
-
-@dataclass(frozen=True)
-class PlacedRow:
-    row: Row
-    middle: float
-    bar: Bar
-
-
-@dataclass(frozen=True)
-class RowChart:
-    rows: list[PlacedRow]
-    height: int
-    width: int = ROW_WIDTH
-
-
-def place_columns(items: Sequence[Column]) -> ColumnChart:
-    """A column chart, with the series of each column stacked."""
-    highest = max((sum(column.values) for column in items), default=0)
+def place_columns(columns: Sequence[Column], colours: Sequence[int]) -> ColumnChart:
+    """A chart with the values of each column stacked, in these colours."""
+    highest = max((sum(column.values) for column in columns), default=0)
     step = _step(highest)
-    ceiling = step * max(1, -(-highest // step))
-    wide = (WIDTH - LEFT - RIGHT) / max(1, len(items))
-    scale = (HEIGHT - TOP - BOTTOM) / ceiling
-    ticks = [Tick(_y(value * scale), short(value)) for value in range(0, ceiling + 1, step)]
-    return ColumnChart([_place(column, LEFT + index * wide, wide, scale) for index, column in enumerate(items)], ticks)
+    steps = max(1, -(-highest // step))
+    placed = [_place(column, index * COLUMN, HEIGHT / (step * steps), colours) for index, column in enumerate(columns)]
+    lines = [round(HEIGHT * each / steps, 1) for each in range(steps + 1)]
+    scale = [short(step * each) for each in range(steps, -1, -1)]
+    last = len(columns) - 1
+    marks = [columns[round(each * last / (MARKS - 1))].mark for each in range(MARKS)] if columns else []
+    return ColumnChart(placed, lines, scale, marks, COLUMN * len(columns))
 
 
-def place_rows(items: Sequence[Row]) -> RowChart:
-    """A bar chart, each bar with its label and number."""
-    scale = (ROW_WIDTH - ROW_LEFT - ROW_RIGHT) / max(1, *(row.value for row in items))
-    placed = []
-    for index, row in enumerate(items):
-        top = index * ROW_HEIGHT
-        bar = Bar(row.series, ROW_LEFT, top + 5, _length(row.value, scale), ROW_HEIGHT - 10)
-        placed.append(PlacedRow(row, top + ROW_HEIGHT / 2, bar))
-    return RowChart(placed, ROW_HEIGHT * len(items))
+def place_meter(shares: Sequence[tuple[int, int]]) -> list[Bar]:
+    """The shares of a whole side by side: of each its colour and its value, none of which is 0."""
+    total, room, x = sum(value for _, value in shares), METER - METER_GAP * (len(shares) - 1), 0.0
+    bars = []
+    for colour, value in shares:
+        width = max(METER_GAP, room * value / total)
+        bars.append(Bar(colour, round(x, 1), round(width, 1)))
+        x += width + METER_GAP
+    return bars
 
 
 def short(number: int) -> str:
@@ -117,33 +96,21 @@ def short(number: int) -> str:
     return f"{number:,}"
 
 
-def _place(column: Column, x: float, wide: float, scale: float) -> PlacedColumn:
-    bars, reached = [], 0.0
-    for series, value in enumerate(column.values, start=1):
-        length = _length(value, scale)
+def _place(column: Column, x: int, scale: float, colours: Sequence[int]) -> PlacedColumn:
+    bars, reached = [], float(HEIGHT)
+    for colour, value in zip(colours, column.values, strict=True):
         if value:
-            bars.append(Bar(series, _round(x + wide * GAP / 2), _y(reached + length), _round(wide * (1 - GAP)), length))
-        reached += length
-    return PlacedColumn(column, _round(x), _round(wide), _round(x + wide / 2), bars)
-
-
-def _length(value: int, scale: float) -> float:
-    return _round(max(LEAST, value * scale)) if value else 0.0
-
-
-def _y(above: float) -> float:
-    return _round(HEIGHT - BOTTOM - above)
+            length = max(LEAST, value * scale)
+            reached -= length
+            bars.append(Bar(colour, x + MARGIN, BAR, round(reached, 1), round(length, 1)))
+    return PlacedColumn(column, x, bars)
 
 
 def _step(highest: int) -> int:
-    """The smallest of 1, 2, 5, 10, 20 … that needs at most STEPS lines."""
+    """The smallest of 1, 2, 5, 10, 20 … of which at most STEPS reach it."""
     size = 1
     while True:
         for step in (size, 2 * size, 5 * size):
             if step * STEPS >= highest:
                 return step
         size *= 10
-
-
-def _round(number: float) -> float:
-    return round(number, 2)

@@ -71,7 +71,8 @@ def sign_in() -> ResponseReturnValue:
         cookie = services().sessions.sign_in(username, form.get("password", ""), caller(), before, device, agent)
     except (BadCredentials, TemporaryPassword, RateLimited, Unavailable) as refusal:
         error = message(refusal) + (ELSEWHERE if isinstance(refusal, RateLimited) else "")
-        answer = _login_page(target, username=username, error=error, status=status_of(refusal))
+        is_wrong = isinstance(refusal, BadCredentials)
+        answer = _login_page(target, username=username, error=error, is_wrong=is_wrong, status=status_of(refusal))
         return retry_after(answer, refusal)
     onward = redirect(_next(target), 303)
     cookies.set_session_cookie(onward, cookie)

@@ -105,7 +105,7 @@ def with_menu(path: str, label: str) -> Go:
 def with_tables(visitor: Visitor) -> None:
     """The overview with the tables beneath its plots."""
     visitor.page.goto("/admin")
-    for summary in visitor.page.locator("details.table-alternative > summary").all():
+    for summary in visitor.page.locator("details.more > summary").all():
         summary.click()
 
 
@@ -153,7 +153,6 @@ VIEWS = [
     View("login-ended", "", at("/login?why=ended")),
     View("login-temporary-expired", "", filled(at("/login"), "Sign in", username=sample.LATE, password=PASSWORD)),
     View("misdirected", "", under_another_name),
-    View("login-appearance", "", with_menu("/login", "Appearance")),
     View("account-tokens", ANNA, at(AUTH)),
     View("account-tokens-empty", sample.DENIED, at(AUTH)),
     View("account-tokens-long-names", sample.WORDY, at(AUTH)),
@@ -248,8 +247,7 @@ VIEWS = [
     View("admin-identify-unknown", CLARA, identified("hello")),
     View("admin-settings", CLARA, at(SETTINGS)),
     View("admin-settings-changed", CLARA, at(f"{SETTINGS}?done=retention_days")),
-    View("admin-setting", CLARA, opened(SETTINGS, "Change Refresh token lifetime"), True),
-    View("admin-setting-choice", CLARA, opened(SETTINGS, "Change Reissue of access tokens"), True),
+    View("admin-setting", CLARA, at(f"{SETTINGS}/refresh_token_lifespan")),
     View("admin-setting-wrong", CLARA, at(f"{SETTINGS}/refresh_token_lifespan?value=0")),
     View("admin-setting-preview", CLARA, at(f"{SETTINGS}/retention_days?value=10")),
     View("admin-setting-preview-audit", CLARA, at(f"{SETTINGS}/audit_days?value=365")),

@@ -8,18 +8,15 @@ from urllib.parse import urlencode
 import pytest
 from flask import Flask
 
-from app.domain.errors import Conflict, NotFound
+from app.domain.errors import NotFound
 from app.domain.identity import Role
-from app.domain.policy import INSTANCE_SETTINGS
-from app.jobs import JOBS
 from app.services import Services
 from tests.contract.asking_pages import Somebody, holding, somebody
-from tests.contract.conftest import MovableClock, Setting
+from tests.contract.conftest import MovableClock
 from tests.drivers.pages import Pages, page, words
 from tests.factories import (
     OPERATOR,
     PASSWORD,
-    accept_clock,
     allowed_user,
     disable,
     generate,
@@ -153,48 +150,6 @@ def test_the_audit_log_shows_what_was_refused_and_until_when_it_is_sealed(
     services.audit.sealing.seal()
     newest = services.audit_list.events(limit=1).items[0].id
     assert f"Sealed up to event {newest}" in words(admin.get("/admin/audit"))
-
-
-def test_the_overview_counts_users_and_tokens_and_draws_them(
-    services: Services, admin: Pages, setting: Setting
-) -> None:
-    with setting(refresh_token_lifespan="11"):
-        issue(services, make_user(services), "shown-at-its-end")
-    with setting(refresh_token_lifespan="9"):
-        owner = make_user(services)
-        for _ in range(26):  # so many that the lines of the chart are further apart
-            issue(services, owner)
-    shown = admin.get("/admin")
-    text = shown.get_data(as_text=True)
-    assert text.count(": 1 token: shown-at-its-end") == 2  # for hovering, and for readers
-    glance = services.overview.summary()
-    assert f"{glance.active_users:,} active users" in words(shown)
-    assert f"{glance.refresh_tokens['active']:,} active refresh tokens" in words(shown)
-    assert text.count("<svg") >= 5 and text.count('class="table-alternative"') == 3
-
-
-def test_every_job_is_shown_with_how_it_fares(services: Services, admin: Pages, clock: MovableClock) -> None:
-    services.job_runs.run(JOBS[0].name, lambda: 5, "host-a", JOBS[0].every)
-    before = words(admin.get("/admin/jobs"))
-    assert all(job.name in before for job in JOBS)
-    with clock.later(minutes=9):
-        late = words(admin.get("/admin/jobs"))
-    assert f"{JOBS[0].name} Late" in late and f"{JOBS[0].name} Late" not in before
-    assert "host-a" in late
-
-
-def test_a_clock_that_does_not_agree_is_shown_on_the_page_of_the_jobs(
-    services: Services, admin: Pages, clock: MovableClock
-) -> None:
-    with clock.later(days=-3):
-        accept_clock(services)
-    shown = words(admin.get("/admin/jobs"))
-    assert "3 days ahead of the time that the database has seen pass" in shown and "daypass clock accept" in shown
-    with pytest.raises(Conflict):
-        services.job_runs.run_by_hand(JOBS[0].name, services.expiring.expire_due, "host-a")
-    assert f"{JOBS[0].name} Held" in words(admin.get("/admin/jobs"))
-    accept_clock(services)
-    assert "No token is lost" in shown and "No token is lost" not in words(admin.get("/admin/jobs"))
 
 
 def test_a_token_of_a_clock_that_was_ahead_is_shown_as_such(
@@ -376,30 +331,7 @@ def test_a_pasted_secret_is_identified_and_never_shown(services: Services, admin
         assert admin.post("/admin/identify", form).status_code == 400
 
 
-# Settings, and what is not there
-
-
-def test_a_setting_is_changed_after_its_preview(services: Services, admin: Pages, setting: Setting) -> None:
-    shown = words(admin.get("/admin/settings"))
-    assert all(each.key in shown and each.help in shown for each in INSTANCE_SETTINGS)
-    path = "/admin/settings/access_token_lifespan"
-    with setting(access_token_lifespan="24"):
-        preview = admin.get(at(path, value="12"))
-        assert "From 24 hours to 12 hours" in words(preview)
-        assert services.instance_settings.get("access_token_lifespan").value == "24"
-        done = admin.post(path, {"value": page(preview).form(path).fields["value"]})
-        assert "access_token_lifespan" in words(admin.get(done.headers["Location"]))
-        assert services.instance_settings.get("access_token_lifespan").value == "12"
-        assert admin.get(at(path, value="12")).status_code == 200  # and Nothing would change
-
-
-def test_a_value_out_of_bounds_is_refused_at_the_field_of_every_setting(admin: Pages) -> None:
-    for each in INSTANCE_SETTINGS:
-        path = f"/admin/settings/{each.key}"
-        assert admin.get(path).status_code == 200
-        for value in ("-2", "\0"):
-            for answer in (admin.get(at(path, value=value)), admin.post(path, {"value": value})):
-                assert (answer.status_code, f"{each.key} must be" in words(answer)) == (400, True), (each.key, value)
+# What is not there
 
 
 def test_what_is_not_there_is_not_found(admin: Pages) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.domain.identity import Role
-from app.domain.policy import INSTANCE_SETTINGS
+from app.domain.policy import INSTANCE_SETTINGS, Policy
 from app.jobs import JOBS
 from app.jobs.scheduler import run_once
 from app.services import Services
@@ -122,7 +122,7 @@ def test_all_settings_are_shown_with_what_they_may_be(admin: Person) -> None:
         "key": "refresh_token_lifespan", "value": "60", "default": "60", "unit": "days", "low": 1, "high": 3650,
         "choices": [], "may_be_unlimited": False, "alias": "alation.authentication.token.refresh_token_lifespan",
         "label": "Refresh token lifetime", "takes_effect": "for new tokens",
-        "help": "How long a new or regenerated refresh token works.",
+        "help": Policy.refresh_token_lifespan.help, "group": "Lifetimes", "changed_at": None, "changed_by": None,
     }  # fmt: skip
     assert [each["takes_effect"] for each in found] == [setting.effective for setting in INSTANCE_SETTINGS]
 
@@ -133,7 +133,7 @@ def test_a_setting_is_changed_with_text_or_a_number_and_the_change_is_recorded(a
         assert admin.native.get(f"settings/{shown['alias']}").get_json() == shown
         for value in ("5", 6):
             changed = admin.native.send("PUT", "settings/access_token_lifespan", json={"value": value})
-            assert changed.get_json()["value"] == str(value)
+            assert (changed.get_json()["value"], changed.get_json()["changed_by"]) == (str(value), admin.user.username)
         event = admin.native.get("audit-events?action=instance_setting.changed").get_json()["items"][0]
         assert (event["actor"], event["object_id"]) == (admin.user.username, "access_token_lifespan")
         assert event["detail"] == {"before": "5", "after": "6"}
@@ -158,7 +158,7 @@ def test_a_preview_states_what_a_change_would_affect_and_changes_nothing(admin: 
     preview = admin.native.post("settings/api_tokens_enabled/preview", {"value": "off"}).get_json()
     (effect,) = preview.pop("effects")
     assert preview == {"key": "api_tokens_enabled", "before": "on", "after": "off"}
-    statement = "API tokens without a refresh token stop working until this is on again."
+    statement = "They stop working until this is on again."
     assert effect == {"what": "api tokens", "count": effect["count"], "said": statement}
     assert admin.native.get("settings/api_tokens_enabled").get_json()["value"] == "on"
     uncounted = admin.native.post("settings/openapi_enabled/preview", {"value": "off"}).get_json()["effects"]

@@ -103,6 +103,8 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", "/static/<name>"): Line(everyone(200), lambda world: "daypass.css"),
     ("GET", "/docs"): Line(everyone(200)),
     ("GET", "/docs/<document>"): Line(everyone(200), lambda world: "native"),
+    ("GET", "/account"): Line(signed_in(303)),
+    ("GET", "/preferences"): Line(signed_in(303)),
     ("GET", "/account/auth"): Line(signed_in(200)),
     ("GET", "/account/auth/export"): Line(signed_in(200)),
     ("GET", "/account/auth/refresh-tokens"): Line(signed_in(200)),

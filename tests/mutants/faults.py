@@ -216,7 +216,7 @@ FAULTS = (
     Fault("setting shortens lives", "a lifetime setting applies to new tokens only",
           "app/services/instance_settings.py", "settings.put(session, setting",
           "session.connection().exec_driver_sql('UPDATE refresh_tokens SET expires_at = created_at')\n"
-          "                settings.put(session, setting", ISSUING),
+          "            settings.put(session, setting", ISSUING),
     Fault("works while off", "no API token works while such tokens are off", IN_VERIFYING,
           'row.api_tokens_enabled == "off"', 'row.api_tokens_enabled == "no"', SINGLE_TIER),
     Fault("denied owner accepted", "deny stops the user's existing API tokens", IN_VERIFYING,

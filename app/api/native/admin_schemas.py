@@ -153,10 +153,15 @@ class SettingOut(Schema):
     label = fields.String()
     takes_effect = fields.Enum(From, by_value=True, attribute="effective")
     help = fields.String()
+    group = fields.String(attribute="group.title")
+    changed_at = Instant(allow_none=True)
+    changed_by = fields.String(allow_none=True)
 
     def get_attribute(self, obj: SettingValue, attr: str, default: Any) -> Any:
-        """The value, or a member of its declaration."""
-        return getattr(obj if attr == "value" else obj.setting, attr)
+        """The value and its last change, or a member of its declaration."""
+        return super().get_attribute(
+            obj if attr in ("value", "changed_at", "changed_by") else obj.setting, attr, default
+        )
 
 
 class SettingPage(Schema):

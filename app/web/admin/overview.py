@@ -1,4 +1,8 @@
-"""The overview: users, tokens by status, upcoming expiries, checks and jobs."""
+"""The overview: users, tokens by status, what needs attention, upcoming expiries, checks and jobs."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from flask import url_for
 from flask.typing import ResponseReturnValue
@@ -8,68 +12,104 @@ from app.domain.tokens import Ending, TokenStatus
 from app.http.context import parts, services
 from app.http.guards import GuardedBlueprint
 from app.services.check_counts import HourOfChecks
-from app.services.overview import Summary
+from app.services.overview import SOON, Summary
 from app.web import charts
+from app.web.admin.attention import concerns
 from app.web.admin.jobs import condition
 from app.web.guards import ADMINISTRATOR_IN_SESSION
-from app.web.rendering import isolated, page, status_word
+from app.web.rendering import page, status_word
 
 overview = GuardedBlueprint("web_overview", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix="/admin",
                             template_folder="../templates")  # fmt: skip
 
-HOURS = 48
-HOURS_A_MARK = 12
-DAYS_A_MARK = 10
+HOURS, HOURS_A_DAY = 48, 24
 
-SERIES = {TokenStatus.ACTIVE: 3, TokenStatus.SUPERSEDED: 1, TokenStatus.EXPIRED: 4, TokenStatus.REVOKED: 2}
-"""The statuses in order, and the colour of each."""
+STATUSES = {TokenStatus.ACTIVE: 1, TokenStatus.SUPERSEDED: 3, TokenStatus.EXPIRED: 4, TokenStatus.REVOKED: 2}
+"""The statuses in order, and the colour of each in the charts."""
+
+ACCEPTED, REFUSED, USUAL, URGENT = 1, 2, 1, 4
+"""Colours of the charts."""
+
+
+@dataclass(frozen=True)
+class Tier:
+    """The tokens of a tier by status, as a chart and its legend: colours, statuses and numbers."""
+
+    name: str
+    total: int
+    bars: list[charts.Bar]
+    legend: list[tuple[int, str, int]]
+
+
+@dataclass(frozen=True)
+class Checks:
+    """Of a number of hours."""
+
+    accepted: int
+    refused: int
+
+    @property
+    def total(self) -> int:
+        return self.accepted + self.refused
+
+    @property
+    def share(self) -> str:
+        """Of the refused ones, in per cent."""
+        return f"{100 * self.refused / self.total:.1f}%" if self.total else "0%"
 
 
 @overview.get("")
 def show_overview() -> ResponseReturnValue:
     """The whole instance."""
-    summary = services().overview.summary()
-    hours = services().check_counts.latest(HOURS)
-    jobs = [(each, condition(each)) for each in services().job_runs.health(parts().schedule)]
+    summary, hours = services().overview.summary(), services().check_counts.latest(HOURS)
+    jobs = services().job_runs.health(parts().schedule)
     return page(
         "admin_overview.html",
         summary=summary,
+        concerns=list(concerns(summary, jobs, services().clock_agreement.warning(summary.now))),
         tiers=_tiers(summary),
-        statuses=list(SERIES),
-        endings=charts.place_columns([_ending(index, each) for index, each in enumerate(summary.endings)]),
-        total_endings=sum(each.number for each in summary.endings),
-        checks=charts.place_columns([_hour(each) for each in hours]),
-        hours=hours,
-        accepted=sum(each.accepted for each in hours),
-        refused=sum(each.refused for each in hours),
-        jobs=jobs,
+        endings=charts.place_columns(_endings(summary.endings), (URGENT, USUAL)),
+        days=[(day_name(each), each.number, that_day(each)) for each in summary.endings if each.number],
+        within=sum(each.number for each in summary.endings[: SOON.days]),
+        later=sum(each.number for each in summary.endings[SOON.days :]),
+        checks=charts.place_columns([_hour(each) for each in hours], (ACCEPTED, REFUSED)),
+        hours=[(hour_name(each), each) for each in reversed(hours) if each.accepted or each.refused],
+        last_day=_checks(hours[-HOURS_A_DAY:]),
+        last_hours=_checks(hours),
+        jobs=[(each, condition(each)) for each in jobs],
     )
 
 
-def _tiers(summary: Summary) -> list[tuple[str, dict[str, int], charts.RowChart, str]]:
-    """Of each tier the name, the number of tokens by status, the chart, and its description."""
-    tiers = (
-        ("Refresh tokens", summary.refresh_tokens),
-        ("API access tokens", summary.access_tokens),
-        ("Single-tier API tokens", summary.api_tokens),
-    )
-    return [(name, counts, _by_status(counts), _description(name, counts)) for name, counts in tiers]
+def _checks(hours: Sequence[HourOfChecks]) -> Checks:
+    return Checks(sum(each.accepted for each in hours), sum(each.refused for each in hours))
 
 
-def _by_status(counts: dict[str, int]) -> charts.RowChart:
-    return charts.place_rows(
-        [charts.Row(status_word(each), counts.get(each, 0), series) for each, series in SERIES.items()]
-    )  # fmt: skip
+def _tiers(summary: Summary) -> list[Tier]:
+    return [
+        _tier("Refresh tokens", summary.refresh_tokens),
+        _tier("Access tokens of refresh tokens", summary.access_tokens),
+        _tier("API tokens", summary.api_tokens),
+    ]
 
 
-def _description(name: str, counts: dict[str, int]) -> str:
-    return f"{name}: " + ", ".join(f"{counts.get(each, 0):,} {status_word(each).lower()}" for each in SERIES)
+def _tier(name: str, counts: Counter[str]) -> Tier:
+    shown = {each: counts[each] for each in STATUSES if counts[each]}
+    bars = charts.place_meter([(STATUSES[each], number) for each, number in shown.items()])
+    legend = [(STATUSES[each], status_word(each), number) for each, number in shown.items()]
+    return Tier(name, counts.total(), bars, legend)
 
 
-def _ending(index: int, each: Ending) -> charts.Column:
-    description = f"{each.day:%a} {each.day.day} {each.day:%b %Y}: {count_of(each.number, 'token')}{_names(each)}"
-    mark = f"{each.day.day} {each.day:%b}" if index % DAYS_A_MARK == 0 else ""
-    return charts.Column(description, (each.number,), mark, that_day(each) if each.number else "")
+def _endings(endings: Sequence[Ending]) -> list[charts.Column]:
+    """Those within SOON in a colour of their own."""
+    return [
+        charts.Column(
+            f"{day_name(each)}: {count_of(each.number, 'token')}",
+            (each.number, 0) if index < SOON.days else (0, each.number),
+            f"{each.day.day} {each.day:%b}",
+            that_day(each) if each.number else "",
+        )
+        for index, each in enumerate(endings)
+    ]
 
 
 def that_day(each: Ending) -> str:
@@ -78,14 +118,16 @@ def that_day(each: Ending) -> str:
     return url_for("web_tokens.list_tokens", status=TokenStatus.ACTIVE, expires_from=day, expires_to=day, to_renew=1)
 
 
-def _names(each: Ending) -> str:
-    more = each.number - len(each.names)
-    shown = [*map(isolated, each.names), *([f"{more:,} more"] if more and each.names else [])]
-    return f": {', '.join(shown)}" if shown else ""
+def day_name(each: Ending) -> str:
+    """Such as "1 December"."""
+    return f"{each.day.day} {each.day:%B}"
+
+
+def hour_name(each: HourOfChecks) -> str:
+    """Such as "Sun 03:00"."""
+    return f"{each.hour:%a %H:%M}"
 
 
 def _hour(each: HourOfChecks) -> charts.Column:
-    when = f"{each.hour:%a} {each.hour.day} {each.hour:%b %H:%M} UTC"
-    description = f"{when}: {each.accepted:,} accepted, {each.refused:,} refused"
-    mark = f"{each.hour:%a %H:%M}" if each.hour.hour % HOURS_A_MARK == 0 else ""
-    return charts.Column(description, (each.accepted, each.refused), mark)
+    description = f"{hour_name(each)}: {each.accepted:,} accepted, {each.refused:,} refused"
+    return charts.Column(description, (each.accepted, each.refused), hour_name(each))

@@ -226,6 +226,41 @@ async function testToken(form, submitter) {
   });
 }
 
+// ── Previews while typing ──────────────────────────────────────────────────────────────────────────────────────────
+
+const TYPING_MS = 250;
+
+function previewSoon(form) {
+  clearTimeout(form.timer);
+  form.parentElement.querySelector(".preview").replaceChildren(); // of what is not entered any more
+  form.timer = setTimeout(() => preview(form), TYPING_MS);
+}
+
+async function preview(form) {
+  clearTimeout(form.timer);
+  const address = addressOf(form);
+  form.dataset.shown = address;
+  try {
+    const answer = await fetch(address, { credentials: "same-origin" });
+    const row = parsed(await answer.text()).getElementById(form.parentElement.id);
+    if (form.dataset.shown !== address) return; // something else was entered meanwhile
+    if (!row) { window.location.assign(address); return; } // signed out
+    const found = row.querySelector(".preview");
+    const isNews = found.querySelector("form, .error"); // not the current value
+    form.parentElement.querySelector(".preview").replaceChildren(...(isNews ? document.adoptNode(found).childNodes : []));
+    form.querySelector("[id]").ariaInvalid = row.querySelector("[aria-invalid]") ? "true" : "false";
+  } catch {
+    tell(AWAY);
+  }
+}
+
+function discard(link) {
+  const form = link.closest(".setting").querySelector("[data-preview]");
+  form.reset();
+  form.parentElement.querySelector(".preview").replaceChildren();
+  form.querySelector("[id]").focus();
+}
+
 // ── Menus and keys ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 function closeMenus(except) {
@@ -261,6 +296,7 @@ document.addEventListener("click", (event) => {
   closeMenus(event.target.closest("details.menu"));
   const copy = event.target.closest("[data-copy]");
   if (copy) copyFrom(copy);
+  if (link?.matches("[data-discard]") && !window.location.search.includes("value=")) { event.preventDefault(); discard(link); return; }
   const isPlain = !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0;
   if (link?.matches("[data-dialog]") && isPlain) {
     event.preventDefault();
@@ -278,10 +314,16 @@ document.addEventListener("click", (event) => {
   }
 });
 
+document.addEventListener("input", (event) => {
+  const form = event.target.form;
+  if (form?.matches("[data-preview]")) previewSoon(form);
+});
+
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (event.defaultPrevented || form.matches("[data-native]")) return; // a test opens a window only without this script
   event.preventDefault();
+  if (form.matches("[data-preview]")) { preview(form); return; }
   if (form.matches("[data-test]")) testToken(form, event.submitter);
   else if (form.method === "post") send(form, event.submitter);
   else if (form.matches(".toolbar form, .foot form")) visit(addressOf(form, event.submitter), event.submitter, form.matches(".search") ? "#q" : "#content");
@@ -309,6 +351,7 @@ window.addEventListener("pageshow", (event) => {
 });
 
 function prepare(part) {
+  for (const button of part.querySelectorAll("[data-preview] > button")) button.hidden = true;
   for (const button of part.querySelectorAll("[data-copy]")) button.hidden = false;
   for (const field of part.querySelectorAll("textarea.secret")) field.addEventListener("focus", () => field.select());
 }

@@ -10,7 +10,8 @@ from app.domain.policy import INSTANCE_SETTINGS
 from app.storage.database import Database
 from tests.integration.cli.conftest import CommandLine
 
-MEMBERS = ["key", "value", "unit", "default", "range", "alias", "label", "takes_effect", "help"]
+MEMBERS = ["key", "value", "unit", "default", "range", "alias", "group", "label", "takes_effect", "help"]
+MEMBERS += ["changed_at", "changed_by"]
 ALIAS = "alation.authentication.token.refresh_token_lifespan"
 BAD = "\x1b[31m"
 
@@ -22,14 +23,16 @@ def test_all_settings_are_shown_as_they_are_declared(daypass: CommandLine) -> No
     assert [[each[name] for name in names] for each in shown] == [
         [getattr(setting, name) for name in names] for setting in INSTANCE_SETTINGS
     ]
+    assert [each["group"] for each in shown] == [setting.group.title for setting in INSTANCE_SETTINGS]
     assert [each["takes_effect"] for each in shown] == [setting.effective for setting in INSTANCE_SETTINGS]
     ranges = {each["key"]: each["range"] for each in shown}
     assert ranges["retention_days"] == "0 to 3650"
     assert ranges["access_token_reissue"] == "replace | overlap | reuse"
     assert ranges["api_token_max_lifetime_days"] == "1 to 36500, or -1"
     heading, *lines = daypass.text("conf").splitlines()
-    assert heading.split() == ["KEY", "VALUE", "UNIT", "DEFAULT", "TAKES", "EFFECT", "HELP"]
-    assert [line.split()[0] for line in lines] == [each.key for each in INSTANCE_SETTINGS]
+    assert heading.split() == ["GROUP", "KEY", "VALUE", "UNIT", "DEFAULT", "TAKES", "EFFECT", "LABEL"]
+    for line, each in zip(lines, INSTANCE_SETTINGS, strict=True):
+        assert line.startswith(each.group.title) and each.key in line.split() and line.endswith(each.label)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +58,7 @@ def test_a_setting_is_set_and_shown_by_either_of_its_names(daypass: CommandLine)
     ]
     assert all(list(each) == MEMBERS and each == answers[0] for each in answers)
     assert (answers[0]["key"], answers[0]["value"]) == ("refresh_token_lifespan", "7")
+    assert answers[0]["changed_by"].startswith("cli:") and answers[0]["changed_at"]
     lines = daypass.text("conf", ALIAS).splitlines()
     assert [line.split(maxsplit=1) for line in lines][:3] == [
         ["key", "refresh_token_lifespan"], ["value", "7"], ["unit", "days"],

@@ -1,14 +1,15 @@
 """Instance settings: their declarations, bounds and spellings, and the rules that read them."""
 
 from datetime import UTC, datetime, timedelta
-from itertools import product
+from itertools import groupby, product
 from typing import Any
 
 import pytest
 
+from app.domain import policy_page
 from app.domain.identity import ApiTokens, Role, User
 from app.domain.policy import INSTANCE_SETTINGS, Policy, Reissue, find_setting
-from app.domain.setting import ON_OFF, UNLIMITED, From, Setting
+from app.domain.setting import ON_OFF, UNLIMITED, Counted, From, Group, Setting
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -16,22 +17,22 @@ DECLARED: dict[str, tuple[str, str, tuple[object, ...], From, object, str, objec
     # attribute: suffix of the key, default, bounds or choices, effective from, typed default; another value, typed
     "refresh_token_lifespan": ("", "60", (1, 3650), From.NEW_TOKENS, timedelta(60), "7", timedelta(7)),
     "access_token_lifespan": ("", "24", (1, 720), From.NEW_TOKENS, timedelta(hours=24), "2", timedelta(hours=2)),
-    "api_token_default_lifetime": ("_days", "365", (1, 36500), From.NEW_TOKENS, timedelta(365), "30", timedelta(30)),
-    "api_token_max_lifetime": ("_days", "-1", (1, 36500), From.NEW_TOKENS, None, "90", timedelta(90)),
     "access_token_reissue": ("", "replace", tuple(Reissue), From.NEXT_MINT, Reissue.REPLACE, "reuse", Reissue.REUSE),
     "access_token_overlap": ("_seconds", "60", (1, 86400), From.NEXT_MINT, timedelta(0, 60), "5", timedelta(0, 5)),
-    "mints_per_hour": ("", "3600", (60, 1_000_000), From.AT_ONCE, 3600, "100", 100),
-    "mints_per_hour_per_user": ("", "36000", (600, 1_000_000), From.AT_ONCE, 36_000, "1000", 1000),
-    "regenerations_per_hour": ("", "60", (6, 10_000), From.AT_ONCE, 60, "7", 7),
+    "api_tokens_enabled": ("", "on", ON_OFF, From.AT_ONCE, True, "off", False),
+    "api_token_default_lifetime": ("_days", "365", (1, 36500), From.NEW_TOKENS, timedelta(365), "30", timedelta(30)),
+    "api_token_max_lifetime": ("_days", "-1", (1, 36500), From.NEW_TOKENS, None, "90", timedelta(90)),
     "refresh_tokens_for_users": ("", "on", ON_OFF, From.AT_ONCE, True, "off", False),
+    "api_tokens_for_users": ("", "off", ON_OFF, From.AT_ONCE, False, "on", True),
     "password_api_enabled": ("", "on", ON_OFF, From.AT_ONCE, True, "off", False),
     "api_can_create_refresh_tokens": ("", "off", ON_OFF, From.AT_ONCE, False, "on", True),
     "api_can_manage_users": ("", "off", ON_OFF, From.AT_ONCE, False, "on", True),
-    "api_tokens_enabled": ("", "on", ON_OFF, From.AT_ONCE, True, "off", False),
-    "api_tokens_for_users": ("", "off", ON_OFF, From.AT_ONCE, False, "on", True),
     "max_refresh_tokens_per_user": ("", "10000", (1, 1_000_000), From.AT_ONCE, 10_000, "3", 3),
     "max_api_tokens_per_user": ("", "10000", (1, 1_000_000), From.AT_ONCE, 10_000, "3", 3),
     "creations_per_hour": ("", "3600", (60, 1_000_000), From.AT_ONCE, 3600, "100", 100),
+    "mints_per_hour": ("", "3600", (60, 1_000_000), From.AT_ONCE, 3600, "100", 100),
+    "mints_per_hour_per_user": ("", "36000", (600, 1_000_000), From.AT_ONCE, 36_000, "1000", 1000),
+    "regenerations_per_hour": ("", "60", (6, 10_000), From.AT_ONCE, 60, "7", 7),
     "retention": ("_days", "90", (0, 3650), From.NEXT_PURGE, timedelta(90), "0", timedelta(0)),
     "audit": ("_days", "0", (0, 3650), From.NEXT_PURGE, timedelta(0), "365", timedelta(365)),
     "audit_high_volume": ("_days", "30", (0, 3650), From.NEXT_PURGE, timedelta(30), "7", timedelta(7)),
@@ -60,10 +61,18 @@ def test_every_setting_is_declared_with_its_documented_name_bounds_default_and_s
 def test_every_declaration_is_complete(setting: Setting[Any]) -> None:
     assert setting.parse(setting.default) == setting.default
     assert setting.label and setting.help.endswith(".") and setting.affects
+    assert [choice for choice, label in setting.labelled_choices if label] == list(setting.choices)
     for each in setting.affects:
-        assert each.statement.endswith(".") and (not each.lowered or each.lowered.endswith("."))
+        assert all(text.endswith(".") for text in (each.statement, each.lowered, each.example) if text)
         if setting.choices == ON_OFF and each.counted:
             assert each.lowered, "on and off would be the same"
+
+
+def test_each_group_has_settings_which_stand_together_and_labels_that_differ() -> None:
+    """Pages and documents show one heading for each group. Fails when a setting is declared among those of another."""
+    assert [group for group, _ in groupby(each.group for each in INSTANCE_SETTINGS)] == list(Group)
+    assert all(group.title and group.note.endswith(".") for group in Group)
+    assert len({each.label for each in INSTANCE_SETTINGS}) == len(INSTANCE_SETTINGS)
 
 
 @EACH
@@ -104,6 +113,24 @@ def test_a_value_is_spelled_with_its_unit() -> None:
     cases |= {("api_token_max_lifetime", UNLIMITED): "unlimited", ("audit", "0"): "unlimited"}
     cases |= {("mints_per_hour", "3600"): "3,600 mints", ("access_token_reissue", "reuse"): "reuse"}
     assert {case: getattr(Policy, case[0]).spell(case[1]) for case in cases} == cases
+
+
+def test_pages_show_a_choice_by_its_label_and_a_number_with_its_bounds() -> None:
+    reissue, retention = Policy.access_token_reissue, Policy.retention
+    assert [reissue.show(each) for each in Reissue] == ["Replace it", "Replace it after an overlap", "Return it again"]
+    assert (reissue.span, retention.span, retention.show("7")) == ("", "From 0 to 3,650 days.", "7 days")
+
+
+@pytest.mark.parametrize(("number", "words"), [(0, "no active refresh tokens"), (1, "1 active refresh token"),
+                                               (2000, "2,000 active refresh tokens")])  # fmt: skip
+def test_what_a_preview_counts_agrees_with_its_number(number: int, words: str) -> None:
+    assert Counted.ACTIVE_REFRESH_TOKENS.words(number) == words
+
+
+def test_the_document_is_what_the_declarations_say() -> None:
+    """`make docs` writes it."""
+    assert policy_page.FILE.read_text(encoding="utf-8") == policy_page.page()
+    assert all(f"`{each.key}`" in policy_page.page() for each in INSTANCE_SETTINGS)
 
 
 def test_a_setting_is_found_by_its_key_or_its_alation_name() -> None:

@@ -71,6 +71,13 @@ def test_health_is_answered_under_any_one_name(path: str) -> None:
     assert status(hosts, "10.1.2.3:8080", f"{path}x") == 421
 
 
+def test_static_files_are_served_under_any_one_name_so_that_the_page_of_the_refusal_has_its_style() -> None:
+    hosts = Hosts(PUBLIC)
+    assert status(hosts, "localhost", "/static/daypass.css") is None
+    assert status(hosts, "a,b", "/static/daypass.css") == 400
+    assert status(hosts, "localhost", "/static") == status(hosts, "localhost", "/docs/static/x") == 421
+
+
 def test_other_names_can_be_added_and_all() -> None:
     hosts = Hosts(PUBLIC, ("daypass", "daypass.tools.svc", "10.1.2.3", "fd00::7", "[fd00::8]"))
     for name in ("daypass:8080", "DAYPASS", "daypass.tools.svc.", "10.1.2.3", "[FD00::7]:8080", "[fd00::8]"):

@@ -9,11 +9,12 @@ from sqlalchemy import event, select, text
 from sqlalchemy.orm import Session
 
 from app.domain.identity import User
-from app.domain.tokens import TokenStatus, status_at
+from app.domain.notices import Notice
+from app.domain.token_filter import TokenFilter
+from app.domain.tokens import FINAL, SHARING_SHOWN_FOR, Ending, TokenKind, TokenStatus, status_at
 from app.services import Services
-from app.services.overview import DAYS_AHEAD, NAMES_A_DAY, Holding
+from app.services.overview import DAYS_AHEAD, SOON, Holding
 from app.services.revoking import Revoked
-from app.storage import overview
 from app.storage.database import Database
 from app.storage.tables import AccessTokenRow, RefreshTokenRow
 from app.storage.users import as_user
@@ -45,6 +46,8 @@ def plant_every_state(session: Session, owner: User) -> None:
             plant_access_token(session, owner, parent, status=status, expires_at=ends)
             for _ in range(several % 4 + 1):
                 plant_access_token(session, owner, status=status, expires_at=ends)
+            for ended in (parent, None) if status in FINAL else ():
+                plant_access_token(session, owner, ended, status=status, expires_at=ends, had_expired=True)
             several += 1
     plant_access_token(session, owner, expires_at=None)
 
@@ -55,7 +58,7 @@ def counted(
     """By status, as the domain defines it, row by row."""
     with database.reading() as session:
         return Counter(
-            str(status_at(TokenStatus(row.status), row.expires_at, NOW))
+            str(status_at(TokenStatus(row.status), row.expires_at, NOW, getattr(row, "had_expired", False)))
             for row in session.scalars(select(table))
             if single is None or (row.refresh_token_id is None) is single
         )
@@ -73,8 +76,6 @@ def test_tokens_are_counted_by_the_state_that_they_are_in(services: Services, ow
     assert summary.access_tokens == counted(database, AccessTokenRow, single=False)
     assert summary.api_tokens == counted(database, AccessTokenRow, single=True)
     assert set(summary.api_tokens) == {"active", "expired", "revoked", "superseded"}
-    with database.reading() as session:
-        assert overview.by_status(session, AccessTokenRow, NOW) == counted(database, AccessTokenRow)
     assert holdings == [Holding(owner, summary.refresh_tokens["active"], summary.api_tokens["active"])]
 
 
@@ -86,10 +87,44 @@ def test_an_instance_without_tokens_has_users_and_days(services: Services) -> No
     summary = services.overview.summary()
     assert (summary.refresh_tokens, summary.access_tokens, summary.api_tokens) == ({}, {}, {})
     assert (summary.active_users, summary.disabled_users) == (3, 2)
+    assert (summary.noticed, summary.expiring, summary.first) == ({}, 0, None)
     assert [each.number for each in summary.endings] == [0] * DAYS_AHEAD
 
 
-def endings(services: Services) -> list[overview.Ending]:
+def plant_noticed(session: Session, owner: User) -> None:
+    """Of each notice tokens on both sides of its bounds, and in states in which nobody needs to act."""
+    for seen in (NOW - SHARING_SHOWN_FOR, NOW - SHARING_SHOWN_FOR + MICROSECOND, NOW, NOW + DAY):
+        plant_refresh_token(session, owner, sharing_seen_at=seen)
+    for values in ({"secret_seen_at": NOW}, {"created_at": NOW + DAY}, {"sharing_seen_at": NOW}):
+        for status in (TokenStatus.ACTIVE, TokenStatus.REVOKED):
+            plant_refresh_token(session, owner, status=status, **values)
+        plant_refresh_token(session, owner, status=TokenStatus.EXPIRED, expires_at=NOW, **values)
+    plant_refresh_token(session, owner, regenerated_at=NOW + DAY)
+    for values in ({"secret_seen_at": NOW}, {"created_at": NOW + DAY}):
+        for status in (TokenStatus.ACTIVE, TokenStatus.REVOKED, TokenStatus.EXPIRED):
+            plant_access_token(session, owner, status=status, expires_at=None, **values)
+        plant_access_token(session, owner, expires_at=NOW, **values)
+
+
+@pytest.mark.both_databases
+def test_what_is_noticed_is_counted_as_the_list_shows_it(services: Services, owner: User, database: Database) -> None:
+    """The overview links to that list. Fails when an ended token counts, or the two decide differently."""
+    with database.transaction() as session:
+        plant_noticed(session, owner)
+    with freeze_time(NOW):
+        noticed = services.overview.summary().noticed
+        listed = {
+            notice: [services.listing.tokens(kind, TokenFilter(notice=notice)).items for kind in TokenKind]
+            for notice in Notice
+        }
+    assert noticed == {Notice.SHARED: 3, Notice.EXPOSED: 4, Notice.WRONG_CLOCK: 5}
+    assert noticed == {notice: sum(map(len, items)) for notice, items in listed.items()}
+    assert sum(each.token.seems_shared for each in listed[Notice.SHARED][0]) == 3
+    assert all(each.token.secret_seen_at for items in listed[Notice.EXPOSED] for each in items)
+    assert all(each.token.created_in_future for items in listed[Notice.WRONG_CLOCK] for each in items)
+
+
+def endings(services: Services) -> list[Ending]:
     with freeze_time(NOW):
         return services.overview.summary().endings
 
@@ -113,7 +148,6 @@ def test_a_token_ends_on_its_day_in_utc(services: Services, owner: User, databas
     found = endings(services)
     assert {each.day: each.number for each in found if each.number} == expected
     assert [each.day for each in found] == [date(2026, 3, 1) + each * DAY for each in range(DAYS_AHEAD)]
-    assert sum(len(each.names) for each in found) == sum(expected.values())
 
 
 def test_only_tokens_that_a_user_must_replace_are_counted(services: Services, owner: User, database: Database) -> None:
@@ -128,27 +162,28 @@ def test_only_tokens_that_a_user_must_replace_are_counted(services: Services, ow
             ends = NOW + DAY if status is TokenStatus.REVOKED else NOW
             plant_refresh_token(session, owner, name="ended", status=status, expires_at=ends)
             plant_access_token(session, owner, description="ended", status=status, expires_at=ends)
-    ending = endings(services)[1]
-    assert (ending.number, sorted(ending.names)) == (2, ["(no description)", "refresh"])
+    assert endings(services)[1].number == 2
 
 
 @pytest.mark.both_databases
-def test_the_first_few_names_of_a_day_are_listed_in_order_of_their_time(
+def test_tokens_that_expire_within_a_week_are_counted_to_the_instant(
     services: Services, owner: User, database: Database
 ) -> None:
-    """Of both tiers together. Fails when those of refresh tokens come first, whenever they end."""
-
+    """As the list counts them. Fails when days are counted, or the first is that of another tier."""
     with database.transaction() as session:
-        for number in (7, 3, 5, 6, 2, 4):
-            plant_refresh_token(session, owner, name=f"at-{number}", expires_at=MIDNIGHT + number * HOUR)
-        plant_access_token(session, owner, description="at-1", expires_at=MIDNIGHT + HOUR)
-    ending = endings(services)[1]
-    assert ending.number == 7
-    assert ending.names == [f"at-{number}" for number in range(1, NAMES_A_DAY + 1)]
+        for ends in (NOW, NOW + 2 * HOUR, NOW + SOON - MICROSECOND, NOW + SOON):
+            plant_refresh_token(session, owner, expires_at=ends)
+            plant_access_token(session, owner, expires_at=ends)
+        plant_access_token(session, owner, expires_at=NOW + HOUR)
+    criteria = TokenFilter(expiring_within_days=SOON.days, to_renew=True)
+    with freeze_time(NOW):
+        summary = services.overview.summary()
+        listed = sum(len(services.listing.tokens(kind, criteria).items) for kind in TokenKind)
+    assert (summary.expiring, summary.first, listed) == (5, NOW + HOUR, 5)
 
 
 def test_many_tokens_take_no_more_statements_than_few(services: Services, owner: User, database: Database) -> None:
-    """Fails when names are read day by day."""
+    """Fails when something is read day by day."""
 
     with database.transaction() as session:
         for day in range(DAYS_AHEAD):
@@ -156,7 +191,7 @@ def test_many_tokens_take_no_more_statements_than_few(services: Services, owner:
             plant_access_token(session, owner, expires_at=NOW + (day + 0.4) * DAY)
     with rows.statements(database) as sent:
         endings(services)
-    assert 1 < len(sent) <= 8
+    assert 1 < len(sent) <= 9
 
 
 def test_the_active_tokens_of_each_user_are_counted(services: Services) -> None:

@@ -29,8 +29,8 @@ def test_a_change_of_any_setting_has_the_effects_that_it_declares(services: Serv
         both = forecast.effects, services.setting_effects.preview(key, default).effects
         services.instance_settings.change(key, default, OPERATOR)
         for less, more in zip(*(both if other == "off" or other.isdigit() else reversed(both)), strict=True):
-            assert more.statement == more.affects.statement, key
-            assert less.statement == (less.affects.lowered or less.affects.statement), key
+            assert more.statement.startswith(more.affects.statement), key
+            assert less.statement.startswith(less.affects.lowered or less.affects.statement), key
 
 
 def test_a_lifetime_affects_no_token_that_is_active(services: Services) -> None:
@@ -38,8 +38,24 @@ def test_a_lifetime_affects_no_token_that_is_active(services: Services) -> None:
     mint(services, issue(services, user))
     revoke(services, issue(services, user))
     assert foretold(services, "refresh_token_lifespan", "1") == [("refresh tokens unaffected", 1)]
+    forecast = services.setting_effects.preview("refresh_token_lifespan", "1")
+    assert forecast.sentences[0] == "Does not affect 1 active refresh token."
     assert foretold(services, "access_token_lifespan", "1") == [("access tokens unaffected", 1)]
     assert foretold(services, "api_can_create_refresh_tokens", "on") == [("access tokens", 1)]
+
+
+def test_the_preview_of_a_lifetime_says_when_what_is_created_now_would_expire(services: Services) -> None:
+    for key, value, expected in (
+        ("refresh_token_lifespan", "30", "A refresh token created now expires on 2026-03-31 12:00 UTC at the latest."),
+        ("access_token_lifespan", "2", "An access token requested now expires on 2026-03-01 14:00 UTC at the latest."),
+        ("api_token_max_lifetime_days", "1", "An API token created now expires on 2026-03-02 12:00 UTC at the latest."),
+    ):
+        with freeze_time(NOW):
+            forecast = services.setting_effects.preview(key, value)
+        assert forecast.sentences == [f"{forecast.effects[0].affects.statement} {expected}"], key
+    configure(services, api_token_max_lifetime_days="1")
+    [effect] = services.setting_effects.preview("api_token_max_lifetime_days", "-1").effects
+    assert effect.statement == effect.affects.statement
 
 
 @pytest.mark.parametrize(
@@ -90,6 +106,8 @@ def test_a_shorter_retention_deletes_and_a_longer_one_keeps_what_ended_between(s
         clock.move_to(NOW + 30 * DAY)
         for days, number in (("25", 1), ("20", 2), ("91", 0)):
             assert foretold(services, "retention_days", days) == [("refresh tokens", number), ("access tokens", 0)]
+        shown = services.setting_effects.preview("retention_days", "25").sentences
+        assert shown[0] == "Affects 1 ended refresh token and no ended access tokens." and len(shown) == 2
         configure(services, retention_days=15)
         assert foretold(services, "retention_days", "25") == [("refresh tokens", 1), ("access tokens", 0)]
         configure(services, retention_days=25)
