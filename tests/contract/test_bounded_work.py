@@ -182,7 +182,7 @@ def gets(world: World, app: Flask) -> dict[str, Callable[[], TestResponse]]:
     own = world.refresh.token
     single = generate(world.services, world.anna.user).token.uuid
     values = {"public_id": own.public_id, "uuid": single, "tokenId": single, "user_id": world.anna.user.id}
-    values |= {"key": "retention_days", "name": "native.json"}
+    values |= {"key": "retention_days", "name": "native.json", "document": "native"}
     admin_token = mint(world.services, issue(world.services, world.admin.user)).secret
     found: dict[str, Callable[[], TestResponse]] = {}
     for rule in app.url_map.iter_rules():
