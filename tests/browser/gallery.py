@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from app.services.throttling import NEW_PLACE_LIMIT
 from tests.browser import sample
-from tests.browser.sample import Past
+from tests.browser.past import Past
 from tests.drivers.browser import Visitor
 from tests.drivers.server import LiveServer
 from tests.factories import PASSWORD
