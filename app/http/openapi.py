@@ -3,6 +3,7 @@
 Not here: serving them (``documents``).
 """
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -130,6 +131,9 @@ class _Api(Api):  # type: ignore[misc]
     DEFAULT_ERROR_RESPONSE_NAME = None
 
 
+_WRITING = threading.Lock()
+
+
 class Documents(Mapping[str, dict[str, Any]]):
     """The documents by name. Each is generated at first use: that takes as long as the rest of the start.
 
@@ -141,7 +145,8 @@ class Documents(Mapping[str, dict[str, Any]]):
         self._servers = {"servers": [{"url": server}]} if server else {}
 
     def __getitem__(self, name: str) -> dict[str, Any]:
-        return _written(self._declared[name]) | self._servers
+        with _WRITING:  # of many that ask first, one computes
+            return _written(self._declared[name]) | self._servers
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._declared)

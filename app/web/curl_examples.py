@@ -40,7 +40,7 @@ def _options(operation: Operation, base_url: str, prefix: str) -> Iterator[list[
     for each in operation.parameters:
         path = path.replace(f"{{{each.name}}}", str(VALUES.get(each.name, each.name.upper())))
     method = [] if operation.method == "GET" else ["-X", operation.method]
-    yield ["curl", *method, shlex.quote(f"{base_url}{path}")]
+    yield ["curl", *method, f"'{base_url}{path}'"]
     if operation.schemes:
         yield ["-u", "anna"] if operation.schemes[0] == "basic" else ["-H", '"TOKEN: $ACCESS_TOKEN"']
     body = _body(operation.schema, prefix)

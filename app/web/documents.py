@@ -3,10 +3,11 @@
 Not here: reading a document (``api_reference``), and the documents themselves (``app.http.documents``).
 """
 
-from functools import lru_cache
+import threading
+from functools import cache
 
-from flask import Response, render_template, request
-from markupsafe import Markup
+from flask import Response, render_template
+from markupsafe import Markup, escape
 
 from app.http.context import parts
 from app.http.documents import refuse_unknown, refuse_while_off
@@ -18,6 +19,11 @@ from app.web.rendering import base_url, page
 
 documents = GuardedBlueprint("web_documents", __name__, guard=VISITOR, template_folder="templates")
 documents.before_request(refuse_while_off)
+
+RENDERING = threading.Lock()
+
+ADDRESS = "https://daypass.invalid"
+"""Stands for the address of this instance in what is kept: clients may know it by many names."""
 
 
 @documents.get("/docs/")
@@ -36,19 +42,28 @@ def _page(name: str) -> Response:
     known = parts().documents
     refuse_unknown(known, name)
     titles = {each: known.title(each) for each in known}
-    body = _body(name, base_url(), request.script_root, parts().token_prefix)
+    body = Markup(_body(name, parts().token_prefix).replace(ADDRESS, escape(base_url())))
     return page("api_document.html", name=name, titles=titles, about=_reference(name).about, body=body)
 
 
-@lru_cache(maxsize=8)
-def _body(name: str, url: str, root: str, prefix: str) -> Markup:
-    """What of the page is the same for everybody, rendered once under each address: it takes as long as a page."""
+def _body(name: str, prefix: str) -> str:
+    """What of the page is the same for everybody, apart from the address of this instance.
+
+    By one thread: if many wait for the first page, it is rendered once, and none of the others computes.
+    """
+    with RENDERING:
+        return _rendered(name, prefix)
+
+
+@cache
+def _rendered(name: str, prefix: str) -> str:
     reference = _reference(name)
-    examples = {each.anchor: curl_example(each, url, prefix) for group in reference.groups.values() for each in group}
-    # Rendered by a template, which escapes what it is given.
-    return Markup(render_template("api_reference.html", reference=reference, examples=examples))
+    examples = {
+        each.anchor: curl_example(each, ADDRESS, prefix) for group in reference.groups.values() for each in group
+    }
+    return render_template("api_reference.html", reference=reference, examples=examples)
 
 
-@lru_cache(maxsize=8)
+@cache
 def _reference(name: str) -> Reference:
     return read_reference(parts().documents[name])

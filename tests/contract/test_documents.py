@@ -163,6 +163,14 @@ def test_every_example_for_curl_is_a_request_that_its_document_allows(
         assert is_form or f"Content-Type: {media_type}" in command
 
 
+def test_examples_name_the_address_that_the_reader_uses(client: FlaskClient) -> None:
+    """Fails when the page is kept with the address of who read it first."""
+    for host in ("tokens.example.com", "[::1]:8080", "localhost"):
+        shown = html.unescape(client.get("/docs/oauth/", base_url=f"http://{host}").text)
+        assert f"curl -X POST 'http://{host}/oauth/introspect'" in shown
+        assert set(re.findall(r"https?://[^/']+", shown)) == {f"http://{host}"}
+
+
 def sorted_as_shown(document: Document) -> list[tuple[str, str, Document]]:
     """By groups, in the order of their first operation."""
     groups: dict[str, list[tuple[str, str, Document]]] = {}
