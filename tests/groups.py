@@ -13,7 +13,7 @@ FUNCTIONAL = "tests/functional/test_"
 BY_FOLDER = ("tests/browser/", "clients/python/tests/")
 """One server, and one browser, for all of them."""
 
-SHARED = ["allie_sdk", "faults", "gate", "load", "minting", "oauth", "readme", "revocation", "trifacta", "trifacta_sdk"]
+SHARED = ["allie_sdk", "faults", "gate", "load", "minting", "oauth", "revocation", "trifacta", "trifacta_sdk"]
 HOSTILE = ["bounded_work", "edges", "ladder", "late_requests", "stolen_sessions", "stray_secrets", "strict_input"]
 SHARE_A_SERVER = (
     *(f"{FUNCTIONAL}{name}.py" for name in SHARED),
@@ -24,6 +24,7 @@ SHARE_A_SERVER = (
 
 BY_MODULE = (
     "tests/contract/",
+    f"{FUNCTIONAL}documentation.py",
     f"{FUNCTIONAL}http_edge.py",
     f"{FUNCTIONAL}nginx.py",
     "tests/environment/test_below_a_path.py",

@@ -40,11 +40,11 @@ HELP = (
 
 POSTGRESQL_BACKUP = (
     "PostgreSQL has its own programs for this: `pg_dump --format=custom`, or snapshots of the server. "
-    "See docs/operations.md, Backups."
+    "See docs/backups.md."
 )
 POSTGRESQL_RESTORE = (
     "PostgreSQL has its own programs for this: stop Daypass, restore the database with `pg_restore`, then run "
-    "`daypass restore --revoked-since …` without a file. See docs/operations.md, Backups."
+    "`daypass restore --revoked-since …` without a file. See docs/backups.md."
 )
 
 

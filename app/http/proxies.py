@@ -24,7 +24,7 @@ MOST_HOPS = 32
 
 WHAT_TO_DO = (
     "make the proxy send the client's address, or set DAYPASS_FORWARDED_HEADER to the header that it sends: "
-    "docs/deploying.md, The client's address"
+    "docs/addresses.md, The client's address"
 )
 
 
