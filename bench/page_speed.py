@@ -60,6 +60,14 @@ VARIANTS = (
     f"/admin/audit?actor={SOMEBODY}",
     "/admin/audit?action=refresh_token.revoked",
     "/admin/audit?result=refused",
+    "/account/auth?q=etl-77",
+    "/account/auth?status=revoked",
+    "/account/auth?sort=last_used",
+    "/admin/tokens?q=etl-77",
+    "/admin/tokens?sort=-expires",
+    f"/admin/users?q={SOMEBODY}@example.com",
+    "/admin/users?sort=username",
+    f"/admin/audit?q={SOMEBODY}",
     "/admin/settings/refresh_token_lifespan?value=30",
     "/admin/settings/retention_days?value=10",
 )
@@ -166,6 +174,9 @@ def _measure(workspace: Workspace, database: str) -> Iterator[tuple[str, dict[st
                 paths[f"{list_path}?cursor=…"] = older[1].replace("&amp;", "&")
         for name, path in paths.items():
             who = "" if path == "/login" else cookie
+            if (status := requests.get(server.url + path, headers={"Cookie": who}, timeout=60).status_code) != 200:
+                progress(f"  {database} {name}: NOT MEASURED, the answer is {status}")
+                continue
             figures = _timed(server, path, who) | {"statements": _statements(app, path, who)}
             progress(f"  {database} {name}: {figures}")
             yield name, figures
