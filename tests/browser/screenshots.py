@@ -1,7 +1,7 @@
 """``make screenshots``: a picture of every page and dialog, small and large, light and dark, to be looked at.
 
 They go to ``screenshots/``, which git ignores; with ``--readme``, the README's go to ``docs/pictures/``, too. Best on
-a machine with the font that the pages ask for first (Debian's package ``fonts-inter``).
+a machine with the fonts that the pages ask for (Debian's packages ``fonts-inter`` and ``fonts-jetbrains-mono``).
 """
 
 import argparse
