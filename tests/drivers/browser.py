@@ -52,7 +52,7 @@ class Visitor:
         """Through the dialog; the secret that is shown."""
         self.page.goto("/account/auth")
         self.page.get_by_role("link", name="Create Refresh Token").first.click()
-        self.page.get_by_label("Name").fill(name)
+        self.page.get_by_label("Name", exact=True).fill(name)
         self.click("Create")
         return self.shown_secret()
 
