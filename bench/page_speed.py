@@ -2,14 +2,13 @@
 
 First byte, transferred bytes and SQL statements of each page, on both databases, into ``bench/page_speed.md``, where
 `before` and `after` stand side by side. The pages are the GET routes of the pages and of the API documents, so that
-none is forgotten, and ``VARIANTS``. Needs the packages of ``make test``.
+none is forgotten, and lists as they are searched (``bench.page_list``). Needs the packages of ``make test``.
 """
 
 import argparse
 import http.client
 import json
 import math
-import re
 import signal
 import sys
 import threading
@@ -23,15 +22,15 @@ from typing import Any
 
 import requests
 from flask import Flask
-from sqlalchemy import Engine, event, select
+from sqlalchemy import Engine, event
 
 from app.domain.clock import system_clock
 from app.factory import create_app
 from app.http.context import parts
-from app.storage.tables import AccessTokenRow, RefreshTokenRow
 from bench.environment import load_average
-from bench.installations import KEYS, PASSWORD, PEPPER, Installation
+from bench.installations import KEYS, PEPPER, Installation
 from bench.lived_in import live_in
+from bench.page_list import paths, sign_in
 from bench.plan import Plan
 from bench.serve import LOG_LEVEL
 from bench.servers import Server, serving_daypass
@@ -44,39 +43,6 @@ PAGE = Path(__file__).with_name("page_speed.md")
 TOKENS, USERS, TIMES = 100_000, 5_000, 20
 SLOWEST_MS = 100
 """The first byte of every page, warm."""
-
-SOMEBODY = "user-4321"
-
-VARIANTS = (
-    "/admin/users?part=9",
-    "/admin/users?state=disabled",
-    f"/admin/tokens?owner={SOMEBODY}",
-    "/admin/tokens?name=etl-77",
-    "/admin/tokens?kind=access&status=active",
-    "/admin/tokens?status=revoked",
-    "/admin/tokens?unused_for_days=30",
-    f"/admin/tokens/revoke-by-filter?owner={SOMEBODY}",
-    "/admin/tokens/revoke-by-filter?kind=refresh&status=active&unused_for_days=14",
-    f"/admin/audit?actor={SOMEBODY}",
-    "/admin/audit?action=refresh_token.revoked",
-    "/admin/audit?result=refused",
-    "/admin/settings/refresh_token_lifespan?value=30",
-    "/admin/settings/retention_days?value=10",
-)
-"""Lists as they are searched and filtered, and previews."""
-
-WALKED = ("/account/auth", "/admin/users", "/admin/tokens", "/admin/audit")
-"""Lists whose second page is measured, too: the address behind "Older"."""
-
-WITH_FILES = ("/account/auth", "/docs/native")
-"""Pages whose style sheets, scripts and pictures are measured as well, under their names without a digest."""
-
-_FILE = re.compile(r'(?:src|href)="(/(?:static|docs/files)/[^"#]+)')
-_DIGEST = re.compile(r"[?].*|[.-][0-9a-f]{8,}(?=[.])")
-_FORM_TOKEN = re.compile(r'name="form_token" value="([0-9a-f]+)"')
-_OLDER = re.compile(r'href="([^"]+[?;]cursor=[^"]+)"')
-_NOT_A_PAGE = ("web_entrance.file", "web_entrance.home", "documents.file", "documents.openapi", "web_by_filter.preview")
-"""Files and redirects; and what needs a filter, which is among the variants."""
 
 
 def main() -> int:
@@ -101,7 +67,7 @@ def main() -> int:
 
 def page(stored: dict[str, Any]) -> str:
     """The page of results: a table for each database, a row for each page."""
-    parts_of_page = [
+    parts_shown = [
         f"""\
 # How fast the pages are
 
@@ -124,9 +90,9 @@ At most {SLOWEST_MS} ms are allowed for the first byte (p95); what is above is b
         ]
         figures = ("first byte", "p95", "bytes", "statements")
         heads = ("page", *(f"{figure} {name}" if len(names) > 1 else figure for figure in figures for name in names))
-        parts_of_page += [f"## {database}", table(heads, rows)]
+        parts_shown += [f"## {database}", table(heads, rows)]
     taken = [f"{name}: {stored[name]['date']}, load average {stored[name]['load_average']}" for name in names]
-    return "\n\n".join([*parts_of_page, "Measured " + "; ".join(taken) + "."]) + "\n"
+    return "\n\n".join([*parts_shown, "Measured " + "; ".join(taken) + "."]) + "\n"
 
 
 OWN = TOKENS // 50
@@ -155,17 +121,14 @@ def _measure(workspace: Workspace, database: str) -> Iterator[tuple[str, dict[st
     installation = workspace.daypass(database, plan.tokens, users=plan.users)
     live_in(installation)
     with serving_daypass(installation) as server, _application(installation) as app, requests.Session() as browser:
-        _sign_in(browser, server.url)
+        sign_in(browser, server.url)
         cookie = "; ".join(f"{each.name}={each.value}" for each in browser.cookies)
-        paths = dict(_named_paths(app, installation))
-        for page_path in WITH_FILES:
-            html = browser.get(server.url + page_path, timeout=60).text
-            paths |= {_DIGEST.sub("", found): found for found in _FILE.findall(html)}
-        for list_path in WALKED:
-            if older := _OLDER.search(browser.get(server.url + list_path, timeout=60).text):
-                paths[f"{list_path}?cursor=…"] = older[1].replace("&amp;", "&")
-        for name, path in paths.items():
+        found = paths(app, installation, browser, server.url)
+        for name, path in found.items():
             who = "" if path == "/login" else cookie
+            if (status := requests.get(server.url + path, headers={"Cookie": who}, timeout=60).status_code) != 200:
+                progress(f"  {database} {name}: NOT MEASURED, the answer is {status}")
+                continue
             figures = _timed(server, path, who) | {"statements": _statements(app, path, who)}
             progress(f"  {database} {name}: {figures}")
             yield name, figures
@@ -218,47 +181,6 @@ def _application(installation: Installation) -> Iterator[Flask]:
     yield app
     parts(app).services.close()
     app.extensions["daypass_database"].engine.dispose()
-
-
-def _named_paths(app: Flask, installation: Installation) -> Iterator[tuple[str, str]]:
-    """The rule of each page, and an address of it; then the variants, under their own addresses."""
-    values = _values(installation)
-    for rule in app.url_map.iter_rules():
-        of_pages = rule.endpoint.startswith(("web_", "documents.")) and rule.endpoint not in _NOT_A_PAGE
-        if not of_pages or "GET" not in (rule.methods or ()) or (rule.rule.endswith("/") and len(rule.rule) > 1):
-            continue
-        # The tokens of oneself have pages of their own; what one can't revoke can't be asked about.
-        own = {"public_id": values["own_public_id"]} if rule.rule.startswith("/account") else {}
-        path = rule.rule
-        for name, value in (values | own).items():
-            path = path.replace(f"<{name}>", str(value))
-        yield rule.rule, path
-    yield from zip(VARIANTS, VARIANTS, strict=True)
-
-
-def _values(installation: Installation) -> dict[str, Any]:
-    """What stands in the addresses of pages of one thing."""
-    engine, refresh, access = installation.engine(), RefreshTokenRow, AccessTokenRow
-    with engine.connect() as connection:
-        of_one = connection.scalar(select(refresh.public_id).where(refresh.user_id == 7, refresh.status == "active"))
-        of_self = select(refresh.public_id).where(refresh.user_id == 1, refresh.status == "active")
-        own = connection.scalar(of_self.order_by(refresh.id.desc()))
-        single = select(access.uuid).where(access.refresh_token_id.is_(None), access.status == "active")
-        uuid = connection.scalar(single.where(access.user_id == 1))
-    engine.dispose()
-    assert of_one and own and uuid
-    return {
-        "public_id": of_one, "own_public_id": own, "user_id": 7, "uuid": uuid, "key": "refresh_token_lifespan",
-        "name": "native",
-    }  # fmt: skip
-
-
-def _sign_in(browser: requests.Session, url: str) -> None:
-    found = _FORM_TOKEN.search(browser.get(f"{url}/login", timeout=60).text)
-    assert found is not None, "the page to sign in has no form"
-    form = {"form_token": found[1], "username": "admin", "password": PASSWORD}
-    answer = browser.post(f"{url}/login", data=form, timeout=60)
-    assert answer.url.endswith("/account/auth"), answer.url
 
 
 def _options() -> argparse.Namespace:

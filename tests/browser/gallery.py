@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
@@ -270,12 +271,16 @@ VIEWS = [
 
 
 class Guests:
-    """The people who look: each with a browser of their own, signed in when they are first needed."""
+    """The people who look: each with a browser of their own, signed in when they are first needed.
 
-    def __init__(self, browser: Browser, url: str, past: Past) -> None:
+    `options`: of the browsers' contexts.
+    """
+
+    def __init__(self, browser: Browser, url: str, past: Past, **options: Any) -> None:
         self._browser = browser
         self._url = url
         self._past = past
+        self._options = options
         self._known: dict[str, Visitor] = {}
         self.blocked: list[str] = []
         """What the browser said that the Content Security Policy kept it from."""
@@ -297,7 +302,7 @@ class Guests:
     def _visitor(self, who: str) -> Visitor:
         if who not in self._known:
             # Nothing moves: colours that are still changing can neither be measured nor compared.
-            self._known[who] = visitor = Visitor(self._browser, self._url, reduced_motion="reduce")
+            self._known[who] = visitor = Visitor(self._browser, self._url, reduced_motion="reduce", **self._options)
             visitor.page.on("console", self._listen)
             if who:
                 visitor.sign_in(who, PASSWORD)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 
@@ -52,9 +52,22 @@ class Visitor:
         """Through the dialog; the secret that is shown."""
         self.page.goto("/account/auth")
         self.page.get_by_role("link", name="Create Refresh Token").first.click()
-        self.page.get_by_label("Name").fill(name)
+        self.page.get_by_label("Name", exact=True).fill(name)
         self.click("Create Refresh Token")
         return self.shown_secret()
+
+    def tab_to(self, target: Locator, most: int = 60) -> Locator:
+        """Press Tab until that has the focus; AssertionError if it is not there after so many."""
+        for _ in range(most):
+            self.page.keyboard.press("Tab")
+            if target.evaluate("(element) => element === document.activeElement"):
+                return target
+        raise AssertionError(f"{most} times Tab do not lead to {target}")
+
+    def enter(self, target: Locator) -> None:
+        """Go there with the keyboard, and press Enter."""
+        self.tab_to(target)
+        self.page.keyboard.press("Enter")
 
     def shown_secret(self) -> str:
         return self.page.locator("#secret").input_value()

@@ -54,6 +54,7 @@ def main() -> int:
     if not chosen.show:
         measured = _run(importlib.import_module(f"tests.browser.errands.{chosen.name}"), chosen.only)
         if chosen.only:
+            print(json.dumps(measured, indent=1))
             return 0
         stored[chosen.name] = measured
         results.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n")
@@ -71,6 +72,7 @@ def _run(ways: Any, only: str) -> Figures:
             figures[errand.what] = (
                 {"not_possible": ways.NOT_POSSIBLE[errand.what]} if way is None else _cost(errand, way, found)
             )
+            print(f"{errand.what}: {figures[errand.what]}", file=sys.stderr)
     return figures
 
 

@@ -13,8 +13,10 @@ def create_and_copy(person: Person, _: Scene) -> None:
     page = person.page
     person.clicks(page.get_by_role("link", name="Create Refresh Token"), page.get_by_label("Name", exact=True))
     person.types("weekly-report")
-    person.presses("Enter", page.get_by_label("Token Secret Key"))
-    person.clicks(page.get_by_role("button", name="Copy Key to Clipboard"), page.get_by_text("Copied"))
+    person.presses("Enter", page.locator("#secret"))
+    person.clicks(
+        page.get_by_role("button", name="Copy Key to Clipboard"), page.locator("#copied").filter(has_text="opied")
+    )
     person.clicks(_done(page), page.get_by_role("table"))
 
 
@@ -91,8 +93,10 @@ def regenerate_expired(person: Person, _: Scene) -> None:
     page = person.page
     row = page.get_by_role("row").filter(has_text="a quarterly export")
     person.clicks(row.get_by_role("link", name="Regenerate API Token").locator("visible=true"), _dialog(page))
-    person.clicks(_dialog(page).get_by_role("button", name="Regenerate API Token"), page.get_by_label("Access Token"))
-    person.clicks(page.get_by_role("button", name="Copy Token to clipboard"), page.get_by_text("Copied"))
+    person.clicks(_dialog(page).get_by_role("button", name="Regenerate API Token"), page.locator("#secret"))
+    person.clicks(
+        page.get_by_role("button", name="Copy Token to clipboard"), page.locator("#copied").filter(has_text="opied")
+    )
     person.clicks(_done(page), page.get_by_role("table"))
 
 
@@ -119,7 +123,7 @@ def _dialog(page: Page) -> Locator:
 
 
 def _done(page: Page) -> Locator:
-    return page.get_by_text("Done", exact=True).locator("visible=true")
+    return page.get_by_role("button", name="Done")
 
 
 def _revoke_all(page: Page) -> Locator:
