@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, get_origin, get_type_hints
 
+from app.domain.token_search import refuse_secret_search
 from app.domain.tokens import TokenKind, TokenStatus
 
 LONGEST_SPAN = 36_500
@@ -65,12 +66,18 @@ class Criterion:
 class TokenFilter:
     """None does not narrow. Of each ``…_after`` and ``…_before``, the first instant is within, the second is not.
 
-    No request sets the last three. `user_id`: the owner's. `ids`: of rows. `revocable`: what can be revoked.
+    No query sets the last five. `user_id`: the owner's, by which `search` does not look then. `ids`: of rows.
+    `public_ids`: of chosen tokens. `revocable`: what can be revoked. `is_own_single_tier`: single-tier tokens that
+    their owner may see. Refuses with BadRequest a `search` that holds a secret.
     """
 
     owner: Annotated[str | None, Criterion(Text(150), "The owner's user name.", "Owner", option="--user")] = None
     kind: Annotated[TokenKind | None, Criterion(Choice(tuple(TokenKind)), "The tier.", "Kind")] = None
     status: Annotated[TokenStatus | None, Criterion(Choice(LISTED), "The state at this moment.", "Status")] = None
+    search: Annotated[
+        str | None,
+        Criterion(Text(), "Part of the name, public id, owner's user name or e-mail address; or a token id.", "Search"),
+    ] = None
     name: Annotated[str | None, Criterion(Text(), "Part of the name, in any letter case.", "Name contains")] = None
     created_after: Annotated[
         datetime | None, Criterion(Instant("created_from"), "Created then or later.", "Created from")
@@ -101,7 +108,13 @@ class TokenFilter:
     ] = None
     user_id: int | None = None
     ids: Sequence[int] | None = None
+    public_ids: Sequence[str] | None = None
     revocable: bool | None = None
+    is_own_single_tier: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.search is not None:
+            refuse_secret_search(self.search)
 
     def given(self) -> dict[str, Any]:
         """What narrows, by name."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from app.domain.audit import SIGHTINGS, AuditEvent
 from app.domain.clock import parse_instant
+from app.domain.secrets import PUBLIC_ID
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind, TokenStatus
 
@@ -32,9 +33,10 @@ _CHANGES = {
 }
 
 _PARSERS: dict[str, Any] = {
-    "owner": str,
-    "name": str,
-    "created_with": str,
+    **dict.fromkeys(("search", "owner", "name", "created_with"), str),
+    "public_ids": PUBLIC_ID.findall,
+    "expiring_within_days": int,
+    "to_renew": "True".__eq__,
     "kind": TokenKind,
     "status": TokenStatus,
     **dict.fromkeys(("created_after", "created_before", "expires_after", "expires_before"), parse_instant),

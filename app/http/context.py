@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import Flask, current_app, g, request
 
@@ -15,6 +15,9 @@ from app.http.proxies import TrustedProxies, client_address
 from app.http.public_url import PublicUrl
 from app.services import Services
 from app.services.last_use import LastUse
+
+if TYPE_CHECKING:
+    from app.http.openapi import Documents
 
 EXTENSION = "daypass"
 
@@ -32,7 +35,7 @@ class Parts:
     proxies: TrustedProxies
     schedule: dict[str, timedelta]
     clock: Clock
-    documents: Mapping[str, dict[str, Any]]
+    documents: "Documents"
     public_url: PublicUrl | None = None
     token_prefix: str = "dp"
 

@@ -37,6 +37,7 @@ from app.services.single_tier import SingleTierTokens
 from app.services.strays import Strays
 from app.services.throttling import LoginThrottle
 from app.services.token_history import TokenHistory
+from app.services.token_lists import TokenLists
 from app.services.user_list import UserList
 from app.services.verifying import TokenVerifier
 from app.storage.check import TokenLookup
@@ -59,6 +60,7 @@ class Services:
     identifying: Identifying
     expiring: Expiring
     listing: Listing
+    token_lists: TokenLists
     token_history: TokenHistory
     user_list: UserList
     audit_list: AuditList
@@ -112,6 +114,7 @@ def build_services(
         identifying=Identifying(format, verifier, held_tokens, listing),
         expiring=Expiring(database, clock, clock_agreement),
         listing=listing,
+        token_lists=TokenLists(database, clock, pepper),
         token_history=TokenHistory(database, clock),
         user_list=UserList(database, clock, pepper),
         audit_list=AuditList(database, pepper),

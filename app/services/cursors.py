@@ -9,7 +9,12 @@ from app.domain.seals import Seal
 SEAL_LENGTH = 16
 """Hexadecimal digits: the row's id is no secret; the seal refuses what was made up, changed or mixed up."""
 
-CURSOR = re.compile(rf"([ra]?[0-9a-f]{{0,15}})\.([0-9a-f]{{{SEAL_LENGTH}}})")
+LONGEST_KEY = 1_000
+"""Hexadecimal digits of the value that a list is sorted by."""
+
+CURSOR = re.compile(
+    rf"([np]?[ra]?[0-9a-f]{{0,15}}(?:-[0-9a-f]{{1,15}}-[0-9a-f]{{0,{LONGEST_KEY}}})?)\.([0-9a-f]{{{SEAL_LENGTH}}})"
+)
 
 
 class Cursors:

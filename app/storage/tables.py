@@ -230,6 +230,12 @@ class InstanceSettingRow(Base):
     changed_by: Mapped[str] = mapped_column(String(150))
 
 
+NOT_MINTED = "action <> 'access_token.minted'"
+"""The condition of the index of audit events that are not of mints, which are by far the most."""
+
+OF_NO_USER = "actor_id IS NULL"
+"""The condition of the index of the actors that are no users: commands and jobs."""
+
 NOT_DONE = "result != 'done'"
 """The condition of the index of audit events that are not of changes."""
 
@@ -239,6 +245,19 @@ class AuditEventRow(Base):
 
     __tablename__ = "audit_events"
     __table_args__ = (
+        Index(
+            "ix_audit_events_not_minted",
+            "id",
+            "action",
+            sqlite_where=text(NOT_MINTED),
+            postgresql_where=text(NOT_MINTED),
+        ),
+        Index(
+            "ix_audit_events_of_no_user",
+            "actor",
+            sqlite_where=text(OF_NO_USER),
+            postgresql_where=text(OF_NO_USER),
+        ),
         Index("ix_audit_events_not_done", "id", sqlite_where=text(NOT_DONE), postgresql_where=text(NOT_DONE)),
         Index("ix_audit_events_object", "object_id", "id"),
         Index("ix_audit_events_actor", "actor", "id"),

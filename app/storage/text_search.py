@@ -12,14 +12,15 @@ from sqlalchemy.sql.elements import SQLCoreOperations
 from app.domain.text import in_nfc, in_nfd
 
 
-def has_part(column: SQLCoreOperations[Any], part: str) -> ColumnElement[bool]:
-    """Whether the column holds this part."""
-    return or_(*(column.icontains(each, autoescape=True) for each in _spellings(part)))
+def has_part(column: SQLCoreOperations[Any], part: str, *, is_in_nfc: bool = False) -> ColumnElement[bool]:
+    """Whether the column holds this part. `is_in_nfc`: all that is stored is, so that less is to be looked for."""
+    return or_(*(column.icontains(each, autoescape=True) for each in _spellings(part, is_in_nfc)))
 
 
-def _spellings(part: str) -> list[str]:
-    """What to look for. Texts of earlier releases are not in NFC; one that was typed in parts is in NFD."""
+def _spellings(part: str, is_in_nfc: bool) -> list[str]:
+    """What to look for. Names of earlier releases are not in NFC; one that was typed in parts is in NFD."""
     if part.isascii():
         return [part]
     cases = (in_nfc(part), part.lower(), part.upper(), part.title())
-    return sorted({spell(each) for each in cases for spell in (in_nfc, in_nfd)})
+    forms = (in_nfc,) if is_in_nfc else (in_nfc, in_nfd)
+    return sorted({spell(each) for each in cases for spell in forms})

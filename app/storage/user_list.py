@@ -1,9 +1,11 @@
 """Lists of users, in keyset pages."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true, tuple_
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import SQLCoreOperations
 
 from app.domain.handles import public_id_in
 from app.domain.identity import USER_ID, Role
@@ -71,7 +73,7 @@ def _beyond(order: UserOrder, row_id: int, is_descending: bool) -> ColumnElement
     return columns < there if is_descending else columns > there
 
 
-def _there(order: UserOrder, row_id: int) -> Select[tuple[object, int]]:
+def _there(order: UserOrder, row_id: int) -> Select[Any, int]:
     return select(ORDERS[order], UserRow.id).where(UserRow.id == row_id).correlate(None)
 
 
@@ -87,11 +89,18 @@ def _narrowing(role: Role | None, is_active: bool | None) -> list[ColumnElement[
 def _has_text(text: str | None) -> list[ColumnElement[bool]]:
     if text is None:
         return []
-    whole_name = UserRow.first_name + " " + UserRow.last_name
-    either = [has_part(column, text) for column in (UserRow.username, UserRow.email, whole_name)]
+    either = [is_named(text)]
     if USER_ID.fullmatch(text):
         either.append(UserRow.id == int(text))
     if public_id := public_id_in(text):
         tables = (RefreshTokenRow, AccessTokenRow)
         either += [UserRow.id.in_(select(table.user_id).where(table.public_id == public_id)) for table in tables]
     return [or_(*either)]
+
+
+def is_named(part: str) -> ColumnElement[bool]:
+    """Whether a user's user name, e-mail or name holds this part."""
+    named: tuple[SQLCoreOperations[str], ...] = (UserRow.email, UserRow.first_name + " " + UserRow.last_name)
+    if part.isascii():  # as user names are
+        named = (UserRow.username, *named)
+    return or_(*(has_part(each, part, is_in_nfc=True) for each in named))

@@ -52,8 +52,8 @@ HTTP_MESSAGES = {
 """By status: what happened, and what to do."""
 
 ASK = "If you need this, ask an administrator."
-DELETED = "It may have been deleted{rule}. Check the address."
-OF_TOKENS = ", as tokens are some time after they ended"
+DELETED = "It may have been deleted. Check the address."
+TOKENS_DELETED = "Tokens are deleted some time after they end. Check the address."
 
 WORTH_TRYING_AGAIN = (429, 500, 503)
 
@@ -66,7 +66,7 @@ def _refuse(refusal: Refusal) -> Response:
         return redirect_to_sign_in("ended")
     status, happened = status_of(refusal), message(refusal)
     if isinstance(refusal, NotFound):
-        to_do = DELETED.format(rule=OF_TOKENS if refusal.what.endswith("token") else "")
+        to_do = TOKENS_DELETED if refusal.what.endswith("token") else DELETED
         return _error_page(status, happened, to_do, f"{refusal.what.capitalize()} not found")
     if isinstance(refusal, FeatureOff):
         return _error_page(status, happened, title="Turned off")

@@ -14,6 +14,7 @@ from app.domain.clock import utc_text
 from app.domain.errors import RateLimited, Refusal, Unavailable
 from app.domain.masking import mask
 from app.domain.text import count_of
+from app.domain.token_view import DAYS_BEFORE_EXPIRY
 from app.domain.tokens import AccessToken, RefreshToken, TokenKind, TokenStatus
 from app.http.context import parts, services
 from app.http.proxies import is_https
@@ -40,7 +41,7 @@ _UNITS = (("year", 365 * 86400), ("day", 86400), ("hour", 3600), ("minute", 60))
 
 _YEARS_FROM = 2 * 365 * 86400
 
-SOON = timedelta(days=7)
+SOON = timedelta(days=DAYS_BEFORE_EXPIRY)
 
 
 def page(template: str, status: int = 200, **values: Any) -> Response:
@@ -135,7 +136,7 @@ def is_expiring_soon(token: RefreshToken | AccessToken) -> bool:
         return False
     if isinstance(token, AccessToken) and token.refresh_token_id is not None:
         return False
-    return token.expires_at - parts().clock() <= SOON
+    return token.expires_at - parts().clock() < SOON
 
 
 def relative_to_now(at: datetime) -> str:

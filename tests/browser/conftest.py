@@ -11,7 +11,7 @@ from app.domain.token_filter import TokenFilter
 from app.services.listing import ListedToken
 from tests.browser import sample
 from tests.browser.gallery import under_its_own_name
-from tests.browser.sample import Past
+from tests.browser.past import Past, past_of
 from tests.databases import SqliteFiles
 from tests.drivers.browser import Visitor, chromium
 from tests.drivers.server import LiveServer
@@ -45,7 +45,7 @@ class Instance:
 @pytest.fixture(scope="package")
 def instance(sqlite_files: SqliteFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     folder = tmp_path_factory.mktemp("pages")
-    with sqlite_files.fresh(folder) as url, sample.past_of(url, folder) as past:
+    with sqlite_files.fresh(folder) as url, past_of(url, folder) as past:
         sample.fill(past)
         with under_its_own_name(LiveServer(url, folder)) as server:
             yield Instance(server, past)

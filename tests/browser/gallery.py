@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from app.services.throttling import NEW_PLACE_LIMIT
 from tests.browser import sample
-from tests.browser.sample import Past
+from tests.browser.past import Past
 from tests.drivers.browser import Visitor
 from tests.drivers.server import LiveServer
 from tests.factories import PASSWORD
@@ -239,6 +239,12 @@ VIEWS = [
     View("admin-audit-none", CLARA, at("/admin/audit?actor=nobody")),
     View("admin-audit-wrong", CLARA, at("/admin/audit?since=yesterday")),
     View("admin-jobs", CLARA, at("/admin/jobs")),
+    View("documents", ANNA, at("/docs/native/")),
+    View("documents-alation", CLARA, at("/docs/")),
+    View("documents-visitor", "", at("/docs/oauth/")),
+    View("error-address", ANNA, at(f"/{'nonsense' * 20}")),
+    View("error-token", ANNA, at(f"{AUTH}/refresh-tokens/ook2uq2tmoa1/revoke")),
+    View("error-visitor", "", at("/nonsense")),
     View("confirm-password", sample.AWAY, CONFIRM),
     View("confirm-password-wrong", sample.AWAY, filled(CONFIRM, "Continue", current_password=WRONG)),
 ]  # fmt: skip

@@ -1,37 +1,20 @@
-"""An instance as one finds it after some months, made through the services with a clock that is set back."""
+"""An instance as one finds it after some months, in the order in which it happened; the same each time."""
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from datetime import UTC, timedelta
 
-from sqlalchemy import delete, insert, update
-
-from app.domain.clock import system_clock
-from app.domain.errors import TokenRefused
 from app.domain.identity import ApiTokens, Caller, Role, User
-from app.http.context import parts
-from app.services import Services
-from app.services.held_tokens import BySecret
 from app.storage import check_counts
-from app.storage.database import Database
-from app.storage.operating_tables import AccountBudgetRow
-from app.storage.tables import RefreshTokenRow, SessionRow
-from config import Settings
-from tests.databases import application
+from tests.browser.past import HOUR, Life, Past
 from tests.factories import (
     OPERATOR,
     PASSWORD,
-    Access,
-    Refresh,
-    configure,
     disable,
     fight_over,
     lock_sign_in,
-    revoke,
     set_api_tokens,
+    set_role,
     signed_in,
     with_token,
 )
@@ -64,217 +47,218 @@ SCRIPTS = [
     "usage-report", "glossary-import", "tableau-refresh", "backup", "terraform", "sandbox", "notebook",
 ]  # fmt: skip
 
-DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+REASONS = [
+    "its secret was in a log",
+    "left the team",
+    "the laptop was sold",
+    "found in a repository",
+    "no longer needed",
+]
+
+DAY = timedelta(days=1)
 HOURS_OF_CHECKS = 48
 
-
-class SetClock:
-    """A clock that shows what it was set to."""
-
-    def __init__(self) -> None:
-        self.now = system_clock()
-
-    def __call__(self) -> datetime:
-        self.now += timedelta(milliseconds=7)  # no two things happen at once
-        return self.now
-
-
-@dataclass
-class Past:
-    """The services of a database, and the clock by which they act."""
-
-    services: Services
-    database: Database
-    clock: SetClock
-    present: datetime
-
-    def ago(self, span: timedelta) -> None:
-        self.clock.now = self.present - span
-
-    def user(self, username: str, role: Role = Role.VIEWER, password: str | None = None) -> User:
-        profile = {"email": f"{username}@example.com", "first_name": username.capitalize()}
-        return self.services.accounts.add(username, role, password, OPERATOR, **({} if "@" in username else profile))
-
-    def issue(self, user: User, name: str, age: timedelta) -> Refresh:
-        self.ago(age)
-        return self.services.issuing.issue(user.id, name, replace(signed_in(user), address="192.0.2.7"))
-
-    def mint(self, refresh: Refresh, age: timedelta, *, used: bool = True) -> Access:
-        self.ago(age)
-        access = self.services.minting.mint(BySecret(refresh.secret), Caller("", address="192.0.2.7"))
-        if used:
-            self.use(access.secret, age - timedelta(minutes=3))
-        return access
-
-    def use(self, secret: str, age: timedelta) -> None:
-        self.ago(age)
-        try:
-            principal = self.services.verifier.verify(secret)
-        except TokenRefused:
-            return
-        self.services.last_use.note(principal, "192.0.2.7", "python-requests/2.34")
-
-    def revoke(self, refresh: Refresh, age: timedelta, reason: str) -> None:
-        self.ago(age)
-        revoke(self.services, refresh, reason)
-
-    def find(self, secret: str) -> None:
-        """As if a script had put it into an address, some minutes ago."""
-        self.ago(timedelta(minutes=20))
-        self.services.strays.look_in(secret, "the path of a request", lambda: Caller("", address="192.0.2.7"))
-        self.services.last_use.flush()
-
-    def generate(
-        self,
-        user: User,
-        description: str,
-        days: int | None,
-        age: timedelta,
-        *,
-        used: bool = True,
-        caller: Caller | None = None,
-    ) -> Access:
-        self.ago(age)
-        lifetime = None if days is None else timedelta(days=days)
-        made = self.services.single_tier.generate(user.id, lifetime, description, caller or signed_in(user))
-        if used:
-            self.use(made.secret, age / 2)
-        return made
-
-    def generate_by_refresh_token(self, user: User, refresh: Refresh, access: Access, age: timedelta) -> None:
-        """An API token made with an access token of a refresh token, while that is allowed."""
-        configure(self.services, api_can_create_refresh_tokens="on")
-        caller = with_token(user, access, refresh)
-        self.generate(user, "made by the nightly job", 20, age, caller=caller)
-        configure(self.services, api_can_create_refresh_tokens="off")
-
-    def spend_regenerations(self, refresh: Refresh) -> None:
-        """As if a script had regenerated it as often as it may, and has to wait."""
-        spent = {"regenerations_in_hour": 60, "hour_ends_at": self.present + HOUR}
-        with self.database.transaction() as session:
-            session.execute(update(RefreshTokenRow).where(RefreshTokenRow.id == refresh.token.id).values(**spent))
-
-    def spend_creations(self, user: User) -> None:
-        """As if the user had created as many tokens as may be."""
-        spent = {"mints_in_hour": 0, "creations_in_hour": 3600, "hour_ends_at": self.present + HOUR}
-        with self.database.transaction() as session:
-            session.execute(delete(AccountBudgetRow).where(AccountBudgetRow.user_id == user.id))
-            session.execute(insert(AccountBudgetRow).values(user_id=user.id, **spent))
-
-    def forget_passwords(self, username: str) -> None:
-        """As if this user had signed in an hour ago, and gone on since."""
-        self.change_sessions(username, proved_at=system_clock() - HOUR)
-
-    def change_sessions(self, username: str, **values: datetime) -> None:
-        mine = SessionRow.user_id == self.services.accounts.get(username).id
-        with self.database.transaction() as session:
-            session.execute(update(SessionRow).where(mine).values(**values))
-
-
-@contextmanager
-def past_of(database_url: str, folder: Path) -> Iterator[Past]:
-    """The services on that database, under a clock of their own."""
-    clock = SetClock()
-    settings = Settings(instance=str(folder), database_url=database_url, bcrypt_cost=10, log_level="ERROR")
-    with application(settings, clock) as app:
-        yield Past(parts(app).services, app.extensions["daypass_database"], clock, system_clock())
+Ended = tuple[timedelta, str]
+"""How long ago it was revoked, and why."""
 
 
 def fill(past: Past) -> None:
     """Put all of it there; the same each time, but for secrets and ids."""
     chance = random.Random(11)
-    _fill_crowd(past, chance)
-    _fill_people(past)
-    _fill_wordy(past)
-    _fill_sign_ins(past)
-    _fill_checks(past, chance)
-    past.ago(5 * HOUR)
-    lock_sign_in(past.services, NAMES[-2])
-    past.ago(timedelta(0))
-
-
-def _fill_people(past: Past) -> None:
+    roles = (Role.VIEWER, Role.VIEWER, Role.EXPLORER, Role.COMPOSER, Role.STEWARD, Role.SOURCE_ADMIN)
+    crowd = []
+    for number, name in enumerate(NAMES):
+        past.ago((200 - number) * DAY)
+        crowd.append(past.user(name, chance.choice(roles)))
     past.ago(150 * DAY)
     clara = past.user(ADMINISTRATOR, Role.SERVER_ADMIN, PASSWORD)
     past.user(AWAY, Role.SERVER_ADMIN, PASSWORD)
-    past.issue(clara, "backup", 20 * DAY)
-    board = past.generate(clara, "status board", None, 90 * DAY)
-    for number in range(23):
-        caller = with_token(clara, board)
-        past.generate(clara, f"report {number + 1}", 30, 3 * DAY, used=False, caller=caller)
-
     past.ago(130 * DAY)
     anna = past.user(PERSON, Role.STEWARD, PASSWORD)
-    set_api_tokens(past.services, PERSON, ApiTokens.ALLOW)
-    past.issue(anna, "first-try", 100 * DAY)
-    past.revoke(past.issue(anna, "old-laptop", 40 * DAY), 12 * DAY, "the laptop was sold")
-    sync = past.issue(anna, "catalog-sync", 58 * DAY)
-    past.mint(sync, 3 * DAY)
-    past.spend_regenerations(sync)
-    nightly = past.issue(anna, "nightly-etl", 9 * DAY)
-    minted = past.mint(nightly, 5 * HOUR)
-    past.issue(anna, "lineage-export", 10 * timedelta(minutes=1))
-    past.generate(anna, "spreadsheet add-in", 30, 50 * DAY)
-    dashboard = past.generate(anna, "dashboard in the hall", None, 33 * DAY)
-    past.generate(anna, "dashboard upstairs", 365, 30 * DAY, caller=with_token(anna, dashboard))
-    past.generate_by_refresh_token(anna, nightly, minted, 4 * HOUR)
-    past.generate(anna, "", 7, 2 * DAY, used=False)
+    set_api_tokens(past.services, PERSON, ApiTokens.ALLOW, signed_in(clara))
+    lives = [*_lives_of_crowd(past, chance, crowd, clara), *_lives_of_anna(past, anna, clara)]
+    past.live([*lives, _life_of_clara(past, clara), _life_of_wordy(past), *_others(past), _sign_ins(past)])
+    _fill_checks(past, chance)
+    past.ago(timedelta(0))
 
-    past.ago(60 * DAY)
+
+def _script(
+    past: Past, user: User, name: str, age: timedelta, mints: Sequence[timedelta] = (), ended: Ended | None = None,
+    by: User | None = None, used: bool = True,
+) -> Life:  # fmt: skip
+    """A refresh token, its access tokens, and how an administrator ended it."""
+    yield age
+    refresh = past.issue(user, name)
+    for each in sorted(mints, reverse=True):
+        yield each
+        past.mint(refresh, used=used)
+    if ended and by:
+        yield ended[0]
+        past.revoke(refresh, ended[1], by)
+
+
+def _lives_of_anna(past: Past, anna: User, clara: User) -> Iterator[Life]:
+    """One token of every state that its owner can see."""
+    yield _script(past, anna, "first-try", 100 * DAY, [99 * DAY, 70 * DAY, 41 * DAY])
+    yield _script(past, anna, "old-laptop", 40 * DAY, [30 * DAY, 13 * DAY], (12 * DAY, "the laptop was stolen"), clara)
+    yield _script(past, anna, "tableau-refresh", 16 * DAY, [9 * DAY, 22 * HOUR])
+    yield _script(
+        past, anna, "a quarterly export of everything that the warehouse holds about suppliers", 48 * DAY, [6 * DAY]
+    )
+    yield _script(past, anna, "lineage-export", timedelta(minutes=10))
+    yield _sync(past, anna)
+    yield _nightly(past, anna)
+    yield _shared(past, anna)
+    yield _api_tokens_of_anna(past, anna)
+
+
+def _sync(past: Past, anna: User) -> Life:
+    yield 58 * DAY
+    refresh = past.issue(anna, "catalog-sync")
+    for age in (40 * DAY, 20 * DAY, 3 * DAY, 3 * HOUR):
+        yield age
+        past.mint(refresh)
+    past.spend_regenerations(refresh)
+
+
+def _nightly(past: Past, anna: User) -> Life:
+    yield 9 * DAY
+    refresh = past.issue(anna, "nightly-etl")
+    for nights in range(8, -1, -1):
+        yield nights * DAY + 5 * HOUR
+        minted = past.mint(refresh)
+    yield 4 * HOUR
+    past.generate_by_refresh_token(anna, refresh, minted)
+
+
+def _shared(past: Past, user: User) -> Life:
+    yield 30 * DAY
+    refresh = past.issue(user, "quality-checks")
+    yield 2 * HOUR
+    fight_over(past.services, refresh)
+
+
+def _api_tokens_of_anna(past: Past, anna: User) -> Life:
+    yield 50 * DAY
+    past.use(past.generate(anna, "spreadsheet add-in", 30).secret)
+    yield 33 * DAY
+    hall = past.generate(anna, "dashboard in the hall", None)
+    yield 30 * DAY
+    upstairs = past.generate(anna, "dashboard upstairs", 365, with_token(anna, hall))
+    yield 2 * DAY
+    past.generate(anna, "", 7)
+    yield 20 * HOUR
+    past.use(hall.secret)
+    past.use(upstairs.secret)
+
+
+def _life_of_clara(past: Past, clara: User) -> Life:
+    """What an administrator has, and did with others over the months."""
+    yield 90 * DAY
+    board = past.generate(clara, "status board", None)
+    yield 80 * DAY
+    set_role(past.services, "marek", Role.COMPOSER, signed_in(clara))
+    yield 45 * DAY
+    past.use(board.secret)
+    yield 20 * DAY
+    past.issue(clara, "backup")
+    yield 3 * DAY
+    for number in range(23):
+        past.generate(clara, f"report {number + 1}", 30, with_token(clara, board))
+
+
+def _life_of_wordy(past: Past) -> Life:
+    yield 45 * DAY
+    wordy = past.user(WORDY, Role.COMPOSER, PASSWORD)
+    set_api_tokens(past.services, WORDY, ApiTokens.ALLOW)
+    yield 3 * DAY
+    long = past.issue(wordy, LONG_NAME[:255])
+    yield 2 * DAY
+    found = past.issue(wordy, LONG_WORDS[:255].strip())
+    yield DAY
+    past.issue(wordy, "<script>alert(1)</script>")
+    also_found = past.generate(wordy, LONG_WORDS[:255].strip(), 90)
+    yield 3 * HOUR
+    shared, hebrew = past.issue(wordy, "quality-checks"), past.issue(wordy, "גיבוי לילי (2)")
+    yield HOUR
+    past.mint(long)
+    past.mint(hebrew)
+    fight_over(past.services, shared)
+    past.find(found.secret)
+    past.find(also_found.secret)
+    past.spend_creations(wordy)
+
+
+def _others(past: Past) -> Iterator[Life]:
+    """Those who can't do all that one can."""
+    yield _denied(past)
+    yield _locked(past)
+    for name, age in ((LATE, 80 * HOUR), (NEWCOMER, 5 * HOUR)):
+        yield _newcomer(past, name, age)
+
+
+def _denied(past: Past) -> Life:
+    yield 60 * DAY
     past.user(DENIED, password=PASSWORD)
     set_api_tokens(past.services, DENIED, ApiTokens.DENY)
     past.user(OFF)
     disable(past.services, OFF)
 
 
-def _fill_wordy(past: Past) -> None:
-    past.ago(45 * DAY)
-    wordy = past.user(WORDY, Role.COMPOSER, PASSWORD)
-    set_api_tokens(past.services, WORDY, ApiTokens.ALLOW)
-    past.mint(past.issue(wordy, LONG_NAME[:255], 3 * DAY), HOUR)
-    past.find(past.issue(wordy, LONG_WORDS[:255].strip(), 2 * DAY).secret)
-    fight_over(past.services, past.issue(wordy, "quality-checks", 2 * HOUR))
-    past.issue(wordy, "<script>alert(1)</script>", DAY)
-    past.mint(past.issue(wordy, "גיבוי לילי (2)", 3 * HOUR), HOUR)
-    past.find(past.generate(wordy, LONG_WORDS[:255].strip(), 90, DAY).secret)
-
-    past.spend_creations(wordy)
+def _locked(past: Past) -> Life:
+    yield 5 * HOUR
+    lock_sign_in(past.services, NAMES[-2])
 
 
-def _fill_sign_ins(past: Past) -> None:
-    for name, age in ((LATE, 80 * HOUR), (NEWCOMER, 5 * HOUR)):
-        past.ago(age)
-        past.services.accounts.add(name, Role.VIEWER, PASSWORD, OPERATOR, is_temporary=True)
+def _newcomer(past: Past, name: str, age: timedelta) -> Life:
+    yield age
+    past.services.accounts.add(name, Role.VIEWER, PASSWORD, OPERATOR, is_temporary=True)
+
+
+def _sign_ins(past: Past) -> Life:
     for minutes, address, agent in ((25, "192.0.2.44", PHONE), (19, None, None), (8, "2001:db8:0:7::19", LAPTOP)):
-        past.ago(timedelta(minutes=minutes))
+        yield timedelta(minutes=minutes)
         past.services.sessions.sign_in(PERSON, PASSWORD, Caller("", address=address), None, user_agent=agent)
 
 
-def _fill_crowd(past: Past, chance: random.Random) -> None:
+def _lives_of_crowd(past: Past, chance: random.Random, crowd: list[User], clara: User) -> Iterator[Life]:
     """Some three hundred tokens; the active ones end at any time in the next sixty days."""
-    roles = (Role.VIEWER, Role.VIEWER, Role.EXPLORER, Role.COMPOSER, Role.STEWARD, Role.SOURCE_ADMIN)
-    for number, name in enumerate(NAMES):
-        past.ago((200 - number) * DAY)
-        user = past.user(name, chance.choice(roles))
-        for script in chance.sample(SCRIPTS, chance.randint(1, 6)):
-            _fill_script(past, chance, user, script)
-        if number % 5 == 0:
-            set_api_tokens(past.services, name, ApiTokens.ALLOW)
-            past.generate(user, chance.choice(SCRIPTS), chance.choice((30, 90, 365, None)), chance.randint(1, 80) * DAY)
-        if number % 13 == 5:
-            past.ago(chance.randint(1, 20) * DAY)
-            disable(past.services, name)
+    for number, user in enumerate(crowd):
+        off = chance.randint(1, 20) * DAY if number % 13 == 5 else None
+        if off:
+            yield _disabled(past, user, off, clara)
+        for name in chance.sample(SCRIPTS, chance.randint(1, 6)):
+            yield _random_script(past, chance, user, name, clara, off or timedelta(0))
+        if number % 5 == 0 and not off:
+            days, age = chance.choice((30, 90, 365, None)), chance.randint(1, 80) * DAY
+            yield _allowed(past, user, chance.choice(SCRIPTS), days, age, clara)
 
 
-def _fill_script(past: Past, chance: random.Random, user: User, script: str) -> None:
+def _random_script(past: Past, chance: random.Random, user: User, name: str, clara: User, off: timedelta) -> Life:
+    """Until the user is disabled, so long ago."""
     # Most are younger than their life of sixty days; one in six has ended.
     age = chance.uniform(0.1, 59.9) * DAY if chance.random() < 0.85 else chance.uniform(61, 85) * DAY
-    refresh = past.issue(user, script, age)
-    for each in sorted((chance.uniform(0.02, 1.9) * DAY for _ in range(chance.randint(0, 3))), reverse=True):
-        if age - each < 60 * DAY and each < age:
-            past.mint(refresh, each, used=chance.random() < 0.8)
+    age = max(age, off + DAY)
+    times = [chance.uniform(0.02, min(1.9, age / DAY)) * DAY for _ in range(chance.randint(0, 3))]
+    mints = [each for each in times if age - each < 60 * DAY and each > off]
+    ended = None
     if chance.random() < 0.15 and age < 60 * DAY:
-        past.revoke(refresh, min(age, chance.uniform(0.05, 1.5) * DAY), "its secret was in a log")
+        ended = (min([age, *mints]) * chance.uniform(0.05, 0.9), chance.choice(REASONS))
+    return _script(past, user, name, age, mints, ended, clara, used=chance.random() < 0.8)
+
+
+def _allowed(past: Past, user: User, description: str, days: int | None, age: timedelta, clara: User) -> Life:
+    yield age + HOUR
+    set_api_tokens(past.services, user.username, ApiTokens.ALLOW, signed_in(clara))
+    yield age
+    made = past.generate(user, description, days)
+    yield age / 2
+    past.use(made.secret)
+
+
+def _disabled(past: Past, user: User, age: timedelta, clara: User) -> Life:
+    yield age
+    disable(past.services, user.username, signed_in(clara))
 
 
 def _fill_checks(past: Past, chance: random.Random) -> None:

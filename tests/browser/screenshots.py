@@ -11,6 +11,7 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 from tests.browser import gallery, sample
+from tests.browser.past import past_of
 from tests.databases import SqliteFiles
 from tests.drivers.browser import chromium
 from tests.drivers.server import LiveServer
@@ -37,7 +38,7 @@ def main() -> None:
 
 
 def _take(folder: Path, only: str, with_readme: bool) -> None:
-    with SqliteFiles(folder).fresh(folder) as url, sample.past_of(url, folder) as past:
+    with SqliteFiles(folder).fresh(folder) as url, past_of(url, folder) as past:
         sample.fill(past)
         with gallery.under_its_own_name(LiveServer(url, folder)) as server, chromium() as browser:
             guests = gallery.Guests(browser, server.url, past)

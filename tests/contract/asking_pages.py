@@ -70,6 +70,7 @@ def variables(user: User, held: Holding) -> dict[str, str | int]:
         "user_id": user.id,
         "key": "retention_days",
         "name": "daypass.css",
+        "document": "native",
         "session_number": 999999,
     }
 

@@ -114,9 +114,6 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", "/readyz"): Line(everyone(200)),
     ("GET", "/.well-known/security.txt"): Line(everyone(404)),
     ("GET", "/openapi/<name>"): Line(everyone(200), "native"),
-    ("GET", "/docs"): Line(everyone(200)),
-    ("GET", "/docs/<name>"): Line(everyone(200), "native"),
-    ("GET", "/docs/files/<name>"): Line(everyone(200), "docs.css"),
     ("POST", f"{ALATION}/createRefreshToken"): Line(
         everyone(201), "", lambda world: {"username": world.login, "password": PASSWORD, "name": "x"}
     ),

@@ -1,7 +1,9 @@
 """The OpenAPI documents and the pages that show them."""
 
+import html
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,15 +18,17 @@ from app.domain.identity import Role
 from app.http.context import parts
 from app.http.guards import GuardedBlueprint
 from app.services import Services
+from app.web.rendering import HEADERS
 from tests.contract.asking import DOCUMENT, Trifacta, bearer, refusal
+from tests.contract.asking_pages import somebody
 from tests.contract.conftest import Setting
+from tests.drivers.pages import page, words
 from tests.factories import generate, make_user
 
 Document = dict[str, Any]
 
 PREFIXES = {"api_authentication": "/integration/v1/", "v4": "/v4/", "native": "/api/v1/", "oauth": "/oauth/"}
 """Each document, and what its paths begin with."""
-FILES = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png", "docs.css", "docs.js")
 OFF = "The API documents are turned off. A server administrator can turn them on: daypass conf openapi_enabled -s on."
 
 
@@ -111,29 +115,72 @@ def test_what_is_wrong_with_a_body_is_declared_where_one_is_taken_and_answered_n
             assert (str(answer.status_code) == status) == (status in operation["responses"]), (method, path, status)
 
 
-def test_each_page_names_its_document_and_links_the_others(client: FlaskClient, name: str) -> None:
-    page = client.get(f"/docs/{name}")
-    assert (page.status_code, page.content_type) == (200, "text/html; charset=utf-8")
-    assert f'data-url="/openapi/{name}/"' in page.text
-    assert set(re.findall(r'href="/docs/([^/"]+)/"', page.text)) == set(PREFIXES)
-    assert page.text.count('aria-current="page"') == 1
-    policy = page.headers["Content-Security-Policy"]
-    assert "unsafe" not in policy and "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
-    assert "<script>" not in page.text and "style=" not in page.text and "://" not in page.text
-    assert set(re.findall(r'(?:href|src)="/docs/files/([^"]+)"', page.text)) == set(FILES)
-    assert client.get("/docs/").data == client.get("/docs/api_authentication/").data
+def test_each_page_shows_every_operation_of_its_document_and_links_it_and_the_others(
+    client: FlaskClient, name: str, document: Document
+) -> None:
+    """In the frame of the pages, under their policy. Fails when an operation or a schema is left out."""
+    answer = client.get(f"/docs/{name}")
+    shown = page(answer)
+    assert (answer.status_code, answer.content_type) == (200, "text/html; charset=utf-8")
+    assert answer.headers["Content-Security-Policy"] == HEADERS["Content-Security-Policy"]
+    assert f"{document['info']['title']} · Daypass" in words(answer)
+    links = [str(named.get("href")) for tag, named in shown.tags if tag == "a"]
+    assert f"/openapi/{name}/" in links and {f"/docs/{each}/" for each in PREFIXES} <= set(links)
+    assert "/" in links, "back to Daypass"
+    anchors = {named["id"] for _, named in shown.tags if named.get("id")}
+    assert {link[1:] for link in links if link.startswith("#")} <= anchors, "each leads somewhere"
+    assert {f"schema-{each}" for each in document["components"]["schemas"]} <= anchors
+    text = words(answer)
+    for path, method, operation in operations(document):
+        assert f"{method} {path} {operation['summary'].replace('`', '')}" in text
+        for member in operation.get("parameters", []):
+            assert f" {member['name']} " in text
+    if name == "api_authentication":
+        assert words(client.get("/docs/")) == text
 
 
-def test_everything_a_page_needs_is_served_and_nothing_else(client: FlaskClient) -> None:
-    kinds = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "png": "image/png"}
-    for file in FILES:
-        with client.get(f"/docs/files/{file}") as answer:
-            assert (answer.status_code, answer.content_type) == (200, kinds[file.rpartition(".")[2]])
-            assert answer.headers["X-Content-Type-Options"] == "nosniff" and len(answer.data) > 100
-    for file in ("index.html", "doc.html", "../documents.py", "%2e%2e/x", "docs.CSS"):
-        assert client.get(f"/docs/files/{file}").status_code == 404, file
-    for path in ("/openapi/nothing/", "/docs/nothing/", "/openapi/", "/docs/files/"):
-        assert problem(client.get(path)) == (404, "application/problem+json", "not_found")
+def test_every_example_for_curl_is_a_request_that_its_document_allows(
+    app: Flask, client: FlaskClient, name: str, document: Document
+) -> None:
+    """Of an operation, once each; with a body that its schema accepts. Fails when a required member has no value."""
+    shown = re.findall(r'<pre class="code"><code>(.*?)</code>', client.get(f"/docs/{name}").text, re.DOTALL)
+    commands = [shlex.split(html.unescape(each).replace("\\\n", " ")) for each in shown]
+    assert len(commands) == len([*operations(document)])
+    for command, (path, method, operation) in zip(commands, sorted_as_shown(document), strict=True):
+        assert command[0] == "curl"
+        sent = command[command.index("-X") + 1] if "-X" in command else "GET"
+        address = next(each for each in command if each.startswith("http://localhost/"))
+        assert (sent, bool(re.fullmatch(re.sub("{[^}]+}", "[^/{}]+", path), address[16:]))) == (method, True), address
+        data = [command[at + 1] for at, each in enumerate(command) if each == "-d"]
+        if "requestBody" not in operation:
+            assert data == []
+            continue
+        ((media_type, body),) = operation["requestBody"]["content"].items()
+        is_form = media_type.endswith("urlencoded")
+        members = dict(each.split("=", 1) for each in data) if is_form else json.loads(data[0])
+        schema = {**body["schema"], "components": document["components"]}
+        assert jsonschema_rs.validator_for(schema).is_valid(members) and members, (path, members)
+        assert is_form or f"Content-Type: {media_type}" in command
+
+
+def sorted_as_shown(document: Document) -> list[tuple[str, str, Document]]:
+    """By groups, in the order of their first operation."""
+    groups: dict[str, list[tuple[str, str, Document]]] = {}
+    for path, method, operation in operations(document):
+        groups.setdefault(operation["tags"][0], []).append((path, method, operation))
+    return [each for group in groups.values() for each in group]
+
+
+def test_the_pages_are_small_and_in_the_frame_of_who_is_signed_in(app: Flask, client: FlaskClient) -> None:
+    """A stock viewer had 1.6 MB."""
+    for name in PREFIXES:
+        answer = client.get(f"/docs/{name}/", headers={"Accept-Encoding": "gzip"})
+        assert len(answer.data) < 20_000, name
+    reader, path = somebody(app), "/docs/native/"
+    answer = reader.pages.get(path)
+    assert reader.user.username in words(answer) and "/logout" in [each.action for each in page(answer).forms]
+    assert reader.pages.post("/theme", {"theme": "dark", "next": path}).headers["Location"] == path
+    assert 'data-theme="dark"' in reader.pages.get(path).text
 
 
 def test_the_trifacta_api_serves_the_same_document_and_turned_off_there_is_none_anywhere(
@@ -143,12 +190,17 @@ def test_the_trifacta_api_serves_the_same_document_and_turned_off_there_is_none_
     answer = trifacta.send("GET", DOCUMENT, headers)
     assert (answer.status_code, answer.data) == (200, client.get("/openapi/v4/").data)
     assert trifacta.send("GET", DOCUMENT).status_code == 401
-    pages = [path for name in PREFIXES for path in (f"/openapi/{name}/", f"/docs/{name}/")]
+    documents, pages = ([f"/{folder}/{name}/" for name in PREFIXES] for folder in ("openapi", "docs"))
     with setting(openapi_enabled="off"):
-        for path in (*pages, "/docs/", "/docs/files/docs.js", "/openapi/nothing/"):
+        for path in (*documents, "/openapi/nothing/"):
             assert problem(client.get(path)) == (404, "application/problem+json", "feature_off")
+        for path in (*pages, "/docs/"):
+            refused = client.get(path)
+            assert (refused.status_code, OFF in words(refused)) == (403, True)
         assert refusal(trifacta.send("GET", DOCUMENT, headers)) == (404, "RouteNotFoundException", OFF)
-    assert {client.get(path).status_code for path in pages} == {200}
+    assert {client.get(path).status_code for path in (*documents, *pages)} == {200}
+    for path in ("/openapi/nothing/", "/openapi/"):
+        assert problem(client.get(path)) == (404, "application/problem+json", "not_found")
 
 
 def problem(answer: TestResponse) -> tuple[int, str | None, str]:

@@ -101,6 +101,8 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", "/logout"): Line(everyone(303)),
     ("POST", "/theme"): Line(everyone(303)),
     ("GET", "/static/<name>"): Line(everyone(200), lambda world: "daypass.css"),
+    ("GET", "/docs"): Line(everyone(200)),
+    ("GET", "/docs/<document>"): Line(everyone(200), lambda world: "native"),
     ("GET", "/account/auth"): Line(signed_in(200)),
     ("GET", "/account/auth/refresh-tokens"): Line(signed_in(200)),
     ("POST", "/account/auth/refresh-tokens"): Line(signed_in(200), form={"name": "x"}),

@@ -68,7 +68,7 @@ KINDS = {
     "http2": Kind(http2(8), closes=True),
     "leaver": Kind(f"GET /login HTTP/1.1\r\n{HOST}\r\n".encode(), closes=True),
     "idle": Kind(f"GET /healthz HTTP/1.1\r\n{HOST}\r\n".encode()),
-    "slow-reader": Kind(f"GET /docs/files/swagger-ui-bundle.js HTTP/1.1\r\n{HOST}\r\n".encode()),
+    "slow-reader": Kind(f"GET /docs/native/ HTTP/1.1\r\n{HOST}\r\n".encode() * 20),
     "pipeline": Kind(f"GET /openapi/native/ HTTP/1.1\r\n{HOST}\r\n".encode() * 200),
 }
 

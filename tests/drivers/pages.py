@@ -16,7 +16,7 @@ HOME = "http://localhost"
 MAKING = ("/refresh-tokens", "/regenerate", "/access-token", "/new")
 """How the addresses end whose forms show a secret."""
 
-OUTSIDE_PAGES = ("/static/", "/api/", "/docs/", "/openapi/", "/integration/", "/v4/")
+OUTSIDE_PAGES = ("/static/", "/api/", "/openapi/", "/integration/", "/v4/")
 
 
 @dataclass

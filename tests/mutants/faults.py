@@ -28,6 +28,7 @@ class Fault(NamedTuple):
 
 OWN = "tests/contract/test_native_own.py"
 PAGES = "tests/contract/test_pages_security.py"
+COMPRESSION, ERROR_PAGES = "tests/contract/test_compression.py", "tests/contract/test_error_pages.py"
 PUBLIC_URL = "tests/contract/test_public_url.py"
 MATRIX = "tests/contract/test_access_matrix.py"
 IDENTITY = "tests/unit/domain/test_identity.py"
@@ -475,6 +476,18 @@ FAULTS = (
           'if not services().sessions.is_form_token(cookie, g.get("web_session"), token):', "if not token:", PAGES),
     Fault("origin not looked at", "no form is taken from another site", "app/web/guards.py",
           "if _is_cross_site():\n        raise", "if False:\n        raise", PAGES),
+    Fault("page compressed for another site", "◆ no length of an answer tells another site what is in it",
+          "app/http/compression.py", "if _is_accepted() and _is_asked_for_by_us():", "if _is_accepted():", COMPRESSION),
+    Fault("answer to a form compressed", "◆ what shows a secret is never compressed", "app/http/compression.py",
+          'if request.method not in ("GET", "HEAD") or ', "if ", COMPRESSION),
+    Fault("form token without a pad", "◆ no length of an answer tells another site what is in it",
+          "app/web/form_tokens.py", "secrets.token_bytes(len(token) // 2)", "bytes(len(token) // 2)", COMPRESSION),
+    Fault("file of another release kept for ever", "what is kept for ever is what its address names",
+          "app/web/signing_in.py", 'request.args.get("v") == asset_version(name)', "True", COMPRESSION),
+    Fault("page for a program", "programs get JSON, whatever they accept", "app/http/errors.py",
+          "if dialect is not None or is_of_programs(request.path):", "if dialect is not None:", ERROR_PAGES),
+    Fault("error page without its reader", "an error page has the frame of who is signed in", "app/web/errors.py",
+          "            find_session()\n", "            pass\n", ERROR_PAGES),
     # Audit, jobs and last use
     Fault("audit row optional", "without its audit row a change does not happen", "app/storage/audit.py",
           "    session.execute(",

@@ -18,18 +18,18 @@ from app.services.instance_settings import SettingValue
 from app.services.revoking import Revoked
 from app.services.setting_effects import Forecast
 
-
-def _blueprint(name: str, path: str = "") -> GuardedBlueprint:
-    return GuardedBlueprint(
-        name, __name__, url_prefix=f"{PREFIX}{path}", guard=ADMINISTRATOR, errors=TOKEN_ERRORS, parser=JSON_ONLY
-    )
-
-
-users, tokens, instance = (
-    _blueprint("native_users", "users"), _blueprint("native_tokens", "tokens"), _blueprint("native_instance")
-)  # fmt: skip
-
 Members = dict[str, Any]
+
+
+def _blueprint(name: str, title: str, path: str = "") -> GuardedBlueprint:
+    prefix = f"{PREFIX}{path}"
+    options: Members = {"errors": TOKEN_ERRORS, "title": title, "parser": JSON_ONLY}
+    return GuardedBlueprint(name, __name__, url_prefix=prefix, guard=ADMINISTRATOR, **options)
+
+
+users = _blueprint("native_users", "Users", "users")
+tokens = _blueprint("native_tokens", "All tokens", "tokens")
+instance = _blueprint("native_instance", "The instance")
 
 
 @users.get("")

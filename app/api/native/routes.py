@@ -20,10 +20,22 @@ from app.http.tracing import add_token_headers
 from app.services.held_tokens import ByOwner, BySecret
 
 own = GuardedBlueprint(
-    "native_own", __name__, url_prefix=f"{PREFIX}me", guard=TOKEN_HOLDER, errors=TOKEN_ERRORS, parser=JSON_ONLY
+    "native_own",
+    __name__,
+    url_prefix=f"{PREFIX}me",
+    guard=TOKEN_HOLDER,
+    errors=TOKEN_ERRORS,
+    title="Your account and tokens",
+    parser=JSON_ONLY,
 )
 minting = GuardedBlueprint(
-    "native_minting", __name__, url_prefix=PREFIX, guard=CREDENTIAL_IN_BODY, errors=MINTING_ERRORS, parser=JSON_ONLY
+    "native_minting",
+    __name__,
+    url_prefix=PREFIX,
+    guard=CREDENTIAL_IN_BODY,
+    errors=MINTING_ERRORS,
+    title="Minting",
+    parser=JSON_ONLY,
 )
 
 Members = dict[str, Any]

@@ -88,7 +88,8 @@ def test_an_access_token_has_the_name_of_its_refresh_token_or_its_description(se
 
 
 def test_each_criterion_has_its_condition() -> None:
-    assert set(listing.CONDITIONS) == {each.name for each in fields(TokenFilter)}
+    """Where a search looks depends on whether the list is of one owner."""
+    assert {*listing.CONDITIONS, "search"} == {each.name for each in fields(TokenFilter)}
 
 
 @TIERS
