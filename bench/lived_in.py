@@ -12,8 +12,9 @@ from sqlalchemy import Connection, String, cast, literal, select, text, update
 
 from app.domain.clock import system_clock
 from app.domain.tokens import TokenStatus
+from app.storage.audit_tables import AuditEventRow
 from app.storage.operating_tables import CheckCountRow
-from app.storage.tables import AccessTokenRow, AuditEventRow, RefreshTokenRow, UserRow
+from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 from bench.installations import Installation, write_rows
 
 NAMES = (

@@ -10,8 +10,9 @@ from sqlalchemy import event, func, select, text
 from app.domain.clock import system_clock
 from app.domain.tokens import AccessToken, TokenStatus
 from app.storage.access_tokens import as_access_token
+from app.storage.audit_tables import AuditEventRow
 from app.storage.database import Base, Database
-from app.storage.tables import AccessTokenRow, AuditEventRow, RefreshTokenRow
+from app.storage.tables import AccessTokenRow, RefreshTokenRow
 
 Rows = dict[str, list[tuple[Any, ...]]]
 

@@ -12,9 +12,9 @@ from app.domain.audit_search import AuditSearch
 from app.services.cursors import Cursors
 from app.services.keyset import LARGEST_PAGE, Page, page_at, page_of, place_of, row_of
 from app.storage import audit_list, audit_search
+from app.storage.audit_tables import AuditEventRow
 from app.storage.database import Database
 from app.storage.named import ids_of_users, names_of_tokens
-from app.storage.tables import AuditEventRow
 
 AUDIT_EVENTS = "audit events"
 SEARCHED_EVENTS = "audit events of a search"

@@ -16,9 +16,9 @@ from app.domain.tokens import AccessToken, RefreshToken, TokenStatus
 from app.services.listing import refuse_unless_handle
 from app.storage import access_tokens, refresh_tokens, token_history, users
 from app.storage.access_tokens import as_access_token
+from app.storage.audit_tables import AuditEventRow
 from app.storage.database import Database
 from app.storage.refresh_tokens import as_refresh_token
-from app.storage.tables import AuditEventRow
 from app.storage.token_history import Request
 
 MOST_EVENTS, MOST_REQUESTS = 30, 5

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.domain.audit import Result
 from app.domain.identity import Caller
 from app.domain.masking import mask
-from app.storage.tables import AuditEventRow
+from app.storage.audit_tables import AuditEventRow
 
 _INSERT = insert(cast(Table, AuditEventRow.__table__))
 

@@ -6,7 +6,7 @@ from sqlalchemy import literal_column, select
 from sqlalchemy.orm import Session
 
 from app.domain.audit import Result
-from app.storage.tables import NOT_DONE, AuditEventRow
+from app.storage.audit_tables import NOT_DONE, AuditEventRow
 
 
 def events(

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from app.domain.audit import HIGH_VOLUME, AuditEvent, Stream
 from app.domain.audit_seals import AuditSeal, StoredEvent
+from app.storage.audit_tables import AuditEventRow
 from app.storage.database import Database, insert_unless_present
 from app.storage.operating_tables import AuditSealRow
-from app.storage.tables import AuditEventRow
 
 PAGE = 1000
 

@@ -19,7 +19,8 @@ from app.domain.audit_search import AROUND, MINTS, AuditSearch
 from app.domain.audit_words import actions_with
 from app.domain.handles import public_id_in
 from app.domain.policy import INSTANCE_SETTINGS
-from app.storage.tables import NOT_DONE, NOT_MINTED, OF_NO_USER, AuditEventRow, UserRow
+from app.storage.audit_tables import NOT_DONE, NOT_MINTED, OF_NO_USER, AuditEventRow
+from app.storage.tables import UserRow
 from app.storage.text_search import has_part
 from app.storage.user_list import is_named
 

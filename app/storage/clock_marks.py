@@ -6,9 +6,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.clock_mark import ClockMark, Elsewhere
+from app.storage.audit_tables import AuditEventRow
 from app.storage.database import insert_unless_present
 from app.storage.operating_tables import ClockMarkRow, JobLeaseRow
-from app.storage.tables import AuditEventRow
 
 THE_ROW = 1
 

@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from app.domain.audit_seals import AuditSeal
 from app.storage import audit_seals
+from app.storage.audit_tables import AuditEventRow
 from app.storage.liveness import MAYBE_ACTIVE, TokenTable
 from app.storage.many_rows import rows_of
-from app.storage.tables import AccessTokenRow, AuditEventRow, RefreshTokenRow, SessionRow
+from app.storage.tables import AccessTokenRow, RefreshTokenRow, SessionRow
 
 T = TypeVar("T")
 

@@ -8,7 +8,8 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from app.domain.audit import Result
-from app.storage.tables import AccessTokenRow, AuditEventRow
+from app.storage.audit_tables import AuditEventRow
+from app.storage.tables import AccessTokenRow
 
 
 class Request(NamedTuple):

@@ -17,8 +17,8 @@ from app.domain.token_filter import TokenFilter
 from app.domain.tokens import AccessToken, Issued
 from app.http.context import parts
 from app.services import Services
+from app.storage.audit_tables import AuditEventRow
 from app.storage.database import Database
-from app.storage.tables import AuditEventRow
 from tests import rows
 from tests.factories import PASSWORD, allowed_user, configure, disable, generate, issue, make_user, mint
 

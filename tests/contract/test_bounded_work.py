@@ -20,9 +20,10 @@ from werkzeug.test import TestResponse
 from app.domain.clock import system_clock
 from app.domain.identity import Role
 from app.services import Services, descendants
+from app.storage.audit_tables import AuditEventRow
 from app.storage.database import Database
 from app.storage.operating_tables import IdempotencyKeyRow, LoginThrottleRow
-from app.storage.tables import AccessTokenRow, AuditEventRow, RefreshTokenRow, RetiredSecretRow, SessionRow, UserRow
+from app.storage.tables import AccessTokenRow, RefreshTokenRow, RetiredSecretRow, SessionRow, UserRow
 from tests.contract.asking_pages import Somebody, somebody
 from tests.factories import PASSWORD, Refresh, configure, generate, issue, mint, regenerate
 
@@ -182,7 +183,7 @@ def gets(world: World, app: Flask) -> dict[str, Callable[[], TestResponse]]:
     own = world.refresh.token
     single = generate(world.services, world.anna.user).token.uuid
     values = {"public_id": own.public_id, "uuid": single, "tokenId": single, "user_id": world.anna.user.id}
-    values |= {"key": "retention_days", "name": "native.json"}
+    values |= {"key": "retention_days", "name": "native.json", "document": "native"}
     admin_token = mint(world.services, issue(world.services, world.admin.user)).secret
     found: dict[str, Callable[[], TestResponse]] = {}
     for rule in app.url_map.iter_rules():

@@ -7,8 +7,9 @@ from werkzeug.test import TestResponse
 from app.domain.identity import ApiTokens, Role
 from app.domain.tokens import RefreshToken
 from app.services import Services
+from app.storage.audit_tables import AuditEventRow
 from app.storage.database import Database
-from app.storage.tables import AccessTokenRow, AuditEventRow, RefreshTokenRow
+from app.storage.tables import AccessTokenRow, RefreshTokenRow
 from tests import rows
 from tests.contract.asking_pages import Somebody, addresses, all_rows, holding, somebody, variables
 from tests.contract.conftest import MovableClock, Setting

@@ -68,7 +68,7 @@ class Person:
         self.page.keyboard.insert_text(text)
 
     def searches_page(self) -> None:
-        """For what is on the clipboard, with the browser's own search, which Playwright does not show: Ctrl F, Ctrl V."""
+        """For what is on the clipboard, with the browser's own search, which Playwright can't use: Ctrl F, Ctrl V."""
         self._move_hand(to_mouse=False)
         self.cost.person += MIND + 4 * KEY
         self.cost.keys += 4

@@ -14,8 +14,8 @@ from app.services.idempotency import Idempotency
 from app.services.passwords import Passwords
 from app.services.sightings import Sightings
 from app.services.throttling import LoginThrottle
+from app.storage.audit_tables import AuditEventRow
 from app.storage.database import Database
-from app.storage.tables import AuditEventRow
 from tests import rows
 from tests.crowds import all_at_once
 from tests.databases import CHEAPEST_COST, KEYS

@@ -19,8 +19,8 @@ from app.domain.tokens import TokenKind
 from app.services import Services, last_use, sightings
 from app.services.sightings import SIGHTING_EVERY
 from app.storage.audit import record
+from app.storage.audit_tables import AuditEventRow
 from app.storage.database import Database
-from app.storage.tables import AuditEventRow
 from tests import factories, rows
 from tests.databases import destroy
 from tests.factories import OPERATOR, PASSWORD, Access, Refresh, issue, make_user, mint, revoke

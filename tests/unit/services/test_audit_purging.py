@@ -15,8 +15,8 @@ from app.services import Services, audit_sealing
 from app.services.audit_purging import removable
 from app.storage import audit_seals
 from app.storage.audit import record
+from app.storage.audit_tables import AuditEventRow
 from app.storage.database import Database
-from app.storage.tables import AuditEventRow
 from tests.audit_tampering import tamper
 from tests.databases import KEYS
 from tests.factories import accept_clock, configure, issue, make_user, mint

@@ -9,8 +9,8 @@ from app.domain.identity import User
 from app.domain.policy import Reissue
 from app.domain.secrets import KeyRing, encode_secret
 from app.services import Services
+from app.storage.audit_tables import AuditEventRow
 from app.storage.database import Database
-from app.storage.tables import AuditEventRow
 from tests import rows
 from tests.crowds import all_at_once
 from tests.databases import KEYS

@@ -10,8 +10,8 @@ from app.domain.errors import BadCredentials, BadRequest, FeatureOff, NotFound, 
 from app.domain.identity import ApiTokens, Role, User
 from app.domain.tokens import AccessToken, TokenStatus
 from app.services import Services
+from app.storage.audit_tables import AuditEventRow
 from app.storage.database import Database
-from app.storage.tables import AuditEventRow
 from tests import rows
 from tests.crowds import all_at_once
 from tests.factories import (

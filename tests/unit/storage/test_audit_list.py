@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.storage import audit_list
-from app.storage.tables import AuditEventRow
+from app.storage.audit_tables import AuditEventRow
 from tests.unit.storage.planting import HOUR, MICROSECOND, NOW
 
 pytestmark = pytest.mark.both_databases

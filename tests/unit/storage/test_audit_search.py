@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.domain.audit import Result
 from app.domain.audit_search import AuditSearch
 from app.storage import audit_search
-from app.storage.tables import AuditEventRow
+from app.storage.audit_tables import AuditEventRow
 from tests.unit.storage.planting import HOUR, MICROSECOND, NOW, plant_user
 
 pytestmark = pytest.mark.both_databases

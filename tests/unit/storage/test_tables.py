@@ -7,7 +7,8 @@ from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
-from app.storage.tables import AccessTokenRow, AuditEventRow, RefreshTokenRow, RetiredSecretRow, UserRow
+from app.storage.audit_tables import AuditEventRow
+from app.storage.tables import AccessTokenRow, RefreshTokenRow, RetiredSecretRow, UserRow
 from tests.unit.storage.planting import HOUR, NOW, plant_access_token, plant_refresh_token, plant_user
 
 pytestmark = pytest.mark.both_databases
