@@ -29,6 +29,10 @@ CURL = "fail-with-body\nsilent\nshow-error\n"
 """A call that is refused ends the script."""
 
 
+def _name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
 class Manual:
     """Where pages are run: each in a folder of its own, with the users admin and anna and a token of anna's.
 
@@ -87,30 +91,28 @@ class Manual:
     def run(self, page: Path) -> None:
         """Run the blocks of a page one after the other, and compare what they print."""
         to_run = TO_RUN[page]
-        folder = self._folder / f"{page.parent.name}-{page.stem}"
+        folder = self._folder / _name(page).replace("/", "-")
         folder.mkdir()
         (folder / ".curlrc").write_text(CURL)
         (folder / "typed").write_text(f"{PASSWORD}\n")
-        (folder / "deploy").symlink_to(ROOT / "deploy")
-        (folder / ".venv").symlink_to(self._shell.bin.parent)
-        port = ADDRESS
-        instance = folder / "instance"
-        if any(ADDRESS in each.code for each in to_run):
-            server = self.served()
-            port, instance = f"127.0.0.1:{server.port}", server.folder
-        else:
-            shutil.copytree(self._template, instance)
-        script = "".join(_step(folder, number, each, port) for number, each in enumerate(to_run))
+        address, instance = self._instance(to_run, folder)
+        script = "".join(_step(folder, number, each, address) for number, each in enumerate(to_run))
         done = self._shell.run(script, folder, self._tokens[page] | self._environment(instance))
-        steps = [line.removeprefix("step ") for line in done.stdout.splitlines()]
-        last = to_run[int(steps[-1])] if steps else to_run[0]
-        assert done.returncode == 0, (
-            f"{last.place} failed:\n{last.code}\n{_output(folder, int(steps[-1]))}{done.stderr}"
-        )
+        last = int(done.stdout.split()[-1])
+        told = f"{to_run[last].place} failed:\n{to_run[last].code}\n{_output(folder, last)}{done.stderr}"
+        assert done.returncode == 0, told
         for number, each in enumerate(to_run):
-            printed = _output(folder, number).replace(port, ADDRESS)
+            printed = _output(folder, number).replace(address, ADDRESS)
             assert each.prints is None or matches(each.prints, printed), f"{each.place} prints:\n{printed}"
         self._put_back()
+
+    def _instance(self, to_run: list[Block], folder: Path) -> tuple[str, Path]:
+        """The address at which the page's instance is served, if it is, and its folder."""
+        if any(ADDRESS in each.code for each in to_run):
+            server = self.served()
+            return f"127.0.0.1:{server.port}", server.folder
+        shutil.copytree(self._template, folder / "instance")
+        return ADDRESS, folder / "instance"
 
     def _put_back(self) -> None:
         """The instance settings, for the next page."""
@@ -120,9 +122,9 @@ class Manual:
                     session.execute(delete(InstanceSettingRow))
 
 
-def _step(folder: Path, number: int, block: Block, port: str) -> str:
+def _step(folder: Path, number: int, block: Block, address: str) -> str:
     """The lines of the script that run a block; all of a page share the shell, and so its variables."""
-    code = block.code.replace(ADDRESS, port)
+    code = block.code.replace(ADDRESS, address)
     if block.language == "python":
         (folder / f"{number}.py").write_text(code, encoding="utf-8")
         code = f"python {number}.py\n"
@@ -137,10 +139,6 @@ def _output(folder: Path, number: int) -> str:
 def manual(tmp_path_factory: pytest.TempPathFactory, sqlite_files: SqliteFiles) -> Iterator[Manual]:
     with ExitStack() as stack:
         yield Manual(tmp_path_factory.mktemp("manual"), sqlite_files, stack)
-
-
-def _name(page: Path) -> str:
-    return str(page.relative_to(ROOT))
 
 
 @pytest.mark.parametrize("page", [page for page, to_run in TO_RUN.items() if to_run], ids=_name)
