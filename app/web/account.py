@@ -8,9 +8,10 @@ from typing import Any
 from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.domain.errors import BadRequest, NotFound
+from app.domain.errors import NotFound
 from app.domain.ladder import Act
 from app.domain.text import count_of
+from app.domain.token_view import TokenView
 from app.domain.tokens import RefreshToken, TokenKind
 from app.http.acts import does
 from app.http.context import caller, services
@@ -18,11 +19,11 @@ from app.http.guards import GuardedBlueprint
 from app.services.listing import ListedToken
 from app.services.revoking import Revoked
 from app.web.csv_export import csv_answer
-from app.web.forms import is_checked, message, status_of
+from app.web.forms import is_checked
 from app.web.guards import IN_SESSION, web_session
 from app.web.histories import lines_of
 from app.web.list_view import ListView
-from app.web.own_lists import COLUMNS, export_row, shown, token_view
+from app.web.own_lists import COLUMNS, BadSearch, export_row, shown, token_view
 from app.web.rendering import page
 from app.web.returning import after_act, way_back
 
@@ -39,9 +40,9 @@ def list_tokens() -> ResponseReturnValue:
     """The user's refresh tokens."""
     view = ListView.of_request(NEWEST_FIRST)
     try:
-        return _list(view, view.value("cursor") or None)
-    except BadRequest as refusal:
-        return _list(ListView(view.path, {}, NEWEST_FIRST), None, status_of(refusal), error=message(refusal))
+        return _list(view, token_view(view))
+    except BadSearch as refusal:
+        return _list(ListView(view.path, {}, NEWEST_FIRST), TokenView(), 400, refusal.message)
 
 
 @account.get("/export")
@@ -57,7 +58,7 @@ def show_token(public_id: str) -> ResponseReturnValue:
     """A refresh token: facts, history, and what can be done with it."""
     history = services().token_history.of(public_id, only_of=web_session().user.id)
     lines = lines_of(history, web_session().user.username)
-    return token_page("refresh_token.html", public_id, lines=lines, done=_message(), back=_here(public_id))
+    return token_page("own_token.html", public_id, lines=lines, done=_message(), back=_here(public_id))
 
 
 @account.get("/refresh-tokens/<public_id>/revoke")
@@ -99,8 +100,9 @@ def token_page(template: str, public_id: str, **values: Any) -> Response:
     return page(template, **about | values)
 
 
-def _list(view: ListView, cursor: str | None, status: int = 200, error: str = "") -> Response:
-    found = services().token_lists.refresh_tokens_of(web_session().user.id, token_view(view), cursor, view.per_page)
+def _list(view: ListView, wanted: TokenView, status: int = 200, error: str = "") -> Response:
+    user_id, cursor = web_session().user.id, view.value("cursor") or None
+    found = services().token_lists.refresh_tokens_of(user_id, wanted, cursor, view.per_page)
     about = shown(view, found, url_for("web_account.export_tokens"))
     policy = services().instance_settings.policy()
     return page("account_tokens.html", status, **about, policy=policy, error=error, done=_message())

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Response
 
 from app.domain.clock import utc_text
+from app.web.rendering import HEADERS
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How text begins that spreadsheets would run (OWASP, CSV Injection); it gets an apostrophe in front."""
@@ -22,7 +23,7 @@ def csv_answer(name: str, columns: Sequence[str], rows: Iterable[Mapping[str, An
     writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
     answer = Response(text.getvalue(), mimetype="text/csv")
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    answer.headers["Cache-Control"] = "no-store"
+    answer.headers.update(HEADERS)
     return answer
 
 

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadRequest, FeatureOff, LimitReached, NotPermitted, RateLimited, Refusal
 from app.domain.ladder import Act
+from app.domain.token_view import TokenView
 from app.domain.tokens import TokenKind
 from app.http.acts import does
 from app.http.context import caller, parts, services
@@ -17,7 +18,7 @@ from app.web.forms import field_errors, idempotency_key, is_checked, message, re
 from app.web.guards import IN_SESSION, web_session
 from app.web.lifetimes import chosen_days, lifetimes
 from app.web.list_view import ListView
-from app.web.own_lists import COLUMNS, export_row, shown, token_view
+from app.web.own_lists import COLUMNS, BadSearch, export_row, shown, token_view
 from app.web.rendering import page, retry_after
 from app.web.returning import after_act, way_back
 
@@ -39,9 +40,9 @@ def list_tokens() -> ResponseReturnValue:
     """The user's tokens, and why they may not generate any."""
     view = ListView.of_request(NEWEST_FIRST)
     try:
-        return _list(view, view.value("cursor") or None)
-    except BadRequest as refusal:
-        return _list(ListView(view.path, {}, NEWEST_FIRST), None, status_of(refusal), error=message(refusal))
+        return _list(view, token_view(view))
+    except BadSearch as refusal:
+        return _list(ListView(view.path, {}, NEWEST_FIRST), TokenView(), 400, refusal.message)
 
 
 @preferences.get("/export")
@@ -88,8 +89,9 @@ def delete(uuid: str) -> ResponseReturnValue:
     return redirect(after_act(way_back(HOME), done="all-deleted" if with_descendants else "deleted"), 303)
 
 
-def _list(view: ListView, cursor: str | None, status: int = 200, error: str = "") -> Response:
-    found = services().token_lists.api_tokens_of(web_session().user.id, token_view(view), cursor, view.per_page)
+def _list(view: ListView, wanted: TokenView, status: int = 200, error: str = "") -> Response:
+    user_id, cursor = web_session().user.id, view.value("cursor") or None
+    found = services().token_lists.api_tokens_of(user_id, wanted, cursor, view.per_page)
     about = shown(view, found, url_for("web_preferences.export_tokens"))
     done = MESSAGES.get(request.args.get("done", ""), "")
     return page("preferences_tokens.html", status, **about, error=error, done=done, denial=_denial())

@@ -36,7 +36,7 @@ def test_a_form_whose_request_fails_keeps_what_was_typed_and_is_sent_again(insta
     anna = visit(instance.new_user())
     anna.page.goto(TOKENS)
     anna.page.get_by_role("link", name="Create Refresh Token").first.click()
-    anna.page.get_by_label("Name").fill("nightly-etl")
+    anna.page.get_by_label("Name", exact=True).fill("nightly-etl")
     with unreachable(anna.page, "**/refresh-tokens"):
         anna.page.keyboard.press("Enter")
         expect(anna.page.get_by_role("dialog").get_by_role("alert")).to_have_text(AWAY)
@@ -61,9 +61,9 @@ def test_an_error_appears_at_its_field_and_the_dialog_stays(instance: Instance, 
     page = visit(instance.new_user()).page
     page.goto(TOKENS)
     page.get_by_role("link", name="Create Refresh Token").first.click()
-    page.get_by_label("Name").fill("\u202e")
+    page.get_by_label("Name", exact=True).fill("\u202e")
     page.keyboard.press("Enter")
-    field = page.get_by_role("dialog").get_by_label("Name")
+    field = page.get_by_role("dialog").get_by_label("Name", exact=True)
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(field).to_be_focused()
 

@@ -166,7 +166,7 @@ def test_documents_and_examples_name_the_public_address(serve: Serve, user: str)
     browser.get("/account/auth/refresh-tokens")
     shown = browser.post("/account/auth/refresh-tokens", {"name": "nightly-etl", "form_id": "x" * 22})
     assert f"curl {PUBLIC}/integration/v1/createAPIAccessToken/" in shown.text
-    assert f"DAYPASS_URL={PUBLIC}\n" in shown.text
+    assert f"DAYPASS_URL={PUBLIC} " in words(shown).replace("= ", "=")
 
 
 def test_confirmations_errors_and_repeats_stay_below_the_path(serve: Serve, user: str) -> None:

@@ -60,7 +60,7 @@ def test_its_owner_and_an_administrator_see_which_one_it_is_and_what_to_do(
     assert not any(MARK in words(pages.get(path)) for pages, path in lists)
     fight_over(services, refresh)
     assert [words(pages.get(path)).count(MARK) for pages, path in lists] == [1, 1, 1]
-    shown = words(owner.pages.get("/account/auth"))
-    assert f"fought-over : t{WARNING}" in shown and "Create a refresh token for each" in shown
+    shown = words(owner.pages.get(f"/account/auth/refresh-tokens/{refresh.token.public_id}"))
+    assert f"T{WARNING}" in shown and "Create a refresh token for each" in shown
     assert "a refresh token for each" in words(admin.get(f"/admin/tokens/{refresh.token.public_id}"))
     assert f"T{WARNING}" in words(admin.get(f"/admin/audit?object={refresh.token.public_id}"))

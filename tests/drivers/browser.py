@@ -69,6 +69,20 @@ class Visitor:
         self.tab_to(target)
         self.page.keyboard.press("Enter")
 
+    def act_on(self, row: str, act: str) -> None:
+        """Open a dialog from the menu of a row."""
+        menu = self.row(row).locator("details.menu")
+        menu.locator("summary").click()
+        menu.get_by_role("link", name=act, exact=True).click()
+
+    def done(self) -> None:
+        """Leave the page of a secret, whether it was copied or not."""
+        self.click("Done")
+        if self.page.get_by_role("link", name="Yes, done").is_visible():
+            self.click("Yes, done", role="link")
+        self.page.wait_for_url(lambda url: "refresh-tokens" not in url and not url.endswith("/new"))
+        self.page.locator("#secret").wait_for(state="detached")
+
     def shown_secret(self) -> str:
         return self.page.locator("#secret").input_value()
 

@@ -249,7 +249,7 @@ def test_a_refresh_token_is_created_for_a_user_and_its_secret_is_all_of_the_outp
         assert ended.stderr.endswith("for robot, user id 1. Expires 2027-03-21T15:09:26Z.\n")
         made = daypass.json("token", "create", "--user", "robot", "--name", "weekly")
     assert list(made) == ["user", "user_id", "public_id", "name", "created_at", "expires_at", "secret"]
-    created = services.listing.audit_events(object_id=made["public_id"]).items[0]
+    created = services.audit_list.events(object_id=made["public_id"]).items[0]
     assert created.actor.startswith("cli:") and created.detail == {"owner": "robot", "name": "weekly"}
 
 
