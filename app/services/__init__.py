@@ -118,7 +118,7 @@ def build_services(
         token_history=TokenHistory(database, clock),
         user_list=UserList(database, clock, pepper),
         audit_list=AuditList(database, pepper),
-        overview=Overview(database, clock, listing),
+        overview=Overview(database, clock),
         instance_settings=InstanceSettings(database, clock),
         setting_effects=SettingEffects(database, clock),
         job_runs=JobRuns(database, clock),

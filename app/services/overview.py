@@ -1,4 +1,4 @@
-"""Summaries for the pages, each in a fixed number of statements. Not here: lists (``listing``)."""
+"""Summaries for the pages, each in a fixed number of statements. Not here: lists (``token_lists``)."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,9 +8,7 @@ from datetime import date, datetime, timedelta
 from app.domain.clock import Clock
 from app.domain.identity import User
 from app.domain.notices import Notice
-from app.domain.token_filter import TokenFilter
-from app.domain.tokens import AccessToken, Ending, RefreshToken, TokenKind
-from app.services.listing import Listing
+from app.domain.tokens import AccessToken, Ending
 from app.services.revoking import Revoked
 from app.storage import overview, summary
 from app.storage.access_tokens import as_access_token
@@ -18,14 +16,6 @@ from app.storage.database import Database
 
 DAYS_AHEAD = 60
 SOON = timedelta(days=7)
-
-
-@dataclass(frozen=True)
-class OwnRefreshToken:
-    """A refresh token and its newest access token, if any."""
-
-    token: RefreshToken
-    access_token: AccessToken | None
 
 
 @dataclass(frozen=True)
@@ -59,22 +49,9 @@ class Summary:
 class Overview:
     """Reads the summaries."""
 
-    def __init__(self, database: Database, clock: Clock, listing: Listing) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._listing = listing
-
-    def own_refresh_tokens(
-        self, user_id: int, cursor: str | None = None, limit: int = 50
-    ) -> tuple[list[OwnRefreshToken], str | None]:
-        """Those of a user, newest first, and the cursor of the next page. Refuses with BadRequest a bad cursor."""
-        page = self._listing.tokens(TokenKind.REFRESH, TokenFilter(user_id=user_id), cursor, limit)
-        shown = [each.token for each in page.items if isinstance(each.token, RefreshToken)]
-        now = self._clock()
-        with self._database.reading() as session:
-            under = overview.latest_under(session, [token.id for token in shown])
-            latest = {parent: as_access_token(row, now) for parent, row in under.items()}
-        return [OwnRefreshToken(token, latest.get(token.id)) for token in shown], page.cursor
 
     def access_token_under(self, refresh_token_id: int) -> AccessToken | None:
         """The newest access token of a refresh token, if any."""

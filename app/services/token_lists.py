@@ -17,7 +17,6 @@ from app.domain.tokens import AccessToken, RefreshToken, TokenKind
 from app.services.cursors import Cursors
 from app.services.keyset import LARGEST_PAGE
 from app.services.listing import ListedToken, list_access_tokens, list_refresh_tokens
-from app.services.overview import OwnRefreshToken
 from app.storage import overview, token_views
 from app.storage.access_tokens import as_access_token
 from app.storage.database import Database
@@ -57,6 +56,14 @@ class TokenPage(Generic[T]):
     def of(self, items: list[U]) -> "TokenPage[U]":
         """The same page of other items."""
         return TokenPage(items, self.counts, self.total, self.first, self.previous, self.next)
+
+
+@dataclass(frozen=True)
+class OwnRefreshToken:
+    """A refresh token and its newest access token, if any."""
+
+    token: RefreshToken
+    access_token: AccessToken | None
 
 
 class TokenLists:

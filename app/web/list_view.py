@@ -1,7 +1,7 @@
 """What a list's page shows besides its rows: addresses of filters, order and pages, and how many rows there are."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from flask import request
@@ -79,6 +79,12 @@ class ListView:
     def without(self, names: Iterable[str]) -> str:
         """The address without these parameters."""
         return self.address(**dict.fromkeys(names, ""))
+
+    def without_secrets(self) -> "ListView":
+        """Without the parameters in which a secret was masked: no address of the page holds a part of one."""
+        sent = request.args
+        kept = {name: value for name, value in self.parameters.items() if sent.get(name) == value}
+        return replace(self, parameters=kept)
 
     @property
     def here(self) -> str:

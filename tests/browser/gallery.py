@@ -103,6 +103,20 @@ def with_menu(path: str, label: str) -> Go:
     return after(at(path), lambda visitor: visitor.page.locator(f"summary[aria-label^='{label}']").first.click())
 
 
+def with_menu_of(path: str, text: str) -> Go:
+    return after(at(path), lambda visitor: visitor.page.locator("summary").filter(has_text=text).click())
+
+
+def chosen(path: str, number: int) -> Go:
+    """A list with its first rows chosen."""
+
+    def choose(visitor: Visitor) -> None:
+        for box in visitor.page.locator("tbody .pick").all()[:number]:
+            box.check()
+
+    return after(at(path), choose)
+
+
 def with_tables(visitor: Visitor) -> None:
     """The overview with the tables beneath its plots."""
     visitor.page.goto("/admin")
@@ -142,7 +156,9 @@ def login_limited(visitor: Visitor) -> None:
         filled(at("/login"), "Sign in", username="nemo", password=WRONG)(visitor)
 
 
-SOON = "/admin/tokens?kind=refresh&status=active&name=sandbox"
+SOON = "/admin/tokens?kind=refresh&status=active&q=sandbox"
+BACKUP = "/admin/tokens?kind=refresh&status=active&q=backup"
+ETL = "/admin/tokens?kind=refresh&q=nightly-etl&owner=anna"
 SETTINGS = "/admin/settings"
 WRONG = f"{PASSWORD}-mistyped"
 ANNA, CLARA = sample.PERSON, sample.ADMINISTRATOR
@@ -151,7 +167,7 @@ CREATE = opened(AUTH, "Create Refresh Token")
 MADE = filled(CREATE, "Create Refresh Token", name="weekly-report")
 MINTED = filled(opened(AUTH, "API Token under lineage-export"), "Create API Token")
 CONFIRM = filled(
-    opened("/admin/tokens?owner=anna", "Revoke nightly-etl"), "Revoke nightly-etl", reason="found in a log"
+    opened(with_menu(ETL, "Actions for nightly-etl"), "Revoke nightly-etl"), "Revoke nightly-etl", reason="in a log"
 )
 GENERATE = opened(PREFERENCES, "Generate New Token")
 GENERATED = filled(GENERATE, "Generate", description="weekly report")
@@ -242,16 +258,30 @@ VIEWS = [
     View("admin-user-end-sessions-none", CLARA, below(followed("/admin/users?part=yusuf", "yusuf"), "/end-sessions")),
     View("admin-tokens", CLARA, at("/admin/tokens")),
     View("admin-tokens-filtered", CLARA, at(SOON)),
+    View("admin-tokens-chosen", CLARA, chosen("/admin/tokens?kind=refresh&status=active", 3)),
+    View("admin-tokens-more-filters", CLARA, with_menu_of("/admin/tokens", "More filters")),
+    View("admin-tokens-row-menu", CLARA, with_menu(ETL, "Actions for nightly-etl")),
+    View("admin-tokens-none", CLARA, at("/admin/tokens?q=no-such-name&status=active")),
     View("admin-tokens-wrong-filter", CLARA, at("/admin/tokens?unused_for_days=some")),
-    View("admin-token", CLARA, followed("/admin/tokens?owner=anna&name=nightly-etl", "nightly-etl")),
-    View("admin-token-long-name", CLARA, followed("/admin/tokens?name=a-name-without", "a-name-without")),
-    View("admin-token-made-with", CLARA, followed("/admin/tokens?owner=anna&name=upstairs", "dashboard upstairs")),
-    View("admin-token-made-many", CLARA, followed("/admin/tokens?owner=clara&name=status", "status board")),
-    View("admin-token-revoke-many", CLARA, opened("/admin/tokens?owner=clara", "Revoke status board"), True),
-    View("admin-token-secret-found", CLARA, followed("/admin/tokens?name=the+quarterly&kind=refresh", "the quarterly")),
-    View("admin-token-revoked", CLARA, followed("/admin/tokens?owner=anna&name=old-laptop", "old-laptop")),
-    View("admin-token-revoke", CLARA, opened("/admin/tokens?owner=anna", "Revoke nightly-etl"), True),
-    View("admin-revoke-by-filter", CLARA, followed(SOON, "Revoke all that match…")),
+    View("admin-tokens-revoked", CLARA, filled(
+        opened(with_menu(BACKUP, "Actions for backup"), "Revoke backup"), "Revoke backup", reason="found in a log"
+    )),
+    View("admin-token", CLARA, followed(ETL, "nightly-etl")),
+    View("admin-token-long-name", CLARA, followed("/admin/tokens?q=a-name-without", "a-name-without")),
+    View("admin-token-made-with", CLARA, followed("/admin/tokens?owner=anna&q=upstairs", "dashboard upstairs")),
+    View("admin-token-made-many", CLARA, followed("/admin/tokens?owner=clara&q=status", "status board")),
+    View("admin-token-revoke-many", CLARA, opened(
+        with_menu("/admin/tokens?owner=clara&q=status", "Actions for status board"), "Revoke status board"
+    ), True),
+    View("admin-token-secret-found", CLARA, followed("/admin/tokens?q=the+quarterly&kind=refresh", "the quarterly")),
+    View("admin-token-revoked", CLARA, followed("/admin/tokens?owner=anna&kind=refresh&q=old-laptop", "old-laptop")),
+    View("admin-token-revoke", CLARA, opened(with_menu(ETL, "Actions for nightly-etl"), "Revoke nightly-etl"), True),
+    View("admin-revoke-chosen", CLARA, after(
+        chosen("/admin/tokens?kind=refresh&status=active", 3), lambda visitor: visitor.click("Revoke")
+    )),
+    View("admin-revoke-by-filter", CLARA, after(
+        with_menu(SOON, "More actions"), lambda visitor: visitor.page.get_by_role("link", name="that match…").click()
+    )),
     View("admin-identify", CLARA, at("/admin/identify")),
     View("admin-identify-works", CLARA, identified("")),
     View("admin-identify-unknown", CLARA, identified("hello")),

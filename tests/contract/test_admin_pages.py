@@ -90,7 +90,7 @@ def test_lists_are_read_page_by_page_with_their_filters(services: Services, admi
     seen, path = [], "/admin/tokens?owner=owner-of-many&name=many"
     while path:
         shown = admin.get(path).get_data(as_text=True)
-        seen += re.findall(r'<code class="quiet">(\w+)</code>', shown)
+        seen += re.findall(r'<code class="id">dpr_(\w+)…</code>', shown)
         following = re.search(r'href="([^"]+)">Older</a>', shown)
         path = unescape(following[1]) if following else ""
         assert not path or "owner=owner-of-many&name=many&cursor=" in path
@@ -267,7 +267,8 @@ def test_a_user_with_too_many_failures_is_shown_and_unlocked(services: Services,
 
 
 def test_a_token_is_shown_and_revoked_with_a_reason(services: Services, admin: Pages) -> None:
-    refresh = issue(services, make_user(services), "to-be-revoked")
+    owner = make_user(services)
+    refresh = issue(services, owner, "to-be-revoked")
     access, single = mint(services, refresh), generate(services, allowed_user(services))
     path = f"/admin/tokens/{refresh.token.public_id}"
     for token, shown in ((refresh, access.token.public_id), (access, "to-be-revoked"), (single, single.token.uuid)):
@@ -278,11 +279,13 @@ def test_a_token_is_shown_and_revoked_with_a_reason(services: Services, admin: P
         refused = admin.post(f"{path}/revoke", {"reason": reason})
         assert refused.status_code == 400 and 'id="reason-error"' in refused.text
     done = admin.post(f"{path}/revoke", {"reason": "it leaked"})
-    assert "Revoked. The token no longer works." in words(admin.get(done.headers["Location"]))
+    told = words(admin.get(done.headers["Location"]))
+    assert f"Revoked to-be-revoked of {owner.username} : 1 refresh and 1 access token." in told
     assert not works(services, access)
     shown = words(admin.get(path))
-    assert "Reason it leaked" in shown and "Revoked by user-" in shown
-    assert admin.post(f"{path}/revoke", {"reason": "again"}).headers["Location"].endswith("done=over")
+    assert "Reason it leaked" in shown and "Revoked by you" in shown
+    again = admin.post(f"{path}/revoke", {"reason": "again"})
+    assert "had already ended. Nothing was revoked." in words(admin.get(again.headers["Location"]))
     assert "has already ended" in words(admin.get(f"{path}/revoke"))
 
 
@@ -300,7 +303,8 @@ def test_what_a_filter_matches_is_shown_and_then_revoked(services: Services, adm
     preview = admin.get(at(BY_FILTER, owner=user.username))
     assert "1 refresh token with 1 access token under it, and 1 other access token" in words(preview)
     later = issue(services, user, "came-later")
-    form = {"owner": user.username, "confirmation": page(preview).form(BY_FILTER).fields["confirmation"]}
+    back = at("/admin/tokens", owner=user.username)
+    form = {"owner": user.username, "back": back, "confirmation": page(preview).form(BY_FILTER).fields["confirmation"]}
     refused = admin.post(BY_FILTER, form | {"reason": "spring cleaning"})
     assert (refused.status_code, "came-later" in words(refused)) == (409, True)
     assert 'value="spring cleaning"' in refused.text and works(services, later)
@@ -308,7 +312,8 @@ def test_what_a_filter_matches_is_shown_and_then_revoked(services: Services, adm
     without = admin.post(BY_FILTER, form | {"reason": ""})
     assert without.status_code == 400 and 'id="reason-error"' in without.text
     done = admin.post(BY_FILTER, form | {"reason": "spring cleaning"})
-    assert done.headers["Location"] == f"/admin/tokens?owner={user.username}&done=revoked"
+    told = admin.get(done.headers["Location"])
+    assert "Revoked 2 refresh and 2 access tokens." in words(told) and "Owner: " in words(told)
     assert not any(works(services, each) for each in (held.refresh, held.access, held.single, later))
     assert f"filter: owner: {user.username}" in words(admin.get(at("/admin/audit", action="tokens.revoked")))
 

@@ -99,6 +99,11 @@ class World:
         preview = self.services.revoking_by_filter.preview(TokenFilter(owner=owner.username))
         return {"owner": owner.username, "confirmation": preview.confirmation, "reason": "x"}
 
+    def chosen(self) -> Members:
+        public_id = issue(self.services, make_user(self.services)).token.public_id
+        preview = self.services.revoking_by_filter.preview(TokenFilter(public_ids=[public_id]))
+        return {f"pick-{public_id}": "on", "confirmation": preview.confirmation, "reason": "x"}
+
     def confirmed_in_api(self) -> Members:
         sent = self.confirmed()
         return {"filter": {"owner": sent.pop("owner")}, **sent}
@@ -186,6 +191,7 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ),
     ("POST", "/admin/tokens/<public_id>/revoke", Act.REVOKE_OF_OTHERS): by_admin(World.refresh_id, {"reason": "x"}),
     ("POST", "/admin/tokens/revoke-by-filter", Act.REVOKE_OF_OTHERS): by_admin(members=World.confirmed),
+    ("POST", "/admin/tokens/revoke-chosen", Act.REVOKE_OF_OTHERS): by_admin(members=World.chosen),
     ("POST", "/admin/settings/<key>", Act.WIDEN_SETTING): by_admin(lambda _: LIFESPAN, lambda its: its.lifespan(+1)),
     ("POST", "/admin/settings/<key>", Act.CHANGE_SETTING): by_admin(lambda _: LIFESPAN, lambda its: its.lifespan(-1)),
 }

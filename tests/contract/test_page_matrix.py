@@ -149,6 +149,9 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", "/admin/tokens/<public_id>/revoke"): Line(administrators(303), World.refresh_id, {"reason": "x"}),
     ("GET", "/admin/tokens/revoke-by-filter"): Line(administrators(400)),  # a filter narrows to something
     ("POST", "/admin/tokens/revoke-by-filter"): Line(administrators(400), form={"confirmation": "x"}),
+    ("GET", "/admin/tokens/revoke-chosen"): Line(administrators(400)),  # of none
+    ("POST", "/admin/tokens/revoke-chosen"): Line(administrators(400), form={"confirmation": "x"}),
+    ("GET", "/admin/tokens/export"): Line(administrators(200)),
     ("GET", "/admin/identify"): Line(administrators(200)),
     ("POST", "/admin/identify"): Line(administrators(200), form={"secret": "x"}),
     ("GET", "/admin/settings"): Line(administrators(200)),

@@ -9,6 +9,7 @@ from flask import Flask
 from app.domain.clock import system_clock
 from app.domain.identity import Role, User
 from app.domain.passwords import EXPIRED, TEMPORARY
+from app.domain.token_view import TokenView
 from app.services import Services
 from tests.contract.asking_pages import Somebody, holding, somebody
 from tests.contract.conftest import MovableClock
@@ -39,7 +40,7 @@ def test_who_signs_in_with_a_temporary_password_can_only_choose_another_one(app:
         assert browser.get(path).headers["Location"] == "/account/password"
     assert "Your password is temporary" in words(browser.get("/account/password"))
     assert browser.post("/account/auth/refresh-tokens", {"name": "x"}).headers["Location"] == "/account/password"
-    assert services.overview.own_refresh_tokens(user.id) == ([], None)
+    assert services.token_lists.refresh_tokens_of(user.id, TokenView()).items == []
     assert browser.post("/account/password", CHANGED | {"current": f"{ANOTHER}-2"}).status_code == 401
     assert browser.post("/account/password", CHANGED).headers["Location"] == "/account/password?done=changed"
     assert browser.is_signed_in()

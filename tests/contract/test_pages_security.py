@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 
 from app.domain.identity import Role
+from app.domain.token_view import TokenView
 from app.factory import create_app
 from app.services import Services
 from app.storage.database import Database
@@ -250,7 +251,7 @@ def test_a_form_can_name_no_other_owner(services: Services, other: Somebody) -> 
     as_if = {"user_id": str(victim.id), "owner": victim.username, "username": victim.username}
     other.pages.post("/account/auth/refresh-tokens", {"name": "mine", **as_if})
     other.pages.post("/preferences/access-tokens/new", {"lifetime": "7", **as_if})
-    assert services.overview.own_refresh_tokens(victim.id) == ([], None)
+    assert services.token_lists.refresh_tokens_of(victim.id, TokenView()).items == []
     assert services.single_tier.list_tokens(victim.id).items == []
 
 

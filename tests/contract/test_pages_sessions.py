@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 from app.domain.clock import system_clock
 from app.domain.identity import Role
 from app.domain.sessions import FRESH, IDLE
+from app.domain.token_view import TokenView
 from app.services import Services, throttling
 from app.services.throttling import KNOWN_LIMIT
 from app.storage.database import Database
@@ -286,7 +287,7 @@ def test_guessing_a_password_is_a_429_that_says_when_to_try_again(
     for answer in refused:
         assert (answer.status_code, "Too many incorrect passwords" in words(answer)) == (429, True)
         assert 0 < int(answer.headers["Retry-After"]) <= 3600
-    assert services.overview.own_refresh_tokens(theirs.user.id) == ([], None)
+    assert services.token_lists.refresh_tokens_of(theirs.user.id, TokenView()).items == []
 
 
 def test_who_cannot_sign_in_is_not_told_why(app: Flask, services: Services) -> None:

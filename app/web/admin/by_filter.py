@@ -1,69 +1,113 @@
-"""Revoking by filter: a preview, and the form that revokes exactly what it showed."""
+"""Revoking many tokens, all that match a filter or chosen ones: a preview, and the form that revokes exactly that."""
 
-from urllib.parse import urlencode
-
-from flask import Response, redirect, request, url_for
+from flask import Response, request
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadRequest, Conflict
 from app.domain.ladder import Act
+from app.domain.secrets import PUBLIC_ID
+from app.domain.token_filter import TokenFilter
 from app.http.acts import does
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
-from app.web.admin import queries
-from app.web.admin.queries import TOKEN_FIELDS, Form
+from app.services.revoking_by_filter import Preview
+from app.web.admin import queries, token_queries
+from app.web.admin.queries import Form
+from app.web.admin.revoked import HOME, after_revoking
 from app.web.forms import field_errors, message, read_form, status_of
 from app.web.guards import ADMINISTRATOR_IN_SESSION
 from app.web.rendering import page
+from app.web.returning import way_back
 
-by_filter = GuardedBlueprint("web_by_filter", __name__, guard=ADMINISTRATOR_IN_SESSION,
-                             url_prefix="/admin/tokens/revoke-by-filter", template_folder="../templates")  # fmt: skip
+by_filter = GuardedBlueprint("web_by_filter", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix=HOME,
+                             template_folder="../templates")  # fmt: skip
 
 SHOWN = 20
 
+PICK = "pick-"
+"""How the name of each chosen token's field begins; its public id follows."""
 
-@by_filter.get("")
+NONE_CHOSEN = "No token was chosen. Select some in the list."
+
+
+@by_filter.get("/revoke-by-filter")
 def preview() -> ResponseReturnValue:
-    """The tokens that would be revoked."""
+    """The tokens that match a filter and would be revoked."""
     return _preview(request.args)
 
 
-@by_filter.post("")
+@by_filter.post("/revoke-by-filter")
 @does(Act.REVOKE_OF_OTHERS)
 def revoke() -> ResponseReturnValue:
     """Revoke them, unless others match than were shown."""
+    return _revoke()
+
+
+@by_filter.get("/revoke-chosen")
+def preview_chosen() -> ResponseReturnValue:
+    """The chosen tokens that would be revoked."""
+    return _preview(request.args)
+
+
+@by_filter.post("/revoke-chosen")
+@does(Act.REVOKE_OF_OTHERS)
+def revoke_chosen() -> ResponseReturnValue:
+    """Revoke the chosen tokens, unless others are active than were shown."""
+    return _revoke()
+
+
+def _revoke() -> ResponseReturnValue:
     form = read_form()
     try:
-        criteria = queries.token_filter(form)
         reason, confirmation = queries.reason(form), form.get("confirmation", "")
-        services().revoking_by_filter.revoke(criteria, confirmation, reason, caller())
+        revoked = services().revoking_by_filter.revoke(_criteria(form), confirmation, reason, caller())
     except (BadRequest, Conflict) as refusal:
         return _preview(form, status_of(refusal), message(refusal), field_errors(refusal))
-    query = urlencode({**_entered(form), "done": "revoked"})
-    return redirect(f"{url_for('web_tokens.list_tokens')}?{query}", 303)
+    return after_revoking(revoked, filter=confirmation[:16])
 
 
-def _entered(form: Form) -> dict[str, str]:
-    """The criteria, as they were entered."""
-    return {name: value for name, value in queries.entered(form, TOKEN_FIELDS).items() if value}
+def _is_of_chosen() -> bool:
+    return request.path.endswith("/revoke-chosen")
+
+
+def _chosen(form: Form) -> list[str]:
+    """The public ids of the chosen tokens, in order."""
+    picked = (name.removeprefix(PICK) for name in form if name.startswith(PICK))
+    return sorted(public_id for public_id in picked if PUBLIC_ID.fullmatch(public_id))
+
+
+def _criteria(form: Form) -> TokenFilter:
+    if not _is_of_chosen():
+        return token_queries.token_view(form).narrowed
+    if not _chosen(form):
+        raise BadRequest(NONE_CHOSEN, {"tokens": [NONE_CHOSEN]})
+    return TokenFilter(public_ids=_chosen(form))
+
+
+def _kept(form: Form) -> dict[str, str]:
+    """What the form sends again: the chosen tokens, or the criteria as they were entered."""
+    if _is_of_chosen():
+        return {f"{PICK}{public_id}": "on" for public_id in _chosen(form)}
+    return {name: value for name, value in queries.entered(form, token_queries.NAMES).items() if value}
 
 
 def _preview(form: Form, status: int = 200, error: str = "", fields: dict[str, str] | None = None) -> Response:
-    """The criteria and the tokens they match, or the error of the criteria."""
-    entered = _entered(form)
-    preview = None
+    """The tokens that would be revoked, or what is wrong with the criteria."""
+    preview: Preview | None = None
     try:
-        preview = services().revoking_by_filter.preview(queries.token_filter(form))
+        preview = services().revoking_by_filter.preview(_criteria(form))
     except BadRequest as refusal:
         status, error = status_of(refusal), message(refusal)
     is_about_reason = fields is not None and "reason" in fields
     return page(
         "admin_revoke_by_filter.html",
         status,
-        criteria=[(TOKEN_FIELDS[name].label, value) for name, value in entered.items()],
-        entered=entered,
+        criteria=[] if _is_of_chosen() else token_queries.criteria_in_words(form),
+        chosen=len(_chosen(form)),
+        kept=_kept(form),
         preview=preview,
         shown=SHOWN,
+        back=way_back(HOME),
         reason=queries.entered_reason(),
         error="" if is_about_reason and preview else error,
         fields=fields or {},

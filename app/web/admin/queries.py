@@ -1,11 +1,10 @@
-"""Queries and forms of the administration pages: their values, the token filter, and pages of a list."""
+"""Queries and forms of the administration pages: their values, and pages of a list."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlencode
 
 from flask import request
@@ -13,10 +12,7 @@ from flask import request
 from app.domain.errors import BadRequest
 from app.domain.masking import mask
 from app.domain.text import LONGEST_TEXT, normal_text
-from app.domain.token_filter import CRITERIA, LONGEST_SPAN, Choice, Criterion, Days, Flag, Instant, Text, TokenFilter
-from app.domain.tokens import TokenStatus
 from app.web.forms import read_form
-from app.web.rendering import status_word
 
 W = TypeVar("W", bound=StrEnum)
 
@@ -103,49 +99,6 @@ def number(form: Form, name: str, low: int, high: int) -> int | None:
     if not value.isascii() or not value.isdigit() or len(value) > LONGEST_NUMBER or not low <= int(value) <= high:
         raise _wrong(name, f"{_label(name)} is a whole number from {low} to {high:,}.")
     return int(value)
-
-
-@dataclass(frozen=True)
-class Field:
-    """A field of the token filter's form. `choices`: values and their texts; without any, an input of `type`."""
-
-    name: str
-    label: str
-    parse: Callable[[Form, str], Any]
-    type: str = "text"
-    longest: int | str = ""
-    choices: tuple[tuple[str, str], ...] = ()
-
-
-def _field(name: str, criterion: Criterion) -> Field:
-    label = criterion.label
-    match criterion.values:
-        case Text(longest):
-            return Field(name, label, partial(text, longest=longest), longest=longest)
-        case Choice(words):
-            choices = tuple((each.value, _word_text(each)) for each in words)
-            return Field(name, label, partial(word, words=words), choices=choices)
-        case Instant(day_name, is_end):
-            return Field(day_name, label, day_after if is_end else day, "date")
-        case Days():
-            return Field(name, label, partial(number, low=1, high=LONGEST_SPAN), "number")
-        case Flag():
-            return Field(name, label, lambda form, _: number(form, name, 1, 1) and True, choices=(("1", "Yes"),))
-
-
-def _word_text(word: StrEnum) -> str:
-    return status_word(word) if isinstance(word, TokenStatus) else f"{word.value.capitalize()} tokens"
-
-
-_FIELDS = {name: _field(name, each) for name, each in CRITERIA.items() if each.label}
-
-TOKEN_FIELDS = {each.name: each for each in _FIELDS.values()}
-"""The fields of the token filter's form, by name."""
-
-
-def token_filter(form: Form) -> TokenFilter:
-    """The filter in a query or form; its last days are inclusive."""
-    return TokenFilter(**{name: each.parse(form, each.name) for name, each in _FIELDS.items()})
 
 
 def reason(form: Form) -> str:

@@ -1,6 +1,4 @@
-"""All users' tokens: the list, the details of one, and its revocation."""
-
-from datetime import timedelta
+"""All users' tokens: the list and its export, the details of one, and its revocation."""
 
 from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -8,60 +6,72 @@ from flask.typing import ResponseReturnValue
 from app.domain.errors import BadRequest
 from app.domain.ladder import Act
 from app.domain.token_filter import TokenFilter
+from app.domain.token_view import Group
 from app.domain.tokens import CREATED_IN_FUTURE, AccessToken, RefreshToken, TokenKind
 from app.http.acts import does
-from app.http.context import caller, parts, services
+from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
-from app.services.keyset import Page
 from app.services.listing import ListedToken
-from app.services.revoking import Revoked
-from app.web.admin import queries
+from app.services.token_lists import TokenPage
+from app.web.admin import queries, token_queries
+from app.web.admin.revoked import HOME, after_revoking, message_after_revoking
+from app.web.csv_export import csv_answer
 from app.web.forms import field_errors, is_checked, message, read_form, status_of
-from app.web.guards import ADMINISTRATOR_IN_SESSION
+from app.web.guards import ADMINISTRATOR_IN_SESSION, web_session
+from app.web.histories import lines_of
+from app.web.list_view import ListView
 from app.web.rendering import page
+from app.web.returning import way_back
 
-tokens = GuardedBlueprint("web_tokens", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix="/admin/tokens",
+tokens = GuardedBlueprint("web_tokens", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix=HOME,
                           template_folder="../templates")  # fmt: skip
 
-PAGE = 50
-SOON = (7, 30)
-"""Days, each with a link to the tokens that expire within them."""
+COLUMNS = (
+    "kind", "public_id", "name", "owner", "status", "created_at", "expires_at", "last_used_at", "last_used_ip",
+    "revoked_at", "revoked_by", "revoke_reason",
+)  # fmt: skip
+"""Of an export."""
+
+NOTHING = TokenPage[ListedToken]([], dict.fromkeys(Group, 0), 0, 0, None, None)
 
 
 @tokens.get("")
 def list_tokens() -> ResponseReturnValue:
-    """Refresh tokens first, each tier newest first."""
-    found, status, error = Page[ListedToken]([], None), 200, ""
-    is_narrowed = False
+    """All users' tokens, searched, narrowed and sorted."""
+    view = ListView.of_request(token_queries.ORDER)
+    if "" in request.args.values():  # a browser sends the empty fields of a form too
+        return redirect(view.here, 302)
     try:
-        criteria = queries.token_filter(request.args)
-        is_narrowed = not criteria.is_empty
-        found = services().listing.both_tiers(criteria, queries.cursor(), PAGE)
+        asked = token_queries.token_view(request.args, view)
+        found = services().token_lists.of_everybody(asked, queries.cursor(), view.per_page)
     except BadRequest as refusal:
-        status, error = 400, message(refusal)
-    today = parts().clock().date()
-    return page(
-        "admin_tokens.html",
-        status,
-        items=found.items,
-        pager=queries.pager(found.cursor),
-        fields=queries.TOKEN_FIELDS.values(),
-        entered=queries.entered(request.args, queries.TOKEN_FIELDS),
-        is_narrowed=is_narrowed,
-        error=error,
-        today=today,
-        soon=[(days, today + timedelta(days=days)) for days in SOON],
-    )
+        return _list(view.without_secrets(), NOTHING, status_of(refusal), message(refusal))
+    return _list(view, found)
+
+
+@tokens.get("/export")
+def export() -> ResponseReturnValue:
+    """The tokens of a list, all pages, without secrets."""
+    asked = token_queries.token_view(request.args, ListView.of_request(token_queries.ORDER))
+    rows = (vars(each.token) | vars(each) for each in services().token_lists.every(asked))
+    return csv_answer("tokens.csv", COLUMNS, rows)
 
 
 @tokens.get("/<public_id>")
 def show_token(public_id: str) -> ResponseReturnValue:
     """The details of a token."""
     listed = services().listing.find(public_id)
-    parent, child = _parent(listed.token), _child(listed)
-    note = CREATED_IN_FUTURE if listed.token.created_in_future else None
-    made = services().revoking.descendants(public_id)
-    return page("admin_token.html", listed=listed, token=listed.token, parent=parent, child=child, note=note, made=made)
+    return page(
+        "admin_token.html",
+        listed=listed,
+        token=listed.token,
+        parent=_parent(listed.token),
+        child=_child(listed),
+        note=CREATED_IN_FUTURE if listed.token.created_in_future else None,
+        made=services().revoking.descendants(public_id),
+        lines=lines_of(services().token_history.of(public_id), web_session().user.username),
+        done=message_after_revoking(),
+    )
 
 
 @tokens.get("/<public_id>/revoke")
@@ -77,11 +87,28 @@ def revoke(public_id: str) -> ResponseReturnValue:
     with_descendants = is_checked("with_descendants")
     try:
         reason = queries.reason(read_form())
-        ended = services().revoking.revoke(public_id, reason, caller(), with_descendants=with_descendants)
+        revoked = services().revoking.revoke(public_id, reason, caller(), with_descendants=with_descendants)
     except BadRequest as refusal:
         return _confirm(public_id, status_of(refusal), field_errors(refusal), with_descendants)
-    done = "over" if ended == Revoked(0, 0) else "all-revoked" if with_descendants else "revoked"
-    return redirect(url_for("web_tokens.show_token", public_id=public_id, done=done), 303)
+    return after_revoking(revoked, token=public_id)
+
+
+def _list(view: ListView, found: TokenPage[ListedToken], status: int = 200, error: str = "") -> Response:
+    return page(
+        "admin_tokens.html",
+        status,
+        view=token_queries.on_page(view, found),
+        items=found.items,
+        active=found.counts[Group.ACTIVE],
+        pills=token_queries.pills(found),
+        chips=token_queries.chips(view),
+        fields=token_queries.FIELDS.values(),
+        query=token_queries.query_of(view),
+        csv=f"{url_for('web_tokens.export')}{view.address().removeprefix(view.path)}",
+        searched=token_queries.searched(view),
+        error=error,
+        done=message_after_revoking(),
+    )
 
 
 def _parent(token: RefreshToken | AccessToken) -> ListedToken | None:
@@ -114,4 +141,5 @@ def _confirm(
         child=_child(listed),
         made=services().revoking.descendants(public_id),
         with_descendants=with_descendants,
+        back=way_back(HOME),
     )

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.domain.identity import User
 from app.domain.notices import Notice
 from app.domain.token_filter import TokenFilter
+from app.domain.token_view import TokenView
 from app.domain.tokens import FINAL, SHARING_SHOWN_FOR, Ending, TokenKind, TokenStatus, status_at
 from app.services import Services
 from app.services.overview import DAYS_AHEAD, SOON, Holding
@@ -230,11 +231,12 @@ def test_each_of_a_users_own_refresh_tokens_has_its_newest_access_token(services
     without, once, twice = (issue(services, user, name) for name in ("without", "once", "twice"))
     mint(services, issue(services, make_user(services)))
     first, _, last = mint(services, once), mint(services, twice), mint(services, twice)
-    items, cursor = services.overview.own_refresh_tokens(user.id, None, limit=2)
-    more, end = services.overview.own_refresh_tokens(user.id, cursor, limit=2)
-    shown = [(each.token.name, each.access_token and each.access_token.public_id) for each in (*items, *more)]
+    page = services.token_lists.refresh_tokens_of(user.id, TokenView(), size=2)
+    last_page = services.token_lists.refresh_tokens_of(user.id, TokenView(), page.next, 2)
+    items = [*page.items, *last_page.items]
+    shown = [(each.token.name, each.access_token and each.access_token.public_id) for each in items]
     assert shown == [("twice", last.token.public_id), ("once", first.token.public_id), ("without", None)]
-    assert cursor is not None and end is None
+    assert page.next is not None and last_page.next is None
     assert services.overview.access_token_under(twice.token.id) == items[0].access_token
     assert services.overview.access_token_under(without.token.id) is None
 
@@ -245,5 +247,5 @@ def test_the_newest_access_token_is_shown_in_the_state_that_it_is_in(services: S
         mint(services, issue(services, user))
         for after, state in ((DAY - MICROSECOND, "active"), (DAY, "expired")):
             clock.move_to(NOW + after)
-            [item], _ = services.overview.own_refresh_tokens(user.id)
+            [item] = services.token_lists.refresh_tokens_of(user.id, TokenView()).items
             assert item.access_token and item.access_token.status == state
