@@ -11,8 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, get_origin, get_type_hints
 
-from app.domain.notices import Notice
 from app.domain.token_search import refuse_secret_search
+from app.domain.token_warnings import TokenWarning
 from app.domain.tokens import TokenKind, TokenStatus
 
 LONGEST_SPAN = 36_500
@@ -101,15 +101,15 @@ class TokenFilter:
         int | None, Criterion(Days(), "Not used for so many days, nor created within them.", "Unused for days")
     ] = None
     expiring_within_days: Annotated[
-        int | None, Criterion(Days(), "Active, and expires within so many days.", "Expires within days", in_api=False)
+        int | None, Criterion(Days(), "Active, and expires within so many days.", in_api=False)
     ] = None
     to_renew: Annotated[
         bool | None,
         Criterion(Flag(), "No access tokens that a refresh token renews.", "Only to be renewed by hand", in_api=False),
     ] = None
-    notice: Annotated[
-        Notice | None,
-        Criterion(Choice(tuple(Notice)), "What is noticed about a token that still works.", "Noticed"),
+    warning: Annotated[
+        TokenWarning | None,
+        Criterion(Choice(tuple(TokenWarning)), "What a token that still works is marked with.", "Warning"),
     ] = None
     user_id: int | None = None
     ids: Sequence[int] | None = None

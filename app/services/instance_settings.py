@@ -65,8 +65,10 @@ class InstanceSettings:
         return next(each for each in self.show() if each.setting is setting)
 
     def last_change(self, name: str) -> SettingChange | None:
-        """The last change of a setting; None where nobody changed it. Refuses with NotFound."""
-        setting = _declared(name)
+        """The last change of a setting; None where nobody changed it, or there is no such setting."""
+        setting = find_setting(name)
+        if setting is None:
+            return None
         with self._database.reading() as session:
             known = settings.listed(session).get(setting.key)
             before = settings.before_last_change(session, setting.key)

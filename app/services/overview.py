@@ -7,7 +7,8 @@ from datetime import date, datetime, timedelta
 
 from app.domain.clock import Clock
 from app.domain.identity import User
-from app.domain.notices import Notice
+from app.domain.token_view import DAYS_BEFORE_EXPIRY
+from app.domain.token_warnings import TokenWarning
 from app.domain.tokens import AccessToken, Ending
 from app.services.revoking import Revoked
 from app.storage import overview, summary
@@ -15,7 +16,7 @@ from app.storage.access_tokens import as_access_token
 from app.storage.database import Database
 
 DAYS_AHEAD = 60
-SOON = timedelta(days=7)
+SOON = timedelta(days=DAYS_BEFORE_EXPIRY)
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Summary:
     api_tokens: Counter[str]
     active_users: int
     disabled_users: int
-    noticed: Counter[Notice]
+    warnings: Counter[TokenWarning]
     endings: list[Ending]
     expiring: int
     first: datetime | None
@@ -75,8 +76,8 @@ class Overview:
         now = self._clock()
         with self._database.reading() as session:
             people = summary.users_by_state(session)
-            noticed = summary.noticed(session, now)
-            access_tokens, api_tokens = summary.access_tokens_by_status(session, now, noticed.had_expired)
+            warnings = summary.warnings(session, now)
+            access_tokens, api_tokens = summary.access_tokens_by_status(session, now, warnings.had_expired)
             endings = summary.endings(session, now, _midnight_after(now, DAYS_AHEAD), now + SOON)
             return Summary(
                 now=now,
@@ -85,7 +86,7 @@ class Overview:
                 api_tokens=api_tokens,
                 active_users=people.get(True, 0),
                 disabled_users=people.get(False, 0),
-                noticed=noticed.numbers,
+                warnings=warnings.numbers,
                 endings=_every_day(now.date(), endings.by_day),
                 expiring=endings.soon,
                 first=endings.first,

@@ -15,10 +15,10 @@ from app.domain.token_filter import TokenFilter
 from app.domain.token_search import public_id_part, uuid_start
 from app.domain.tokens import TokenKind, TokenStatus
 from app.storage.liveness import TokenTable, is_active_at, status_now
-from app.storage.notices import is_noticed
 from app.storage.single_tier import SHOWN_IN_INDEX
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 from app.storage.text_search import has_part
+from app.storage.token_warnings import has_warning
 
 ACCESS_TOKEN_NAME = func.coalesce(RefreshTokenRow.name, AccessTokenRow.description, "")
 
@@ -155,7 +155,7 @@ CONDITIONS: dict[str, Callable[[TokenTable, Any, datetime], ColumnElement[bool]]
     "unused_for_days": _is_unused_for,
     "expiring_within_days": _is_expiring_within,
     "to_renew": _is_renewed_by_hand,
-    "notice": is_noticed,
+    "warning": has_warning,
     "user_id": lambda table, user_id, _: table.user_id == user_id,
     "ids": lambda table, ids, _: table.id.in_(ids),
     "public_ids": lambda table, public_ids, _: table.public_id.in_(public_ids),

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Date, String, and_, cast, func, or_, select, text, true
 from sqlalchemy.orm import Session
 
-from app.domain.notices import Notice
+from app.domain.token_warnings import TokenWarning
 from app.domain.tokens import FINAL, Ending, TokenStatus, status_at
 from app.storage.liveness import MAYBE_ACTIVE, TokenTable
-from app.storage.notices import is_noticed, may_be_noticed
 from app.storage.single_tier import LISTED_IN_INDEX
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
+from app.storage.token_warnings import has_warning, may_have_warning
 
 TO_RENEW: tuple[tuple[TokenTable, ColumnElement[bool]], ...] = (
     (RefreshTokenRow, true()),
@@ -36,10 +36,10 @@ class Endings(NamedTuple):
     first: datetime | None
 
 
-class Noticed(NamedTuple):
-    """About how many tokens each is noticed; and of access tokens, how many of each final status had expired before."""
+class Warnings(NamedTuple):
+    """How many tokens have each; and of access tokens, how many of each final status had expired before."""
 
-    numbers: Counter[Notice]
+    numbers: Counter[TokenWarning]
     had_expired: dict[str, int]
 
 
@@ -55,7 +55,7 @@ def access_tokens_by_status(
 ) -> tuple[Counter[str], Counter[str]]:
     """How many access tokens of refresh tokens, and how many single-tier tokens, are in each state at `now`.
 
-    `had_expired`: as :func:`noticed` counts them. An index alone answers the first statement, and the second reads few
+    `had_expired`: as :func:`warnings` counts them. An index alone answers the first statement, and the second reads few
     rows; one over both tiers would sort all of them.
     """
     status, past = AccessTokenRow.status, AccessTokenRow.expires_at <= now
@@ -99,17 +99,17 @@ def endings(session: Session, now: datetime, until: datetime, soon: datetime) ->
     return Endings([Ending(day, counts[day]) for day in sorted(counts)], number, min(firsts, default=None))
 
 
-def noticed(session: Session, now: datetime) -> Noticed:
+def warnings(session: Session, now: datetime) -> Warnings:
     """In one pass over each table."""
-    numbers: Counter[Notice] = Counter()
+    numbers: Counter[TokenWarning] = Counter()
     past = and_(AccessTokenRow.had_expired, AccessTokenRow.expires_at <= now)
     ended = {str(each): and_(AccessTokenRow.status == each, past) for each in FINAL}
     for table, also in ((RefreshTokenRow, {}), (AccessTokenRow, ended)):
-        conditions = [*(is_noticed(table, each, now) for each in Notice), *also.values()]
+        conditions = [*(has_warning(table, each, now) for each in TokenWarning), *also.values()]
         query = select(*(func.count().filter(each) for each in conditions))
-        found = session.execute(query.where(or_(may_be_noticed(table, now), *also.values()))).one()
-        numbers.update(dict(zip(Notice, found[: len(Notice)], strict=True)))
-    return Noticed(+numbers, dict(zip(ended, found[len(Notice) :], strict=True)))
+        found = session.execute(query.where(or_(may_have_warning(table, now), *also.values()))).one()
+        numbers.update(dict(zip(TokenWarning, found[: len(TokenWarning)], strict=True)))
+    return Warnings(+numbers, dict(zip(ended, found[len(TokenWarning) :], strict=True)))
 
 
 def _expires_within(table: TokenTable, now: datetime, until: datetime) -> ColumnElement[bool]:

@@ -1,6 +1,7 @@
 """Requests under a name that is not Daypass's: refused in the dialect of their path, or as a page."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -59,6 +60,14 @@ def test_pages_refuse_it_with_a_page(app: Flask) -> None:
         assert PUBLIC in answer.text and "Set-Cookie" not in answer.headers
     assert app.test_client().get("/login", headers={"Host": "Tokens.Example.Com.:443"}).status_code == 200
     assert app.test_client().get("/login", headers={"Host": "daypass:8080"}).status_code == 200
+
+
+def test_that_page_has_its_style_under_that_name(app: Flask) -> None:
+    shown = app.test_client().get("/login", headers={"Host": "evil.example"}).text
+    style = re.search(r'<link rel="stylesheet" href="([^"]+)">', shown)
+    assert style is not None
+    answer = app.test_client().get(style[1], headers={"Host": "evil.example"})
+    assert (answer.status_code, answer.mimetype) == (200, "text/css")
 
 
 def test_probes_and_gateways_may_use_any_one_name(app: Flask, services: Services) -> None:

@@ -21,6 +21,8 @@ MANY = 110
 ENDS = {"/account/auth": "/revoke", "/preferences/access-tokens": "/delete"}
 """How the address of each row's last dialog ends."""
 
+REDIRECTS = ("/account", "/preferences")
+
 
 def plant(database: Database, user_id: int) -> None:
     """Refresh tokens with an access token under each, and as many single-tier tokens."""
@@ -37,7 +39,8 @@ def test_every_page_takes_as_many_statements_with_many_tokens_as_with_few(
 ) -> None:
     """Fails when a list asks for the access token under each refresh token one by one."""
     admin = somebody(app, Role.SERVER_ADMIN)
-    paths = list(addresses(app, "GET", **variables(admin.user, holding(services, admin.user))))
+    shown = addresses(app, "GET", **variables(admin.user, holding(services, admin.user)))
+    paths = [path for path in shown if path not in REDIRECTS]
 
     def count() -> dict[str, int]:
         found = {}

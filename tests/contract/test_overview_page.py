@@ -73,7 +73,7 @@ def test_checks_are_counted_by_the_hour_and_the_day(services: Services, admin: P
 
 
 @pytest.fixture
-def noticed(services: Services, database: Database) -> None:
+def warned(services: Services, database: Database) -> None:
     """Two tokens that seem shared, one of which is exposed."""
     owner = make_user(services)
     ids = [issue(services, owner).token.id for _ in range(2)]
@@ -85,7 +85,7 @@ def noticed(services: Services, database: Database) -> None:
 
 
 def test_what_needs_attention_leads_to_the_list_of_it(
-    services: Services, admin: Pages, setting: Setting, noticed: None
+    services: Services, admin: Pages, setting: Setting, warned: None
 ) -> None:
     with setting(refresh_token_lifespan="2"):
         issue(services, make_user(services))

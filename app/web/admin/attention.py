@@ -6,16 +6,17 @@ from datetime import datetime
 
 from flask import url_for
 
-from app.domain.notices import Notice
 from app.domain.text import count_of
+from app.domain.token_view import Group
+from app.domain.token_warnings import TokenWarning
 from app.services.job_runs import JobHealth
 from app.services.overview import SOON, Summary
 from app.web.admin.jobs import condition
 
-NOTICES = {
-    Notice.SHARED: ("seems shared", "seem shared", "by programs that replace each other's access tokens"),
-    Notice.EXPOSED: ("is exposed", "are exposed", "because a secret was sent in a place where logs keep it"),
-    Notice.WRONG_CLOCK: ("was created in the future", "were created in the future", "by a clock that is or was wrong"),
+WARNINGS = {
+    TokenWarning.SHARED: ("seems shared", "seem shared", "by programs that replace each other's access tokens"),
+    TokenWarning.EXPOSED: ("is exposed", "are exposed", "because a secret was sent in a place where logs keep it"),
+    TokenWarning.WRONG_CLOCK: ("was created in the future", "were created in the future", "as a clock is or was wrong"),
 }
 """What is said of one token and of several, and what follows the link."""
 
@@ -41,10 +42,10 @@ def concerns(summary: Summary, jobs: Sequence[JobHealth], clock_warning: str | N
     if failing:
         names = ", ".join(each.job for each in failing)
         yield Concern("cycle", f"{count_of(len(failing), 'job')} failed", f"in the last run: {names}", jobs_page)
-    for notice, (of_one, of_several, rest) in NOTICES.items():
-        if number := summary.noticed[notice]:
+    for warning, (of_one, of_several, rest) in WARNINGS.items():
+        if number := summary.warnings[warning]:
             text = f"{count_of(number, 'token')} {of_one if number == 1 else of_several}"
-            yield Concern("warning", text, rest, url_for("web_tokens.list_tokens", notice=notice))
+            yield Concern("warning", text, rest, url_for("web_tokens.list_tokens", warning=warning))
     if number := summary.expiring:
         text = f"{count_of(number, 'token')} expire{'s' if number == 1 else ''} within {SOON.days} days"
         yield Concern("clock", text, "unless somebody regenerates or replaces them", soon(), summary.first)
@@ -52,4 +53,4 @@ def concerns(summary: Summary, jobs: Sequence[JobHealth], clock_warning: str | N
 
 def soon() -> str:
     """The address of the list of tokens that expire within SOON."""
-    return url_for("web_tokens.list_tokens", expiring_within_days=SOON.days, to_renew=1)
+    return url_for("web_tokens.list_tokens", status=Group.EXPIRING)

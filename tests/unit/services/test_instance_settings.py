@@ -31,6 +31,19 @@ def test_a_change_is_kept_and_recorded_with_the_value_before_and_after(services:
     assert json.loads(event.detail) == {"before": "90", "after": "7"}
 
 
+def test_the_last_change_is_known_with_what_was_before_and_who_made_it(services: Services, database: Database) -> None:
+    known = services.instance_settings
+    assert (known.last_change("retention_days"), known.last_change("no such setting")) == (None, None)
+    for value in ("30", "10", "10"):
+        known.change("retention_days", value, OPERATOR)
+    change = known.last_change("retention_days")
+    assert change is not None and (change.before, change.after) == ("30", "10")
+    shown = known.get("retention_days")
+    assert (shown.changed_by, shown.changed_at) == (OPERATOR.name, rows.audit_events(database)[-1].at)
+    others = [each for each in known.show() if each.setting is not shown.setting]
+    assert {(each.changed_by, each.changed_at) for each in others} == {(None, None)}
+
+
 def test_a_value_out_of_range_or_an_unknown_name_changes_nothing(services: Services, database: Database) -> None:
     before = rows.everything(database)
     with pytest.raises(BadRequest) as refused:

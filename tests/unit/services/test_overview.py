@@ -9,9 +9,9 @@ from sqlalchemy import event, select, text
 from sqlalchemy.orm import Session
 
 from app.domain.identity import User
-from app.domain.notices import Notice
 from app.domain.token_filter import TokenFilter
 from app.domain.token_view import TokenView
+from app.domain.token_warnings import TokenWarning
 from app.domain.tokens import FINAL, SHARING_SHOWN_FOR, Ending, TokenKind, TokenStatus, status_at
 from app.services import Services
 from app.services.overview import DAYS_AHEAD, SOON, Holding
@@ -88,12 +88,12 @@ def test_an_instance_without_tokens_has_users_and_days(services: Services) -> No
     summary = services.overview.summary()
     assert (summary.refresh_tokens, summary.access_tokens, summary.api_tokens) == ({}, {}, {})
     assert (summary.active_users, summary.disabled_users) == (3, 2)
-    assert (summary.noticed, summary.expiring, summary.first) == ({}, 0, None)
+    assert (summary.warnings, summary.expiring, summary.first) == ({}, 0, None)
     assert [each.number for each in summary.endings] == [0] * DAYS_AHEAD
 
 
-def plant_noticed(session: Session, owner: User) -> None:
-    """Of each notice tokens on both sides of its bounds, and in states in which nobody needs to act."""
+def plant_warned(session: Session, owner: User) -> None:
+    """Of each warning tokens on both sides of its bounds, and in states in which nobody needs to act."""
     for seen in (NOW - SHARING_SHOWN_FOR, NOW - SHARING_SHOWN_FOR + MICROSECOND, NOW, NOW + DAY):
         plant_refresh_token(session, owner, sharing_seen_at=seen)
     for values in ({"secret_seen_at": NOW}, {"created_at": NOW + DAY}, {"sharing_seen_at": NOW}):
@@ -108,21 +108,21 @@ def plant_noticed(session: Session, owner: User) -> None:
 
 
 @pytest.mark.both_databases
-def test_what_is_noticed_is_counted_as_the_list_shows_it(services: Services, owner: User, database: Database) -> None:
+def test_warnings_are_counted_as_the_list_shows_them(services: Services, owner: User, database: Database) -> None:
     """The overview links to that list. Fails when an ended token counts, or the two decide differently."""
     with database.transaction() as session:
-        plant_noticed(session, owner)
+        plant_warned(session, owner)
     with freeze_time(NOW):
-        noticed = services.overview.summary().noticed
+        warnings = services.overview.summary().warnings
         listed = {
-            notice: [services.listing.tokens(kind, TokenFilter(notice=notice)).items for kind in TokenKind]
-            for notice in Notice
+            warning: [services.listing.tokens(kind, TokenFilter(warning=warning)).items for kind in TokenKind]
+            for warning in TokenWarning
         }
-    assert noticed == {Notice.SHARED: 3, Notice.EXPOSED: 4, Notice.WRONG_CLOCK: 5}
-    assert noticed == {notice: sum(map(len, items)) for notice, items in listed.items()}
-    assert sum(each.token.seems_shared for each in listed[Notice.SHARED][0]) == 3
-    assert all(each.token.secret_seen_at for items in listed[Notice.EXPOSED] for each in items)
-    assert all(each.token.created_in_future for items in listed[Notice.WRONG_CLOCK] for each in items)
+    assert warnings == {TokenWarning.SHARED: 3, TokenWarning.EXPOSED: 4, TokenWarning.WRONG_CLOCK: 5}
+    assert warnings == {warning: sum(map(len, items)) for warning, items in listed.items()}
+    assert sum(each.token.seems_shared for each in listed[TokenWarning.SHARED][0]) == 3
+    assert all(each.token.secret_seen_at for items in listed[TokenWarning.EXPOSED] for each in items)
+    assert all(each.token.created_in_future for items in listed[TokenWarning.WRONG_CLOCK] for each in items)
 
 
 def endings(services: Services) -> list[Ending]:
