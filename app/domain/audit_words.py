@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from string import Formatter
 
 from app.domain.audit import AuditEvent
-from app.domain.text import count_of
+from app.domain.text import count_of, count_of_tokens
 
 
 @dataclass(frozen=True)
 class Words:
     """`name`: of the action, such as "User created". `did`: what follows the actor's name.
 
-    In `did`, ``{object}`` is what it was done to, ``{name}`` a detail, and ``{number:noun}`` a detail that is counted.
+    In `did`, ``{object}`` is what it was done to, ``{name}`` a detail, ``{number:noun}`` a detail that is counted, and
+    ``{tokens}`` how many tokens of each tier.
     """
 
     name: str
@@ -27,8 +28,6 @@ class Part:
     text: str
     is_object: bool = False
 
-
-_MADE_USELESS = "{refresh_tokens:refresh token} and {access_tokens:access token}"
 
 ACTIONS: dict[str, Words] = {
     "access_token.created": Words("API token created", "created the API token {object}"),
@@ -51,12 +50,12 @@ ACTIONS: dict[str, Words] = {
     "refresh_token.regenerated": Words("Refresh token regenerated", "regenerated the refresh token {object}"),
     "refresh_token.revoked": Words("Refresh token revoked", "revoked the refresh token {object}"),
     "refresh_token.secret_found": Words("Secret of a refresh token found", "sent the secret of {object} in {place}"),
-    "session.began": Words("Signed in", "signed in as {object}"),
-    "session.ended": Words("Session ended", "ended a session of {object}"),
+    "session.began": Words("Signed in", "signed in"),
+    "session.ended": Words("Session ended", "ended a session"),
     "sign_in.refused": Words("Sign-in refused", "could not sign in as {object}: {reason}"),
     "sign_in.throttled": Words("Sign-in stopped", "could not sign in as {object}: too many attempts"),
     "tokens.purged": Words("Ended tokens deleted", "deleted {rows:row} of {object} that ended long ago"),
-    "tokens.revoked": Words("Tokens revoked by filter", f"revoked {_MADE_USELESS} that matched a filter"),
+    "tokens.revoked": Words("Tokens revoked by filter", "revoked {tokens} that matched a filter"),
     "user.api_tokens_changed": Words("API-token permission changed", "set API tokens of {object} to {api_tokens}"),
     "user.created": Words("User created", "created the user {object}"),
     "user.disabled": Words("User disabled", "disabled the user {object}"),
@@ -67,7 +66,7 @@ ACTIONS: dict[str, Words] = {
     "user.sessions_ended": Words("Sessions ended", "ended {sessions:session} of {object}"),
     "user.sign_in_locked": Words("Sign-in limited", "used up the attempts to sign in as {object}"),
     "user.sign_in_unlocked": Words("Sign-in unlocked", "unlocked sign-in of {object}"),
-    "user.tokens_revoked": Words("All tokens of a user revoked", f"revoked {_MADE_USELESS} of {{object}}"),
+    "user.tokens_revoked": Words("All tokens of a user revoked", "revoked {tokens} of {object}"),
 }
 """By code name. A test compares it with what Daypass records."""
 
@@ -103,6 +102,8 @@ def _parts(template: str, event: AuditEvent) -> Iterator[Part]:
             yield Part(literal)
         if name == "object":
             yield Part(event.object_id, is_object=True)
+        elif name == "tokens":
+            yield Part(count_of_tokens(int(event.detail["refresh_tokens"]), int(event.detail["access_tokens"])))
         elif name is not None and noun:
             yield Part(count_of(int(event.detail[name]), noun.format(object=event.object_id)))
         elif name is not None:

@@ -104,6 +104,12 @@ def count_of(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def count_of_tokens(refresh_tokens: int, access_tokens: int) -> str:
+    """Such as "2 refresh tokens and 1 access token", without a tier that has none; "no tokens" without any."""
+    counts = ((refresh_tokens, "refresh token"), (access_tokens, "access token"))
+    return " and ".join(count_of(number, noun) for number, noun in counts if number) or "no tokens"
+
+
 def agent_to_keep(agent: str | None) -> str | None:
     """A client's ``User-Agent``, safe to store and show: some clients put their token in it."""
     if not agent:

@@ -39,6 +39,7 @@ from app.services.throttling import LoginThrottle
 from app.services.token_history import TokenHistory
 from app.services.token_lists import TokenLists
 from app.services.user_list import UserList
+from app.services.user_profiles import UserProfiles
 from app.services.verifying import TokenVerifier
 from app.storage.check import TokenLookup
 from app.storage.database import Database
@@ -63,6 +64,7 @@ class Services:
     token_lists: TokenLists
     token_history: TokenHistory
     user_list: UserList
+    user_profiles: UserProfiles
     audit_list: AuditList
     overview: Overview
     instance_settings: InstanceSettings
@@ -117,6 +119,7 @@ def build_services(
         token_lists=TokenLists(database, clock, pepper),
         token_history=TokenHistory(database, clock),
         user_list=UserList(database, clock, pepper),
+        user_profiles=UserProfiles(database, clock, accounts, sessions),
         audit_list=AuditList(database, pepper),
         overview=Overview(database, clock),
         instance_settings=InstanceSettings(database, clock),

@@ -60,7 +60,7 @@ class AuditList:
         after = row_of(self._cursors.read(AUDIT_EVENTS, cursor))
         with self._database.reading() as session:
             rows = audit_list.events(session, actor, action, object_id, after, limit + 1, since, until, result)
-        page = page_of([_as_event(row) for row in rows], limit, lambda event: event.id)
+        page = page_of([as_event(row) for row in rows], limit, lambda event: event.id)
         return Page(page.items, self._cursors.write(AUDIT_EVENTS, page.cursor))
 
     def found(self, search: AuditSearch, cursor: str | None = None, limit: int = 25) -> FoundEvents:
@@ -71,7 +71,7 @@ class AuditList:
             if reach is None:
                 return FoundEvents(Page([], None))
             rows = audit_search.page(session, reach, place.row_id, limit + 1, is_backwards=place.is_backwards)
-            page = page_at(place, [_as_event(row) for row in rows], limit, lambda event: event.id)
+            page = page_at(place, [as_event(row) for row in rows], limit, lambda event: event.id)
             number = audit_search.count(session, reach)
             before = audit_search.count(session, reach, page.items[0].id) if page.items and page.newer else 0
             token_names, user_ids = _behind(session, page.items)
@@ -87,7 +87,7 @@ class AuditList:
         after: int | None = None
         while reach is not None:
             with self._database.reading() as session:
-                events = [_as_event(row) for row in audit_search.page(session, reach, after, LARGEST_PAGE)]
+                events = [as_event(row) for row in audit_search.page(session, reach, after, LARGEST_PAGE)]
             yield from events
             if len(events) < LARGEST_PAGE:
                 return
@@ -100,6 +100,6 @@ def _behind(session: Session, events: list[AuditEvent]) -> tuple[dict[str, str],
     return names_of_tokens(session, tokens), ids_of_users(session, users)
 
 
-def _as_event(row: AuditEventRow) -> AuditEvent:
+def as_event(row: AuditEventRow) -> AuditEvent:
     values = {each.name: getattr(row, each.name) for each in fields(AuditEvent)}
     return AuditEvent(**values | {"detail": json.loads(row.detail)})

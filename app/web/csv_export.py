@@ -32,7 +32,7 @@ def _pieces(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterat
     rest = iter(rows)
     yield _lines([columns])
     while piece := list(islice(rest, PIECE)):
-        yield _lines([_cell(row.get(column)) for column in columns] for row in piece)
+        yield _lines([cell(row.get(column)) for column in columns] for row in piece)
 
 
 def _lines(rows: Iterable[Sequence[str]]) -> str:
@@ -41,7 +41,8 @@ def _lines(rows: Iterable[Sequence[str]]) -> str:
     return text.getvalue()
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """The value as text that no spreadsheet runs; instants in UTC; None is empty."""
     if value is None:
         return ""
     if isinstance(value, datetime):

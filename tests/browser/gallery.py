@@ -117,6 +117,16 @@ def chosen(path: str, number: int) -> Go:
     return after(at(path), choose)
 
 
+def with_more(go: Go) -> Go:
+    """On the page of a thing, with its menu open."""
+    return after(go, lambda visitor: visitor.page.locator("summary[aria-label^='More actions']").click())
+
+
+def with_first_entry(visitor: Visitor) -> None:
+    visitor.page.goto("/admin/audit")
+    visitor.page.locator(".entry summary").first.click()
+
+
 def with_tables(visitor: Visitor) -> None:
     """The overview with the tables beneath its plots."""
     visitor.page.goto("/admin")
@@ -169,6 +179,7 @@ MINTED = filled(opened(AUTH, "API Token under lineage-export"), "Create API Toke
 CONFIRM = filled(
     opened(with_menu(ETL, "Actions for nightly-etl"), "Revoke nightly-etl"), "Revoke nightly-etl", reason="in a log"
 )
+USER = followed("/admin/users?q=anna", "anna")
 GENERATE = opened(PREFERENCES, "Generate New Token")
 GENERATED = filled(GENERATE, "Generate", description="weekly report")
 
@@ -232,30 +243,39 @@ VIEWS = [
     View("admin-overview", CLARA, at("/admin")),
     View("admin-overview-tables", CLARA, with_tables),
     View("admin-users", CLARA, at("/admin/users")),
-    View("admin-users-none", CLARA, at("/admin/users?part=zzz")),
+    View("admin-users-none", CLARA, at("/admin/users?q=zzz")),
+    View("admin-users-filtered", CLARA, at("/admin/users?state=disabled&role=VIEWER&sort=username")),
+    View("admin-users-filters", CLARA, after(at("/admin/users"), lambda visitor: visitor.page.get_by_text(
+        "More filters").click()
+    )),
+    View("admin-users-row-menu", CLARA, with_menu("/admin/users?q=anna", "Actions for anna")),
+    View("admin-users-after-act", CLARA, at("/admin/users?q=o&done=disabled&done-user=olga")),
     View("admin-user-create", CLARA, opened("/admin/users", "Create User"), is_dialog=True),
     View("admin-user-create-wrong", CLARA, filled(at("/admin/users/new"), "Create User", username="Zoë!")),
     View("admin-user-create-asks", sample.AWAY, at("/admin/users/new")),
-    View("admin-user-self", CLARA, followed("/admin/users?part=clara", "clara")),
-    View("admin-user", CLARA, followed("/admin/users?part=anna", "anna")),
-    View("admin-user-long-names", CLARA, followed("/admin/users?part=walter", "walter")),
-    View("admin-user-disabled", CLARA, followed("/admin/users?part=olga", "olga")),
-    View("admin-user-locked", CLARA, followed("/admin/users?part=yusuf", "yusuf")),
-    View("admin-user-disable", CLARA, opened(followed("/admin/users?part=anna", "anna"), "Disable anna"), True),
-    View(
-        "admin-user-revoke", CLARA, opened(followed("/admin/users?part=anna", "anna"), "Revoke API Tokens"), True
-    ),
-    View(
-        "admin-user-password", CLARA, opened(followed("/admin/users?part=anna", "anna"), "Set Password of anna"), True
-    ),
-    View("admin-user-password-wrong", CLARA, filled(
-        opened(followed("/admin/users?part=anna", "anna"), "Set Password of anna"), "Set Password", password="anna"
+    View("admin-user-self", CLARA, followed("/admin/users?q=clara", "clara")),
+    View("admin-user", CLARA, USER),
+    View("admin-user-menu", CLARA, with_more(USER)),
+    View("admin-user-after-act", CLARA, below(
+        followed("/admin/users?q=olga", "olga"), "?done=revoked&done-refresh=131&done-access=7"
     )),
-    View("admin-user-password-asks", sample.AWAY, below(followed("/admin/users?part=anna", "anna"), "/password")),
-    View("admin-user-temporary-password", CLARA, followed("/admin/users?part=noor", "noor")),
-    View("admin-user-temporary-password-expired", CLARA, followed("/admin/users?part=leif", "leif")),
-    View("admin-user-end-sessions", CLARA, opened(followed("/admin/users?part=anna", "anna"), "Sign out anna"), True),
-    View("admin-user-end-sessions-none", CLARA, below(followed("/admin/users?part=yusuf", "yusuf"), "/end-sessions")),
+    View("admin-user-long-names", CLARA, followed("/admin/users?q=walter", "walter")),
+    View("admin-user-disabled", CLARA, followed("/admin/users?q=olga", "olga")),
+    View("admin-user-locked", CLARA, followed("/admin/users?q=yusuf", "yusuf")),
+    View("admin-user-disable", CLARA, opened(with_more(USER), "Disable anna"), True),
+    View("admin-user-enable", CLARA, opened(followed("/admin/users?q=olga", "olga"), "Enable olga"), True),
+    View("admin-user-role", CLARA, opened(with_more(USER), "Change role of anna"), True),
+    View("admin-user-api-tokens", CLARA, opened(with_more(USER), "Allow or deny API tokens"), True),
+    View("admin-user-revoke", CLARA, opened(USER, "Revoke API Tokens"), True),
+    View("admin-user-password", CLARA, opened(with_more(USER), "Set Password of anna"), True),
+    View("admin-user-password-wrong", CLARA, filled(
+        opened(with_more(USER), "Set Password of anna"), "Set Password", password="anna"
+    )),
+    View("admin-user-password-asks", sample.AWAY, below(USER, "/password")),
+    View("admin-user-temporary-password", CLARA, followed("/admin/users?q=noor", "noor")),
+    View("admin-user-temporary-password-expired", CLARA, followed("/admin/users?q=leif", "leif")),
+    View("admin-user-end-sessions", CLARA, opened(with_more(USER), "Sign out anna"), True),
+    View("admin-user-end-sessions-none", CLARA, below(followed("/admin/users?q=yusuf", "yusuf"), "/end-sessions")),
     View("admin-tokens", CLARA, at("/admin/tokens")),
     View("admin-tokens-filtered", CLARA, at(SOON)),
     View("admin-tokens-chosen", CLARA, chosen("/admin/tokens?kind=refresh&status=active", 3)),
@@ -294,8 +314,13 @@ VIEWS = [
     View("admin-setting-preview-mints", CLARA, at(f"{SETTINGS}/mints_per_hour?value=600")),
     View("admin-setting-preview-rights", CLARA, at(f"{SETTINGS}/api_can_manage_users?value=on")),
     View("admin-audit", CLARA, at("/admin/audit")),
+    View("admin-audit-entry", CLARA, with_first_entry),
+    View("admin-audit-filtered", CLARA, at("/admin/audit?q=anna&since=2020-01-01&without=mints")),
+    View("admin-audit-filters", CLARA, after(at("/admin/audit"), lambda visitor: visitor.page.get_by_text(
+        "More filters").click()
+    )),
     View("admin-audit-refused", CLARA, at("/admin/audit?result=refused")),
-    View("admin-audit-none", CLARA, at("/admin/audit?actor=nobody")),
+    View("admin-audit-none", CLARA, at("/admin/audit?q=nobody")),
     View("admin-audit-wrong", CLARA, at("/admin/audit?since=yesterday")),
     View("admin-jobs", CLARA, at("/admin/jobs")),
     View("documents", ANNA, at("/docs/native/")),

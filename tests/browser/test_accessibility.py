@@ -26,7 +26,7 @@ LOOKED_AT = (1440, 768, 320)
 
 IS_CUT_OFF = """
     document.documentElement.scrollWidth > window.innerWidth
-    || [...document.querySelectorAll('.card, .cards, .dialog, dialog')]
+    || [...document.querySelectorAll('.card, .dialog, dialog')]
         .some((box) => box.scrollWidth > box.clientWidth + 1)
 """
 """The window, or a box on the page whose content sticks out; what is meant to be scrolled lies in a box of its own."""

@@ -54,10 +54,14 @@ def holding(services: Services, user: User, name: str = "nightly-etl", descripti
 
 
 def addresses(app: Flask, method: str, both_slash_forms: bool = False, **values: str | int) -> Iterator[str]:
-    """Every address of the pages that takes this method, with `values` for what is variable in them."""
+    """Every address of the pages that takes this method, with `values` for what is variable in them.
+
+    Not those of exports: what they answer is no page, and grows with what there is.
+    """
     for rule in app.url_map.iter_rules():
         is_included = both_slash_forms or rule.rule == "/" or not rule.rule.endswith("/")
-        if rule.endpoint.startswith("web_") and method in (rule.methods or ()) and is_included:
+        is_page = rule.endpoint.startswith("web_") and not rule.rule.rstrip("/").endswith("/export")
+        if is_page and method in (rule.methods or ()) and is_included:
             yield re.sub(r"<(\w+)>", lambda found: str(values[found[1]]), rule.rule)
 
 

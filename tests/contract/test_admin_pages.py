@@ -1,6 +1,9 @@
 """The administration pages: one happy path and the refusals of each form, and how lists are narrowed."""
 
+import csv
+import io
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from urllib.parse import urlencode
@@ -8,6 +11,8 @@ from urllib.parse import urlencode
 import pytest
 from flask import Flask
 
+from app.domain.audit_export import parse_line
+from app.domain.audit_seals import StoredEvent
 from app.domain.errors import NotFound
 from app.domain.identity import Role
 from app.services import Services
@@ -44,6 +49,15 @@ def admin(login: Somebody) -> Pages:
     return login.pages
 
 
+def link(html: str, text: str) -> str:
+    """The address of the last link with this text."""
+    return re.findall(rf'href="([^"]+)"[^>]*>(?:<svg.*?</svg>)?{text}<', html)[-1]
+
+
+def rows_of(html: str) -> list[str]:
+    return re.findall(r"data-row>([^<]+)<", html)
+
+
 def at(path: str, **query: str) -> str:
     return f"{path}?{urlencode(query)}"
 
@@ -51,18 +65,46 @@ def at(path: str, **query: str) -> str:
 # Lists
 
 
-def test_users_are_found_by_part_of_the_name_role_and_state(services: Services, admin: Pages) -> None:
+def test_users_are_searched_narrowed_and_counted(services: Services, admin: Pages) -> None:
     anna, bert = allowed_user(services, username="find-anna", role=Role.STEWARD), make_user(services, "find-bert")
     disable(services, bert.username)
+    refresh = issue(services, anna)
     for query, expected in (
-        ({"part": "FIND-"}, {anna.id, bert.id}), ({"part": "find-", "role": "STEWARD"}, {anna.id}),
-        ({"part": "find-", "state": "disabled"}, {bert.id}), ({"part": "find-%"}, set()),
+        ({"q": "FIND-"}, {anna.id, bert.id}), ({"q": "find-", "role": "STEWARD"}, {anna.id}),
+        ({"q": "find-", "state": "disabled"}, {bert.id}), ({"q": "find-%"}, set()),
+        ({"q": f"dpr_{refresh.token.public_id}"}, {anna.id}), ({"q": str(anna.id), "state": "administrators"}, set()),
     ):  # fmt: skip
         shown = f"{words(admin.get(at('/admin/users', **query)))} "
         assert {each.id for each in (anna, bert) if f"user id {each.id} " in shown} == expected, query
-    mint(services, issue(services, anna))
+    mint(services, refresh)
     generate(services, anna)
-    assert "STEWARD Active Allowed 1 1 never" in words(admin.get(at("/admin/users", part="find-anna")))
+    shown = words(admin.get(at("/admin/users", q="find-anna")))
+    assert "Steward Active 2 " in shown and "All 1 Active 1 Disabled 0 Administrators 0" in shown
+    nothing = words(admin.get(at("/admin/users", q="no-such-user", state="active")))
+    assert "Searched for \u201cno-such-user\u201d in user name, e-mail, name, user id and token id, among" in nothing
+
+
+def test_users_are_sorted_and_read_both_ways_with_what_was_chosen(services: Services, admin: Pages) -> None:
+    names = [make_user(services, f"sorted-{number:02}").username for number in range(30)]
+    first = admin.get("/admin/users?q=sorted-&sort=username")
+    assert "1\u201325 of 30 users" in words(first)
+    following = unescape(link(first.text, "Older"))
+    assert following.startswith("/admin/users?q=sorted-&sort=username&cursor=")
+    second = admin.get(following)
+    assert "26\u201330 of 30 users" in words(second)
+    back = admin.get(unescape(link(second.text, "Newer")))
+    assert rows_of(back.text) == rows_of(first.text) == names[:25]
+    assert admin.get("/admin/users?sort=password_hash").status_code == 400
+
+
+def test_users_are_exported_as_shown_and_no_cell_is_a_formula(services: Services, admin: Pages) -> None:
+    make_user(services, "export-me", email="=1+1@example.com", first_name="Anna, B.")
+    make_user(services, "export-me-not", role=Role.STEWARD)
+    answer = admin.get("/admin/users/export?q=export-me&role=VIEWER")
+    (row,) = csv.DictReader(io.StringIO(answer.text))
+    assert (row["username"], row["email"], row["first_name"]) == ("export-me", "'=1+1@example.com", "Anna, B.")
+    assert answer.mimetype == "text/csv" and answer.headers["Content-Disposition"] == 'attachment; filename="users.csv"'
+    assert admin.get("/admin/users/export?state=x").status_code == 400
 
 
 def test_tokens_are_filtered(services: Services, admin: Pages) -> None:
@@ -95,7 +137,7 @@ def test_lists_are_read_page_by_page_with_their_filters(services: Services, admi
         path = unescape(following[1]) if following else ""
         assert not path or "owner=owner-of-many&name=many&cursor=" in path
     assert seen == made[::-1]
-    assert "Older" in words(admin.get(f"/admin/users/{user.id}"))
+    assert "All 55" in words(admin.get(f"/admin/users/{user.id}"))
 
 
 def test_a_query_that_makes_no_sense_is_refused_in_words(services: Services, admin: Pages) -> None:
@@ -107,31 +149,65 @@ def test_a_query_that_makes_no_sense_is_refused_in_words(services: Services, adm
         for path in ("/admin/tokens", BY_FILTER):
             answer = admin.get(at(path, **{name: value}))
             assert (answer.status_code, name.replace("_", " ").capitalize() in words(answer)) == (400, True), name
-    user_path = f"/admin/users/{make_user(services).id}"
     for path, name, values in (
         ("/admin/tokens", "cursor", ("x", "r-1", "0" * 40, "\0", "é")), ("/admin/users", "cursor", ("x", "\0")),
-        ("/admin/audit", "cursor", ("x", "\0")), (user_path, "cursor", ("x", "\0")), ("/admin/audit", "since", ("x",)),
+        ("/admin/audit", "cursor", ("x", "\0")), ("/admin/audit", "since", ("x",)), ("/admin/audit", "q", ("\0",)),
         ("/admin/audit", "until", ("9999-12-31",)), ("/admin/audit", "actor", ("\0",)),
         ("/admin/audit", "result", ("x",)),
-        ("/admin/audit", "object", ("x" * 200,)), ("/admin/users", "part", ("\0",)),
+        ("/admin/audit", "object", ("x" * 200,)), ("/admin/users", "q", ("\0", "x" * 300)),
         ("/admin/users", "role", ("KING",)), ("/admin/users", "state", ("x",)),
     ):  # fmt: skip
         for value in values:
             assert admin.get(at(path, **{name: value})).status_code == 400, (path, name, value)
 
 
-def test_the_audit_log_is_filtered_and_readable(services: Services, admin: Pages) -> None:
+def test_the_audit_log_is_searched_narrowed_and_readable(services: Services, admin: Pages) -> None:
     user = make_user(services, "seen-in-the-log")
+    held = issue(services, user, "told-by-name")
     services.revoking.revoke_user(user.username, "a reason", OPERATOR)
     today = datetime.now(UTC).date().isoformat()  # noqa: TID251
     shown = words(admin.get(at("/admin/audit", object=user.username, since=today, until=today)))
-    for expected in ("user.created", "user.tokens_revoked", "reason: a reason", "refresh tokens: 0"):
-        assert expected in shown
+    for expected in (
+        "created the user seen-in-the-log", "revoked 1 refresh token of seen-in-the-log", "user.tokens_revoked",
+        "Reason a reason", "2 events", f"Since: {int(today[-2:])} ", "Open the user",
+    ):  # fmt: skip
+        assert expected in shown, expected
+    created = "created the refresh token told-by-name"
+    for query in ({"q": "IN-THE-LO"}, {"q": f"dpr_{held.token.public_id}"}, {"actor": user.username}):
+        assert created in words(admin.get(at("/admin/audit", **query))), query
     for query in (
         {"actor": "nobody-of-that-name"}, {"until": "2020-01-01"}, {"action": "user.tokens_revoked"},
         {"result": "refused"},
     ):  # fmt: skip
-        assert "user.created" not in words(admin.get(at("/admin/audit", object=user.username, **query))), query
+        assert "created the user" not in words(admin.get(at("/admin/audit", object=user.username, **query))), query
+    assert "Searched for \u201cno-such-thing\u201d in user names," in words(
+        admin.get(at("/admin/audit", q="no-such-thing"))
+    )
+
+
+def test_events_of_a_request_are_one_link_away(services: Services, admin: Pages) -> None:
+    user = allowed_user(services)
+    services.changing_passwords.set(user.id, PASSWORD, replace(OPERATOR, request_id="ab" * 16), revokes_tokens=True)
+    shown = admin.get(at("/admin/audit", object=user.username))
+    related, _ = (unescape(each) for each in re.findall(r'href="([^"]+)">Events of this request', shown.text))
+    assert related.startswith(f"/admin/audit?request={'ab' * 16}&around=")
+    told = words(admin.get(related))
+    assert "2 events" in told and f"set the password of {user.username}" in told and "revoked no tokens" in told
+    assert f"Request: {'ab' * 16}" in told
+    assert "2 events" in words(admin.get(at("/admin/audit", request="ab" * 16)))
+
+
+def test_the_audit_log_is_exported_as_shown(services: Services, admin: Pages) -> None:
+    user = make_user(services, "exported-from-the-log")
+    disable(services, user.username)
+    query = {"object": user.username, "action": "user.disabled"}
+    (row,) = csv.DictReader(io.StringIO(admin.get(at("/admin/audit/export", **query)).text))
+    assert (row["actor"], row["what"]) == (OPERATOR.name, f"disabled the user {user.username}")
+    answer = admin.get(at("/admin/audit/export", format="jsonl", **query))
+    entry = parse_line(answer.text.strip())
+    assert isinstance(entry, StoredEvent) and entry.event.object_id == user.username
+    assert answer.mimetype == "application/jsonl" and "attachment" in answer.headers["Content-Disposition"]
+    assert admin.get("/admin/audit/export?since=x").status_code == 400
 
 
 def test_the_audit_log_shows_what_was_refused_and_until_when_it_is_sealed(
@@ -142,11 +218,11 @@ def test_the_audit_log_shows_what_was_refused_and_until_when_it_is_sealed(
         assert user.pages.get("/admin/users").status_code == 403
     services.sightings.flush()
     shown = words(admin.get(at("/admin/audit", result="refused", actor=user.user.username)))
-    assert "administration.refused" in shown and "act GET /admin/users" in shown and "with session" in shown
+    assert "administration.refused" in shown and "was refused GET /admin/users" in shown and "With session" in shown
     Pages(app).sign_in("nobody-of-that-name")
     services.sightings.flush()
     shown = admin.get(at("/admin/audit", action="sign_in.refused"))
-    assert "(unknown)" in words(shown) and "part=" not in shown.text, "a link to no user"
+    assert "(unknown)" in words(shown) and "Open the user" not in words(shown), "a link to no user"
     services.audit.sealing.seal()
     newest = services.audit_list.events(limit=1).items[0].id
     assert f"Sealed up to event {newest}" in words(admin.get("/admin/audit"))
@@ -220,20 +296,29 @@ def test_a_users_rights_and_state_are_changed_and_the_last_administrator_stays_o
     user = make_user(services)
     path = f"/admin/users/{user.id}"
     assert f"Disable {user.username}?" in words(admin.get(f"{path}/disable"))
-    rights = {"role": "COMPOSER", "api_tokens": "deny"}
-    for form, done, expected in (
-        (rights, "saved", ("COMPOSER", "deny", True)), (rights, "unchanged", ("COMPOSER", "deny", True)),
-        ({"state": "disabled"}, "disabled", ("COMPOSER", "deny", False)),
-        ({"state": "active"}, "enabled", ("COMPOSER", "deny", True)),
+    role, api_tokens = ("/role", {"role": "COMPOSER"}), ("/api-tokens", {"api_tokens": "deny"})
+    for (below, form), done, expected in (
+        (role, "role", ("COMPOSER", "inherit", True)), (role, "unchanged", ("COMPOSER", "inherit", True)),
+        (api_tokens, "api-tokens", ("COMPOSER", "deny", True)),
+        (("", {"state": "disabled"}), "disabled", ("COMPOSER", "deny", False)),
+        (("", {"state": "active"}), "enabled", ("COMPOSER", "deny", True)),
     ):  # fmt: skip
-        location = admin.post(path, form).headers["Location"]
-        assert (location.rpartition("=")[2], admin.get(location).status_code) == (done, 200)
+        location = admin.post(f"{path}{below}", form).headers["Location"]
+        assert (location, admin.get(location).status_code) == (f"{path}?done={done}&done-user={user.username}", 200)
         changed = services.accounts.get(user.username)
         assert (changed.role, changed.api_tokens, changed.is_active) == expected
-    assert admin.post(path, {"role": "KING"}).status_code == 400
-    for form in ({"state": "disabled"}, {"role": "VIEWER"}):
-        answer = admin.post(f"/admin/users/{login.user.id}", form)
-        assert (answer.status_code, "last enabled administrator" in words(answer)) == (409, True)
+
+
+def test_a_refused_change_is_told_in_its_dialog(admin: Pages, login: Somebody) -> None:
+    own, last = f"/admin/users/{login.user.id}", "last enabled administrator"
+    for below, form, title, why in (
+        ("/role", {"role": "VIEWER"}, "Change the role of", last),
+        ("/role", {"role": "KING"}, "Change the role of", ""),
+        ("/api-tokens", {"api_tokens": "x"}, "API tokens of", ""), ("", {"state": "disabled"}, "Disable", last),
+    ):  # fmt: skip
+        answer = admin.post(f"{own}{below}", form)
+        assert (answer.status_code, why in words(answer)) == (409 if why else 400, True), form
+        assert f"{title} {login.user.username}" in words(answer) and 'class="dialog"' in answer.text
 
 
 def test_all_tokens_of_a_user_are_revoked_with_a_reason(services: Services, admin: Pages) -> None:
@@ -243,9 +328,15 @@ def test_all_tokens_of_a_user_are_revoked_with_a_reason(services: Services, admi
     assert f"This revokes 1 refresh token and 2 access tokens of {user.username}" in words(admin.get(path))
     assert admin.post(path, {"reason": " "}).status_code == 400
     assert works(services, held.access)
-    assert admin.get(admin.post(path, {"reason": "left the team"}).headers["Location"]).status_code == 200
+    done = words(admin.get(admin.post(path, {"reason": "left the team"}).headers["Location"]))
+    assert f"Revoked 1 refresh token and 2 access tokens of {user.username}. View" in done
+    assert "revoked 1 refresh token and 2 access tokens" in done and "left the team" in done, "the history says so"
     assert not any(works(services, each) for each in (held.refresh, held.access, held.single))
-    event = services.audit_list.events(action="user.tokens_revoked", object_id=user.username).items[0]
+    assert "has no tokens that can be revoked" in words(admin.get(path))
+    assert f"{user.username} had nothing to revoke." in words(
+        admin.get(admin.post(path, {"reason": "again"}).headers["Location"])
+    )
+    event = services.audit_list.events(action="user.tokens_revoked", object_id=user.username).items[-1]
     assert event.detail["reason"] == "left the team"
 
 
@@ -253,14 +344,64 @@ def test_a_user_with_too_many_failures_is_shown_and_unlocked(services: Services,
     user = make_user(services)
     path, limited = f"/admin/users/{user.id}", "Sign-in is limited to known devices and networks."
     assert limited not in words(admin.get(path))
-    assert admin.post(f"{path}/unlock").headers["Location"].endswith("done=unchanged")
+    assert admin.post(f"{path}/unlock").headers["Location"].endswith(f"done=unchanged&done-user={user.username}")
     lock_sign_in(services, user.username)
     assert f"{limited} 100 attempts from 20 new networks failed" in words(admin.get(path))
     answer = admin.post(f"{path}/unlock")
     shown = words(admin.get(answer.headers["Location"]))
-    assert "Unlocked. The user can sign in from new" in shown and limited not in shown
+    assert f"Unlocked. {user.username} can sign in from new" in shown and limited not in shown
     (event,) = services.audit_list.events(action="user.sign_in_unlocked", object_id=user.username).items
     assert event.actor_id is not None
+
+
+def test_after_an_act_in_the_list_it_is_shown_as_it_was_with_what_happened(services: Services, admin: Pages) -> None:
+    user = allowed_user(services, username="acted-on")
+    held = holding(services, user)
+    listed = admin.get("/admin/users?q=acted&state=active")
+    dialog = unescape(next(each for each in re.findall(r'href="([^"]+)"', listed.text) if "/revoke-tokens?" in each))
+    form = page(admin.get(dialog)).form(f"/admin/users/{user.id}/revoke-tokens").fields | {"reason": "left"}
+    done = admin.post(f"/admin/users/{user.id}/revoke-tokens", form).headers["Location"]
+    assert done.startswith("/admin/users?q=acted&state=active&done=revoked&done-user=acted-on&")
+    shown = admin.get(done)
+    assert "Revoked 1 refresh token and 2 access tokens of acted-on. View" in words(shown) and not works(
+        services, held.single
+    )
+    assert "done" not in link(shown.text, "Export CSV") and rows_of(shown.text) == ["acted-on"]
+
+
+def test_an_act_leads_back_to_the_list_of_users_and_nowhere_else(services: Services, admin: Pages) -> None:
+    user = make_user(services, "led-back")
+    for back in (
+        "https://example.com/admin/users",
+        "//example.com/admin/users",
+        "/account/auth",
+        "/admin/users/1",
+        "x",
+    ):
+        answer = admin.post(f"/admin/users/{user.id}/role", {"role": "STEWARD", "back": back})
+        assert answer.headers["Location"].startswith("/admin/users?done="), back
+
+
+def test_a_message_is_shown_while_it_is_true(services: Services, admin: Pages) -> None:
+    user = make_user(services)
+    for done in ("disabled", "nothing-of-the-kind"):
+        assert 'role="status"' not in admin.get(f"/admin/users/{user.id}?done={done}").text
+    assert 'role="status"' in admin.get(f"/admin/users/{user.id}?done=enabled&done-refresh=x").text
+
+
+def test_counts_in_the_dialogs_agree(services: Services, admin: Pages) -> None:
+    user = allowed_user(services)
+    path = f"/admin/users/{user.id}"
+    assert "No token of this user works now." in words(admin.get(f"{path}/disable"))
+    generate(services, user)
+    assert "1 single-tier API token stops working at once." in words(admin.get(f"{path}/disable"))
+    assert "1 single-tier API token works again." in words(admin.get(f"{path}/enable"))
+    assert "that exist: 1 active one" in words(admin.get(f"{path}/api-tokens"))
+    assert f"This revokes 1 access token of {user.username}" in words(admin.get(f"{path}/revoke-tokens"))
+    issue(services, user)
+    assert "1 active refresh token with the access tokens under it and 1 single-tier API token stop working" in words(
+        admin.get(f"{path}/disable")
+    )
 
 
 # Tokens
@@ -315,7 +456,7 @@ def test_what_a_filter_matches_is_shown_and_then_revoked(services: Services, adm
     told = admin.get(done.headers["Location"])
     assert "Revoked 2 refresh and 2 access tokens." in words(told) and "Owner: " in words(told)
     assert not any(works(services, each) for each in (held.refresh, held.access, held.single, later))
-    assert f"filter: owner: {user.username}" in words(admin.get(at("/admin/audit", action="tokens.revoked")))
+    assert f"Filter: owner {user.username}" in words(admin.get(at("/admin/audit", action="tokens.revoked")))
 
 
 def test_a_pasted_secret_is_identified_and_never_shown(services: Services, admin: Pages) -> None:

@@ -37,12 +37,15 @@ MORE_STEPS, STEPS = 1.5, 2_000
 COUNTING = {
     "/admin", "/admin/users", "/admin/users/<user_id>", "/admin/tokens/<public_id>", "/admin/tokens/<public_id>/revoke",
     "/account/auth/refresh-tokens/<public_id>/revoke",
-    "/admin/users/<user_id>/disable", "/admin/users/<user_id>/revoke-tokens", "/preferences/access-tokens",
+    "/admin/users/<user_id>/disable", "/admin/users/<user_id>/enable", "/admin/users/<user_id>/api-tokens",
+    "/admin/users/<user_id>/revoke-tokens", "/admin/audit", "/preferences/access-tokens",
     "/account/auth", "signing in", "a refresh token by password", "new tokens",
 }  # fmt: skip
 """What counts or changes all of something, as it must: in the database, in one pass over an index."""
 
-EXPORTS = {"/account/auth/export", "/preferences/access-tokens/export"}
+EXPORTS = {
+    "/account/auth/export", "/preferences/access-tokens/export", "/admin/users/export", "/admin/audit/export",
+}  # fmt: skip
 """What reads all that it answers, in batches."""
 
 LISTS = {

@@ -138,6 +138,7 @@ def changes_of_users(method: str, path: str, active: Members, inactive: Members)
 
 MINE = "/account/auth/refresh-tokens/<public_id>"
 PREFERENCES = "/preferences/access-tokens"
+USER = "/admin/users/<user_id>"
 
 LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", f"{ALATION}/createRefreshToken", Act.CREATE_REFRESH_TOKEN): Line(members=World.login),
@@ -179,7 +180,12 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", f"{PREFERENCES}/<uuid>/delete", Act.REVOKE_OWN): Line(World.uuid),
     ("POST", "/admin/users/new", Act.CREATE_USER): by_admin(members=World.new_user),
     ("POST", "/admin/users/<user_id>/unlock", Act.UNLOCK_SIGN_IN): by_admin(World.someone),
-    **changes_of_users("POST", "/admin/users/<user_id>", {"state": "active"}, {"state": "disabled"}),
+    ("POST", f"{USER}/role", Act.RAISE_ROLE): by_admin(World.someone, {"role": "STEWARD"}),
+    ("POST", f"{USER}/role", Act.LOWER_ROLE): by_admin(World.steward, {"role": "VIEWER"}),
+    ("POST", USER, Act.ENABLE_USER): by_admin(World.disabled, {"state": "active"}),
+    ("POST", USER, Act.DISABLE_USER): by_admin(World.someone, {"state": "disabled"}),
+    ("POST", f"{USER}/api-tokens", Act.ALLOW_API_TOKENS): by_admin(World.denied, {"api_tokens": "inherit"}),
+    ("POST", f"{USER}/api-tokens", Act.DENY_API_TOKENS): by_admin(World.someone, {"api_tokens": "deny"}),
     ("POST", "/admin/users/<user_id>/password", Act.SET_PASSWORD): by_admin(World.someone, {"password": PASSWORD}),
     ("POST", "/admin/users/<user_id>/password", Act.REVOKE_OF_OTHERS): by_admin(
         World.someone, {"password": PASSWORD, "revoke_tokens": "on"}

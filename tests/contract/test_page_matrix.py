@@ -134,8 +134,14 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", "/admin/users/new"): Line(administrators(200)),
     ("POST", "/admin/users/new"): Line(administrators(400), form={"username": "no name", "role": "VIEWER"}),
     ("GET", "/admin/users/<user_id>"): Line(administrators(200), World.someone),
-    ("POST", "/admin/users/<user_id>"): Line(administrators(303), World.someone, {"role": "STEWARD"}),
+    ("POST", "/admin/users/<user_id>"): Line(administrators(303), World.someone, {"state": "disabled"}),
+    ("POST", "/admin/users/<user_id>/role"): Line(administrators(303), World.someone, {"role": "STEWARD"}),
+    ("POST", "/admin/users/<user_id>/api-tokens"): Line(administrators(303), World.someone, {"api_tokens": "deny"}),
     ("GET", "/admin/users/<user_id>/disable"): Line(administrators(200), World.someone),
+    ("GET", "/admin/users/export"): Line(administrators(200)),
+    ("GET", "/admin/users/<user_id>/enable"): Line(administrators(200), World.someone),
+    ("GET", "/admin/users/<user_id>/role"): Line(administrators(200), World.someone),
+    ("GET", "/admin/users/<user_id>/api-tokens"): Line(administrators(200), World.someone),
     ("POST", "/admin/users/<user_id>/unlock"): Line(administrators(303), World.someone),
     ("GET", "/admin/users/<user_id>/password"): Line(administrators(200), World.someone),
     ("POST", "/admin/users/<user_id>/password"): Line(administrators(400), World.someone, {"password": "x"}),
@@ -158,6 +164,7 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", "/admin/settings/<key>"): Line(administrators(200), lambda world: "retention_days"),
     ("POST", "/admin/settings/<key>"): Line(administrators(400), lambda world: "retention_days", {"value": "x"}),
     ("GET", "/admin/audit"): Line(administrators(200)),
+    ("GET", "/admin/audit/export"): Line(administrators(200)),
     ("GET", "/admin/jobs"): Line(administrators(200)),
 }
 

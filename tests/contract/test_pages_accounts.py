@@ -120,14 +120,16 @@ def test_an_administrator_ends_a_users_sessions_and_sets_the_password_with_a_fre
     assert theirs.pages.is_signed_in() and works(services, held.refresh)
     assert "ends 1 session of" in words(admin.pages.get(f"{path}/end-sessions"))
     done = admin.pages.post(f"{path}/end-sessions").headers["Location"]
-    assert "Signed out." in words(admin.pages.get(done)) and not theirs.pages.is_signed_in()
+    assert "Ended 1 session of" in words(admin.pages.get(done)) and not theirs.pages.is_signed_in()
     assert "has no session on the pages" in words(admin.pages.get(f"{path}/end-sessions"))
     own = f"/admin/users/{admin.user.id}/end-sessions"
     assert "has no other session on the pages" in words(admin.pages.get(own))
     short = admin.pages.post(f"{path}/password", {"password": "too-short-x"})
     assert (short.status_code, 'id="password-error"' in short.text, "too-short" in short.text) == (400, True, False)
     done = admin.pages.post(f"{path}/password", form).headers["Location"]
-    assert "Temporary password expires in 3 days" in words(admin.pages.get(done))
+    shown = words(admin.pages.get(done))
+    assert "Password temporary, expires in 3 days" in shown
+    assert "ended their sessions, and revoked 1 refresh token and 2 access tokens." in shown
     assert not works(services, held.refresh) and not works(services, held.single)
     admin.pages.post(f"{path}/password", {"password": PASSWORD, "is_permanent": "on"})
     assert services.accounts.get(theirs.user.username).password_expires_at is None

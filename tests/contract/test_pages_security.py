@@ -272,7 +272,7 @@ def test_what_somebody_typed_is_never_markup(app: Flask, services: Services, adm
 def test_what_an_address_or_a_form_holds_is_never_markup(app: Flask, services: Services, admin: Somebody) -> None:
     about = variables(admin.user, holding(services, admin.user))
     names = "name cursor offset next why done part role state owner kind status value actor action object since until"
-    names = [*names.split(), "created_from", "unused_for_days", "x"]
+    names = [*names.split(), "q", "request", "around", "without", "created_from", "unused_for_days", "x"]
     query = "&".join(f"{name}={quote(MARKUP)}" for name in names)
     for path in addresses(app, "GET", **about):
         whole(admin.pages, f"{path}?{query}")

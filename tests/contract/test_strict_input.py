@@ -139,7 +139,7 @@ def test_a_parameter_that_is_there_twice_is_refused_where_it_is_read(
         name = path.partition("?")[2].partition("=")[0]
         assert (answer.status_code, answer.get_json()["fields"]) == (400, {name: ["is there more than once"]})
     visitor = somebody(app, Role.SERVER_ADMIN)
-    for path in ("/admin/tokens?owner=alice&owner=admin", "/admin/users?part=a&part=b", "/login?next=/a&next=/b",
+    for path in ("/admin/tokens?owner=alice&owner=admin", "/admin/users?q=a&q=b", "/login?next=/a&next=/b",
                  "/account/auth?cursor=a&cursor=b"):  # fmt: skip
         assert visitor.pages.get(path).status_code == 400, path
     allowed = basic(visitor.user.username, PASSWORD)

@@ -1,19 +1,20 @@
-"""How a user gets in: an administrator sets the password, or ends the sessions."""
+"""How a user gets in: an administrator sets the password, ends the sessions, or unlocks sign-in."""
 
-from flask import Response, redirect, url_for
+from flask import Response
 from flask.typing import ResponseReturnValue
 
-from app.domain.errors import BadCredentials, BadRequest, Conflict, RateLimited
-from app.domain.identity import User, parse_user_id
+from app.domain.errors import BadCredentials, BadRequest, Conflict, RateLimited, Refusal
+from app.domain.identity import User
 from app.domain.ladder import Act
 from app.domain.passwords import RULES
 from app.http.acts import does
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
+from app.web.admin.user_dialogs import dialog, user_in_path
+from app.web.admin.user_messages import numbers_of, shown_next
 from app.web.admin.users import PERMANENT_HINT, prove_in
-from app.web.forms import field_errors, is_checked, message, read_form, status_of
+from app.web.forms import is_checked, read_form
 from app.web.guards import ADMINISTRATOR_IN_SESSION, PASSWORD_FIELD, is_fresh, web_session
-from app.web.rendering import page
 
 user_access = GuardedBlueprint("web_user_access", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix="/admin/users",
                                template_folder="../templates")  # fmt: skip
@@ -22,7 +23,7 @@ user_access = GuardedBlueprint("web_user_access", __name__, guard=ADMINISTRATOR_
 @user_access.get("/<user_id>/password")
 def edit_password(user_id: str) -> ResponseReturnValue:
     """The dialog to set a user's password."""
-    return _form(_user(user_id), 200)
+    return _form(user_in_path(user_id))
 
 
 @user_access.post("/<user_id>/password")
@@ -32,56 +33,56 @@ def set_password(user_id: str) -> ResponseReturnValue:
 
     As in the form for a new user, the administrator's own password is a field of the form.
     """
-    user, form = _user(user_id), read_form()
+    user, form = user_in_path(user_id), read_form()
     is_temporary, revokes = not is_checked("is_permanent"), is_checked("revoke_tokens")
     try:
         prove_in(form)
-        services().changing_passwords.set(
+        done = services().changing_passwords.set(
             user.id, form.get("password", ""), caller(), is_temporary=is_temporary, revokes_tokens=revokes
         )
-    except BadCredentials:
-        return _form(user, 403, fields={PASSWORD_FIELD: "Enter your own password to continue."})
-    except (BadRequest, Conflict, RateLimited) as refusal:
-        return _form(user, status_of(refusal), message(refusal), field_errors(refusal))
-    return _back(user, "password-revoked" if revokes else "password")
+    except (BadCredentials, BadRequest, Conflict, RateLimited) as refusal:
+        return _form(user, refusal)
+    if done.revoked is None:
+        return shown_next(user, "password")
+    return shown_next(user, "password-revoked", **numbers_of(done.revoked))
 
 
 @user_access.get("/<user_id>/end-sessions")
 def confirm_end_sessions(user_id: str) -> ResponseReturnValue:
     """The dialog to end a user's sessions."""
-    user = _user(user_id)
+    user = user_in_path(user_id)
     sessions = [each for each in services().sessions.of_user(user.id) if each.id != web_session().id]
-    return page("admin_user_end_sessions.html", user=user, sessions=len(sessions))
+    return dialog("admin_user_end_sessions.html", user, sessions=len(sessions))
 
 
 @user_access.post("/<user_id>/end-sessions")
 @does(Act.END_SESSIONS_OF_OTHERS)
 def end_sessions(user_id: str) -> ResponseReturnValue:
     """End a user's sessions; of the administrator's own, this one goes on."""
-    user, here = _user(user_id), web_session()
-    services().sessions.end_all(user.id, caller(), keeps=here.id)
-    return _back(user, "signed-out")
+    user, here = user_in_path(user_id), web_session()
+    return shown_next(user, "signed-out", sessions=services().sessions.end_all(user.id, caller(), keeps=here.id))
 
 
-def _user(user_id: str) -> User:
-    return services().accounts.by_id(parse_user_id(user_id))
+@user_access.post("/<user_id>/unlock")
+@does(Act.UNLOCK_SIGN_IN)
+def unlock(user_id: str) -> ResponseReturnValue:
+    """Let a user sign in from new places again after many wrong passwords."""
+    user = user_in_path(user_id)
+    return shown_next(user, "unlocked" if services().accounts.throttle.unlock(user.username, caller()) else "unchanged")
 
 
-def _back(user: User, done: str) -> ResponseReturnValue:
-    return redirect(url_for("web_users.show_user", user_id=user.id, done=done), 303)
-
-
-def _form(user: User, status: int, error: str = "", fields: dict[str, str] | None = None) -> Response:
-    is_sent = status != 200
-    return page(
-        "admin_user_password.html",
-        status,
-        user=user,
-        error="" if fields else error,
-        fields=fields or {},
-        is_proved=is_fresh(),
-        is_permanent=is_sent and is_checked("is_permanent"),
-        revoke_tokens=is_sent and is_checked("revoke_tokens"),
-        rules=RULES,
-        permanent_hint=PERMANENT_HINT,
-    )
+def _form(user: User, refusal: Refusal | None = None) -> Response:
+    is_sent = refusal is not None
+    values = {
+        "is_proved": is_fresh(),
+        "is_permanent": is_sent and is_checked("is_permanent"),
+        "revoke_tokens": is_sent and is_checked("revoke_tokens"),
+        "rules": RULES,
+        "permanent_hint": PERMANENT_HINT,
+    }
+    if isinstance(refusal, BadCredentials):
+        own = {PASSWORD_FIELD: "Enter your own password to continue."}
+        answer = dialog("admin_user_password.html", user, refusal, **values | {"fields": own, "error": ""})
+        answer.status_code = 403
+        return answer
+    return dialog("admin_user_password.html", user, refusal, **values)

@@ -1,64 +1,87 @@
-"""Users: the list, creating and changing them, and revoking all tokens of one."""
+"""Users: the list, its export, a user's page, and creating a user. Not here: changing one (``user_changes``)."""
 
 from typing import Any
 
 from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.domain.errors import BadCredentials, BadRequest, Conflict, RateLimited
-from app.domain.identity import ApiTokens, Role, User, parse_user_id
-from app.domain.ladder import OF_USERS, Act
+from app.domain.errors import BadCredentials, BadRequest, Conflict, RateLimited, Refusal
+from app.domain.identity import Role, parse_user_id
+from app.domain.ladder import Act
 from app.domain.passwords import RULES
-from app.domain.token_filter import TokenFilter
+from app.domain.user_search import SEARCHED, UserCounts, UserOrder, UserSearch
 from app.http.acts import does
-from app.http.context import caller, parts, services
+from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
 from app.services.keyset import Page
-from app.services.revoking import Revoked
+from app.services.overview import Holding
+from app.services.user_list import FoundUsers
 from app.web.admin import queries
+from app.web.admin.events import event_rows
+from app.web.admin.user_messages import message_in
+from app.web.exporting import CSV, csv_lines, sent_as_file
 from app.web.forms import field_errors, idempotency_key, is_checked, message, read_form, status_of
-from app.web.guards import ADMINISTRATOR_IN_SESSION, PASSWORD_FIELD, is_fresh, prove, web_session
+from app.web.guards import ADMINISTRATOR_IN_SESSION, PASSWORD_FIELD, is_fresh, prove
+from app.web.list_view import ListView
 from app.web.rendering import page
 
 users = GuardedBlueprint("web_users", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix="/admin/users",
                          template_folder="../templates")  # fmt: skip
 
-PAGE = 50
-STATES = {"": None, "active": True, "disabled": False}
-ROLES = [(role, role) for role in Role]
+STATES: dict[str, tuple[Role | None, bool | None]] = {
+    "": (None, None),
+    "active": (None, True),
+    "disabled": (None, False),
+    "administrators": (Role.SERVER_ADMIN, None),
+}
+"""The pills: the role and the state that each stands for."""
 
-FILTERS = ("part", "role", "state")
-NEW = ("username", "email", "new_role")
+ROLES = [(role.value, role.value.replace("_", " ").title()) for role in Role]
+NO_USERS = FoundUsers(Page([], None), UserCounts(0, 0, 0, 0, 0), 1)
+
+NEW = ("username", "email", "first_name", "last_name", "new_role")
 PERMANENT_HINT = (
     "Select this for a service account. Otherwise the password expires after 72 hours, and until then the pages "
     "require the user to choose another one."
 )
-SHOWS_ERROR = {"username", "email", "password", PASSWORD_FIELD}
+SHOWS_ERROR = {"username", "email", "first_name", "last_name", "password", PASSWORD_FIELD}
 """Fields of the form for a new user that show their error."""
+
+COLUMNS = (
+    "user_id", "username", "email", "first_name", "last_name", "role", "is_active", "api_tokens", "created_at",
+    "last_login_at", "active_refresh_tokens", "active_single_tier_tokens",
+)  # fmt: skip
 
 
 @users.get("")
 def list_users() -> ResponseReturnValue:
-    """Users, newest first, each with the number of active tokens."""
+    """Users with the number of their active tokens: searched, narrowed and ordered."""
+    view = ListView.of_request("-created")
     try:
-        found, status, error = _found(), 200, ""
+        found, status, error = services().user_list.found(_search(view), queries.cursor(), view.per_page), 200, ""
     except BadRequest as refusal:
-        found, status, error = Page[User]([], None), 400, message(refusal)
+        found, status, error = NO_USERS, 400, message(refusal)
+    _show_in(view, found)
+    told = message_in(request.args)
     return page(
-        "admin_users.html",
-        status,
-        holdings=services().overview.holdings(found.items),
-        pager=queries.pager(found.cursor),
-        entered=queries.entered(request.args, FILTERS),
-        roles=ROLES,
-        error=error,
+        "admin_users.html", status, view=view, found=found, roles=ROLES, error=error, told=told, searched=SEARCHED
     )
+
+
+@users.get("/export")
+def export_users() -> ResponseReturnValue:
+    """The same users, all of them, as a CSV file."""
+    try:
+        every = services().user_list.every(_search(ListView.of_request("-created")))
+    except BadRequest as refusal:
+        return page("admin_users.html", 400, view=_list(), found=NO_USERS, roles=ROLES, error=message(refusal))
+    return sent_as_file("users.csv", CSV, csv_lines(COLUMNS, map(_cells, every)))
 
 
 @users.get("/new")
 def new_user() -> ResponseReturnValue:
     """The dialog to create a user."""
-    return _form(200, new_role=Role.VIEWER)
+    return _form(None, new_role=Role.VIEWER)
 
 
 @users.post("/new")
@@ -68,76 +91,21 @@ def create_user() -> ResponseReturnValue:
 
     The form has a field for the administrator's password: the guard's question would put the new user's into a page.
     """
-    form = read_form()
-    entered = {name: form.get(name, "").strip() for name in NEW}
+    entered = {name: read_form().get(name, "").strip() for name in NEW}
     try:
-        prove_in(form)
-        role = queries.word(form, "new_role", Role) or Role.VIEWER
-        password = form.get("password") or None
-        name, is_temporary = entered["username"], not is_checked("is_permanent")
-        user = services().accounts.add(
-            name, role, password, caller(), idempotency_key(), is_temporary=is_temporary, email=entered["email"]
-        )
-    except BadCredentials:
-        return _form(403, fields={PASSWORD_FIELD: "Enter your own password to continue."}, **entered)
-    except (BadRequest, Conflict, RateLimited) as refusal:
-        return _form(status_of(refusal), message(refusal), field_errors(refusal), **entered)
-    return redirect(url_for("web_users.show_user", user_id=user.id, done="created"), 303)
+        prove_in(read_form())
+        user_id = _add(entered)
+    except (BadCredentials, BadRequest, Conflict, RateLimited) as refusal:
+        return _form(refusal, **entered)
+    return redirect(url_for("web_users.show_user", user_id=user_id, done="created"), 303)
 
 
 @users.get("/<user_id>")
 def show_user(user_id: str) -> ResponseReturnValue:
-    """A user's profile, permissions and tokens."""
-    return _profile(_user(user_id))
-
-
-@users.post("/<user_id>")
-@does(*OF_USERS)
-def change_user(user_id: str) -> ResponseReturnValue:
-    """Change what the form names, all or nothing: the role, disabled or enabled, API tokens allowed or denied."""
-    user = _user(user_id)
-    try:
-        changed = services().accounts.change(user.id, _changes(), caller())
-    except (BadRequest, Conflict) as refusal:
-        return _profile(user, status_of(refusal), message(refusal))
-    if changed.id == web_session().user.id and not changed.is_administrator:
-        return redirect(url_for("web_account.list_tokens"), 303)  # no administrator any more
-    return redirect(url_for("web_users.show_user", user_id=user.id, done=_done(user, changed)), 303)
-
-
-@users.post("/<user_id>/unlock")
-@does(Act.UNLOCK_SIGN_IN)
-def unlock(user_id: str) -> ResponseReturnValue:
-    """Let a user sign in from new places again after many wrong passwords."""
-    user = _user(user_id)
-    done = "unlocked" if services().accounts.throttle.unlock(user.username, caller()) else "unchanged"
-    return redirect(url_for("web_users.show_user", user_id=user.id, done=done), 303)
-
-
-@users.get("/<user_id>/disable")
-def confirm_disable(user_id: str) -> ResponseReturnValue:
-    """The dialog to disable a user."""
-    user = _user(user_id)
-    return page("admin_user_disable.html", user=user, holding=services().overview.holdings([user])[0])
-
-
-@users.get("/<user_id>/revoke-tokens")
-def confirm_revoke_tokens(user_id: str) -> ResponseReturnValue:
-    """The dialog to revoke all tokens of a user."""
-    return _confirm(_user(user_id))
-
-
-@users.post("/<user_id>/revoke-tokens")
-@does(Act.REVOKE_OF_OTHERS, Act.REVOKE_ALL_OWN)
-def revoke_tokens(user_id: str) -> ResponseReturnValue:
-    """Revoke all tokens of a user, of both tiers."""
-    user = _user(user_id)
-    try:
-        ended = services().revoking.revoke_user(user.username, queries.reason(read_form()), caller())
-    except BadRequest as refusal:
-        return _confirm(user, status_of(refusal), field_errors(refusal))
-    done = "revoked" if ended != Revoked(0, 0) else "nothing"
-    return redirect(url_for("web_users.show_user", user_id=user.id, done=done), 303)
+    """A user's profile, permissions, newest tokens and history."""
+    profile = services().user_profiles.of(parse_user_id(user_id))
+    rows, told = event_rows(profile.events), message_in(request.args, profile)
+    return page("admin_user.html", profile=profile, user=profile.user, rows=rows, told=told)
 
 
 def prove_in(form: dict[str, str]) -> None:
@@ -149,67 +117,51 @@ def prove_in(form: dict[str, str]) -> None:
     prove(form[PASSWORD_FIELD])
 
 
-def _found() -> Page[User]:
-    part = queries.text(request.args, "part", queries.LONGEST_NAME)
-    role = queries.word(request.args, "role", Role)
-    state = request.args.get("state", "")
+def _search(view: ListView) -> UserSearch:
+    state, order = request.args.get("state", ""), view.sort
     if state not in STATES:
-        raise BadRequest("State is active or disabled.", {"state": ["Not a state."]})
-    return services().user_list.users(part, role, STATES[state], queries.cursor(), PAGE)
+        raise BadRequest("State is active, disabled or administrators.", {"state": ["Not a state."]})
+    if order not in set(UserOrder):
+        raise BadRequest("The list can't be sorted by that.", {"sort": ["Not a column."]})
+    role, is_active = STATES[state]
+    chosen = queries.word(request.args, "role", Role)
+    text = queries.searched(request.args)
+    return UserSearch(text, role or chosen, is_active, UserOrder(order), view.direction == "descending")
 
 
-def _user(user_id: str) -> User:
-    return services().accounts.by_id(parse_user_id(user_id))
+def _show_in(view: ListView, found: FoundUsers) -> None:
+    view.total, view.first, view.shown = found.counts.matching, found.first, len(found.page.items)
+    view.newer, view.older = view.page(found.page.newer), view.page(found.page.cursor)
 
 
-def _changes() -> dict[str, str | bool]:
-    form = read_form()
-    changes: dict[str, str | bool] = {}
-    role = queries.word(form, "role", Role)
-    api_tokens = queries.word(form, "api_tokens", ApiTokens)
-    if role is not None:
-        changes["role"] = role
-    if api_tokens is not None:
-        changes["api_tokens"] = api_tokens
-    if form.get("state") in ("active", "disabled"):
-        changes["is_active"] = form["state"] == "active"
-    return changes
+def _list() -> ListView:
+    return ListView(url_for("web_users.list_users"), {}, "-created")
 
 
-def _done(before: User, after: User) -> str:
-    if before.is_active != after.is_active:
-        return "enabled" if after.is_active else "disabled"
-    return "unchanged" if before == after else "saved"
+def _cells(held: Holding) -> list[object]:
+    user = held.user
+    names = [user.id, user.username, user.email, user.first_name, user.last_name, user.role.value]
+    state = ["yes" if user.is_active else "no", user.api_tokens.value, user.created_at, user.last_login_at]
+    return [*names, *state, held.refresh_tokens, held.api_tokens]
 
 
-def _profile(user: User, status: int = 200, error: str = "") -> Response:
-    held = services().listing.both_tiers(TokenFilter(user_id=user.id), queries.cursor(), PAGE)
-    return page(
-        "admin_user.html",
-        status,
-        user=user,
-        is_password_expired=user.password_expires_at is not None and user.password_expires_at <= parts().clock(),
-        lock=services().accounts.throttle.lock_of(user.username),
-        holding=services().overview.holdings([user])[0],
-        sessions=len(services().sessions.of_user(user.id)),
-        items=held.items,
-        pager=queries.pager(held.cursor),
-        roles=ROLES,
-        error=error,
+def _add(entered: dict[str, str]) -> int:
+    role = queries.word(read_form(), "new_role", Role) or Role.VIEWER
+    profile = {name: entered[name] for name in ("email", "first_name", "last_name")}
+    password, is_temporary = read_form().get("password") or None, not is_checked("is_permanent")
+    made = services().accounts.add(
+        entered["username"], role, password, caller(), idempotency_key(), is_temporary=is_temporary, **profile
     )
+    return made.id
 
 
-def _confirm(user: User, status: int = 200, fields: dict[str, str] | None = None) -> Response:
-    revocable = services().overview.revocable_of(user.id)
-    return page("admin_user_revoke.html", status, user=user, revocable=revocable, fields=fields or {},
-                reason=queries.entered_reason())  # fmt: skip
-
-
-def _form(status: int, error: str = "", fields: dict[str, str] | None = None, **entered: str) -> Response:
+def _form(refusal: Refusal | None, **entered: str) -> Response:
+    fields = field_errors(refusal) if refusal else {}
+    error, status = message(refusal) if refusal else "", status_of(refusal) if refusal else 200
+    if isinstance(refusal, BadCredentials):
+        status, fields = 403, {PASSWORD_FIELD: "Enter your own password to continue."}
     values: dict[str, Any] = {name: entered.get(name, "") for name in NEW}
-    fields = fields or {}
+    values |= {"is_permanent": refusal is not None and is_checked("is_permanent")}
+    values |= {"rules": RULES, "permanent_hint": PERMANENT_HINT, "roles": ROLES, "is_proved": is_fresh()}
     error = "" if fields.keys() & SHOWS_ERROR else error
-    is_proved = is_fresh()
-    values |= {"is_permanent": status != 200 and is_checked("is_permanent")}
-    values |= {"rules": RULES, "permanent_hint": PERMANENT_HINT}
-    return page("admin_user_new.html", status, error=error, fields=fields, is_proved=is_proved, roles=ROLES, **values)
+    return page("admin_user_new.html", status, error=error, fields=fields, **values)

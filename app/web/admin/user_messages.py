@@ -1,0 +1,89 @@
+"""What was done with a user, in the address of the page that is shown next, and in words on that page.
+
+That page is the user's, or the list that the act began in, as it was.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flask import redirect, request
+from flask.typing import ResponseReturnValue
+
+from app.domain.identity import User, canonical_username
+from app.domain.text import count_of, count_of_tokens
+from app.services.revoking import Revoked
+from app.services.user_profiles import UserProfile
+from app.web.forms import read_form
+from app.web.returning import after_act, way_back
+
+LIST = "/admin/users"
+BACK = "back"
+"""The parameter, and the hidden field of the dialogs."""
+
+TEXTS = {
+    "created": "Created {user}.",
+    "role": "Changed the role of {user}. It is effective at once.",
+    "api-tokens": "Changed whether {user} may create API tokens. It is effective at once.",
+    "unchanged": "Nothing was changed.",
+    "disabled": "Disabled {user}: signed out, and tokens no longer work.",
+    "enabled": "Enabled {user}. Tokens that have not expired or been revoked work again.",
+    "revoked": "Revoked {tokens} of {user}.",
+    "nothing": "{user} had nothing to revoke.",
+    "unlocked": "Unlocked. {user} can sign in from new devices and networks again.",
+    "signed-out": "Ended {sessions} of {user}. Tokens keep working.",
+    "password": "Set the password of {user}. Their sessions have ended; tokens keep working.",
+    "password-revoked": "Set the password of {user}, ended their sessions, and revoked {tokens}.",
+}
+
+
+@dataclass(frozen=True)
+class Message:
+    """`user`: the name; empty where nobody in particular is meant."""
+
+    text: str
+    user: str
+
+
+def shown_next(user: User, done: str, **numbers: int) -> ResponseReturnValue:
+    """Go on to the list, if the act began there, or to the user's page, with a message."""
+    return redirect(after_act(began_in(user), done=done, user=user.username, **numbers), 303)
+
+
+def numbers_of(revoked: Revoked) -> dict[str, int]:
+    """For the message."""
+    return {"refresh": revoked.refresh_tokens, "access": revoked.access_tokens}
+
+
+def began_in(user: User) -> str:
+    """The page in which an act began, without the public URL's own path: the list as it was, or the user's page."""
+    given = read_form() if request.method == "POST" else request.args
+    return way_back(LIST) if BACK in given else f"{LIST}/{user.id}"
+
+
+def message_in(args: Mapping[str, str], profile: UserProfile | None = None) -> Message | None:
+    """The message in an address. With a profile: only while it is true, because addresses are opened again later."""
+    done = args.get("done", "")
+    user = profile.user.username if profile else canonical_username(args.get("done-user", ""))
+    if done not in TEXTS or user is None or (profile is not None and not _is_true(done, profile)):
+        return None
+    tokens = count_of_tokens(_number(args, "refresh"), _number(args, "access"))
+    sessions = count_of(_number(args, "sessions"), "session")
+    return Message(TEXTS[done].format(user=user, tokens=tokens, sessions=sessions), user)
+
+
+def _is_true(done: str, profile: UserProfile) -> bool:
+    held = profile.holding.refresh_tokens + profile.holding.api_tokens
+    untrue = {
+        "disabled": profile.user.is_active,
+        "enabled": not profile.user.is_active,
+        "unlocked": profile.lock is not None,
+        "revoked": held > 0,
+        "nothing": held > 0,
+        "password-revoked": held > 0,
+    }
+    return not untrue.get(done, False)
+
+
+def _number(args: Mapping[str, str], name: str) -> int:
+    text = args.get(f"done-{name}", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
