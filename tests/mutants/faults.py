@@ -710,6 +710,13 @@ FAULTS = (
     Fault("what is left to revoke sought among all", "◆ nothing that one token id can grow is read whole",
           IN_ACCESS_TOKENS, "which = and_(which, CURRENT_IN_INDEX)",
           "which = and_(which, AccessTokenRow.status.in_(('active', 'overlapping', 'expired')))", BOUNDED),
+    Fault("ended as it was before", "the overview counts the states that tokens are in", "app/storage/summary.py",
+          "found[status_at(status, now, now, had_expired=True)]", "found[status_at(status, now, now)]",
+          "tests/unit/services/test_overview.py -k state_that_they"),
+    Fault("form token in an address", "◆ no secret is in an address", "app/web/templates/admin_setting.html",
+          '<form class="control" method="get" action="{{ root }}/admin/settings/{{ key }}#{{ key }}" data-preview>',
+          '<form class="control" method="get" action="{{ root }}/admin/settings/{{ key }}#{{ key }}" data-preview>'
+          "{{ form_token_field() }}", "tests/contract/test_settings_page.py -k address"),
     Fault("newest sought among all", "◆ nothing that one token id can grow is read whole", "app/storage/overview.py",
           "under.order_by(AccessTokenRow.created_at.desc(), AccessTokenRow.id.desc())",
           "under.order_by(AccessTokenRow.uuid.desc())", BOUNDED),
