@@ -134,6 +134,11 @@ def with_tables(visitor: Visitor) -> None:
         summary.click()
 
 
+def revealed(go: Go) -> Go:
+    """After that, a new secret is shown."""
+    return after(go, lambda visitor: visitor.page.locator("#secret").wait_for())
+
+
 def tested(go: Go) -> Go:
     def test(visitor: Visitor) -> None:
         visitor.click("Test")
@@ -174,14 +179,14 @@ WRONG = f"{PASSWORD}-mistyped"
 ANNA, CLARA = sample.PERSON, sample.ADMINISTRATOR
 
 CREATE = opened(AUTH, "Create Refresh Token")
-MADE = filled(CREATE, "Create Refresh Token", name="weekly-report")
-MINTED = filled(opened(AUTH, "API Token under lineage-export"), "Create API Token")
+MADE = revealed(filled(CREATE, "Create Refresh Token", name="weekly-report"))
+MINTED = revealed(filled(opened(AUTH, "API Token under lineage-export"), "Create API Token"))
 CONFIRM = filled(
     opened(with_menu(ETL, "Actions for nightly-etl"), "Revoke nightly-etl"), "Revoke nightly-etl", reason="in a log"
 )
 USER = followed("/admin/users?q=anna", "anna")
 GENERATE = opened(PREFERENCES, "Generate New Token")
-GENERATED = filled(GENERATE, "Generate", description="weekly report")
+GENERATED = revealed(filled(GENERATE, "Generate", description="weekly report"))
 
 VIEWS = [
     View("login", "", at("/login")),
