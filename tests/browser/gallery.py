@@ -203,8 +203,9 @@ VIEWS = [
     View("account-tokens-search", ANNA, at(f"{AUTH}?q=e&status=active&sort=name")),
     View("account-tokens-none", ANNA, at(f"{AUTH}?q=zzz")),
     View("account-tokens-menu", ANNA, with_menu(AUTH, "Actions for nightly-etl")),
-    View("account-tokens-revoked", ANNA, filled(
-        after(MADE, from_menu(f"{AUTH}?status=active", "weekly-report", "Revoke")), "Revoke weekly-report"
+    View("account-tokens-revoked", ANNA, after(
+        filled(after(MADE, from_menu(f"{AUTH}?status=active", "weekly-report", "Revoke")), "Revoke weekly-report"),
+        lambda visitor: visitor.page.get_by_role("status").wait_for(),
     )),
     View("refresh-token", ANNA, followed(AUTH, "nightly-etl")),
     View("refresh-token-expiring", ANNA, followed(f"{AUTH}?status=expiring", "catalog-sync")),
