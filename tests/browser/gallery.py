@@ -134,6 +134,11 @@ def with_tables(visitor: Visitor) -> None:
         summary.click()
 
 
+def revealed(go: Go) -> Go:
+    """After that, a new secret is shown."""
+    return after(go, lambda visitor: visitor.page.locator("#secret").wait_for())
+
+
 def tested(go: Go) -> Go:
     def test(visitor: Visitor) -> None:
         visitor.click("Test")
@@ -174,14 +179,14 @@ WRONG = f"{PASSWORD}-mistyped"
 ANNA, CLARA = sample.PERSON, sample.ADMINISTRATOR
 
 CREATE = opened(AUTH, "Create Refresh Token")
-MADE = filled(CREATE, "Create Refresh Token", name="weekly-report")
-MINTED = filled(opened(AUTH, "API Token under lineage-export"), "Create API Token")
+MADE = revealed(filled(CREATE, "Create Refresh Token", name="weekly-report"))
+MINTED = revealed(filled(opened(AUTH, "API Token under lineage-export"), "Create API Token"))
 CONFIRM = filled(
     opened(with_menu(ETL, "Actions for nightly-etl"), "Revoke nightly-etl"), "Revoke nightly-etl", reason="in a log"
 )
 USER = followed("/admin/users?q=anna", "anna")
 GENERATE = opened(PREFERENCES, "Generate New Token")
-GENERATED = filled(GENERATE, "Generate", description="weekly report")
+GENERATED = revealed(filled(GENERATE, "Generate", description="weekly report"))
 
 VIEWS = [
     View("login", "", at("/login")),
@@ -198,8 +203,9 @@ VIEWS = [
     View("account-tokens-search", ANNA, at(f"{AUTH}?q=e&status=active&sort=name")),
     View("account-tokens-none", ANNA, at(f"{AUTH}?q=zzz")),
     View("account-tokens-menu", ANNA, with_menu(AUTH, "Actions for nightly-etl")),
-    View("account-tokens-revoked", ANNA, filled(
-        after(MADE, from_menu(f"{AUTH}?status=active", "weekly-report", "Revoke")), "Revoke weekly-report"
+    View("account-tokens-revoked", ANNA, after(
+        filled(after(MADE, from_menu(f"{AUTH}?status=active", "weekly-report", "Revoke")), "Revoke weekly-report"),
+        lambda visitor: visitor.page.get_by_role("status").wait_for(),
     )),
     View("refresh-token", ANNA, followed(AUTH, "nightly-etl")),
     View("refresh-token-expiring", ANNA, followed(f"{AUTH}?status=expiring", "catalog-sync")),
