@@ -774,5 +774,17 @@ FAULTS = (
           "tests/unit/http/test_slashes.py"),
     Fault("all matching ids held", "◆ nothing that one request can grow is read whole", IN_BY_FILTER,
           "if number > self._most:", "if False:", BY_FILTER),
+    Fault("search that is silent about its bound", "a search says what it left out", "app/storage/audit_search.py",
+          "begin if begin and (since is None or begin > since) else None", "None",
+          "tests/unit/storage/test_audit_search.py -k newest"),
+    Fault("parts of one word of many", "what was searched for is found in every branch", "app/storage/audit_search.py",
+          "            yield [AuditEventRow.object_id == name]\n", "",
+          "tests/unit/storage/test_audit_search.py -k parts_of_names"),
+    Fault("order without its last word", "◆ pages neither repeat nor lose a row", "app/storage/user_list.py",
+          "order = (ORDERS[search.order], UserRow.id)", "order = (ORDERS[search.order],)",
+          "tests/unit/storage/test_user_list.py -k order"),
+    Fault("message that is over", "a message is shown while it is true", "app/web/admin/user_messages.py",
+          "return not untrue.get(done, False)", "return True",
+          "tests/contract/test_admin_pages.py -k while_it_is_true"),
 )
 # fmt: on
