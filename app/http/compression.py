@@ -24,7 +24,7 @@ QUICK, BEST = 5, 9
 GZIP_BITS = 31
 """zlib's name for the format of gzip; without a name and a time in it, the same bytes are compressed to the same."""
 
-OF_PAGES = ("text/html", "text/csv")
+OF_PAGES = ("text/html", "text/csv", "application/jsonl")
 
 FROM_US = ("same-origin", "none")
 """``Sec-Fetch-Site``: a link or form of Daypass's own, and what the user typed or keeps as a bookmark."""

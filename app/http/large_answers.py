@@ -1,7 +1,8 @@
 """Large answers are sent a piece at a time, in a place for what waits for clients.
 
 The server keeps a small answer until its client has taken it; with thousands of connections that must not be megabytes
-each. While a client does not take a large one, a thread waits, as for a slow body.
+each. While a client does not take a large one, a thread waits, as for a slow body; it has no turn then, and no
+transaction of a list that is read while it is sent.
 """
 
 from collections.abc import Iterator
@@ -32,6 +33,8 @@ def install_large_answers(app: Flask) -> None:
         response.call_on_close(leave)
         if response.is_sequence:
             response.response = _pieces(response.get_data())
+        else:
+            response.response = _read_on(turns, response.iter_encoded())
         return response
 
     app.after_request(place)
@@ -40,3 +43,13 @@ def install_large_answers(app: Flask) -> None:
 def _pieces(whole: bytes) -> Iterator[bytes]:
     for at in range(0, len(whole), PIECE_BYTES):
         yield whole[at : at + PIECE_BYTES]
+
+
+def _read_on(turns: Turns, rest: Iterator[bytes]) -> Iterator[bytes]:
+    """What is read while it is sent."""
+    while True:
+        with turns.reading_on():
+            piece = next(rest, None)
+        if piece is None:
+            return
+        yield from _pieces(piece)
