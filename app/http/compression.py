@@ -7,6 +7,7 @@ are the answers of the APIs: a minted token is in some, and their time is that o
 """
 
 import zlib
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 from flask import Flask, Response, request
@@ -44,14 +45,27 @@ def from_memory(content: bytes, mimetype: str) -> Response:
 
 
 def _compress_page(answer: Response) -> Response:
-    if answer.mimetype not in OF_PAGES or "Content-Encoding" in answer.headers or not answer.is_sequence:
+    if answer.mimetype not in OF_PAGES or "Content-Encoding" in answer.headers:
         return answer
-    if request.method not in ("GET", "HEAD") or (answer.content_length or 0) < LEAST_BYTES:
+    is_small = answer.is_sequence and (answer.content_length or 0) < LEAST_BYTES
+    if request.method not in ("GET", "HEAD") or is_small:
         return answer
     answer.vary.update(("Accept-Encoding", "Sec-Fetch-Site"))
     if _is_accepted() and _is_asked_for_by_us():
-        _set(answer, compressed(answer.get_data(), QUICK))
+        if answer.is_sequence:
+            _set(answer, compressed(answer.get_data(), QUICK))
+        else:
+            answer.response = _compressed_pieces(answer.iter_encoded())
+            answer.headers["Content-Encoding"] = "gzip"
     return answer
+
+
+def _compressed_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Of a long export, which is sent as it is read."""
+    packing = zlib.compressobj(QUICK, wbits=GZIP_BITS)
+    for piece in pieces:
+        yield packing.compress(piece)
+    yield packing.flush()
 
 
 def _is_accepted() -> bool:

@@ -117,6 +117,16 @@ def chosen(path: str, number: int) -> Go:
     return after(at(path), choose)
 
 
+def leading_to(page: str, text: str) -> Go:
+    """To another page, whose address holds this, by what bears the text."""
+
+    def go(visitor: Visitor) -> None:
+        visitor.page.locator("main").locator("a, button").filter(has_text=text).locator("visible=true").last.click()
+        visitor.page.wait_for_url(f"**/{page}?*")
+
+    return go
+
+
 def with_more(go: Go) -> Go:
     """On the page of a thing, with its menu open."""
     return after(go, lambda visitor: visitor.page.locator("summary[aria-label^='More actions']").click())
@@ -303,10 +313,10 @@ VIEWS = [
     View("admin-token-revoked", CLARA, followed("/admin/tokens?owner=anna&kind=refresh&q=old-laptop", "old-laptop")),
     View("admin-token-revoke", CLARA, opened(with_menu(ETL, "Actions for nightly-etl"), "Revoke nightly-etl"), True),
     View("admin-revoke-chosen", CLARA, after(
-        chosen("/admin/tokens?kind=refresh&status=active", 3), lambda visitor: visitor.click("Revoke")
+        chosen("/admin/tokens?kind=refresh&status=active", 3), leading_to("revoke-chosen", "Revoke")
     )),
     View("admin-revoke-by-filter", CLARA, after(
-        with_menu(SOON, "More actions"), lambda visitor: visitor.page.get_by_role("link", name="that match…").click()
+        with_menu(SOON, "More actions"), leading_to("revoke-by-filter", "that match…")
     )),
     View("admin-identify", CLARA, at("/admin/identify")),
     View("admin-identify-works", CLARA, identified("")),

@@ -371,13 +371,7 @@ def test_after_an_act_in_the_list_it_is_shown_as_it_was_with_what_happened(servi
 
 def test_an_act_leads_back_to_the_list_of_users_and_nowhere_else(services: Services, admin: Pages) -> None:
     user = make_user(services, "led-back")
-    for back in (
-        "https://example.com/admin/users",
-        "//example.com/admin/users",
-        "/account/auth",
-        "/admin/users/1",
-        "x",
-    ):
+    for back in ("https://a.example/admin/users", "//a.example/admin/users", "/account/auth", "/admin/usersx", "x"):
         answer = admin.post(f"/admin/users/{user.id}/role", {"role": "STEWARD", "back": back})
         assert answer.headers["Location"].startswith("/admin/users?done="), back
 

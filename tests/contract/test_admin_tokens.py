@@ -5,6 +5,7 @@ Not here: which tokens match (``tests/unit/storage/test_token_views``), the filt
 """
 
 import csv
+import gzip
 import io
 import re
 from html import unescape
@@ -16,6 +17,7 @@ from werkzeug.test import TestResponse
 
 from app.domain.identity import Role
 from app.services import Services
+from app.web import csv_export
 from tests.contract.asking_pages import Somebody, holding, somebody
 from tests.drivers.pages import Pages, page, words
 from tests.factories import allowed_user, issue, make_user, mint, revoke, works
@@ -126,11 +128,25 @@ def test_an_export_has_every_token_of_the_list_and_nothing_that_a_spreadsheet_ru
         issue(services, owner, f"exported-{number}")
     issue(services, owner, "=HYPERLINK(1)")
     answer = admin.get(link(admin.get(at(LIST, owner=owner.username)), " download"))
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="tokens.csv"'
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="daypass-tokens.csv"'
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert [row["name"] for row in rows[:2]] == ["'=HYPERLINK(1)", "exported-29"] and len(rows) == 31
     assert {(row["owner"], row["kind"], row["status"]) for row in rows} == {(owner.username, "refresh", "active")}
     assert not {"mac", "key_id", "secret"} & set(rows[0])
+
+
+def test_a_long_export_is_sent_as_it_is_read_and_compressed(
+    services: Services, admin: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = make_user(services, "owner-of-long-export")
+    for number in range(9):
+        issue(services, owner, f"long-{number}")
+    monkeypatch.setattr(csv_export, "PIECE", 2)
+    whole = admin.get(at(EXPORT, owner=owner.username))
+    assert len(list(csv.DictReader(io.StringIO(whole.text)))) == 9
+    packed = admin.client.get(at(EXPORT, owner=owner.username), headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["Content-Encoding"] == "gzip" and "Content-Length" not in packed.headers
+    assert gzip.decompress(packed.data) == whole.data
 
 
 def test_chosen_tokens_are_revoked_with_one_reason_and_the_list_is_as_it_was(services: Services, admin: Pages) -> None:

@@ -35,7 +35,8 @@ MORE_STEPS, STEPS = 1.5, 2_000
 """How much more a request may cost."""
 
 COUNTING = {
-    "/admin", "/admin/users", "/admin/users/<user_id>", "/admin/tokens/<public_id>", "/admin/tokens/<public_id>/revoke",
+    "/admin", "/admin/users", "/admin/tokens", "/admin/users/<user_id>", "/admin/tokens/<public_id>",
+    "/admin/tokens/<public_id>/revoke",
     "/account/auth/refresh-tokens/<public_id>/revoke",
     "/admin/users/<user_id>/disable", "/admin/users/<user_id>/enable", "/admin/users/<user_id>/api-tokens",
     "/admin/users/<user_id>/revoke-tokens", "/admin/audit", "/preferences/access-tokens",
@@ -45,6 +46,7 @@ COUNTING = {
 
 EXPORTS = {
     "/account/auth/export", "/preferences/access-tokens/export", "/admin/users/export", "/admin/audit/export",
+    "/admin/tokens/export",
 }  # fmt: skip
 """What reads all that it answers, in batches."""
 

@@ -45,9 +45,9 @@ def test_every_page_takes_as_many_statements_with_many_tokens_as_with_few(
     def count() -> dict[str, int]:
         found = {}
         for path in paths:
-            if path.startswith(tuple(MOST_STATEMENTS)) and not path.endswith("/revoke-by-filter"):
+            if path.startswith(tuple(MOST_STATEMENTS)) and not path.endswith(("/revoke-by-filter", "/revoke-chosen")):
                 with statements(database) as sent:
-                    assert admin.pages.get(path).status_code == 200, path
+                    assert admin.pages.get(path).status_code in (200, 303), path
                 found[path] = len(sent)
         return found
 

@@ -18,7 +18,8 @@ from app.services.audit_list import FoundEvents
 from app.services.keyset import Page
 from app.web.admin import queries
 from app.web.admin.events import event_rows
-from app.web.exporting import CSV, JSON_LINES, csv_lines, sent_as_file
+from app.web.csv_export import csv_answer
+from app.web.exporting import json_lines_answer
 from app.web.forms import message
 from app.web.guards import ADMINISTRATOR_IN_SESSION
 from app.web.list_view import ListView
@@ -62,9 +63,8 @@ def export_audit_events() -> ResponseReturnValue:
     except BadRequest as refusal:
         return _log(ListView.of_request("-at"), FoundEvents(Page([], None)), 400, message(refusal), [])
     if is_jsonl:
-        lines = (f"{as_line(StoredEvent(event, '{}'))}\n" for event in every)
-        return sent_as_file("audit-log.jsonl", JSON_LINES, lines)
-    return sent_as_file("audit-log.csv", CSV, csv_lines(COLUMNS, map(_cells, every)))
+        return json_lines_answer("audit-log.jsonl", (as_line(StoredEvent(event, "{}")) for event in every))
+    return csv_answer("audit-log.csv", COLUMNS, map(_cells, every))
 
 
 def _search() -> AuditSearch:
@@ -126,17 +126,7 @@ def _log(view: ListView, found: FoundEvents, status: int, error: str, chosen: li
     )
 
 
-def _cells(event: AuditEvent) -> list[object]:
+def _cells(event: AuditEvent) -> dict[str, object]:
     what = "".join(part.text for part in sentence(event))
-    about = [event.action, event.object_kind, event.object_id, event.result, event.address or ""]
     detail = json.dumps(event.detail, sort_keys=True)
-    return [
-        utc_text(event.at),
-        event.actor,
-        what,
-        *about,
-        event.credential or "",
-        event.request_id or "",
-        detail,
-        event.id,
-    ]
+    return vars(event) | {"at": utc_text(event.at), "what": what, "detail": detail, "event_id": event.id}

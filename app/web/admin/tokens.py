@@ -54,7 +54,7 @@ def export() -> ResponseReturnValue:
     """The tokens of a list, all pages, without secrets."""
     asked = token_queries.token_view(request.args, ListView.of_request(token_queries.ORDER))
     rows = (vars(each.token) | vars(each) for each in services().token_lists.every(asked))
-    return csv_answer("tokens.csv", COLUMNS, rows)
+    return csv_answer("daypass-tokens.csv", COLUMNS, rows)
 
 
 @tokens.get("/<public_id>")

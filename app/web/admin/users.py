@@ -19,7 +19,7 @@ from app.services.user_list import FoundUsers
 from app.web.admin import queries
 from app.web.admin.events import event_rows
 from app.web.admin.user_messages import message_in
-from app.web.exporting import CSV, csv_lines, sent_as_file
+from app.web.csv_export import csv_answer
 from app.web.forms import field_errors, idempotency_key, is_checked, message, read_form, status_of
 from app.web.guards import ADMINISTRATOR_IN_SESSION, PASSWORD_FIELD, is_fresh, prove
 from app.web.list_view import ListView
@@ -75,7 +75,7 @@ def export_users() -> ResponseReturnValue:
         every = services().user_list.every(_search(ListView.of_request("-created")))
     except BadRequest as refusal:
         return page("admin_users.html", 400, view=_list(), found=NO_USERS, roles=ROLES, error=message(refusal))
-    return sent_as_file("users.csv", CSV, csv_lines(COLUMNS, map(_cells, every)))
+    return csv_answer("users.csv", COLUMNS, map(_cells, every))
 
 
 @users.get("/new")
@@ -138,11 +138,11 @@ def _list() -> ListView:
     return ListView(url_for("web_users.list_users"), {}, "-created")
 
 
-def _cells(held: Holding) -> list[object]:
+def _cells(held: Holding) -> dict[str, object]:
     user = held.user
-    names = [user.id, user.username, user.email, user.first_name, user.last_name, user.role.value]
-    state = ["yes" if user.is_active else "no", user.api_tokens.value, user.created_at, user.last_login_at]
-    return [*names, *state, held.refresh_tokens, held.api_tokens]
+    is_active = "yes" if user.is_active else "no"
+    numbers = {"active_refresh_tokens": held.refresh_tokens, "active_single_tier_tokens": held.api_tokens}
+    return vars(user) | {"user_id": user.id, "is_active": is_active} | numbers
 
 
 def _add(entered: dict[str, str]) -> int:
