@@ -387,10 +387,12 @@ def test_counts_in_the_dialogs_agree(services: Services, admin: Pages) -> None:
     user = allowed_user(services)
     path = f"/admin/users/{user.id}"
     assert "No token of this user works now." in words(admin.get(f"{path}/disable"))
+    assert "Tokens none active" in words(admin.get(path))
     generate(services, user)
+    assert "Tokens 1 single-tier token active All 1" in words(admin.get(path))
     assert "1 single-tier API token stops working at once." in words(admin.get(f"{path}/disable"))
     assert "1 single-tier API token works again." in words(admin.get(f"{path}/enable"))
-    assert "that exist: 1 active one" in words(admin.get(f"{path}/api-tokens"))
+    assert "Denied also stops 1 active single-tier API token." in words(admin.get(f"{path}/api-tokens"))
     assert f"This revokes 1 access token of {user.username}" in words(admin.get(f"{path}/revoke-tokens"))
     issue(services, user)
     assert "1 active refresh token with the access tokens under it and 1 single-tier API token stop working" in words(
