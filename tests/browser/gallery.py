@@ -226,6 +226,10 @@ VIEWS = [
     View("refresh-token-create-limited", sample.WORDY, filled(CREATE, "Create Refresh Token", name="weekly-report")),
     View("refresh-token-reveal", ANNA, MADE),
     View("refresh-token-reveal-tested", ANNA, tested(MADE)),
+    View("refresh-token-reveal-asks", ANNA, after(MADE, lambda visitor: visitor.click("Done")), is_dialog=True),
+    View("refresh-token-create-date", ANNA, after(
+        CREATE, lambda visitor: visitor.page.get_by_text("A date").click()
+    ), is_dialog=True),
     View("refresh-token-already-shown", ANNA, sent_twice),
     View("refresh-token-regenerate", ANNA, from_menu(AUTH, "nightly-etl", "Regenerate"), is_dialog=True),
     View(
@@ -299,8 +303,9 @@ VIEWS = [
     View("admin-tokens-row-menu", CLARA, with_menu(ETL, "Actions for nightly-etl")),
     View("admin-tokens-none", CLARA, at("/admin/tokens?q=no-such-name&status=active")),
     View("admin-tokens-wrong-filter", CLARA, at("/admin/tokens?unused_for_days=some")),
-    View("admin-tokens-revoked", CLARA, filled(
-        opened(with_menu(BACKUP, "Actions for backup"), "Revoke backup"), "Revoke backup", reason="found in a log"
+    View("admin-tokens-revoked", CLARA, after(
+        filled(opened(with_menu(BACKUP, "Actions for backup"), "Revoke backup"), "Revoke backup", reason="in a log"),
+        lambda visitor: visitor.page.locator(".notice[role=status]").wait_for(),
     )),
     View("admin-token", CLARA, followed(ETL, "nightly-etl")),
     View("admin-token-long-name", CLARA, followed("/admin/tokens?q=a-name-without", "a-name-without")),
