@@ -303,8 +303,9 @@ VIEWS = [
     View("admin-tokens-row-menu", CLARA, with_menu(ETL, "Actions for nightly-etl")),
     View("admin-tokens-none", CLARA, at("/admin/tokens?q=no-such-name&status=active")),
     View("admin-tokens-wrong-filter", CLARA, at("/admin/tokens?unused_for_days=some")),
-    View("admin-tokens-revoked", CLARA, filled(
-        opened(with_menu(BACKUP, "Actions for backup"), "Revoke backup"), "Revoke backup", reason="found in a log"
+    View("admin-tokens-revoked", CLARA, after(
+        filled(opened(with_menu(BACKUP, "Actions for backup"), "Revoke backup"), "Revoke backup", reason="in a log"),
+        lambda visitor: visitor.page.locator(".notice[role=status]").wait_for(),
     )),
     View("admin-token", CLARA, followed(ETL, "nightly-etl")),
     View("admin-token-long-name", CLARA, followed("/admin/tokens?q=a-name-without", "a-name-without")),
