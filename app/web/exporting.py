@@ -1,5 +1,4 @@
-"""Files for a browser to save: lists that may be long, read while they are sent. Not here: spreadsheets
-(``csv_export``), and which lines there are."""
+"""Files for a browser to save; long ones are read while they are sent. Not here: spreadsheets (``csv_export``)."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
