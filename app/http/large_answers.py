@@ -24,20 +24,25 @@ def install_large_answers(app: Flask) -> None:
 
     def place(response: Response) -> Response:
         turns: Turns | None = request.environ.get(TURNS)
-        if turns is None or (response.is_sequence and (response.content_length or 0) < LARGE_BYTES):
+        if turns is None or (not is_stream(response) and (response.content_length or 0) < LARGE_BYTES):
             return response
         try:
             leave = turns.wait_for_client()
         except Unavailable as refusal:
             return app.make_response(app.handle_user_exception(refusal))
         response.call_on_close(leave)
-        if response.is_sequence:
+        if not is_stream(response):
             response.response = _pieces(response.get_data())
         else:
             response.response = _read_on(turns, response.iter_encoded())
         return response
 
     app.after_request(place)
+
+
+def is_stream(answer: Response) -> bool:
+    """Whether it is read while it is sent. Not every other one is a sequence: an answer that was raised is none."""
+    return not answer.is_sequence and answer.content_length is None
 
 
 def _pieces(whole: bytes) -> Iterator[bytes]:
