@@ -120,7 +120,7 @@ def test_tokens_are_filtered(services: Services, admin: Pages) -> None:
         ({"created_to": "2020-01-01"}, set()), ({"expires_to": "2020-01-01"}, set()), ({"unused_for_days": "1"}, set()),
         ({"expires_from": ends.date().isoformat(), "expires_to": ends.date().isoformat()}, {"refresh"}),
         ({"expires_from": (ends + timedelta(days=1)).date().isoformat()}, set()),
-        ({"status": "active", "to_renew": "1"}, {"refresh"}),
+        ({"status": "active", "to_renew": "1"}, {"refresh"}), ({"never_used": "1"}, {"access", "single"}),
     ):  # fmt: skip
         shown = words(admin.get(at("/admin/tokens", owner="filtered-owner", **query)))
         assert {name for name, public_id in made.items() if public_id in shown} == expected, query
