@@ -1,7 +1,7 @@
 """Searching the audit log in bounded time, whatever its size: newest first, in keyset pages.
 
 An index finds events by actor, by object, among those that are not of mints, and by time. What no index finds is looked
-for among the newest WINDOW events, and a :class:`Reach` says so.
+for among the newest ones, and a :class:`Reach` says since when.
 """
 
 import re
@@ -24,8 +24,8 @@ from app.storage.tables import UserRow
 from app.storage.text_search import has_part
 from app.storage.user_list import is_named
 
-WINDOW = 100_000
-"""How many events are read one by one for what no index finds, at most."""
+MOST_FOR_IDS, MOST_FOR_NAMES = 300_000, 50_000
+"""How many events are read one by one, at most: for an address or a request's id, and for many names."""
 
 MOST_NAMES = 20
 """Of so many names that hold the text, each one's events are found by index; of more, by reading one by one."""
@@ -64,10 +64,11 @@ def reach(session: Session, search: AuditSearch) -> Reach | None:
     if search.text is None:
         return Reach(common, [[]])
     names = session.scalars(_names_with(search.text).limit(MOST_NAMES + 1)).all()
-    branches, one_by_one = list(_indexed(search.text, names)), _unindexed(search.text, names)
+    branches = list(_indexed(search.text, names))
+    most, one_by_one = _unindexed(search.text, names)
     if one_by_one is None:
         return Reach(common, branches)
-    first = highest - WINDOW + 1
+    first = highest - most + 1
     branches.append([AuditEventRow.id >= first, one_by_one])
     begin = _first_time(session, first) if first > (lowest or 1) else None
     return Reach(common, branches, begin if begin and (since is None or begin > since) else None)
@@ -180,16 +181,18 @@ def _indexed(text: str, names: Sequence[str]) -> Iterator[Conditions]:
         yield [AuditEventRow.action.in_(rare), literal_column(NOT_MINTED)]
 
 
-def _unindexed(text: str, names: Sequence[str]) -> ColumnElement[bool] | None:
-    """What must be read one by one: the id of a request, an address, a part of many names."""
+def _unindexed(text: str, names: Sequence[str]) -> tuple[int, ColumnElement[bool] | None]:
+    """What must be read one by one, and among how many: the id of a request, an address, a part of many names."""
     if REQUEST_ID.fullmatch(text):
-        return AuditEventRow.request_id == text
+        return MOST_FOR_IDS, AuditEventRow.request_id == text
     if _is_address(text):
-        return AuditEventRow.address == text
+        return MOST_FOR_IDS, AuditEventRow.address == text
     if len(names) > MOST_NAMES:
-        wanted = _names_with(text)
-        return or_(AuditEventRow.actor.in_(wanted), AuditEventRow.object_id.in_(wanted))
-    return None
+        wanted = select(_names_with(text).cte("wanted").c.name)  # read once for both
+        # As expressions: else SQLite reads all events of each name by index, to sort them.
+        columns = (AuditEventRow.actor + "", AuditEventRow.object_id + "")
+        return MOST_FOR_NAMES, or_(*(column.in_(wanted) for column in columns))
+    return 0, None
 
 
 def _is_address(text: str) -> bool:

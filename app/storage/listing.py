@@ -86,7 +86,8 @@ def _is_found(table: TokenTable, search: str, owner_id: int | None) -> ColumnEle
     if table is AccessTokenRow and (start := uuid_start(search)):
         parts.append(AccessTokenRow.uuid.startswith(start))
     if owner_id is None:
-        is_owner = or_(has_part(UserRow.username, search), has_part(UserRow.email, search))
+        names = (UserRow.username, UserRow.email)
+        is_owner = or_(*(has_part(each, search, is_in_nfc=True) for each in names))
         parts.append(table.user_id.in_(select(UserRow.id).where(is_owner).correlate(None)))
     return or_(*parts)
 

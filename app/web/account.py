@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.domain.errors import NotFound
+from app.domain.errors import BadRequest, NotFound
 from app.domain.ladder import Act
 from app.domain.text import count_of
 from app.domain.token_view import TokenView
@@ -23,7 +23,7 @@ from app.web.forms import is_checked
 from app.web.guards import IN_SESSION, web_session
 from app.web.histories import lines_of
 from app.web.list_view import ListView
-from app.web.own_lists import COLUMNS, BadSearch, export_row, shown, token_view
+from app.web.own_lists import COLUMNS, export_row, shown, token_view
 from app.web.rendering import page
 from app.web.returning import after_act, way_back
 
@@ -40,9 +40,10 @@ def list_tokens() -> ResponseReturnValue:
     """The user's refresh tokens."""
     view = ListView.of_request(NEWEST_FIRST)
     try:
-        return _list(view, token_view(view))
-    except BadSearch as refusal:
+        wanted = token_view(view)
+    except BadRequest as refusal:
         return _list(ListView(view.path, {}, NEWEST_FIRST), TokenView(), 400, refusal.message)
+    return _list(view, wanted)
 
 
 @account.get("/export")

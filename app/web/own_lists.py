@@ -22,22 +22,16 @@ COLUMNS = (
 NO_SUCH_VIEW = "There is no such status or order. Choose one on the page."
 
 
-class BadSearch(BadRequest):
-    """What a list was asked for by its search, its pills or its columns; the list says so."""
-
-
 def token_view(view: ListView, **owned: Any) -> TokenView:
     """Which tokens an address asks for; `owned`: criteria that it cannot change.
 
-    Refuses with BadSearch an unknown status or order, and a secret.
+    Refuses with BadRequest an unknown status or order, and a secret.
     """
     try:
         group, sort = Group(view.value("status") or Group.ALL), Sort(view.sort)
-        criteria = TokenFilter(search=request.args.get("q", "").strip()[:255] or None, **owned)
     except ValueError:
-        raise BadSearch(NO_SUCH_VIEW) from None
-    except BadRequest as refusal:
-        raise BadSearch(refusal.message) from None
+        raise BadRequest(NO_SUCH_VIEW) from None
+    criteria = TokenFilter(search=request.args.get("q", "").strip()[:255] or None, **owned)
     return TokenView(criteria, group, sort, view.direction == "descending")
 
 

@@ -18,7 +18,7 @@ from app.web.forms import field_errors, idempotency_key, is_checked, message, re
 from app.web.guards import IN_SESSION, web_session
 from app.web.lifetimes import chosen_days, lifetimes
 from app.web.list_view import ListView
-from app.web.own_lists import COLUMNS, BadSearch, export_row, shown, token_view
+from app.web.own_lists import COLUMNS, export_row, shown, token_view
 from app.web.rendering import page, retry_after
 from app.web.returning import after_act, way_back
 
@@ -40,9 +40,10 @@ def list_tokens() -> ResponseReturnValue:
     """The user's tokens, and why they may not generate any."""
     view = ListView.of_request(NEWEST_FIRST)
     try:
-        return _list(view, token_view(view))
-    except BadSearch as refusal:
+        wanted = token_view(view)
+    except BadRequest as refusal:
         return _list(ListView(view.path, {}, NEWEST_FIRST), TokenView(), 400, refusal.message)
+    return _list(view, wanted)
 
 
 @preferences.get("/export")

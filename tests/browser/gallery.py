@@ -69,6 +69,7 @@ def filled(go: Go, button: str, **fields: str) -> Go:
         for name, value in fields.items():
             visitor.page.locator(f"main [name={name}], dialog [name={name}]").last.fill(value)
         visitor.click(button)
+        visitor.page.wait_for_function("!document.querySelector('form[data-sent]')")
         visitor.page.wait_for_load_state()
 
     return after(go, send)
@@ -156,12 +157,6 @@ def revealed(go: Go) -> Go:
     return after(go, lambda visitor: visitor.page.locator("#secret").wait_for())
 
 
-def asked(visitor: Visitor) -> None:
-    """Leaving without having copied."""
-    MADE(visitor)
-    visitor.click("Done")
-
-
 def tested(go: Go) -> Go:
     def test(visitor: Visitor) -> None:
         visitor.click("Test")
@@ -242,7 +237,10 @@ VIEWS = [
     View("refresh-token-create-limited", sample.WORDY, filled(CREATE, "Create Refresh Token", name="weekly-report")),
     View("refresh-token-reveal", ANNA, MADE),
     View("refresh-token-reveal-tested", ANNA, tested(MADE)),
-    View("refresh-token-reveal-asks", ANNA, asked),
+    View("refresh-token-reveal-asks", ANNA, after(MADE, lambda visitor: visitor.click("Done")), is_dialog=True),
+    View("refresh-token-create-date", ANNA, after(
+        CREATE, lambda visitor: visitor.page.get_by_text("A date").click()
+    ), is_dialog=True),
     View("refresh-token-already-shown", ANNA, sent_twice),
     View("refresh-token-regenerate", ANNA, from_menu(AUTH, "nightly-etl", "Regenerate"), is_dialog=True),
     View(
@@ -316,8 +314,9 @@ VIEWS = [
     View("admin-tokens-row-menu", CLARA, with_menu(ETL, "Actions for nightly-etl")),
     View("admin-tokens-none", CLARA, at("/admin/tokens?q=no-such-name&status=active")),
     View("admin-tokens-wrong-filter", CLARA, at("/admin/tokens?unused_for_days=some")),
-    View("admin-tokens-revoked", CLARA, filled(
-        opened(with_menu(BACKUP, "Actions for backup"), "Revoke backup"), "Revoke backup", reason="found in a log"
+    View("admin-tokens-revoked", CLARA, after(
+        filled(opened(with_menu(BACKUP, "Actions for backup"), "Revoke backup"), "Revoke backup", reason="in a log"),
+        lambda visitor: visitor.page.locator(".notice[role=status]").wait_for(),
     )),
     View("admin-token", CLARA, followed(ETL, "nightly-etl")),
     View("admin-token-long-name", CLARA, followed("/admin/tokens?q=a-name-without", "a-name-without")),

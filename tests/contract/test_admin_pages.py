@@ -16,6 +16,7 @@ from app.domain.audit_seals import StoredEvent
 from app.domain.errors import NotFound
 from app.domain.identity import Role
 from app.services import Services
+from app.storage import audit_search
 from tests.contract.asking_pages import Somebody, holding, somebody
 from tests.contract.conftest import MovableClock
 from tests.drivers.pages import Pages, page, words
@@ -183,6 +184,17 @@ def test_the_audit_log_is_searched_narrowed_and_readable(services: Services, adm
     assert "Searched for \u201cno-such-thing\u201d in user names," in words(
         admin.get(at("/admin/audit", q="no-such-thing"))
     )
+
+
+def test_a_search_that_did_not_look_at_all_events_says_since_when(
+    services: Services, admin: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_user(services)
+    said = "are looked for among the latest events only, here since"
+    assert said not in words(admin.get(at("/admin/audit", q="192.0.2.99")))
+    monkeypatch.setattr(audit_search, "MOST_FOR_IDS", 1)
+    for query in ({"q": "192.0.2.99"}, {"request": "cd" * 16}):
+        assert said in words(admin.get(at("/admin/audit", **query)))
 
 
 def test_events_of_a_request_are_one_link_away(services: Services, admin: Pages) -> None:
@@ -387,10 +399,12 @@ def test_counts_in_the_dialogs_agree(services: Services, admin: Pages) -> None:
     user = allowed_user(services)
     path = f"/admin/users/{user.id}"
     assert "No token of this user works now." in words(admin.get(f"{path}/disable"))
+    assert "Tokens none active" in words(admin.get(path))
     generate(services, user)
+    assert "Tokens 1 single-tier token active All 1" in words(admin.get(path))
     assert "1 single-tier API token stops working at once." in words(admin.get(f"{path}/disable"))
     assert "1 single-tier API token works again." in words(admin.get(f"{path}/enable"))
-    assert "that exist: 1 active one" in words(admin.get(f"{path}/api-tokens"))
+    assert "Denied also stops 1 active single-tier API token." in words(admin.get(f"{path}/api-tokens"))
     assert f"This revokes 1 access token of {user.username}" in words(admin.get(f"{path}/revoke-tokens"))
     issue(services, user)
     assert "1 active refresh token with the access tokens under it and 1 single-tier API token stop working" in words(

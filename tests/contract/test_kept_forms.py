@@ -99,7 +99,8 @@ def shown(fields: list[tuple[str, Field]]) -> dict[str, str]:
 
 def every_form(app: Flask, asker: Somebody, values: dict[str, str | int]) -> Iterator[tuple[str, str, int]]:
     """Each form of each page: the page, its address, and which of the page's it is."""
-    for path in sorted(set(addresses(app, "GET", **values))):
+    of_many = (f"revoke-by-filter?owner={asker.user.username}", f"revoke-chosen?pick-{values['public_id']}=on")
+    for path in sorted({*addresses(app, "GET", **values), *(f"/admin/tokens/{each}" for each in of_many)}):
         if path.startswith(("/account", "/admin", "/preferences")):
             answer = asker.pages.get(path)
             if answer.status_code == 200 and answer.mimetype == "text/html":
@@ -139,7 +140,7 @@ def test_every_form_of_every_page_survives_the_end_of_its_session(
         assert "nothing was sent yet" in words(back), path
         assert "nothing was sent yet" not in words(browser.get(onward)), path
         visited += 1
-    assert visited >= 10
+    assert visited >= 12
 
 
 @pytest.fixture

@@ -67,8 +67,8 @@ class Page(HTMLParser):
             self._entered[self._textarea] = data
 
     def form(self, action: str) -> Form:
-        """The form that is sent to that address."""
-        return next(each for each in self.forms if each.action == action)
+        """The form that is sent to that address, whatever its query is."""
+        return next(each for each in self.forms if action in (each.action, each.action.partition("?")[0]))
 
     def value_of(self, element_id: str) -> str:
         """What stands in the field with this id."""

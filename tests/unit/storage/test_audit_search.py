@@ -116,7 +116,8 @@ def _read(session: Session, where: audit_search.Reach) -> Iterator[int]:
 def test_what_no_index_finds_is_looked_for_among_the_newest_and_the_search_says_since_when(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_search, "WINDOW", 3)
+    monkeypatch.setattr(audit_search, "MOST_FOR_IDS", 3)
+    monkeypatch.setattr(audit_search, "MOST_FOR_NAMES", 3)
     monkeypatch.setattr(audit_search, "MOST_NAMES", 1)
     for name in ("anna", "annabel"):
         plant_user(session, username=name)
