@@ -5,9 +5,6 @@ from playwright.sync_api import Locator, Page
 from tests.browser.errands.person import Person
 from tests.browser.errands.scene import LEAVER, Scene
 
-NOT_POSSIBLE: dict[str, str] = {}
-"""What the pages can't do, and the best way around."""
-
 
 def create_and_copy(person: Person, _: Scene) -> None:
     page = person.page
@@ -27,9 +24,9 @@ def find_of_job(person: Person, scene: Scene) -> None:
 
 
 def expiring(person: Person, _: Scene) -> None:
+    """The overview says it, with a link to the list."""
     page = person.page
-    person.clicks(_main(page, "Tokens", of_all=True), _pill(page, "Expiring"))
-    person.clicks(_pill(page, "Expiring"), page.locator("a[aria-current]").filter(has_text="Expiring"))
+    person.clicks(page.get_by_role("link", name="within 7 days"), page.locator("main a[aria-current]"))
     person.reads()
 
 
@@ -121,10 +118,6 @@ def _main(page: Page, name: str, of_all: bool = False) -> Locator:
     """A link of the sidebar; both parts have "Tokens": one's own, and all."""
     found = page.get_by_role("navigation", name="Main").get_by_role("link", name=name, exact=True)
     return found.last if of_all else found
-
-
-def _pill(page: Page, name: str) -> Locator:
-    return page.get_by_role("navigation", name="Status").get_by_role("link", name=name)
 
 
 def _dialog(page: Page) -> Locator:
