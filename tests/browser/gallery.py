@@ -69,7 +69,7 @@ def filled(go: Go, button: str, **fields: str) -> Go:
         for name, value in fields.items():
             visitor.page.locator(f"main [name={name}], dialog [name={name}]").last.fill(value)
         visitor.click(button)
-        visitor.page.wait_for_function("!document.querySelector('form[data-sent]')")
+        visitor.page.locator("form[data-sent]").wait_for(state="detached")
         visitor.page.wait_for_load_state()
 
     return after(go, send)
