@@ -25,7 +25,7 @@ from app.web.histories import lines_of
 from app.web.list_view import ListView
 from app.web.own_lists import COLUMNS, export_row, shown, token_view
 from app.web.rendering import page
-from app.web.returning import after_act, way_back
+from app.web.returning import after_act, number_of, way_back
 
 account = GuardedBlueprint("web_account", __name__, guard=IN_SESSION, url_prefix="/account/auth",
                            template_folder="templates")  # fmt: skip
@@ -118,15 +118,14 @@ def _message() -> str:
     if request.args.get("done") != "revoked":
         return ""
     try:
-        token = own_token(request.args.get("done-token", ""))
-        return revoked_text(token.name, _numbers())
+        listed = own_token(request.args.get("done-token", ""))
     except NotFound:
         return ""
+    return revoked_text(listed.name, _numbers()) if listed.token.revoked_at else ""
 
 
 def _numbers() -> Revoked:
-    given = (request.args.get(f"done-{name}", "") for name in ("refresh_tokens", "access_tokens", "descendants"))
-    return Revoked(*(int(each) if each.isascii() and each.isdigit() and len(each) < 7 else 0 for each in given))
+    return Revoked(*map(number_of, ("refresh_tokens", "access_tokens", "descendants")))
 
 
 def revoked_text(name: str, revoked: Revoked) -> str:

@@ -37,6 +37,12 @@ def way_back(home: str) -> str:
     return given if given.startswith((f"{home}?", f"{home}/")) and is_local(given) else home
 
 
+def number_of(name: str) -> int:
+    """A number of the message after an act, in the address of this page; 0 where there is none."""
+    given = request.args.get(f"done-{name}", "")
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
+
+
 def after_act(back: str, **about: str | int) -> str:
     """The address of the page `back` with what a message there is about: each becomes a parameter ``done-…``."""
     named = {"done" if name == "done" else f"done-{name}": value for name, value in about.items()}

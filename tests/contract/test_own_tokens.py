@@ -151,6 +151,13 @@ def test_a_form_leads_back_to_its_own_list_and_to_no_other_place(
         assert 'role="status"' not in owner.pages.get(f"{TOKENS}?{query}").text
 
 
+def test_a_message_of_an_address_about_a_token_that_works_is_not_shown(owner: Somebody, services: Services) -> None:
+    refresh, single = issue(services, owner.user), generate(services, owner.user)
+    for path, done, token in ((TOKENS, "revoked", refresh.token), (API_TOKENS, "deleted", single.token)):
+        told = owner.pages.get(f"{path}?done={done}&done-token={token.public_id}&done-refresh_tokens=1").text
+        assert 'role="status"' not in told and "1 token" in told, path
+
+
 # Lists
 
 

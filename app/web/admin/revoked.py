@@ -7,9 +7,10 @@ from werkzeug.wrappers import Response
 
 from app.domain.errors import NotFound
 from app.domain.text import count_of
+from app.domain.tokens import TokenStatus
 from app.http.context import services
 from app.services.revoking import Revoked
-from app.web.returning import after_act, way_back
+from app.web.returning import after_act, number_of, way_back
 
 HOME = "/admin/tokens"
 
@@ -47,9 +48,9 @@ def _of_token(public_id: str) -> Message | None:
     except NotFound:
         return None
     view, name = f"{HOME}/{public_id}", listed.name or public_id
-    refresh, access = _number("refresh_tokens"), _number("access_tokens")
+    refresh, access = number_of("refresh_tokens"), number_of("access_tokens")
     if not refresh and not access:
-        return Message(view, "", name, listed.owner)
+        return None if listed.token.status is TokenStatus.ACTIVE else Message(view, "", name, listed.owner)
     if listed.token.revoked_at is None:
         return None
     return Message(view, in_words(refresh, access), name, listed.owner)
@@ -69,8 +70,3 @@ def in_words(refresh: int, access: int) -> str:
     if refresh and access:
         return f"{refresh:,} refresh and {count_of(access, 'access token')}"
     return count_of(access, "access token") if access else count_of(refresh, "refresh token")
-
-
-def _number(name: str) -> int:
-    given = request.args.get(f"done-{name}", "")
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 7 else 0

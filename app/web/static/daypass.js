@@ -2,6 +2,7 @@
 "use strict";
 
 const AWAY = "Daypass could not be reached. Nothing was changed. Try again.";
+const LOST = "Daypass could not be reached, or its answer was lost. Look whether it was done before you try again.";
 const SLOW_MS = 150; // before a button shows that it is busy
 
 // ── Messages and busy buttons ──────────────────────────────────────────────────────────────────────────────────────
@@ -193,7 +194,7 @@ async function send(form, submitter) {
       }
       receive(form, parsed(await answer.text()));
     } catch {
-      tell(AWAY);
+      tell(LOST);
     }
   });
   delete form.dataset.sent;
@@ -203,7 +204,7 @@ function receive(form, answered) {
   const section = answered.querySelector("section.dialog");
   const dialog = form.closest("dialog");
   if (dialog && section) fill(dialog, section);
-  else if (dialog) tell([...answered.querySelectorAll(".problem > p:not(.small)")].map((each) => each.textContent).join(" ") || AWAY);
+  else if (dialog) tell([...answered.querySelectorAll(".problem > p:not(.small)")].map((each) => each.textContent).join(" ") || LOST);
   else if (section && !form.closest(".dialog")) show(section, form.querySelector("button") ?? form);
   else swap(answered, "main [aria-invalid='true'], main [role='alert'], main h1");
 }
@@ -332,7 +333,7 @@ document.addEventListener("submit", (event) => {
 
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-change] select")) event.target.form.requestSubmit();
-  if (event.target.matches("thead .box")) {
+  if (event.target.matches("[data-all] .box")) {
     for (const each of event.target.closest("table").querySelectorAll("tbody .pick")) each.checked = event.target.checked;
   }
 });
@@ -352,7 +353,7 @@ window.addEventListener("pageshow", (event) => {
 
 function prepare(part) {
   for (const button of part.querySelectorAll("[data-preview] > button")) button.hidden = true;
-  for (const button of part.querySelectorAll("[data-copy]")) button.hidden = false;
+  for (const each of part.querySelectorAll("[data-copy], [data-all]")) each.hidden = false;
   for (const field of part.querySelectorAll("textarea.secret")) field.addEventListener("focus", () => field.select());
 }
 
