@@ -14,13 +14,14 @@ from app.http.acts import does
 from app.http.context import caller, parts, services
 from app.http.guards import GuardedBlueprint
 from app.web.csv_export import csv_answer
+from app.web.done import after_act, what_was_done
 from app.web.forms import field_errors, idempotency_key, is_checked, message, read_form, status_of
 from app.web.guards import IN_SESSION, web_session
 from app.web.lifetimes import chosen_days, lifetimes
 from app.web.list_view import ListView
 from app.web.own_lists import COLUMNS, export_row, shown, token_view
 from app.web.rendering import page, retry_after
-from app.web.returning import after_act, way_back
+from app.web.returning import way_back
 
 preferences = GuardedBlueprint("web_preferences", __name__, guard=IN_SESSION, url_prefix="/preferences/access-tokens",
                                template_folder="templates")  # fmt: skip
@@ -94,7 +95,7 @@ def _list(view: ListView, wanted: TokenView, status: int = 200, error: str = "")
     user_id, cursor = web_session().user.id, view.value("cursor") or None
     found = services().token_lists.api_tokens_of(user_id, wanted, cursor, view.per_page)
     about = shown(view, found, url_for("web_preferences.export_tokens"))
-    done = MESSAGES.get(request.args.get("done", ""), "")
+    done = MESSAGES.get(what_was_done().get("done", ""), "")
     return page("preferences_tokens.html", status, **about, error=error, done=done, denial=_denial())
 
 

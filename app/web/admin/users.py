@@ -18,8 +18,9 @@ from app.services.overview import Holding
 from app.services.user_list import FoundUsers
 from app.web.admin import queries
 from app.web.admin.events import event_rows
-from app.web.admin.user_messages import message_in
+from app.web.admin.user_messages import message_after_act
 from app.web.csv_export import csv_answer
+from app.web.done import after_act
 from app.web.forms import field_errors, idempotency_key, is_checked, message, read_form, status_of
 from app.web.guards import ADMINISTRATOR_IN_SESSION, PASSWORD_FIELD, is_fresh, prove
 from app.web.list_view import ListView
@@ -62,7 +63,7 @@ def list_users() -> ResponseReturnValue:
     except BadRequest as refusal:
         found, status, error = NO_USERS, 400, message(refusal)
     _show_in(view, found)
-    told = message_in(request.args)
+    told = message_after_act()
     return page(
         "admin_users.html", status, view=view, found=found, roles=ROLES, error=error, told=told, searched=SEARCHED
     )
@@ -97,14 +98,14 @@ def create_user() -> ResponseReturnValue:
         user_id = _add(entered)
     except (BadCredentials, BadRequest, Conflict, RateLimited) as refusal:
         return _form(refusal, **entered)
-    return redirect(url_for("web_users.show_user", user_id=user_id, done="created"), 303)
+    return redirect(after_act(f"/admin/users/{user_id}", done="created"), 303)
 
 
 @users.get("/<user_id>")
 def show_user(user_id: str) -> ResponseReturnValue:
     """A user's profile, permissions, newest tokens and history."""
     profile = services().user_profiles.of(parse_user_id(user_id))
-    rows, told = event_rows(profile.events), message_in(request.args, profile)
+    rows, told = event_rows(profile.events), message_after_act(profile)
     return page("admin_user.html", profile=profile, user=profile.user, rows=rows, told=told)
 
 
