@@ -18,8 +18,9 @@ from app.services.overview import Holding
 from app.services.user_list import FoundUsers
 from app.web.admin import queries
 from app.web.admin.events import event_rows
-from app.web.admin.user_messages import message_in_address
+from app.web.admin.user_messages import message_after_act
 from app.web.csv_export import csv_answer
+from app.web.done import after_act
 from app.web.forms import field_errors, idempotency_key, is_checked, message, read_form, status_of
 from app.web.guards import ADMINISTRATOR_IN_SESSION, PASSWORD_FIELD, is_fresh, prove
 from app.web.list_view import ListView
@@ -95,14 +96,14 @@ def create_user() -> ResponseReturnValue:
         user_id = _add(entered)
     except (BadCredentials, BadRequest, Conflict, RateLimited) as refusal:
         return _form(refusal, **entered)
-    return redirect(url_for("web_users.show_user", user_id=user_id, done="created"), 303)
+    return redirect(after_act(f"/admin/users/{user_id}", done="created"), 303)
 
 
 @users.get("/<user_id>")
 def show_user(user_id: str) -> ResponseReturnValue:
     """A user's profile, permissions, newest tokens and history."""
     profile = services().user_profiles.of(parse_user_id(user_id))
-    rows, told = event_rows(profile.events), message_in_address(profile)
+    rows, told = event_rows(profile.events), message_after_act(profile)
     return page("admin_user.html", profile=profile, user=profile.user, rows=rows, told=told)
 
 
@@ -130,7 +131,7 @@ def _search(view: ListView) -> UserSearch:
 def _list(view: ListView, found: FoundUsers, status: int = 200, error: str = "") -> Response:
     view.total, view.first, view.shown = found.counts.matching, found.first, len(found.page.items)
     view.newer, view.older = view.page(found.page.newer), view.page(found.page.cursor)
-    about: dict[str, Any] = {"roles": ROLES, "searched": SEARCHED, "told": message_in_address()}
+    about: dict[str, Any] = {"roles": ROLES, "searched": SEARCHED, "told": message_after_act()}
     return page("admin_users.html", status, view=view, found=found, error=error, **about)
 
 
