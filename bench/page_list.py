@@ -18,6 +18,8 @@ VARIANTS = (
     f"/admin/tokens?owner={SOMEBODY}",
     "/admin/tokens?name=etl-77",
     "/admin/tokens?kind=access&status=active",
+    "/admin/tokens?status=active",
+    "/admin/tokens?status=active&sort=name",
     "/admin/tokens?status=revoked",
     "/admin/tokens?unused_for_days=30",
     "/admin/tokens?never_used=1",
@@ -79,6 +81,8 @@ def _named_paths(app: Flask, installation: Installation) -> Iterator[tuple[str, 
     values = _values(installation)
     for rule in app.url_map.iter_rules():
         of_pages = rule.endpoint.startswith(("web_", "documents.")) and rule.endpoint not in _NOT_A_PAGE
+        if rule.rule.endswith("/export"):  # a download, which takes as long as the list is
+            continue
         if not of_pages or "GET" not in (rule.methods or ()) or (rule.rule.endswith("/") and len(rule.rule) > 1):
             continue
         # The tokens of oneself have pages of their own; what one can't revoke can't be asked about.

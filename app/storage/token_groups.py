@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, and_, or_, true
 
 from app.domain.token_view import DAYS_BEFORE_EXPIRY, Group
 from app.domain.tokens import FINAL, TokenStatus
-from app.storage.liveness import TokenTable, is_active_at
+from app.storage.liveness import MAYBE_ACTIVE, TokenTable, is_active_at
 from app.storage.tables import AccessTokenRow
 
 
@@ -16,7 +16,7 @@ def in_group(table: TokenTable, group: Group, now: datetime) -> ColumnElement[bo
         case Group.ALL:
             return true()
         case Group.ACTIVE:
-            return is_active_at(table, now)
+            return _is_active(table, now)
         case Group.EXPIRING:
             return _is_expiring(table, now)
         case Group.EXPIRED:
@@ -26,6 +26,13 @@ def in_group(table: TokenTable, group: Group, now: datetime) -> ColumnElement[bo
         case Group.SUPERSEDED:
             overlap_is_over = and_(table.status == TokenStatus.OVERLAPPING, table.expires_at <= now)
             return or_(_is_final(table, TokenStatus.SUPERSEDED, now), overlap_is_over)
+
+
+def _is_active(table: TokenTable, now: datetime) -> ColumnElement[bool]:
+    """So that no index on status and expiry fits: most rows are active, and SQLite takes six times as long to fetch
+    each by it as to read all."""
+    is_ahead = or_(table.expires_at > now, table.expires_at.is_(None))
+    return and_(table.status.concat("").in_(MAYBE_ACTIVE), is_ahead)
 
 
 def _is_expiring(table: TokenTable, now: datetime) -> ColumnElement[bool]:
