@@ -203,7 +203,9 @@ def test_chosen_tokens_are_revoked_with_one_reason_and_the_list_is_as_it_was(ser
 
 
 def test_choosing_none_is_told_and_a_message_that_is_not_true_is_not_shown(services: Services, admin: Pages) -> None:
-    assert "No token was chosen" in words(admin.get(CHOSEN))
+    without = admin.get(CHOSEN)
+    assert without.status_code == 400 and "Revoke the selected tokens" in without.text
+    assert "No token was chosen" in words(without)
     token = issue(services, make_user(services), "still-active").token
     for about in ({"token": token.public_id}, {"token": "0" * 12}, {"filter": "0" * 16}, {}):
         named = {f"done-{name}": value for name, value in about.items()}
