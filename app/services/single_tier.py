@@ -143,11 +143,12 @@ class SingleTierTokens:
             now = self._clock()
             return as_access_token(_existing(session, uuid, only_of, now), now)
 
-    def delete(self, uuid: str, caller: Caller, only_of: int | None, *, with_descendants: bool = False) -> None:
+    def delete(self, uuid: str, caller: Caller, only_of: int | None, *, with_descendants: bool = False) -> int:
         """Revoke one, and list it no more: its owner's page shows only what somebody else deleted. `only_of`: the id of
         the required owner, if any.
 
-        `with_descendants`: and what was made with it, with that, and so on. Refuses with NotFound and NotPermitted.
+        `with_descendants`: and what was made with it, with that, and so on; how many of them were revoked. Refuses with
+        NotFound and NotPermitted.
         """
         with self._database.transaction() as session:
             now = self._clock()
@@ -157,11 +158,12 @@ class SingleTierTokens:
             reason = single_tier.DELETED if caller.user_id == row.user_id else BY_ANOTHER
             revocation = Revocation(now, caller.name, reason)
             found = hold_descendants(session, row.user_id, root) if with_descendants else []
-            revoke_descendants(session, found, root, revocation, caller)
+            ended = sum(revoke_descendants(session, found, root, revocation, caller))
             revoked = single_tier.delete(session, row, revocation)
             if not revoked:  # deleted meanwhile
                 raise NotFound("token")
             record(session, now, caller, "access_token.revoked", ("access_token", row.public_id), reason=reason)
+            return ended
 
 
 def _existing(session: Session, uuid: str, only_of: int | None, now: datetime) -> AccessTokenRow:

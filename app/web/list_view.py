@@ -40,7 +40,7 @@ class ListView:
     @classmethod
     def of_request(cls, default_sort: str) -> "ListView":
         """The view that this request asks for."""
-        given = {name: mask(value) for name, value in request.args.items() if value and not _is_of_an_act(name)}
+        given = {name: mask(value) for name, value in request.args.items() if value and not is_of_an_act(name)}
         return cls(request.script_root + request.path, given, default_sort)
 
     def value(self, name: str) -> str:
@@ -114,5 +114,6 @@ class ListView:
         return f"{self.path}?{query}" if query else self.path
 
 
-def _is_of_an_act(name: str) -> bool:
+def is_of_an_act(name: str) -> bool:
+    """Whether a parameter is about the message after an act."""
     return name in OF_AN_ACT or name.startswith(tuple(f"{each}-" for each in OF_AN_ACT))

@@ -6,21 +6,23 @@ from typing import Any
 from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.domain.errors import BadRequest, FeatureOff, LimitReached, NotPermitted, RateLimited, Refusal
+from app.domain.errors import BadRequest, FeatureOff, LimitReached, NotFound, NotPermitted, RateLimited, Refusal
 from app.domain.ladder import Act
+from app.domain.text import count_of
 from app.domain.token_view import TokenView
-from app.domain.tokens import TokenKind
+from app.domain.tokens import TokenKind, TokenStatus
 from app.http.acts import does
 from app.http.context import caller, parts, services
 from app.http.guards import GuardedBlueprint
 from app.web.csv_export import csv_answer
+from app.web.done import after_act, what_was_done
 from app.web.forms import field_errors, idempotency_key, is_checked, message, read_form, status_of
 from app.web.guards import IN_SESSION, web_session
 from app.web.lifetimes import chosen_days, lifetimes
 from app.web.list_view import ListView
 from app.web.own_lists import COLUMNS, export_row, shown, token_view
 from app.web.rendering import page, retry_after
-from app.web.returning import after_act, way_back
+from app.web.returning import way_back
 
 preferences = GuardedBlueprint("web_preferences", __name__, guard=IN_SESSION, url_prefix="/preferences/access-tokens",
                                template_folder="templates")  # fmt: skip
@@ -28,11 +30,6 @@ preferences = GuardedBlueprint("web_preferences", __name__, guard=IN_SESSION, ur
 HOME = "/preferences/access-tokens"
 NEWEST_FIRST = "-created"
 A_YEAR = 365
-
-MESSAGES = {
-    "deleted": "Deleted. The token no longer works.",
-    "all-deleted": "Deleted. The token and those created with it no longer work.",
-}
 
 
 @preferences.get("")
@@ -68,7 +65,7 @@ def generate() -> ResponseReturnValue:
     try:
         description = form.get("description", "").strip() or None
         issued = services().single_tier.generate(user_id, _lifetime(), description, caller(), idempotency_key())
-    except (BadRequest, FeatureOff, LimitReached, NotPermitted, RateLimited) as refusal:
+    except (BadRequest, FeatureOff, LimitReached, NotFound, NotPermitted, RateLimited) as refusal:
         return retry_after(_form(refusal), refusal)
     return page("api_token_reveal.html", token=issued.token, secret=issued.secret, back=HOME)
 
@@ -85,17 +82,36 @@ def confirm_delete(uuid: str) -> ResponseReturnValue:
 @does(Act.REVOKE_OWN)
 def delete(uuid: str) -> ResponseReturnValue:
     """Revoke it; if the form says so, what was made with it."""
-    with_descendants = is_checked("with_descendants")
-    services().single_tier.delete(uuid, caller(), web_session().user.id, with_descendants=with_descendants)
-    return redirect(after_act(way_back(HOME), done="all-deleted" if with_descendants else "deleted"), 303)
+    owner_id, with_descendants = web_session().user.id, is_checked("with_descendants")
+    token = services().single_tier.get(uuid, owner_id).public_id
+    made = services().single_tier.delete(uuid, caller(), owner_id, with_descendants=with_descendants)
+    return redirect(after_act(way_back(HOME), done="deleted", token=token, descendants=made), 303)
 
 
 def _list(view: ListView, wanted: TokenView, status: int = 200, error: str = "") -> Response:
     user_id, cursor = web_session().user.id, view.value("cursor") or None
     found = services().token_lists.api_tokens_of(user_id, wanted, cursor, view.per_page)
     about = shown(view, found, url_for("web_preferences.export_tokens"))
-    done = MESSAGES.get(request.args.get("done", ""), "")
-    return page("preferences_tokens.html", status, **about, error=error, done=done, denial=_denial())
+    return page("preferences_tokens.html", status, **about, error=error, done=_message(), denial=_denial())
+
+
+def _message() -> str:
+    """What an act did. The token is read again: an address is opened again later."""
+    done = what_was_done()
+    if done.get("done") != "deleted":
+        return ""
+    try:
+        listed = services().listing.find(done.get("done-token", ""))
+    except NotFound:
+        return ""
+    if listed.token.user_id != web_session().user.id or listed.token.status is TokenStatus.ACTIVE:
+        return ""
+    made, name = int(done.get("done-descendants", "0")), listed.name or listed.token.public_id
+    return (
+        f"Deleted {name} and {count_of(made, 'token')} created with it."
+        if made
+        else f"Deleted {name}. It no longer works."
+    )
 
 
 def _form(refusal: Refusal | None = None) -> Response:

@@ -211,6 +211,7 @@ def test_choosing_none_is_told_and_a_message_that_is_not_true_is_not_shown(servi
         named = {f"done-{name}": value for name, value in about.items()}
         told = words(admin.get(at(LIST, done="revoked", **{"done-refresh_tokens": "9"}, **named)))
         assert "Revoked still" not in told and "Revoked 9" not in told
+    assert "already ended" not in words(admin.get(at(LIST, done="revoked", **{"done-token": token.public_id})))
 
 
 def test_after_revoking_one_token_the_list_is_as_it_was(services: Services, admin: Pages) -> None:

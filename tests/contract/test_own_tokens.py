@@ -151,6 +151,13 @@ def test_a_form_leads_back_to_its_own_list_and_to_no_other_place(
         assert 'role="status"' not in owner.pages.get(f"{TOKENS}?{query}").text
 
 
+def test_a_message_of_an_address_about_a_token_that_works_is_not_shown(owner: Somebody, services: Services) -> None:
+    refresh, single = issue(services, owner.user), generate(services, owner.user)
+    for path, done, token in ((TOKENS, "revoked", refresh.token), (API_TOKENS, "deleted", single.token)):
+        told = owner.pages.get(f"{path}?done={done}&done-token={token.public_id}&done-refresh_tokens=1").text
+        assert 'role="status"' not in told and "1 token" in told, path
+
+
 # Lists
 
 
@@ -166,6 +173,9 @@ def test_a_list_is_searched_filtered_sorted_counted_and_exported(
     assert "All 3 Active 3 Expiring 0 Expired 0 Revoked 0" in words(owner.pages.get(TOKENS))
     assert "No tokens match" in words(owner.pages.get(f"{TOKENS}?status=revoked"))
     assert "No tokens match" in words(owner.pages.get(f"{TOKENS}?q=zzz"))
+    for path in (TOKENS, API_TOKENS, f"{TOKENS}/export", f"{API_TOKENS}/export"):
+        refused = owner.pages.get(f"{path}?q=a%00b")
+        assert refused.status_code == 400 and "control character" in words(refused)
     answer = owner.pages.get(f"{TOKENS}/export?sort=name")
     rows = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True))))
     assert [row["name"] for row in rows] == ["'=1+1", "alpha", "beta"] and rows[1]["status"] == "active"

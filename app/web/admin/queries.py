@@ -1,11 +1,9 @@
-"""Queries and forms of the administration pages: their values, and pages of a list."""
+"""Queries and forms of the administration pages: their values."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import TypeVar
-from urllib.parse import urlencode
 
 from flask import request
 
@@ -22,34 +20,10 @@ LONGEST_NAME = 150
 LONGEST_NUMBER = 18
 A_DAY = timedelta(days=1)
 
-NOT_ON_THE_NEXT_PAGE = ("cursor", "done")
-
-
-@dataclass(frozen=True)
-class Pager:
-    """The addresses of the first page and of the next; empty where there is none."""
-
-    first: str
-    next: str
-
 
 def cursor() -> str | None:
     """The cursor of this page; None for the first."""
     return request.args.get("cursor") or None
-
-
-def pager(next_cursor: str | None) -> Pager:
-    """The first and the next page, with the same filters."""
-    return Pager(_this_page() if cursor() else "", "" if next_cursor is None else _this_page(next_cursor))
-
-
-def _this_page(after: str | None = None) -> str:
-    shown = ((name, mask(value)) for name, value in request.args.items() if value)
-    query = [(name, value) for name, value in shown if name not in NOT_ON_THE_NEXT_PAGE]
-    if after is not None:
-        query.append(("cursor", after))
-    path = request.script_root + request.path
-    return f"{path}?{urlencode(query)}" if query else path
 
 
 def entered(form: Form, names: Iterable[str]) -> dict[str, str]:

@@ -7,9 +7,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from app.domain.errors import BadRequest
-from app.domain.text import normal_text
 from app.domain.token_filter import CRITERIA, LONGEST_SPAN, Choice, Criterion, Days, Flag, Instant, Text, TokenFilter
-from app.domain.token_search import refuse_secret_search
+from app.domain.token_search import normal_search
 from app.domain.token_view import Group, Sort, TokenView
 from app.domain.tokens import TokenStatus
 from app.services.token_lists import TokenPage
@@ -76,19 +75,13 @@ def token_view(form: Form, view: ListView | None = None) -> TokenView:
     `view`: without one, in the usual order.
     """
     found: dict[str, Any] = {name: each.parse(form, each.name) for name, each in _FIELDS.items()}
-    criteria = TokenFilter(search=_search(form), **found)
+    criteria = TokenFilter(search=normal_search(form.get(SEARCH, "")), **found)
     group = queries.word(form, STATUS, Group) or Group.ALL
     if view is None:
         return TokenView(criteria, group)
     if view.sort not in set(Sort):
         raise BadRequest("Sort by a column of the list.", {"sort": ["Not a column."]})
     return TokenView(criteria, group, Sort(view.sort), view.direction == "descending")
-
-
-def _search(form: Form) -> str | None:
-    text = form.get(SEARCH, "").strip()
-    refuse_secret_search(text)
-    return normal_text("search", text, name="The search") or None
 
 
 def group_word(group: Group) -> str:

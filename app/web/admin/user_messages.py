@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from flask import redirect, request
 from flask.typing import ResponseReturnValue
 
-from app.domain.identity import User, canonical_username
+from app.domain.identity import User
 from app.domain.text import count_of, count_of_tokens
 from app.services.revoking import Revoked
 from app.services.user_profiles import UserProfile
+from app.web.done import after_act, what_was_done
 from app.web.forms import read_form
-from app.web.returning import after_act, way_back
+from app.web.returning import way_back
 
 LIST = "/admin/users"
 BACK = "back"
@@ -60,11 +61,12 @@ def began_in(user: User) -> str:
     return way_back(LIST) if BACK in given else f"{LIST}/{user.id}"
 
 
-def message_in(args: Mapping[str, str], profile: UserProfile | None = None) -> Message | None:
+def message_after_act(profile: UserProfile | None = None) -> Message | None:
     """The message in an address. With a profile: only while it is true, because addresses are opened again later."""
+    args = what_was_done()
     done = args.get("done", "")
-    user = profile.user.username if profile else canonical_username(args.get("done-user", ""))
-    if done not in TEXTS or user is None or (profile is not None and not _is_true(done, profile)):
+    user = profile.user.username if profile else args.get("done-user", "")
+    if done not in TEXTS or (profile is not None and not _is_true(done, profile)):
         return None
     tokens = count_of_tokens(_number(args, "refresh"), _number(args, "access"))
     sessions = count_of(_number(args, "sessions"), "session")
@@ -85,5 +87,4 @@ def _is_true(done: str, profile: UserProfile) -> bool:
 
 
 def _number(args: Mapping[str, str], name: str) -> int:
-    text = args.get(f"done-{name}", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    return int(args.get(f"done-{name}", "0"))

@@ -18,8 +18,9 @@ from app.services.overview import Holding
 from app.services.user_list import FoundUsers
 from app.web.admin import queries
 from app.web.admin.events import event_rows
-from app.web.admin.user_messages import message_in
+from app.web.admin.user_messages import message_after_act
 from app.web.csv_export import csv_answer
+from app.web.done import after_act
 from app.web.forms import field_errors, idempotency_key, is_checked, message, read_form, status_of
 from app.web.guards import ADMINISTRATOR_IN_SESSION, PASSWORD_FIELD, is_fresh, prove
 from app.web.list_view import ListView
@@ -47,6 +48,8 @@ PERMANENT_HINT = (
 SHOWS_ERROR = {"username", "email", "first_name", "last_name", "password", PASSWORD_FIELD}
 """Fields of the form for a new user that show their error."""
 
+NEWEST_FIRST = "-created"
+
 COLUMNS = (
     "user_id", "username", "email", "first_name", "last_name", "role", "is_active", "api_tokens", "created_at",
     "last_login_at", "active_refresh_tokens", "active_single_tier_tokens",
@@ -56,25 +59,21 @@ COLUMNS = (
 @users.get("")
 def list_users() -> ResponseReturnValue:
     """Users with the number of their active tokens: searched, narrowed and ordered."""
-    view = ListView.of_request("-created")
+    view = ListView.of_request(NEWEST_FIRST)
     try:
-        found, status, error = services().user_list.found(_search(view), queries.cursor(), view.per_page), 200, ""
+        found = services().user_list.found(_search(view), queries.cursor(), view.per_page)
     except BadRequest as refusal:
-        found, status, error = NO_USERS, 400, message(refusal)
-    _show_in(view, found)
-    told = message_in(request.args)
-    return page(
-        "admin_users.html", status, view=view, found=found, roles=ROLES, error=error, told=told, searched=SEARCHED
-    )
+        return _list(view, NO_USERS, 400, message(refusal))
+    return _list(view, found)
 
 
 @users.get("/export")
 def export_users() -> ResponseReturnValue:
     """The same users, all of them, as a CSV file."""
     try:
-        every = services().user_list.every(_search(ListView.of_request("-created")))
+        every = services().user_list.every(_search(ListView.of_request(NEWEST_FIRST)))
     except BadRequest as refusal:
-        return page("admin_users.html", 400, view=_list(), found=NO_USERS, roles=ROLES, error=message(refusal))
+        return _list(ListView(url_for("web_users.list_users"), {}, NEWEST_FIRST), NO_USERS, 400, message(refusal))
     return csv_answer("users.csv", COLUMNS, map(_cells, every))
 
 
@@ -97,14 +96,14 @@ def create_user() -> ResponseReturnValue:
         user_id = _add(entered)
     except (BadCredentials, BadRequest, Conflict, RateLimited) as refusal:
         return _form(refusal, **entered)
-    return redirect(url_for("web_users.show_user", user_id=user_id, done="created"), 303)
+    return redirect(after_act(f"/admin/users/{user_id}", done="created"), 303)
 
 
 @users.get("/<user_id>")
 def show_user(user_id: str) -> ResponseReturnValue:
     """A user's profile, permissions, newest tokens and history."""
     profile = services().user_profiles.of(parse_user_id(user_id))
-    rows, told = event_rows(profile.events), message_in(request.args, profile)
+    rows, told = event_rows(profile.events), message_after_act(profile)
     return page("admin_user.html", profile=profile, user=profile.user, rows=rows, told=told)
 
 
@@ -129,13 +128,11 @@ def _search(view: ListView) -> UserSearch:
     return UserSearch(text, role or chosen, is_active, UserOrder(order), view.direction == "descending")
 
 
-def _show_in(view: ListView, found: FoundUsers) -> None:
+def _list(view: ListView, found: FoundUsers, status: int = 200, error: str = "") -> Response:
     view.total, view.first, view.shown = found.counts.matching, found.first, len(found.page.items)
     view.newer, view.older = view.page(found.page.newer), view.page(found.page.cursor)
-
-
-def _list() -> ListView:
-    return ListView(url_for("web_users.list_users"), {}, "-created")
+    about: dict[str, Any] = {"roles": ROLES, "searched": SEARCHED, "told": message_after_act()}
+    return page("admin_users.html", status, view=view, found=found, error=error, **about)
 
 
 def _cells(held: Holding) -> dict[str, object]:
