@@ -126,8 +126,9 @@ def _measure(workspace: Workspace, database: str) -> Iterator[tuple[str, dict[st
         found = paths(app, installation, browser, server.url)
         for name, path in found.items():
             who = "" if path == "/login" else cookie
-            if (status := requests.get(server.url + path, headers={"Cookie": who}, timeout=60).status_code) != 200:
-                progress(f"  {database} {name}: NOT MEASURED, the answer is {status}")
+            answer = requests.get(server.url + path, headers={"Cookie": who}, allow_redirects=False, timeout=60)
+            if answer.status_code != 200:
+                progress(f"  {database} {name}: NOT MEASURED, the answer is {answer.status_code}")
                 continue
             figures = _timed(server, path, who) | {"statements": _statements(app, path, who)}
             progress(f"  {database} {name}: {figures}")

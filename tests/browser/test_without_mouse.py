@@ -106,6 +106,7 @@ def test_the_next_page_of_a_list_is_near_for_a_keyboard(path: str, instance: Ins
     clara.page.goto(path)
     clara.tab_to(clara.page.get_by_role("link", name="Skip to the content"), 1)
     clara.page.keyboard.press("Enter")
+    expect(clara.page.get_by_role("main")).to_be_focused()
 
     older, newer = (clara.page.get_by_role("link", name=name).first for name in ("Older", "Newer"))
     expect(newer).to_have_attribute("aria-disabled", "true")
