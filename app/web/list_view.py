@@ -76,6 +76,10 @@ class ListView:
         """The page of the same list that begins at a cursor; empty for None."""
         return "" if cursor is None else self._address(self._first_page() | {"cursor": cursor})
 
+    def of_rows(self, total: int, first: int, shown: int, newer: str | None, older: str | None) -> "ListView":
+        """With what is known of this page; `newer` and `older` are cursors."""
+        return replace(self, total=total, first=first, shown=shown, newer=self.page(newer), older=self.page(older))
+
     def without(self, names: Iterable[str]) -> str:
         """The address without these parameters."""
         return self.address(**dict.fromkeys(names, ""))

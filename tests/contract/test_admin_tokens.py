@@ -74,7 +74,7 @@ def test_a_search_without_tokens_says_what_was_looked_for(services: Services, ad
 def test_a_secret_is_not_searched_for_and_in_no_address_of_the_page(services: Services, admin: Pages) -> None:
     secret = issue(services, make_user(services)).secret
     for query in ({"q": secret}, {"q": f"x {secret[4:]}"}):
-        for path in (LIST, "/admin/tokens/revoke-by-filter"):
+        for path in (LIST, "/admin/tokens/revoke-by-filter", "/admin/users", "/admin/audit"):
             told = admin.get(at(path, **query))
             assert (told.status_code, "Identify" in words(told)) == (400, True)
             assert not re.search(r'(href|action)="[^"]*(hidden|q=)', told.text)

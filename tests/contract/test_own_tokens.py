@@ -192,6 +192,11 @@ def test_a_search_that_cannot_be_done_is_said_in_the_list(owner: Somebody, servi
         assert (answer.status_code, 'role="alert"' in answer.text, secret in answer.text) == (400, True, False)
 
 
+def test_a_name_is_found_however_its_letters_are_composed(owner: Somebody, services: Services) -> None:
+    issue(services, owner.user, "M\u00fcnchen")
+    assert "1 token" in words(owner.pages.get(f"{TOKENS}?q=mu%CC%88nchen"))
+
+
 # Lifetimes
 
 

@@ -1,27 +1,22 @@
 """What the address of a list of tokens asks for: its filters, group and order, and what the page shows of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 from app.domain.errors import BadRequest
-from app.domain.text import normal_text
 from app.domain.token_filter import CRITERIA, LONGEST_SPAN, Choice, Criterion, Days, Flag, Instant, Text, TokenFilter
-from app.domain.token_search import refuse_secret_search
 from app.domain.token_view import Group, Sort, TokenView
-from app.domain.tokens import TokenStatus
-from app.services.token_lists import TokenPage
 from app.web.admin import queries
 from app.web.admin.queries import Form
 from app.web.list_view import ListView
-from app.web.rendering import status_word
+from app.web.search_box import SEARCH
+from app.web.search_box import searched as search_text
+from app.web.token_groups import group_word
 
-SEARCH, STATUS, ORDER = "q", "status", "-created"
-
-WORDS = {Group.ALL: "All", Group.EXPIRING: "Expiring"}
-"""Of groups that are no status."""
+STATUS, ORDER = "status", "-created"
 
 
 @dataclass(frozen=True)
@@ -76,29 +71,13 @@ def token_view(form: Form, view: ListView | None = None) -> TokenView:
     `view`: without one, in the usual order.
     """
     found: dict[str, Any] = {name: each.parse(form, each.name) for name, each in _FIELDS.items()}
-    criteria = TokenFilter(search=_search(form), **found)
+    criteria = TokenFilter(search=search_text(form), **found)
     group = queries.word(form, STATUS, Group) or Group.ALL
     if view is None:
         return TokenView(criteria, group)
     if view.sort not in set(Sort):
         raise BadRequest("Sort by a column of the list.", {"sort": ["Not a column."]})
     return TokenView(criteria, group, Sort(view.sort), view.direction == "descending")
-
-
-def _search(form: Form) -> str | None:
-    text = form.get(SEARCH, "").strip()
-    refuse_secret_search(text)
-    return normal_text("search", text, name="The search") or None
-
-
-def group_word(group: Group) -> str:
-    """The label of a group."""
-    return WORDS.get(group) or status_word(TokenStatus(group.value))
-
-
-def pills(page: TokenPage[Any]) -> list[tuple[str, str, int]]:
-    """Of each group its value, label and number of tokens."""
-    return [("" if group is Group.ALL else group, group_word(group), page.counts[group]) for group in page.counts]
 
 
 def chips(view: ListView) -> list[tuple[str, str, str]]:
@@ -132,11 +111,3 @@ def searched(view: ListView) -> str:
     parts += [f"with the status {group_word(Group(status))}"] if status in set(Group) else []
     parts += ["with all filters that are set"] if any(map(view.value, FIELDS)) else []
     return f"There is no token {' and '.join(parts)}."
-
-
-def on_page(view: ListView, page: TokenPage[Any]) -> ListView:
-    """The view with what is known of this page."""
-    return replace(
-        view, total=page.total, first=page.first, shown=len(page.items),
-        newer=view.page(page.previous), older=view.page(page.next),
-    )  # fmt: skip

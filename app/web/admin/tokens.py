@@ -22,6 +22,7 @@ from app.web.histories import lines_of
 from app.web.list_view import ListView
 from app.web.rendering import page
 from app.web.returning import way_back
+from app.web.token_groups import pills
 
 tokens = GuardedBlueprint("web_tokens", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix=HOME,
                           template_folder="../templates")  # fmt: skip
@@ -97,10 +98,10 @@ def _list(view: ListView, found: TokenPage[ListedToken], status: int = 200, erro
     return page(
         "admin_tokens.html",
         status,
-        view=token_queries.on_page(view, found),
+        view=view.of_rows(found.total, found.first, len(found.items), found.previous, found.next),
         items=found.items,
         active=found.counts[Group.ACTIVE],
-        pills=token_queries.pills(found),
+        pills=pills(found),
         chips=token_queries.chips(view),
         fields=token_queries.FIELDS.values(),
         query=token_queries.query_of(view),
