@@ -14,13 +14,13 @@ from bench.installations import PASSWORD, Installation
 SOMEBODY = "user-4321"
 
 VARIANTS = (
-    "/admin/users?part=9",
     "/admin/users?state=disabled",
     f"/admin/tokens?owner={SOMEBODY}",
     "/admin/tokens?name=etl-77",
     "/admin/tokens?kind=access&status=active",
     "/admin/tokens?status=revoked",
     "/admin/tokens?unused_for_days=30",
+    "/admin/tokens?never_used=1",
     f"/admin/tokens/revoke-by-filter?owner={SOMEBODY}",
     "/admin/tokens/revoke-by-filter?kind=refresh&status=active&unused_for_days=14",
     f"/admin/audit?actor={SOMEBODY}",

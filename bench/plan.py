@@ -9,7 +9,6 @@ class Plan:
 
     `tokens`, `users`: rows of the comparison, the same for every subject. `sizes`: live tokens, for how cost grows.
     `due`: tokens that expire at once. `few_checks`, `many_checks`: after which memory is read.
-    `page_tokens`, `page_users`: rows behind the web pages; each page is requested `page_times`.
     `sample`: how many different tokens the load presents.
     """
 
@@ -23,9 +22,6 @@ class Plan:
     few_checks: int = 10_000
     many_checks: int = 1_000_000
     starts: int = 5
-    page_tokens: int = 50_000
-    page_users: int = 5_000
-    page_times: int = 20
     sample: int = 5_000
 
     def quick(self) -> "Plan":
@@ -41,7 +37,4 @@ class Plan:
             due=20_000,
             many_checks=100_000,
             starts=2,
-            page_tokens=5_000,
-            page_users=500,
-            page_times=3,
         )

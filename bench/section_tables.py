@@ -86,12 +86,6 @@ def _memory(figures: Figures) -> str:
     return f"{words}\n\n{table(('database', 'few checks', 'many checks', 'grown to', 'CPU µs per check'), rows)}"
 
 
-def _pages(figures: Figures) -> str:
-    rows = [(*name.split(" ", 1), median(each["ms"], 1), cpu(each)) for name, each in figures.items()]
-    words = "The web pages, one request after the other, as an administrator; the first request of each is not counted."
-    return f"{words}\n\n{table(('database', 'page', 'ms', 'CPU µs per page'), rows, left=(0, 1))}"
-
-
 def _starting(figures: Figures) -> str:
     rows = [
         (database, median(each["seconds"], 2), median(each["cpu_seconds"], 2) if "cpu_seconds" in each else "")
@@ -107,7 +101,6 @@ SECTION_TABLES: dict[str, tuple[str, Callable[[Figures], str]]] = {
     "sweeping": ("A sweep in the middle of checks", _sweeping),
     "hashing": ("Passwords in the middle of checks", _hashing),
     "memory": ("Memory", _memory),
-    "pages": ("Pages, at 50,000 tokens of 5,000 users", _pages),
     "starting": ("Start-up", _starting),
 }
 """Title and function of each, in the order of the page."""

@@ -14,7 +14,6 @@ Sections = dict[str, dict[str, Any]]
 
 CPU_OF_A_CHECK = {SQLITE: 75, POSTGRESQL: 150}
 CPU_OF_A_MINT = {SQLITE: 2_000, POSTGRESQL: 2_500}
-CPU_OF_A_PAGE = 40_000
 """Microseconds per answer, with reserve."""
 
 MOST_STATEMENTS_OF_A_MINT = 7
@@ -55,7 +54,6 @@ def declared() -> Iterator[Target]:
     for database in DATABASES:
         yield Target(f"memory after many checks to after few, {database}", "memory", 1.05, _growth(database), True)
         yield Target(f"memory of a worker, {database}", "memory", 90, _megabytes(database), True, " MB")
-    yield Target("the slowest of the pages, CPU", "pages", CPU_OF_A_PAGE, _slowest_page, True, " µs")
 
 
 def _ratios() -> Iterator[Target]:
@@ -94,10 +92,6 @@ def _cpu(what: str, section: str, bound: float, name: str) -> Target:
 
 def _statements(database: str) -> Callable[[dict[str, Any]], float]:
     return lambda found: float(found[database]["statements"])
-
-
-def _slowest_page(found: dict[str, Any]) -> float:
-    return max(float(page["cpu_us"]) for page in found.values())
 
 
 def _against(database: str, other: str) -> Callable[[dict[str, Any]], float]:

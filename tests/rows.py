@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import event, func, select, text
+from sqlalchemy import event, func, insert, select, text
 
 from app.domain.clock import system_clock
-from app.domain.tokens import AccessToken, TokenStatus
+from app.domain.secrets import new_token_text
+from app.domain.tokens import AccessToken, TokenKind, TokenStatus
 from app.storage.access_tokens import as_access_token
 from app.storage.audit_tables import AuditEventRow
 from app.storage.database import Base, Database
@@ -108,3 +109,13 @@ def statements(database: Database) -> Iterator[list[str]]:
         yield seen
     finally:
         event.remove(database.engine, "before_cursor_execute", note)
+
+
+def copy_token(database: Database, refresh_token_id: int, number: int, name: str) -> None:
+    """So many more of its user like that refresh token, with this name; nobody has their secrets."""
+    table = RefreshTokenRow.__table__
+    with database.transaction() as session:
+        like = dict(session.execute(select(table).where(table.c.id == refresh_token_id)).mappings().one())
+        del like["id"]
+        ids = (new_token_text(TokenKind.REFRESH).public_id for _ in range(number))
+        session.execute(insert(RefreshTokenRow), [like | {"public_id": each, "name": name} for each in ids])

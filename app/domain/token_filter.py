@@ -100,6 +100,7 @@ class TokenFilter:
     unused_for_days: Annotated[
         int | None, Criterion(Days(), "Not used for so many days, nor created within them.", "Unused for days")
     ] = None
+    never_used: Annotated[bool | None, Criterion(Flag(), "Never used.", "Never Used", in_api=False)] = None
     expiring_within_days: Annotated[
         int | None, Criterion(Days(), "Active, and expires within so many days.", in_api=False)
     ] = None

@@ -175,7 +175,8 @@ class Issued(Generic[T]):
 
 
 class Ending(NamedTuple):
-    """How many tokens end on a day."""
+    """How many tokens end on a day, and how many of these soon."""
 
     day: date
     number: int
+    soon: int = 0

@@ -13,6 +13,7 @@ from functools import cache
 from flask import Flask, Response, request
 
 from app.http.context import parts
+from app.http.large_answers import is_stream
 from app.http.proxies import is_https
 
 LEAST_BYTES = 1024
@@ -24,7 +25,7 @@ QUICK, BEST = 5, 9
 GZIP_BITS = 31
 """zlib's name for the format of gzip; without a name and a time in it, the same bytes are compressed to the same."""
 
-OF_PAGES = ("text/html", "text/csv")
+OF_PAGES = ("text/html", "text/csv", "application/jsonl")
 
 FROM_US = ("same-origin", "none")
 """``Sec-Fetch-Site``: a link or form of Daypass's own, and what the user typed or keeps as a bookmark."""
@@ -47,12 +48,12 @@ def from_memory(content: bytes, mimetype: str) -> Response:
 def _compress_page(answer: Response) -> Response:
     if answer.mimetype not in OF_PAGES or "Content-Encoding" in answer.headers:
         return answer
-    is_small = answer.is_sequence and (answer.content_length or 0) < LEAST_BYTES
+    is_small = not is_stream(answer) and (answer.content_length or 0) < LEAST_BYTES
     if request.method not in ("GET", "HEAD") or is_small:
         return answer
     answer.vary.update(("Accept-Encoding", "Sec-Fetch-Site"))
     if _is_accepted() and _is_asked_for_by_us():
-        if answer.is_sequence:
+        if not is_stream(answer):
             _set(answer, compressed(answer.get_data(), QUICK))
         else:
             answer.response = _compressed_pieces(answer.iter_encoded())

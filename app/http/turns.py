@@ -52,6 +52,7 @@ class Turns:
         self._waiting: deque[threading.Lock] = deque()
         """Of each that waits, the first one first: what the turn is handed to by releasing it."""
         self._lock = threading.Lock()
+        self._reading_on = threading.Lock()
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         environ[TURNS] = self
@@ -79,6 +80,19 @@ class Turns:
             places.callback(self._readers.take())
             places.callback(self._clients.take())
             return places.pop_all().close
+
+    @contextmanager
+    def reading_on(self) -> Iterator[None]:
+        """Read the next piece of an answer that is being sent: in a turn again, one answer at a time.
+
+        As many use the database as there are turns, and however many are sent, others wait for one piece at most.
+        """
+        with self._reading_on:
+            self._take()
+            try:
+                yield
+            finally:
+                self._give()
 
     def _take(self) -> None:
         with self._lock:

@@ -88,7 +88,7 @@ class Overview:
                 disabled_users=people.get(False, 0),
                 warnings=warnings.numbers,
                 endings=_every_day(now.date(), endings.by_day),
-                expiring=endings.soon,
+                expiring=sum(each.soon for each in endings.by_day),
                 first=endings.first,
             )
 

@@ -154,6 +154,7 @@ CONDITIONS: dict[str, Callable[[TokenTable, Any, datetime], ColumnElement[bool]]
     "last_used_before": lambda table, instant, _: table.last_used_at < instant,
     "created_with": lambda table, public_id, _: table.created_with == public_id,
     "unused_for_days": _is_unused_for,
+    "never_used": lambda table, value, _: table.last_used_at.is_(None) if value else true(),
     "expiring_within_days": _is_expiring_within,
     "to_renew": _is_renewed_by_hand,
     "warning": has_warning,

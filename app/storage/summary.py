@@ -29,10 +29,9 @@ Stored = tuple[str, int, int, int]
 
 
 class Endings(NamedTuple):
-    """By day, without empty days. `soon`: how many expire within the shorter span; `first`: the first of all."""
+    """By day, without empty days; of these, those that expire within the shorter span. `first`: the first of all."""
 
     by_day: list[Ending]
-    soon: int
     first: datetime | None
 
 
@@ -87,16 +86,18 @@ def users_by_state(session: Session) -> dict[bool, int]:
 
 def endings(session: Session, now: datetime, until: datetime, soon: datetime) -> Endings:
     """The active refresh and single-tier tokens that expire before `until`, and of these before `soon`."""
-    counts: Counter[date] = Counter()
-    number, firsts = 0, []
+    counts, of_soon = Counter[date](), Counter[date]()
+    firsts = []
     for table, condition in TO_RENEW:
         numbers = (func.count(), func.count().filter(table.expires_at < soon), func.min(table.expires_at))
         query = select(_day_of(session, table), *numbers).where(_expires_within(table, now, until), condition)
-        for day, of_day, of_soon, first in session.execute(query.group_by(text("1"))):
-            counts[date.fromisoformat(str(day))] += of_day
-            number += of_soon
+        for name, number, number_soon, first in session.execute(query.group_by(text("1"))):
+            day = date.fromisoformat(str(name))
+            counts[day] += number
+            of_soon[day] += number_soon
             firsts.append(first)
-    return Endings([Ending(day, counts[day]) for day in sorted(counts)], number, min(firsts, default=None))
+    by_day = [Ending(day, counts[day], of_soon[day]) for day in sorted(counts)]
+    return Endings(by_day, min(firsts, default=None))
 
 
 def warnings(session: Session, now: datetime) -> Warnings:

@@ -69,6 +69,7 @@ def filled(go: Go, button: str, **fields: str) -> Go:
         for name, value in fields.items():
             visitor.page.locator(f"main [name={name}], dialog [name={name}]").last.fill(value)
         visitor.click(button)
+        visitor.page.locator("form[data-sent]").wait_for(state="detached")
         visitor.page.wait_for_load_state()
 
     return after(go, send)
@@ -97,6 +98,13 @@ def under_its_own_name(server: LiveServer) -> LiveServer:
 
 def under_another_name(visitor: Visitor) -> None:
     visitor.page.goto(visitor.url.replace("127.0.0.1", "localhost"))
+
+
+def with_drawer(visitor: Visitor) -> None:
+    """The sidebar of a small screen."""
+    visitor.page.set_viewport_size({"width": 375, "height": 812})
+    visitor.page.goto(AUTH)
+    visitor.click("Menu")
 
 
 def with_menu(path: str, label: str) -> Go:
@@ -209,9 +217,11 @@ VIEWS = [
     View("account-tokens-empty", sample.DENIED, at(AUTH)),
     View("account-tokens-long-names", sample.WORDY, at(AUTH)),
     View("account-menu", ANNA, with_menu(AUTH, "Menu of")),
+    View("account-drawer", ANNA, with_drawer),
     View("account-password-is-temporary", sample.NEWCOMER, at(AUTH)),
     View("account-tokens-search", ANNA, at(f"{AUTH}?q=e&status=active&sort=name")),
     View("account-tokens-none", ANNA, at(f"{AUTH}?q=zzz")),
+    View("account-tokens-learn", ANNA, with_menu_of(AUTH, "Learn more")),
     View("account-tokens-menu", ANNA, with_menu(AUTH, "Actions for nightly-etl")),
     View("account-tokens-revoked", ANNA, after(
         filled(after(MADE, from_menu(f"{AUTH}?status=active", "weekly-report", "Revoke")), "Revoke weekly-report"),
@@ -220,6 +230,7 @@ VIEWS = [
     View("refresh-token", ANNA, followed(AUTH, "nightly-etl")),
     View("refresh-token-expiring", ANNA, followed(f"{AUTH}?status=expiring", "catalog-sync")),
     View("refresh-token-revoked", ANNA, followed(AUTH, "old-laptop")),
+    View("refresh-token-expired", ANNA, followed(AUTH, "first-try")),
     View("refresh-token-long-name", sample.WORDY, followed(AUTH, "a-name")),
     View("refresh-token-create", ANNA, CREATE, is_dialog=True),
     View("refresh-token-create-wrong", ANNA, filled(CREATE, "Create Refresh Token", name="nightly\u200betl")),

@@ -29,7 +29,7 @@ THEMES = ("light", "dark")
 
 PICTURES = Path("docs/pictures")
 OF_README = {
-    "tokens": ("account-tokens", 700),
+    "tokens": ("account-tokens", 740),
     "reveal": ("refresh-token-reveal-tested", 720),
     "overview": ("admin-overview", 860),
 }
@@ -95,6 +95,7 @@ def _take_for_readme(guests: gallery.Guests, name: str, to: str) -> None:
     PICTURES.mkdir(exist_ok=True)
     page = guests.show(next(view for view in gallery.VIEWS if view.name == name))
     page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+    page.mouse.move(0, 0)
     for theme in THEMES:
         page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
         taken = page.context.new_cdp_session(page).send("Page.captureScreenshot", {"format": "webp", "quality": 100})

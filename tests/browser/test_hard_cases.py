@@ -1,15 +1,13 @@
-"""Reloading, going back, two tabs, a session that ends, a double click, no JavaScript, no mouse."""
+"""Reloading, going back, two tabs, a session that ends, a double click, menus and dialogs by keys."""
 
 from collections.abc import Callable
 from datetime import timedelta
 
-import requests
-from playwright.sync_api import Error, Locator, Page, Route, expect
+from playwright.sync_api import Error, Page, Route, expect
 
 from app.domain.clock import system_clock
 from app.domain.identity import User
 from tests.browser.conftest import Instance, Visit
-from tests.drivers.alation import Alation
 from tests.drivers.browser import Visitor
 from tests.factories import PASSWORD
 from tests.secrecy import secrets_in
@@ -90,40 +88,12 @@ def test_a_session_that_ends_while_a_form_is_filled_in_changes_nothing_and_one_g
     assert len(instance.tokens_of(user)) == 1
 
 
-def test_without_javascript_everything_works_but_copying_by_button(instance: Instance, visit: Visit) -> None:
-    user = instance.new_user()
-    script = Alation(instance.server.url, requests.Session())
-    anna = visit(user, java_script_enabled=False)
-    anna.create_refresh_token("nightly-etl")
-    expect(anna.page.get_by_role("button", name="Copy")).to_have_count(0)
-    with anna.context.expect_page() as opened:
-        anna.click("Test")
-    expect(opened.value.get_by_text("Accepted: ")).to_be_visible()
-    anna.click("Create API Access Token", role="link")
-    anna.click("Create API Token")
-    assert script.use(anna.shown_secret()).status_code == 200
-
-    anna.done()
-    anna.act_on("nightly-etl", "Regenerate")
-    anna.click("Regenerate")
-    regenerated = anna.shown_secret()
-    anna.done()
-    anna.act_on("nightly-etl", "Revoke")
-    anna.click("Revoke nightly-etl")
-    expect(anna.row("nightly-etl").locator(".cell-status")).to_have_text("Revoked")
-    assert script.mint(regenerated, user.id).status_code == 401
-
-    anna.page.get_by_label("Menu of").click()
-    anna.click("Sign out")
-    expect(anna.page).to_have_title("Sign in · Daypass")
-
-
 def test_with_the_keyboard_alone_menus_and_dialogs_open_hold_the_focus_and_give_it_back(
     instance: Instance, visit: Visit
 ) -> None:
     anna = visit(instance.new_user())
     page = anna.page
-    _tab_to(page, menu := page.get_by_label("Menu of"))
+    anna.tab_to(menu := page.get_by_label("Menu of"))
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
     page.keyboard.press("Escape")
@@ -131,7 +101,7 @@ def test_with_the_keyboard_alone_menus_and_dialogs_open_hold_the_focus_and_give_
     expect(menu).to_be_focused()
 
     link = page.get_by_role("link", name="Create Refresh Token")
-    _tab_to(page, link)
+    anna.tab_to(link)
     page.keyboard.press("Enter")
     expect(page.get_by_label("Name", exact=True)).to_be_focused()
     for _ in range(6):
@@ -148,7 +118,7 @@ def test_with_the_keyboard_alone_menus_and_dialogs_open_hold_the_focus_and_give_
     assert secrets_in(anna.shown_secret())
 
     page.goto(TOKENS)
-    _tab_to(page, page.get_by_label("Actions for nightly-etl"))
+    anna.tab_to(page.get_by_label("Actions for nightly-etl"))
     page.keyboard.press("ArrowUp")  # to the last one
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Revoke nightly-etl?")).to_be_focused()  # not the button that ends it
@@ -192,14 +162,6 @@ def _all_that_a_page_holds(page: Page) -> str:
     """Its text and markup, and what stands in its fields."""
     values = page.evaluate("[...document.querySelectorAll('input, textarea')].map((each) => each.value)")
     return "\n".join([page.content(), *values])
-
-
-def _tab_to(page: Page, target: Locator) -> None:
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        if target.evaluate("(element) => element === document.activeElement"):
-            return
-    raise AssertionError("it can't be reached with the Tab key")
 
 
 def _background(page: Page) -> str:

@@ -121,7 +121,7 @@ def test_tokens_are_filtered(services: Services, admin: Pages) -> None:
         ({"created_to": "2020-01-01"}, set()), ({"expires_to": "2020-01-01"}, set()), ({"unused_for_days": "1"}, set()),
         ({"expires_from": ends.date().isoformat(), "expires_to": ends.date().isoformat()}, {"refresh"}),
         ({"expires_from": (ends + timedelta(days=1)).date().isoformat()}, set()),
-        ({"status": "active", "to_renew": "1"}, {"refresh"}),
+        ({"status": "active", "to_renew": "1"}, {"refresh"}), ({"never_used": "1"}, {"access", "single"}),
     ):  # fmt: skip
         shown = words(admin.get(at("/admin/tokens", owner="filtered-owner", **query)))
         assert {name for name, public_id in made.items() if public_id in shown} == expected, query
@@ -424,7 +424,9 @@ def test_a_token_is_shown_and_revoked_with_a_reason(services: Services, admin: P
     for token, shown in ((refresh, access.token.public_id), (access, "to-be-revoked"), (single, single.token.uuid)):
         page_of_token = f"/admin/tokens/{token.token.public_id}"
         assert shown in words(admin.get(page_of_token))
-        assert admin.get(f"{page_of_token}/revoke").status_code == 200
+        asked = words(admin.get(f"{page_of_token}/revoke"))
+        assert "stops working at once" in asked
+        assert ("and so does its API access token" in asked) == (token is refresh), "said only where there is one"
     for reason in ("", "x" * 256, "a\nb"):
         refused = admin.post(f"{path}/revoke", {"reason": reason})
         assert refused.status_code == 400 and 'id="reason-error"' in refused.text

@@ -9,15 +9,18 @@ import gzip
 import io
 import re
 from html import unescape
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from app.domain.errors import Unavailable
 from app.domain.identity import Role
-from app.services import Services
-from app.web import csv_export
+from app.services import Services, token_lists
+from app.services.listing import ListedToken
+from app.web import exporting
 from tests.contract.asking_pages import Somebody, holding, somebody
 from tests.drivers.pages import Pages, page, words
 from tests.factories import allowed_user, issue, make_user, mint, revoke, works
@@ -141,12 +144,35 @@ def test_a_long_export_is_sent_as_it_is_read_and_compressed(
     owner = make_user(services, "owner-of-long-export")
     for number in range(9):
         issue(services, owner, f"long-{number}")
-    monkeypatch.setattr(csv_export, "PIECE", 2)
+    monkeypatch.setattr(exporting, "PIECE", 2)
     whole = admin.get(at(EXPORT, owner=owner.username))
     assert len(list(csv.DictReader(io.StringIO(whole.text)))) == 9
     packed = admin.client.get(at(EXPORT, owner=owner.username), headers={"Accept-Encoding": "gzip"})
     assert packed.headers["Content-Encoding"] == "gzip" and "Content-Length" not in packed.headers
     assert gzip.decompress(packed.data) == whole.data
+
+
+def test_an_export_whose_reading_fails_in_the_middle_is_not_taken_for_a_whole_one(
+    services: Services, admin: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """◆ The server ends what it sends as if it was whole. Fails when such a file ends with its last token."""
+    owner = make_user(services, "owner-of-broken-export")
+    for number in range(9):
+        issue(services, owner, f"broken-{number}")
+    read, asked = token_lists.list_refresh_tokens, [0]
+
+    def fail_later(*about: Any) -> list[ListedToken]:
+        asked[0] += 1
+        if asked[0] > 3:
+            raise Unavailable("the database cannot be reached")
+        return read(*about)
+
+    monkeypatch.setattr(exporting, "PIECE", 2)
+    monkeypatch.setattr(token_lists, "LARGEST_PAGE", 2)
+    monkeypatch.setattr(token_lists, "list_refresh_tokens", fail_later)
+    rows = list(csv.reader(io.StringIO(admin.get(at(EXPORT, owner=owner.username)).text)))
+    assert [len(row) for row in rows[-2:]] == [len(rows[0]), 1] and rows[-1] == [exporting.NOT_COMPLETE]
+    assert admin.get(at(EXPORT, owner=owner.username)).status_code == 503, "nothing was sent yet"
 
 
 def test_chosen_tokens_are_revoked_with_one_reason_and_the_list_is_as_it_was(services: Services, admin: Pages) -> None:

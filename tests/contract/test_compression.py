@@ -71,6 +71,14 @@ def test_what_comes_out_is_the_page_and_a_head_has_the_headers_of_its_get(admin:
         assert path == "/docs/" or asked.headers["Content-Length"] == got.headers["Content-Length"]
 
 
+def test_an_answer_has_the_length_that_it_says(app: Flask, admin: Somebody) -> None:
+    """A redirect that a guard raises is no sequence. Fails when it is compressed as what is sent while it is read."""
+    for pages in (admin.pages, Pages(app)):
+        for path in ("/account/auth", "/admin", "/account/auth/export", "/nothing", "/login", "/docs/"):
+            answer = pages.client.get(path, headers=OURS | {"Accept": "text/html"})
+            assert int(answer.headers["Content-Length"]) == len(answer.data), path
+
+
 def without_tokens(page: str) -> str:
     return re.sub(r'name="form_token" value="\w+"', "", page)
 

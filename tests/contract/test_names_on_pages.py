@@ -28,7 +28,7 @@ class Isolation(HTMLParser):
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         named = dict(attributes)
         if tag not in VOID:
-            is_heard = bool({"for-readers", "sr"} & set((named.get("class") or "").split()))
+            is_heard = "sr" in (named.get("class") or "").split()
             self._open.append((tag, tag == "bdi" or is_heard or named.get("dir") == "auto"))
         elif named.get("type", "text") == "text" and any(each in (named.get("value") or "") for each in TEXTS):
             assert named.get("dir") == "auto", named

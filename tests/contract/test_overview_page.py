@@ -51,8 +51,9 @@ def test_the_figures_and_charts_agree_with_the_lists(services: Services, admin: 
     assert f"Active users {glance.active_users:,} {glance.disabled_users:,} disabled" in text
     assert f"Active refresh tokens {glance.refresh_tokens['active']:,} {glance.refresh_tokens.total():,} in all" in text
     assert f"Active access tokens {active:,} {glance.api_tokens['active']} API token" in text
-    by_day = re.search(r"In the first 7 days ([\d,]+) Later ([\d,]+)", text)
+    by_day = re.search(r"Within 7 days ([\d,]+) Later ([\d,]+)", text)
     assert by_day is not None
+    assert int(by_day[1]) == glance.expiring, "as what needs attention says"
     assert int(by_day[1]) + int(by_day[2]) == sum(each.number for each in glance.endings)
     bars = re.findall(r'<a href="([^"]+)" tabindex="-1"><title>[^:]+: ([\d,]+) token', shown.text)
     assert [int(number) for _, number in bars] == [each.number for each in glance.endings if each.number]

@@ -30,6 +30,16 @@ HOST = "Host: tokens.example.com\r\n"
 
 MINT = f"POST /integration/v1/createAPIAccessToken/ HTTP/1.1\r\n{HOST}Content-Type: application/json\r\n"
 
+LONG_LIST = "/api/v1/me/tokens?limit=500"
+"""Several hundred kilobytes for the token ``Honest.reader``."""
+
+SECRET = b"{secret}"
+"""In what a connection sends: an access token of that user."""
+
+SEGMENT_BYTES = 1400
+"""As over the Internet. With the large segments of this machine its kernel would keep 3 MB for each connection, and the
+server be done with it."""
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -68,16 +78,33 @@ KINDS = {
     "http2": Kind(http2(8), closes=True),
     "leaver": Kind(f"GET /login HTTP/1.1\r\n{HOST}\r\n".encode(), closes=True),
     "idle": Kind(f"GET /healthz HTTP/1.1\r\n{HOST}\r\n".encode()),
-    "slow-reader": Kind(f"GET /docs/native/ HTTP/1.1\r\n{HOST}\r\n".encode()),
+    "slow-reader": Kind(f"GET {LONG_LIST} HTTP/1.1\r\n{HOST}TOKEN: ".encode() + SECRET + b"\r\n\r\n"),
     "pipeline": Kind(f"GET /openapi/native/ HTTP/1.1\r\n{HOST}\r\n".encode() * 200),
 }
 
 
-class Crowd:
-    """Keeps up `counts` connections of each kind to a port of this machine."""
+def slow_connection(port: int, first: bytes) -> socket.socket:
+    """A connection that has sent this, and has room for next to nothing of an answer."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT_BYTES)
+    connection.settimeout(0.2)
+    try:
+        connection.bind((FROM, 0))
+        connection.connect(("127.0.0.1", port))
+        connection.sendall(first)
+    except OSError:
+        connection.close()
+        raise
+    return connection
 
-    def __init__(self, port: int, counts: dict[str, int]) -> None:
-        self._address = ("127.0.0.1", port)
+
+class Crowd:
+    """Keeps up `counts` connections of each kind to a port of this machine. `secret`: the token that some show."""
+
+    def __init__(self, port: int, counts: dict[str, int], secret: bytes = b"") -> None:
+        self._port = port
+        self._secret = secret
         self._wanted = [kind for kind, count in counts.items() for _ in range(count)]
         self._open: dict[int, tuple[str, socket.socket]] = {}
         self._poll = select.poll()
@@ -102,15 +129,9 @@ class Crowd:
         time.sleep(max(0, end - time.monotonic()))
 
     def _begin(self, kind: str) -> None:
-        connection = socket.socket()
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.settimeout(0.2)
         try:
-            connection.bind((FROM, 0))
-            connection.connect(self._address)
-            connection.sendall(KINDS[kind].first)
+            connection = slow_connection(self._port, KINDS[kind].first.replace(SECRET, self._secret))
         except OSError:
-            connection.close()
             self._wanted.insert(0, kind)
             return
         self.opened[kind] += 1
@@ -138,11 +159,14 @@ class Crowd:
 
 
 @contextmanager
-def attacked(port: int, **counts: int) -> Iterator[dict[str, dict[str, int]]]:
-    """While such clients are there; afterwards the dictionary says how many were opened, closed and held, by kind."""
+def attacked(port: int, secret: str = "", **counts: int) -> Iterator[dict[str, dict[str, int]]]:
+    """While such clients are there; afterwards the dictionary says how many were opened, closed and held, by kind.
+
+    `secret`: ``Honest.reader``, for slow readers.
+    """
     words = [f"{kind.replace('_', '-')}={count}" for kind, count in counts.items()]
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.drivers.hostile", str(port), *words],
+        [sys.executable, "-m", "tests.drivers.hostile", str(port), secret, *words],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True,
     )  # fmt: skip
     said: dict[str, dict[str, int]] = {}
@@ -157,14 +181,14 @@ def attacked(port: int, **counts: int) -> Iterator[dict[str, dict[str, int]]]:
 
 
 def main() -> None:
-    port, *words = sys.argv[1:]
+    port, secret, *words = sys.argv[1:]
     counts = {kind: int(count) for kind, _, count in (word.partition("=") for word in words)}
     with suppress(ImportError, OSError, ValueError):
         import resource
 
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    crowd = Crowd(int(port), counts)
+    crowd = Crowd(int(port), counts, secret.encode())
     everything_by = time.monotonic() + 10
     has_begun = False
     while not select.select([sys.stdin], [], [], 0)[0]:

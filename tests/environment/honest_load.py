@@ -74,7 +74,7 @@ def served(kind: str, clients: int) -> Iterator[tuple[LiveServer, Honest]]:
     """A server with two workers on a database of its own."""
     with separate_database(kind) as (url, folder):
         with application(Settings(instance=str(folder), database_url=url, log_level="WARNING")) as app:
-            honest = Honest.of(parts(app).services, clients)
+            honest = Honest.of(parts(app).services, clients, with_reader=True)
         with LiveServer(url, folder) as server:
             yield server, honest
 

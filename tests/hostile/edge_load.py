@@ -72,7 +72,7 @@ def _measure(database: str, server: LiveServer, port: int, honest: Honest, attac
     """Print a line for each kind of request; how many were not as they must be."""
     before = _ask(port, honest, max(2.0, seconds / 4))
     most = 0.0
-    with attacked(port, **attack.counts) as became:
+    with attacked(port, honest.reader, **attack.counts) as became:
         during: dict[str, Tally] = {}
         for _ in range(4):
             for kind, tally in _ask(port, honest, seconds / 4).items():

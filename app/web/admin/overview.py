@@ -12,7 +12,7 @@ from app.domain.tokens import Ending, TokenStatus
 from app.http.context import parts, services
 from app.http.guards import GuardedBlueprint
 from app.services.check_counts import HourOfChecks
-from app.services.overview import SOON, Summary
+from app.services.overview import Summary
 from app.web import charts
 from app.web.admin.attention import concerns
 from app.web.admin.jobs import condition
@@ -70,8 +70,7 @@ def show_overview() -> ResponseReturnValue:
         tiers=_tiers(summary),
         endings=charts.place_columns(_endings(summary.endings), (URGENT, USUAL)),
         days=[(day_name(each), each.number, that_day(each)) for each in summary.endings if each.number],
-        within=sum(each.number for each in summary.endings[: SOON.days]),
-        later=sum(each.number for each in summary.endings[SOON.days :]),
+        later=sum(each.number - each.soon for each in summary.endings),
         checks=charts.place_columns([_hour(each) for each in hours], (ACCEPTED, REFUSED)),
         hours=[(hour_name(each), each) for each in reversed(hours) if each.accepted or each.refused],
         last_day=_checks(hours[-HOURS_A_DAY:]),
@@ -104,11 +103,11 @@ def _endings(endings: Sequence[Ending]) -> list[charts.Column]:
     return [
         charts.Column(
             f"{day_name(each)}: {count_of(each.number, 'token')}",
-            (each.number, 0) if index < SOON.days else (0, each.number),
+            (each.soon, each.number - each.soon),
             f"{each.day.day} {each.day:%b}",
             that_day(each) if each.number else "",
         )
-        for index, each in enumerate(endings)
+        for each in endings
     ]
 
 

@@ -204,7 +204,7 @@ function receive(form, answered) {
   const section = answered.querySelector("section.dialog");
   const dialog = form.closest("dialog");
   if (dialog && section) fill(dialog, section);
-  else if (dialog) tell(answered.querySelector("main")?.innerText.trim() || LOST);
+  else if (dialog) tell([...answered.querySelectorAll(".problem > p:not(.small)")].map((each) => each.textContent).join(" ") || LOST);
   else if (section && !form.closest(".dialog")) show(section, form.querySelector("button") ?? form);
   else swap(answered, "main [aria-invalid='true'], main [role='alert'], main h1");
 }

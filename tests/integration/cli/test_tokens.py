@@ -66,6 +66,7 @@ NARROWED = {
     "--last-used-before 2027-03-14T00:00:00Z": "",
     "--expiring-within 1": "access",
     "--unused-for 1": "old revoked",
+    "--never-used": "access new old revoked",
     "--to-renew": "used new old revoked",
     "--user anna --kind refresh --status active --unused-for 30": "old",
 }

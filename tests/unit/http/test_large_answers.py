@@ -1,6 +1,7 @@
 """Large answers take a place while they are sent, and small ones none."""
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask, Response
@@ -20,6 +21,7 @@ def served() -> Iterator[tuple[Turns, Client]]:
         "small": lambda: Response(b"x" * (LARGE_BYTES - 1)),
         "large": lambda: Response(bytes(range(256)) * (LARGE_BYTES // 64)),
         "stream": lambda: Response(iter([b"a", b"b"])),
+        "list": lambda: Response(bytes(LARGE_BYTES * number) for number in (1, 0, 2)),
     }
     app.add_url_rule("/<name>", "answer", lambda name: answers[name]())
     app.register_error_handler(Unavailable, lambda refusal: (refusal.what, 503))
@@ -54,3 +56,20 @@ def test_it_arrives_whole_and_in_pieces(served: tuple[Turns, Client]) -> None:
     for _ in range(3):
         assert client.head("/large", buffered=True).content_length == LARGE_BYTES * 4
         assert client.get("/stream", buffered=True).data == b"ab"
+
+
+def test_what_is_read_while_it_is_sent_is_read_in_a_turn_and_waits_for_its_client_without(
+    served: tuple[Turns, Client],
+) -> None:
+    """◆ Fails when lists that are exported use more connections to the database than there are."""
+    turns, client = served
+    answer = client.get("/list", buffered=False)
+    pieces = answer.iter_encoded()
+    assert len(next(pieces)) == PIECE_BYTES, "however much was read at once"
+    assert client.get("/small").status_code == 200, "the only turn is free while the client takes a piece"
+    with ThreadPoolExecutor(1) as threads, turns.reading_on():
+        others = threads.submit(lambda: sum(len(piece) for piece in pieces))
+        with pytest.raises(TimeoutError):
+            others.result(0.05)
+    assert others.result() == 3 * LARGE_BYTES - PIECE_BYTES
+    answer.close()
