@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
-from flask import request
+from flask import abort, redirect, request
 
 from app.domain.masking import mask
 from app.domain.text import count_of
@@ -39,9 +39,12 @@ class ListView:
 
     @classmethod
     def of_request(cls, default_sort: str) -> "ListView":
-        """The view that this request asks for."""
+        """The view that this request asks for; a redirect where a browser sent the empty fields of a form too."""
         given = {name: mask(value) for name, value in request.args.items() if value and not _is_of_an_act(name)}
-        return cls(request.script_root + request.path, given, default_sort)
+        view = cls(request.script_root + request.path, given, default_sort)
+        if "" in request.args.values():
+            abort(redirect(view.here, 302))
+        return view
 
     def value(self, name: str) -> str:
         """A parameter; empty without it."""

@@ -1,6 +1,6 @@
 """All users' tokens: the list and its export, the details of one, and its revocation."""
 
-from flask import Response, redirect, request, url_for
+from flask import Response, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadRequest
@@ -40,8 +40,6 @@ NOTHING = TokenPage[ListedToken]([], dict.fromkeys(Group, 0), 0, 0, None, None)
 def list_tokens() -> ResponseReturnValue:
     """All users' tokens, searched, narrowed and sorted."""
     view = ListView.of_request(token_queries.ORDER)
-    if "" in request.args.values():  # a browser sends the empty fields of a form too
-        return redirect(view.here, 302)
     try:
         asked = token_queries.token_view(request.args, view)
         found = services().token_lists.of_everybody(asked, queries.cursor(), view.per_page)
