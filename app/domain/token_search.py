@@ -11,6 +11,7 @@ from app.domain.errors import BadRequest
 from app.domain.handles import public_id_in
 from app.domain.masking import holds_secret
 from app.domain.secrets import PUBLIC_ID_LENGTH
+from app.domain.text import normal_text
 
 LEAST_OF_ID = 4
 
@@ -49,6 +50,16 @@ def uuid_start(search: str) -> str | None:
     """The start of a token id of Preferences and the v4 API, from 8 digits on."""
     match = _UUID.fullmatch(search.lower())
     return None if match is None else match[1]
+
+
+def normal_search(text: str) -> str | None:
+    """A search as it was typed, in NFC; None where it is empty.
+
+    Refuses with BadRequest as :func:`refuse_secret_search` and :func:`normal_text`: databases take no U+0000.
+    """
+    typed = text.strip()
+    refuse_secret_search(typed)
+    return normal_text("search", typed, name="The search") or None
 
 
 def refuse_secret_search(search: str) -> None:

@@ -3,9 +3,10 @@
 Not here: what shows a secret (``new_secrets``).
 """
 
+from collections.abc import Mapping
 from typing import Any
 
-from flask import Response, redirect, request, url_for
+from flask import Response, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadRequest, NotFound
@@ -19,13 +20,14 @@ from app.http.guards import GuardedBlueprint
 from app.services.listing import ListedToken
 from app.services.revoking import Revoked
 from app.web.csv_export import csv_answer
+from app.web.done import after_act, what_was_done
 from app.web.forms import is_checked
 from app.web.guards import IN_SESSION, web_session
 from app.web.histories import lines_of
 from app.web.list_view import ListView
 from app.web.own_lists import COLUMNS, export_row, shown, token_view
 from app.web.rendering import page
-from app.web.returning import after_act, number_of, way_back
+from app.web.returning import way_back
 
 account = GuardedBlueprint("web_account", __name__, guard=IN_SESSION, url_prefix="/account/auth",
                            template_folder="templates")  # fmt: skip
@@ -114,18 +116,19 @@ def _here(public_id: str) -> str:
 
 
 def _message() -> str:
-    """What an act did, for the page that it leads back to. The name is read again, as addresses can be forged."""
-    if request.args.get("done") != "revoked":
+    """What an act did, for the page that it leads back to."""
+    done = what_was_done()
+    if done.get("done") != "revoked":
         return ""
     try:
-        listed = own_token(request.args.get("done-token", ""))
+        listed = own_token(done.get("done-token", ""))
     except NotFound:
         return ""
-    return revoked_text(listed.name, _numbers()) if listed.token.revoked_at else ""
+    return revoked_text(listed.name, _numbers(done)) if listed.token.revoked_at else ""
 
 
-def _numbers() -> Revoked:
-    return Revoked(*map(number_of, ("refresh_tokens", "access_tokens", "descendants")))
+def _numbers(done: Mapping[str, str]) -> Revoked:
+    return Revoked(*(int(done[f"done-{name}"]) for name in ("refresh_tokens", "access_tokens", "descendants")))
 
 
 def revoked_text(name: str, revoked: Revoked) -> str:

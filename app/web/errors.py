@@ -16,6 +16,7 @@ from app.http.errors import Dialect
 from app.http.hosts import MisdirectedRequest
 from app.http.tracing import REFUSED
 from app.services.idempotency import Repeated
+from app.web.done import after_act
 from app.web.forms import message, status_of
 from app.web.guards import find_session, redirect_to_sign_in
 from app.web.rendering import page
@@ -133,7 +134,7 @@ def _repeat(repeated: Repeated) -> Response:
     """A form that was sent twice, by a reload: nothing is created again, and no secret is shown again."""
     if repeated.kind == "user":
         user = services().accounts.get(repeated.handle)
-        return redirect(url_for("web_users.show_user", user_id=user.id, done="created"), 303)  # type: ignore[return-value]
+        return redirect(after_act(f"/admin/users/{user.id}", done="created"), 303)  # type: ignore[return-value]
     is_api_token = request.path.startswith("/preferences")
     back = url_for("web_preferences.list_tokens" if is_api_token else "web_account.list_tokens")
     return page("already_shown.html", public_id=repeated.handle, back=back)

@@ -40,7 +40,7 @@ class ListView:
     @classmethod
     def of_request(cls, default_sort: str) -> "ListView":
         """The view that this request asks for; a redirect where a browser sent the empty fields of a form too."""
-        given = {name: mask(value) for name, value in request.args.items() if value and not _is_of_an_act(name)}
+        given = {name: mask(value) for name, value in request.args.items() if value and not is_of_an_act(name)}
         view = cls(request.script_root + request.path, given, default_sort)
         if "" in request.args.values():
             abort(redirect(view.here, 302))
@@ -121,5 +121,6 @@ class ListView:
         return f"{self.path}?{query}" if query else self.path
 
 
-def _is_of_an_act(name: str) -> bool:
+def is_of_an_act(name: str) -> bool:
+    """Whether a parameter is about the message after an act."""
     return name in OF_AN_ACT or name.startswith(tuple(f"{each}-" for each in OF_AN_ACT))

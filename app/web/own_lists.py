@@ -6,11 +6,11 @@ from flask import request
 
 from app.domain.errors import BadRequest
 from app.domain.token_filter import TokenFilter
+from app.domain.token_search import normal_search
 from app.domain.token_view import Group, Sort, TokenView
 from app.domain.tokens import AccessToken, RefreshToken
 from app.services.token_lists import TokenPage
 from app.web.list_view import ListView
-from app.web.search_box import searched
 from app.web.token_groups import pills
 
 COLUMNS = (
@@ -25,13 +25,13 @@ NO_SUCH_VIEW = "There is no such status or order. Choose one on the page."
 def token_view(view: ListView, **owned: Any) -> TokenView:
     """Which tokens an address asks for; `owned`: criteria that it cannot change.
 
-    Refuses with BadRequest an unknown status or order, and a secret.
+    Refuses with BadRequest an unknown status or order, and what is no search, such as a secret.
     """
     try:
         group, sort = Group(view.value("status") or Group.ALL), Sort(view.sort)
     except ValueError:
         raise BadRequest(NO_SUCH_VIEW) from None
-    criteria = TokenFilter(search=searched(request.args), **owned)
+    criteria = TokenFilter(search=normal_search(request.args.get("q", "")), **owned)
     return TokenView(criteria, group, sort, view.direction == "descending")
 
 

@@ -15,13 +15,14 @@ from app.http.acts import does
 from app.http.context import caller, parts, services
 from app.http.guards import GuardedBlueprint
 from app.web.csv_export import csv_answer
+from app.web.done import after_act, what_was_done
 from app.web.forms import field_errors, idempotency_key, is_checked, message, read_form, status_of
 from app.web.guards import IN_SESSION, web_session
 from app.web.lifetimes import chosen_days, lifetimes
 from app.web.list_view import ListView
 from app.web.own_lists import COLUMNS, export_row, shown, token_view
 from app.web.rendering import page, retry_after
-from app.web.returning import after_act, number_of, way_back
+from app.web.returning import way_back
 
 preferences = GuardedBlueprint("web_preferences", __name__, guard=IN_SESSION, url_prefix="/preferences/access-tokens",
                                template_folder="templates")  # fmt: skip
@@ -95,19 +96,22 @@ def _list(view: ListView, wanted: TokenView, status: int = 200, error: str = "")
 
 
 def _message() -> str:
-    """What an act did. The token is read again, as addresses can be forged."""
-    if request.args.get("done") != "deleted":
+    """What an act did. The token is read again: an address is opened again later."""
+    done = what_was_done()
+    if done.get("done") != "deleted":
         return ""
     try:
-        listed = services().listing.find(request.args.get("done-token", ""))
+        listed = services().listing.find(done.get("done-token", ""))
     except NotFound:
         return ""
     if listed.token.user_id != web_session().user.id or listed.token.status is TokenStatus.ACTIVE:
         return ""
-    made = number_of("descendants")
-    if not made:
-        return f"Deleted {listed.name or listed.token.public_id}. It no longer works."
-    return f"Deleted {listed.name or listed.token.public_id} and {count_of(made, 'token')} created with it."
+    made, name = int(done.get("done-descendants", "0")), listed.name or listed.token.public_id
+    return (
+        f"Deleted {name} and {count_of(made, 'token')} created with it."
+        if made
+        else f"Deleted {name}. It no longer works."
+    )
 
 
 def _form(refusal: Refusal | None = None) -> Response:

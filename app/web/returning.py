@@ -1,7 +1,7 @@
 """Addresses within Daypass that a request names: where to go on after signing in, and where a form leads back to."""
 
 import re
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from flask import request
 
@@ -35,15 +35,3 @@ def way_back(home: str) -> str:
     """
     given = below_root((read_form() if request.method == "POST" else request.args).get("back", ""))
     return given if given.startswith((f"{home}?", f"{home}/")) and is_local(given) else home
-
-
-def number_of(name: str) -> int:
-    """A number of the message after an act, in the address of this page; 0 where there is none."""
-    given = request.args.get(f"done-{name}", "")
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
-
-
-def after_act(back: str, **about: str | int) -> str:
-    """The address of the page `back` with what a message there is about: each becomes a parameter ``done-…``."""
-    named = {"done" if name == "done" else f"done-{name}": value for name, value in about.items()}
-    return f"{request.script_root}{back}{'&' if '?' in back else '?'}{urlencode(named)}"

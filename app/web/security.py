@@ -1,6 +1,6 @@
 """Account Settings: a user's password, and where the user is signed in."""
 
-from flask import redirect, url_for
+from flask import redirect
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadCredentials, BadRequest, RateLimited, TemporaryPassword
@@ -10,6 +10,7 @@ from app.domain.sessions import parse_session_number
 from app.http.acts import does
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
+from app.web.done import after_act, what_was_done
 from app.web.forms import field_errors, is_checked, message, read_form, status_of
 from app.web.guards import IN_SESSION, renew, web_session
 from app.web.rendering import page, retry_after
@@ -24,7 +25,7 @@ security = GuardedBlueprint("web_security", __name__, guard=IN_SESSION, url_pref
 @passwords.get("")
 def edit_password() -> ResponseReturnValue:
     """The form to change the password."""
-    return page("account_password.html", rules=RULES)
+    return page("account_password.html", rules=RULES, done=what_was_done().get("done"))
 
 
 @passwords.post("")
@@ -45,7 +46,7 @@ def change_password() -> ResponseReturnValue:
         values = {"error": "" if field_errors(refusal) else message(refusal), "revoke_tokens": revokes, "rules": RULES}
         answer = page("account_password.html", status_of(refusal), fields=field_errors(refusal), **values)
         return retry_after(answer, refusal)
-    return redirect(url_for("web_passwords.edit_password", done="revoked" if revokes else "changed"), 303)
+    return redirect(after_act("/account/password", done="revoked" if revokes else "changed"), 303)
 
 
 @security.get("")
@@ -53,7 +54,7 @@ def show_sessions() -> ResponseReturnValue:
     """The user's sessions, the current one first."""
     here = web_session()
     others = [each for each in services().sessions.of_user(here.user.id) if each.id != here.id]
-    return page("account_security.html", sessions=[here, *others], here_id=here.id)
+    return page("account_security.html", sessions=[here, *others], here_id=here.id, done=what_was_done().get("done"))
 
 
 @security.post("/sessions/<session_number>/end")
@@ -82,4 +83,4 @@ def end_all() -> ResponseReturnValue:
 
 
 def _back(done: str) -> ResponseReturnValue:
-    return redirect(url_for("web_security.show_sessions", done=done), 303)
+    return redirect(after_act("/account/security", done=done), 303)

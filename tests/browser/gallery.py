@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from app.services.throttling import NEW_PLACE_LIMIT
+from app.web.done import SEAL, seal_of
+from app.web.form_tokens import unpadded
 from tests.browser import sample
 from tests.browser.past import Past
 from tests.drivers.browser import Visitor
@@ -88,6 +91,19 @@ def followed(path: str, link: str) -> Go:
 def below(go: Go, path: str) -> Go:
     """A page beneath that one."""
     return after(go, lambda visitor: visitor.page.goto(visitor.page.url + path))
+
+
+def after_act(go: Go, **about: str) -> Go:
+    """A page with the message after an act, as if that had been done; `about`: parameters without "done-"."""
+
+    def further(visitor: Visitor) -> None:
+        go(visitor)
+        form_token = unpadded(visitor.page.locator("[name=form_token]").first.get_attribute("value") or "")
+        named = {"done" if name == "done" else f"done-{name}": value for name, value in about.items()}
+        query = urlencode(named | {SEAL: seal_of(named, form_token)})
+        visitor.page.goto(f"{visitor.page.url}{'&' if '?' in visitor.page.url else '?'}{query}")
+
+    return further
 
 
 def under_its_own_name(server: LiveServer) -> LiveServer:
@@ -257,10 +273,10 @@ VIEWS = [
     View("account-password-common", ANNA, filled(
         at("/account/password"), "Change password", current=PASSWORD, password="Password1234!", repeated="Password1234!"
     )),
-    View("account-password-changed", ANNA, at("/account/password?done=changed")),
+    View("account-password-changed", ANNA, after_act(at("/account/password"), done="changed")),
     View("account-security", ANNA, at("/account/security")),
-    View("account-security-others", ANNA, at("/account/security?done=ended")),
-    View("account-security-only-one", sample.DENIED, at("/account/security?done=others")),
+    View("account-security-others", ANNA, after_act(at("/account/security"), done="ended")),
+    View("account-security-only-one", sample.DENIED, after_act(at("/account/security"), done="others")),
     View("not-found", ANNA, at("/account/auth/refresh-tokens/aaaaaaaaaaaa/revoke")),
     View("not-permitted", ANNA, at("/admin")),
     View("preferences-tokens", ANNA, at(PREFERENCES)),
@@ -280,15 +296,15 @@ VIEWS = [
         "More filters").click()
     )),
     View("admin-users-row-menu", CLARA, with_menu("/admin/users?q=anna", "Actions for anna")),
-    View("admin-users-after-act", CLARA, at("/admin/users?q=o&done=disabled&done-user=olga")),
+    View("admin-users-after-act", CLARA, after_act(at("/admin/users?q=o"), done="disabled", user="olga")),
     View("admin-user-create", CLARA, opened("/admin/users", "Create User"), is_dialog=True),
     View("admin-user-create-wrong", CLARA, filled(at("/admin/users/new"), "Create User", username="Zoë!")),
     View("admin-user-create-asks", sample.AWAY, at("/admin/users/new")),
     View("admin-user-self", CLARA, followed("/admin/users?q=clara", "clara")),
     View("admin-user", CLARA, USER),
     View("admin-user-menu", CLARA, with_more(USER)),
-    View("admin-user-after-act", CLARA, below(
-        followed("/admin/users?q=olga", "olga"), "?done=revoked&done-refresh=131&done-access=7"
+    View("admin-user-after-act", CLARA, after_act(
+        followed("/admin/users?q=olga", "olga"), done="revoked", user="olga", refresh="131", access="7"
     )),
     View("admin-user-long-names", CLARA, followed("/admin/users?q=walter", "walter")),
     View("admin-user-disabled", CLARA, followed("/admin/users?q=olga", "olga")),

@@ -173,6 +173,9 @@ def test_a_list_is_searched_filtered_sorted_counted_and_exported(
     assert "All 3 Active 3 Expiring 0 Expired 0 Revoked 0" in words(owner.pages.get(TOKENS))
     assert "No tokens match" in words(owner.pages.get(f"{TOKENS}?status=revoked"))
     assert "No tokens match" in words(owner.pages.get(f"{TOKENS}?q=zzz"))
+    for path in (TOKENS, API_TOKENS, f"{TOKENS}/export", f"{API_TOKENS}/export"):
+        refused = owner.pages.get(f"{path}?q=a%00b")
+        assert refused.status_code == 400 and "control character" in words(refused)
     answer = owner.pages.get(f"{TOKENS}/export?sort=name")
     rows = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True))))
     assert [row["name"] for row in rows] == ["'=1+1", "alpha", "beta"] and rows[1]["status"] == "active"

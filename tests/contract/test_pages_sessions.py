@@ -191,7 +191,7 @@ def test_a_password_is_changed_by_the_present_one_and_a_new_one_twice(
     assert {**before, **OF_REFUSED} == {**all_rows(services, database), **OF_REFUSED}
     fields = {"current": PASSWORD, "password": ANOTHER_PASSWORD, "repeated": ANOTHER_PASSWORD}
     answer = theirs.pages.post("/account/password", fields)
-    assert answer.headers["Location"] == "/account/password?done=changed"
+    assert answer.headers["Location"].startswith("/account/password?done=changed&")
     assert (theirs.pages.is_signed_in(), other.is_signed_in()) == (True, False)
     assert other.sign_in(theirs.user.username, ANOTHER_PASSWORD).status_code == 303
 

@@ -799,5 +799,11 @@ FAULTS = (
     Fault("message that is over", "a message is shown while it is true", "app/web/admin/user_messages.py",
           "return not untrue.get(done, False)", "return True",
           "tests/contract/test_admin_pages.py -k while_it_is_true"),
+    Fault("message of somebody else's link", "◆ no link of others makes a page say that something was done",
+          "app/web/done.py", "return named if hmac", "return named if True or hmac",
+          "tests/contract/test_admin_pages.py -k somebody_else"),
+    Fault("search with what databases refuse", "no search fails", "app/domain/token_search.py",
+          'normal_text("search", typed, name="The search") or None', "typed or None",
+          "tests/contract/test_own_tokens.py -k searched"),
 )
 # fmt: on

@@ -13,6 +13,7 @@ from app.domain.audit_search import SEARCHED, AuditSearch
 from app.domain.audit_words import ACTIONS, name_of, sentence
 from app.domain.clock import utc_text
 from app.domain.errors import BadRequest
+from app.domain.token_search import normal_search
 from app.http.context import services
 from app.http.guards import GuardedBlueprint
 from app.services.audit_list import FoundEvents
@@ -25,7 +26,6 @@ from app.web.forms import message
 from app.web.guards import ADMINISTRATOR_IN_SESSION
 from app.web.list_view import ListView
 from app.web.rendering import day, page
-from app.web.search_box import searched
 
 audit = GuardedBlueprint("web_audit", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix="/admin/audit",
                          template_folder="../templates")  # fmt: skip
@@ -70,7 +70,7 @@ def export_audit_events() -> ResponseReturnValue:
 
 def _search() -> AuditSearch:
     query = request.args
-    text, request_id = searched(query), queries.text(query, "request")
+    text, request_id = normal_search(query.get("q", "")), queries.text(query, "request")
     around = queries.number(query, "around", 1, LAST_ID) if request_id else None
     if request_id and around is None and text is None:  # an address that somebody made: as if it was searched for
         text, request_id = request_id, None

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flask import redirect, request
+from flask import redirect
 from werkzeug.wrappers import Response
 
 from app.domain.errors import NotFound
@@ -10,7 +10,8 @@ from app.domain.text import count_of
 from app.domain.tokens import TokenStatus
 from app.http.context import services
 from app.services.revoking import Revoked
-from app.web.returning import after_act, number_of, way_back
+from app.web.done import after_act, what_was_done
+from app.web.returning import way_back
 
 HOME = "/admin/tokens"
 
@@ -35,34 +36,27 @@ def after_revoking(revoked: Revoked, **about: str) -> Response:
 
 
 def message_after_revoking() -> Message | None:
-    """What the address of this page says was revoked, as far as the token or the audit log confirms it."""
-    if request.args.get("done") != "revoked":
+    """What the address of this page says was revoked."""
+    done = what_was_done()
+    if done.get("done") != "revoked":
         return None
-    token, by_filter = request.args.get("done-token"), request.args.get("done-filter")
-    return _of_token(token) if token else _of_filter(by_filter) if by_filter else None
+    refresh, access = (int(done[f"done-{name}"]) for name in ("refresh_tokens", "access_tokens"))
+    if "done-token" in done:
+        return _of_token(done["done-token"], refresh, access)
+    return Message(f"/admin/audit?object={done['done-filter']}", in_words(refresh, access))
 
 
-def _of_token(public_id: str) -> Message | None:
+def _of_token(public_id: str, refresh: int, access: int) -> Message | None:
     try:
         listed = services().listing.find(public_id)
     except NotFound:
         return None
     view, name = f"{HOME}/{public_id}", listed.name or public_id
-    refresh, access = number_of("refresh_tokens"), number_of("access_tokens")
     if not refresh and not access:
         return None if listed.token.status is TokenStatus.ACTIVE else Message(view, "", name, listed.owner)
     if listed.token.revoked_at is None:
         return None
     return Message(view, in_words(refresh, access), name, listed.owner)
-
-
-def _of_filter(name: str) -> Message | None:
-    """With the numbers of the audit log."""
-    found = services().audit_list.events(action="tokens.revoked", object_id=name[:16], limit=1).items
-    if not found:
-        return None
-    number = {kind: int(found[0].detail[f"{kind}_tokens"]) for kind in ("refresh", "access")}
-    return Message(f"/admin/audit?object={found[0].object_id}", in_words(**number))
 
 
 def in_words(refresh: int, access: int) -> str:

@@ -8,15 +8,14 @@ from urllib.parse import urlencode
 
 from app.domain.errors import BadRequest
 from app.domain.token_filter import CRITERIA, LONGEST_SPAN, Choice, Criterion, Days, Flag, Instant, Text, TokenFilter
+from app.domain.token_search import normal_search
 from app.domain.token_view import Group, Sort, TokenView
 from app.web.admin import queries
 from app.web.admin.queries import Form
 from app.web.list_view import ListView
-from app.web.search_box import SEARCH
-from app.web.search_box import searched as search_text
 from app.web.token_groups import group_word
 
-STATUS, ORDER = "status", "-created"
+SEARCH, STATUS, ORDER = "q", "status", "-created"
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def token_view(form: Form, view: ListView | None = None) -> TokenView:
     `view`: without one, in the usual order.
     """
     found: dict[str, Any] = {name: each.parse(form, each.name) for name, each in _FIELDS.items()}
-    criteria = TokenFilter(search=search_text(form), **found)
+    criteria = TokenFilter(search=normal_search(form.get(SEARCH, "")), **found)
     group = queries.word(form, STATUS, Group) or Group.ALL
     if view is None:
         return TokenView(criteria, group)

@@ -3,17 +3,19 @@
 That page is the user's, or the list that the act began in, as it was.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask import redirect, request
 from flask.typing import ResponseReturnValue
 
-from app.domain.identity import User, canonical_username
+from app.domain.identity import User
 from app.domain.text import count_of, count_of_tokens
 from app.services.revoking import Revoked
 from app.services.user_profiles import UserProfile
+from app.web.done import after_act, what_was_done
 from app.web.forms import read_form
-from app.web.returning import after_act, number_of, way_back
+from app.web.returning import way_back
 
 LIST = "/admin/users"
 BACK = "back"
@@ -59,15 +61,15 @@ def began_in(user: User) -> str:
     return way_back(LIST) if BACK in given else f"{LIST}/{user.id}"
 
 
-def message_in_address(profile: UserProfile | None = None) -> Message | None:
-    """The message of this page. With a profile: only while it is true, because addresses are opened again later."""
-    args = request.args
+def message_after_act(profile: UserProfile | None = None) -> Message | None:
+    """The message in an address. With a profile: only while it is true, because addresses are opened again later."""
+    args = what_was_done()
     done = args.get("done", "")
-    user = profile.user.username if profile else canonical_username(args.get("done-user", ""))
-    if done not in TEXTS or user is None or (profile is not None and not _is_true(done, profile)):
+    user = profile.user.username if profile else args.get("done-user", "")
+    if done not in TEXTS or (profile is not None and not _is_true(done, profile)):
         return None
-    tokens = count_of_tokens(number_of("refresh"), number_of("access"))
-    sessions = count_of(number_of("sessions"), "session")
+    tokens = count_of_tokens(_number(args, "refresh"), _number(args, "access"))
+    sessions = count_of(_number(args, "sessions"), "session")
     return Message(TEXTS[done].format(user=user, tokens=tokens, sessions=sessions), user)
 
 
@@ -82,3 +84,7 @@ def _is_true(done: str, profile: UserProfile) -> bool:
         "password-revoked": held > 0,
     }
     return not untrue.get(done, False)
+
+
+def _number(args: Mapping[str, str], name: str) -> int:
+    return int(args.get(f"done-{name}", "0"))

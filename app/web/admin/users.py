@@ -9,6 +9,7 @@ from app.domain.errors import BadCredentials, BadRequest, Conflict, RateLimited,
 from app.domain.identity import Role, parse_user_id
 from app.domain.ladder import Act
 from app.domain.passwords import RULES
+from app.domain.token_search import normal_search
 from app.domain.user_search import SEARCHED, UserCounts, UserOrder, UserSearch
 from app.http.acts import does
 from app.http.context import caller, services
@@ -18,13 +19,13 @@ from app.services.overview import Holding
 from app.services.user_list import FoundUsers
 from app.web.admin import queries
 from app.web.admin.events import event_rows
-from app.web.admin.user_messages import message_in_address
+from app.web.admin.user_messages import message_after_act
 from app.web.csv_export import csv_answer
+from app.web.done import after_act
 from app.web.forms import field_errors, idempotency_key, is_checked, message, read_form, status_of
 from app.web.guards import ADMINISTRATOR_IN_SESSION, PASSWORD_FIELD, is_fresh, prove
 from app.web.list_view import ListView
 from app.web.rendering import page
-from app.web.search_box import searched
 
 users = GuardedBlueprint("web_users", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix="/admin/users",
                          template_folder="../templates")  # fmt: skip
@@ -93,14 +94,14 @@ def create_user() -> ResponseReturnValue:
         user_id = _add(entered)
     except (BadCredentials, BadRequest, Conflict, RateLimited) as refusal:
         return _form(refusal, **entered)
-    return redirect(url_for("web_users.show_user", user_id=user_id, done="created"), 303)
+    return redirect(after_act(f"/admin/users/{user_id}", done="created"), 303)
 
 
 @users.get("/<user_id>")
 def show_user(user_id: str) -> ResponseReturnValue:
     """A user's profile, permissions, newest tokens and history."""
     profile = services().user_profiles.of(parse_user_id(user_id))
-    rows, told = event_rows(profile.events), message_in_address(profile)
+    rows, told = event_rows(profile.events), message_after_act(profile)
     return page("admin_user.html", profile=profile, user=profile.user, rows=rows, told=told)
 
 
@@ -121,14 +122,14 @@ def _search(view: ListView) -> UserSearch:
         raise BadRequest("The list can't be sorted by that.", {"sort": ["Not a column."]})
     role, is_active = STATES[state]
     chosen = queries.word(request.args, "role", Role)
-    text = searched(request.args)
+    text = normal_search(request.args.get("q", ""))
     return UserSearch(text, role or chosen, is_active, UserOrder(order), view.direction == "descending")
 
 
 def _list(view: ListView, found: FoundUsers, status: int = 200, error: str = "") -> Response:
     rows = found.page
     view = view.of_rows(found.counts.matching, found.first, len(rows.items), rows.newer, rows.cursor)
-    about: dict[str, Any] = {"roles": ROLES, "searched": SEARCHED, "told": message_in_address()}
+    about: dict[str, Any] = {"roles": ROLES, "searched": SEARCHED, "told": message_after_act()}
     about["csv"] = f"{url_for('web_users.export_users')}{view.address().removeprefix(view.path)}"
     return page("admin_users.html", status, view=view, found=found, error=error, **about)
 

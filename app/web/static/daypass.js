@@ -2,7 +2,7 @@
 "use strict";
 
 const AWAY = "Daypass could not be reached. Nothing was changed. Try again.";
-const LOST = "Daypass could not be reached, or its answer was lost. Look whether it was done before you try again.";
+const UNANSWERED = "No answer came from Daypass. Look whether your change was made before you try again.";
 const SLOW_MS = 150; // before a button shows that it is busy
 
 // ── Messages and busy buttons ──────────────────────────────────────────────────────────────────────────────────────
@@ -95,10 +95,8 @@ function show(section, opener) {
     dialog.remove();
     (opener.closest("details:not([open])")?.querySelector("summary") ?? opener).focus();
   });
-  // A secret must not go away with Escape: Done asks.
-  dialog.addEventListener("cancel", (event) => {
-    if (dialog.querySelector("[data-secret]") && !hasCopied) event.preventDefault();
-  });
+  // A secret must not go away by a key or a gesture: Done asks.
+  dialog.addEventListener("cancel", (event) => { if (mayBeLost()) event.preventDefault(); });
   let pressed = null; // a selection dragged out of the dialog ends on the backdrop
   dialog.addEventListener("pointerdown", (event) => { pressed = event.target; });
   dialog.addEventListener("click", (event) => {
@@ -112,6 +110,9 @@ function show(section, opener) {
   dialog.showModal();
   fill(dialog, section);
 }
+
+// Whether the secret that a dialog shows was not copied.
+const mayBeLost = () => !hasCopied && document.querySelector("dialog[open] [data-secret]") !== null;
 
 let opening = false; // a second click must not open a second dialog
 
@@ -143,6 +144,9 @@ function swap(answered, focus) {
 
 let visits = 0; // only the last one is shown
 
+const withoutPlace = (address) => address.split("#")[0];
+let shown = withoutPlace(window.location.href);
+
 async function visit(address, busy, focus, isNew = true) {
   const number = ++visits;
   await whileBusy(busy, async () => {
@@ -151,10 +155,11 @@ async function visit(address, busy, focus, isNew = true) {
       const answered = parsed(await answer.text());
       if (number !== visits) return;
       if (!answer.ok || new URL(answer.url).pathname !== new URL(address).pathname || !answered.querySelector(".toolbar")) {
-        window.location.assign(address);
+        if (isNew) window.location.assign(address); else window.location.reload();
         return;
       }
       if (isNew) history.pushState({ visit: true }, "", answer.url);
+      shown = withoutPlace(window.location.href);
       swap(answered, focus);
     } catch {
       tell(AWAY);
@@ -194,7 +199,7 @@ async function send(form, submitter) {
       }
       receive(form, parsed(await answer.text()));
     } catch {
-      tell(LOST);
+      tell(UNANSWERED); // it may have arrived
     }
   });
   delete form.dataset.sent;
@@ -204,7 +209,7 @@ function receive(form, answered) {
   const section = answered.querySelector("section.dialog");
   const dialog = form.closest("dialog");
   if (dialog && section) fill(dialog, section);
-  else if (dialog) tell([...answered.querySelectorAll(".problem > p:not(.small)")].map((each) => each.textContent).join(" ") || LOST);
+  else if (dialog) tell([...answered.querySelectorAll(".problem > p:not(.small)")].map((each) => each.textContent).join(" ") || UNANSWERED);
   else if (section && !form.closest(".dialog")) show(section, form.querySelector("button") ?? form);
   else swap(answered, "main [aria-invalid='true'], main [role='alert'], main h1");
 }
@@ -280,7 +285,9 @@ const TYPING = "input, textarea, select, [contenteditable]";
 
 document.addEventListener("keydown", (event) => {
   const menu = event.target.closest?.("details.menu");
-  if (event.key === "Escape") {
+  if (event.key === "Escape" && mayBeLost()) {
+    event.preventDefault(); // Chrome lets no page prevent the third "cancel"
+  } else if (event.key === "Escape") {
     const open = document.querySelector("details.menu[open]");
     if (open) { open.open = false; open.querySelector("summary").focus(); }
   } else if (event.key === "/" && !event.target.closest(TYPING) && !event.ctrlKey && !event.metaKey && !event.altKey) {
@@ -338,7 +345,10 @@ document.addEventListener("change", (event) => {
   }
 });
 
-window.addEventListener("popstate", () => { visit(window.location.href, null, "#content", false); });
+// Links within a page, such as the one that skips to the content, change the address too.
+window.addEventListener("popstate", () => {
+  if (withoutPlace(window.location.href) !== shown) visit(window.location.href, null, "#content", false);
+});
 
 // A page in the back/forward cache must not hold a secret.
 window.addEventListener("pagehide", () => {
