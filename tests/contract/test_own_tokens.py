@@ -101,6 +101,20 @@ def test_the_page_of_a_token_has_its_history_and_what_to_do_within_a_week_of_its
         assert "This token expired on" in shown and "Regenerate it to use it again" in shown
 
 
+def test_the_page_of_an_api_token_has_its_history_and_who_revoked_it(
+    owner: Somebody, clara: Somebody, services: Services
+) -> None:
+    single = generate(services, owner.user, description="a report").token
+    (path,) = set(links(owner.pages.get(API_TOKENS), single.public_id))
+    shown = words(owner.pages.get(path))
+    assert "Delete Token" in shown
+    assert all(word in shown for word in ("a report", single.public_id, single.uuid, "Created", "Never Used"))
+    services.revoking.revoke(single.public_id, "left the team", signed_in(clara.user))
+    shown = words(owner.pages.get(path))
+    assert f"Revoked by {clara.user.username} left the team" in shown and "Delete Token" not in shown
+    assert "Delete Token" not in words(owner.pages.get(API_TOKENS))
+
+
 # After revoking
 
 
@@ -193,6 +207,11 @@ def test_a_search_that_cannot_be_done_is_said_in_the_list(owner: Somebody, servi
     for path in (TOKENS, API_TOKENS):
         answer = owner.pages.get(f"{path}?{query.format(secret=secret)}")
         assert (answer.status_code, 'role="alert"' in answer.text, secret in answer.text) == (400, True, False)
+
+
+def test_a_name_is_found_however_its_letters_are_composed(owner: Somebody, services: Services) -> None:
+    issue(services, owner.user, "M\u00fcnchen")
+    assert "1 token" in words(owner.pages.get(f"{TOKENS}?q=mu%CC%88nchen"))
 
 
 # Lifetimes
