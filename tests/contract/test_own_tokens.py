@@ -180,11 +180,11 @@ def test_a_list_is_searched_filtered_sorted_counted_and_exported(
 ) -> None:
     """◆ Of one's own tokens only; a cell that a spreadsheet would run is text."""
     issue(services, somebody(app).user, "alpha of another")
-    for name in ("alpha", "beta", "=1+1"):
+    for name in ("alpha", "beta", "=1+1", "\uff1d1+1"):
         issue(services, owner.user, name)
     shown = words(owner.pages.get(f"{TOKENS}?q=ALPH"))
     assert "alpha" in shown and "beta" not in shown and "of another" not in shown and "1 token" in shown
-    assert "All 3 Active 3 Expiring 0 Expired 0 Revoked 0" in words(owner.pages.get(TOKENS))
+    assert "All 4 Active 4 Expiring 0 Expired 0 Revoked 0" in words(owner.pages.get(TOKENS))
     assert "No tokens match" in words(owner.pages.get(f"{TOKENS}?status=revoked"))
     assert "No tokens match" in words(owner.pages.get(f"{TOKENS}?q=zzz"))
     for path in (TOKENS, API_TOKENS, f"{TOKENS}/export", f"{API_TOKENS}/export"):
@@ -192,7 +192,7 @@ def test_a_list_is_searched_filtered_sorted_counted_and_exported(
         assert refused.status_code == 400 and "control character" in words(refused)
     answer = owner.pages.get(f"{TOKENS}/export?sort=name")
     rows = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True))))
-    assert [row["name"] for row in rows] == ["'=1+1", "alpha", "beta"] and rows[1]["status"] == "active"
+    assert [row["name"] for row in rows] == ["'=1+1", "alpha", "beta", "'\uff1d1+1"] and rows[1]["status"] == "active"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="refresh-tokens.csv"'
     generate(services, owner.user, description="a report")
     rows = list(csv.DictReader(io.StringIO(owner.pages.get(f"{API_TOKENS}/export").get_data(as_text=True))))
