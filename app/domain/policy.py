@@ -15,7 +15,6 @@ from app.domain.identity import ApiTokens, User
 from app.domain.setting import (
     DAYS,
     HOURS,
-    MINTS,
     SECONDS,
     SWITCH,
     TIMES,
@@ -153,17 +152,17 @@ class Policy:
         affects=(Affects(Counted.ENABLED_USERS, f"Each may create that many in an hour. {OLD_REMAIN}"),),
     )  # fmt: skip
     mints_per_hour = Setting(
-        MINTS, "3600", low=60, high=1_000_000, group=Group.LIMITS, label="Access tokens per refresh token and hour",
-        help="How many one refresh token may mint in an hour; further requests are refused with 429.",
+        TOKENS, "3600", low=60, high=1_000_000, group=Group.LIMITS, label="Access tokens per refresh token and hour",
+        help="How many one refresh token may request in an hour; further requests are refused with 429.",
         effective=From.AT_ONCE,
-        affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Each may mint that many in an hour. Access tokens that were "
-                         "minted are not affected."),),
+        affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Each may request that many in an hour. Those that it has "
+                         "are not affected."),),
     )  # fmt: skip
     mints_per_hour_per_user = Setting(
-        MINTS, "36000", low=600, high=1_000_000, group=Group.LIMITS, label="Access tokens per user and hour",
-        help="How many all refresh tokens of one user together may mint in an hour.", effective=From.AT_ONCE,
-        affects=(Affects(Counted.ENABLED_USERS, "Each may mint that many in an hour with all refresh tokens together. "
-                         "Access tokens that were minted are not affected."),),
+        TOKENS, "36000", low=600, high=1_000_000, group=Group.LIMITS, label="Access tokens per user and hour",
+        help="How many all refresh tokens of one user together may request in an hour.", effective=From.AT_ONCE,
+        affects=(Affects(Counted.ENABLED_USERS, "Each may request that many in an hour with all refresh tokens "
+                         "together. Those that they have are not affected."),),
     )  # fmt: skip
     regenerations_per_hour = Setting(
         TIMES, "60", low=6, high=10_000, group=Group.LIMITS, label="Regenerations per refresh token and hour",
@@ -189,11 +188,11 @@ class Policy:
     )  # fmt: skip
     audit_high_volume = Setting(
         DAYS, "30", low=0, high=3650, suffix="_days", zero="the same as other events", group=Group.RETENTION,
-        label="Keep audit events of mints and refused attempts",
+        label="Keep audit events of requested access tokens and refused attempts",
         help="How long these are kept, of which there are many; 0: as long as other audit events.",
         effective=From.NEXT_PURGE, widens=Widens.ANY,
-        affects=(Affects(None, "Only audit events of mints and refused attempts are affected. A restore needs those "
-                         "since its backup."),),
+        affects=(Affects(None, "Only audit events of requested access tokens and refused attempts are affected. A "
+                         "restore needs those since its backup."),),
     )  # fmt: skip
     openapi_enabled = Setting(
         SWITCH, "on", group=Group.DOCUMENTS, label="Serve API documents", effective=From.AT_ONCE, widens=Widens.NEVER,

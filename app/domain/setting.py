@@ -39,7 +39,7 @@ class From(StrEnum):
 
     NEW_TOKENS = "for new tokens"
     AT_ONCE = "at once"
-    NEXT_MINT = "at the next mint"
+    NEXT_MINT = "at the next request"
     NEXT_PURGE = "at the next purge"
 
 
@@ -60,7 +60,7 @@ class Counted(Enum):
     ACTIVE_REFRESH_TOKENS = ("refresh token", "active refresh token*")
     ACTIVE_ACCESS_TOKENS = ("access token", "active access token*")
     SINGLE_TIER_TOKENS = ("api token", "active API token*, those of disabled and of denied users excepted")
-    REFRESH_TOKENS_MINTING_OTHERWISE = ("refresh token", "active refresh token* minting otherwise from then on")
+    REFRESH_TOKENS_MINTING_OTHERWISE = ("refresh token", "active refresh token* answered otherwise from then on")
     ENDED_REFRESH_TOKENS = ("refresh token", "ended refresh token*")
     ENDED_ACCESS_TOKENS = ("access token", "ended access token*")
     UNDECIDED_USERS = ("user", "enabled user* without an individual decision, administrators excepted")
@@ -122,7 +122,6 @@ SECONDS = Kind(lambda text: timedelta(seconds=int(text)), "seconds")
 HOURS = Kind(lambda text: timedelta(hours=int(text)), "hours")
 DAYS = Kind(lambda text: timedelta(days=int(text)), "days")
 TOKENS = Kind(int, "tokens")
-MINTS = Kind(int, "mints")
 TIMES = Kind(int, "times")
 
 

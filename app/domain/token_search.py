@@ -8,6 +8,7 @@ import re
 from typing import NamedTuple
 
 from app.domain.errors import BadRequest
+from app.domain.handles import public_id_in
 from app.domain.masking import holds_secret
 from app.domain.secrets import PUBLIC_ID_LENGTH
 from app.domain.text import normal_text
@@ -23,7 +24,6 @@ _CUT = r"(?:…|\.{3})?"
 """Pages show the beginning of token text so."""
 
 _BEGINNING = re.compile(rf"[a-z]{{1,12}}[ra]_([a-z0-9]{{1,{PUBLIC_ID_LENGTH}}}){_CUT}")
-_WHOLE = re.compile(rf"(?:[a-z]{{1,12}}[ra]_)?([a-z0-9]{{{PUBLIC_ID_LENGTH}}})(?:_[0-9a-z]*)?{_CUT}")
 _PART = re.compile(rf"([a-z0-9]{{{LEAST_OF_ID},{PUBLIC_ID_LENGTH}}}){_CUT}")
 _UUID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f-]{0,27})?)")
 
@@ -37,8 +37,10 @@ class PublicIdPart(NamedTuple):
 
 def public_id_part(search: str) -> PublicIdPart | None:
     """What of a public id the text is: with or without the instance's prefix, or the beginning of token text."""
+    if whole := public_id_in(search):
+        return PublicIdPart(whole, True)
     text = search.lower()
-    for pattern, is_start in ((_WHOLE, True), (_BEGINNING, True), (_PART, False)):
+    for pattern, is_start in ((_BEGINNING, True), (_PART, False)):
         if match := pattern.fullmatch(text):
             return PublicIdPart(match[1], is_start)
     return None

@@ -12,7 +12,7 @@ from flask import Response
 from app.domain.clock import utc_text
 from app.web.exporting import file_answer, in_pieces
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """How text begins that spreadsheets would run (OWASP, CSV Injection); it gets an apostrophe in front."""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
-from flask import request
+from flask import abort, redirect, request
 
 from app.domain.masking import mask
 from app.domain.text import count_of
@@ -39,9 +39,12 @@ class ListView:
 
     @classmethod
     def of_request(cls, default_sort: str) -> "ListView":
-        """The view that this request asks for."""
+        """The view that this request asks for; a redirect where a browser sent the empty fields of a form too."""
         given = {name: mask(value) for name, value in request.args.items() if value and not is_of_an_act(name)}
-        return cls(request.script_root + request.path, given, default_sort)
+        view = cls(request.script_root + request.path, given, default_sort)
+        if "" in request.args.values():
+            abort(redirect(view.here, 302))
+        return view
 
     def value(self, name: str) -> str:
         """A parameter; empty without it."""
@@ -75,6 +78,10 @@ class ListView:
     def page(self, cursor: str | None) -> str:
         """The page of the same list that begins at a cursor; empty for None."""
         return "" if cursor is None else self._address(self._first_page() | {"cursor": cursor})
+
+    def of_rows(self, total: int, first: int, shown: int, newer: str | None, older: str | None) -> "ListView":
+        """With what is known of this page; `newer` and `older` are cursors."""
+        return replace(self, total=total, first=first, shown=shown, newer=self.page(newer), older=self.page(older))
 
     def without(self, names: Iterable[str]) -> str:
         """The address without these parameters."""

@@ -1,6 +1,5 @@
 """The lists of a user's own tokens: what an address asks for, and what the page shows besides the rows."""
 
-from dataclasses import replace
 from typing import Any
 
 from flask import request
@@ -12,8 +11,8 @@ from app.domain.token_view import Group, Sort, TokenView
 from app.domain.tokens import AccessToken, RefreshToken
 from app.services.token_lists import TokenPage
 from app.web.list_view import ListView
+from app.web.token_groups import pills
 
-GROUPS = (Group.ALL, Group.ACTIVE, Group.EXPIRING, Group.EXPIRED, Group.REVOKED)
 COLUMNS = (
     *("name", "public_id", "status", "created_at", "expires_at", "last_used_at", "last_used_ip"),
     *("revoked_at", "revoked_by", "revoke_reason"),
@@ -38,23 +37,14 @@ def token_view(view: ListView, **owned: Any) -> TokenView:
 
 def shown(view: ListView, page: TokenPage[Any], export: str) -> dict[str, Any]:
     """What a template needs of a page. `export`: the address of the whole list as CSV."""
-    found = replace(
-        view,
-        total=page.total,
-        first=page.first,
-        shown=len(page.items),
-        newer=view.page(page.previous),
-        older=view.page(page.next),
-    )
-    pills = [("" if each is Group.ALL else each, each.capitalize(), page.counts[each]) for each in GROUPS]
     is_without_any = not page.counts[Group.ALL] and not view.value("q")
     return {
-        "view": found,
+        "view": view.of_rows(page.total, page.first, len(page.items), page.previous, page.next),
         "items": page.items,
         "counts": page.counts,
-        "groups": pills,
+        "groups": pills(page),
         "is_without_any": is_without_any,
-        "csv": export + view.here.removeprefix(view.path),
+        "csv": export + view.address().removeprefix(view.path),
     }
 
 

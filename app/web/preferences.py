@@ -10,7 +10,7 @@ from app.domain.errors import BadRequest, FeatureOff, LimitReached, NotFound, No
 from app.domain.ladder import Act
 from app.domain.text import count_of
 from app.domain.token_view import TokenView
-from app.domain.tokens import TokenKind, TokenStatus
+from app.domain.tokens import AccessToken, TokenKind, TokenStatus
 from app.http.acts import does
 from app.http.context import caller, parts, services
 from app.http.guards import GuardedBlueprint
@@ -18,6 +18,7 @@ from app.web.csv_export import csv_answer
 from app.web.done import after_act, what_was_done
 from app.web.forms import field_errors, idempotency_key, is_checked, message, read_form, status_of
 from app.web.guards import IN_SESSION, web_session
+from app.web.histories import lines_of
 from app.web.lifetimes import chosen_days, lifetimes
 from app.web.list_view import ListView
 from app.web.own_lists import COLUMNS, export_row, shown, token_view
@@ -68,6 +69,17 @@ def generate() -> ResponseReturnValue:
     except (BadRequest, FeatureOff, LimitReached, NotFound, NotPermitted, RateLimited) as refusal:
         return retry_after(_form(refusal), refusal)
     return page("api_token_reveal.html", token=issued.token, secret=issued.secret, back=HOME)
+
+
+@preferences.get("/<api_token>")
+def show_token(api_token: str) -> ResponseReturnValue:
+    """A token, by its public id: facts and history; also of one that somebody revoked."""
+    user = web_session().user
+    lines = lines_of(services().token_history.of(api_token, only_of=user.id), user.username)
+    token = services().listing.find(api_token).token
+    if not isinstance(token, AccessToken) or token.refresh_token_id is not None:
+        raise NotFound("token")
+    return page("own_api_token.html", token=token, lines=lines)
 
 
 @preferences.get("/<uuid>/delete")

@@ -283,6 +283,9 @@ VIEWS = [
     View("preferences-tokens-empty", sample.ADMINISTRATOR, at(PREFERENCES)),
     View("preferences-tokens-not-permitted", sample.DENIED, at(PREFERENCES)),
     View("preferences-tokens-long-names", sample.WORDY, at(PREFERENCES)),
+    View("preferences-token", ANNA, after(at(PREFERENCES), lambda visitor: visitor.page.locator(
+        "a[data-row]"
+    ).first.click())),
     View("preferences-row-menu", ANNA, with_menu(PREFERENCES, "Actions for dashboard")),
     View("api-token-generate", ANNA, GENERATE, is_dialog=True),
     View("api-token-reveal", ANNA, GENERATED),

@@ -33,6 +33,18 @@ def test_a_dialog_whose_request_fails_keeps_the_page_and_opens_at_the_next_click
     expect(page.get_by_role("alert")).to_be_hidden()
 
 
+def test_what_a_proxy_answers_for_it_does_not_replace_the_page(instance: Instance, visit: Visit) -> None:
+    page = visit(instance.new_user()).page
+    page.goto(TOKENS)
+    page.route(
+        "**/refresh-tokens",
+        lambda route: route.fulfill(status=502, body="<h1>Bad Gateway</h1>", content_type="text/html"),
+    )
+    page.get_by_role("link", name="Create Refresh Token").first.click()
+    expect(page.get_by_role("alert")).to_have_text(AWAY)
+    assert page.url.endswith(TOKENS)
+
+
 def test_a_form_whose_request_fails_keeps_what_was_typed_and_is_sent_again(instance: Instance, visit: Visit) -> None:
     anna = visit(instance.new_user())
     anna.page.goto(TOKENS)

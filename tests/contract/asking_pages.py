@@ -71,6 +71,7 @@ def variables(user: User, held: Holding) -> dict[str, str | int]:
     return {
         "public_id": public_id,
         "uuid": uuid,
+        "api_token": held.single.token.public_id,
         "user_id": user.id,
         "key": "retention_days",
         "name": "daypass.css",

@@ -77,7 +77,7 @@ def test_a_search_without_tokens_says_what_was_looked_for(services: Services, ad
 def test_a_secret_is_not_searched_for_and_in_no_address_of_the_page(services: Services, admin: Pages) -> None:
     secret = issue(services, make_user(services)).secret
     for query in ({"q": secret}, {"q": f"x {secret[4:]}"}):
-        for path in (LIST, "/admin/tokens/revoke-by-filter"):
+        for path in (LIST, "/admin/tokens/revoke-by-filter", "/admin/users", "/admin/audit"):
             told = admin.get(at(path, **query))
             assert (told.status_code, "Identify" in words(told)) == (400, True)
             assert not re.search(r'(href|action)="[^"]*(hidden|q=)', told.text)
@@ -87,9 +87,10 @@ def test_a_secret_is_not_searched_for_and_in_no_address_of_the_page(services: Se
     assert not re.fullmatch(pattern[1], secret) and re.fullmatch(pattern[1], "dpr_3gr5lo7qmcxg nightly-etl")
 
 
-def test_an_address_has_no_empty_parameters(admin: Pages) -> None:
-    answer = admin.get(f"{LIST}?q=&status=active&owner=&per_page=50&sort=")
-    assert (answer.status_code, answer.headers["Location"]) == (302, f"{LIST}?status=active&per_page=50")
+@pytest.mark.parametrize("path", [LIST, "/admin/users", "/admin/audit", "/account/auth", "/preferences/access-tokens"])
+def test_an_address_has_no_empty_parameters(admin: Pages, path: str) -> None:
+    answer = admin.get(f"{path}?q=&status=active&owner=&per_page=50&sort=")
+    assert (answer.status_code, answer.headers["Location"]) == (302, f"{path}?status=active&per_page=50")
 
 
 def test_columns_sort_both_ways_and_statuses_have_counts(services: Services, admin: Pages) -> None:
@@ -203,7 +204,9 @@ def test_chosen_tokens_are_revoked_with_one_reason_and_the_list_is_as_it_was(ser
 
 
 def test_choosing_none_is_told_and_a_message_that_is_not_true_is_not_shown(services: Services, admin: Pages) -> None:
-    assert "No token was chosen" in words(admin.get(CHOSEN))
+    without = admin.get(CHOSEN)
+    assert without.status_code == 400 and "Revoke the selected tokens" in without.text
+    assert "No token was chosen" in words(without)
     token = issue(services, make_user(services), "still-active").token
     for about in ({"token": token.public_id}, {"token": "0" * 12}, {"filter": "0" * 16}, {}):
         named = {f"done-{name}": value for name, value in about.items()}

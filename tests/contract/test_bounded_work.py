@@ -189,9 +189,9 @@ def pile_up(database: Database, world: World, numbers: range) -> None:
 def gets(world: World, app: Flask) -> dict[str, Callable[[], TestResponse]]:
     """Every page and every call that reads, as anna and as the administrator; lists with the largest page."""
     own = world.refresh.token
-    single = generate(world.services, world.anna.user).token.uuid
-    values = {"public_id": own.public_id, "uuid": single, "tokenId": single, "user_id": world.anna.user.id}
-    values |= {"key": "retention_days", "name": "native.json", "document": "native"}
+    single = generate(world.services, world.anna.user).token
+    values = {"public_id": own.public_id, "uuid": single.uuid, "tokenId": single.uuid, "user_id": world.anna.user.id}
+    values |= {"api_token": single.public_id, "key": "retention_days", "name": "native.json", "document": "native"}
     admin_token = mint(world.services, issue(world.services, world.admin.user)).secret
     found: dict[str, Callable[[], TestResponse]] = {}
     for rule in app.url_map.iter_rules():

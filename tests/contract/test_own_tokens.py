@@ -101,6 +101,20 @@ def test_the_page_of_a_token_has_its_history_and_what_to_do_within_a_week_of_its
         assert "This token expired on" in shown and "Regenerate it to use it again" in shown
 
 
+def test_the_page_of_an_api_token_has_its_history_and_who_revoked_it(
+    owner: Somebody, clara: Somebody, services: Services
+) -> None:
+    single = generate(services, owner.user, description="a report").token
+    (path,) = set(links(owner.pages.get(API_TOKENS), single.public_id))
+    shown = words(owner.pages.get(path))
+    assert "Delete Token" in shown
+    assert all(word in shown for word in ("a report", single.public_id, single.uuid, "Created", "Never Used"))
+    services.revoking.revoke(single.public_id, "left the team", signed_in(clara.user))
+    shown = words(owner.pages.get(path))
+    assert f"Revoked by {clara.user.username} left the team" in shown and "Delete Token" not in shown
+    assert "Delete Token" not in words(owner.pages.get(API_TOKENS))
+
+
 # After revoking
 
 
@@ -166,11 +180,11 @@ def test_a_list_is_searched_filtered_sorted_counted_and_exported(
 ) -> None:
     """◆ Of one's own tokens only; a cell that a spreadsheet would run is text."""
     issue(services, somebody(app).user, "alpha of another")
-    for name in ("alpha", "beta", "=1+1"):
+    for name in ("alpha", "beta", "=1+1", "\uff1d1+1"):
         issue(services, owner.user, name)
     shown = words(owner.pages.get(f"{TOKENS}?q=ALPH"))
     assert "alpha" in shown and "beta" not in shown and "of another" not in shown and "1 token" in shown
-    assert "All 3 Active 3 Expiring 0 Expired 0 Revoked 0" in words(owner.pages.get(TOKENS))
+    assert "All 4 Active 4 Expiring 0 Expired 0 Revoked 0" in words(owner.pages.get(TOKENS))
     assert "No tokens match" in words(owner.pages.get(f"{TOKENS}?status=revoked"))
     assert "No tokens match" in words(owner.pages.get(f"{TOKENS}?q=zzz"))
     for path in (TOKENS, API_TOKENS, f"{TOKENS}/export", f"{API_TOKENS}/export"):
@@ -178,7 +192,7 @@ def test_a_list_is_searched_filtered_sorted_counted_and_exported(
         assert refused.status_code == 400 and "control character" in words(refused)
     answer = owner.pages.get(f"{TOKENS}/export?sort=name")
     rows = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True))))
-    assert [row["name"] for row in rows] == ["'=1+1", "alpha", "beta"] and rows[1]["status"] == "active"
+    assert [row["name"] for row in rows] == ["'=1+1", "alpha", "beta", "'\uff1d1+1"] and rows[1]["status"] == "active"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="refresh-tokens.csv"'
     generate(services, owner.user, description="a report")
     rows = list(csv.DictReader(io.StringIO(owner.pages.get(f"{API_TOKENS}/export").get_data(as_text=True))))
@@ -193,6 +207,11 @@ def test_a_search_that_cannot_be_done_is_said_in_the_list(owner: Somebody, servi
     for path in (TOKENS, API_TOKENS):
         answer = owner.pages.get(f"{path}?{query.format(secret=secret)}")
         assert (answer.status_code, 'role="alert"' in answer.text, secret in answer.text) == (400, True, False)
+
+
+def test_a_name_is_found_however_its_letters_are_composed(owner: Somebody, services: Services) -> None:
+    issue(services, owner.user, "M\u00fcnchen")
+    assert "1 token" in words(owner.pages.get(f"{TOKENS}?q=mu%CC%88nchen"))
 
 
 # Lifetimes

@@ -45,6 +45,9 @@ class World:
     def access_id(self) -> str:
         return mint(self.services, issue(self.services, self.user)).token.public_id
 
+    def api_token(self) -> str:
+        return generate(self.services, self.user).token.public_id
+
     def uuid(self) -> str:
         return generate(self.services, self.user).token.uuid
 
@@ -127,6 +130,7 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", f"{PREFERENCES}/export"): Line(signed_in(200)),
     ("GET", f"{PREFERENCES}/new"): Line(signed_in(200)),
     ("POST", f"{PREFERENCES}/new"): Line(signed_in(200), form={"lifetime": "1"}),
+    ("GET", f"{PREFERENCES}/<api_token>"): Line(signed_in(200, 404), World.api_token),
     ("GET", f"{PREFERENCES}/<uuid>/delete"): Line(signed_in(200, 404), World.uuid),
     ("POST", f"{PREFERENCES}/<uuid>/delete"): Line(signed_in(303, 404), World.uuid),
     ("GET", "/admin"): Line(administrators(200)),

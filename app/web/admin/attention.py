@@ -30,7 +30,6 @@ class Concern:
     rest: str
     href: str
     since: datetime | None = None
-    is_urgent: bool = True
 
 
 def concerns(summary: Summary, jobs: Sequence[JobHealth], clock_warning: str | None) -> Iterator[Concern]:

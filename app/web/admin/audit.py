@@ -1,8 +1,9 @@
 """The audit log: searched and narrowed, an event a line, and its export."""
 
 import json
+from typing import TypeAlias
 
-from flask import Response, request
+from flask import Response, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.domain.audit import AuditEvent, Result
@@ -12,6 +13,7 @@ from app.domain.audit_search import SEARCHED, AuditSearch
 from app.domain.audit_words import ACTIONS, name_of, sentence
 from app.domain.clock import utc_text
 from app.domain.errors import BadRequest
+from app.domain.token_search import normal_search
 from app.http.context import services
 from app.http.guards import GuardedBlueprint
 from app.services.audit_list import FoundEvents
@@ -35,6 +37,10 @@ CHOICES = sorted(((action, words.name) for action, words in ACTIONS.items()), ke
 RESULTS = [(each.value, each.value.capitalize()) for each in Result]
 MINTS = "mints"
 LAST_ID = 2**63 - 1
+NEWEST_FIRST = "-at"
+
+Chips: TypeAlias = list[tuple[str, str, str]]
+"""Of each filter that is set its name, label and value."""
 
 COLUMNS = (
     "at", "actor", "what", "action", "object_kind", "object_id", "result", "address", "credential", "request_id",
@@ -45,31 +51,26 @@ COLUMNS = (
 @audit.get("")
 def list_audit_events() -> ResponseReturnValue:
     """Audit events, newest first."""
-    view = ListView.of_request("-at")
+    view = ListView.of_request(NEWEST_FIRST)
     try:
-        found, status, error = services().audit_list.found(_search(), queries.cursor(), view.per_page), 200, ""
-        chosen = _chosen()
+        found = services().audit_list.found(_search(), queries.cursor(), view.per_page)
     except BadRequest as refusal:
-        found, status, error, chosen = FoundEvents(Page([], None)), 400, message(refusal), []
-    return _log(view, found, status, error, chosen)
+        return _log(view.without_secrets(), FoundEvents(Page([], None)), [], 400, message(refusal))
+    return _log(view, found, _chosen(view))
 
 
 @audit.get("/export")
 def export_audit_events() -> ResponseReturnValue:
     """The same events, all of them: as CSV with the sentence of each, or as `daypass audit export` writes them."""
-    try:
-        every = services().audit_list.every(_search())
-        is_jsonl = queries.text(request.args, "format") == "jsonl"
-    except BadRequest as refusal:
-        return _log(ListView.of_request("-at"), FoundEvents(Page([], None)), 400, message(refusal), [])
-    if is_jsonl:
+    every = services().audit_list.every(_search())
+    if request.args.get("format") == "jsonl":
         return json_lines_answer("audit-log.jsonl", (as_line(StoredEvent(event, "{}")) for event in every))
     return csv_answer("audit-log.csv", COLUMNS, map(_cells, every))
 
 
 def _search() -> AuditSearch:
     query = request.args
-    text, request_id = queries.searched(query), queries.text(query, "request")
+    text, request_id = normal_search(query.get("q", "")), queries.text(query, "request")
     around = queries.number(query, "around", 1, LAST_ID) if request_id else None
     if request_id and around is None and text is None:  # an address that somebody made: as if it was searched for
         text, request_id = request_id, None
@@ -87,13 +88,8 @@ def _search() -> AuditSearch:
     )
 
 
-def _chosen() -> list[tuple[str, str, str]]:
-    """The chips."""
-    view, since, until = (
-        ListView.of_request("-at"),
-        queries.day(request.args, "since"),
-        queries.day(request.args, "until"),
-    )
+def _chosen(view: ListView) -> Chips:
+    since, until = queries.day(request.args, "since"), queries.day(request.args, "until")
     texts = {
         "action": ("Action", name_of(view.value("action"))),
         "actor": ("By", view.value("actor")),
@@ -107,15 +103,15 @@ def _chosen() -> list[tuple[str, str, str]]:
     return [(name, label, text) for name, (label, text) in texts.items() if text]
 
 
-def _log(view: ListView, found: FoundEvents, status: int, error: str, chosen: list[tuple[str, str, str]]) -> Response:
-    view.total, view.first, view.shown = found.total, found.first or 1, len(found.page.items)
-    view.newer, view.older = view.page(found.page.newer), view.page(found.page.cursor)
+def _log(view: ListView, found: FoundEvents, chosen: Chips, status: int = 200, error: str = "") -> Response:
+    rows = found.page
     return page(
         "admin_audit.html",
         status,
-        view=view,
+        view=view.of_rows(found.total, found.first or 1, len(rows.items), rows.newer, rows.cursor),
         found=found,
-        rows=event_rows(found.page.items, found.token_names, found.user_ids),
+        csv=f"{url_for('web_audit.export_audit_events')}{view.address().removeprefix(view.path)}",
+        rows=event_rows(rows.items, found.token_names, found.user_ids),
         chosen=chosen,
         filters=FILTERS,
         actions=CHOICES,

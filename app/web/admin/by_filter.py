@@ -103,6 +103,7 @@ def _preview(form: Form, status: int = 200, error: str = "", fields: dict[str, s
         "admin_revoke_by_filter.html",
         status,
         criteria=[] if _is_of_chosen() else token_queries.criteria_in_words(form),
+        is_of_chosen=_is_of_chosen(),
         chosen=len(_chosen(form)),
         kept=_kept(form),
         preview=preview,

@@ -37,11 +37,6 @@ def text(form: Form, name: str, longest: int = LONGEST_TEXT) -> str | None:
     return normal_text(name, value, longest, _label(name)) or None
 
 
-def searched(form: Form) -> str | None:
-    """The text of the search box; None where it is empty."""
-    return normal_text("q", form.get("q", "").strip(), name="The search") or None
-
-
 def word(form: Form, name: str, words: Iterable[W]) -> W | None:
     """A word of an enumeration; None where it is empty."""
     value, known = form.get(name, ""), {str(each): each for each in words}

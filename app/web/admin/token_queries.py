@@ -1,7 +1,7 @@
 """What the address of a list of tokens asks for: its filters, group and order, and what the page shows of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -10,17 +10,12 @@ from app.domain.errors import BadRequest
 from app.domain.token_filter import CRITERIA, LONGEST_SPAN, Choice, Criterion, Days, Flag, Instant, Text, TokenFilter
 from app.domain.token_search import normal_search
 from app.domain.token_view import Group, Sort, TokenView
-from app.domain.tokens import TokenStatus
-from app.services.token_lists import TokenPage
 from app.web.admin import queries
 from app.web.admin.queries import Form
 from app.web.list_view import ListView
-from app.web.rendering import status_word
+from app.web.token_groups import group_word
 
 SEARCH, STATUS, ORDER = "q", "status", "-created"
-
-WORDS = {Group.ALL: "All", Group.EXPIRING: "Expiring"}
-"""Of groups that are no status."""
 
 
 @dataclass(frozen=True)
@@ -84,16 +79,6 @@ def token_view(form: Form, view: ListView | None = None) -> TokenView:
     return TokenView(criteria, group, Sort(view.sort), view.direction == "descending")
 
 
-def group_word(group: Group) -> str:
-    """The label of a group."""
-    return WORDS.get(group) or status_word(TokenStatus(group.value))
-
-
-def pills(page: TokenPage[Any]) -> list[tuple[str, str, int]]:
-    """Of each group its value, label and number of tokens."""
-    return [("" if group is Group.ALL else group, group_word(group), page.counts[group]) for group in page.counts]
-
-
 def chips(view: ListView) -> list[tuple[str, str, str]]:
     """Of each filter that is set its name, label and value; the search and the status are seen where they are set."""
     return [(name, each.label, each.text_of(view.value(name))) for name, each in FIELDS.items() if view.value(name)]
@@ -125,11 +110,3 @@ def searched(view: ListView) -> str:
     parts += [f"with the status {group_word(Group(status))}"] if status in set(Group) else []
     parts += ["with all filters that are set"] if any(map(view.value, FIELDS)) else []
     return f"There is no token {' and '.join(parts)}."
-
-
-def on_page(view: ListView, page: TokenPage[Any]) -> ListView:
-    """The view with what is known of this page."""
-    return replace(
-        view, total=page.total, first=page.first, shown=len(page.items),
-        newer=view.page(page.previous), older=view.page(page.next),
-    )  # fmt: skip

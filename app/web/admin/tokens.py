@@ -1,6 +1,6 @@
 """All users' tokens: the list and its export, the details of one, and its revocation."""
 
-from flask import Response, redirect, request, url_for
+from flask import Response, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadRequest
@@ -22,6 +22,7 @@ from app.web.histories import lines_of
 from app.web.list_view import ListView
 from app.web.rendering import page
 from app.web.returning import way_back
+from app.web.token_groups import pills
 
 tokens = GuardedBlueprint("web_tokens", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix=HOME,
                           template_folder="../templates")  # fmt: skip
@@ -39,8 +40,6 @@ NOTHING = TokenPage[ListedToken]([], dict.fromkeys(Group, 0), 0, 0, None, None)
 def list_tokens() -> ResponseReturnValue:
     """All users' tokens, searched, narrowed and sorted."""
     view = ListView.of_request(token_queries.ORDER)
-    if "" in request.args.values():  # a browser sends the empty fields of a form too
-        return redirect(view.here, 302)
     try:
         asked = token_queries.token_view(request.args, view)
         found = services().token_lists.of_everybody(asked, queries.cursor(), view.per_page)
@@ -97,10 +96,10 @@ def _list(view: ListView, found: TokenPage[ListedToken], status: int = 200, erro
     return page(
         "admin_tokens.html",
         status,
-        view=token_queries.on_page(view, found),
+        view=view.of_rows(found.total, found.first, len(found.items), found.previous, found.next),
         items=found.items,
         active=found.counts[Group.ACTIVE],
-        pills=token_queries.pills(found),
+        pills=pills(found),
         chips=token_queries.chips(view),
         fields=token_queries.FIELDS.values(),
         query=token_queries.query_of(view),

@@ -9,6 +9,7 @@ from app.domain.errors import BadCredentials, BadRequest, Conflict, RateLimited,
 from app.domain.identity import Role, parse_user_id
 from app.domain.ladder import Act
 from app.domain.passwords import RULES
+from app.domain.token_search import normal_search
 from app.domain.user_search import SEARCHED, UserCounts, UserOrder, UserSearch
 from app.http.acts import does
 from app.http.context import caller, services
@@ -63,17 +64,14 @@ def list_users() -> ResponseReturnValue:
     try:
         found = services().user_list.found(_search(view), queries.cursor(), view.per_page)
     except BadRequest as refusal:
-        return _list(view, NO_USERS, 400, message(refusal))
+        return _list(view.without_secrets(), NO_USERS, 400, message(refusal))
     return _list(view, found)
 
 
 @users.get("/export")
 def export_users() -> ResponseReturnValue:
     """The same users, all of them, as a CSV file."""
-    try:
-        every = services().user_list.every(_search(ListView.of_request(NEWEST_FIRST)))
-    except BadRequest as refusal:
-        return _list(ListView(url_for("web_users.list_users"), {}, NEWEST_FIRST), NO_USERS, 400, message(refusal))
+    every = services().user_list.every(_search(ListView.of_request(NEWEST_FIRST)))
     return csv_answer("users.csv", COLUMNS, map(_cells, every))
 
 
@@ -124,14 +122,15 @@ def _search(view: ListView) -> UserSearch:
         raise BadRequest("The list can't be sorted by that.", {"sort": ["Not a column."]})
     role, is_active = STATES[state]
     chosen = queries.word(request.args, "role", Role)
-    text = queries.searched(request.args)
+    text = normal_search(request.args.get("q", ""))
     return UserSearch(text, role or chosen, is_active, UserOrder(order), view.direction == "descending")
 
 
 def _list(view: ListView, found: FoundUsers, status: int = 200, error: str = "") -> Response:
-    view.total, view.first, view.shown = found.counts.matching, found.first, len(found.page.items)
-    view.newer, view.older = view.page(found.page.newer), view.page(found.page.cursor)
+    rows = found.page
+    view = view.of_rows(found.counts.matching, found.first, len(rows.items), rows.newer, rows.cursor)
     about: dict[str, Any] = {"roles": ROLES, "searched": SEARCHED, "told": message_after_act()}
+    about["csv"] = f"{url_for('web_users.export_users')}{view.address().removeprefix(view.path)}"
     return page("admin_users.html", status, view=view, found=found, error=error, **about)
 
 

@@ -33,6 +33,13 @@ async function whileBusy(element, work) {
 
 const parsed = (text) => new DOMParser().parseFromString(text, "text/html");
 
+// A page of Daypass; what a proxy answers while it is away is an error.
+function page(text) {
+  const answered = parsed(text);
+  if (!answered.getElementById("content")) throw new Error(AWAY);
+  return answered;
+}
+
 // ── Copy ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 let hasCopied = false; // the secret of this page
@@ -123,7 +130,7 @@ async function openDialog(link) {
   await whileBusy(busy, async () => {
     try {
       const answer = await fetch(link.href, { credentials: "same-origin" });
-      const section = answer.redirected ? null : parsed(await answer.text()).querySelector("section.dialog");
+      const section = answer.redirected ? null : page(await answer.text()).querySelector("section.dialog");
       if (section) show(section, link);
       else window.location.assign(link.href); // signed out, or gone: the page itself shows why
     } catch {
@@ -152,7 +159,7 @@ async function visit(address, busy, focus, isNew = true) {
   await whileBusy(busy, async () => {
     try {
       const answer = await fetch(address, { credentials: "same-origin" });
-      const answered = parsed(await answer.text());
+      const answered = page(await answer.text());
       if (number !== visits) return;
       if (!answer.ok || new URL(answer.url).pathname !== new URL(address).pathname || !answered.querySelector(".toolbar")) {
         if (isNew) window.location.assign(address); else window.location.reload();

@@ -27,7 +27,7 @@ SENTENCES: dict[Refusal, str] = {
     errors.SessionEnded(): "session ended",
     errors.TemporaryPassword("It has expired."): "It has expired.",
     errors.NotPermitted("Not for you."): "Not for you.",
-    errors.LimitReached("refresh tokens", 5): "limit reached",
+    errors.LimitReached("refresh tokens", 5): "The user has 5 refresh tokens, which is the limit.",
     errors.NotFound("token"): "There is no such token.",
     errors.FeatureOff("It is turned off."): "It is turned off.",
     errors.Conflict("It is already running."): "It is already running.",

@@ -39,7 +39,7 @@ def test_all_settings_are_shown_as_they_are_declared(daypass: CommandLine) -> No
     ("key", "value", "sentence"),
     [
         ("api_token_max_lifetime_days", "-1", "api_token_max_lifetime_days = unlimited, effective for new tokens."),
-        ("access_token_reissue", "reuse", "access_token_reissue = reuse, effective at the next mint."),
+        ("access_token_reissue", "reuse", "access_token_reissue = reuse, effective at the next request."),
         ("max_refresh_tokens_per_user", "1", "max_refresh_tokens_per_user = 1 token, effective at once."),
         ("retention_days", "0", "retention_days = 0 days, effective at the next purge."),
     ],

@@ -111,7 +111,7 @@ def test_a_refusal_states_what_is_accepted() -> None:
 def test_a_value_is_spelled_with_its_unit() -> None:
     cases = {("retention", "1"): "1 day", ("retention", "0"): "0 days", ("openapi_enabled", "off"): "off"}
     cases |= {("api_token_max_lifetime", UNLIMITED): "unlimited", ("audit", "0"): "unlimited"}
-    cases |= {("mints_per_hour", "3600"): "3,600 mints", ("access_token_reissue", "reuse"): "reuse"}
+    cases |= {("mints_per_hour", "3600"): "3,600 tokens", ("access_token_reissue", "reuse"): "reuse"}
     assert {case: getattr(Policy, case[0]).spell(case[1]) for case in cases} == cases
 
 

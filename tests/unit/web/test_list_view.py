@@ -1,6 +1,8 @@
 """A list's addresses hold what was chosen, and nothing that is empty or of one page or act only."""
 
+import pytest
 from flask import Flask
+from werkzeug.exceptions import HTTPException
 
 from app.web.list_view import ListView
 
@@ -11,7 +13,7 @@ def view(query: str = "") -> ListView:
 
 
 def test_addresses_keep_the_filters_and_leave_out_what_is_empty_or_of_one_page() -> None:
-    shown = view("q=etl&status=&kind=refresh&cursor=abc&done=revoked&done-refresh=2")
+    shown = view("q=etl&kind=refresh&cursor=abc&done=revoked&done-refresh=2")
     assert shown.address() == "/admin/tokens?q=etl&kind=refresh"
     assert shown.address(status="active") == "/admin/tokens?q=etl&kind=refresh&status=active"
     assert shown.without(("kind", "q")) == "/admin/tokens"
@@ -19,6 +21,13 @@ def test_addresses_keep_the_filters_and_leave_out_what_is_empty_or_of_one_page()
     assert shown.page(None) == ""
     assert shown.here == "/admin/tokens?q=etl&kind=refresh&cursor=abc"
     assert shown.kept(("q",)) == [("kind", "refresh")]
+
+
+def test_empty_fields_of_a_form_lead_to_the_address_without_them() -> None:
+    with pytest.raises(HTTPException) as aborted:
+        view("q=etl&status=&cursor=abc")
+    answer = aborted.value.response
+    assert answer is not None and answer.headers["Location"] == "/admin/tokens?q=etl&cursor=abc"  # type: ignore[attr-defined]
 
 
 def test_a_column_sorts_a_second_time_the_other_way_round() -> None:
