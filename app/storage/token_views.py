@@ -14,7 +14,7 @@ from app.domain.tokens import TokenKind
 from app.storage.listing import ACCESS_TOKEN_NAME, conditions
 from app.storage.liveness import TokenTable
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
-from app.storage.token_groups import in_group
+from app.storage.token_groups import in_group, in_group_in_order
 
 SORTED_LETTERS = 40
 """Of a name: cursors hold them. Those that begin with the same are in order of their age."""
@@ -81,7 +81,7 @@ def _matching(query: Select[Any], table: TokenTable, view: TokenView, now: datet
         query = query.join(UserRow, UserRow.id == table.user_id)
     if view.sort is Sort.NAME and table is AccessTokenRow:
         query = query.outerjoin(RefreshTokenRow, RefreshTokenRow.id == AccessTokenRow.refresh_token_id)
-    return query.where(*conditions(table, view.criteria, now), in_group(table, view.group, now))
+    return query.where(*conditions(table, view.criteria, now), in_group_in_order(table, view.group, now))
 
 
 def _key(table: TokenTable, sort: Sort) -> ColumnElement[Any]:

@@ -66,6 +66,14 @@ def test_one_search_finds_a_token_by_what_people_have_of_it(services: Services, 
     assert shown(admin.get(at(LIST, q=held.single.token.uuid))) == ["a report"]
 
 
+def test_one_that_is_meant_by_its_id_is_shown_whatever_its_status(services: Services, admin: Pages) -> None:
+    ended = issue(services, make_user(services), "stopped-by-its-id")
+    revoke(services, ended)
+    answer = admin.get(at(LIST, q=f"dpr_{ended.token.public_id}…", status="active"))
+    assert answer.status_code == 303
+    assert shown(admin.get(answer.headers["Location"])) == ["stopped-by-its-id"]
+
+
 def test_a_search_without_tokens_says_what_was_looked_for(services: Services, admin: Pages) -> None:
     revoke(services, issue(services, make_user(services), "ended-long-ago"))
     told = admin.get(at(LIST, q="ended-long", status="active"))

@@ -1,9 +1,10 @@
 """All users' tokens: the list and its export, the details of one, and its revocation."""
 
-from flask import Response, request, url_for
+from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadRequest
+from app.domain.handles import public_id_in
 from app.domain.ladder import Act
 from app.domain.token_filter import TokenFilter
 from app.domain.token_view import Group
@@ -45,6 +46,8 @@ def list_tokens() -> ResponseReturnValue:
         found = services().token_lists.of_everybody(asked, queries.cursor(), view.per_page)
     except BadRequest as refusal:
         return _list(view.without_secrets(), NOTHING, status_of(refusal), message(refusal))
+    if not found.items and found.counts[Group.ALL] and public_id_in(view.value(token_queries.SEARCH)):
+        return redirect(view.without((token_queries.STATUS,)), 303)  # the one that was meant has another status
     return _list(view, found)
 
 
