@@ -3,6 +3,7 @@
 Not here: what a filter matches (``listing``), and the rows of a page, which it reads by their ids.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -29,7 +30,7 @@ _NOT_EXPIRED = (Group.ACTIVE, Group.REVOKED, Group.SUPERSEDED)
 _COUNTED = (Group.ALL, *_NOT_EXPIRED, Group.EXPIRING)
 """The others have expired: counting them too takes a quarter longer."""
 
-_NEVER_USED = datetime(1, 1, 1, tzinfo=UTC)
+_BEFORE_ALL = _NEVER_USED = datetime(1, 1, 1, tzinfo=UTC)
 _NEVER_EXPIRES = datetime(9999, 12, 31, tzinfo=UTC)
 
 
@@ -53,7 +54,7 @@ def page(session: Session, view: TokenView, now: datetime, towards: Direction, l
     rises = view.is_descending == towards.is_back
     tiers = []
     for kind, table in TABLES:
-        key = _key(table, view.sort)
+        key = _key(table, view)
         query = select(literal_column(f"'{kind.letter}'").label("kind"), table.id.label("id"), key.label("key"))
         query = _matching(query, table, view, now).where(_beyond(table, kind, view, towards))
         tiers.append(select(query.order_by(*_order(rises, key, table.id)).limit(limit).subquery()))
@@ -84,15 +85,17 @@ def _matching(query: Select[Any], table: TokenTable, view: TokenView, now: datet
     return query.where(*conditions(table, view.criteria, now), in_group_in_order(table, view.group, now))
 
 
-def _key(table: TokenTable, sort: Sort) -> ColumnElement[Any]:
-    match sort:
+def _key(table: TokenTable, view: TokenView) -> ColumnElement[Any]:
+    """What rows are in the order of. Where few rows match, no index is taken: finding them along it takes longer."""
+    match view.sort:
         case Sort.NAME:
             name = RefreshTokenRow.name if table is RefreshTokenRow else ACCESS_TOKEN_NAME
             return func.substr(func.lower(name), 1, SORTED_LETTERS)
         case Sort.OWNER:
             return UserRow.username.expression
         case Sort.CREATED:
-            return table.created_at.expression
+            is_narrow = not replace(view.criteria, kind=None).is_empty
+            return func.coalesce(table.created_at, _BEFORE_ALL) if is_narrow else table.created_at.expression
         case Sort.LAST_USED:
             return func.coalesce(table.last_used_at, _NEVER_USED)
         case Sort.EXPIRES:
@@ -107,7 +110,7 @@ def _beyond(table: TokenTable, kind: TokenKind, view: TokenView, towards: Direct
     """The rows after a place, or before it. Of the other tier, the letter decides where the key is the same."""
     if towards.place is None:
         return true()
-    key, at = _key(table, view.sort), towards.place
+    key, at = _key(table, view), towards.place
     rises = view.is_descending == towards.is_back
     if kind is at.kind:
         is_further = table.id > at.row_id if rises else table.id < at.row_id
