@@ -97,6 +97,9 @@ sbom: $(VENV)/.dev-installed ## A CycloneDX bill of materials of what a server r
 screenshots: $(VENV)/.dev-installed ## A picture of every page, in screenshots/; OPTIONS=--readme: the README's as well
 	$(MEMORY) $(BIN)/python -m tests.browser.screenshots $(OPTIONS)
 
+axe: $(VENV)/.dev-installed ## axe-core on every page, dialog, menu and state at every size, light and dark
+	$(MEMORY) DAYPASS_AXE=all $(BIN)/python -m pytest -q tests/browser/test_accessibility.py
+
 bench: $(BENCH)/.installed ## Measure, into bench/results.md; OPTIONS=--quick shows that it works
 	$(BENCH)/bin/python -m bench $(OPTIONS)
 
