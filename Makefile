@@ -6,7 +6,7 @@ BENCH  := .venv-bench
 SDK    := .venv-trifacta
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test check fuzz soak kill-rounds honest-load clock-rounds edge-load sign-in-attack mutants lint lock docs sbom screenshots bench trifacta-sdk clean
+.PHONY: help run test check fuzz soak kill-rounds honest-load clock-rounds edge-load sign-in-attack mutants lint lock docs sbom screenshots axe bench trifacta-sdk clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
