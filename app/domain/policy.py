@@ -31,7 +31,7 @@ from app.domain.setting import (
 LONGEST_LIFETIME = timedelta(days=36_500)
 """A hundred years: dates end at the year 9999."""
 
-WHO = "Off: administrators, and users who are allowed individually. Whoever is denied individually may not either way."
+WHO = "Off: only administrators and users who are allowed individually. On or off, a user who is denied can't."
 OLD_REMAIN = "What they have is not affected."
 FULL = f"They can't create more until they have fewer. {OLD_REMAIN}"
 BY_TOKEN = "create refresh tokens, request access tokens from them, and regenerate them"

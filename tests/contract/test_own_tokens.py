@@ -1,4 +1,4 @@
-"""The pages of one's own tokens: lists, the page of a token, lifetimes, exports, and what is said after revoking."""
+"""The pages of the user's own tokens: lists, the page of a token, lifetimes, exports, messages after revoking."""
 
 import csv
 import io
@@ -178,7 +178,7 @@ def test_a_message_of_an_address_about_a_token_that_works_is_not_shown(owner: So
 def test_a_list_is_searched_filtered_sorted_counted_and_exported(
     app: Flask, owner: Somebody, services: Services
 ) -> None:
-    """◆ Of one's own tokens only; a cell that a spreadsheet would run is text."""
+    """◆ Of the user's own tokens only; a cell that a spreadsheet would run is text."""
     issue(services, somebody(app).user, "alpha of another")
     for name in ("alpha", "beta", "=1+1", "\uff1d1+1"):
         issue(services, owner.user, name)

@@ -112,7 +112,7 @@ def _search_all(person: Person, what: str, until: Locator) -> None:
 
 
 def _main(page: Page, name: str, of_all: bool = False) -> Locator:
-    """A link of the sidebar; both parts have "Tokens": one's own, and all."""
+    """A link of the sidebar; both parts have "Tokens": the user's own, and all."""
     found = page.get_by_role("navigation", name="Main").get_by_role("link", name=name, exact=True)
     return found.last if of_all else found
 
