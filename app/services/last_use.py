@@ -67,11 +67,14 @@ class LastUse:
             self._wake.set()
 
     def flush(self) -> None:
-        """Write the waiting uses; those that cannot be written keep waiting."""
-        for write in self._also:
-            with suppress(Unavailable):  # logged where it was raised
-                write()
+        """Write the waiting uses; those that cannot be written keep waiting.
+
+        At the end, an earlier flush is not still writing either.
+        """
         with self._writing:
+            for write in self._also:
+                with suppress(Unavailable):  # logged where it was raised
+                    write()
             with self._lock:
                 taken, self._waiting = self._waiting, {}
             items = iter(sorted(taken.items()))
