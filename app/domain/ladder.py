@@ -91,6 +91,8 @@ class Act(Enum):
     RAISE_ROLE = Rule("give a user a role that is not weaker", Effect.GRANTS, _GRANTS, is_of_others=True)
     ENABLE_USER = Rule("enable a user", Effect.GRANTS, _GRANTS, is_of_others=True)
     ALLOW_API_TOKENS = Rule("allow a user API tokens", Effect.GRANTS, _GRANTS, is_of_others=True)
+    MOVE_OWN = Rule("move your own token to a service account that you are responsible for", Effect.GRANTS, _ON_PAGES)
+    MOVE_OF_OTHERS = Rule("move a token to another owner", Effect.GRANTS, _GRANTS, is_of_others=True)
     UNLOCK_SIGN_IN = Rule("let a user sign in from new places again", Effect.GRANTS, _ON_PAGES, is_of_others=True)
     WIDEN_SETTING = Rule(
         "change an instance setting so that it allows more, or how long the audit log is kept",
