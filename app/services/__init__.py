@@ -28,6 +28,7 @@ from app.services.minting import Minting
 from app.services.moving import Moving
 from app.services.overview import Overview
 from app.services.passwords import Passwords
+from app.services.renaming import Renaming
 from app.services.restoring import Restoring
 from app.services.revoking import Revoking
 from app.services.revoking_by_filter import RevokingByFilter
@@ -58,6 +59,7 @@ class Services:
     held_tokens: HeldTokens
     revoking: Revoking
     moving: Moving
+    renaming: Renaming
     revoking_by_filter: RevokingByFilter
     restoring: Restoring
     identifying: Identifying
@@ -114,6 +116,7 @@ def build_services(
         held_tokens=held_tokens,
         revoking=Revoking(database, clock, held_tokens, verifier),
         moving=Moving(database, clock),
+        renaming=Renaming(database, clock),
         revoking_by_filter=RevokingByFilter(database, clock, pepper),
         restoring=Restoring(database, clock),
         identifying=Identifying(format, verifier, held_tokens, listing),

@@ -18,6 +18,7 @@ VALUES: dict[str, Any] = {
     "password": "your password",
     "reason": "left the team",
     "role": "STEWARD",
+    "to": "svc-etl",
     "user_id": 42,
     "username": "anna",
     "value": 90,

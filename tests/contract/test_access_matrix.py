@@ -137,6 +137,8 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", f"{NATIVE}/me/tokens"): Line(holders(200)),
     ("DELETE", f"{NATIVE}/me/tokens/<public_id>"): Line(owner(204), World.refresh_id),
     ("POST", f"{NATIVE}/me/refresh-tokens"): Line(holders(201), "", {"name": "x"}),
+    ("PATCH", f"{NATIVE}/me/refresh-tokens/<public_id>"): Line(owner(200), World.refresh_id, {"name": "y"}),
+    ("PATCH", f"{NATIVE}/me/tokens/<public_id>"): Line(owner(200), World.refresh_id, {"description": "y"}),
     ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/access-token"): Line(owner(201), World.refresh_id),
     ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/regenerate"): Line(owner(201), World.refresh_id),
     ("POST", f"{NATIVE}/access-tokens"): Line(
@@ -152,6 +154,10 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", f"{NATIVE}/users/<user_id>/revoke-tokens"): Line(administrators(200), World.user_id, {"reason": "x"}),
     ("GET", f"{NATIVE}/tokens"): Line(administrators(200)),
     ("GET", f"{NATIVE}/tokens/<public_id>"): Line(administrators(200), World.refresh_id),
+    ("PATCH", f"{NATIVE}/tokens/<public_id>"): Line(administrators(200), World.refresh_id, {"name": "y"}),
+    ("POST", f"{NATIVE}/tokens/<public_id>/move"): Line(
+        administrators(200), World.refresh_id, lambda world: {"to": world.users["another"].username}
+    ),
     ("POST", f"{NATIVE}/tokens/<public_id>/revoke"): Line(administrators(200), World.refresh_id, {"reason": "x"}),
     ("POST", f"{NATIVE}/tokens/identify"): Line(administrators(200), "", {"secret": "x"}),
     ("POST", f"{NATIVE}/tokens/revocations/preview"): Line(administrators(200), "", {"filter": {"owner": "nobody"}}),

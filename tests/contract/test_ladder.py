@@ -74,6 +74,9 @@ class World:
         user = make_user(self.services)
         return str(set_api_tokens(self.services, user.username, "deny").id)  # type: ignore[arg-type]
 
+    def target(self) -> Members:
+        return {"to": make_user(self.services).username}
+
     def proof(self) -> Members:
         refresh = issue(self.services, self.user)
         return {"refresh_token": refresh.secret, "user_id": refresh.token.user_id}
@@ -161,6 +164,7 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", f"{NATIVE}/users/<user_id>/end-sessions", Act.END_SESSIONS_OF_OTHERS): by_admin(World.someone),
     ("POST", f"{NATIVE}/users/<user_id>/revoke-tokens", Act.REVOKE_OF_OTHERS): by_admin(World.someone, {"reason": "x"}),
     ("POST", f"{NATIVE}/tokens/<public_id>/revoke", Act.REVOKE_OF_OTHERS): by_admin(World.refresh_id, {"reason": "x"}),
+    ("POST", f"{NATIVE}/tokens/<public_id>/move", Act.MOVE_OF_OTHERS): by_admin(World.refresh_id, World.target),
     ("POST", f"{NATIVE}/tokens/revocations", Act.REVOKE_OF_OTHERS): by_admin(members=World.confirmed_in_api),
     ("PUT", f"{NATIVE}/settings/<key>", Act.WIDEN_SETTING): by_admin(lambda _: LIFESPAN, lambda its: its.lifespan(+1)),
     ("PUT", f"{NATIVE}/settings/<key>", Act.CHANGE_SETTING): by_admin(lambda _: LIFESPAN, lambda its: its.lifespan(-1)),
@@ -196,6 +200,7 @@ LINES: dict[tuple[str, str, Act], Line] = {
         lambda its: str(its.admin.id), {"reason": "x"}
     ),
     ("POST", "/admin/tokens/<public_id>/revoke", Act.REVOKE_OF_OTHERS): by_admin(World.refresh_id, {"reason": "x"}),
+    ("POST", "/admin/tokens/<public_id>/move", Act.MOVE_OF_OTHERS): by_admin(World.refresh_id, World.target),
     ("POST", "/admin/tokens/revoke-by-filter", Act.REVOKE_OF_OTHERS): by_admin(members=World.confirmed),
     ("POST", "/admin/tokens/revoke-chosen", Act.REVOKE_OF_OTHERS): by_admin(members=World.chosen),
     ("POST", "/admin/settings/<key>", Act.WIDEN_SETTING): by_admin(lambda _: LIFESPAN, lambda its: its.lifespan(+1)),
