@@ -46,7 +46,8 @@ BY_HOLDER, BY_OWNER = "revoked by its holder", "revoked by its owner"
 REPEATED = "A repeat under the same Idempotency-Key"
 
 
-def _created(issued: Issued[RefreshToken] | Issued[AccessToken]) -> Created:
+def created(issued: Issued[RefreshToken] | Issued[AccessToken]) -> Created:
+    """The answer to what creates a token."""
     return schemas.issued_members(issued), 201
 
 
@@ -113,7 +114,7 @@ def create_refresh_token(body: Members) -> Created:
         reissue=body["access_token_reissue"],
         lifetime_days=body.get("expires_in_days"),
     )
-    return _created(issued)
+    return created(issued)
 
 
 @own.post("/refresh-tokens/<public_id>/access-token")
@@ -122,7 +123,7 @@ def create_refresh_token(body: Members) -> Created:
 @does(Act.MINT)
 def mint_by_public_id(public_id: str) -> Created:
     """Mint an access token from one of your refresh tokens, under the same condition."""
-    return _created(services().minting.mint(_claim(public_id), caller(), idempotency_key({})))
+    return created(services().minting.mint(_claim(public_id), caller(), idempotency_key({})))
 
 
 @own.post("/refresh-tokens/<public_id>/regenerate")
@@ -131,7 +132,7 @@ def mint_by_public_id(public_id: str) -> Created:
 @does(Act.REGENERATE)
 def regenerate_by_public_id(public_id: str) -> Created:
     """Give one of your refresh tokens a new secret and a new lifetime, under the same condition."""
-    return _created(services().issuing.regenerate(_claim(public_id), caller(), idempotency_key({})))
+    return created(services().issuing.regenerate(_claim(public_id), caller(), idempotency_key({})))
 
 
 @minting.post("access-tokens")
@@ -143,4 +144,4 @@ def mint(body: Members) -> Created:
     """Mint an access token from a refresh token. No other credential is needed."""
     issued = services().minting.mint(BySecret(body["refresh_token"]), caller(), idempotency_key(body))
     add_token_headers(issued)
-    return _created(issued)
+    return created(issued)
