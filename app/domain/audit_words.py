@@ -35,6 +35,7 @@ ACTIONS: dict[str, Words] = {
     "access_token.revoked": Words("Access token revoked", "revoked the access token {object}"),
     "access_token.secret_found": Words("Secret of an access token found", "sent the secret of {object} in {place}"),
     "access_token.superseded_presented": Words("Replaced access token used", "used the replaced access token {object}"),
+    "access_token.moved": Words("API token moved", "moved the API token {object} from {before} to {after}"),
     "administration.refused": Words("Administration refused", "was refused {object}"),
     "audit.purged": Words("Audit log shortened", "deleted {events:{object} event} of the audit log"),
     "clock.accepted": Words("Clock accepted", "accepted the present time of the clock"),
@@ -44,6 +45,7 @@ ACTIONS: dict[str, Words] = {
     "keys.adopted": Words("Keys adopted", "adopted other keys: {changed}"),
     "refresh_token.created": Words("Refresh token created", "created the refresh token {object}"),
     "refresh_token.found_shared": Words("Sharing noticed", "used the refresh token {object}, which seems shared"),
+    "refresh_token.moved": Words("Refresh token moved", "moved the refresh token {object} from {before} to {after}"),
     "refresh_token.presented_as_access": Words(
         "Refresh token used as access token", "used the refresh token {object} in place of an access token"
     ),

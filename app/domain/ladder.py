@@ -104,6 +104,8 @@ class Act(Enum):
     MAKE_RESPONSIBLE = Rule(
         "make a person responsible for a service account", Effect.GRANTS, _GRANTS, is_of_others=True
     )
+    MOVE_OWN = Rule("move your own token to a service account that you are responsible for", Effect.GRANTS, _ON_PAGES)
+    MOVE_OF_OTHERS = Rule("move a token to another owner", Effect.GRANTS, _GRANTS, is_of_others=True)
     UNLOCK_SIGN_IN = Rule("let a user sign in from new places again", Effect.GRANTS, _ON_PAGES, is_of_others=True)
     WIDEN_SETTING = Rule(
         "change an instance setting so that it allows more, or how long the audit log is kept",

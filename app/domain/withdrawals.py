@@ -53,6 +53,8 @@ class Withdrawals:
     regenerated: dict[str, AuditEvent] = field(default_factory=dict)
     minted: dict[str, AuditEvent] = field(default_factory=dict)
     """By the public id of the refresh token: its access tokens from before were replaced."""
+    moved: dict[str, AuditEvent] = field(default_factory=dict)
+    """By the public id, of either tier."""
     of_users: dict[str, AuditEvent] = field(default_factory=dict)
     by_filter: list[tuple[AuditEvent, TokenFilter]] = field(default_factory=list)
     users: dict[tuple[str, str], AuditEvent] = field(default_factory=dict)
@@ -72,6 +74,8 @@ def withdrawals(events: Iterable[AuditEvent]) -> Withdrawals:
         "refresh_token.revoked": found.refresh_tokens,
         "access_token.revoked": found.access_tokens,
         "refresh_token.regenerated": found.regenerated,
+        "refresh_token.moved": found.moved,
+        "access_token.moved": found.moved,
         "user.tokens_revoked": found.of_users,
         "user.password_changed": found.passwords,
         "user.password_removed": found.passwords,

@@ -25,6 +25,7 @@ from app.services.key_fingerprints import KeyFingerprints
 from app.services.last_use import LastUse
 from app.services.listing import Listing
 from app.services.minting import Minting
+from app.services.moving import Moving
 from app.services.overview import Overview
 from app.services.passwords import Passwords
 from app.services.restoring import Restoring
@@ -57,6 +58,7 @@ class Services:
     verifier: TokenVerifier
     held_tokens: HeldTokens
     revoking: Revoking
+    moving: Moving
     revoking_by_filter: RevokingByFilter
     restoring: Restoring
     identifying: Identifying
@@ -113,6 +115,7 @@ def build_services(
         verifier=verifier,
         held_tokens=held_tokens,
         revoking=Revoking(database, clock, held_tokens, verifier),
+        moving=Moving(database, clock),
         revoking_by_filter=RevokingByFilter(database, clock, pepper),
         restoring=Restoring(database, clock),
         identifying=Identifying(format, verifier, held_tokens, listing),

@@ -15,11 +15,12 @@ from app.domain.policy import find_setting
 from app.domain.setting import ON_OFF
 from app.domain.text import count_of
 from app.domain.token_filter import TokenFilter
-from app.domain.tokens import TokenKind
+from app.domain.tokens import TokenKind, TokenStatus
 from app.domain.withdrawals import Withdrawals
-from app.storage import access_tokens, listing, reapplying, refresh_tokens, sessions, settings, users
+from app.storage import access_tokens, listing, moving, reapplying, refresh_tokens, sessions, settings, users
 from app.storage.audit import record
 from app.storage.liveness import TokenTable
+from app.storage.moving import Movable
 from app.storage.reapplying import CHUNK, Found
 from app.storage.refresh_tokens import Revocation
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
@@ -50,9 +51,12 @@ class Reapplying:
         self._caller = caller
         self._has_run_on = has_run_on
         self._done = Reapplied()
+        self._lost = Withdrawals()
 
     def apply(self, lost: Withdrawals) -> Reapplied:
         """Apply all that can be; what can't is in ``not_applied``."""
+        self._lost = lost
+        self._move(lost)
         self._revoke_refresh_tokens(lost)
         self._revoke_access_tokens(lost)
         for event, criteria in lost.by_filter:
@@ -69,6 +73,28 @@ class Reapplying:
             self._done.not_applied.append(f"{count_of(number, 'event')} {action}.")
         return self._done
 
+    def _move(self, lost: Withdrawals) -> None:
+        """First of all, because all tokens of a user, and those that a filter matched, are of the owners of then."""
+        held = [found for each in lost.moved if (found := moving.find(self._session, each)) is not None]
+        for token in moving.lock(self._session, held):
+            event = lost.moved[token.public_id]
+            username, user_id = str(event.detail.get("after")), event.detail.get("after_id")
+            target = users.find(self._session, username)
+            if token.status == TokenStatus.REVOKED or user_id == token.user_id:
+                continue
+            if target is None or target.id != user_id:
+                self._revoke_moved(token, event, f"it was moved to {username}, whom the backup does not have")
+                continue
+            moving.give(self._session, token, target.id)
+            detail = {name: str(event.detail.get(name)) for name in ("before", "after")}
+            self._record(event.action, (f"{token.kind}_token", token.public_id), event, **detail)
+            self._done.changes.append(f"{token.public_id}: moved to {username}, as at {utc_text(event.at)}.")
+
+    def _revoke_moved(self, token: Movable, event: AuditEvent, reason: str) -> None:
+        found = Found(token.id, token.public_id, event.at)
+        is_refresh = token.kind == TokenKind.REFRESH
+        (self._revoke_refresh_token if is_refresh else self._revoke_access_token)(found, event, reason)
+
     def _revoke_refresh_tokens(self, lost: Withdrawals) -> None:
         for found in _in_order(reapplying.refresh_tokens(self._session, lost.refresh_tokens)):
             self._revoke_refresh_token(found, lost.refresh_tokens[found.public_id])
@@ -80,9 +106,9 @@ class Reapplying:
             if (user := users.find(self._session, username)) is None:
                 continue
             refresh, access = reapplying.tokens_of_user(self._session, user.id)
-            for found in filter(partial(self._is_earlier, event=event), _in_order(refresh)):
+            for found in filter(partial(self._was_ended, event=event), _in_order(refresh)):
                 self._revoke_refresh_token(found, event)
-            for found in filter(partial(self._is_earlier, event=event), _in_order(access)):
+            for found in filter(partial(self._was_ended, event=event), _in_order(access)):
                 self._revoke_access_token(found, event)
 
     def _revoke_access_tokens(self, lost: Withdrawals) -> None:
@@ -109,11 +135,16 @@ class Reapplying:
             return [row for row, _ in listing.access_token_ids(self._session, criteria, event.at, beyond, limit)]
 
         found = reapplying.by_ids(self._session, table, _every(read))
-        return [each for each in found if self._is_earlier(each, event)]
+        return [each for each in found if self._was_ended(each, event)]
 
     def _is_earlier(self, found: Found, event: AuditEvent) -> bool:
         """A backup is, whatever the clocks said."""
         return not self._has_run_on or found.changed_at < event.at
+
+    def _was_ended(self, found: Found, event: AuditEvent) -> bool:
+        """By an act about many tokens. What was moved later had not ended: it got to that owner after the act."""
+        moved = self._lost.moved.get(found.public_id)
+        return self._is_earlier(found, event) and (moved is None or moved.id < event.id)
 
     def _revoke_refresh_token(self, found: Found, event: AuditEvent, reason: str | None = None) -> None:
         revocation = _revocation(event, reason)

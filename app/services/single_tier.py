@@ -156,10 +156,12 @@ class SingleTierTokens:
             now = self._clock()
             row = _existing(session, uuid, only_of, now)
             refuse_unless_may_revoke(session, caller, row.user_id)
-            root = Made(TokenKind.ACCESS, row.id, row.public_id, None)
+            root = Made(TokenKind.ACCESS, row.id, row.public_id, None, row.user_id)
             reason = single_tier.DELETED if caller.user_id == row.user_id else BY_ANOTHER
             revocation = Revocation(now, caller.name, reason)
-            found = hold_descendants(session, row.user_id, root) if with_descendants else []
+            if with_descendants:
+                users.lock(session, row.user_id)
+            found = hold_descendants(session, root) if with_descendants else []
             ended = sum(revoke_descendants(session, found, root, revocation, caller))
             revoked = single_tier.delete(session, row, revocation)
             if not revoked:  # deleted meanwhile

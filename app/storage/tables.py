@@ -83,6 +83,7 @@ class RefreshTokenRow(Base):
     regenerations_in_hour: Mapped[int] = mapped_column(Integer, server_default="0")
     secret_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     lifetime_days: Mapped[int | None] = mapped_column(Integer)
+    description: Mapped[str | None] = mapped_column(String(255))
 
 
 class RetiredSecretRow(Base):
@@ -100,6 +101,17 @@ class RetiredSecretRow(Base):
     key_id: Mapped[str] = mapped_column(String(16))
     mac: Mapped[bytes] = mapped_column(LargeBinary(32))
     retired_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class EarlierOwnerRow(Base):
+    """Who owned a refresh token before a move: what they made with its access tokens is found by them."""
+
+    __tablename__ = "earlier_owners"
+
+    refresh_token_id: Mapped[int] = mapped_column(
+        BigId, ForeignKey("refresh_tokens.id", ondelete="CASCADE"), primary_key=True
+    )
+    user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id"), primary_key=True)
 
 
 CURRENT = "status IN ('active', 'overlapping', 'expired')"
