@@ -67,6 +67,9 @@ ACTIONS: dict[str, Words] = {
     "user.enabled": Words("User enabled", "enabled the user {object}"),
     "user.password_changed": Words("Password set", "set the password of {object}"),
     "user.password_removed": Words("Password removed", "removed the password of {object}"),
+    "user.responsible_changed": Words(
+        "Responsible person changed", "changed who answers for the service account {object}"
+    ),
     "user.role_changed": Words("Role changed", "changed the role of {object} to {role}"),
     "user.sessions_ended": Words("Sessions ended", "ended {sessions:session} of {object}"),
     "user.sign_in_locked": Words("Sign-in limited", "used up the attempts to sign in as {object}"),

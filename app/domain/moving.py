@@ -15,7 +15,7 @@ def gains_rights(before: Role, after: Role) -> bool:
 
 def is_responsible_for(person_id: int | None, account: User) -> bool:
     """Whether this person, or their deputy, answers for an account; nobody does for that of a person."""
-    responsible = (getattr(account, "responsible_id", None), getattr(account, "deputy_id", None))
+    responsible = (account.responsible_id, account.deputy_id)
     return person_id is not None and person_id in responsible
 
 

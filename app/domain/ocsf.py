@@ -84,6 +84,7 @@ CLASSES: dict[str, tuple[_Class, int]] = {
     "user.disabled": (ACCOUNT_CHANGE, 5),
     "user.sign_in_locked": (ACCOUNT_CHANGE, 9),
     "user.sign_in_unlocked": (ACCOUNT_CHANGE, 12),
+    "user.responsible_changed": (USER_ACCESS, 1),
     "user.role_changed": (USER_ACCESS, 1),
     "user.api_tokens_changed": (USER_ACCESS, 1),
     "access_token.minted": (AUTHORIZE_SESSION, 1),

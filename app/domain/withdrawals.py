@@ -65,6 +65,8 @@ class Withdrawals:
     users: dict[tuple[str, str], AuditEvent] = field(default_factory=dict)
     """By user name and column."""
     passwords: dict[str, AuditEvent] = field(default_factory=dict)
+    answering: dict[str, AuditEvent] = field(default_factory=dict)
+    """By service account: who answers for it changed."""
     settings: dict[str, AuditEvent] = field(default_factory=dict)
     unknown: Counter[str] = field(default_factory=Counter)
     """Events that are not applied, by what they are."""
@@ -82,6 +84,7 @@ def withdrawals(events: Iterable[AuditEvent]) -> Withdrawals:
         "user.tokens_revoked": found.of_users,
         "user.password_changed": found.passwords,
         "user.password_removed": found.passwords,
+        "user.responsible_changed": found.answering,
         "instance_setting.changed": found.settings,
     }
     for event in events:

@@ -32,6 +32,7 @@ from app.services.renaming import Renaming
 from app.services.restoring import Restoring
 from app.services.revoking import Revoking
 from app.services.revoking_by_filter import RevokingByFilter
+from app.services.service_accounts import ServiceAccounts
 from app.services.sessions import Sessions
 from app.services.setting_effects import SettingEffects
 from app.services.sightings import Sightings
@@ -69,6 +70,7 @@ class Services:
     token_history: TokenHistory
     user_list: UserList
     user_profiles: UserProfiles
+    service_accounts: ServiceAccounts
     audit_list: AuditList
     overview: Overview
     instance_settings: InstanceSettings
@@ -126,6 +128,7 @@ def build_services(
         token_history=TokenHistory(database, clock),
         user_list=UserList(database, clock, pepper),
         user_profiles=UserProfiles(database, clock, accounts, sessions),
+        service_accounts=ServiceAccounts(database, clock, idempotency),
         audit_list=AuditList(database, pepper),
         overview=Overview(database, clock),
         instance_settings=InstanceSettings(database, clock),

@@ -13,10 +13,11 @@ from app.domain.text import count_of, normal_name, normal_text
 from app.domain.tokens import Issued, RefreshToken, TokenKind, capped
 from app.services import budgets
 from app.services.accounts import Accounts
+from app.services.acting_for import lock_both
 from app.services.held_tokens import BySecret, Claim, HeldTokens
 from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.instance_settings import read_policy
-from app.services.permitting import hold_maker, permit, refuse_unless_allowed
+from app.services.permitting import hold_maker, permit, refuse_unless_may_create_for
 from app.storage import access_tokens, refresh_tokens, users
 from app.storage.audit import record
 from app.storage.database import Database
@@ -84,7 +85,8 @@ class Issuing:
         lifetime_days: int | None = None,
         description: str | None = None,
     ) -> Issued[RefreshToken]:
-        """Create a refresh token called `name` (not necessarily unique) for an authenticated user.
+        """Create a refresh token called `name` (not necessarily unique) for an authenticated user, or by one who
+        answers for the service account `user_id`.
 
         Made with an access token, it expires with that at the latest. `reissue`: its own reissue policy;
         `lifetime_days`: its own lifetime; None for those of the instance. Refuses with BadRequest (the name; fields
@@ -97,11 +99,12 @@ class Issuing:
         text = new_token_text(TokenKind.REFRESH)
         with self._database.transaction(caller.name) as session:
             # Locks the user's row: of two at once, the second counts the first.
+            lock_both(session, caller, user_id)
+            refuse_unless_may_create_for(session, Act.CREATE_REFRESH_TOKEN, caller, user_id)
             owner = users.get_and_lock(session, user_id)
             if owner is None:
                 raise BadCredentials
             policy = read_policy(session)
-            refuse_unless_allowed(session, Act.CREATE_REFRESH_TOKEN, caller)
             _refuse_bad_lifetime(policy, lifetime_days)
             subject = ("refresh_token", text.public_id)
             self._idempotency.refuse_repeat(session, key, user_id, subject, self._clock())

@@ -17,10 +17,10 @@ from app.domain.identity import ApiTokens, Caller, User, canonical_username
 from app.domain.ladder import Act
 from app.domain.policy import Policy
 from app.domain.tokens import FINAL, TokenKind, TokenStatus, status_at
-from app.services.accounts import existing_user
 from app.services.instance_settings import read_policy
 from app.services.listing import ListedToken, listed_token, refuse_unless_handle
 from app.services.permitting import refuse_unless_allowed
+from app.services.responsibility import existing_user
 from app.services.revoking import normal_reason
 from app.storage import moving, named, refresh_tokens, single_tier, users
 from app.storage.audit import record

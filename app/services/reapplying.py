@@ -67,6 +67,8 @@ class Reapplying:
             self._change_user(username, column, event)
         for username, event in lost.passwords.items():
             self._remove_password(username, event)
+        for username, event in lost.answering.items():
+            self._remove_people(username, event)
         for key, event in lost.settings.items():
             self._change_setting(key, event)
         for action, number in lost.unknown.items():
@@ -197,6 +199,19 @@ class Reapplying:
             f"{username}: the password of the backup, changed at {utc_text(event.at)}, was removed: "
             f"run `daypass user set-password {username}`."
         )
+
+    def _remove_people(self, username: str, event: AuditEvent) -> None:
+        """Those who answered for a service account and do not since; nobody is given it."""
+        user, kept = users.find(self._session, username), {event.detail.get(each) for each in ("responsible", "deputy")}
+        gone = [each for each in ("responsible", "deputy") if user and getattr(user, each) not in (None, *kept)]
+        if user is None or not gone:
+            return
+        for each in gone:
+            self._done.changes.append(f"{username}: {getattr(user, each)} does not answer for it any more.")
+            setattr(user, f"{each}_id", None)
+        users.read_names(self._session, user)
+        names = {each: getattr(user, each) or "" for each in ("responsible", "deputy")}
+        self._record("user.responsible_changed", ("user", username), event, **names)
 
     def _change_setting(self, key: str, event: AuditEvent) -> None:
         after, setting = str(event.detail.get("after")), find_setting(key)

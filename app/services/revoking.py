@@ -15,6 +15,7 @@ from app.domain.identity import Caller, canonical_username
 from app.domain.ladder import Act
 from app.domain.text import count_of, normal_text
 from app.domain.tokens import FINAL, RefreshToken, TokenKind
+from app.services.acting_for import may_revoke_for
 from app.services.descendants import Descendants, count_descendants, hold_descendants, revoke_descendants
 from app.services.held_tokens import BySecret, Claim, HeldTokens
 from app.services.listing import refuse_unless_handle
@@ -225,7 +226,10 @@ def _revoke_one(session: Session, token: Made, revocation: Revocation, caller: C
 
 def refuse_unless_may_revoke(session: Session, caller: Caller, owner_id: int) -> None:
     """Refuse with NotPermitted who may not revoke a token of this owner."""
-    act = Act.REVOKE_OWN if caller.user_id == owner_id else Act.REVOKE_OF_OTHERS
+    if caller.user_id == owner_id:
+        act = Act.REVOKE_OWN
+    else:
+        act = Act.REVOKE_OF_SERVICE_ACCOUNT if may_revoke_for(session, caller, owner_id) else Act.REVOKE_OF_OTHERS
     refuse_unless_allowed(session, act, caller)
 
 

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session, aliased
 
 from app.domain.tokens import TokenKind
 from app.storage.liveness import MAYBE_ACTIVE, TokenTable
-from app.storage.tables import AccessTokenRow, EarlierOwnerRow, RefreshTokenRow
+from app.storage.service_accounts import IS_SERVICE
+from app.storage.tables import AccessTokenRow, EarlierOwnerRow, RefreshTokenRow, UserRow
 
 CHUNK = 500
 """Rows of one statement, for the limits on its parameters."""
@@ -117,10 +118,11 @@ def _made_with(session: Session, makers: Sequence[Made], most: int | None) -> li
 
 
 def _owners(session: Session, refresh_token_ids: Sequence[int]) -> list[int]:
-    """Those of these refresh tokens, earlier ones too: what was made before a move stays with its owner."""
+    """Those of these refresh tokens, earlier ones too: what was made before a move stays with its owner. And service
+    accounts, for which those who answer for them make tokens with their own."""
     present = select(RefreshTokenRow.user_id).where(RefreshTokenRow.id.in_(refresh_token_ids))
     earlier = select(EarlierOwnerRow.user_id).where(EarlierOwnerRow.refresh_token_id.in_(refresh_token_ids))
-    return list(session.scalars(present.union(earlier)))
+    return list(session.scalars(present.union(earlier, select(UserRow.id).where(IS_SERVICE))))
 
 
 def _read(session: Session, made: Select[Any], table: TokenTable, most: int | None) -> Iterator[Made]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import Integer, Select, literal, null, select, update
 from sqlalchemy.orm import Session
 
-from app.domain.identity import Role
+from app.domain.identity import Kind, Role
 from app.domain.tokens import TokenKind
 from app.storage.database import insert_unless_present
 from app.storage.liveness import TokenTable
@@ -43,9 +43,11 @@ def find(session: Session, public_id: str) -> Movable | None:
 
 
 def lock_owners(session: Session, user_ids: Iterable[int]) -> dict[int, UserRow]:
-    """Lock these users, by id, as they are now; against deadlocks enabled administrators first, as changes of users."""
-    is_administrator = (UserRow.role == Role.SERVER_ADMIN) & UserRow.is_active
-    query = select(UserRow).where(UserRow.id.in_(set(user_ids))).order_by(is_administrator.desc(), UserRow.id)
+    """Lock these users as they are now; against deadlocks enabled administrators first, as changes of users, and
+    service accounts last, as those who follow a line of tokens."""
+    is_administrator = (UserRow.role == Role.SERVER_ADMIN) & UserRow.is_active & (UserRow.kind == Kind.PERSON)
+    order = (is_administrator.desc(), UserRow.kind, UserRow.id)
+    query = select(UserRow).where(UserRow.id.in_(set(user_ids))).order_by(*order)
     query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
     return {row.id: row for row in session.scalars(query)}
 

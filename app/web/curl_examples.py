@@ -17,6 +17,7 @@ VALUES: dict[str, Any] = {
     "name": "nightly-etl",
     "password": "your password",
     "reason": "left the team",
+    "responsible": "anna",
     "role": "STEWARD",
     "to": "svc-etl",
     "user_id": 42,

@@ -46,7 +46,8 @@ BY_HOLDER, BY_OWNER = "revoked by its holder", "revoked by its owner"
 REPEATED = "A repeat under the same Idempotency-Key"
 
 
-def _created(issued: Issued[RefreshToken] | Issued[AccessToken]) -> Created:
+def created(issued: Issued[RefreshToken] | Issued[AccessToken]) -> Created:
+    """The answer to what creates a token."""
     return schemas.issued_members(issued), 201
 
 
@@ -114,7 +115,7 @@ def create_refresh_token(body: Members) -> Created:
         lifetime_days=body.get("expires_in_days"),
         description=body.get("description"),
     )
-    return _created(issued)
+    return created(issued)
 
 
 @own.patch("/refresh-tokens/<public_id>")
@@ -142,7 +143,7 @@ def rename_mine(body: Members, public_id: str) -> Members:
 @does(Act.MINT)
 def mint_by_public_id(public_id: str) -> Created:
     """Mint an access token from one of your refresh tokens, under the same condition."""
-    return _created(services().minting.mint(_claim(public_id), caller(), idempotency_key({})))
+    return created(services().minting.mint(_claim(public_id), caller(), idempotency_key({})))
 
 
 @own.post("/refresh-tokens/<public_id>/regenerate")
@@ -151,7 +152,7 @@ def mint_by_public_id(public_id: str) -> Created:
 @does(Act.REGENERATE)
 def regenerate_by_public_id(public_id: str) -> Created:
     """Give one of your refresh tokens a new secret and a new lifetime, under the same condition."""
-    return _created(services().issuing.regenerate(_claim(public_id), caller(), idempotency_key({})))
+    return created(services().issuing.regenerate(_claim(public_id), caller(), idempotency_key({})))
 
 
 @minting.post("access-tokens")
@@ -163,4 +164,4 @@ def mint(body: Members) -> Created:
     """Mint an access token from a refresh token. No other credential is needed."""
     issued = services().minting.mint(BySecret(body["refresh_token"]), caller(), idempotency_key(body))
     add_token_headers(issued)
-    return _created(issued)
+    return created(issued)

@@ -150,6 +150,9 @@ class UserOut(Schema):
     created_at = Instant()
     last_login_at = Instant(allow_none=True)
     password_expires_at = Instant(allow_none=True, metadata={"description": "Of a temporary password."})
+    kind = fields.String(metadata={"description": "`person` or `service`."})
+    responsible = fields.String(allow_none=True, metadata={"description": "Of a service account: the user name."})
+    deputy = fields.String(allow_none=True, metadata={"description": "Of a service account: the user name."})
 
 
 def token_members(listed: ListedToken) -> dict[str, Any]:
