@@ -113,6 +113,7 @@ def _require_signed_in(permit: Callable[[Role], None]) -> None:
 
 ANYBODY = Guard("everyone", _allow)
 CREDENTIAL_IN_BODY = Guard("credential in the body", _allow, proofs=(Proof.PASSWORD, Proof.OWN_SECRET))
+CLIENT = Guard("OAuth client, by the secret of its refresh token", _allow, ("client",), (Proof.OWN_SECRET,))
 TOKEN_HOLDER = Guard("active access token", _require_token, ("token", "bearer"), TOKENS)
 ADMINISTRATOR = Guard(
     "administrator, by access token", _require_administrator, ("token", "bearer"), TOKENS, is_for_administrators=True

@@ -12,8 +12,10 @@ from app.services.audit_list import AuditList
 from app.services.audit_log import AuditLog, audit_log
 from app.services.changing_passwords import ChangingPasswords
 from app.services.check_counts import CheckCounts
+from app.services.clients import Clients
 from app.services.clock_agreement import ClockAgreement
 from app.services.expiring import Expiring
+from app.services.granting import Granting
 from app.services.health import Health
 from app.services.held_tokens import HeldTokens
 from app.services.idempotency import Idempotency
@@ -52,6 +54,7 @@ class Services:
     accounts: Accounts
     issuing: Issuing
     minting: Minting
+    granting: Granting
     single_tier: SingleTierTokens
     verifier: TokenVerifier
     held_tokens: HeldTokens
@@ -102,11 +105,13 @@ def build_services(
     verifier, check_counts, sightings, strays, last_use = _recorders(database, clock, ring, format)
     accounts, sessions, changing = _people(database, clock, pepper, passwords, sightings)
     held_tokens, listing = HeldTokens(database, clock, ring, format), Listing(database, clock, pepper)
+    minting, clients = Minting(database, clock, ring, format, held_tokens, idempotency), Clients(held_tokens, format)
     clock_agreement, key_fingerprints, audit, health = _guardians(database, clock, token_keys, pepper)
     return Services(
         accounts=accounts,
         issuing=Issuing(database, clock, ring, format, held_tokens, accounts, idempotency),
-        minting=Minting(database, clock, ring, format, held_tokens, idempotency),
+        minting=minting,
+        granting=Granting(minting, clients),
         single_tier=SingleTierTokens(database, clock, ring, format, idempotency),
         verifier=verifier,
         held_tokens=held_tokens,

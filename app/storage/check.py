@@ -60,6 +60,7 @@ class CheckedRow(NamedTuple):
     user_api_tokens: str | None
     api_tokens_enabled: str | None
     had_expired: bool = False
+    refresh_token_public_id: str | None = None
 
 
 _INSTANTS = [place for place, name in enumerate(CheckedRow._fields) if name.endswith("_at")]
@@ -93,6 +94,7 @@ _STATEMENT = (
         case((_IS_SINGLE_TIER, UserRow.api_tokens)),
         case((_IS_SINGLE_TIER, _ENABLED)),
         AccessTokenRow.had_expired,
+        RefreshTokenRow.public_id,
     )
     .join(UserRow, UserRow.id == AccessTokenRow.user_id)
     .outerjoin(RefreshTokenRow, RefreshTokenRow.id == AccessTokenRow.refresh_token_id)

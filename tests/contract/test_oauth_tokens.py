@@ -333,7 +333,7 @@ def test_an_unknown_path_is_a_404(oauth: OAuth, as_introspector: Headers, token:
         "/oauth/",
         "/oauth//introspect",
         "/oauth/Introspect",
-        "/oauth/token",
+        "/oauth/v2/.well-known/jwks.json/",
         "/oauth/%ff",
         "/oauth/revoke%20",
     ):

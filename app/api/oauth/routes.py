@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response
 
 from app.api.oauth import schemas
-from app.api.oauth.errors import ERRORS
+from app.api.oauth.errors import ERRORS, keep_nowhere
 from app.api.oauth.schemas import REFRESH_TOKEN, FormParser, TokenForm
 from app.domain.errors import NotFound, TokenMalformed, TokenRefused, TokenSuperseded
 from app.domain.identity import Role
@@ -37,12 +37,16 @@ revocation = GuardedBlueprint(
     parser=FormParser(),
 )
 
+for _each in (introspection, revocation):
+    _each.after_request(keep_nowhere)
+
 Members = dict[str, Any]
 
 INACTIVE: Members = {"active": False}
 REASON = "revoked with its secret"
 
 
+@introspection.post("/v2/introspect")
 @introspection.post("/introspect")
 @introspection.arguments(TokenForm, location="form")
 @introspection.response(200, schemas.Active)
@@ -71,6 +75,7 @@ def _introspected(token: str, hint: str) -> Members:
     return schemas.active_access_token(known)
 
 
+@revocation.post("/v2/revoke")
 @revocation.post("/revoke")
 @revocation.arguments(TokenForm, location="form")
 @revocation.response(200)
