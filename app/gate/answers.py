@@ -98,18 +98,22 @@ def header_value(text: str) -> str:
 def refusal_answer(refusal: Refusal, environ: Mapping[str, Any]) -> tuple[str, Headers, bytes]:
     """Status line, headers and body of a refusal."""
     status, template = ANSWERS[type(refusal)]
-    is_single_tier = isinstance(refusal, TokenRefused) and refusal.is_single_tier
-    detail = template.format_map(vars(refusal) | {"remedy": SINGLE_TIER if is_single_tier else TWO_TIERS})
     headers = [*COMMON, *((name, "") for name in IDENTITY), ("X-Auth-Reason", refusal.reason)]
     if isinstance(refusal, TokenRefused) and "HTTP_TOKEN" in environ:
         status, detail = 403, NO_CREDENTIALS
-    elif isinstance(refusal, TokenRefused | errors.NotPermitted):
-        headers += _challenge(refusal, detail, environ)
+    else:
+        detail = template.format_map(vars(refusal) | {"remedy": _remedy(refusal)})
+        if isinstance(refusal, TokenRefused | errors.NotPermitted):
+            headers += _challenge(refusal, detail, environ)
     if isinstance(refusal, errors.Unavailable):
         headers.append(("Retry-After", str(refusal.retry_after)))
     body = _body(status, detail, refusal, has_exception="HTTP_TOKEN" not in environ)
     headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
     return f"{status} {HTTPStatus(status).phrase}", headers, body
+
+
+def _remedy(refusal: Refusal) -> str:
+    return SINGLE_TIER if isinstance(refusal, TokenRefused) and refusal.is_single_tier else TWO_TIERS
 
 
 def _challenge(refusal: Refusal, detail: str, environ: Mapping[str, Any]) -> Headers:
