@@ -339,6 +339,7 @@ def test_while_daypass_is_down_or_without_its_database_everything_is_a_503(
     with Nginx(tmp_path, daypass.port, sample_api.port) as nginx, nginx.session(API) as session:
         use = partial(session.get, f"{nginx.url}{path}", headers={"TOKEN": secret}, timeout=10)
         _assert_unavailable(use())
+        _assert_unavailable(session.get(f"{nginx.url_one}/integration/v1/userinfo/", timeout=10))
         with daypass:
             assert session.get(f"{nginx.url}/readyz", headers={"Host": TOKENS}, timeout=10).status_code == 200
             for ending in ("", "-wal"):  # a file that is open stays readable after it was deleted

@@ -152,6 +152,7 @@ def test_a_script_of_a_single_tier_gets_calls_and_renews_under_one_base_url(host
         assert client.use().json()["id"] == user.id
         assert host.get("/V4/PEOPLE/CURRENT", **bearer).json()["id"] == user.id
         assert host.get("/v4/open-api-spec", **bearer).json()["openapi"]
+        assert client.own(includeCount="true").json()["count"] == 1
         assert client.get(created["tokenInfo"]["tokenId"]).status_code == 200
         assert client.delete(created["tokenInfo"]["tokenId"]).status_code == 204
         assert calls(host, **bearer) == [(401, "token_revoked")] * 2
