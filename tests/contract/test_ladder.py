@@ -36,6 +36,7 @@ from tests.factories import (
 )
 
 ALATION, NATIVE, V4 = "/integration/v1", "/api/v1", "/v4"
+REVOCATION = ("/oauth/revoke", "/oauth/v2/revoke")
 LIFESPAN = "access_token_lifespan"
 
 Members = dict[str, Any]
@@ -110,6 +111,9 @@ class World:
     def secret(self) -> Members:
         return {"refresh_token": self.proof()["refresh_token"]}
 
+    def grant(self) -> Members:
+        return {"grant_type": "refresh_token", **self.secret()}
+
     def pasted(self) -> Members:
         return {"token": mint(self.services, issue(self.services, self.user)).secret}
 
@@ -176,8 +180,9 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", f"{ALATION}/createAPIAccessToken", Act.MINT): Line(members=World.proof),
     ("POST", f"{ALATION}/regenRefreshToken", Act.REGENERATE): Line(members=World.proof),
     ("POST", f"{ALATION}/revokeAPIAccessTokens", Act.REVOKE_OWN): Line(members=World.proof),
-    ("POST", "/oauth/revoke", Act.REVOKE_OWN): Line(members=World.pasted),
-    ("POST", "/oauth/revoke", Act.REVOKE_OF_OTHERS): by_admin(members=World.pasted),
+    **{("POST", path, Act.MINT): Line(members=World.grant) for path in ("/oauth/token", "/oauth/v2/token")},
+    **{("POST", path, Act.REVOKE_OWN): Line(members=World.pasted) for path in REVOCATION},
+    **{("POST", path, Act.REVOKE_OF_OTHERS): by_admin(members=World.pasted) for path in REVOCATION},
     ("POST", f"{V4}/apiAccessTokens", Act.CREATE_API_TOKEN): Line(members={"lifetimeSeconds": 60}),
     ("DELETE", f"{V4}/apiAccessTokens/<tokenId>", Act.REVOKE_OWN): Line(World.uuid),
     ("DELETE", f"{V4}/apiAccessTokens/<tokenId>", Act.REVOKE_OF_OTHERS): by_admin(World.uuid),
