@@ -52,6 +52,10 @@ class Process:
     def log(self) -> str:
         return self._output.read_text(errors="replace") if self._output.exists() else ""
 
+    def logs(self) -> str:
+        """All that it wrote down."""
+        return self.log()
+
     def stop(self) -> None:
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
@@ -127,7 +131,6 @@ class Nginx(Process):
         return self
 
     def logs(self) -> str:
-        """All that nginx wrote down."""
         return self.log() + "".join(each.read_text(errors="replace") for each in sorted(self.folder.glob("*.log")))
 
     def session(self, name: str) -> requests.Session:
