@@ -133,4 +133,5 @@ def _principal(public_id: str, row: CheckedRow, now: datetime) -> Principal:
         token_last_used_at=row.last_used_at,
         refresh_token_expires_at=row.refresh_token_expires_at,
         checked_at=now,
+        refresh_token_public_id=row.refresh_token_public_id,
     )
