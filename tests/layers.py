@@ -10,4 +10,4 @@ METADATA = "/.well-known/oauth-authorization-server"
 def is_of_a_layer(route: str) -> bool:
     """Whether the route is."""
     prefixes = tuple(dialect.DIALECT.prefix for dialect in DIALECTS if dialect is not native)
-    return route == METADATA or route.startswith(prefixes)
+    return route.rstrip("/") == METADATA or route.startswith(prefixes)
