@@ -161,8 +161,8 @@ class NginxBelowAPath(Nginx):
         super().__init__(folder, daypass_port, free_port())
         self.port_keeping, self.port_stripping = free_port(), free_port()
         shipped = (self.folder / "daypass" / "path.conf").read_text()
-        assert shipped.count("proxy_pass http://daypass;") == 1
-        stripping = shipped.replace("proxy_pass http://daypass;", "proxy_pass http://daypass/;")
+        assert shipped.count("proxy_pass http://daypass;") == 2, "of the path, and of what stands in front of it"
+        stripping = shipped.replace("proxy_pass http://daypass;", "proxy_pass http://daypass/;", 1)
         (self.folder / "daypass" / "stripping.conf").write_text(stripping)
         sites = ((self.port_keeping, "path.conf"), (self.port_stripping, "stripping.conf"))
         text = "".join(SITE.format(port=port, path=path) for port, path in sites)
