@@ -29,6 +29,7 @@ from app.web.own_lists import COLUMNS, export_row, shown, token_view
 from app.web.rendering import page
 from app.web.returning import way_back
 from app.web.token_labels import edited_text
+from app.web.token_moves import may_move_own, moved_away_text
 
 account = GuardedBlueprint("web_account", __name__, guard=IN_SESSION, url_prefix="/account/auth",
                            template_folder="templates")  # fmt: skip
@@ -100,6 +101,7 @@ def token_page(template: str, public_id: str, **values: Any) -> Response:
         "access_token": services().overview.access_token_under(token.id),
         "policy": policy,
         "lifetime": policy.refresh_token_lifetime(token.lifetime_days),
+        "may_move": may_move_own(),
         "overlap": policy.overlap_under(policy.reissue_of(token.access_token_reissue)),
     }
     return page(template, **about | values)
@@ -110,7 +112,9 @@ def _list(view: ListView, wanted: TokenView, status: int = 200, error: str = "")
     found = services().token_lists.refresh_tokens_of(user_id, wanted, cursor, view.per_page)
     about = shown(view, found, url_for("web_account.export_tokens"))
     policy = services().instance_settings.policy()
-    return page("account_tokens.html", status, **about, policy=policy, error=error, done=_message())
+    return page(
+        "account_tokens.html", status, **about, policy=policy, error=error, done=_message(), may_move=may_move_own()
+    )
 
 
 def page_of(public_id: str) -> str:
@@ -121,6 +125,8 @@ def page_of(public_id: str) -> str:
 def _message() -> str:
     """What an act did, for the page that it leads back to."""
     done = what_was_done()
+    if done.get("done") == "moved":
+        return moved_away_text(done)
     if done.get("done") != "revoked":
         return ""
     try:
