@@ -31,6 +31,7 @@ class Part:
 
 ACTIONS: dict[str, Words] = {
     "access_token.created": Words("API token created", "created the API token {object}"),
+    "access_token.described": Words("API token described", "changed the description of {object}"),
     "access_token.minted": Words("Access token requested", "requested the access token {object}"),
     "access_token.revoked": Words("Access token revoked", "revoked the access token {object}"),
     "access_token.secret_found": Words("Secret of an access token found", "sent the secret of {object} in {place}"),
@@ -44,12 +45,14 @@ ACTIONS: dict[str, Words] = {
     "instance_setting.changed": Words("Setting changed", "changed {object} from {before} to {after}"),
     "keys.adopted": Words("Keys adopted", "adopted other keys: {changed}"),
     "refresh_token.created": Words("Refresh token created", "created the refresh token {object}"),
+    "refresh_token.described": Words("Refresh token described", "changed the description of {object}"),
     "refresh_token.found_shared": Words("Sharing noticed", "used the refresh token {object}, which seems shared"),
     "refresh_token.moved": Words("Refresh token moved", "moved the refresh token {object} from {before} to {after}"),
     "refresh_token.presented_as_access": Words(
         "Refresh token used as access token", "used the refresh token {object} in place of an access token"
     ),
     "refresh_token.regenerated": Words("Refresh token regenerated", "regenerated the refresh token {object}"),
+    "refresh_token.renamed": Words("Refresh token renamed", "renamed {object} from {before} to {after}"),
     "refresh_token.revoked": Words("Refresh token revoked", "revoked the refresh token {object}"),
     "refresh_token.secret_found": Words("Secret of a refresh token found", "sent the secret of {object} in {place}"),
     "session.began": Words("Signed in", "signed in"),

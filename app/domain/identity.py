@@ -106,6 +106,8 @@ class User:
 class Principal(NamedTuple):
     """The owner of an accepted token, and the token itself, as of `checked_at`: the result of the check.
 
+    `refresh_token_public_id`: None for a single-tier token.
+
     A named tuple because each check creates one, and a frozen dataclass takes four times as long.
     """
 
@@ -125,6 +127,7 @@ class Principal(NamedTuple):
     token_last_used_at: datetime | None
     refresh_token_expires_at: datetime | None
     checked_at: datetime
+    refresh_token_public_id: str | None = None
 
     @property
     def credential(self) -> Credential:

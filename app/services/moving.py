@@ -16,10 +16,9 @@ from app.domain.errors import Conflict, LimitReached, NotFound, NotPermitted
 from app.domain.identity import ApiTokens, Caller, User, canonical_username
 from app.domain.ladder import Act
 from app.domain.policy import Policy
-from app.domain.token_filter import TokenFilter
 from app.domain.tokens import FINAL, TokenKind, TokenStatus, status_at
 from app.services.instance_settings import read_policy
-from app.services.listing import ListedToken, list_access_tokens, list_refresh_tokens, refuse_unless_handle
+from app.services.listing import ListedToken, listed_token, refuse_unless_handle
 from app.services.permitting import refuse_unless_allowed
 from app.services.responsibility import existing_user
 from app.services.revoking import normal_reason
@@ -90,7 +89,7 @@ class Moving:
             now = self._clock()
             for token in moving.lock(session, found):
                 _move(session, token, owners, target_id, caller, reason, only_of, now)
-            return [_listed(session, each, now) for each in found]
+            return [listed_token(session, TokenKind(each.kind), each.id, now) for each in found]
 
 
 def _move(
@@ -168,8 +167,3 @@ def _refuse_at_the_limit(
         number = refresh_tokens.count_active(session, user_id, now)
     if number >= limit:
         raise LimitReached(what, limit)
-
-
-def _listed(session: Session, token: Movable, now: datetime) -> ListedToken:
-    read = list_refresh_tokens if token.kind == TokenKind.REFRESH else list_access_tokens
-    return read(session, TokenFilter(ids=[token.id]), now, None, 1)[0]

@@ -17,7 +17,7 @@ from app.domain.text import count_of
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind, TokenStatus
 from app.domain.withdrawals import Withdrawals
-from app.storage import access_tokens, listing, moving, reapplying, refresh_tokens, sessions, settings, users
+from app.storage import access_tokens, listing, moving, reapplying, refresh_tokens, renaming, sessions, settings, users
 from app.storage.audit import record
 from app.storage.liveness import TokenTable
 from app.storage.moving import Movable
@@ -27,6 +27,7 @@ from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 
 REGENERATED = "its secret of the backup was replaced later"
 REPLACED = "a newer access token had replaced it"
+LABELS = ("name", "description")
 
 
 @dataclass
@@ -57,6 +58,7 @@ class Reapplying:
         """Apply all that can be; what can't is in ``not_applied``."""
         self._lost = lost
         self._move(lost)
+        self._label(lost)
         self._revoke_refresh_tokens(lost)
         self._revoke_access_tokens(lost)
         for event, criteria in lost.by_filter:
@@ -89,6 +91,13 @@ class Reapplying:
             detail = {name: str(event.detail.get(name)) for name in ("before", "after")}
             self._record(event.action, (f"{token.kind}_token", token.public_id), event, **detail)
             self._done.changes.append(f"{token.public_id}: moved to {username}, as at {utc_text(event.at)}.")
+
+    def _label(self, lost: Withdrawals) -> None:
+        """As the filters of later revocations found them."""
+        for (public_id, column), event in lost.labels.items():
+            token, after = moving.find(self._session, public_id), str(event.detail.get("after"))
+            if token is not None and renaming.label(self._session, token, {column: after or None}):
+                self._record(event.action, (f"{token.kind}_token", public_id), event, after=after)
 
     def _revoke_moved(self, token: Movable, event: AuditEvent, reason: str) -> None:
         found = Found(token.id, token.public_id, event.at)
@@ -142,9 +151,10 @@ class Reapplying:
         return not self._has_run_on or found.changed_at < event.at
 
     def _was_ended(self, found: Found, event: AuditEvent) -> bool:
-        """By an act about many tokens. What was moved later had not ended: it got to that owner after the act."""
-        moved = self._lost.moved.get(found.public_id)
-        return self._is_earlier(found, event) and (moved is None or moved.id < event.id)
+        """By an act about many tokens. What was moved or renamed later had not ended: it fits only since."""
+        handle = found.public_id
+        changes = (self._lost.moved.get(handle), *(self._lost.labels.get((handle, each)) for each in LABELS))
+        return self._is_earlier(found, event) and all(each is None or each.id < event.id for each in changes)
 
     def _revoke_refresh_token(self, found: Found, event: AuditEvent, reason: str | None = None) -> None:
         revocation = _revocation(event, reason)

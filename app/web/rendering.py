@@ -99,7 +99,7 @@ def _common_values() -> dict[str, Any]:
         "base_url": base_url(),
         "here": mask(request.path),
         "answers_for_accounts": "web_session" in g and g.web_session.answers_for_accounts,
-        "home": token_homes.home(),
+        "token_home": token_homes.home(),
         "token_crumbs": token_homes.crumbs(),
     }
 

@@ -9,7 +9,7 @@ from app.domain.ladder import Act
 from app.http.acts import does
 from app.http.context import services
 from app.http.guards import GuardedBlueprint
-from app.web import account, new_secrets
+from app.web import account, new_secrets, own_changes
 from app.web.guards import IN_SESSION, web_session
 from app.web.rendering import page
 from app.web.token_homes import ACCOUNTS, OF_ACCOUNTS, token_owner
@@ -87,6 +87,19 @@ def confirm_mint(user_id: str, public_id: str) -> Any:
 def mint(user_id: str, public_id: str) -> Any:
     """Mint it and show its secret once."""
     return new_secrets.mint(public_id)
+
+
+@service_accounts.get(f"{TOKEN}/edit")
+def edit_refresh_token(user_id: str, public_id: str) -> Any:
+    """The dialog to rename and describe it."""
+    return own_changes.edit_refresh_token(public_id)
+
+
+@service_accounts.post(f"{TOKEN}/edit")
+@does()
+def rename_refresh_token(user_id: str, public_id: str) -> Any:
+    """Rename and describe it."""
+    return own_changes.rename_refresh_token(public_id)
 
 
 @service_accounts.get(f"{TOKEN}/revoke")

@@ -81,6 +81,9 @@ class World:
         refresh = issue(self.services, self.users["user"])
         return {"refresh_token": refresh.secret, "user_id": refresh.token.user_id}
 
+    def grant(self) -> dict[str, Any]:
+        return {"grant_type": "refresh_token", "refresh_token": self.proof()["refresh_token"]}
+
     def access_proof(self) -> dict[str, Any]:
         return {"api_access_token": self.access().secret, "user_id": self.users["user"].id}
 
@@ -127,6 +130,7 @@ def administrators(status: int) -> tuple[int, ...]:
 
 
 ALATION, NATIVE, V4 = "/integration/v1", "/api/v1", "/v4"
+OAUTHS = ("/oauth", "/oauth/v2")
 DAYS = "retention_days"
 OF_ACCOUNT = f"{NATIVE}/users/<user_id>/refresh-tokens/<public_id>"
 
@@ -144,8 +148,16 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", f"{ALATION}/regenRefreshToken"): Line(everyone(201), "", World.proof),
     ("POST", f"{ALATION}/revokeAPIAccessTokens"): Line(everyone(200), "", World.proof),
     ("GET", f"{ALATION}/userinfo"): Line(holders(200, refused=403)),
-    ("POST", "/oauth/introspect"): Line(statuses(401, 401, 401, 200, 200, 401), "", World.access_token),
-    ("POST", "/oauth/revoke"): Line(statuses(200, 200, 403, 200, 403, 401), "", World.access_token),
+    **{("POST", f"{oauth}/token"): Line(everyone(200), "", World.grant) for oauth in OAUTHS},
+    **{
+        ("POST", f"{oauth}/introspect"): Line(statuses(401, 401, 401, 200, 200, 401), "", World.access_token)
+        for oauth in OAUTHS
+    },
+    **{
+        ("POST", f"{oauth}/revoke"): Line(statuses(200, 200, 403, 200, 403, 401), "", World.access_token)
+        for oauth in OAUTHS
+    },
+    **{(method, "/oauth/authorize"): Line(everyone(400)) for method in ("GET", "POST")},
     ("POST", f"{V4}/apiAccessTokens"): Line(holders(201), "", {"lifetimeSeconds": 60}),
     ("GET", f"{V4}/apiAccessTokens"): Line(holders(200)),
     ("GET", f"{V4}/apiAccessTokens/<tokenId>"): Line(owner(200), World.uuid),
@@ -158,6 +170,8 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", f"{NATIVE}/me/tokens"): Line(holders(200)),
     ("DELETE", f"{NATIVE}/me/tokens/<public_id>"): Line(owner(204), World.refresh_id),
     ("POST", f"{NATIVE}/me/refresh-tokens"): Line(holders(201), "", {"name": "x"}),
+    ("PATCH", f"{NATIVE}/me/refresh-tokens/<public_id>"): Line(owner(200), World.refresh_id, {"name": "y"}),
+    ("PATCH", f"{NATIVE}/me/tokens/<public_id>"): Line(owner(200), World.refresh_id, {"description": "y"}),
     ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/access-token"): Line(owner(201), World.refresh_id),
     ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/regenerate"): Line(owner(201), World.refresh_id),
     ("POST", f"{NATIVE}/access-tokens"): Line(
@@ -180,6 +194,10 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", f"{NATIVE}/users/<user_id>/revoke-tokens"): Line(administrators(200), World.user_id, {"reason": "x"}),
     ("GET", f"{NATIVE}/tokens"): Line(administrators(200)),
     ("GET", f"{NATIVE}/tokens/<public_id>"): Line(administrators(200), World.refresh_id),
+    ("PATCH", f"{NATIVE}/tokens/<public_id>"): Line(administrators(200), World.refresh_id, {"name": "y"}),
+    ("POST", f"{NATIVE}/tokens/<public_id>/move"): Line(
+        administrators(200), World.refresh_id, lambda world: {"to": world.users["another"].username}
+    ),
     ("POST", f"{NATIVE}/tokens/<public_id>/revoke"): Line(administrators(200), World.refresh_id, {"reason": "x"}),
     ("POST", f"{NATIVE}/tokens/identify"): Line(administrators(200), "", {"secret": "x"}),
     ("POST", f"{NATIVE}/tokens/revocations/preview"): Line(administrators(200), "", {"filter": {"owner": "nobody"}}),

@@ -36,6 +36,7 @@ from tests.factories import (
 )
 
 ALATION, NATIVE, V4 = "/integration/v1", "/api/v1", "/v4"
+REVOCATION = ("/oauth/revoke", "/oauth/v2/revoke")
 LIFESPAN = "access_token_lifespan"
 
 Members = dict[str, Any]
@@ -87,6 +88,9 @@ class World:
         user = make_user(self.services)
         return str(set_api_tokens(self.services, user.username, "deny").id)  # type: ignore[arg-type]
 
+    def target(self) -> Members:
+        return {"to": make_user(self.services).username}
+
     def account(self) -> str:
         """A service account that the user is responsible for, which may have API tokens."""
         account = make_service_account(self.services, self.user)
@@ -103,6 +107,9 @@ class World:
 
     def secret(self) -> Members:
         return {"refresh_token": self.proof()["refresh_token"]}
+
+    def grant(self) -> Members:
+        return {"grant_type": "refresh_token", **self.secret()}
 
     def pasted(self) -> Members:
         return {"token": mint(self.services, issue(self.services, self.user)).secret}
@@ -172,8 +179,9 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", f"{ALATION}/createAPIAccessToken", Act.MINT): Line(members=World.proof),
     ("POST", f"{ALATION}/regenRefreshToken", Act.REGENERATE): Line(members=World.proof),
     ("POST", f"{ALATION}/revokeAPIAccessTokens", Act.REVOKE_OWN): Line(members=World.proof),
-    ("POST", "/oauth/revoke", Act.REVOKE_OWN): Line(members=World.pasted),
-    ("POST", "/oauth/revoke", Act.REVOKE_OF_OTHERS): by_admin(members=World.pasted),
+    **{("POST", path, Act.MINT): Line(members=World.grant) for path in ("/oauth/token", "/oauth/v2/token")},
+    **{("POST", path, Act.REVOKE_OWN): Line(members=World.pasted) for path in REVOCATION},
+    **{("POST", path, Act.REVOKE_OF_OTHERS): by_admin(members=World.pasted) for path in REVOCATION},
     ("POST", f"{V4}/apiAccessTokens", Act.CREATE_API_TOKEN): Line(members={"lifetimeSeconds": 60}),
     ("DELETE", f"{V4}/apiAccessTokens/<tokenId>", Act.REVOKE_OWN): Line(World.uuid),
     ("DELETE", f"{V4}/apiAccessTokens/<tokenId>", Act.REVOKE_OF_OTHERS): by_admin(World.uuid),
@@ -194,6 +202,7 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", f"{NATIVE}/users/<user_id>/end-sessions", Act.END_SESSIONS_OF_OTHERS): by_admin(World.someone),
     ("POST", f"{NATIVE}/users/<user_id>/revoke-tokens", Act.REVOKE_OF_OTHERS): by_admin(World.someone, {"reason": "x"}),
     ("POST", f"{NATIVE}/tokens/<public_id>/revoke", Act.REVOKE_OF_OTHERS): by_admin(World.refresh_id, {"reason": "x"}),
+    ("POST", f"{NATIVE}/tokens/<public_id>/move", Act.MOVE_OF_OTHERS): by_admin(World.refresh_id, World.target),
     ("POST", f"{NATIVE}/tokens/revocations", Act.REVOKE_OF_OTHERS): by_admin(members=World.confirmed_in_api),
     ("PUT", f"{NATIVE}/settings/<key>", Act.WIDEN_SETTING): by_admin(lambda _: LIFESPAN, lambda its: its.lifespan(+1)),
     ("PUT", f"{NATIVE}/settings/<key>", Act.CHANGE_SETTING): by_admin(lambda _: LIFESPAN, lambda its: its.lifespan(-1)),
@@ -247,6 +256,7 @@ LINES: dict[tuple[str, str, Act], Line] = {
         lambda its: str(its.admin.id), {"reason": "x"}
     ),
     ("POST", "/admin/tokens/<public_id>/revoke", Act.REVOKE_OF_OTHERS): by_admin(World.refresh_id, {"reason": "x"}),
+    ("POST", "/admin/tokens/<public_id>/move", Act.MOVE_OF_OTHERS): by_admin(World.refresh_id, World.target),
     ("POST", "/admin/tokens/revoke-by-filter", Act.REVOKE_OF_OTHERS): by_admin(members=World.confirmed),
     ("POST", "/admin/tokens/revoke-chosen", Act.REVOKE_OF_OTHERS): by_admin(members=World.chosen),
     ("POST", "/admin/settings/<key>", Act.WIDEN_SETTING): by_admin(lambda _: LIFESPAN, lambda its: its.lifespan(+1)),

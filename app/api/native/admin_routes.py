@@ -6,7 +6,7 @@ from app.api.native import admin_schemas
 from app.api.native.errors import PREFIX, TOKEN_ERRORS
 from app.api.native.idempotency_key import idempotency_key
 from app.api.native.paging import Answer, page_of
-from app.api.native.schemas import TokenOut, TokenPage, UserOut, token_members
+from app.api.native.schemas import Labels, TokenOut, TokenPage, UserOut, token_members
 from app.api.native.service_schemas import ServiceAccounts
 from app.domain.identity import Kind, Role, User, parse_user_id
 from app.domain.ladder import OF_USERS, Act
@@ -125,6 +125,27 @@ def show_token(public_id: str) -> Members:
 def revoke_token(body: Members, public_id: str) -> Revoked:
     """Revoke one token, a refresh token's access tokens, and what was created with it. A repeat changes nothing."""
     return services().revoking.revoke(public_id, body["reason"], caller(), with_descendants=body["with_descendants"])
+
+
+@tokens.patch("/<public_id>")
+@tokens.arguments(Labels)
+@tokens.response(200, TokenOut)
+@does()
+def rename_token(body: Members, public_id: str) -> Members:
+    """Rename or describe a token. An API token without a refresh token has a description only."""
+    return token_members(services().renaming.change(public_id, body, caller()))
+
+
+@tokens.post("/<public_id>/move")
+@tokens.arguments(admin_schemas.Move)
+@tokens.response(200, TokenOut)
+@does(Act.MOVE_OF_OTHERS)
+def move_token(body: Members, public_id: str) -> Members:
+    """Move a token to another owner without a new secret: a refresh token with its access tokens, or an API token.
+
+    From the next check on it has the new owner's rights and user id. A move to the present owner changes nothing.
+    """
+    return token_members(services().moving.move(public_id, body["to"], caller(), body["reason"]))
 
 
 @tokens.post("/identify")

@@ -11,7 +11,7 @@ from app.api.native.paging import Answer, page_of
 from app.domain.identity import User
 from app.domain.ladder import Act
 from app.domain.token_filter import TokenFilter
-from app.domain.tokens import AccessToken, Issued, RefreshToken
+from app.domain.tokens import AccessToken, Issued, RefreshToken, TokenKind
 from app.http.acts import does
 from app.http.context import caller, principal, services
 from app.http.guards import CREDENTIAL_IN_BODY, TOKEN_HOLDER, GuardedBlueprint
@@ -113,8 +113,28 @@ def create_refresh_token(body: Members) -> Created:
         idempotency_key(body),
         reissue=body["access_token_reissue"],
         lifetime_days=body.get("expires_in_days"),
+        description=body.get("description"),
     )
     return created(issued)
+
+
+@own.patch("/refresh-tokens/<public_id>")
+@own.arguments(schemas.Labels)
+@own.response(200, schemas.TokenOut)
+@does()
+def rename_refresh_token(body: Members, public_id: str) -> Members:
+    """Rename or describe one of your refresh tokens. Its secret, and who uses it, stay."""
+    found = services().renaming.change(public_id, body, caller(), principal().user_id, TokenKind.REFRESH)
+    return schemas.token_members(found)
+
+
+@own.patch("/tokens/<public_id>")
+@own.arguments(schemas.Labels)
+@own.response(200, schemas.TokenOut)
+@does()
+def rename_mine(body: Members, public_id: str) -> Members:
+    """Rename or describe one of your tokens. An API token without a refresh token has a description only."""
+    return schemas.token_members(services().renaming.change(public_id, body, caller(), principal().user_id))
 
 
 @own.post("/refresh-tokens/<public_id>/access-token")

@@ -7,6 +7,7 @@ from app.web.admin.identify import identify
 from app.web.admin.instance import instance
 from app.web.admin.overview import overview
 from app.web.admin.settings import settings
+from app.web.admin.token_changes import token_changes
 from app.web.admin.tokens import tokens
 from app.web.admin.user_access import user_access
 from app.web.admin.user_changes import user_changes
@@ -19,6 +20,7 @@ BLUEPRINTS = (
     user_access,
     answering,
     tokens,
+    token_changes,
     by_filter,
     identify,
     settings,

@@ -250,3 +250,24 @@ def test_a_token_that_was_moved_since_the_backup_is_moved_again_or_revoked(
     found = {each: services.listing.find(each.token.public_id) for each in (moved, single, moved_later)}
     assert [each.owner for each in found.values()] == ["berta", "berta", "carl"]
     assert {each.token.status for each in found.values()} == {"active"}
+
+
+def test_a_filter_finds_tokens_by_the_names_that_they_had_when_it_was_used(
+    services: Services, reapply: Reapply, anna: User
+) -> None:
+    """One that was renamed to match is revoked; one that matches only since is not."""
+    before, after, single = (
+        issue(services, anna, "a"),
+        issue(services, anna, "b"),
+        generate(services, allowed_user(services)),
+    )
+    by_name = {"filter": TokenFilter(name="laptop").canonical(), "reason": "stolen"}
+    reapply(
+        ("refresh_token.renamed", before.token.public_id, {"before": "a", "after": "laptop-1"}),
+        ("access_token.described", single.token.public_id, {"before": "", "after": "laptop-2"}),
+        ("tokens.revoked", "filter", by_name),
+        ("refresh_token.renamed", after.token.public_id, {"before": "b", "after": "laptop-3"}),
+        ("refresh_token.described", after.token.public_id, {"before": "", "after": "x"}),
+    )
+    assert [works(services, each) for each in (before, single, after)] == [False, False, True]
+    assert services.listing.find(after.token.public_id).name == "laptop-3"
