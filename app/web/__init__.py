@@ -8,7 +8,7 @@ from app.web.admin import BLUEPRINTS as ADMIN
 from app.web.documents import documents
 from app.web.errors import DIALECTS, PAGES_ANYWHERE
 from app.web.new_secrets import BLUEPRINT as own_tokens
-from app.web.own_changes import own_changes as changes
+from app.web.own_moving import BLUEPRINT as changes
 from app.web.preferences import preferences
 from app.web.rendering import install_rendering
 from app.web.security import passwords, security

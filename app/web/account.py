@@ -32,6 +32,7 @@ from app.web.rendering import page
 from app.web.returning import way_back
 from app.web.token_homes import home, token_owner
 from app.web.token_labels import edited_text
+from app.web.token_moves import may_move_own, moved_away_text
 
 account = GuardedBlueprint("web_account", __name__, guard=IN_SESSION, url_prefix="/account/auth",
                            template_folder="templates")  # fmt: skip
@@ -103,6 +104,7 @@ def token_page(template: str, public_id: str, **values: Any) -> Response:
         "access_token": services().overview.access_token_under(token.id),
         "policy": policy,
         "lifetime": policy.refresh_token_lifetime(token.lifetime_days),
+        "may_move": may_move_own(),
         "overlap": policy.overlap_under(policy.reissue_of(token.access_token_reissue)),
     }
     return page(template, **about | values)
@@ -113,7 +115,8 @@ def _list(view: ListView, wanted: TokenView, status: int = 200, error: str = "")
     found = services().token_lists.refresh_tokens_of(owner.user.id, wanted, cursor, view.per_page)
     about = shown(view, found, f"{request.script_root}{owner.home}/export")
     about |= {"policy": services().instance_settings.policy(), "owner": owner.user, "account": owner.account}
-    return page("account_tokens.html", status, **about, error=error, done=_message(), denial=denial_of(owner.account))
+    about |= {"may_move": may_move_own(), "denial": denial_of(owner.account)}
+    return page("account_tokens.html", status, **about, error=error, done=_message())
 
 
 def denial_of(account: User | None) -> str:
@@ -134,6 +137,8 @@ def page_of(public_id: str) -> str:
 def _message() -> str:
     """What an act did, for the page that it leads back to."""
     done = what_was_done()
+    if done.get("done") == "moved":
+        return moved_away_text(done)
     if done.get("done") != "revoked":
         return ""
     try:

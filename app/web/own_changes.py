@@ -50,7 +50,7 @@ def edit_api_token(public_id: str) -> ResponseReturnValue:
 def describe_api_token(public_id: str) -> ResponseReturnValue:
     """Describe an API token."""
     try:
-        _change(_own_api_token(public_id))
+        _change(own_api_token(public_id))
     except (BadRequest, Conflict) as refusal:
         return _edit_api_token(public_id, refusal)
     return redirect(after_act(f"{PREFERENCES}/{public_id}", done="edited", token=public_id), 303)
@@ -60,7 +60,7 @@ def _change(listed: ListedToken) -> None:
     services().renaming.change(listed.token.public_id, labels(), caller(), token_owner().user.id)
 
 
-def _own_api_token(public_id: str) -> ListedToken:
+def own_api_token(public_id: str) -> ListedToken:
     """A single-tier token of the user. Refuses with NotFound an unknown one and another user's."""
     listed = services().listing.find(public_id)
     if not is_single_tier(listed) or listed.token.user_id != web_session().user.id:
@@ -75,6 +75,6 @@ def _edit_refresh_token(public_id: str, refusal: Refusal | None = None) -> Respo
 
 
 def _edit_api_token(public_id: str, refusal: Refusal | None = None) -> Response:
-    listed, back = _own_api_token(public_id), way_back(PREFERENCES)
+    listed, back = own_api_token(public_id), way_back(PREFERENCES)
     action = f"{PREFERENCES}/{public_id}/edit"
     return edit_dialog(listed, action, back, [("API tokens", PREFERENCES)], refusal)

@@ -88,6 +88,12 @@ class World:
         user = make_user(self.services)
         return str(set_api_tokens(self.services, user.username, "deny").id)  # type: ignore[arg-type]
 
+    def single_id(self) -> str:
+        return generate(self.services, self.user).token.public_id
+
+    def own_account(self) -> Members:
+        return {"to": make_service_account(self.services, self.user).username}
+
     def target(self) -> Members:
         return {"to": make_user(self.services).username}
 
@@ -211,6 +217,8 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", "/account/auth/refresh-tokens", Act.CREATE_REFRESH_TOKEN): Line(members={"name": "x"}),
     ("POST", f"{MINE}/regenerate", Act.REGENERATE): Line(World.refresh_id),
     ("POST", f"{MINE}/access-token", Act.MINT): Line(World.refresh_id),
+    ("POST", f"{MINE}/move", Act.MOVE_OWN): Line(World.refresh_id, World.own_account),
+    ("POST", f"{PREFERENCES}/<public_id>/move", Act.MOVE_OWN): Line(World.single_id, World.own_account),
     ("POST", f"{MINE}/revoke", Act.REVOKE_OWN): Line(World.refresh_id),
     ("POST", f"{ACCOUNTS}/<user_id>/refresh-tokens", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(
         World.account, {"name": "x"}
