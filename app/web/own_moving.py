@@ -8,7 +8,7 @@ from app.domain.ladder import Act
 from app.http.acts import does
 from app.http.context import caller, services
 from app.services.listing import ListedToken
-from app.web.account import HOME, own_token, page_of
+from app.web.account import own_token, page_of
 from app.web.done import after_act
 from app.web.forms import read_form
 from app.web.guards import web_session
@@ -16,6 +16,7 @@ from app.web.own_changes import REFRESH, SINGLE_TIER, own_api_token, own_changes
 from app.web.preferences import HOME as PREFERENCES
 from app.web.rendering import page
 from app.web.returning import way_back
+from app.web.token_homes import OWN as HOME
 from app.web.token_moves import about_refusal
 
 BLUEPRINT = own_changes

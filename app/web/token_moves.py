@@ -10,13 +10,14 @@ from app.services.listing import ListedToken
 from app.web.done import what_was_done
 from app.web.forms import field_errors, message, status_of
 from app.web.guards import web_session
+from app.web.token_homes import token_owner
 
 NO_SUCH_USER = "There is no user with this name."
 
 
 def may_move_own() -> bool:
     """Whether the user answers for an account that they can move tokens to."""
-    return services().service_accounts.answers_for_any(web_session().user.id)
+    return token_owner().account is None and web_session().answers_for_accounts
 
 
 def about_refusal(refusal: Refusal | None) -> tuple[int, dict[str, str], str]:
