@@ -255,6 +255,9 @@ VIEWS = [
     View("refresh-token-create-limited", sample.WORDY, filled(CREATE, "Create Refresh Token", name="weekly-report")),
     View("refresh-token-reveal", ANNA, MADE),
     View("refresh-token-reveal-tested", ANNA, tested(MADE)),
+    View("refresh-token-reveal-oauth", ANNA, after(
+        MADE, lambda visitor: visitor.page.get_by_text("OAuth", exact=True).click()
+    )),
     View("refresh-token-reveal-asks", ANNA, after(MADE, lambda visitor: visitor.click("Done")), is_dialog=True),
     View("refresh-token-create-date", ANNA, after(
         CREATE, lambda visitor: visitor.page.get_by_text("A date").click()

@@ -140,6 +140,10 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", "/healthz"): Line(everyone(200)),
     ("GET", "/readyz"): Line(everyone(200)),
     ("GET", "/.well-known/security.txt"): Line(everyone(404)),
+    ("GET", "/.well-known/oauth-authorization-server"): Line(everyone(404)),
+    ("GET", "/.well-known/oauth-authorization-server/<path:below>"): Line(everyone(404), "daypass"),
+    ("GET", "/.well-known/oauth-protected-resource"): Line(everyone(404)),
+    ("GET", "/.well-known/oauth-protected-resource/<path:below>"): Line(everyone(404), "daypass"),
     ("GET", "/openapi/<name>"): Line(everyone(200), "native"),
     ("POST", f"{ALATION}/createRefreshToken"): Line(
         everyone(201), "", lambda world: {"username": world.login, "password": PASSWORD, "name": "x"}
@@ -215,7 +219,9 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", f"{NATIVE}/jobs"): Line(administrators(200)),
 }
 
-OWNED = [key for key, line in MATRIX.items() if "<" in key[1] and line.statuses[CALLERS.index("another")] == 404]
+OWNED = [
+    key for key, line in MATRIX.items() if callable(line.argument) and line.statuses[CALLERS.index("another")] == 404
+]
 
 
 @pytest.fixture(scope="module")

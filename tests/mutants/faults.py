@@ -788,6 +788,8 @@ FAULTS = (
           'has_exception="HTTP_TOKEN" not in environ', "has_exception=False", "tests/unit/gate/test_answers.py"),
     Fault("a path of a layer is the API's", "one base URL: each path of the layers is Daypass's",
           "deploy/nginx/daypass/layers.conf", "|revokeAPIAccessTokens", "", DEPLOYED),
+    Fault("a path without a route is Daypass's", "one base URL: no other path is kept from the API",
+          "deploy/nginx/daypass/layers.conf", "|userinfo)", "|userinfo|datasource)", f"{DEPLOYED} -k is_a_route"),
     Fault("more than the layers is Daypass's", "one base URL: Daypass's pages are not under the API's host",
           "deploy/caddy/Caddyfile", "|oauth/authorize|", "|oauth/authorize|account/.*|", DEPLOYED),
     Fault("a path of a layer leads to the API", "one base URL: ◆ nothing reaches the API without the check",
