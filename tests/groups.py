@@ -13,7 +13,10 @@ FUNCTIONAL = "tests/functional/test_"
 BY_FOLDER = ("tests/browser/", "clients/python/tests/")
 """One server, and one browser, for all of them."""
 
-SHARED = ["allie_sdk", "faults", "gate", "load", "minting", "oauth", "revocation", "trifacta", "trifacta_sdk"]
+SHARED = [
+    "allie_sdk", "faults", "gate", "load", "minting", "oauth", "oauth_libraries", "revocation", "trifacta",
+    "trifacta_sdk",
+]  # fmt: skip
 HOSTILE = ["bounded_work", "edges", "ladder", "late_requests", "stolen_sessions", "stray_secrets", "strict_input"]
 SHARE_A_SERVER = (
     *(f"{FUNCTIONAL}{name}.py" for name in SHARED),
