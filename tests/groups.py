@@ -17,7 +17,16 @@ SHARED = [
     "allie_sdk", "faults", "gate", "load", "minting", "oauth", "oauth_libraries", "revocation", "trifacta",
     "trifacta_sdk",
 ]  # fmt: skip
-HOSTILE = ["bounded_work", "edges", "ladder", "late_requests", "stolen_sessions", "stray_secrets", "strict_input"]
+HOSTILE = [
+    "bounded_work",
+    "edges",
+    "ladder",
+    "late_requests",
+    "oauth",
+    "stolen_sessions",
+    "stray_secrets",
+    "strict_input",
+]
 SHARE_A_SERVER = (
     *(f"{FUNCTIONAL}{name}.py" for name in SHARED),
     *(f"tests/hostile/test_{name}.py" for name in HOSTILE),
