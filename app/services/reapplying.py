@@ -1,6 +1,6 @@
 """Applying withdrawals to a restored database: tokens, users, passwords, settings. Never gives anything back."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -21,7 +21,7 @@ from app.storage import access_tokens, listing, moving, reapplying, refresh_toke
 from app.storage.audit import record
 from app.storage.liveness import TokenTable
 from app.storage.moving import Movable
-from app.storage.reapplying import CHUNK, Found
+from app.storage.reapplying import Found
 from app.storage.refresh_tokens import Revocation
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 
@@ -143,7 +143,7 @@ class Reapplying:
                 return listing.refresh_token_ids(self._session, criteria, event.at, beyond, limit)
             return [row for row, _ in listing.access_token_ids(self._session, criteria, event.at, beyond, limit)]
 
-        found = reapplying.by_ids(self._session, table, _every(read))
+        found = reapplying.by_ids(self._session, table, reapplying.every(read))
         return [each for each in found if self._was_ended(each, event)]
 
     def _is_earlier(self, found: Found, event: AuditEvent) -> bool:
@@ -257,11 +257,3 @@ def _revocation(event: AuditEvent, reason: str | None) -> Revocation:
 def _in_order(found: Iterable[Found]) -> list[Found]:
     """Rows are locked in order of id, against deadlocks with others that lock several."""
     return sorted(found)
-
-
-def _every(read: Callable[[int, int], list[int]]) -> list[int]:
-    """All ids, read in batches. `read`: of an id and a number, those after it."""
-    ids: list[int] = []
-    while some := read(ids[-1] if ids else 0, CHUNK):
-        ids += some
-    return ids

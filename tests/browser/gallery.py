@@ -209,6 +209,7 @@ SOON = "/admin/tokens?kind=refresh&status=active&q=sandbox"
 BACKUP = "/admin/tokens?kind=refresh&status=active&q=backup"
 ETL = "/admin/tokens?kind=refresh&q=nightly-etl&owner=anna"
 SETTINGS = "/admin/settings"
+ACCOUNTS = "/account/service-accounts"
 WRONG = f"{PASSWORD}-mistyped"
 ANNA, CLARA = sample.PERSON, sample.ADMINISTRATOR
 
@@ -219,6 +220,7 @@ CONFIRM = filled(
     opened(with_menu(ETL, "Actions for nightly-etl"), "Revoke nightly-etl"), "Revoke nightly-etl", reason="in a log"
 )
 USER = followed("/admin/users?q=anna", "anna")
+WAREHOUSE = followed(ACCOUNTS, "svc-warehouse")
 GENERATE = opened(PREFERENCES, "Generate New Token")
 GENERATED = revealed(filled(GENERATE, "Generate", description="weekly report"))
 
@@ -271,6 +273,17 @@ VIEWS = [
     View("refresh-token-move", ANNA, from_menu(AUTH, "nightly-etl", "Move to a service account"), is_dialog=True),
     View("access-token-create", ANNA, opened(AUTH, "API Token under lineage-export"), is_dialog=True),
     View("access-token-reveal", ANNA, MINTED),
+    View("service-accounts", ANNA, at(ACCOUNTS)),
+    View("service-account", ANNA, WAREHOUSE),
+    View("service-account-stronger", ANNA, followed(ACCOUNTS, "svc-administration")),
+    View("service-account-empty", ANNA, followed(ACCOUNTS, "svc-lineage")),
+    View("service-account-token", ANNA, after(WAREHOUSE, lambda visitor: visitor.page.locator(
+        "a[data-row]"
+    ).first.click())),
+    View("service-account-create", ANNA, opened(WAREHOUSE, "Create Refresh Token"), is_dialog=True),
+    View("service-account-reveal", ANNA, revealed(filled(
+        opened(WAREHOUSE, "Create Refresh Token"), "Create Refresh Token", name="weekly-report"
+    ))),
     View("account-password", ANNA, at("/account/password")),
     View("account-password-wrong", ANNA, filled(
         at("/account/password"), "Change password", current=WRONG, password=f"{WRONG}-1", repeated=f"{WRONG}-2"
@@ -309,6 +322,18 @@ VIEWS = [
     View("admin-user-create", CLARA, opened("/admin/users", "Create User"), is_dialog=True),
     View("admin-user-create-wrong", CLARA, filled(at("/admin/users/new"), "Create User", username="Zoë!")),
     View("admin-user-create-asks", sample.AWAY, at("/admin/users/new")),
+    View("admin-users-service", CLARA, at("/admin/users?state=service")),
+    View("admin-service-account-create", CLARA, opened("/admin/users", "New service account"), is_dialog=True),
+    View("admin-service-account-create-wrong", CLARA, filled(
+        at("/admin/users/new-service-account"), "Create service account", username="svc-etl", responsible="nobody"
+    )),
+    View("admin-service-account", CLARA, followed("/admin/users?q=svc-ware", "svc-ware")),
+    View("admin-service-account-menu", CLARA, with_more(followed("/admin/users?q=svc-ware", "svc-ware"))),
+    View("admin-service-account-unanswered", CLARA, followed("/admin/users?q=svc-rep", "svc-rep")),
+    View("admin-user-responsible", CLARA, opened(
+        followed("/admin/users?q=svc-rep", "svc-rep"), "Choose somebody"
+    ), True),
+    View("admin-user-hand-over", CLARA, below(USER, "/hand-over")),
     View("admin-user-self", CLARA, followed("/admin/users?q=clara", "clara")),
     View("admin-user", CLARA, USER),
     View("admin-user-menu", CLARA, with_more(USER)),

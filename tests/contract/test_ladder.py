@@ -200,6 +200,9 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", f"{NATIVE}/users/<user_id>/refresh-tokens", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(
         World.account, {"name": "x"}
     ),
+    ("POST", f"{NATIVE}/users/<user_id>/api-tokens", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(
+        World.account, {"lifetime_days": 1}
+    ),
     ("POST", f"{OF_ACCOUNT}/access-token", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(World.of_account),
     ("POST", f"{OF_ACCOUNT}/regenerate", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(World.of_account),
     ("DELETE", f"{NATIVE}/users/<user_id>/tokens/<public_id>", Act.REVOKE_OF_SERVICE_ACCOUNT): Line(World.of_account),

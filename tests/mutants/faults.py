@@ -27,6 +27,7 @@ class Fault(NamedTuple):
 
 
 OWN = "tests/contract/test_native_own.py"
+SERVICE_ACCOUNTS = "tests/unit/services/test_service_accounts.py"
 PAGES = "tests/contract/test_pages_security.py"
 COMPRESSION, ERROR_PAGES = "tests/contract/test_compression.py", "tests/contract/test_error_pages.py"
 PUBLIC_URL = "tests/contract/test_public_url.py"
@@ -280,7 +281,7 @@ FAULTS = (
     Fault("secret in a repr", "◆ the secret is in no repr", "app/domain/tokens.py", "secret: str = field(repr=False)",
           "secret: str", TOKENS),
     Fault("reload shows a secret again", "◆ a secret is in no answer but the creating one", "app/web/new_secrets.py",
-          "user_id, name, caller(), idempotency_key()", "user_id, name, caller(), None",
+          "token_owner().user.id, name, caller(), idempotency_key()", "token_owner().user.id, name, caller(), None",
           "tests/contract/test_pages_reveals.py"),
     Fault("first of two TOKEN headers taken", "exactly one credential", "app/http/credentials.py",
           'environ.get("HTTP_TOKEN")', '(environ.get("HTTP_TOKEN") or "").partition(",")[0] or None', CREDENTIALS),
@@ -851,6 +852,26 @@ FAULTS = (
           "app/services/ended_credentials.py", "if row.user_id != user_id:", "if False:", MOVING),
     Fault("a restore without moves", "◆ a restore gives no token back to its old owner", "app/services/reapplying.py",
           "        self._move(lost)\n", "", f"{RESTORING} -k moved"),
+    Fault("responsible not compared", "◆ who does not answer for a service account does nothing for it",
+          "app/domain/service_accounts.py", "caller.user_id in (account.responsible_id, account.deputy_id)", "True",
+          SERVICE_ACCOUNTS),
+    Fault("a password for a service account", "◆ a service account has no password",
+          "app/services/changing_passwords.py", "if known.is_service:", "if False:", SERVICE_ACCOUNTS),
+    Fault("sign-in as a service account", "◆ nobody signs in as a service account", "app/storage/users.py",
+          "None if row.kind == Kind.SERVICE else row.password_hash", "row.password_hash", SERVICE_ACCOUNTS),
+    Fault("a stronger service account", "◆ nobody gets a right through a service account",
+          "app/domain/service_accounts.py",
+          "if account.role is not person.role and not is_weaker(account.role, person.role):", "if False:",
+          SERVICE_ACCOUNTS),
+    Fault("tokens denied but through an account", "◆ who may create no tokens creates none for an account",
+          "app/domain/service_accounts.py", "if person.api_tokens is ApiTokens.DENY:", "if False:", SERVICE_ACCOUNTS),
+    Fault("a former responsible person goes on", "◆ at the next request, a former responsible person does nothing",
+          "app/services/responsibility.py",
+          'columns["responsible_id"] = _person(session, "responsible", columns.pop("responsible") or "")',
+          'columns.pop("responsible")', SERVICE_ACCOUNTS),
+    Fault("an account left as administrator", "◆ a service account is not the last administrator who can sign in",
+          "app/storage/users.py", "UserRow.is_active, UserRow.kind == Kind.PERSON)", "UserRow.is_active)",
+          SERVICE_ACCOUNTS),
     Fault("owner not compared at rename", "◆ another user's token keeps its name", "app/services/renaming.py",
           "only_of not in (None, token.user_id) or kind", "kind", "tests/unit/services/test_renaming.py"),
 )

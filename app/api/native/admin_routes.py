@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.api.native import admin_schemas
+from app.api.native import admin_schemas, job_schemas
 from app.api.native.errors import PREFIX, TOKEN_ERRORS
 from app.api.native.idempotency_key import idempotency_key
 from app.api.native.paging import Answer, page_of
@@ -220,8 +220,8 @@ def list_audit_events(query: Members) -> Answer:
 
 
 @instance.get("/jobs")
-@instance.response(200, admin_schemas.JobPage)
+@instance.response(200, job_schemas.JobPage)
 def list_jobs() -> Members:
     """The background jobs and their latest runs."""
     health = services().job_runs.health(parts().schedule)
-    return {"items": [admin_schemas.job_members(each) for each in health]}
+    return {"items": [job_schemas.job_members(each) for each in health]}
