@@ -15,19 +15,18 @@ from app.domain.policy import find_setting
 from app.domain.setting import ON_OFF
 from app.domain.text import count_of
 from app.domain.token_filter import TokenFilter
-from app.domain.tokens import TokenKind, TokenStatus
+from app.domain.tokens import TokenKind
 from app.domain.withdrawals import Withdrawals
-from app.storage import access_tokens, listing, moving, reapplying, refresh_tokens, renaming, sessions, settings, users
+from app.services.reapplying_moves import label_again, move_again, was_changed_later
+from app.storage import access_tokens, listing, reapplying, refresh_tokens, sessions, settings, users
 from app.storage.audit import record
 from app.storage.liveness import TokenTable
-from app.storage.moving import Movable
 from app.storage.reapplying import Found
 from app.storage.refresh_tokens import Revocation
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 
 REGENERATED = "its secret of the backup was replaced later"
 REPLACED = "a newer access token had replaced it"
-LABELS = ("name", "description")
 
 
 @dataclass
@@ -76,33 +75,20 @@ class Reapplying:
         return self._done
 
     def _move(self, lost: Withdrawals) -> None:
-        """First of all, because all tokens of a user, and those that a filter matched, are of the owners of then."""
-        held = [found for each in lost.moved if (found := moving.find(self._session, each)) is not None]
-        for token in moving.lock(self._session, held):
-            event = lost.moved[token.public_id]
-            username, user_id = str(event.detail.get("after")), event.detail.get("after_id")
-            target = users.find(self._session, username)
-            if token.status == TokenStatus.REVOKED or user_id == token.user_id:
+        for token, event, is_done in move_again(self._session, lost, has_run_on=self._has_run_on):
+            after, subject = str(event.detail.get("after")), (f"{token.kind}_token", token.public_id)
+            if not is_done:
+                revoke = self._revoke_refresh_token if token.kind == TokenKind.REFRESH else self._revoke_access_token
+                found = Found(token.id, token.public_id, event.at)
+                revoke(found, event, f"it was moved to {after}, whom the backup does not have")
                 continue
-            if target is None or target.id != user_id:
-                self._revoke_moved(token, event, f"it was moved to {username}, whom the backup does not have")
-                continue
-            moving.give(self._session, token, target.id)
-            detail = {name: str(event.detail.get(name)) for name in ("before", "after")}
-            self._record(event.action, (f"{token.kind}_token", token.public_id), event, **detail)
-            self._done.changes.append(f"{token.public_id}: moved to {username}, as at {utc_text(event.at)}.")
+            self._record(event.action, subject, event, before=str(event.detail.get("before")), after=after)
+            self._done.changes.append(f"{token.public_id}: moved to {after}, as at {utc_text(event.at)}.")
 
     def _label(self, lost: Withdrawals) -> None:
-        """As the filters of later revocations found them."""
-        for (public_id, column), event in lost.labels.items():
-            token, after = moving.find(self._session, public_id), str(event.detail.get("after"))
-            if token is not None and renaming.label(self._session, token, {column: after or None}):
-                self._record(event.action, (f"{token.kind}_token", public_id), event, after=after)
-
-    def _revoke_moved(self, token: Movable, event: AuditEvent, reason: str) -> None:
-        found = Found(token.id, token.public_id, event.at)
-        is_refresh = token.kind == TokenKind.REFRESH
-        (self._revoke_refresh_token if is_refresh else self._revoke_access_token)(found, event, reason)
+        for token, event, _ in label_again(self._session, lost):
+            subject = (f"{token.kind}_token", token.public_id)
+            self._record(event.action, subject, event, after=str(event.detail.get("after")))
 
     def _revoke_refresh_tokens(self, lost: Withdrawals) -> None:
         for found in _in_order(reapplying.refresh_tokens(self._session, lost.refresh_tokens)):
@@ -151,10 +137,8 @@ class Reapplying:
         return not self._has_run_on or found.changed_at < event.at
 
     def _was_ended(self, found: Found, event: AuditEvent) -> bool:
-        """By an act about many tokens. What was moved or renamed later had not ended: it fits only since."""
-        handle = found.public_id
-        changes = (self._lost.moved.get(handle), *(self._lost.labels.get((handle, each)) for each in LABELS))
-        return self._is_earlier(found, event) and all(each is None or each.id < event.id for each in changes)
+        """By an act about many tokens."""
+        return self._is_earlier(found, event) and not was_changed_later(self._lost, found.public_id, event)
 
     def _revoke_refresh_token(self, found: Found, event: AuditEvent, reason: str | None = None) -> None:
         revocation = _revocation(event, reason)

@@ -835,7 +835,7 @@ FAULTS = (
           "if not target.is_active:", "if False:", MOVING),
     Fault("owners not held by a move", "◆ what ends tokens of an owner is wholly before or after a move",
           "app/storage/moving.py", "query = query.with_for_update(key_share=True).execution_options(",
-          "query = query.execution_options(", f"{MOVING_RACES} -k 'disabled and postgresql'"),
+          "query = query.execution_options(", f"{MOVING_RACES} -k 'disabling and postgresql'"),
     Fault("a mint by who owned it", "◆ who owned a token gets nothing that is the new owner's",
           "app/services/held_tokens.py", "if stored.user_id != found.stored.user_id:", "if False:",
           "tests/unit/services/test_revoking_races.py -k 'moved and postgresql'"),

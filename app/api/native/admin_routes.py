@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from app.api.native import admin_schemas, job_schemas
+from app.api.native import admin_schemas, job_schemas, token_schemas
 from app.api.native.errors import PREFIX, TOKEN_ERRORS
 from app.api.native.idempotency_key import idempotency_key
 from app.api.native.paging import Answer, page_of
-from app.api.native.schemas import Labels, TokenOut, TokenPage, UserOut, token_members
+from app.api.native.schemas import TokenOut, TokenPage, UserOut, token_members
 from app.api.native.service_schemas import ServiceAccounts
 from app.domain.identity import Kind, Role, User, parse_user_id
 from app.domain.ladder import OF_USERS, Act
@@ -128,7 +128,7 @@ def revoke_token(body: Members, public_id: str) -> Revoked:
 
 
 @tokens.patch("/<public_id>")
-@tokens.arguments(Labels)
+@tokens.arguments(token_schemas.Labels)
 @tokens.response(200, TokenOut)
 @does()
 def rename_token(body: Members, public_id: str) -> Members:
@@ -137,7 +137,7 @@ def rename_token(body: Members, public_id: str) -> Members:
 
 
 @tokens.post("/<public_id>/move")
-@tokens.arguments(admin_schemas.Move)
+@tokens.arguments(token_schemas.Move)
 @tokens.response(200, TokenOut)
 @does(Act.MOVE_OF_OTHERS)
 def move_token(body: Members, public_id: str) -> Members:

@@ -75,11 +75,6 @@ class Revocation(Reason):
     )
 
 
-class Move(Strict):
-    to = text(150, metadata={"description": "The user name of the new owner."})
-    reason = entered(shortest=0, required=False, load_default="")
-
-
 class Ended(Schema):
     refresh_tokens = fields.Integer()
     access_tokens = fields.Integer()
