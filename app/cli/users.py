@@ -56,14 +56,14 @@ def add(
     password = None if no_password else _password(password_file)
     user = services().accounts.add(username, Role(role), password, operator(), is_temporary=temporary, **profile)
     sentence = f"Added {user.username} with the user id {user.id}.{_until_when(user)}"
-    show_result(_row(user), sentence, as_json)
+    show_result(user_row(user), sentence, as_json)
 
 
 @user.command("list")
 @as_json
 def list_users(as_json: bool) -> None:
     """List all users."""
-    show_table((_row(each) for each in services().accounts.every()), COLUMNS, as_json, "No users yet.")
+    show_table((user_row(each) for each in services().accounts.every()), COLUMNS, as_json, "No users yet.")
 
 
 @user.command("show")
@@ -71,7 +71,7 @@ def list_users(as_json: bool) -> None:
 @as_json
 def show(username: str, as_json: bool) -> None:
     """Show one user."""
-    show_one(_row(services().accounts.get(username)), as_json)
+    show_one(user_row(services().accounts.get(username)), as_json)
 
 
 @user.command("set-password")
@@ -92,7 +92,7 @@ def set_password(
     )
     tokens = f"Revoked {done.revoked}." if done.revoked else "Tokens are not affected."
     sentence = f"Set the password of {done.user.username} and ended their sessions. {tokens}{_until_when(done.user)}"
-    show_result(_row(done.user), sentence, as_json)
+    show_result(user_row(done.user), sentence, as_json)
 
 
 @user.command("end-sessions")
@@ -111,7 +111,7 @@ def end_sessions(username: str, as_json: bool) -> None:
 def set_role(username: str, role: str, as_json: bool) -> None:
     """Change a user's role, effective on the next request."""
     user = services().accounts.change(username, {"role": Role(role)}, operator())
-    show_result(_row(user), f"Changed the role of {user.username} to {user.role}.", as_json)
+    show_result(user_row(user), f"Changed the role of {user.username} to {user.role}.", as_json)
 
 
 @user.command("disable")
@@ -120,7 +120,7 @@ def set_role(username: str, role: str, as_json: bool) -> None:
 def disable(username: str, as_json: bool) -> None:
     """Disable a user and their tokens at once; `enable` undoes it."""
     user = services().accounts.change(username, {"is_active": False}, operator())
-    show_result(_row(user), f"Disabled {user.username}. Their tokens do not work until they are enabled.", as_json)
+    show_result(user_row(user), f"Disabled {user.username}. Their tokens do not work until they are enabled.", as_json)
 
 
 @user.command("enable")
@@ -129,7 +129,7 @@ def disable(username: str, as_json: bool) -> None:
 def enable(username: str, as_json: bool) -> None:
     """Enable a disabled user; their active tokens work again."""
     user = services().accounts.change(username, {"is_active": True}, operator())
-    show_result(_row(user), f"Enabled {user.username}.", as_json)
+    show_result(user_row(user), f"Enabled {user.username}.", as_json)
 
 
 @user.command("unlock")
@@ -142,9 +142,9 @@ def unlock(username: str, as_json: bool) -> None:
     since the first of these attempts.
     """
     user = services().accounts.get(username)
-    was_locked = services().accounts.throttle.unlock(user.username, operator())
+    was_locked = services().accounts.throttle.unlock(user.counted_by, operator())
     done = "Unlocked: {} can sign in from new places again." if was_locked else NOT_LOCKED
-    show_result(_row(user), done.format(user.username), as_json)
+    show_result(user_row(user), done.format(user.username), as_json)
 
 
 @user.command("allow-tokens")
@@ -169,7 +169,7 @@ def deny_tokens(username: str, as_json: bool) -> None:
 
 def _decide(username: str, decision: ApiTokens, is_json: bool) -> None:
     user = services().accounts.change(username, {"api_tokens": decision}, operator())
-    show_result(_row(user), f"Creating tokens, for {user.username}: {user.api_tokens}.", is_json)
+    show_result(user_row(user), f"Creating tokens, for {user.username}: {user.api_tokens}.", is_json)
 
 
 def _password(file: Path | None) -> str:
@@ -192,7 +192,7 @@ def _until_when(user: User) -> str:
     return f" The password is temporary: {user.username} has to choose another one on the pages before {end}."
 
 
-def _row(user: User) -> Row:
+def user_row(user: User) -> Row:
     return {
         "id": user.id,
         "username": user.username,
@@ -206,4 +206,5 @@ def _row(user: User) -> Row:
         "created_at": user.created_at,
         "last_login_at": user.last_login_at,
         "password_expires_at": user.password_expires_at,
+        "deleted_at": user.deleted_at,
     }

@@ -21,21 +21,26 @@ class UserOrder(StrEnum):
 
 @dataclass(frozen=True)
 class UserSearch:
-    """`text`: see SEARCHED; a token's public id, with what it begins with or without, finds its owner."""
+    """`text`: see SEARCHED; a token's public id, with what it begins with or without, finds its owner.
+
+    `is_deleted`: deleted users, or all others.
+    """
 
     text: str | None = None
     role: Role | None = None
     is_active: bool | None = None
     order: UserOrder = UserOrder.CREATED
     is_descending: bool = True
+    is_deleted: bool = False
 
 
 @dataclass(frozen=True)
 class UserCounts:
-    """How many users match a search (`matching`), and how many its text alone."""
+    """How many users match a search (`matching`), and how many its text alone; deleted ones are counted apart."""
 
     matching: int
     all: int
     active: int
     disabled: int
     administrators: int
+    deleted: int

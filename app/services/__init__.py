@@ -13,6 +13,7 @@ from app.services.audit_log import AuditLog, audit_log
 from app.services.changing_passwords import ChangingPasswords
 from app.services.check_counts import CheckCounts
 from app.services.clock_agreement import ClockAgreement
+from app.services.deleting_users import DeletingUsers, Deletion
 from app.services.expiring import Expiring
 from app.services.health import Health
 from app.services.held_tokens import HeldTokens
@@ -40,6 +41,7 @@ from app.services.token_history import TokenHistory
 from app.services.token_lists import TokenLists
 from app.services.user_list import UserList
 from app.services.user_profiles import UserProfiles
+from app.services.usernames import Usernames
 from app.services.verifying import TokenVerifier
 from app.storage.check import TokenLookup
 from app.storage.database import Database
@@ -77,6 +79,7 @@ class Services:
     check_counts: CheckCounts
     sessions: Sessions
     changing_passwords: ChangingPasswords
+    deleting_users: DeletingUsers
     ring: KeyRing
     key_fingerprints: KeyFingerprints
     health: Health
@@ -100,7 +103,7 @@ def build_services(
     """Create the use cases from the values of the settings (described in ``config.Settings``)."""
     ring, format, idempotency = KeyRing(token_keys), TokenFormat(prefixes), Idempotency(pepper)
     verifier, check_counts, sightings, strays, last_use = _recorders(database, clock, ring, format)
-    accounts, sessions, changing = _people(database, clock, pepper, passwords, sightings)
+    accounts, sessions, changing, deletion = _people(database, clock, pepper, passwords, sightings)
     held_tokens, listing = HeldTokens(database, clock, ring, format), Listing(database, clock, pepper)
     clock_agreement, key_fingerprints, audit, health = _guardians(database, clock, token_keys, pepper)
     return Services(
@@ -112,7 +115,7 @@ def build_services(
         held_tokens=held_tokens,
         revoking=Revoking(database, clock, held_tokens, verifier),
         revoking_by_filter=RevokingByFilter(database, clock, pepper),
-        restoring=Restoring(database, clock),
+        restoring=Restoring(database, clock, deletion),
         identifying=Identifying(format, verifier, held_tokens, listing),
         expiring=Expiring(database, clock, clock_agreement),
         listing=listing,
@@ -127,8 +130,8 @@ def build_services(
         job_runs=JobRuns(database, clock),
         clock_agreement=clock_agreement,
         sightings=sightings, strays=strays, last_use=last_use, check_counts=check_counts,
-        sessions=sessions, changing_passwords=changing, ring=ring, key_fingerprints=key_fingerprints,
-        health=health, audit=audit,
+        sessions=sessions, changing_passwords=changing, deleting_users=DeletingUsers(database, clock, deletion),
+        ring=ring, key_fingerprints=key_fingerprints, health=health, audit=audit,
     )  # fmt: skip
 
 
@@ -138,12 +141,13 @@ def _people(
     pepper: bytes,
     passwords: Passwords,
     sightings: Sightings,
-) -> tuple[Accounts, Sessions, ChangingPasswords]:
-    """What signs users in, and what changes their passwords."""
-    throttle, idempotency = LoginThrottle(database, clock, pepper), Idempotency(pepper)
-    accounts = Accounts(database, clock, passwords, throttle, idempotency, sightings)
+) -> tuple[Accounts, Sessions, ChangingPasswords, Deletion]:
+    """What signs users in, what changes their passwords, and what deleting them takes."""
+    throttle, idempotency, usernames = LoginThrottle(database, clock, pepper), Idempotency(pepper), Usernames(pepper)
+    accounts = Accounts(database, clock, passwords, throttle, idempotency, sightings, usernames)
     sessions = Sessions(database, clock, accounts, pepper)
-    return accounts, sessions, ChangingPasswords(database, clock, passwords, accounts)
+    changing = ChangingPasswords(database, clock, passwords, accounts)
+    return accounts, sessions, changing, Deletion(throttle, usernames)
 
 
 def _recorders(

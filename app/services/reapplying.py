@@ -17,6 +17,7 @@ from app.domain.text import count_of
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind
 from app.domain.withdrawals import Withdrawals
+from app.services.deleting_users import WITH_THE_USER, Deletion, about
 from app.storage import access_tokens, listing, reapplying, refresh_tokens, sessions, settings, users
 from app.storage.audit import record
 from app.storage.liveness import TokenTable
@@ -44,15 +45,20 @@ class Reapplying:
     `has_run_on`: whether the database was used since it was restored, so that tokens may be later than an event.
     """
 
-    def __init__(self, session: Session, now: datetime, caller: Caller, *, has_run_on: bool) -> None:
+    def __init__(
+        self, session: Session, now: datetime, caller: Caller, deletion: Deletion, *, has_run_on: bool
+    ) -> None:
         self._session = session
         self._now = now
         self._caller = caller
+        self._deletion = deletion
         self._has_run_on = has_run_on
         self._done = Reapplied()
 
     def apply(self, lost: Withdrawals) -> Reapplied:
         """Apply all that can be; what can't is in ``not_applied``."""
+        for username, event in lost.renamed.items():
+            self._rename(username, event)
         self._revoke_refresh_tokens(lost)
         self._revoke_access_tokens(lost)
         for event, criteria in lost.by_filter:
@@ -61,6 +67,8 @@ class Reapplying:
             self._change_user(username, column, event)
         for username, event in lost.passwords.items():
             self._remove_password(username, event)
+        for user_id, event in lost.deleted.items():
+            self._delete(user_id, event)
         for key, event in lost.settings.items():
             self._change_setting(key, event)
         for action, number in lost.unknown.items():
@@ -157,6 +165,30 @@ class Reapplying:
             f"run `daypass user set-password {username}`."
         )
 
+    def _rename(self, username: str, event: AuditEvent) -> None:
+        user = users.find(self._session, username)
+        if user is None or username == event.object_id:
+            return
+        if users.find(self._session, event.object_id) is not None:
+            self._done.not_applied.append(f"{username} is not renamed: there is another {event.object_id}.")
+            return
+        self._deletion.usernames.rename(self._session, user, event.object_id, self._now)
+        self._record(event.action, ("user", event.object_id), event, before=username, after=event.object_id)
+        self._done.changes.append(f"{username}: renamed to {event.object_id}, as since {utc_text(event.at)}.")
+
+    def _delete(self, user_id: int, event: AuditEvent) -> None:
+        users.lock(self._session, user_id)
+        user = users.get(self._session, user_id)
+        if user is None or user.deleted_at is not None or (self._has_run_on and user.created_at >= event.at):
+            return
+        if users.lock_administrators(self._session) == [user_id]:
+            then = f"{event.action} at {utc_text(event.at)}"
+            self._done.not_applied.append(f"{user.username} is the last enabled administrator: {then} is not applied.")
+            return
+        deleted = self._deletion.delete(self._session, user, _revocation(event, WITH_THE_USER))
+        self._record(event.action, ("user", deleted.user.username), event, None, **about(deleted))
+        self._done.changes.append(f"{deleted.user.username}: deleted, as since {utc_text(event.at)}.")
+
     def _change_setting(self, key: str, event: AuditEvent) -> None:
         after, setting = str(event.detail.get("after")), find_setting(key)
         before = settings.stored(self._session).get(key, setting.default if setting else "")
@@ -170,7 +202,7 @@ class Reapplying:
         self._done.changes.append(f"{key}: off, as since {utc_text(event.at)}.")
 
     def _record(
-        self, action: str, subject: tuple[str, str], event: AuditEvent, reason: str | None = None, **detail: str | bool
+        self, action: str, subject: tuple[str, str], event: AuditEvent, reason: str | None = None, **detail: str | int
     ) -> None:
         given = detail if reason is None else detail | {"reason": reason}
         record(self._session, self._now, self._caller, action, subject, **given, reapplied=event.id)

@@ -16,10 +16,11 @@ from app.domain.identity import Caller
 from app.domain.ladder import Act
 from app.domain.seals import Seal
 from app.domain.sessions import MOST, WebSession
-from app.services.accounts import Accounts, Proof, existing_user
+from app.services.accounts import Accounts, Proof
 from app.services.kept_forms import KeptForms
 from app.services.known_devices import KnownDevices
 from app.services.permitting import refuse_unless_allowed
+from app.services.user_changes import existing_user
 from app.storage import sessions, users
 from app.storage.audit import record
 from app.storage.database import Database
@@ -86,7 +87,7 @@ class Sessions:
                 sessions.end(session, self._digest(before))
             row = sessions.insert(session, self._digest(cookie), owner.id, now, caller.address, device)
             known, subject = caller.as_user(owner.id, owner.username, BY_PASSWORD), ("user", owner.username)
-            record(session, now, known, "session.began", subject, number=row.id)
+            record(session, now, known, "session.began", subject, number=row.id, **proof.detail)
             for number in sessions.end_oldest(session, owner.id, MOST, MOST_ENDED):
                 record(session, now, known, "session.ended", subject, number=number, because=f"{MOST} at most")
         return cookie

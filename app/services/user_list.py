@@ -40,11 +40,13 @@ class UserList:
         is_active: bool | None = None,
         cursor: str | None = None,
         limit: int = 100,
+        *,
+        is_deleted: bool = False,
     ) -> Page[User]:
-        """Users that match, newest first. `part`: of the user name, case-insensitive."""
+        """Users that match, newest first. `part`: of the user name, case-insensitive. `is_deleted`: no others."""
         after = row_of(self._cursors.read(USERS, cursor))
         with self._database.reading() as session:
-            rows = user_list.users(session, part, role, is_active, after, limit + 1)
+            rows = user_list.users(session, part, role, is_active, after, limit + 1, is_deleted=is_deleted)
             page = page_of([as_user(row) for row in rows], limit, lambda user: user.id)
         return Page(page.items, self._cursors.write(USERS, page.cursor))
 

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.storage import former_usernames
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 
 
@@ -18,6 +19,7 @@ def names_of_tokens(session: Session, public_ids: Collection[str]) -> dict[str, 
 
 
 def ids_of_users(session: Session, usernames: Collection[str]) -> dict[str, int]:
-    """By user name."""
+    """By user name, present or former."""
     query = select(UserRow.username, UserRow.id).where(UserRow.username.in_(usernames))
-    return {username: user_id for username, user_id in session.execute(query)}
+    former = former_usernames.ids_of_users(session, usernames)
+    return former | {username: user_id for username, user_id in session.execute(query)}

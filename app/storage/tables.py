@@ -19,8 +19,9 @@ from sqlalchemy import (
     false,
     text,
 )
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, validates
 
+from app.domain.emails import canonical_email
 from app.domain.identity import ApiTokens, Role
 from app.domain.tokens import TokenStatus
 from app.storage.database import Base
@@ -34,8 +35,13 @@ REFRESH_STATUSES = ", ".join(f"'{status}'" for status in ("active", "expired", "
 
 
 class UserRow(Base):
+    """`email_key`: the e-mail in its form for look-up, whenever that is set. `first_username`: None while it is the
+    present one. A deleted user's row stays, with `DELETED_NAME` for a user name.
+    """
+
     __tablename__ = "users"
-    __table_args__ = ({"sqlite_autoincrement": True},)  # an id is never reused
+    # An id is never reused.
+    __table_args__ = (Index("ix_users_email_key", "email_key"), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     username: Mapped[str] = mapped_column(String(150), unique=True)
@@ -51,6 +57,29 @@ class UserRow(Base):
     last_login_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     has_temporary_password: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     password_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    email_key: Mapped[str | None] = mapped_column(String(254))
+    first_username: Mapped[str | None] = mapped_column(String(150))
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @validates("email")
+    def _set_email_key(self, _: str, email: str) -> str:
+        self.email_key = canonical_email(email)
+        return email
+
+
+class FormerUsernameRow(Base):
+    """A user name that nobody else may take. `digest`: keyed; `username`: None once its user is deleted."""
+
+    __tablename__ = "former_usernames"
+    __table_args__ = (
+        Index("ix_former_usernames_user", "user_id"),
+        Index("ix_former_usernames_name", "username"),
+    )
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id"))
+    username: Mapped[str | None] = mapped_column(String(150))
+    retired_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 IS_MADE = "created_with IS NOT NULL"

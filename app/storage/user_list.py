@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import SQLCoreOperations
 
@@ -25,10 +25,17 @@ ORDERS = {
 
 
 def users(
-    session: Session, part: str | None, role: Role | None, is_active: bool | None, after: int | None, limit: int
+    session: Session,
+    part: str | None,
+    role: Role | None,
+    is_active: bool | None,
+    after: int | None,
+    limit: int,
+    *,
+    is_deleted: bool = False,
 ) -> list[UserRow]:
     """At most `limit` users, newest first, after the one with the id `after`; `part` of the user name."""
-    query = select(UserRow).where(*_narrowing(role, is_active))
+    query = select(UserRow).where(*_narrowing(role, is_active, is_deleted))
     if part is not None:
         query = query.where(UserRow.username.contains(part.lower(), autoescape=True))
     if after is not None:
@@ -60,8 +67,15 @@ def count_before(session: Session, search: UserSearch, row_id: int) -> int:
 
 def counts(session: Session, search: UserSearch) -> UserCounts:
     """In one statement."""
-    matching = and_(true(), *_narrowing(search.role, search.is_active))
-    conditions = (matching, true(), UserRow.is_active, ~UserRow.is_active, UserRow.role == Role.SERVER_ADMIN)
+    exists = UserRow.deleted_at.is_(None)
+    conditions = (
+        and_(*_narrowing(search.role, search.is_active, search.is_deleted)),
+        exists,
+        UserRow.is_active,
+        exists & ~UserRow.is_active,
+        UserRow.role == Role.SERVER_ADMIN,
+        ~exists,
+    )
     columns = [func.count().filter(each) for each in conditions]
     query = select(*columns).select_from(UserRow).where(*_has_text(search.text))
     return UserCounts(*map(int, session.execute(query).one()))
@@ -78,11 +92,13 @@ def _there(order: UserOrder, row_id: int) -> Select[Any, int]:
 
 
 def _conditions(search: UserSearch) -> list[ColumnElement[bool]]:
-    return _has_text(search.text) + _narrowing(search.role, search.is_active)
+    return _has_text(search.text) + _narrowing(search.role, search.is_active, search.is_deleted)
 
 
-def _narrowing(role: Role | None, is_active: bool | None) -> list[ColumnElement[bool]]:
-    conditions = [] if role is None else [UserRow.role == role]
+def _narrowing(role: Role | None, is_active: bool | None, is_deleted: bool) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]]
+    conditions = [UserRow.deleted_at.is_not(None) if is_deleted else UserRow.deleted_at.is_(None)]
+    conditions += [] if role is None else [UserRow.role == role]
     return conditions if is_active is None else [*conditions, UserRow.is_active == is_active]
 
 

@@ -92,6 +92,7 @@ IN_WRITE_PROBE = "app/storage/write_probe.py"
 IN_ACCESS_TOKENS = "app/storage/access_tokens.py"
 IN_CHANGING_PASSWORDS = "app/services/changing_passwords.py"
 IN_ACCOUNTS = "app/services/accounts.py"
+IN_USER_CHANGES = "app/services/user_changes.py"
 IN_BY_FILTER = "app/services/revoking_by_filter.py"
 BOUNDED = "tests/contract/test_bounded_work.py"
 BUDGETS = "tests/unit/services/test_budgets.py"
@@ -327,10 +328,10 @@ FAULTS = (
     Fault("refused attempts leave rows", "◆ what strangers add to the database is bounded", IN_THROTTLING,
           "raise _Full  # takes back what was counted", "pass", f"{THROTTLING} -k bounded"),
     Fault("only users are locked", "◆ names that do not exist are refused alike", IN_THROTTLING,
-          "            if filled is not None and name",
-          "            if name is None or users.find(session, name) is None:\n"
+          "            if filled is not None and user",
+          "            if users.find_counted_by(session, claim.account) is None:\n"
           "                throttle.empty(session, self._of_account(claim.account).key)\n"
-          "            if filled is not None and name",
+          "            if filled is not None and user",
           f"{THROTTLING} -k 'sqlite and not_exist'"),
     Fault("unlock forgets nothing", "an administrator opens a locked account", IN_THROTTLING,
           "throttle.empty(session, bucket.key)", "pass", f"{THROTTLING} -k administrator_opens"),
@@ -347,7 +348,7 @@ FAULTS = (
     Fault("device known for ever", "a device is known for 180 days", IN_DEVICES,
           "is_recent = self._today() - day < KEPT_FOR.days", "is_recent = True", DEVICES),
     Fault("device cookie not read", "◆ pages know a device by its cookie", "app/web/signing_in.py",
-          "services().sessions.known_devices.find(cookies.device_cookie(), username)", "None",
+          "services().sessions.known_devices.find(cookies.device_cookie(), account)", "None",
           "tests/contract/test_pages_sessions.py -k known_to"),
     Fault("crowd fills one counter", "◆ a crowd keeps an owner out nowhere where they were before", IN_THROTTLING,
           "            if last is not None and last > now - KEPT_FOR:", "            if last is None:",
@@ -361,9 +362,9 @@ FAULTS = (
           "app/http/forwarded.py", "elif not is_quoted:", "else:", PROXIES),
     Fault("any peer of a Unix socket trusted", "the peers of a Unix socket are trusted by setting only",
           "app/http/proxies.py", "return is_unix and self.has_unix_peers", "return is_unix", PROXIES),
-    Fault("last administrator demoted", "the last active administrator stays one", IN_ACCOUNTS, "and not stays:",
-          "and not changed.is_active:", ACCOUNTS),
-    Fault("two rows for one disable", "an audit row for each change that is one", IN_ACCOUNTS,
+    Fault("last administrator demoted", "the last active administrator stays one", IN_USER_CHANGES,
+          "and not stays:", "and not row.is_active:", ACCOUNTS),
+    Fault("two rows for one disable", "an audit row for each change that is one", IN_USER_CHANGES,
           "in values.items() if getattr(row, column) != value}", "in values.items()}", ACCOUNTS),
     Fault("old password proves", "a proof ends with its password", IN_CHANGING_PASSWORDS,
           "if proof is not None and row.password_hash != proof.digest:", "if False:", CHANGING_PASSWORDS),
@@ -535,9 +536,9 @@ FAULTS = (
     Fault("a crowd fills the audit log", "◆ refused attempts are sampled and bounded", "app/services/sightings.py",
           "if counts[action] >= MOST_A_MINUTE or", "if", SIGHTINGS),
     Fault("typed name in the audit log", "◆ what is typed as a name is not stored", IN_ACCOUNTS,
-          "note(SIGN_IN_REFUSED, subject_of(user),", 'note(SIGN_IN_REFUSED, ("user", name),', SIGHTINGS),
+          "note(SIGN_IN_REFUSED, subject_of(user),", 'note(SIGN_IN_REFUSED, ("user", typed),', SIGHTINGS),
     Fault("throttling not recorded", "throttling of sign-ins is an event", IN_ACCOUNTS,
-          "self._sightings.note(SIGN_IN_THROTTLED, subject_of(found), caller)", "pass", SIGHTINGS),
+          "self._sightings.note(SIGN_IN_THROTTLED, subject_of(found.user), caller)", "pass", SIGHTINGS),
     Fault("made-up token recorded", "nobody can write made-up tokens into the audit log", "app/services/sightings.py",
           "or seen.subject[1] in existing", "or existing", SIGHTINGS),
     Fault("refused act not recorded", "refused administrative acts are events", "app/http/errors.py",
@@ -595,7 +596,8 @@ FAULTS = (
           "if self.widens is Widens.NEVER or before == after:", "if True:", LADDER),
     Fault("audit log shortened by token", "◆ a token alone grants no right", "app/domain/setting.py",
           "return self.widens is Widens.ANY or None in", "return None in", LADDER),
-    Fault("account changed by anybody", "◆ services refuse whatever entry point calls them", IN_ACCOUNTS,
+    Fault("account changed by anybody", "◆ services refuse whatever entry point calls them",
+          IN_USER_CHANGES,
           "refuse_unless_allowed(session, act_of_change(column, getattr(row, column), value), caller)", "pass",
           MADE_WITH),
     Fault("sessions ended by anybody", "◆ services refuse whatever entry point calls them", "app/services/sessions.py",

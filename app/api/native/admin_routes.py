@@ -3,6 +3,7 @@
 from typing import Any
 
 from app.api.native import admin_schemas
+from app.api.native.deleted_user import DeletedUser, deleted_members
 from app.api.native.errors import PREFIX, TOKEN_ERRORS
 from app.api.native.idempotency_key import idempotency_key
 from app.api.native.paging import Answer, page_of
@@ -36,10 +37,11 @@ instance = _blueprint("native_instance", "The instance")
 @users.arguments(admin_schemas.UserQuery, location="query")
 @users.response(200, admin_schemas.UserPage)
 def list_users(query: Members) -> Answer:
-    """Users, newest first."""
+    """Users, newest first; deleted ones only where they are asked for."""
     page = services().user_list.users(
-        query.get("username"), query.get("role"), query.get("is_active"), query["cursor"], query["limit"]
-    )
+        query.get("username"), query.get("role"), query.get("is_active"), query["cursor"], query["limit"],
+        is_deleted=query.get("is_deleted", False),
+    )  # fmt: skip
     return page_of(page, vars)
 
 
@@ -68,8 +70,16 @@ def show_user(user_id: str) -> User:
 @users.response(200, UserOut)
 @does(*OF_USERS)
 def change_user(body: Members, user_id: str) -> User:
-    """Change what is named, all or nothing: the role, disabled or enabled, API tokens allowed or denied."""
+    """Change what is named, all or nothing: the role, the state, API tokens, the user name, the e-mail and names."""
     return services().accounts.change(parse_user_id(user_id), body, caller())
+
+
+@users.delete("/<user_id>")
+@users.response(200, DeletedUser)
+@does(Act.DELETE_USER)
+def delete_user(user_id: str) -> Members:
+    """Delete a user, for good: tokens are revoked, and personal data is removed. The id stays."""
+    return deleted_members(services().deleting_users.delete(parse_user_id(user_id), caller()))
 
 
 @users.post("/<user_id>/end-sessions")

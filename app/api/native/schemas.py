@@ -136,6 +136,7 @@ class UserOut(Schema):
     created_at = Instant()
     last_login_at = Instant(allow_none=True)
     password_expires_at = Instant(allow_none=True, metadata={"description": "Of a temporary password."})
+    deleted_at = Instant(allow_none=True, metadata={"description": "Then only the id is left of the person."})
 
 
 def token_members(listed: ListedToken) -> dict[str, Any]:

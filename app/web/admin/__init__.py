@@ -9,8 +9,11 @@ from app.web.admin.settings import settings
 from app.web.admin.tokens import tokens
 from app.web.admin.user_access import user_access
 from app.web.admin.user_changes import user_changes
+from app.web.admin.user_edits import user_edits
 from app.web.admin.users import users
 
-BLUEPRINTS = (overview, users, user_changes, user_access, tokens, by_filter, identify, settings, audit, instance)
+BLUEPRINTS = (
+    overview, users, user_changes, user_access, user_edits, tokens, by_filter, identify, settings, audit, instance
+)  # fmt: skip
 
 __all__ = ["BLUEPRINTS"]

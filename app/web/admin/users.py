@@ -30,16 +30,17 @@ from app.web.rendering import page
 users = GuardedBlueprint("web_users", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix="/admin/users",
                          template_folder="../templates")  # fmt: skip
 
-STATES: dict[str, tuple[Role | None, bool | None]] = {
-    "": (None, None),
-    "active": (None, True),
-    "disabled": (None, False),
-    "administrators": (Role.SERVER_ADMIN, None),
+STATES: dict[str, tuple[Role | None, bool | None, bool]] = {
+    "": (None, None, False),
+    "active": (None, True, False),
+    "disabled": (None, False, False),
+    "administrators": (Role.SERVER_ADMIN, None, False),
+    "deleted": (None, None, True),
 }
-"""The pills: the role and the state that each stands for."""
+"""The pills: the role, the state, and whether deleted users are shown, that each stands for."""
 
 ROLES = [(role.value, role.value.replace("_", " ").title()) for role in Role]
-NO_USERS = FoundUsers(Page([], None), UserCounts(0, 0, 0, 0, 0), 1)
+NO_USERS = FoundUsers(Page([], None), UserCounts(0, 0, 0, 0, 0, 0), 1)
 
 NEW = ("username", "email", "first_name", "last_name", "new_role")
 PERMANENT_HINT = (
@@ -117,13 +118,13 @@ def prove_in(form: dict[str, str]) -> None:
 def _search(view: ListView) -> UserSearch:
     state, order = request.args.get("state", ""), view.sort
     if state not in STATES:
-        raise BadRequest("State is active, disabled or administrators.", {"state": ["Not a state."]})
+        raise BadRequest("State is active, disabled, administrators or deleted.", {"state": ["Not a state."]})
     if order not in set(UserOrder):
         raise BadRequest("The list can't be sorted by that.", {"sort": ["Not a column."]})
-    role, is_active = STATES[state]
+    role, is_active, is_deleted = STATES[state]
     chosen = queries.word(request.args, "role", Role)
     text = normal_search(request.args.get("q", ""))
-    return UserSearch(text, role or chosen, is_active, UserOrder(order), view.direction == "descending")
+    return UserSearch(text, role or chosen, is_active, UserOrder(order), view.direction == "descending", is_deleted)
 
 
 def _list(view: ListView, found: FoundUsers, status: int = 200, error: str = "") -> Response:
