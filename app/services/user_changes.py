@@ -30,6 +30,9 @@ OWN_NAMES = ("first_name", "last_name")
 LONGEST_PROFILE = {"email": LONGEST_EMAIL, "first_name": 150, "last_name": 150, "title": 150}
 """The maximum number of characters of each member, as in the columns."""
 
+WORDS = {"email": "e-mail", "first_name": "first name", "last_name": "last name"}
+"""What they are called in the audit log."""
+
 Values = Mapping[str, str | bool]
 
 
@@ -117,7 +120,7 @@ def _audited(changed: Values, username: str) -> Iterator[tuple[str, dict[str, st
     """The events. The log keeps what is in it: it has the names of what was edited, not the values."""
     edited = [column for column in changed if column in LONGEST_PROFILE]
     if edited:
-        yield "user.edited", {"fields": ", ".join(edited)}
+        yield "user.edited", {"fields": ", ".join(WORDS.get(each, each) for each in edited)}
     if "username" in changed:
         yield "user.renamed", {"before": username, "after": str(changed["username"])}
     for column, value in changed.items():

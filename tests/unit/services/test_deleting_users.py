@@ -1,6 +1,7 @@
 """Deleting a user: nothing of the person is left, and nothing that the person held works."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -30,6 +31,7 @@ from tests.factories import (
     mint,
     set_password,
     signed_in,
+    with_token,
 )
 from tests.unit.services.verdicts import reason, refusal_of, works
 
@@ -144,7 +146,6 @@ def test_nobody_deletes_themselves_or_the_last_administrator(services: Services)
 
 
 def test_a_token_deletes_nobody_unless_the_setting_is_on(services: Services, anna: User) -> None:
-    from tests.factories import with_token
 
     root = allowed_user(services, role=Role.SERVER_ADMIN)
     caller = with_token(root, generate(services, root))
@@ -160,7 +161,6 @@ def test_who_is_no_administrator_any_more_deletes_nobody(services: Services, ann
     clara = make_user(services, "clara", Role.SERVER_ADMIN, PASSWORD)
     session = services.sessions.find(services.sessions.sign_in("clara", PASSWORD, HOME, None))
     assert session is not None
-    from dataclasses import replace
 
     caller = Caller("clara", clara.id, credential=replace(session.credential, is_fresh=True), role=clara.role)
     services.accounts.change("clara", {"role": Role.VIEWER}, OPERATOR)

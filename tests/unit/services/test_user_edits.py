@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.domain.audit_search import AuditSearch
 from app.domain.errors import BadCredentials, BadRequest, Conflict, NotFound, NotPermitted, Refusal
 from app.domain.identity import Caller, Role, User
 from app.services import Services
@@ -45,7 +46,7 @@ def test_an_edit_is_one_event_with_the_names_of_what_changed(services: Services,
     services.accounts.change(anna.id, {"title": ""}, OPERATOR)
     edited = [each for each in rows.audit_events(database) if each.action == "user.edited"]
     assert [each.detail for each in edited] == [
-        '{"fields": "email, first_name, last_name, title"}', '{"fields": "title"}'
+        '{"fields": "e-mail, first name, last name, title"}', '{"fields": "title"}'
     ]  # fmt: skip
     assert not any(value in each.detail for each in rows.audit_events(database) for value in PROFILE.values())
 
@@ -162,7 +163,6 @@ def test_the_history_of_a_user_and_the_search_of_the_log_know_former_names(servi
     actions = [each.action for each in services.user_profiles.of(anna.id).events]
     assert actions == ["user.renamed", "user.disabled", "user.created"]
     assert services.token_history.of(token.token.public_id)[0].is_own
-    from app.domain.audit_search import AuditSearch
 
     for text in ("berta", "anna"):
         found = services.audit_list.found(AuditSearch(text=text))
