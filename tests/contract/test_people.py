@@ -5,7 +5,7 @@ Not here: rules about accounts (``tests/unit/services``).
 
 import unicodedata
 from collections.abc import Iterator
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import pytest
 from flask import Flask
@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from app.domain.identity import Role, User
 from app.services import Services
-from tests.contract.asking import basic
+from tests.contract.asking import AskedGate, basic
 from tests.contract.asking_native import Person, problem
 from tests.contract.asking_pages import Somebody, somebody
 from tests.contract.conftest import Setting
@@ -109,7 +109,7 @@ def test_a_user_is_changed_in_part_and_deleted_in_the_native_api(services: Servi
 
 
 def test_what_a_deleted_user_held_is_refused_as_revoked_in_every_dialect(
-    client: FlaskClient, services: Services
+    client: FlaskClient, gate: AskedGate, services: Services
 ) -> None:
     user = allowed_user(services)
     refresh, single = issue(services, user), generate(services, user)
@@ -119,10 +119,9 @@ def test_what_a_deleted_user_held_is_refused_as_revoked_in_every_dialect(
     for path in ("createAPIAccessToken", "validateRefreshToken", "regenRefreshToken"):
         answer = client.post(f"/integration/v1/{path}/", json=alation)
         assert (answer.status_code, answer.get_json()["reason"]) == (401, "token_revoked"), path
-        assert answer.get_json()["title"] == "Refresh token provided is expired or revoked."
+        assert "expired or revoked" in answer.text
     for secret in (access.secret, single.secret):
-        answer = client.get("/auth/verify", headers={"TOKEN": secret})
-        assert (answer.status_code, answer.headers["X-Auth-Reason"]) == (401, "token_revoked")
+        assert gate.verify_bearer(secret).headers["X-Auth-Reason"] == "token_revoked"
         assert client.get("/v4/people/current", headers={"Authorization": f"Bearer {secret}"}).status_code == 401
 
 
@@ -168,7 +167,7 @@ def test_users_change_their_own_names_and_no_more(app: Flask, services: Services
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names_of_people_are_of_any_script_wherever_they_are_shown(
-    clara: Somebody, client: FlaskClient, services: Services, admin: Person, name: str
+    clara: Somebody, gate: AskedGate, services: Services, admin: Person, name: str
 ) -> None:
     """In NFC; percent-encoded in headers, as they are in JSON, on pages and in CSV."""
     kept = unicodedata.normalize("NFC", name)
@@ -176,8 +175,8 @@ def test_names_of_people_are_of_any_script_wherever_they_are_shown(
     changed = admin.native.send("PATCH", f"users/{user.id}", json={"first_name": name, "title": name}).get_json()
     assert (changed["first_name"], changed["title"]) == (kept, kept)
     access = mint(services, issue(services, user, name))
-    headers = client.get("/auth/verify", headers={"TOKEN": access.secret}).headers
+    headers = gate.verify(access.secret).headers
     assert headers["X-Auth-Token-Name"].isascii() and unquote(headers["X-Auth-Token-Name"]) == kept
     assert kept in words(clara.pages.get(f"/admin/users/{user.id}"))
     assert kept in clara.pages.get(f"/admin/users/export?q={user.username}").text
-    assert user.username in words(clara.pages.get(f"/admin/users?q={kept}"))
+    assert user.username in words(clara.pages.get(f"/admin/users?q={quote(kept)}"))
