@@ -46,6 +46,8 @@ EDGE = "tests/functional/test_http_edge.py"
 HOSTS = "tests/unit/http/test_hosts.py"
 DEPLOYED = "tests/unit/test_deploy.py"
 ACCOUNTS = "tests/unit/services/test_accounts.py"
+USER_EDITS = "tests/unit/services/test_user_edits.py"
+BY_EMAIL, DELETING = "tests/unit/services/test_sign_in_by_email.py", "tests/unit/services/test_deleting_users.py"
 AUDIT = "tests/unit/services/test_audit.py"
 AUDIT_PURGING = "tests/unit/services/test_audit_purging.py"
 AUDIT_SEALING = "tests/unit/services/test_audit_sealing.py"
@@ -93,6 +95,7 @@ IN_ACCESS_TOKENS = "app/storage/access_tokens.py"
 IN_CHANGING_PASSWORDS = "app/services/changing_passwords.py"
 IN_ACCOUNTS = "app/services/accounts.py"
 IN_USER_CHANGES = "app/services/user_changes.py"
+IN_USERS = "app/storage/users.py"
 IN_BY_FILTER = "app/services/revoking_by_filter.py"
 BOUNDED = "tests/contract/test_bounded_work.py"
 BUDGETS = "tests/unit/services/test_budgets.py"
@@ -350,6 +353,33 @@ FAULTS = (
     Fault("device cookie not read", "◆ pages know a device by its cookie", "app/web/signing_in.py",
           "services().sessions.known_devices.find(cookies.device_cookie(), account)", "None",
           "tests/contract/test_pages_sessions.py -k known_to"),
+    Fault("e-mail before user name", "◆ a user name wins over an e-mail", IN_USERS,
+          "found = func.coalesce(by_name, select(is_only_one).select_from(with_email).scalar_subquery())",
+          "found = func.coalesce(select(is_only_one).select_from(with_email).scalar_subquery(), by_name)",
+          f"{BY_EMAIL} -k wins"),
+    Fault("e-mail of two signs in one", "◆ an e-mail of two enabled users signs in neither", IN_USERS,
+          "case((func.count() == 1, func.min(with_email.c.id)))", "func.min(with_email.c.id)", f"{BY_EMAIL} -k two"),
+    Fault("no e-mail is one", "◆ who has no e-mail is not found by none", IN_USERS,
+          "_enabled_with(email or \"\")", "_enabled_with(email)  # type: ignore[arg-type]", f"{BY_EMAIL} -k by_none"),
+    Fault("two budgets", "◆ a guesser has one budget whichever is typed", IN_ACCOUNTS,
+          "return found.user.counted_by if found.user else canonical_username(typed)",
+          "return canonical_username(typed)",
+          f"{BY_EMAIL} -k one_budget"),
+    Fault("letters that differ made one", "◆ nothing is folded but case", "app/domain/emails.py", ".lower(), LONGEST)",
+          ".casefold(), LONGEST)", "tests/unit/domain/test_emails.py"),
+    Fault("former name reused", "◆ no user name is ever a second account's", "app/services/usernames.py",
+          "if owner_id not in (None, user_id):", "if False:", f"{USER_EDITS} -k 'nobody_else'"),
+    Fault("counted by the present name", "◆ counters follow a user who is renamed", "app/domain/identity.py",
+          "return self.first_username or self.username", "return self.username",
+          f"{USER_EDITS} -k counts_and_knows"),
+    Fault("deleted and not revoked", "◆ nothing works of a user who is deleted", "app/services/deleting_users.py",
+          "parents = refresh_tokens.revoke_of_user(session, row.id, revocation)", "parents = 0",
+          f"{DELETING} -k revoked"),
+    Fault("address of a deleted user kept", "◆ nothing is left of a person who is deleted",
+          "app/storage/deleted_users.py",
+          "session.execute(update(table).where(which).values(dict.fromkeys(columns)))", "pass", f"{DELETING} -k left"),
+    Fault("deleted by who was demoted", "◆ a deletion needs who the caller is now", "app/services/deleting_users.py",
+          "as_of_now(session, caller))", "caller)", f"{DELETING} -k administrator_any_more"),
     Fault("crowd fills one counter", "◆ a crowd keeps an owner out nowhere where they were before", IN_THROTTLING,
           "            if last is not None and last > now - KEPT_FOR:", "            if last is None:",
           "tests/hostile/test_sign_in_attack.py -k sqlite"),
