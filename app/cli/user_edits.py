@@ -4,6 +4,7 @@ import click
 
 from app.cli.launching import operator, services
 from app.cli.output import as_json, show_result
+from app.cli.service_accounts import answering, answering_options
 from app.cli.users import user_row
 
 
@@ -13,14 +14,16 @@ from app.cli.users import user_row
 @click.option("--first-name")
 @click.option("--last-name")
 @click.option("--title")
+@answering_options
 @as_json
-def edit(username: str, as_json: bool, **profile: str | None) -> None:
-    """Change a user's e-mail, names or title; an empty one removes it."""
-    values = {name: value for name, value in profile.items() if value is not None}
-    if not values:
-        raise click.UsageError("Name what to change: --email, --first-name, --last-name or --title.")
-    user = services().accounts.change(username, values, operator())
-    show_result(user_row(user), f"Changed {user.username}.", as_json)
+def edit(username: str, as_json: bool, **values: str | None) -> None:
+    """Change a user's e-mail, names or title, and who answers for a service account; an empty one removes it."""
+    given = {name: value for name, value in values.items() if value is not None}
+    if not given:
+        raise click.UsageError("Give what to change.")
+    user = services().accounts.change(username, given, operator())
+    about = f" {answering(user)}" if user.is_service else ""
+    show_result(user_row(user), f"Changed {user.username}.{about}", as_json)
 
 
 @click.command("rename")

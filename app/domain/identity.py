@@ -49,6 +49,13 @@ class Role(StrEnum):
         return self.may_use_apis
 
 
+class Kind(StrEnum):
+    """SERVICE: an account of programs, without password and sign-in; persons answer for it (``service_accounts``)."""
+
+    PERSON = "person"
+    SERVICE = "service"
+
+
 class ApiTokens(StrEnum):
     """Whether a user may create tokens. INHERIT: as the instance settings say."""
 
@@ -68,7 +75,8 @@ class User:
     """A person or a service account that owns tokens. The id is never reused.
 
     `password_expires_at`: of a temporary password, which somebody else chose; None for all others. `first_username`:
-    where it was another one. `deleted_at`: then only the id is left of the person.
+    where it was another one. `deleted_at`: then only the id is left of the person. `responsible_id`, `deputy_id`: the
+    persons who answer for a service account; `responsible`, `deputy`: their user names, where they are read with it.
     """
 
     id: int
@@ -85,6 +93,15 @@ class User:
     password_expires_at: datetime | None = None
     first_username: str | None = None
     deleted_at: datetime | None = None
+    kind: Kind = Kind.PERSON
+    responsible_id: int | None = None
+    deputy_id: int | None = None
+    responsible: str | None = None
+    deputy: str | None = None
+
+    @property
+    def is_service(self) -> bool:
+        return self.kind is Kind.SERVICE
 
     @property
     def is_administrator(self) -> bool:
@@ -98,6 +115,8 @@ class User:
 
 class Principal(NamedTuple):
     """The owner of an accepted token, and the token itself, as of `checked_at`: the result of the check.
+
+    `refresh_token_public_id`: None for a single-tier token.
 
     A named tuple because each check creates one, and a frozen dataclass takes four times as long.
     """
@@ -118,6 +137,7 @@ class Principal(NamedTuple):
     token_last_used_at: datetime | None
     refresh_token_expires_at: datetime | None
     checked_at: datetime
+    refresh_token_public_id: str | None = None
 
     @property
     def credential(self) -> Credential:

@@ -127,6 +127,7 @@ class RefreshToken:
     created_with: str | None = None
     secret_seen_at: datetime | None = None
     lifetime_days: int | None = None
+    description: str | None = None
 
 
 @dataclass(frozen=True)
@@ -163,8 +164,8 @@ class AccessToken:
 class Issued(Generic[T]):
     """A new token and its secret, which is in clear text only here.
 
-    Of a minted access token: `refresh_token_expires_at`, `replaced` (the previous active one, after replacement), and
-    `seems_shared` (two programs seem to mint).
+    Of a minted access token: `refresh_token_expires_at`, `replaced` (the previous active one, after replacement),
+    `seems_shared` (two programs seem to mint), and `reused_at` (when one that existed was returned again).
     """
 
     token: T
@@ -172,6 +173,7 @@ class Issued(Generic[T]):
     refresh_token_expires_at: datetime | None = None
     replaced: AccessToken | None = None
     seems_shared: bool = False
+    reused_at: datetime | None = None
 
 
 class Ending(NamedTuple):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.domain.identity import Role
+from app.domain.identity import Kind, Role
 
 SEARCHED = "user name, e-mail, name, user id and token id"
 """In what the search looks, for people: parts of the first three, the whole of an id."""
@@ -23,7 +23,8 @@ class UserOrder(StrEnum):
 class UserSearch:
     """`text`: see SEARCHED; a token's public id, with what it begins with or without, finds its owner.
 
-    `is_deleted`: deleted users, or all others.
+    `is_deleted`: deleted users, or all others. `is_unanswered`: only enabled service accounts without an active
+    responsible person.
     """
 
     text: str | None = None
@@ -31,6 +32,8 @@ class UserSearch:
     is_active: bool | None = None
     order: UserOrder = UserOrder.CREATED
     is_descending: bool = True
+    kind: Kind | None = None
+    is_unanswered: bool = False
     is_deleted: bool = False
 
 
@@ -43,4 +46,5 @@ class UserCounts:
     active: int
     disabled: int
     administrators: int
-    deleted: int
+    service: int = 0
+    deleted: int = 0

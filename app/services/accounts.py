@@ -22,6 +22,7 @@ from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.passwords import Passwords
 from app.services.permitting import refuse_unless_allowed
 from app.services.refused_sign_ins import reason_of, signed_in_by, subject_of
+from app.services.responsibility import existing_user
 from app.services.sightings import Sightings
 from app.services.throttling import Attempt, Claim, LoginThrottle
 from app.services.user_changes import (
@@ -30,7 +31,6 @@ from app.services.user_changes import (
     change,
     change_own,
     changeable_user,
-    existing_user,
     normal_profile,
     normal_values,
     refuse_to_leave_none,
@@ -182,7 +182,8 @@ class Accounts:
     def change(self, user: int | str, values: Values, caller: Caller) -> User:
         """Change role, state, API tokens, user name, e-mail, names or title: all of `values` or none, by column.
 
-        `user`: the id or the name. Adds an audit row for each kind of change. Refuses with NotFound, BadRequest,
+        ``responsible`` and ``deputy`` (user names; an empty one for no deputy) are of a service account. `user`: the id
+        or the name. Adds an audit row for each kind of change. Refuses with NotFound, BadRequest,
         NotPermitted, and with Conflict the last enabled administrator, a user name that is or was somebody else's, and
         a deleted user.
         """

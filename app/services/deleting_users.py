@@ -20,13 +20,24 @@ from app.services.revoking import Revoked
 from app.services.throttling import LoginThrottle
 from app.services.user_changes import LAST_ADMINISTRATOR, changeable_user
 from app.services.usernames import Usernames
-from app.storage import access_tokens, deleted_users, former_usernames, refresh_tokens, sessions, users
+from app.storage import (
+    access_tokens,
+    deleted_users,
+    former_usernames,
+    refresh_tokens,
+    service_accounts,
+    sessions,
+    users,
+)
 from app.storage.audit import record
 from app.storage.database import Database
 from app.storage.refresh_tokens import Revocation
 from app.storage.tables import UserRow
 
 WITH_THE_USER = "its owner was deleted"
+ANSWERS_FOR = "{} answers for service accounts. Make another person responsible for them first: {}."
+MOST = 50
+"""Service accounts that a refusal lists."""
 ONESELF = "Nobody can delete their own account: another administrator can."
 
 
@@ -58,6 +69,7 @@ class Deletion:
         then, names = DELETED_NAME.format(row.id), [row.username, *former_usernames.of_user(session, row.id)]
         deleted_users.forget_places(session, row.id)
         deleted_users.forget_author(session, row.id, names, then)
+        deleted_users.forget_answering(session, row.id)
         self.usernames.forget(session, row, revocation.at)
         _remove_person(row, revocation.at)
         session.flush()
@@ -75,14 +87,15 @@ class DeletingUsers:
     def delete(self, user: int | str, caller: Caller) -> Deleted:
         """Delete a user, by id or name. Their user names are kept from reuse.
 
-        Refuses with NotFound, NotPermitted, and Conflict: deleted before, the caller, the last enabled administrator.
+        Refuses with NotFound, NotPermitted, and Conflict: deleted before, the caller, the last enabled administrator,
+        and who is responsible for service accounts.
         """
         with self._database.transaction() as session:
             administrators = users.lock_administrators(session)
             row = changeable_user(session, user)
             # It can't be undone, so the caller must still be who they were when the request began.
             refuse_unless_allowed(session, Act.DELETE_USER, as_of_now(session, caller))
-            _refuse_what_needs_the_user(row, administrators, caller)
+            _refuse_what_needs_the_user(session, row, administrators, caller)
             now = self._clock()
             revocation = Revocation(now, caller.name, WITH_THE_USER)
             deleted = self._deletion.delete(session, row, revocation)
@@ -90,8 +103,13 @@ class DeletingUsers:
         return deleted
 
 
-def _refuse_what_needs_the_user(row: UserRow, administrators: list[int], caller: Caller) -> None:
+def _refuse_what_needs_the_user(session: Session, row: UserRow, administrators: list[int], caller: Caller) -> None:
     """Refuse with Conflict while something can't be without this user."""
+    answered = [
+        each.username for each in service_accounts.of_person(session, row.id, MOST) if each.responsible_id == row.id
+    ]
+    if answered:
+        raise Conflict(ANSWERS_FOR.format(row.username, ", ".join(answered)))
     if row.id == caller.user_id:
         raise Conflict(ONESELF)
     if administrators == [row.id]:
@@ -111,3 +129,4 @@ def _remove_person(row: UserRow, now: datetime) -> None:
     row.password_hash, row.has_temporary_password, row.password_expires_at = None, False, None
     row.role, row.api_tokens, row.is_active = Role.VIEWER, ApiTokens.INHERIT, False
     row.last_login_at, row.deleted_at = None, now
+    row.responsible_id = row.deputy_id = None

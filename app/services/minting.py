@@ -94,7 +94,7 @@ class Minting:
         text = None if secret is None else TokenText.of_access(row.public_id, secret)
         if text is None or not self._ring.verifies(text, row.key_id, row.mac):
             return None
-        return Issued(as_access_token(row, now), self._format.compose(text), held.stored.expires_at)
+        return Issued(as_access_token(row, now), self._format.compose(text), held.stored.expires_at, reused_at=now)
 
     def _mint(
         self,

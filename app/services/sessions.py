@@ -20,7 +20,7 @@ from app.services.accounts import Accounts, Proof
 from app.services.kept_forms import KeptForms
 from app.services.known_devices import KnownDevices
 from app.services.permitting import refuse_unless_allowed
-from app.services.user_changes import existing_user
+from app.services.responsibility import existing_user
 from app.storage import sessions, users
 from app.storage.audit import record
 from app.storage.database import Database

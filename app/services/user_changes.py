@@ -5,6 +5,7 @@ Not here: passwords (``changing_passwords``) and deleting (``deleting_users``).
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -16,6 +17,7 @@ from app.domain.identity import Caller, Role, canonical_username
 from app.domain.ladder import act_of_change
 from app.domain.text import normal_text
 from app.services.permitting import refuse_unless_allowed
+from app.services.responsibility import PEOPLE, columns_of
 from app.services.usernames import Usernames, normal_username
 from app.storage import sessions, users
 from app.storage.audit import record
@@ -33,7 +35,7 @@ LONGEST_PROFILE = {"email": LONGEST_EMAIL, "first_name": 150, "last_name": 150, 
 WORDS = {"email": "e-mail", "first_name": "first name", "last_name": "last name"}
 """What they are called in the audit log."""
 
-Values = Mapping[str, str | bool]
+Values = Mapping[str, Any]
 
 
 def normal_profile(profile: Mapping[str, str]) -> dict[str, str]:
@@ -44,18 +46,10 @@ def normal_profile(profile: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def normal_values(values: Values) -> dict[str, str | bool]:
+def normal_values(values: Values) -> dict[str, Any]:
     """Any values of a user as they are stored. Refuses with BadRequest."""
     normal = dict(values) | normal_profile({each: str(values[each]) for each in LONGEST_PROFILE if each in values})
     return normal | ({"username": normal_username(str(values["username"]))} if "username" in values else {})
-
-
-def existing_user(session: Session, user: int | str) -> UserRow:
-    """By id or by name; refuses with NotFound."""
-    row = users.get(session, user) if isinstance(user, int) else users.find(session, canonical_username(user) or "")
-    if row is None:
-        raise NotFound("user")
-    return row
 
 
 def changeable_user(session: Session, user: int | str) -> UserRow:
@@ -73,8 +67,10 @@ def change(
 ) -> list[str]:
     """Change what differs of a user whose row is locked; the names of the columns.
 
-    `values`: normal ones. Refuses with NotPermitted, and with Conflict a user name that is or was somebody else's.
+    `values`: normal ones. Refuses with NotPermitted, as :func:`columns_of`, and with Conflict a user name that is or
+    was somebody else's.
     """
+    values = columns_of(session, values, row)
     changed = {column: value for column, value in values.items() if getattr(row, column) != value}
     for column, value in changed.items():
         refuse_unless_allowed(session, act_of_change(column, getattr(row, column), value), caller)
@@ -82,7 +78,8 @@ def change(
     write(session, row, changed, now, usernames)
     if not row.is_active:
         sessions.end_of_user(session, row.id)
-    for name, detail in _audited(changed, before):
+    users.read_names(session, row)
+    for name, detail in _audited(changed, before, row):
         record(session, now, caller, name, ("user", row.username), **detail)
     return list(changed)
 
@@ -92,7 +89,7 @@ def change_own(session: Session, row: UserRow, names: Mapping[str, str], now: da
     changed = {column: value for column, value in names.items() if getattr(row, column) != value}
     for column, value in changed.items():
         setattr(row, column, value)
-    for name, detail in _audited(changed, row.username):
+    for name, detail in _audited(changed, row.username, row):
         record(session, now, caller, name, ("user", row.username), **detail)
 
 
@@ -116,13 +113,15 @@ def refuse_to_leave_none(administrators: list[int], row: UserRow) -> None:
         raise Conflict(LAST_ADMINISTRATOR)
 
 
-def _audited(changed: Values, username: str) -> Iterator[tuple[str, dict[str, str | bool]]]:
+def _audited(changed: Values, username: str, row: UserRow) -> Iterator[tuple[str, dict[str, str | bool]]]:
     """The events. The log keeps what is in it: it has the names of what was edited, not the values."""
     edited = [column for column in changed if column in LONGEST_PROFILE]
     if edited:
         yield "user.edited", {"fields": ", ".join(WORDS.get(each, each) for each in edited)}
     if "username" in changed:
         yield "user.renamed", {"before": username, "after": str(changed["username"])}
+    if PEOPLE & changed.keys():
+        yield "user.responsible_changed", {"responsible": row.responsible or "", "deputy": row.deputy or ""}
     for column, value in changed.items():
         if column == "is_active":
             yield ("user.enabled" if value else "user.disabled"), {column: value}

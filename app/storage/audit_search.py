@@ -20,9 +20,10 @@ from app.domain.audit_words import actions_with
 from app.domain.handles import public_id_in
 from app.domain.policy import INSTANCE_SETTINGS
 from app.storage.audit_tables import NOT_DONE, NOT_MINTED, OF_NO_USER, AuditEventRow
-from app.storage.tables import FormerUsernameRow, UserRow
+from app.storage.tables import UserRow
 from app.storage.text_search import has_part
 from app.storage.user_list import is_named
+from app.storage.user_table import FormerUsernameRow
 
 MOST_FOR_IDS, MOST_FOR_NAMES = 300_000, 50_000
 """How many events are read one by one, at most: for an address or a request's id, and for many names."""

@@ -5,8 +5,9 @@ from collections.abc import Collection
 from sqlalchemy import or_, update
 from sqlalchemy.orm import Session
 
+from app.domain.identity import Kind
 from app.storage.many_rows import lock_in_order
-from app.storage.tables import AccessTokenRow, InstanceSettingRow, RefreshTokenRow
+from app.storage.tables import AccessTokenRow, InstanceSettingRow, RefreshTokenRow, UserRow
 
 
 def forget_places(session: Session, user_id: int) -> None:
@@ -30,3 +31,10 @@ def forget_author(session: Session, user_id: int, names: Collection[str], then: 
         session.execute(update(table).where(which).values(revoked_by=then))
     setting = InstanceSettingRow
     session.execute(update(setting).where(setting.changed_by.in_(names)).values(changed_by=then))
+
+
+def forget_answering(session: Session, user_id: int) -> None:
+    """That the user answers for service accounts, as a deputy or otherwise."""
+    for column in (UserRow.deputy_id, UserRow.responsible_id):
+        statement = update(UserRow).where(UserRow.kind == Kind.SERVICE, column == user_id)
+        session.execute(statement.values({column: None}))

@@ -7,7 +7,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app.storage.database import insert_unless_present
-from app.storage.tables import FormerUsernameRow
+from app.storage.user_table import FormerUsernameRow
 
 
 def add(session: Session, digest: str, user_id: int, username: str | None, now: datetime) -> None:

@@ -8,8 +8,9 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import SQLCoreOperations
 
 from app.domain.handles import public_id_in
-from app.domain.identity import USER_ID, Role
+from app.domain.identity import USER_ID, Kind, Role
 from app.domain.user_search import UserCounts, UserOrder, UserSearch
+from app.storage.service_accounts import is_unanswered
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 from app.storage.text_search import has_part
 
@@ -31,11 +32,12 @@ def users(
     is_active: bool | None,
     after: int | None,
     limit: int,
+    kind: Kind | None = None,
     *,
     is_deleted: bool = False,
 ) -> list[UserRow]:
     """At most `limit` users, newest first, after the one with the id `after`; `part` of the user name."""
-    query = select(UserRow).where(*_narrowing(role, is_active, is_deleted))
+    query = select(UserRow).where(*_narrowing(role, is_active, kind, is_deleted=is_deleted))
     if part is not None:
         query = query.where(UserRow.username.contains(part.lower(), autoescape=True))
     if after is not None:
@@ -69,11 +71,12 @@ def counts(session: Session, search: UserSearch) -> UserCounts:
     """In one statement."""
     exists = UserRow.deleted_at.is_(None)
     conditions = (
-        and_(*_narrowing(search.role, search.is_active, search.is_deleted)),
+        and_(*_of_search(search)),
         exists,
         UserRow.is_active,
         exists & ~UserRow.is_active,
         UserRow.role == Role.SERVER_ADMIN,
+        exists & (UserRow.kind == Kind.SERVICE),
         ~exists,
     )
     columns = [func.count().filter(each) for each in conditions]
@@ -92,14 +95,20 @@ def _there(order: UserOrder, row_id: int) -> Select[Any, int]:
 
 
 def _conditions(search: UserSearch) -> list[ColumnElement[bool]]:
-    return _has_text(search.text) + _narrowing(search.role, search.is_active, search.is_deleted)
+    return _has_text(search.text) + _of_search(search)
 
 
-def _narrowing(role: Role | None, is_active: bool | None, is_deleted: bool) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]]
-    conditions = [UserRow.deleted_at.is_not(None) if is_deleted else UserRow.deleted_at.is_(None)]
-    conditions += [] if role is None else [UserRow.role == role]
-    return conditions if is_active is None else [*conditions, UserRow.is_active == is_active]
+def _of_search(search: UserSearch) -> list[ColumnElement[bool]]:
+    narrowed = _narrowing(search.role, search.is_active, search.kind, is_deleted=search.is_deleted)
+    return [*narrowed, is_unanswered()] if search.is_unanswered else narrowed
+
+
+def _narrowing(
+    role: Role | None, is_active: bool | None, kind: Kind | None, *, is_deleted: bool
+) -> list[ColumnElement[bool]]:
+    chosen = ((UserRow.role, role), (UserRow.is_active, is_active), (UserRow.kind, kind))
+    exists = UserRow.deleted_at.is_not(None) if is_deleted else UserRow.deleted_at.is_(None)
+    return [exists, *(column == value for column, value in chosen if value is not None)]
 
 
 def _has_text(text: str | None) -> list[ColumnElement[bool]]:

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import Row, Select, Subquery, Table, case, func, literal, select, update
 from sqlalchemy.orm import Session
 
-from app.domain.identity import ApiTokens, Role, User
-from app.storage.tables import FormerUsernameRow, UserRow
+from app.domain.identity import ApiTokens, Kind, Role, User
+from app.storage.user_table import FormerUsernameRow, UserRow
 
 TABLE = cast(Table, UserRow.__table__)
 
@@ -19,14 +19,14 @@ def find(session: Session, username: str) -> UserRow | None:
 
 
 class SignIn(NamedTuple):
-    """The data of a sign-in; both None where there is no such user."""
+    """The data of a sign-in; both None where there is no such user, and no hash of a service account."""
 
     user: User | None
     password_hash: str | None
 
 
 def find_sign_in(session: Session, username: str | None, email: str | None) -> SignIn:
-    """By canonical user name, or else by canonical e-mail where it is of one enabled user only.
+    """By canonical user name, or else by canonical e-mail where it is of one enabled person only.
 
     The user name wins whatever that user's state, so that nobody's e-mail catches another's sign-in. One statement that
     always reads one row, so that an unknown user takes the same time.
@@ -37,12 +37,14 @@ def find_sign_in(session: Session, username: str | None, email: str | None) -> S
     is_only_one = case((func.count() == 1, func.min(with_email.c.id)))
     found = func.coalesce(by_name, select(is_only_one).select_from(with_email).scalar_subquery())
     row = session.execute(select(TABLE).select_from(one.outerjoin(TABLE, TABLE.c.id == found))).one()
-    return SignIn(None if row.id is None else as_user(row), row.password_hash)
+    # Whatever is stored: the release before would set a password.
+    return SignIn(None if row.id is None else as_user(row), None if row.kind == Kind.SERVICE else row.password_hash)
 
 
 def _enabled_with(email: str) -> Subquery:
     """Two at most: more make no difference."""
-    return select(TABLE.c.id).where(TABLE.c.email_key == email, TABLE.c.is_active).limit(2).correlate(None).subquery()
+    signs_in = (TABLE.c.is_active, TABLE.c.kind != Kind.SERVICE)
+    return select(TABLE.c.id).where(TABLE.c.email_key == email, *signs_in).limit(2).correlate(None).subquery()
 
 
 def find_ever(session: Session, username: str) -> UserRow | None:
@@ -114,8 +116,9 @@ def lock(session: Session, user_id: int) -> None:
 
 
 def lock_administrators(session: Session) -> list[int]:
-    """The ids of all enabled administrators; the rows stay locked, so that two changes cannot leave none."""
-    query = select(UserRow.id).where(UserRow.role == Role.SERVER_ADMIN, UserRow.is_active)
+    """The ids of all enabled administrators who can sign in; the rows stay locked, so that two changes cannot leave
+    none."""
+    query = select(UserRow.id).where(UserRow.role == Role.SERVER_ADMIN, UserRow.is_active, UserRow.kind == Kind.PERSON)
     return list(session.scalars(_held(query.order_by(UserRow.id))))
 
 
@@ -136,7 +139,7 @@ def insert(
     password_hash: str | None,
     now: datetime,
     password_expires_at: datetime | None = None,
-    **profile: str,
+    **columns: Any,
 ) -> UserRow:
     row = UserRow(
         username=username,
@@ -146,11 +149,18 @@ def insert(
         password_expires_at=password_expires_at,
         is_active=True,
         created_at=now,
-        **profile,
+        **columns,
     )
     session.add(row)
     session.flush()
+    read_names(session, row)
     return row
+
+
+def read_names(session: Session, row: UserRow) -> None:
+    """The names of those who answer for a service account that was written in this transaction."""
+    session.flush()
+    session.refresh(row, ["responsible", "deputy"])
 
 
 def as_user(row: UserRow | Row[Any]) -> User:
@@ -171,4 +181,9 @@ def as_user(row: UserRow | Row[Any]) -> User:
         password_expires_at=row.password_expires_at if row.has_temporary_password else None,
         first_username=row.first_username,
         deleted_at=row.deleted_at,
+        kind=Kind(row.kind),
+        responsible_id=row.responsible_id,
+        deputy_id=row.deputy_id,
+        responsible=row.responsible if isinstance(row, UserRow) else None,
+        deputy=row.deputy if isinstance(row, UserRow) else None,
     )

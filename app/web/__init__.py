@@ -8,6 +8,7 @@ from app.web.admin import BLUEPRINTS as ADMIN
 from app.web.documents import documents
 from app.web.errors import DIALECTS, PAGES_ANYWHERE
 from app.web.new_secrets import BLUEPRINT as account
+from app.web.own_changes import own_changes
 from app.web.preferences import preferences
 from app.web.profile import profile
 from app.web.rendering import install_rendering
@@ -15,6 +16,8 @@ from app.web.security import passwords, security
 from app.web.signing_in import entrance
 from app.web.starts import starts
 
-BLUEPRINTS = (entrance, starts, account, security, passwords, profile, preferences, documents, *ADMIN)
+BLUEPRINTS = (
+    entrance, starts, account, security, passwords, profile, preferences, own_changes, documents, *ADMIN
+)  # fmt: skip
 
 __all__ = ["BLUEPRINTS", "DIALECTS", "PAGES_ANYWHERE", "install_rendering"]

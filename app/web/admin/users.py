@@ -40,7 +40,7 @@ STATES: dict[str, tuple[Role | None, bool | None, bool]] = {
 """The pills: the role, the state, and whether deleted users are shown, that each stands for."""
 
 ROLES = [(role.value, role.value.replace("_", " ").title()) for role in Role]
-NO_USERS = FoundUsers(Page([], None), UserCounts(0, 0, 0, 0, 0, 0), 1)
+NO_USERS = FoundUsers(Page([], None), UserCounts(0, 0, 0, 0, 0), 1)
 
 NEW = ("username", "email", "first_name", "last_name", "new_role")
 PERMANENT_HINT = (
@@ -124,7 +124,8 @@ def _search(view: ListView) -> UserSearch:
     role, is_active, is_deleted = STATES[state]
     chosen = queries.word(request.args, "role", Role)
     text = normal_search(request.args.get("q", ""))
-    return UserSearch(text, role or chosen, is_active, UserOrder(order), view.direction == "descending", is_deleted)
+    by, is_descending = UserOrder(order), view.direction == "descending"
+    return UserSearch(text, role or chosen, is_active, by, is_descending, is_deleted=is_deleted)
 
 
 def _list(view: ListView, found: FoundUsers, status: int = 200, error: str = "") -> Response:
