@@ -105,9 +105,8 @@ class DeletingUsers:
 
 def _refuse_what_needs_the_user(session: Session, row: UserRow, administrators: list[int], caller: Caller) -> None:
     """Refuse with Conflict while something can't be without this user."""
-    answered = [
-        each.username for each in service_accounts.of_person(session, row.id, MOST) if each.responsible_id == row.id
-    ]
+    accounts = service_accounts.of_person(session, row.id, MOST)
+    answered = [each.username for each in accounts if each.responsible_id == row.id]
     if answered:
         raise Conflict(ANSWERS_FOR.format(row.username, ", ".join(answered)))
     if row.id == caller.user_id:

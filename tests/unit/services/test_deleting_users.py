@@ -12,6 +12,7 @@ from app.domain.identity import Caller, Role, User
 from app.domain.user_search import UserSearch
 from app.services import Services
 from app.services.deleting_users import ONESELF, Deleted
+from app.services.service_accounts import People
 from app.services.user_changes import DELETED, LAST_ADMINISTRATOR
 from app.storage.database import Database
 from app.storage.tables import SessionRow
@@ -143,6 +144,26 @@ def test_nobody_deletes_themselves_or_the_last_administrator(services: Services)
     delete(services, other.id)
     with pytest.raises(Conflict, match=LAST_ADMINISTRATOR):
         delete(services, root.id)
+
+
+@pytest.mark.both_databases
+def test_who_is_responsible_for_service_accounts_is_not_deleted_and_a_deputy_is_forgotten(
+    services: Services, anna: User
+) -> None:
+    """◆ Fails when nobody answers for an account any more. A deleted account frees its person."""
+    berta = make_user(services, "berta")
+    etl = services.service_accounts.add("svc-etl", Role.VIEWER, People("anna", "berta"), OPERATOR)
+    with pytest.raises(Conflict, match=r"anna answers for service accounts\..*: svc-etl\."):
+        delete(services, "anna")
+    delete(services, berta.id)
+    left = services.accounts.by_id(etl.id)
+    assert (left.responsible, left.deputy, left.deputy_id) == ("anna", None, None)
+    refresh = services.issuing.issue(etl.id, "nightly", OPERATOR)
+    assert delete(services, etl.id).revoked.refresh_tokens == 1 and not works(services, refresh)
+    assert services.accounts.by_id(etl.id).responsible_id is None
+    delete(services, "anna")
+    with pytest.raises(Conflict, match="another account's"):
+        services.service_accounts.add("anna", Role.VIEWER, People(make_user(services).username), OPERATOR)
 
 
 def test_a_token_deletes_nobody_unless_the_setting_is_on(services: Services, anna: User) -> None:

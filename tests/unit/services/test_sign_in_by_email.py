@@ -4,8 +4,9 @@ import pytest
 
 from app.domain.audit import SIGN_IN_REFUSED
 from app.domain.errors import BadCredentials, RateLimited
-from app.domain.identity import Caller, User
+from app.domain.identity import Caller, Role, User
 from app.services import Services
+from app.services.service_accounts import People
 from app.services.throttling import NEW_PLACE_LIMIT
 from app.storage.database import Database
 from tests import rows
@@ -71,6 +72,12 @@ def test_users_without_an_e_mail_are_not_found_by_none(services: Services) -> No
 def test_an_account_without_a_password_has_none_by_e_mail_either(services: Services) -> None:
     make_user(services, "carl", email="carl@example.org")
     assert is_refused(services, "carl@example.org", "")
+
+
+def test_a_service_account_s_e_mail_takes_none_away(services: Services, anna: User) -> None:
+    """It never signs in: the address may be that of who answers for it."""
+    services.service_accounts.add("svc-etl", Role.VIEWER, People("anna"), OPERATOR, email=EMAIL)
+    assert sign_in(services, EMAIL) == anna.id
 
 
 def test_a_guesser_has_one_budget_whichever_is_typed(services: Services, anna: User) -> None:
