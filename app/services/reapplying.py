@@ -220,11 +220,10 @@ class Reapplying:
         self._done.changes.append(f"{username}: renamed to {event.object_id}, as since {utc_text(event.at)}.")
 
     def _delete(self, user_id: int, event: AuditEvent) -> None:
-        users.lock(self._session, user_id)
-        user = users.get(self._session, user_id)
+        administrators, user = users.lock_administrators(self._session), users.hold(self._session, user_id)
         if user is None or user.deleted_at is not None or (self._has_run_on and user.created_at >= event.at):
             return
-        if users.lock_administrators(self._session) == [user_id]:
+        if administrators == [user_id]:
             then = f"{event.action} at {utc_text(event.at)}"
             self._done.not_applied.append(f"{user.username} is the last enabled administrator: {then} is not applied.")
             return

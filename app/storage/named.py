@@ -19,7 +19,11 @@ def names_of_tokens(session: Session, public_ids: Collection[str]) -> dict[str, 
 
 
 def ids_of_users(session: Session, usernames: Collection[str]) -> dict[str, int]:
-    """By user name, present or former."""
+    """By user name."""
     query = select(UserRow.username, UserRow.id).where(UserRow.username.in_(usernames))
-    former = former_usernames.ids_of_users(session, usernames)
-    return former | {username: user_id for username, user_id in session.execute(query)}
+    return {username: user_id for username, user_id in session.execute(query)}
+
+
+def ids_of_users_ever(session: Session, usernames: Collection[str]) -> dict[str, int]:
+    """By user name, present or former, as events have them."""
+    return former_usernames.ids_of_users(session, usernames) | ids_of_users(session, usernames)

@@ -203,15 +203,16 @@ def test_two_at_once_delete_once_and_of_two_administrators_one_stays(services: S
 
 @pytest.mark.both_databases
 def test_nothing_survives_a_deletion_that_it_races_with(services: Services, database: Database) -> None:
-    """◆ Mints, sign-ins, tokens by password and by session, an edit, and a new password, against deleting.
+    """◆ Mints, sign-ins, tokens by password and by session, an edit, a password, and moves of tokens, against deleting.
 
     Each is answered, none with Unavailable (a deadlock); afterwards nothing of the user works. Fails on PostgreSQL when
     the row is written before the refresh tokens are locked.
     """
+    other = make_user(services)
     for number in range(6):
         name = f"racer-{number}"
         user = make_user(services, name, password=PASSWORD)
-        refresh = issue(services, user)
+        refresh, going, coming = issue(services, user), issue(services, user), issue(services, other)
         made: list[Access | Refresh] = []
         acts: list[Callable[[], object]] = [
             lambda refresh=refresh, made=made: made.append(mint(services, refresh)),
@@ -223,12 +224,16 @@ def test_nothing_survives_a_deletion_that_it_races_with(services: Services, data
             lambda user=user, made=made: made.append(issue(services, user)),
             lambda user=user: services.accounts.change(user.id, {"first_name": "Racer", "is_active": True}, OPERATOR),
             lambda user=user: set_password(services, user.username, PASSWORD + "-2"),
+            lambda going=going: services.moving.move(going.token.public_id, other.username, OPERATOR),
+            lambda coming=coming, name=name: services.moving.move(coming.token.public_id, name, OPERATOR),
             lambda user=user: delete(services, user.id),
         ]
         refused = all_at_once([partial(refusal_of, act) for act in acts])
         assert refused[-1] is None
         assert not any(str(each).find("Unavailable") >= 0 for each in refused), refused
         assert not works(services, refresh) and not any(works(services, each) for each in made)
+        moved = [each for each in (going, coming) if works(services, each)]
+        assert all(services.listing.find(each.token.public_id).owner == other.username for each in moved)
         left = services.accounts.by_id(user.id)
         assert (left.username, left.first_name, left.is_active) == (f"Deleted user {user.id}", "", False)
     with database.reading() as session:
