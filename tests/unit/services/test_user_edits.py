@@ -186,3 +186,14 @@ def test_a_renamed_user_mints_on(services: Services, anna: User) -> None:
     refresh = issue(services, anna)
     rename(services, "anna", "berta")
     assert works(services, mint(services, refresh)) and revoke(services, refresh).refresh_tokens == 1
+
+
+@pytest.mark.both_databases
+def test_a_user_is_renamed_while_their_tokens_are_minted(services: Services, anna: User) -> None:
+    """None is answered with Unavailable: mints and the new name wait for one another in one order."""
+    refresh = [issue(services, anna) for _ in range(3)]
+    renames = [lambda number=number: rename(services, anna.id, f"anna-{number}") for number in range(3)]
+    mints = [lambda each=each: [mint(services, each) for _ in range(4)] for each in refresh]
+    results = all_at_once([lambda act=act: refusal_of(act) for act in (*renames, *mints)])  # type: ignore[misc]
+    assert results == [None] * 6
+    assert works(services, mint(services, refresh[0]))
