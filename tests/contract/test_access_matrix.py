@@ -138,6 +138,10 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", "/healthz"): Line(everyone(200)),
     ("GET", "/readyz"): Line(everyone(200)),
     ("GET", "/.well-known/security.txt"): Line(everyone(404)),
+    ("GET", "/.well-known/oauth-authorization-server"): Line(everyone(404)),
+    ("GET", "/.well-known/oauth-authorization-server/<path:below>"): Line(everyone(404), "daypass"),
+    ("GET", "/.well-known/oauth-protected-resource"): Line(everyone(404)),
+    ("GET", "/.well-known/oauth-protected-resource/<path:below>"): Line(everyone(404), "daypass"),
     ("GET", "/openapi/<name>"): Line(everyone(200), "native"),
     ("POST", f"{ALATION}/createRefreshToken"): Line(
         everyone(201), "", lambda world: {"username": world.login, "password": PASSWORD, "name": "x"}
@@ -188,6 +192,7 @@ MATRIX: dict[tuple[str, str], Line] = {
         administrators(201), "", lambda world: {"username": f"made-from-{world.user_id()}"}
     ),
     ("GET", f"{NATIVE}/users/<user_id>"): Line(administrators(200), World.user_id),
+    ("GET", f"{NATIVE}/users/<user_id>/service-accounts"): Line(administrators(200), World.user_id),
     ("PATCH", f"{NATIVE}/users/<user_id>"): Line(administrators(200), World.user_id, {"role": "STEWARD"}),
     ("DELETE", f"{NATIVE}/users/<user_id>"): Line(administrators(200), World.user_id),
     ("POST", f"{NATIVE}/users/<user_id>/end-sessions"): Line(administrators(200), World.user_id),
@@ -210,7 +215,9 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", f"{NATIVE}/jobs"): Line(administrators(200)),
 }
 
-OWNED = [key for key, line in MATRIX.items() if "<" in key[1] and line.statuses[CALLERS.index("another")] == 404]
+OWNED = [
+    key for key, line in MATRIX.items() if callable(line.argument) and line.statuses[CALLERS.index("another")] == 404
+]
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from app.api.native.errors import PREFIX, TOKEN_ERRORS
 from app.api.native.idempotency_key import idempotency_key
 from app.api.native.paging import Answer, page_of
 from app.api.native.schemas import Labels, TokenOut, TokenPage, UserOut, token_members
+from app.api.native.service_schemas import ServiceAccounts
 from app.domain.identity import Kind, Role, User, parse_user_id
 from app.domain.ladder import OF_USERS, Act
 from app.domain.token_filter import TokenFilter
@@ -85,6 +86,14 @@ def change_user(body: Members, user_id: str) -> User:
 def delete_user(user_id: str) -> Members:
     """Delete a user, for good: tokens are revoked, and personal data is removed. The id stays."""
     return deleted_members(services().deleting_users.delete(parse_user_id(user_id), caller()))
+
+
+@users.get("/<user_id>/service-accounts")
+@users.response(200, ServiceAccounts)
+def service_accounts_of_user(user_id: str) -> Members:
+    """The service accounts that a person answers for: to move before the person is disabled."""
+    person = services().accounts.by_id(parse_user_id(user_id))
+    return {"items": [vars(held.user) for held in services().service_accounts.of(person.id)]}
 
 
 @users.post("/<user_id>/end-sessions")

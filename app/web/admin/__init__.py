@@ -1,5 +1,6 @@
 """The administrators' pages. Not here: rules (``app.services``), and their guard (``app.web.guards``)."""
 
+from app.web.admin.answering import answering
 from app.web.admin.audit import audit
 from app.web.admin.by_filter import by_filter
 from app.web.admin.identify import identify
@@ -19,6 +20,7 @@ BLUEPRINTS = (
     user_changes,
     user_access,
     user_edits,
+    answering,
     tokens,
     token_changes,
     by_filter,
