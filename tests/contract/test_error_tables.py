@@ -18,6 +18,7 @@ from app.domain.errors import Refusal, TokenRefused, every_refusal
 from app.domain.mistakes import Mistake
 from app.domain.tokens import TokenKind
 from app.factory import create_app
+from app.gate import answers as gate
 from app.http.guards import ANYBODY, GuardedBlueprint
 from config import Settings
 from tests.contract.asking import HINT, NAMES, NO_CREDENTIALS, PREFIX, REVOKE, TOKENS, refusal
@@ -131,6 +132,11 @@ def test_the_tables_hold_nothing_but_refusals_and_say_the_same_of_every_bad_toke
             error = "invalid_client" if kind is errors.TokenMissing else "invalid_token"
             assert oauth.TABLE[kind][:2] == (401, error)
     assert v4.TABLE[errors.NotFound][1] != v4.TABLE[errors.FeatureOff][1]
+
+
+def test_the_gate_names_a_refusal_as_the_trifacta_dialect_does() -> None:
+    for kind, (status, _) in gate.ANSWERS.items():
+        assert (status, gate.EXCEPTIONS[status]) == v4.TABLE[kind][:2]
 
 
 def test_descriptions_of_oauth_hold_the_allowed_characters_only(app: Flask) -> None:
