@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from app.domain.credentials import Credential, CredentialKind
-from app.domain.identity import Caller, Role
+from app.domain.identity import Role
+
+REFRESH_TOKEN = "refresh_token"
+"""The tier's name in OAuth (RFC 7009, section 2.1)."""
 
 
 class GrantType(StrEnum):
     """What an access token is requested with (RFC 6749, sections 4.4 and 6)."""
 
     CLIENT_CREDENTIALS = "client_credentials"
-    REFRESH_TOKEN = "refresh_token"
+    REFRESH_TOKEN = REFRESH_TOKEN
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,6 @@ class Client:
     owner_name: str
     role: Role
 
-    def calling(self, caller: Caller) -> Caller:
-        """The same call, made by the owner of the client with its refresh token."""
-        return caller.as_user(self.owner_id, self.owner_name, Credential(CredentialKind.REFRESH_TOKEN, self.id))
+    @property
+    def credential(self) -> Credential:
+        return Credential(CredentialKind.REFRESH_TOKEN, self.id)

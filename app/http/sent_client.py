@@ -3,7 +3,7 @@
 Not here: whether the secret is one (``app.services.clients``), and user names and passwords (``credentials``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import unquote_plus
 
 from app.domain.errors import BadRequest
@@ -13,13 +13,22 @@ from app.http.credentials import basic_credentials
 TWO_CLIENTS = "There are two clients in the request: authenticate with HTTP Basic or in the form, or as the same one."
 
 
-def sent_client(authorization: str, form: Mapping[str, str]) -> SentClient | None:
+def _any(_secret: str) -> bool:
+    return True
+
+
+def sent_client(
+    authorization: str, form: Mapping[str, str], is_secret: Callable[[str], bool] = _any
+) -> SentClient | None:
     """The client of a request; None where no secret is sent. `authorization`: the header, of any scheme.
 
-    Libraries send both ways at once, the id twice, or Basic with an empty password, which counts as none. Refuses with
-    BadRequest two that differ, and with BadCredentials malformed Basic.
+    Libraries send both ways at once, the id twice, or Basic with an empty password, which counts as none. `is_secret`:
+    whether the password in Basic is a client's; another is a user's. Refuses with BadRequest two that differ, and with
+    BadCredentials malformed Basic.
     """
-    id, secret = client_of_basic(authorization) or ("", "")
+    id, secret = _client_of_basic(authorization) or ("", "")
+    if secret and not is_secret(secret) and not form.get("client_secret"):
+        return None
     secrets = {secret, form.get("client_secret", "")} - {""}
     ids = {id, form.get("client_id", "")} - {""}
     if not secrets:
@@ -29,7 +38,7 @@ def sent_client(authorization: str, form: Mapping[str, str]) -> SentClient | Non
     return SentClient(*secrets, *ids)
 
 
-def client_of_basic(authorization: str) -> tuple[str, str] | None:
+def _client_of_basic(authorization: str) -> tuple[str, str] | None:
     """Id and secret in HTTP Basic, form-decoded; None for another scheme, or without a secret.
 
     RFC 6749 has both form-encoded before they are joined. Most libraries send them as they are, which decoding does not

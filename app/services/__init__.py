@@ -21,6 +21,7 @@ from app.services.held_tokens import HeldTokens
 from app.services.idempotency import Idempotency
 from app.services.identifying import Identifying
 from app.services.instance_settings import InstanceSettings
+from app.services.introspecting import Introspecting
 from app.services.issuing import Issuing
 from app.services.job_runs import JobRuns
 from app.services.key_fingerprints import KeyFingerprints
@@ -44,6 +45,7 @@ from app.services.user_list import UserList
 from app.services.user_profiles import UserProfiles
 from app.services.verifying import TokenVerifier
 from app.storage.check import TokenLookup
+from app.storage.client_check import ClientLookup
 from app.storage.database import Database
 
 
@@ -58,6 +60,8 @@ class Services:
     single_tier: SingleTierTokens
     verifier: TokenVerifier
     held_tokens: HeldTokens
+    clients: Clients
+    introspecting: Introspecting
     revoking: Revoking
     revoking_by_filter: RevokingByFilter
     restoring: Restoring
@@ -102,25 +106,25 @@ def build_services(
 ) -> Services:
     """Create the use cases from the values of the settings (described in ``config.Settings``)."""
     ring, format, idempotency = KeyRing(token_keys), TokenFormat(prefixes), Idempotency(pepper)
-    verifier, check_counts, sightings, strays, last_use = _recorders(database, clock, ring, format)
+    lookup = TokenLookup(database)
+    verifier, check_counts, sightings, strays, last_use = _recorders(database, clock, ring, format, lookup)
     accounts, sessions, changing = _people(database, clock, pepper, passwords, sightings)
     held_tokens, listing = HeldTokens(database, clock, ring, format), Listing(database, clock, pepper)
-    minting, clients = Minting(database, clock, ring, format, held_tokens, idempotency), Clients(held_tokens, format)
+    minting = Minting(database, clock, ring, format, held_tokens, idempotency)
+    clients = Clients(ClientLookup(database, lookup), held_tokens, clock, ring, format)
     clock_agreement, key_fingerprints, audit, health = _guardians(database, clock, token_keys, pepper)
     return Services(
         accounts=accounts,
         issuing=Issuing(database, clock, ring, format, held_tokens, accounts, idempotency),
-        minting=minting,
-        granting=Granting(minting, clients),
+        minting=minting, granting=Granting(minting, clients), clients=clients,
+        introspecting=Introspecting(verifier, held_tokens, last_use, sightings),
         single_tier=SingleTierTokens(database, clock, ring, format, idempotency),
-        verifier=verifier,
-        held_tokens=held_tokens,
+        verifier=verifier, held_tokens=held_tokens, listing=listing,
         revoking=Revoking(database, clock, held_tokens, verifier),
         revoking_by_filter=RevokingByFilter(database, clock, pepper),
         restoring=Restoring(database, clock),
         identifying=Identifying(format, verifier, held_tokens, listing),
         expiring=Expiring(database, clock, clock_agreement),
-        listing=listing,
         token_lists=TokenLists(database, clock, pepper),
         token_history=TokenHistory(database, clock),
         user_list=UserList(database, clock, pepper),
@@ -152,14 +156,14 @@ def _people(
 
 
 def _recorders(
-    database: Database, clock: Clock, ring: KeyRing, format: TokenFormat
+    database: Database, clock: Clock, ring: KeyRing, format: TokenFormat, lookup: TokenLookup
 ) -> tuple[TokenVerifier, CheckCounts, Sightings, Strays, LastUse]:
     """The check, and what requests record in memory; one thread writes all of it."""
     check_counts, sightings = CheckCounts(database, clock), Sightings(database, clock)
     strays = Strays(database, clock, ring, format)
     last_use = LastUse(database, check_counts.flush, sightings.flush, strays.flush)
     check_counts.begin = sightings.begin = strays.begin = last_use.start
-    verifier = TokenVerifier(TokenLookup(database), clock, ring, format, check_counts)
+    verifier = TokenVerifier(lookup, clock, ring, format, check_counts)
     return verifier, check_counts, sightings, strays, last_use
 
 

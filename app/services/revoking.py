@@ -13,6 +13,7 @@ from app.domain.credentials import Credential, CredentialKind
 from app.domain.errors import NotFound, NotPermitted, TokenMalformed
 from app.domain.identity import Caller, canonical_username
 from app.domain.ladder import Act
+from app.domain.oauth_client import Client
 from app.domain.text import count_of, normal_text
 from app.domain.tokens import FINAL, RefreshToken, TokenKind
 from app.services.descendants import Descendants, count_descendants, hold_descendants, revoke_descendants
@@ -43,11 +44,15 @@ class Revoked:
 
 @dataclass(frozen=True)
 class _Held:
-    """The token of a presented secret, replaced or not. `refresh_token_id`: None for an access token."""
+    """The token of a presented secret, replaced or not. `refresh_token_id`: None for an access token.
+
+    `client_id`: the public id of the refresh token that it is, or is an access token of.
+    """
 
     public_id: str
     owner_id: int
     owner_name: str
+    client_id: str | None
     refresh_token_id: int | None = None
 
     @property
@@ -130,14 +135,17 @@ class Revoking:
         only_of: int | None = None,
         *,
         with_descendants: bool = False,
+        client: Client | None = None,
     ) -> tuple[str, Revoked]:
         """Revoke the token of this secret; its public id, and the counts.
 
-        A caller who is not authenticated acts as its owner. The rest is as for :meth:`revoke`. Refuses with
-        TokenMalformed, TokenUnknown (also for an invented secret with a known public id), NotPermitted (another user's
-        token), and BadRequest (the reason).
+        A caller who is not authenticated acts as its owner. `client`: who may revoke itself and its access tokens.
+        The rest is as for :meth:`revoke`. Refuses with TokenMalformed, TokenUnknown (also for an invented secret with a
+        known public id), NotFound (another client's), NotPermitted (another user's), and BadRequest (the reason).
         """
         held = self._recognise(secret)
+        if client is not None and held.client_id != client.id:
+            raise NotFound("token")
         if only_of is not None and only_of != held.owner_id:
             raise NotPermitted("The token is another user's.")
         reason = normal_reason(reason)
@@ -155,13 +163,13 @@ class Revoking:
     def _recognise(self, secret: str) -> _Held:
         try:
             token, row = self._verifier.recognise(secret)
-            return _Held(token.public_id, row.user_id, row.username)
+            return _Held(token.public_id, row.user_id, row.username, row.refresh_token_public_id)
         except TokenMalformed:  # it may be a refresh token
             pass
         with self._database.reading() as session:
             stored = self._held_tokens.find(session, BySecret(secret)).stored
             owner, _ = refresh_tokens.find_owner(session, stored.user_id)
-            return _Held(stored.public_id, owner.id, owner.username, stored.id)
+            return _Held(stored.public_id, owner.id, owner.username, stored.public_id, stored.id)
 
     def revoke_user(self, username: str, reason: str, caller: Caller) -> Revoked:
         """Revoke all tokens of a user. Refuses with NotFound, NotPermitted and BadRequest (the reason)."""

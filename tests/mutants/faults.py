@@ -101,6 +101,8 @@ IN_LADDER = "app/domain/ladder.py"
 IN_MINTING = "app/services/minting.py"
 IN_REFRESH_TOKENS = "app/storage/refresh_tokens.py"
 IN_REVOKING = "app/services/revoking.py"
+IN_INTROSPECTING = "app/services/introspecting.py"
+IN_LOOKUP = "app/storage/plain_lookup.py"
 IN_VERIFYING = "app/services/verifying.py"
 IN_SEALS_MIGRATION = "migrations/versions/0014_audit_seals.py"
 
@@ -135,18 +137,18 @@ FAULTS = (
     Fault("check cached", "◆ no cache: a revocation is effective for the next check", IN_VERIFYING,
           "    def recognise(self, text: str) ->",
           "    @__import__('functools').lru_cache\n    def recognise(self, text: str) ->", VERIFYING),
-    Fault("read transaction left open on SQLite", "◆ no read transaction hides a revocation", "app/storage/check.py",
+    Fault("read transaction left open on SQLite", "◆ no read transaction hides a revocation", IN_LOOKUP,
           'connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")', 'connection.execute("BEGIN")', CHECK),
-    Fault("autocommit off on PostgreSQL", "◆ no read transaction hides a revocation", "app/storage/check.py",
+    Fault("autocommit off on PostgreSQL", "◆ no read transaction hides a revocation", IN_LOOKUP,
           "connection.autocommit = True", "connection.autocommit = False",
           f"{CHECK} -k 'postgresql and (transaction or change)'"),
-    Fault("away taken for unknown", "◆ a database that is away is a 503, never a refusal", "app/storage/check.py",
+    Fault("away taken for unknown", "◆ a database that is away is a 503, never a refusal", IN_LOOKUP,
           'raise Unavailable("the database cannot be reached") from error', "return None", CHECK),
     Fault("away answered with 401", "◆ a database that is away is a 503, never a refusal",
           "app/api/integration_v1/errors.py", "errors.Unavailable: (503,", "errors.Unavailable: (401,",
           "tests/contract/test_without_database.py"),
-    Fault("refresh token introspected as an access token", "a refresh token opens no API", "app/api/oauth/routes.py",
-          "if hint != REFRESH_TOKEN:", "if False:", "tests/contract/test_oauth_tokens.py"),
+    Fault("refresh token introspected as an access token", "a refresh token opens no API", IN_INTROSPECTING,
+          "if hint != REFRESH_TOKEN or is_bound:", "if is_bound:", "tests/contract/test_oauth_tokens.py"),
     Fault("user id ignored", "the user id beside a refresh token must be its owner's", IN_HELD_TOKENS,
           "raise UserIdMismatch(TokenKind.REFRESH, token.public_id)", "pass", ISSUING),
     Fault("unguarded routes start", "◆ a route that does not state who may call it does not start", "app/factory.py",

@@ -1,21 +1,16 @@
 """Request and response bodies of the OAuth dialect."""
 
-from datetime import datetime
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
 from app.api.oauth.unsupported import UnsupportedGrant
 from app.domain.errors import BadRequest
-from app.domain.identity import Principal, User
 from app.domain.oauth_client import GrantType
-from app.domain.tokens import AccessToken, Issued, RefreshToken
+from app.domain.tokens import AccessToken, Issued
 from app.http.body import FORM
 from app.http.context import parts
 from app.http.openapi import StrictParser
-
-REFRESH_TOKEN = "refresh_token"
-"""The tier's name in RFC 7009."""
 
 
 class ClientForm(Schema):
@@ -54,9 +49,10 @@ class TokenForm(ClientForm):
 
 
 class Active(Schema):
-    """An active token: RFC 7662 section 2.2, and Daypass's ``name``, ``role`` and ``email``.
+    """An active token: RFC 7662 section 2.2, Daypass's ``name``, ``role`` and ``email``, and Alation's ``unique_id``.
 
-    ``exp`` is missing where the token never expires.
+    ``exp`` is missing where the token never expires, ``client_id`` where it has no refresh token, ``iss`` where
+    Daypass has no public URL.
     """
 
     active = fields.Boolean()
@@ -69,6 +65,10 @@ class Active(Schema):
     name = fields.String()
     role = fields.String()
     email = fields.String()
+    client_id = fields.String()
+    nbf = fields.Integer()
+    iss = fields.String()
+    unique_id = fields.String()
 
 
 class ErrorOut(Schema):
@@ -106,48 +106,3 @@ def granted(issued: Issued[AccessToken]) -> dict[str, Any]:
     assert expires_at is not None
     left = max(0, int((expires_at - now).total_seconds()))
     return {"access_token": issued.secret, "token_type": "Bearer", "expires_in": left}
-
-
-def active_access_token(known: Principal) -> dict[str, Any]:
-    """The members of an active access token."""
-    return _known(
-        {
-            "active": True,
-            "token_type": "Bearer",
-            "sub": str(known.user_id),
-            "username": known.username,
-            "iat": _seconds(known.token_created_at),
-            "exp": known.token_expires_at and _seconds(known.token_expires_at),
-            "jti": known.token_public_id,
-            "name": known.token_name,
-            "role": known.role,
-            "email": known.email,
-        }
-    )
-
-
-def active_refresh_token(token: RefreshToken, owner: User) -> dict[str, Any]:
-    """The members of an active refresh token. Its type is another: it cannot be sent as Bearer."""
-    return _known(
-        {
-            "active": True,
-            "token_type": REFRESH_TOKEN,
-            "sub": str(owner.id),
-            "username": owner.username,
-            "iat": _seconds(token.created_at),
-            "exp": _seconds(token.expires_at),
-            "jti": token.public_id,
-            "name": token.name,
-            "role": owner.role,
-            "email": owner.email,
-        }
-    )
-
-
-def _known(members: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value is not None}
-
-
-def _seconds(instant: datetime) -> int:
-    """Whole seconds since 1970 (RFC 7519's NumericDate), rounded down."""
-    return int(instant.timestamp())

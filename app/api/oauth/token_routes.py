@@ -14,7 +14,8 @@ from app.domain.oauth_client import GrantType
 from app.domain.tokens import AccessToken, Issued
 from app.http.acts import does
 from app.http.context import caller, services
-from app.http.guards import ANYBODY, CLIENT, GuardedBlueprint
+from app.http.guards import ANYBODY, GuardedBlueprint
+from app.http.oauth_guards import CLIENT
 from app.http.sent_client import sent_client
 from app.http.tracing import add_token_headers
 

@@ -16,7 +16,6 @@ from app.domain.ladder import Act
 from app.factory import create_app
 from app.http.acts import does
 from app.http.guards import (
-    INTROSPECTOR,
     SIGNED_IN,
     TOKEN_HOLDER,
     Guard,
@@ -24,6 +23,7 @@ from app.http.guards import (
     authenticate_request,
     guard_of,
 )
+from app.http.oauth_guards import INTROSPECTOR
 from config import Settings
 from tests.databases import KEYS
 
