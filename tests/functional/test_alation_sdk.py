@@ -1,7 +1,7 @@
 """Alation's own agent and data quality SDKs from PyPI, in an environment of their own (``make alation-sdk``).
 
 Both renew themselves with an OAuth client's id and secret, which here are a refresh token's public id and its text. One
-base URL is all that they know: nginx serves Daypass's paths and, through the gate, an API under it.
+base URL is all that they know: nginx has Daypass's API compatibility layers and, through the gate, an API under it.
 """
 
 import base64
@@ -21,7 +21,7 @@ from app.services import Services
 from app.storage.database import Database
 from app.storage.tables import AccessTokenRow
 from tests.drivers.conversing import Conversation, Outcome
-from tests.drivers.nginx import Nginx, SampleApi, free_port
+from tests.drivers.nginx import Nginx, SampleApi
 from tests.drivers.server import LiveServer
 from tests.factories import OPERATOR, Refresh, issue, make_user, revoke
 
@@ -29,41 +29,19 @@ ROOT = Path(__file__).parent.parent.parent
 ENVIRONMENT = ROOT / ".venv-alation"
 DRIVERS = ROOT / "tests" / "drivers" / "foreign"
 
-TOKEN = "POST /oauth/v2/token/"
-CALL = "GET /integration/v2/custom_field/"
+TOKEN, INTROSPECT = "POST /oauth/v2/token/", "POST /oauth/v2/introspect/?verify_token=true"
+CALL, STREAM = "GET /integration/v2/custom_field/", "POST /ai/api/v1/chats/tool/default/get_data_sources_tool/stream"
 START = [TOKEN, "GET /api/v1/license", "GET /full_version"]
 SAVE = "POST /dqms/api/monitors/1/jobs/2/sample-failed-check-queries"
-
-ONE_URL = """\
-server {{
-    listen 127.0.0.1:{port};
-    include daypass/refuse.conf;
-    location / {{ auth_request /_daypass/anybody; include daypass/protect.conf; proxy_pass http://sample_api; }}
-    location ~ ^/+(oauth|integration/v1|api/v1|full_version|monitor)/? {{
-        proxy_pass http://daypass;
-        proxy_set_header Host $http_host;
-    }}
-    location = /_daypass/anybody {{ include daypass/ask.conf; proxy_pass http://daypass/auth/verify; }}
-}}
-"""
-
-
-class OneUrl(Nginx):
-    """nginx with one more server, at whose `base_url` are both Daypass and the API."""
-
-    def __init__(self, folder: Path, daypass_port: int, api_port: int) -> None:
-        super().__init__(folder, daypass_port, api_port)
-        port = free_port()
-        (self.folder / "conf.d" / "one_url.conf").write_text(ONE_URL.format(port=port))
-        self.base_url = f"http://127.0.0.1:{port}"
 
 
 @dataclass
 class Stack:
-    """One user's refresh token, which is the client, and what the client is pointed at."""
+    """One user's refresh token, which is the client. `daypass`: Daypass itself; `url`: with the API, behind nginx."""
 
     services: Services
     database: Database
+    daypass: str
     url: str
     folder: Path
     refresh: Refresh
@@ -78,8 +56,8 @@ class Stack:
         with Conversation(words, self.folder, environment) as client:
             yield client
 
-    def started(self, client: Conversation) -> Outcome:
-        return client.do("start", url=self.url, **self.credentials)
+    def started(self, client: Conversation, url: str | None = None) -> Outcome:
+        return client.do("start", url=url or self.url, **self.credentials)
 
     def expire(self, access_token: str) -> None:
         """Its time is over, as nobody but the server knows."""
@@ -108,8 +86,9 @@ def stack(
     live_server: LiveServer, services: Services, database: Database, sample_api: SampleApi, tmp_path: Path
 ) -> Iterator[Stack]:
     install_the_sdks()
-    with OneUrl(tmp_path, live_server.port, sample_api.port) as nginx:
-        yield Stack(services, database, nginx.base_url, tmp_path, issue(services, make_user(services)))
+    with Nginx(tmp_path, live_server.port, sample_api.port) as nginx:
+        refresh = issue(services, make_user(services))
+        yield Stack(services, database, live_server.url, nginx.url_one, tmp_path, refresh)
 
 
 def install_the_sdks() -> None:
@@ -119,6 +98,69 @@ def install_the_sdks() -> None:
         "The vendor's SDKs could not be installed. They come from the package index that pip is configured for: see "
         f"that it can be reached, then try `make alation-sdk`.\n{done.stdout}{done.stderr}"
     )
+
+
+@pytest.mark.shares_server
+@pytest.mark.parametrize("version", ["1.0.0", "0.12.0"])
+def test_the_agent_sdk_renews_itself_and_says_why_it_no_longer_can(stack: Stack, version: str) -> None:
+    older = {"PYTHONPATH": str(ENVIRONMENT / "older")} if version == "0.12.0" else {}
+    with stack.client("alation_agent.py", **older) as client:
+        assert client.do("version").returned == version
+        it_starts_with_the_token_alone(stack, client)
+        first = it_calls_through_the_gate(stack, client)
+        second = it_renews(stack, client, first, stack.expire)
+        third = it_renews(stack, client, second, stack.revoke)
+        if version == "1.0.0":
+            it_sends_one_token_in_two_headers_for_a_stream(client, third)
+        revoke(stack.services, stack.refresh)
+        refused = client.do("call")
+        assert refused.lines == [INTROSPECT, TOKEN]
+        assert refused.raised is not None
+        said = refused.raised["said"]
+        assert (said["status_code"], said["reason"]) == (401, "invalid_client")
+        assert "revoked" in said["resolution_hint"]
+        assert said["response_body"]["reason"] == "token_revoked"
+
+
+def it_starts_with_the_token_alone(stack: Stack, client: Conversation) -> None:
+    """Daypass answers 404 to the two requests that it can do without."""
+    started = stack.started(client, stack.daypass)
+    assert (started.raised, started.lines) == (None, START)
+    token, licence, version = started.requests
+    form = {"grant_type": "client_credentials", **stack.credentials}
+    assert (token["form"], token["content-type"]) == (form, "application/x-www-form-urlencoded")
+    assert not {"authorization", "token"} & token.keys()
+    assert "token" in licence and "token" not in version
+    assert client.messages().count("404") == 2
+
+
+def it_calls_through_the_gate(stack: Stack, client: Conversation) -> str:
+    """Its access token. The licence and the version would be the API's; the version is asked for without a token."""
+    started = stack.started(client)
+    assert (started.raised, started.lines) == (None, START)
+    assert client.messages().count("401") == 1
+    called = client.do("call")
+    assert (called.lines, stack.is_caller(called.returned)) == ([INTROSPECT, CALL], True)
+    asked, used = called.requests
+    assert asked["form"] == {"token": used["token"], "token_type_hint": "access_token", **stack.credentials}
+    assert used["token"] == started.requests[1]["token"]
+    return str(used["token"])
+
+
+def it_renews(stack: Stack, client: Conversation, token: str, end: Any) -> str:
+    """Before the next call, which nobody notices."""
+    end(token)
+    called = client.do("call")
+    assert called.lines == [INTROSPECT, TOKEN, CALL]
+    assert stack.is_caller(called.returned)
+    assert called.requests[-1]["token"] != token
+    return str(called.requests[-1]["token"])
+
+
+def it_sends_one_token_in_two_headers_for_a_stream(client: Conversation, token: str) -> None:
+    streamed = client.do("stream")
+    assert (streamed.raised, streamed.lines) == (None, [INTROSPECT, STREAM])
+    assert (streamed.requests[-1]["token"], streamed.requests[-1]["authorization"]) == (token, f"Bearer {token}")
 
 
 @pytest.mark.shares_server
@@ -152,7 +194,7 @@ def test_the_data_quality_sdk_renews_itself_and_says_why_it_no_longer_can(stack:
         in_time = client.do("call")
         assert (in_time.lines, stack.is_caller(in_time.returned)) == ([TOKEN, SAVE], True)
         assert bearer(in_time) != third
-        assert client.do("is_healthy").returned is False, "degraded: Daypass has no /monitor/i_am_alive"
+        assert client.do("is_healthy").returned is False, "degraded: the API says nothing of django"
         revoke(stack.services, stack.refresh)
         refused = client.do("call")
         assert refused.lines == [SAVE, TOKEN]
