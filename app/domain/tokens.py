@@ -127,6 +127,7 @@ class RefreshToken:
     created_with: str | None = None
     secret_seen_at: datetime | None = None
     lifetime_days: int | None = None
+    description: str | None = None
 
 
 @dataclass(frozen=True)

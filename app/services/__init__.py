@@ -28,11 +28,14 @@ from app.services.key_fingerprints import KeyFingerprints
 from app.services.last_use import LastUse
 from app.services.listing import Listing
 from app.services.minting import Minting
+from app.services.moving import Moving
 from app.services.overview import Overview
 from app.services.passwords import Passwords
+from app.services.renaming import Renaming
 from app.services.restoring import Restoring
 from app.services.revoking import Revoking
 from app.services.revoking_by_filter import RevokingByFilter
+from app.services.service_accounts import ServiceAccounts
 from app.services.sessions import Sessions
 from app.services.setting_effects import SettingEffects
 from app.services.sightings import Sightings
@@ -63,6 +66,8 @@ class Services:
     clients: Clients
     introspecting: Introspecting
     revoking: Revoking
+    moving: Moving
+    renaming: Renaming
     revoking_by_filter: RevokingByFilter
     restoring: Restoring
     identifying: Identifying
@@ -72,6 +77,7 @@ class Services:
     token_history: TokenHistory
     user_list: UserList
     user_profiles: UserProfiles
+    service_accounts: ServiceAccounts
     audit_list: AuditList
     overview: Overview
     instance_settings: InstanceSettings
@@ -121,6 +127,8 @@ def build_services(
         single_tier=SingleTierTokens(database, clock, ring, format, idempotency),
         verifier=verifier, held_tokens=held_tokens, listing=listing,
         revoking=Revoking(database, clock, held_tokens, verifier),
+        moving=Moving(database, clock),
+        renaming=Renaming(database, clock),
         revoking_by_filter=RevokingByFilter(database, clock, pepper),
         restoring=Restoring(database, clock),
         identifying=Identifying(format, verifier, held_tokens, listing),
@@ -129,6 +137,7 @@ def build_services(
         token_history=TokenHistory(database, clock),
         user_list=UserList(database, clock, pepper),
         user_profiles=UserProfiles(database, clock, accounts, sessions),
+        service_accounts=ServiceAccounts(database, clock, idempotency),
         audit_list=AuditList(database, pepper),
         overview=Overview(database, clock),
         instance_settings=InstanceSettings(database, clock),

@@ -16,12 +16,13 @@ from app.domain.ladder import Act
 from app.domain.oauth_client import Client
 from app.domain.text import count_of, normal_text
 from app.domain.tokens import FINAL, RefreshToken, TokenKind
+from app.services.acting_for import may_revoke_for
 from app.services.descendants import Descendants, count_descendants, hold_descendants, revoke_descendants
 from app.services.held_tokens import BySecret, Claim, HeldTokens
 from app.services.listing import refuse_unless_handle
 from app.services.permitting import refuse_unless_allowed
 from app.services.verifying import TokenVerifier
-from app.storage import access_tokens, refresh_tokens, users
+from app.storage import access_tokens, moving, refresh_tokens, users
 from app.storage.audit import record
 from app.storage.database import Database
 from app.storage.made_with import Made
@@ -107,8 +108,7 @@ class Revoking:
         """What was made with a token and can still be revoked. Refuses with NotFound."""
         refuse_unless_handle(public_id)
         with self._database.reading() as session:
-            root, owner_id = _find(session, public_id, only_of)
-            return count_descendants(session, owner_id, root, self._clock())
+            return count_descendants(session, _find(session, public_id, only_of), self._clock())
 
     def _revoke(
         self,
@@ -119,9 +119,9 @@ class Revoking:
         only_of: int | None,
         with_descendants: bool,
     ) -> Revoked:
-        root, owner_id = _find(session, public_id, only_of)
-        refuse_unless_may_revoke(session, caller, owner_id)
-        found = hold_descendants(session, owner_id, root) if with_descendants else []
+        root = _find_and_hold_owner(session, public_id, only_of)
+        refuse_unless_may_revoke(session, caller, root.user_id)
+        found = hold_descendants(session, root) if with_descendants else []
         revocation = Revocation(self._clock(), caller.name, reason)
         revoked = _revoke_one(session, root, revocation, caller)
         refresh, access = revoke_descendants(session, found, root, revocation, caller)
@@ -153,8 +153,7 @@ class Revoking:
             caller = caller.as_user(held.owner_id, held.owner_name, held.credential)
         with self._database.transaction() as session:
             if held.refresh_token_id is not None:
-                if with_descendants:
-                    users.lock(session, held.owner_id)  # before the refresh token, as everywhere
+                users.lock(session, held.owner_id)  # before the refresh token, as everywhere
                 refresh_tokens.lock(session, [held.refresh_token_id])
                 if self._held_tokens.find(session, BySecret(secret)).replaced_at is not None:
                     return held.public_id, Revoked(0, 0)  # regenerated: this secret is replaced
@@ -194,15 +193,22 @@ def revoke_tokens_of(session: Session, user: UserRow, reason: str, now: datetime
     return Revoked(parents, revoked)
 
 
-def _find(session: Session, public_id: str, only_of: int | None) -> tuple[Made, int]:
-    """The token with this public id, and its owner's id. Refuses with NotFound."""
-    refresh = refresh_tokens.find(session, public_id)
-    access = None if refresh is not None else access_tokens.find(session, public_id)
-    found = refresh or access
+def _find(session: Session, public_id: str, only_of: int | None) -> Made:
+    """The token with this public id. Refuses with NotFound."""
+    found = moving.find(session, public_id)
     if found is None or only_of not in (None, found.user_id):
         raise NotFound("token")
-    kind, parent = (TokenKind.REFRESH, None) if access is None else (TokenKind.ACCESS, access.refresh_token_id)
-    return Made(kind, found.id, public_id, parent), found.user_id
+    return Made(found.kind, found.id, public_id, found.parent, found.user_id)
+
+
+def _find_and_hold_owner(session: Session, public_id: str, only_of: int | None) -> Made:
+    """The same while the row of its owner is locked, so that it is not moved to another one meanwhile."""
+    found, held = _find(session, public_id, only_of), None
+    while found.user_id != held:
+        held = found.user_id
+        users.lock(session, held)
+        found = _find(session, public_id, only_of)
+    return found
 
 
 def _revoke_one(session: Session, token: Made, revocation: Revocation, caller: Caller) -> Revoked:
@@ -228,7 +234,10 @@ def _revoke_one(session: Session, token: Made, revocation: Revocation, caller: C
 
 def refuse_unless_may_revoke(session: Session, caller: Caller, owner_id: int) -> None:
     """Refuse with NotPermitted who may not revoke a token of this owner."""
-    act = Act.REVOKE_OWN if caller.user_id == owner_id else Act.REVOKE_OF_OTHERS
+    if caller.user_id == owner_id:
+        act = Act.REVOKE_OWN
+    else:
+        act = Act.REVOKE_OF_SERVICE_ACCOUNT if may_revoke_for(session, caller, owner_id) else Act.REVOKE_OF_OTHERS
     refuse_unless_allowed(session, act, caller)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.domain.clock import Clock
-from app.domain.identity import Role, User
+from app.domain.identity import Kind, Role, User
 from app.domain.user_search import UserCounts, UserSearch
 from app.services.cursors import Cursors
 from app.services.keyset import LARGEST_PAGE, Page, page_at, page_of, place_of, row_of
@@ -40,11 +40,13 @@ class UserList:
         is_active: bool | None = None,
         cursor: str | None = None,
         limit: int = 100,
+        *,
+        kind: Kind | None = None,
     ) -> Page[User]:
         """Users that match, newest first. `part`: of the user name, case-insensitive."""
         after = row_of(self._cursors.read(USERS, cursor))
         with self._database.reading() as session:
-            rows = user_list.users(session, part, role, is_active, after, limit + 1)
+            rows = user_list.users(session, part, role, is_active, after, limit + 1, kind)
             page = page_of([as_user(row) for row in rows], limit, lambda user: user.id)
         return Page(page.items, self._cursors.write(USERS, page.cursor))
 

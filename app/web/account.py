@@ -28,6 +28,7 @@ from app.web.list_view import ListView
 from app.web.own_lists import COLUMNS, export_row, shown, token_view
 from app.web.rendering import page
 from app.web.returning import way_back
+from app.web.token_labels import edited_text
 
 account = GuardedBlueprint("web_account", __name__, guard=IN_SESSION, url_prefix="/account/auth",
                            template_folder="templates")  # fmt: skip
@@ -61,7 +62,8 @@ def show_token(public_id: str) -> ResponseReturnValue:
     """A refresh token: facts, history, and what can be done with it."""
     history = services().token_history.of(public_id, only_of=web_session().user.id)
     lines = lines_of(history, web_session().user.username)
-    return token_page("own_token.html", public_id, lines=lines, done=_message(), back=_here(public_id))
+    done = _message() or edited_text(public_id)
+    return token_page("own_token.html", public_id, lines=lines, done=done, back=page_of(public_id))
 
 
 @account.get("/refresh-tokens/<public_id>/revoke")
@@ -111,7 +113,8 @@ def _list(view: ListView, wanted: TokenView, status: int = 200, error: str = "")
     return page("account_tokens.html", status, **about, policy=policy, error=error, done=_message())
 
 
-def _here(public_id: str) -> str:
+def page_of(public_id: str) -> str:
+    """The address of a refresh token's page, below the root."""
     return f"{HOME}/refresh-tokens/{public_id}"
 
 

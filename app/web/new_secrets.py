@@ -38,12 +38,14 @@ def new_refresh_token() -> ResponseReturnValue:
 @does(Act.CREATE_REFRESH_TOKEN)
 def create_refresh_token() -> ResponseReturnValue:
     """Create a refresh token and show its secret once."""
-    name = read_form().get("name", "").strip()
+    form, user_id = read_form(), web_session().user.id
+    name, description = form.get("name", "").strip(), form.get("description", "")
     reissue = Reissue.REUSE if is_checked("is_shared") else None
     try:
         issued = services().issuing.issue(
-            web_session().user.id, name, caller(), idempotency_key(), reissue=reissue, lifetime_days=_lifetime_days()
-        )
+            user_id, name, caller(), idempotency_key(),
+            reissue=reissue, lifetime_days=_lifetime_days(), description=description,
+        )  # fmt: skip
     except (BadRequest, LimitReached, NotPermitted, RateLimited) as refusal:
         return retry_after(_form(name, refusal), refusal)
     return _reveal_refresh_token(issued)
@@ -118,6 +120,7 @@ def _form(name: str, refusal: Refusal | None = None) -> Response:
         200 if refusal is None else status_of(refusal),
         name=name,
         is_shared=form.get("is_shared") == "on",
+        description=form.get("description", ""),
         options=lifetimes((longest,), longest, form, LIFETIME, str(longest), parts().clock()),
         error="" if refusal is None else message(refusal),
         fields={} if refusal is None else field_errors(refusal),

@@ -13,7 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app.domain.identity import Role, User
+from app.domain.identity import ApiTokens, Role, User
 from app.domain.ladder import BY_API, MANAGES, TOKENS, Act, Proof
 from app.domain.token_filter import TokenFilter
 from app.http.acts import CHANGING, declared_of
@@ -23,7 +23,17 @@ from app.services import Services
 from tests.contract.asking import basic
 from tests.contract.conftest import MovableClock, Setting
 from tests.drivers.pages import Pages, words
-from tests.factories import PASSWORD, allowed_user, disable, generate, issue, make_user, mint, set_api_tokens
+from tests.factories import (
+    PASSWORD,
+    allowed_user,
+    disable,
+    generate,
+    issue,
+    make_service_account,
+    make_user,
+    mint,
+    set_api_tokens,
+)
 
 ALATION, NATIVE, V4 = "/integration/v1", "/api/v1", "/v4"
 REVOCATION = ("/oauth/revoke", "/oauth/v2/revoke")
@@ -74,6 +84,19 @@ class World:
     def denied(self) -> str:
         user = make_user(self.services)
         return str(set_api_tokens(self.services, user.username, "deny").id)  # type: ignore[arg-type]
+
+    def target(self) -> Members:
+        return {"to": make_user(self.services).username}
+
+    def account(self) -> str:
+        """A service account that the user is responsible for, which may have API tokens."""
+        account = make_service_account(self.services, self.user)
+        return str(set_api_tokens(self.services, account.username, ApiTokens.ALLOW).id)
+
+    def of_account(self) -> str:
+        """Such an account, and a refresh token of it."""
+        account = self.services.accounts.by_id(int(self.account()))
+        return f"{account.id} {issue(self.services, account).token.public_id}"
 
     def proof(self) -> Members:
         refresh = issue(self.services, self.user)
@@ -137,12 +160,14 @@ def changes_of_users(method: str, path: str, active: Members, inactive: Members)
         (method, path, Act.DISABLE_USER): by_admin(World.someone, inactive),
         (method, path, Act.ALLOW_API_TOKENS): by_admin(World.denied, {"api_tokens": "inherit"}),
         (method, path, Act.DENY_API_TOKENS): by_admin(World.someone, {"api_tokens": "deny"}),
+        (method, path, Act.MAKE_RESPONSIBLE): by_admin(World.account, lambda its: {"responsible": its.admin.username}),
     }
 
 
 MINE = "/account/auth/refresh-tokens/<public_id>"
 PREFERENCES = "/preferences/access-tokens"
 USER = "/admin/users/<user_id>"
+OF_ACCOUNT = f"{NATIVE}/users/<user_id>/refresh-tokens/<public_id>"
 
 LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", f"{ALATION}/createRefreshToken", Act.CREATE_REFRESH_TOKEN): Line(members=World.login),
@@ -161,11 +186,18 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/access-token", Act.MINT): Line(World.refresh_id),
     ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/regenerate", Act.REGENERATE): Line(World.refresh_id),
     ("POST", f"{NATIVE}/access-tokens", Act.MINT): Line(members=World.secret),
+    ("POST", f"{NATIVE}/users/<user_id>/refresh-tokens", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(
+        World.account, {"name": "x"}
+    ),
+    ("POST", f"{OF_ACCOUNT}/access-token", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(World.of_account),
+    ("POST", f"{OF_ACCOUNT}/regenerate", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(World.of_account),
+    ("DELETE", f"{NATIVE}/users/<user_id>/tokens/<public_id>", Act.REVOKE_OF_SERVICE_ACCOUNT): Line(World.of_account),
     ("POST", f"{NATIVE}/users", Act.CREATE_USER): by_admin(members=World.new_user),
     **changes_of_users("PATCH", f"{NATIVE}/users/<user_id>", {"is_active": True}, {"is_active": False}),
     ("POST", f"{NATIVE}/users/<user_id>/end-sessions", Act.END_SESSIONS_OF_OTHERS): by_admin(World.someone),
     ("POST", f"{NATIVE}/users/<user_id>/revoke-tokens", Act.REVOKE_OF_OTHERS): by_admin(World.someone, {"reason": "x"}),
     ("POST", f"{NATIVE}/tokens/<public_id>/revoke", Act.REVOKE_OF_OTHERS): by_admin(World.refresh_id, {"reason": "x"}),
+    ("POST", f"{NATIVE}/tokens/<public_id>/move", Act.MOVE_OF_OTHERS): by_admin(World.refresh_id, World.target),
     ("POST", f"{NATIVE}/tokens/revocations", Act.REVOKE_OF_OTHERS): by_admin(members=World.confirmed_in_api),
     ("PUT", f"{NATIVE}/settings/<key>", Act.WIDEN_SETTING): by_admin(lambda _: LIFESPAN, lambda its: its.lifespan(+1)),
     ("PUT", f"{NATIVE}/settings/<key>", Act.CHANGE_SETTING): by_admin(lambda _: LIFESPAN, lambda its: its.lifespan(-1)),
@@ -201,6 +233,7 @@ LINES: dict[tuple[str, str, Act], Line] = {
         lambda its: str(its.admin.id), {"reason": "x"}
     ),
     ("POST", "/admin/tokens/<public_id>/revoke", Act.REVOKE_OF_OTHERS): by_admin(World.refresh_id, {"reason": "x"}),
+    ("POST", "/admin/tokens/<public_id>/move", Act.MOVE_OF_OTHERS): by_admin(World.refresh_id, World.target),
     ("POST", "/admin/tokens/revoke-by-filter", Act.REVOKE_OF_OTHERS): by_admin(members=World.confirmed),
     ("POST", "/admin/tokens/revoke-chosen", Act.REVOKE_OF_OTHERS): by_admin(members=World.chosen),
     ("POST", "/admin/settings/<key>", Act.WIDEN_SETTING): by_admin(lambda _: LIFESPAN, lambda its: its.lifespan(+1)),
@@ -309,7 +342,9 @@ def send_form(world: World, clock: MovableClock, key: tuple[str, str, Act], proo
 
 
 def _filled_in(path: str, line: Line, world: World) -> str:
-    return re.sub(r"<\w+>", line.argument(world), path)
+    """The argument has an id for each place, divided by spaces."""
+    ids = iter(line.argument(world).split())
+    return re.sub(r"<\w+>", lambda _: next(ids), path)
 
 
 def test_a_refusal_names_the_setting_and_how_to_turn_it_on(world: World, services: Services) -> None:

@@ -798,6 +798,8 @@ FAULTS = (
           f"{PUBLIC_URL} -k slash"),
     Fault("two slashes past the gate", "`//` at the start of a path counts as one slash", "app/gate/gate.py",
           ' and ("//" not in path or with_one_slash(path, self._below) not in self._paths)', "", GATE),
+    Fault("two slashes while busy", "`//` at the start of a path counts as one slash", "app/http/turns.py",
+          'with_one_slash(environ["PATH_INFO"])', 'environ["PATH_INFO"]', "tests/unit/http/test_turns.py"),
     Fault("slashes merged everywhere", "elsewhere in a path each slash counts", "app/http/slashes.py",
           """path = "/" + path.lstrip("/")""", """path = "/" + "/".join(filter(None, path.split("/")))""",
           "tests/unit/http/test_slashes.py"),

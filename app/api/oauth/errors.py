@@ -12,13 +12,13 @@ from app.api.oauth.schemas import ErrorOut
 from app.domain import errors
 from app.domain.errors import Refusal, TokenRefused
 from app.domain.tokens import TokenKind
+from app.http.challenges import BASIC, bearer
 from app.http.errors import Dialect, reason_of
 from app.http.openapi import ErrorAnswers
 
 PREFIX = "/oauth/"
 INTROSPECTION = "oauth_introspection"
 
-REALM = 'realm="daypass"'
 BAD_TOKEN = "The access token in the headers does not work."
 BASIC_CLIENT = "Authenticate with HTTP Basic, or with an access token."
 
@@ -76,13 +76,13 @@ def refuse(refusal: Refusal) -> Response:
     status, error, description = _line(refusal)
     answer = _answer(status, error, description.format_map(vars(refusal)), refusal.reason, refusal.hint)
     if error == "invalid_client":
-        answer.headers.add("WWW-Authenticate", f'Basic {REALM}, charset="UTF-8"')
+        answer.headers.add("WWW-Authenticate", BASIC)
     if _is_of_refresh_token(refusal):
         return answer
     if isinstance(refusal, errors.TokenMissing):  # both schemes are accepted
-        answer.headers.add("WWW-Authenticate", f"Bearer {REALM}")
+        answer.headers.add("WWW-Authenticate", bearer())
     elif isinstance(refusal, TokenRefused) or error == "insufficient_scope":
-        answer.headers.add("WWW-Authenticate", f'Bearer {REALM}, error="{error}"')
+        answer.headers.add("WWW-Authenticate", bearer(error))
     return answer
 
 

@@ -14,9 +14,9 @@ from tests.integration.cli.conftest import CommandLine
 from tests.secrecy import secrets_in
 
 MEMBERS = [
-    "kind", "id", "public_id", "owner", "user_id", "name", "status", "created_at", "expires_at", "last_used_at",
-    "last_used_ip", "last_used_agent", "seems_shared", "created_in_future", "created_with", "secret_seen_at",
-    "revoked_at", "revoked_by", "revoke_reason",
+    "kind", "id", "public_id", "owner", "user_id", "name", "description", "status", "created_at", "expires_at",
+    "last_used_at", "last_used_ip", "last_used_agent", "seems_shared", "created_in_future", "created_with",
+    "secret_seen_at", "revoked_at", "revoked_by", "revoke_reason",
 ]  # fmt: skip
 
 NOW = datetime(2027, 3, 14, 15, 9, 26, 535897, UTC)
@@ -272,3 +272,19 @@ def test_no_refresh_token_is_created_for_nobody_or_for_longer_than_allowed(
         assert daypass.refusal("token", "create", *words.split()) == said
     assert "--days" in daypass.misuse("token", "create", "--user", "robot", "--name", "x", "--days", "1.5")
     assert len(daypass.json("token", "list")) == 1
+
+
+def test_tokens_are_moved_renamed_and_described_by_public_id(daypass: CommandLine, services: Services) -> None:
+    anna = make_user(services, "anna")
+    make_user(services, "svc-etl")
+    first, second = issue(services, anna, "nightly"), issue(services, anna, "weekly")
+    ids = [each.token.public_id for each in (first, second)]
+    assert daypass.text("token", "rename", ids[0], "nightly-load") == f"Renamed {ids[0]} to nightly-load.\n"
+    assert daypass.text("token", "describe", ids[0], "For the warehouse.") == f"Described {ids[0]}.\n"
+    moved = daypass.json("token", "move", *ids, "--to", "SVC-ETL", "--reason", "anna left")
+    assert [(each["public_id"], each["owner"]) for each in moved] == [(each, "svc-etl") for each in ids]
+    assert (moved[0]["name"], moved[0]["description"]) == ("nightly-load", "For the warehouse.")
+    assert works(services, first)
+    assert "no such user" in daypass.refusal("token", "move", ids[0], "--to", "nobody").lower()
+    made = daypass.json("token", "create", "--user", "anna", "--name", "x", "--description", "mine")
+    assert services.listing.find(made["public_id"]).token.description == "mine"
