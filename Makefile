@@ -7,7 +7,7 @@ SDK    := .venv-trifacta
 ALATION := .venv-alation
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test check fuzz soak kill-rounds honest-load clock-rounds edge-load sign-in-attack mutants lint lock docs sbom screenshots axe bench trifacta-sdk alation-sdk clean
+.PHONY: help run test check fuzz soak kill-rounds honest-load clock-rounds edge-load sign-in-attack mutants lint lock docs sbom screenshots axe bench trifacta-sdk alation-sdk clients clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +87,9 @@ lock: $(VENV)/.dev-installed ## Pin the newest versions within the bounds of pyp
 	    --custom-compile-command "make lock" --upgrade requirements/trifacta.in --output-file requirements/trifacta.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	    --custom-compile-command "make lock" --upgrade requirements/alation.in --output-file requirements/alation.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	    --custom-compile-command "make lock" --upgrade tests/clients/python/requirements.in \
+	    --output-file tests/clients/python/requirements.txt
 
 docs: $(VENV)/.dev-installed ## Write what is derived from the code: settings, the ladder and .env.example
 	$(BIN)/python -m config
@@ -109,6 +112,9 @@ bench: $(BENCH)/.installed ## Measure, into bench/results.md; OPTIONS=--quick sh
 trifacta-sdk: $(SDK)/.installed ## Install Trifacta's own SDK, for the test that it works
 
 alation-sdk: $(ALATION)/.installed ## Install Alation's agent and data quality SDKs, for the tests that they work
+
+clients: $(VENV)/.dev-installed ## Clients of Go, Node, Java and MCP through a whole life, where their tools are; OPTIONS="--only Spring"
+	$(MEMORY) $(BIN)/python -m tests.clients $(OPTIONS)
 
 clean: ## Remove all that the other targets made
 	rm -rf $(VENV) $(BENCH) $(SDK) $(ALATION) screenshots build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis \
