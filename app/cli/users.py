@@ -9,7 +9,7 @@ import click
 
 from app.cli.launching import RefusingGroup, operator, services
 from app.cli.output import Row, as_json, show_one, show_result, show_table
-from app.cli.service_accounts import add_account, answering, answering_options
+from app.cli.service_accounts import add_account, answering, answering_options, hand_over, left_behind
 from app.domain.identity import ApiTokens, Kind, Role, User
 from app.domain.text import count_of
 
@@ -31,6 +31,9 @@ temporary = click.option(
 @click.group("user", cls=RefusingGroup)
 def user() -> None:
     """Users and service accounts."""
+
+
+user.add_command(hand_over)
 
 
 @user.command("add")
@@ -149,7 +152,8 @@ def edit(username: str, as_json: bool, **values: str | None) -> None:
 def disable(username: str, as_json: bool) -> None:
     """Disable a user and their tokens at once; `enable` undoes it."""
     user = services().accounts.change(username, {"is_active": False}, operator())
-    show_result(_row(user), f"Disabled {user.username}. Their tokens do not work until they are enabled.", as_json)
+    done = f"Disabled {user.username}. Their tokens do not work until they are enabled."
+    show_result(_row(user), done + left_behind(user), as_json)
 
 
 @user.command("enable")

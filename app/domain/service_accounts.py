@@ -5,6 +5,8 @@ from app.domain.identity import ApiTokens, Caller, Role, User
 from app.domain.ladder import Proof, is_weaker, proof_of
 
 NO_PASSWORD = "{} is a service account: it has no password and no sign-in. Create tokens for it instead."
+REVOKED_FOR_ACCOUNT = "revoked by who answers for the account"
+"""The reason of a revocation where none is given."""
 NOT_ACTIVE = "{} is disabled: an administrator can enable it."
 
 

@@ -3,13 +3,15 @@
 Not here: changing who answers for one (``accounts``), and their tokens (``issuing``, ``minting``, ``revoking``).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from app.domain.clock import Clock
-from app.domain.errors import Conflict
+from app.domain.errors import BadRequest, Conflict, NotFound
 from app.domain.identity import Caller, Kind, Role, User
 from app.domain.ladder import Act
 from app.domain.service_accounts import refuse_unless_answers_for
@@ -71,6 +73,32 @@ class ServiceAccounts:
         except IntegrityError:
             raise Conflict(f"There is already a user called {name}.") from None
 
+    def hand_over(self, person_id: int, successors: Mapping[int, str], caller: Caller) -> list[User]:
+        """Make others responsible for accounts of a person, such as before that is disabled: all of them or none.
+
+        `successors`: user names, by account id. A deputy who becomes responsible is deputy no more. Refuses with
+        NotFound (an account that the person is not responsible for), NotPermitted, and BadRequest as ``people``; the
+        field is ``to-<account id>``.
+        """
+        with self._database.transaction() as session:
+            refuse_unless_allowed(session, Act.MAKE_RESPONSIBLE, caller)
+            return [self._hand_over(session, person_id, each, name, caller) for each, name in successors.items()]
+
+    def _hand_over(self, session: Session, person_id: int, account_id: int, name: str, caller: Caller) -> User:
+        row = users.get(session, account_id)
+        if row is None or row.kind != Kind.SERVICE or row.responsible_id != person_id:
+            raise NotFound("user")
+        try:
+            found = people(session, name, None)
+        except BadRequest as refusal:
+            raise BadRequest(refusal.message, {f"to-{account_id}": [refusal.message]}) from None
+        row.responsible_id = found["responsible_id"]
+        row.deputy_id = None if row.deputy_id == row.responsible_id else row.deputy_id
+        users.read_names(session, row)
+        detail = {"responsible": row.responsible or "", "deputy": row.deputy or ""}
+        record(session, self._clock(), caller, "user.responsible_changed", ("user", row.username), **detail)
+        return users.as_user(row)
+
     def of(self, person_id: int) -> list[Holding]:
         """The accounts that a person answers for, as responsible or as deputy, by name, with their active tokens."""
         with self._database.reading() as session:
@@ -79,11 +107,6 @@ class ServiceAccounts:
                 return []
             held = overview.count_active_of_users(session, [user.id for user in found], self._clock())
         return [Holding(user, *held[user.id]) for user in found]
-
-    def answers_for_any(self, person_id: int) -> bool:
-        """Whether a person answers for an account."""
-        with self._database.reading() as session:
-            return service_accounts.has_any(session, person_id)
 
     def open(self, user_id: int, caller: Caller) -> User:
         """The account, for those who answer for it; refuses others with NotFound.

@@ -1,6 +1,8 @@
 """Queries on service accounts, by those who answer for them."""
 
-from sqlalchemy import ColumnElement, and_, exists, func, literal_column, select, union
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, and_, exists, func, literal_column, or_, select, union
 from sqlalchemy.orm import Session, aliased
 
 from app.domain.identity import Kind
@@ -18,14 +20,25 @@ def of_person(session: Session, person_id: int, most: int) -> list[UserRow]:
     return list(session.scalars(query.limit(most)))
 
 
-def has_any(session: Session, person_id: int) -> bool:
-    """Whether a person answers for an account."""
-    return session.scalar(select(UserRow.id).where(_answered_by(person_id)).limit(1)) is not None
+def answers_for_any(person_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """Whether the person of a row answers for an account. Each condition by itself, so that it finds its index."""
+    account = aliased(UserRow)
+    return or_(
+        *(
+            exists().where(account.kind == SERVICE, column == person_id)
+            for column in (account.responsible_id, account.deputy_id)
+        )
+    )
 
 
 def count_unanswered(session: Session) -> int:
     """How many enabled accounts have no active responsible person."""
     return session.scalar(select(func.count()).select_from(UserRow).where(is_unanswered())) or 0
+
+
+def unanswered_among(session: Session, user_ids: Sequence[int]) -> set[int]:
+    """Those of these users that are enabled accounts without an active responsible person."""
+    return set(session.scalars(select(UserRow.id).where(UserRow.id.in_(user_ids), is_unanswered())))
 
 
 def is_unanswered() -> ColumnElement[bool]:

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.domain.service_accounts import REVOKED_FOR_ACCOUNT
 from app.domain.token_history import Entry, Step
 
-OWN_REASONS = ("revoked by its owner", "revoked by its holder", "deleted")
+OWN_REASONS = ("revoked by its owner", "revoked by its holder", "deleted", REVOKED_FOR_ACCOUNT)
 """What Daypass itself writes where an owner gives no reason."""
 
 

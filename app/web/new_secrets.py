@@ -14,12 +14,12 @@ from app.domain.tokens import AccessToken, Issued, RefreshToken, TokenKind
 from app.http.acts import does
 from app.http.context import caller, parts, services
 from app.services.held_tokens import ByOwner, BySecret
-from app.web.account import HOME, account, own_token, token_page
+from app.web.account import account, own_token, token_page
 from app.web.forms import field_errors, idempotency_key, is_checked, message, read_form, status_of
-from app.web.guards import web_session
 from app.web.lifetimes import chosen_days, lifetimes
 from app.web.rendering import page, retry_after
 from app.web.returning import way_back
+from app.web.token_homes import home, token_owner
 
 BLUEPRINT = account
 """The one of :mod:`app.web.account`, with these routes too."""
@@ -38,12 +38,12 @@ def new_refresh_token() -> ResponseReturnValue:
 @does(Act.CREATE_REFRESH_TOKEN)
 def create_refresh_token() -> ResponseReturnValue:
     """Create a refresh token and show its secret once."""
-    form, user_id = read_form(), web_session().user.id
+    form = read_form()
     name, description = form.get("name", "").strip(), form.get("description", "")
     reissue = Reissue.REUSE if is_checked("is_shared") else None
     try:
         issued = services().issuing.issue(
-            user_id, name, caller(), idempotency_key(),
+            token_owner().user.id, name, caller(), idempotency_key(),
             reissue=reissue, lifetime_days=_lifetime_days(), description=description,
         )  # fmt: skip
     except (BadRequest, LimitReached, NotPermitted, RateLimited) as refusal:
@@ -54,7 +54,7 @@ def create_refresh_token() -> ResponseReturnValue:
 @account.get("/refresh-tokens/<public_id>/regenerate")
 def confirm_regenerate(public_id: str) -> ResponseReturnValue:
     """The dialog to regenerate a refresh token."""
-    return token_page("refresh_token_regenerate.html", public_id, back=way_back(HOME))
+    return token_page("refresh_token_regenerate.html", public_id, back=way_back(home()))
 
 
 @account.post("/refresh-tokens/<public_id>/regenerate")
@@ -67,7 +67,7 @@ def regenerate(public_id: str) -> ResponseReturnValue:
 @account.get("/refresh-tokens/<public_id>/access-token")
 def confirm_mint(public_id: str) -> ResponseReturnValue:
     """The dialog to mint an access token from a refresh token."""
-    return token_page("access_token_new.html", public_id, back=way_back(HOME))
+    return token_page("access_token_new.html", public_id, back=way_back(home()))
 
 
 @account.post("/refresh-tokens/<public_id>/access-token")
@@ -75,7 +75,7 @@ def confirm_mint(public_id: str) -> ResponseReturnValue:
 def mint(public_id: str) -> ResponseReturnValue:
     """Mint it and show its secret once."""
     issued: Issued[AccessToken] = services().minting.mint(_claim(public_id), caller(), idempotency_key())
-    about: dict[str, Any] = {"name": own_token(public_id).name, "parent": public_id, "back": way_back(HOME)}
+    about: dict[str, Any] = {"name": own_token(public_id).name, "parent": public_id, "back": way_back(home())}
     return page("access_token_reveal.html", token=issued.token, secret=issued.secret, **about)
 
 
@@ -83,7 +83,7 @@ def mint(public_id: str) -> ResponseReturnValue:
 @does()
 def test_token() -> ResponseReturnValue:
     """Check a new token as an API would, and show the result."""
-    form, user_id = read_form(), web_session().user.id
+    form, user_id = read_form(), token_owner().user.id
     kind = TokenKind.REFRESH if form.get("kind") == TokenKind.REFRESH else TokenKind.ACCESS
     tests: dict[TokenKind, Callable[[str], object]] = {
         TokenKind.REFRESH: lambda secret: services().held_tokens.validate(BySecret(secret, user_id)),
@@ -97,7 +97,7 @@ def test_token() -> ResponseReturnValue:
 
 
 def _claim(public_id: str) -> ByOwner:
-    return ByOwner(public_id, web_session().user.id)
+    return ByOwner(public_id, token_owner().user.id)
 
 
 def _longest() -> int:
@@ -129,4 +129,4 @@ def _form(name: str, refusal: Refusal | None = None) -> Response:
 
 def _reveal_refresh_token(issued: Issued[RefreshToken]) -> Response:
     """The secret, in the response to the form itself."""
-    return page("refresh_token_reveal.html", token=issued.token, secret=issued.secret, back=way_back(HOME))
+    return page("refresh_token_reveal.html", token=issued.token, secret=issued.secret, back=way_back(home()))

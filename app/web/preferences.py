@@ -26,6 +26,7 @@ from app.web.own_lists import COLUMNS, export_row, shown, token_view
 from app.web.rendering import page, retry_after
 from app.web.returning import way_back
 from app.web.token_labels import edited_text
+from app.web.token_moves import may_move_own, moved_away_text
 
 preferences = GuardedBlueprint("web_preferences", __name__, guard=IN_SESSION, url_prefix="/preferences/access-tokens",
                                template_folder="templates")  # fmt: skip
@@ -81,7 +82,9 @@ def show_token(api_token: str) -> ResponseReturnValue:
     listed = services().listing.find(api_token)
     if not is_single_tier(listed):
         raise NotFound("token")
-    return page("own_api_token.html", token=listed.token, lines=lines, done=edited_text(api_token))
+    return page(
+        "own_api_token.html", token=listed.token, lines=lines, done=edited_text(api_token), may_move=may_move_own()
+    )
 
 
 @preferences.get("/<uuid>/delete")
@@ -111,12 +114,22 @@ def _list(view: ListView, wanted: TokenView, status: int = 200, error: str = "")
     user_id, cursor = web_session().user.id, view.value("cursor") or None
     found = services().token_lists.api_tokens_of(user_id, wanted, cursor, view.per_page)
     about = shown(view, found, url_for("web_preferences.export_tokens"))
-    return page("preferences_tokens.html", status, **about, error=error, done=_message(), denial=_denial())
+    return page(
+        "preferences_tokens.html",
+        status,
+        **about,
+        error=error,
+        done=_message(),
+        denial=_denial(),
+        may_move=may_move_own(),
+    )
 
 
 def _message() -> str:
     """What an act did. The token is read again: an address is opened again later."""
     done = what_was_done()
+    if done.get("done") == "moved":
+        return moved_away_text(done)
     if done.get("done") != "deleted":
         return ""
     try:

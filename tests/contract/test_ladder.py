@@ -74,6 +74,9 @@ class World:
     def someone(self, **about: Any) -> str:
         return str(make_user(self.services, **about).id)
 
+    def someone_named(self) -> str:
+        return make_user(self.services).username
+
     def steward(self) -> str:
         return self.someone(role=Role.STEWARD)
 
@@ -84,6 +87,12 @@ class World:
     def denied(self) -> str:
         user = make_user(self.services)
         return str(set_api_tokens(self.services, user.username, "deny").id)  # type: ignore[arg-type]
+
+    def single_id(self) -> str:
+        return generate(self.services, self.user).token.public_id
+
+    def own_account(self) -> Members:
+        return {"to": make_service_account(self.services, self.user).username}
 
     def target(self) -> Members:
         return {"to": make_user(self.services).username}
@@ -167,6 +176,8 @@ def changes_of_users(method: str, path: str, active: Members, inactive: Members)
 MINE = "/account/auth/refresh-tokens/<public_id>"
 PREFERENCES = "/preferences/access-tokens"
 USER = "/admin/users/<user_id>"
+ACCOUNTS = "/account/service-accounts"
+ON_PAGES = f"{ACCOUNTS}/<user_id>/refresh-tokens/<public_id>"
 OF_ACCOUNT = f"{NATIVE}/users/<user_id>/refresh-tokens/<public_id>"
 
 LINES: dict[tuple[str, str, Act], Line] = {
@@ -206,7 +217,15 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", "/account/auth/refresh-tokens", Act.CREATE_REFRESH_TOKEN): Line(members={"name": "x"}),
     ("POST", f"{MINE}/regenerate", Act.REGENERATE): Line(World.refresh_id),
     ("POST", f"{MINE}/access-token", Act.MINT): Line(World.refresh_id),
+    ("POST", f"{MINE}/move", Act.MOVE_OWN): Line(World.refresh_id, World.own_account),
+    ("POST", f"{PREFERENCES}/<public_id>/move", Act.MOVE_OWN): Line(World.single_id, World.own_account),
     ("POST", f"{MINE}/revoke", Act.REVOKE_OWN): Line(World.refresh_id),
+    ("POST", f"{ACCOUNTS}/<user_id>/refresh-tokens", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(
+        World.account, {"name": "x"}
+    ),
+    ("POST", f"{ON_PAGES}/regenerate", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(World.of_account),
+    ("POST", f"{ON_PAGES}/access-token", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(World.of_account),
+    ("POST", f"{ON_PAGES}/revoke", Act.REVOKE_OF_SERVICE_ACCOUNT): Line(World.of_account),
     ("POST", "/account/password", Act.CHANGE_OWN_PASSWORD): Line(
         members={"current": PASSWORD, "password": f"{PASSWORD}-2", "repeated": f"{PASSWORD}-2"}
     ),
@@ -216,6 +235,18 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", f"{PREFERENCES}/new", Act.CREATE_API_TOKEN): Line(members={"lifetime": "1"}),
     ("POST", f"{PREFERENCES}/<uuid>/delete", Act.REVOKE_OWN): Line(World.uuid),
     ("POST", "/admin/users/new", Act.CREATE_USER): by_admin(members=World.new_user),
+    ("POST", "/admin/users/new-service-account", Act.CREATE_USER): by_admin(
+        members=lambda its: {**its.new_user(), "responsible": its.user.username}
+    ),
+    ("POST", f"{USER}/responsible", Act.MAKE_RESPONSIBLE): by_admin(
+        World.account, lambda its: {"responsible": its.admin.username}
+    ),
+    ("POST", f"{USER}/hand-over-accounts", Act.MAKE_RESPONSIBLE): by_admin(
+        lambda its: str(its.user.id), lambda its: {f"to-{its.account()}": its.admin.username}
+    ),
+    ("POST", f"{USER}/hand-over-tokens", Act.MOVE_OF_OTHERS): by_admin(
+        lambda its: str(its.user.id), lambda its: {f"pick-{its.refresh_id()}": "on", "owner": its.someone_named()}
+    ),
     ("POST", "/admin/users/<user_id>/unlock", Act.UNLOCK_SIGN_IN): by_admin(World.someone),
     ("POST", f"{USER}/role", Act.RAISE_ROLE): by_admin(World.someone, {"role": "STEWARD"}),
     ("POST", f"{USER}/role", Act.LOWER_ROLE): by_admin(World.steward, {"role": "VIEWER"}),

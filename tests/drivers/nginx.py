@@ -52,6 +52,10 @@ class Process:
     def log(self) -> str:
         return self._output.read_text(errors="replace") if self._output.exists() else ""
 
+    def logs(self) -> str:
+        """All that it wrote down."""
+        return self.log()
+
     def stop(self) -> None:
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
@@ -127,7 +131,6 @@ class Nginx(Process):
         return self
 
     def logs(self) -> str:
-        """All that nginx wrote down."""
         return self.log() + "".join(each.read_text(errors="replace") for each in sorted(self.folder.glob("*.log")))
 
     def session(self, name: str) -> requests.Session:
@@ -158,8 +161,8 @@ class NginxBelowAPath(Nginx):
         super().__init__(folder, daypass_port, free_port())
         self.port_keeping, self.port_stripping = free_port(), free_port()
         shipped = (self.folder / "daypass" / "path.conf").read_text()
-        assert shipped.count("proxy_pass http://daypass;") == 1
-        stripping = shipped.replace("proxy_pass http://daypass;", "proxy_pass http://daypass/;")
+        assert shipped.count("proxy_pass http://daypass;") == 2, "of the path, and of what stands in front of it"
+        stripping = shipped.replace("proxy_pass http://daypass;", "proxy_pass http://daypass/;", 1)
         (self.folder / "daypass" / "stripping.conf").write_text(stripping)
         sites = ((self.port_keeping, "path.conf"), (self.port_stripping, "stripping.conf"))
         text = "".join(SITE.format(port=port, path=path) for port, path in sites)

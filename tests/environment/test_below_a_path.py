@@ -209,6 +209,15 @@ def test_what_is_wrong_is_answered_by_daypass_below_the_path_and_by_the_site_els
             assert requests.get(f"{origin}{elsewhere}", timeout=10).status_code == 418
 
 
+def test_clients_of_oauth_find_its_metadata_where_the_rfcs_have_it_and_below_the_path(site: Site) -> None:
+    issuer = f"{site.keeping}{PATH}"
+    for kind, names in (("oauth-authorization-server", "issuer"), ("oauth-protected-resource", "resource")):
+        for path in (f"/.well-known/{kind}{PATH}", f"/.well-known/{kind}{PATH}/", f"{PATH}/.well-known/{kind}"):
+            for origin in (site.keeping, site.stripping):
+                assert requests.get(f"{origin}{path}", timeout=10).json()[names] == issuer, (origin, path)
+        assert requests.get(f"{site.keeping}/.well-known/{kind}", timeout=10).status_code == 418
+
+
 def test_the_clients_address_arrives_and_the_terminal_names_the_public_address(site: Site) -> None:
     """Over TCP: through nginx, which drops what the client sends, and from another proxy on this machine."""
     for address, forwarded, seen in (

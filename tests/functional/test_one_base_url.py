@@ -21,7 +21,7 @@ from app.services import Services
 from config import Settings
 from tests.databases import SqliteFiles, application
 from tests.drivers.alation import Alation
-from tests.drivers.nginx import API, ONE, TOKENS, Nginx, SampleApi
+from tests.drivers.nginx import API, ONE, PATIENCE_SECONDS, TOKENS, Nginx, SampleApi
 from tests.drivers.proxies import PROXIES, Proxy
 from tests.drivers.raw import Answer, RawHttp
 from tests.drivers.server import LiveServer
@@ -78,7 +78,7 @@ class Host:
         """How many requests have reached the API; all that were answered are counted."""
         mark = f"/mark-{next(_numbers)}"
         assert self.get(mark, TOKEN=self.token()).status_code == 200
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not self.api.has_seen(mark):
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -107,10 +107,12 @@ def host(
         PROXIES.get(request.param, Nginx)(folder, daypass.port, api.port) as proxy,
     ):
         served = Host(proxy.url_one, proxy, daypass, parts(app).services, app, api)
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while served.get("/").status_code == 404:  # Traefik reads its routers after it has begun to listen
+            assert time.monotonic() < deadline
             time.sleep(0.05)
         yield served
-    written = daypass.log() + proxy.log() + api.log()
+    written = daypass.log() + proxy.logs() + api.log()
     assert not secrets_in(written), f"logs hold secrets: {secrets_in(written)[:3]}"
 
 

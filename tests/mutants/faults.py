@@ -61,6 +61,9 @@ REISSUING = "tests/unit/services/test_reissuing.py"
 TEXT = "tests/unit/domain/test_text.py"
 REPEATS = "tests/unit/services/test_repeats.py"
 REVOKING = "tests/unit/services/test_revoking.py"
+MOVING, MOVING_RACES = "tests/unit/services/test_moving.py", "tests/unit/services/test_moving_races.py"
+RESTORING = "tests/unit/services/test_restoring.py"
+IN_MOVING = "app/services/moving.py"
 BY_FILTER = "tests/unit/services/test_revoking_by_filter.py"
 RACES = "tests/unit/services/test_revoking_races.py"
 WEB_SESSIONS = "tests/unit/services/test_sessions.py"
@@ -277,7 +280,7 @@ FAULTS = (
     Fault("secret in a repr", "◆ the secret is in no repr", "app/domain/tokens.py", "secret: str = field(repr=False)",
           "secret: str", TOKENS),
     Fault("reload shows a secret again", "◆ a secret is in no answer but the creating one", "app/web/new_secrets.py",
-          "name, caller(), idempotency_key(), reissue", "name, caller(), None, reissue",
+          "user_id, name, caller(), idempotency_key()", "user_id, name, caller(), None",
           "tests/contract/test_pages_reveals.py"),
     Fault("first of two TOKEN headers taken", "exactly one credential", "app/http/credentials.py",
           'environ.get("HTTP_TOKEN")', '(environ.get("HTTP_TOKEN") or "").partition(",")[0] or None', CREDENTIALS),
@@ -784,6 +787,8 @@ FAULTS = (
           'has_exception="HTTP_TOKEN" not in environ', "has_exception=False", "tests/unit/gate/test_answers.py"),
     Fault("a path of a layer is the API's", "one base URL: each path of the layers is Daypass's",
           "deploy/nginx/daypass/layers.conf", "|revokeAPIAccessTokens", "", DEPLOYED),
+    Fault("a path without a route is Daypass's", "one base URL: no other path is kept from the API",
+          "deploy/nginx/daypass/layers.conf", "|userinfo)", "|userinfo|datasource)", f"{DEPLOYED} -k is_a_route"),
     Fault("more than the layers is Daypass's", "one base URL: Daypass's pages are not under the API's host",
           "deploy/caddy/Caddyfile", "|oauth/authorize|", "|oauth/authorize|account/.*|", DEPLOYED),
     Fault("a path of a layer leads to the API", "one base URL: ◆ nothing reaches the API without the check",
@@ -823,5 +828,30 @@ FAULTS = (
     Fault("search with what databases refuse", "no search fails", "app/domain/token_search.py",
           'normal_text("search", typed, name="The search") or None', "typed or None",
           "tests/contract/test_own_tokens.py -k searched"),
+    Fault("a move without the access tokens", "◆ a refresh token moves with its access tokens", "app/storage/moving.py",
+          "    return _give_access_tokens(session, token.id, user_id)", "    return 0", MOVING),
+    Fault("a move to a disabled account", "◆ no token moves to a disabled account", IN_MOVING,
+          "if not target.is_active:", "if False:", MOVING),
+    Fault("owners not held by a move", "◆ what ends tokens of an owner is wholly before or after a move",
+          "app/storage/moving.py", "query = query.with_for_update(key_share=True).execution_options(",
+          "query = query.execution_options(", f"{MOVING_RACES} -k 'disabled and postgresql'"),
+    Fault("a mint by who owned it", "◆ who owned a token gets nothing that is the new owner's",
+          "app/services/held_tokens.py", "if stored.user_id != found.stored.user_id:", "if False:",
+          "tests/unit/services/test_revoking_races.py -k 'moved and postgresql'"),
+    Fault("rights gained by a move", "◆ no move gives the permissions of an administrator", "app/domain/moving.py",
+          "if gains_rights(owner.role, target.role) and target.role.may_introspect:", "if False:", MOVING),
+    Fault("a move to any account", "◆ owners move tokens to accounts of theirs alone", "app/domain/moving.py",
+          "if not is_responsible_for(person_id, target):", "if False:", MOVING),
+    Fault("a warning about somebody else", "◆ a warning is about the owner that is moved to",
+          "app/web/admin/token_changes.py", 'form.get("confirmed") != proposal.target.username',
+          '"confirmed" not in form', "tests/contract/test_moving.py -k gains_rights"),
+    Fault("what was made before a move", "◆ revoking a line finds what earlier owners made", "app/storage/made_with.py",
+          "present.union(earlier, ", "present.union(", f"{MOVING} -k made_with"),
+    Fault("a credential that moved meanwhile", "◆ a token that was moved makes nothing for its old owner",
+          "app/services/ended_credentials.py", "if row.user_id != user_id:", "if False:", MOVING),
+    Fault("a restore without moves", "◆ a restore gives no token back to its old owner", "app/services/reapplying.py",
+          "        self._move(lost)\n", "", f"{RESTORING} -k moved"),
+    Fault("owner not compared at rename", "◆ another user's token keeps its name", "app/services/renaming.py",
+          "only_of not in (None, token.user_id) or kind", "kind", "tests/unit/services/test_renaming.py"),
 )
 # fmt: on

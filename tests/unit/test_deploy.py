@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from app.api.v4.paths import canonical
 from app.cli.serving import STOP_PATIENCE_SECONDS
 from app.gate.answers import IDENTITY
 from app.http.body import LARGEST_BODY
 from app.server.connections import HEAD_SECONDS, LARGEST_HEAD
 from config import load_settings
-from tests.layers import is_of_a_layer
+from tests.layers import METADATA, is_of_a_layer
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
@@ -96,6 +99,11 @@ def stands_in(file: str, line: str) -> bool:
     return re.search(line, (DEPLOY / file).read_text(), re.MULTILINE) is not None
 
 
+def all_in(file: str, line: str) -> list[str]:
+    """The groups of all such lines of the file."""
+    return re.findall(line, (DEPLOY / file).read_text(), re.MULTILINE)
+
+
 @pytest.mark.parametrize(("file", "spelling"), SPELLINGS)
 def test_every_identity_header_is_in_the_configuration_of_every_proxy(file: str, spelling: str) -> None:
     """Fails when one is taken out, or the gate gets another."""
@@ -115,7 +123,7 @@ def test_every_route_of_an_api_compatibility_layer_and_no_other_is_daypass_under
     app: Flask, file: str, line: str
 ) -> None:
     """◆ Fails when a path is taken out, or a layer gets another route; and with a prefix such as ``/oauth/``."""
-    (paths,) = re.findall(line, (DEPLOY / file).read_text(), re.MULTILINE)
+    (paths,) = all_in(file, line)
     for rule in app.url_map.iter_rules():
         path = re.sub("<[^>]+>", "5f5dbdd4-60b5-4f5b-b0a4-1ba60ba1ec2f", rule.rule).rstrip("/")
         for spelling in (path, f"{path}/"):
@@ -132,8 +140,16 @@ def test_every_route_of_an_api_compatibility_layer_and_no_other_is_daypass_under
 
 
 def test_the_list_of_these_paths_is_the_same_in_every_kit() -> None:
-    found = [re.findall(line, (DEPLOY / file).read_text(), re.MULTILINE) for file, line in LAYERS]
+    found = [all_in(file, line) for file, line in LAYERS]
     assert len({*map(tuple, found)}) == 1 and len(found[0]) == 1
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(path=st.from_regex(all_in(*LAYERS[0])[0], fullmatch=True))
+def test_each_of_these_paths_is_a_route(app: Flask, path: str) -> None:
+    """It would be hidden from the API for nothing. Fails when the list has another word."""
+    path = canonical(path.strip())
+    assert path.rstrip("/") == METADATA or app.url_map.bind("").allowed_methods(path), path
 
 
 @pytest.mark.parametrize(("file", "line"), COOKIES_KEPT_BACK)

@@ -7,6 +7,7 @@ from app.api.native.errors import PREFIX, TOKEN_ERRORS
 from app.api.native.idempotency_key import idempotency_key
 from app.api.native.paging import Answer, page_of
 from app.api.native.schemas import Labels, TokenOut, TokenPage, UserOut, token_members
+from app.api.native.service_schemas import ServiceAccounts
 from app.domain.identity import Kind, Role, User, parse_user_id
 from app.domain.ladder import OF_USERS, Act
 from app.domain.token_filter import TokenFilter
@@ -73,6 +74,14 @@ def show_user(user_id: str) -> User:
 def change_user(body: Members, user_id: str) -> User:
     """Change what is named, all or nothing: role, state, API tokens; who answers for a service account."""
     return services().accounts.change(parse_user_id(user_id), body, caller())
+
+
+@users.get("/<user_id>/service-accounts")
+@users.response(200, ServiceAccounts)
+def service_accounts_of_user(user_id: str) -> Members:
+    """The service accounts that a person answers for: to move before the person is disabled."""
+    person = services().accounts.by_id(parse_user_id(user_id))
+    return {"items": [vars(held.user) for held in services().service_accounts.of(person.id)]}
 
 
 @users.post("/<user_id>/end-sessions")

@@ -11,6 +11,7 @@ from app.api.native.paging import Answer, page_of
 from app.api.native.routes import REPEATED, created
 from app.domain.identity import parse_user_id
 from app.domain.ladder import Act
+from app.domain.service_accounts import REVOKED_FOR_ACCOUNT
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.http.acts import does
@@ -31,8 +32,6 @@ accounts = GuardedBlueprint(
 
 Members = dict[str, Any]
 Created = tuple[Members, int]
-
-BY_RESPONSIBLE = "revoked by who answers for the account"
 
 
 def _account(user_id: str) -> int:
@@ -98,5 +97,5 @@ def regenerate_for_account(user_id: str, public_id: str) -> Created:
 @does(Act.REVOKE_OF_SERVICE_ACCOUNT)
 def revoke_of_account(query: Members, user_id: str, public_id: str) -> Response:
     """Revoke a token of a service account; with a refresh token, its access tokens too."""
-    services().revoking.revoke(public_id, BY_RESPONSIBLE, caller(), only_of=_account(user_id), **query)
+    services().revoking.revoke(public_id, REVOKED_FOR_ACCOUNT, caller(), only_of=_account(user_id), **query)
     return Response(status=204)

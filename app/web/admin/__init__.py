@@ -1,5 +1,6 @@
 """The administrators' pages. Not here: rules (``app.services``), and their guard (``app.web.guards``)."""
 
+from app.web.admin.answering import answering
 from app.web.admin.audit import audit
 from app.web.admin.by_filter import by_filter
 from app.web.admin.identify import identify
@@ -17,6 +18,7 @@ BLUEPRINTS = (
     users,
     user_changes,
     user_access,
+    answering,
     tokens,
     token_changes,
     by_filter,

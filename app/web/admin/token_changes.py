@@ -5,18 +5,18 @@ from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadRequest, Conflict, LimitReached, NotFound, NotPermitted, Refusal
 from app.domain.ladder import Act
-from app.domain.text import count_of
 from app.http.acts import does
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
 from app.services.moving import Proposal
 from app.web.admin.revoked import HOME
 from app.web.done import after_act
-from app.web.forms import field_errors, message, read_form, status_of
+from app.web.forms import read_form
 from app.web.guards import ADMINISTRATOR_IN_SESSION
 from app.web.rendering import page
 from app.web.returning import way_back
 from app.web.token_labels import edit_dialog, labels
+from app.web.token_moves import about_refusal
 
 token_changes = GuardedBlueprint("web_token_changes", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix=HOME,
                                  template_folder="../templates")  # fmt: skip
@@ -70,21 +70,16 @@ def _edit(public_id: str, refusal: Refusal | None = None) -> Response:
 
 def _move(public_id: str, refusal: Refusal | None = None, proposal: Proposal | None = None) -> Response:
     listed, form = services().listing.find(public_id), read_form()
-    fields = {} if refusal is None else field_errors(refusal)
-    if isinstance(refusal, NotFound):
-        fields = {"to": "There is no user with this name."}
-    elif isinstance(refusal, LimitReached):
-        held = count_of(refusal.limit, refusal.what.removesuffix("s"))
-        fields = {"to": f"This account has {held}, which is the limit."}
+    status, fields, error = about_refusal(refusal)
     return page(
         "admin_token_move.html",
-        200 if refusal is None else status_of(refusal),
+        status,
         listed=listed,
         owner=services().accounts.by_id(listed.token.user_id),
         proposal=proposal,
         to=form.get("to", ""),
         reason=form.get("reason", ""),
-        error="" if refusal is None or fields else message(refusal),
+        error=error,
         fields=fields,
         back=way_back(HOME),
     )

@@ -15,7 +15,6 @@ from app.http.guards import GuardedBlueprint
 from app.services.listing import ListedToken
 from app.services.token_lists import TokenPage
 from app.web.admin import queries, token_queries
-from app.web.admin.moved import moved_text
 from app.web.admin.revoked import HOME, after_revoking, message_after_revoking
 from app.web.csv_export import csv_answer
 from app.web.forms import field_errors, is_checked, message, read_form, status_of
@@ -26,6 +25,7 @@ from app.web.rendering import page
 from app.web.returning import way_back
 from app.web.token_groups import pills
 from app.web.token_labels import edited_text
+from app.web.token_moves import moved_text
 
 tokens = GuardedBlueprint("web_tokens", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix=HOME,
                           template_folder="../templates")  # fmt: skip

@@ -15,7 +15,7 @@ from app.domain.identity import ApiTokens, Role
 from app.services import Services
 from tests.crowds import all_at_once
 from tests.drivers.server import LiveServer
-from tests.factories import OPERATOR, PASSWORD, issue, lock_sign_in, make_user, mint
+from tests.factories import OPERATOR, PASSWORD, issue, lock_sign_in, make_service_account, make_user, mint, mint_with
 from tests.integration.cli.conftest import CommandLine, signs_in
 from tests.secrecy import PASSWORD_MARK
 
@@ -240,3 +240,25 @@ def test_a_service_account_has_people_who_answer_for_it_and_no_password(
         (["edit", "svc-etl"], "Give what to change"),
     ):
         assert message in daypass.misuse("user", *words)
+
+
+def test_what_a_person_has_is_listed_and_handed_over_before_they_are_disabled(
+    daypass: CommandLine, services: Services
+) -> None:
+    anna, berta = make_user(services, "anna"), make_user(services, "berta")
+    make_service_account(services, anna, berta, username="svc-a")
+    account = make_service_account(services, anna, username="svc-b")
+    refresh = issue(services, anna)
+    listed = daypass.json("user", "hand-over", "anna")
+    assert [(each["kind"], each["name"], each["deputy"]) for each in listed] == [
+        ("service account", "svc-a", "berta"), ("service account", "svc-b", None),
+        ("refresh token", "nightly-etl", None),
+    ]  # fmt: skip
+    assert "no deputy of svc-b" in daypass.refusal("user", "hand-over", "anna", "--to-deputies")
+    assert services.accounts.get("svc-a").responsible == "anna", "all or none"
+    rest = daypass.text("user", "hand-over", "anna", "--service-accounts-to", "berta", "--tokens-to", "svc-b")
+    assert rest == "anna has nothing to hand over.\n"
+    assert (services.accounts.get("svc-a").responsible, services.accounts.get("svc-a").deputy) == ("berta", None)
+    assert mint_with(services, refresh.secret).token.user_id == account.id
+    done = daypass.text("user", "disable", "berta")
+    assert done.endswith("2 service accounts: svc-a, svc-b. Run `daypass user hand-over berta`.\n")

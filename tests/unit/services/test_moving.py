@@ -1,6 +1,7 @@
 """A token that is moved works on with its secret, as the new owner's; who may move what, and what is refused."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from freezegun import freeze_time
@@ -30,6 +31,7 @@ from tests.factories import (
     disable,
     generate,
     issue,
+    make_service_account,
     make_user,
     mint,
     mint_with,
@@ -37,6 +39,7 @@ from tests.factories import (
     revoke,
     revoke_under,
     set_api_tokens,
+    set_role,
     signed_in,
     with_token,
 )
@@ -235,6 +238,41 @@ def test_only_administrators_may_move_a_token_to_any_account(services: Services,
         with pytest.raises(NotPermitted):
             services.moving.move(refresh.token.public_id, "berta", signed_in(anna), only_of=own)
     assert services.listing.find(refresh.token.public_id).owner == "anna"
+
+
+def test_an_owner_moves_a_token_to_a_service_account_that_they_answer_for(services: Services, anna: User) -> None:
+    """◆ In a session with a fresh password; with a token never, so that a stolen one keeps nothing."""
+    account = make_service_account(services, anna)
+    configure(services, api_can_create_refresh_tokens="on", api_can_manage_users="on")
+    refresh = issue(services, anna)
+    access = mint(services, refresh)
+    for caller in (signed_in(anna, is_fresh=False), with_token(anna, access, refresh)):
+        with pytest.raises(NotPermitted):
+            services.moving.move(refresh.token.public_id, account.username, caller, only_of=anna.id)
+    moved = services.moving.move(refresh.token.public_id, account.username, signed_in(anna), only_of=anna.id)
+    assert (moved.owner, owner_of(services, access)) == (account.username, account.id)
+
+
+def test_an_owner_moves_no_token_to_an_account_with_more_rights_or_of_another_person(
+    services: Services, anna: User, berta: User
+) -> None:
+    """◆"""
+    of_berta, stronger = make_service_account(services, berta), make_service_account(services, anna)
+    set_role(services, stronger.username, Role.STEWARD)
+    refresh = issue(services, anna)
+    for account in (of_berta, stronger):
+        with pytest.raises(NotPermitted):
+            services.moving.move(refresh.token.public_id, account.username, signed_in(anna), only_of=anna.id)
+    assert services.listing.find(refresh.token.public_id).owner == "anna"
+
+
+def test_who_answers_for_two_accounts_moves_tokens_between_them(services: Services, anna: User, berta: User) -> None:
+    first, second = make_service_account(services, anna), make_service_account(services, anna)
+    refresh = issue(services, first)
+    to_second = partial(services.moving.move, refresh.token.public_id, second.username)
+    with pytest.raises(NotPermitted):
+        to_second(signed_in(berta), only_of=first.id)
+    assert to_second(signed_in(anna), only_of=first.id).owner == second.username
 
 
 def test_a_move_needs_a_fresh_password_or_a_setting(services: Services, refresh: Refresh, berta: User) -> None:
