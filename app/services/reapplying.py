@@ -17,6 +17,7 @@ from app.domain.text import count_of
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind
 from app.domain.withdrawals import Withdrawals
+from app.services.deleting_users import WITH_THE_USER, Deletion, about
 from app.services.reapplying_moves import label_again, move_again, was_changed_later
 from app.storage import access_tokens, listing, reapplying, refresh_tokens, sessions, settings, users
 from app.storage.audit import record
@@ -45,10 +46,13 @@ class Reapplying:
     `has_run_on`: whether the database was used since it was restored, so that tokens may be later than an event.
     """
 
-    def __init__(self, session: Session, now: datetime, caller: Caller, *, has_run_on: bool) -> None:
+    def __init__(
+        self, session: Session, now: datetime, caller: Caller, deletion: Deletion, *, has_run_on: bool
+    ) -> None:
         self._session = session
         self._now = now
         self._caller = caller
+        self._deletion = deletion
         self._has_run_on = has_run_on
         self._done = Reapplied()
         self._lost = Withdrawals()
@@ -56,6 +60,8 @@ class Reapplying:
     def apply(self, lost: Withdrawals) -> Reapplied:
         """Apply all that can be; what can't is in ``not_applied``."""
         self._lost = lost
+        for username, event in lost.renamed.items():
+            self._rename(username, event)
         self._move(lost)
         self._label(lost)
         self._revoke_refresh_tokens(lost)
@@ -68,6 +74,8 @@ class Reapplying:
             self._remove_password(username, event)
         for username, event in lost.answering.items():
             self._remove_people(username, event)
+        for user_id, event in lost.deleted.items():
+            self._delete(user_id, event)
         for key, event in lost.settings.items():
             self._change_setting(key, event)
         for action, number in lost.unknown.items():
@@ -184,6 +192,29 @@ class Reapplying:
             f"run `daypass user set-password {username}`."
         )
 
+    def _rename(self, username: str, event: AuditEvent) -> None:
+        user = users.find(self._session, username)
+        if user is None or username == event.object_id:
+            return
+        if users.find(self._session, event.object_id) is not None:
+            self._done.not_applied.append(f"{username} is not renamed: there is another {event.object_id}.")
+            return
+        self._deletion.usernames.rename(self._session, user, event.object_id, self._now)
+        self._record(event.action, ("user", event.object_id), event, before=username, after=event.object_id)
+        self._done.changes.append(f"{username}: renamed to {event.object_id}, as since {utc_text(event.at)}.")
+
+    def _delete(self, user_id: int, event: AuditEvent) -> None:
+        administrators, user = users.lock_administrators(self._session), users.hold(self._session, user_id)
+        if user is None or user.deleted_at is not None or (self._has_run_on and user.created_at >= event.at):
+            return
+        if administrators == [user_id]:
+            then = f"{event.action} at {utc_text(event.at)}"
+            self._done.not_applied.append(f"{user.username} is the last enabled administrator: {then} is not applied.")
+            return
+        deleted = self._deletion.delete(self._session, user, _revocation(event, WITH_THE_USER))
+        self._record(event.action, ("user", deleted.user.username), event, None, **about(deleted))
+        self._done.changes.append(f"{deleted.user.username}: deleted, as since {utc_text(event.at)}.")
+
     def _remove_people(self, username: str, event: AuditEvent) -> None:
         """Those who answered for a service account and do not since; nobody is given it."""
         user, kept = users.find(self._session, username), {event.detail.get(each) for each in ("responsible", "deputy")}
@@ -210,7 +241,7 @@ class Reapplying:
         self._done.changes.append(f"{key}: off, as since {utc_text(event.at)}.")
 
     def _record(
-        self, action: str, subject: tuple[str, str], event: AuditEvent, reason: str | None = None, **detail: str | bool
+        self, action: str, subject: tuple[str, str], event: AuditEvent, reason: str | None = None, **detail: str | int
     ) -> None:
         given = detail if reason is None else detail | {"reason": reason}
         record(self._session, self._now, self._caller, action, subject, **given, reapplied=event.id)

@@ -141,6 +141,7 @@ class UserOut(Schema):
     kind = fields.String(metadata={"description": "`person` or `service`."})
     responsible = fields.String(allow_none=True, metadata={"description": "Of a service account: the user name."})
     deputy = fields.String(allow_none=True, metadata={"description": "Of a service account: the user name."})
+    deleted_at = Instant(allow_none=True, metadata={"description": "Then only the id is left of the person."})
 
 
 def token_members(listed: ListedToken) -> dict[str, Any]:
