@@ -9,14 +9,13 @@ from sqlalchemy.orm import Session
 
 from app.domain.audit import AuditEvent
 from app.domain.clock import utc_text
-from app.domain.identity import Caller, Role
-from app.domain.ladder import STRENGTH
+from app.domain.identity import Caller
 from app.domain.policy import find_setting
 from app.domain.setting import ON_OFF
 from app.domain.text import count_of
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind
-from app.domain.withdrawals import Withdrawals
+from app.domain.withdrawals import Withdrawals, takes_away
 from app.services.deleting_users import WITH_THE_USER, Deletion, about
 from app.services.reapplying_moves import label_again, move_again, was_changed_later
 from app.storage import access_tokens, listing, reapplying, refresh_tokens, sessions, settings, users
@@ -24,7 +23,7 @@ from app.storage.audit import record
 from app.storage.liveness import TokenTable
 from app.storage.reapplying import Found
 from app.storage.refresh_tokens import Revocation
-from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
+from app.storage.tables import AccessTokenRow, RefreshTokenRow
 
 REGENERATED = "its secret of the backup was replaced later"
 REPLACED = "a newer access token had replaced it"
@@ -165,7 +164,7 @@ class Reapplying:
 
     def _change_user(self, username: str, column: str, event: AuditEvent) -> None:
         user, value = users.find(self._session, username), event.detail.get(column, "")
-        if user is None or not _takes_away(user, column, value):
+        if user is None or not takes_away(column, getattr(user, column), value):
             return
         administrators = users.lock_administrators(self._session)
         if column != "api_tokens" and administrators == [user.id]:
@@ -245,24 +244,6 @@ class Reapplying:
     ) -> None:
         given = detail if reason is None else detail | {"reason": reason}
         record(self._session, self._now, self._caller, action, subject, **given, reapplied=event.id)
-
-
-def _takes_away(user: UserRow, column: str, value: object) -> bool:
-    if column == "is_active":
-        return value is False and user.is_active
-    if column == "api_tokens":
-        return value in STRENGTH and STRENGTH[value] < STRENGTH[user.api_tokens]
-    return value in list(Role) and _is_weaker(Role(str(value)), Role(user.role))
-
-
-def _is_weaker(role: Role, than: Role) -> bool:
-    """Roles are in order, but for INTROSPECTOR, which has a permission that only administrators have."""
-    if role is Role.INTROSPECTOR or than is Role.INTROSPECTOR:
-        return (role, than) == (Role.INTROSPECTOR, Role.SERVER_ADMIN) or role not in (
-            Role.SERVER_ADMIN,
-            Role.INTROSPECTOR,
-        )
-    return list(Role).index(role) > list(Role).index(than)
 
 
 def _revocation(event: AuditEvent, reason: str | None) -> Revocation:
