@@ -39,7 +39,8 @@ COUNTING = {
     "/admin/tokens/<public_id>/revoke",
     "/account/auth/refresh-tokens/<public_id>/revoke",
     "/admin/users/<user_id>/disable", "/admin/users/<user_id>/enable", "/admin/users/<user_id>/api-tokens",
-    "/admin/users/<user_id>/revoke-tokens", "/admin/audit", "/preferences/access-tokens",
+    "/admin/users/<user_id>/revoke-tokens", "/admin/users/<user_id>/hand-over", "/admin/audit",
+    "/preferences/access-tokens",
     "/account/auth", "signing in", "a refresh token by password", "new tokens",
 }  # fmt: skip
 """What counts or changes all of something, as it must: in the database, in one pass over an index."""
