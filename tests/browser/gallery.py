@@ -292,6 +292,7 @@ VIEWS = [
         at("/account/password"), "Change password", current=PASSWORD, password="Password1234!", repeated="Password1234!"
     )),
     View("account-password-changed", ANNA, after_act(at("/account/password"), done="changed")),
+    View("account-profile", ANNA, after_act(at("/account/profile"), done="changed")),
     View("account-security", ANNA, at("/account/security")),
     View("account-security-others", ANNA, after_act(at("/account/security"), done="ended")),
     View("account-security-only-one", sample.DENIED, after_act(at("/account/security"), done="others")),
@@ -317,6 +318,7 @@ VIEWS = [
     View("admin-users-filters", CLARA, after(at("/admin/users"), lambda visitor: visitor.page.get_by_text(
         "More filters").click()
     )),
+    View("admin-users-deleted", CLARA, at("/admin/users?state=deleted")),
     View("admin-users-row-menu", CLARA, with_menu("/admin/users?q=anna", "Actions for anna")),
     View("admin-users-after-act", CLARA, after_act(at("/admin/users?q=o"), done="disabled", user="olga")),
     View("admin-user-create", CLARA, opened("/admin/users", "Create User"), is_dialog=True),
@@ -345,6 +347,14 @@ VIEWS = [
     View("admin-user-locked", CLARA, followed("/admin/users?q=yusuf", "yusuf")),
     View("admin-user-disable", CLARA, opened(with_more(USER), "Disable anna"), True),
     View("admin-user-enable", CLARA, opened(followed("/admin/users?q=olga", "olga"), "Enable olga"), True),
+    View("admin-user-edit", CLARA, opened(with_more(USER), "Edit anna"), True),
+    View("admin-user-edit-wrong", CLARA, filled(below(USER, "/edit"), "Save", email="Anna <anna@example.com>")),
+    View("admin-user-rename", CLARA, opened(with_more(USER), "Change user name"), True),
+    View("admin-user-delete", CLARA, opened(with_more(USER), "Delete anna"), True),
+    View("admin-user-deleted", CLARA, followed("/admin/users?state=deleted", "Deleted user")),
+    View("admin-user-renamed", CLARA, after_act(
+        followed("/admin/users?q=frieda", "frieda"), done="renamed", user="frieda"
+    )),
     View("admin-user-role", CLARA, opened(with_more(USER), "Change role of anna"), True),
     View("admin-user-api-tokens", CLARA, opened(with_more(USER), "Allow or deny API tokens"), True),
     View("admin-user-revoke", CLARA, opened(USER, "Revoke API Tokens"), True),

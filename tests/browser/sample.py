@@ -223,6 +223,11 @@ def _denied(past: Past) -> Life:
     set_api_tokens(past.services, DENIED, ApiTokens.DENY)
     make_service_account(past.services, past.user(OFF), username="svc-reports")
     disable(past.services, OFF)
+    gone, renamed = past.user("gone"), past.user("frieda.b")
+    past.mint(past.issue(gone, "nightly-etl"))
+    yield 9 * DAY
+    past.services.accounts.change(renamed.id, {"username": "frieda", "last_name": "Ω"}, OPERATOR)
+    past.services.deleting_users.delete(gone.id, OPERATOR)
 
 
 def _locked(past: Past) -> Life:

@@ -199,6 +199,7 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", f"{NATIVE}/users/<user_id>"): Line(administrators(200), World.user_id),
     ("GET", f"{NATIVE}/users/<user_id>/service-accounts"): Line(administrators(200), World.user_id),
     ("PATCH", f"{NATIVE}/users/<user_id>"): Line(administrators(200), World.user_id, {"role": "STEWARD"}),
+    ("DELETE", f"{NATIVE}/users/<user_id>"): Line(administrators(200), World.user_id),
     ("POST", f"{NATIVE}/users/<user_id>/end-sessions"): Line(administrators(200), World.user_id),
     ("POST", f"{NATIVE}/users/<user_id>/revoke-tokens"): Line(administrators(200), World.user_id, {"reason": "x"}),
     ("GET", f"{NATIVE}/tokens"): Line(administrators(200)),

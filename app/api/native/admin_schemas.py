@@ -19,6 +19,7 @@ UserQuery = Strict.from_dict(
         "username": text(150, required=False, metadata={"description": "Part of the user name."}),
         "role": Word(Role),
         "is_active": flag(in_query=True),
+        "is_deleted": flag(in_query=True, metadata={"description": "True: deleted users. By default, all others."}),
         "kind": Word(Kind),
         **paging(),
     },
@@ -53,6 +54,11 @@ class UserChange(Answering):
     role = Word(Role)
     is_active = flag()
     api_tokens = Word(ApiTokens)
+    username = text(150, required=False, metadata={"description": "The one before is kept from reuse by others."})
+    email = entered(254, shortest=0, required=False)
+    first_name = entered(150, shortest=0, required=False)
+    last_name = entered(150, shortest=0, required=False)
+    title = entered(150, shortest=0, required=False)
 
     @validates_schema
     def _refuse_nothing(self, data: dict[str, Any], **_: Any) -> None:
@@ -73,11 +79,6 @@ class Revocation(Reason):
         load_default=True,
         metadata={"description": "Also revoke what was created with it, with that, and so on."},
     )
-
-
-class Move(Strict):
-    to = text(150, metadata={"description": "The user name of the new owner."})
-    reason = entered(shortest=0, required=False, load_default="")
 
 
 class Ended(Schema):
