@@ -41,6 +41,7 @@ COUNTING = {
     "/admin/users/<user_id>/disable", "/admin/users/<user_id>/enable", "/admin/users/<user_id>/api-tokens",
     "/admin/users/<user_id>/revoke-tokens", "/admin/users/<user_id>/delete",
     "/admin/audit", "/preferences/access-tokens",
+    "/admin/users/<user_id>/hand-over",
     "/account/auth", "signing in", "a refresh token by password", "new tokens",
 }  # fmt: skip
 """What counts or changes all of something, as it must: in the database, in one pass over an index."""

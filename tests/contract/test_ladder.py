@@ -247,10 +247,10 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", f"{USER}/responsible", Act.MAKE_RESPONSIBLE): by_admin(
         World.account, lambda its: {"responsible": its.admin.username}
     ),
-    ("POST", f"{USER}/hand-over-accounts", Act.MAKE_RESPONSIBLE): by_admin(
+    ("POST", f"{USER}/hand-over", Act.MAKE_RESPONSIBLE): by_admin(
         lambda its: str(its.user.id), lambda its: {f"to-{its.account()}": its.admin.username}
     ),
-    ("POST", f"{USER}/hand-over-tokens", Act.MOVE_OF_OTHERS): by_admin(
+    ("POST", f"{USER}/hand-over", Act.MOVE_OF_OTHERS): by_admin(
         lambda its: str(its.user.id), lambda its: {f"pick-{its.refresh_id()}": "on", "owner": its.someone_named()}
     ),
     ("POST", "/admin/users/<user_id>/unlock", Act.UNLOCK_SIGN_IN): by_admin(World.someone),

@@ -98,10 +98,10 @@ def test_disabling_a_person_lists_what_they_have_and_offers_to_move_it(
     assert "responsible for 1 service account" in words(asked) and "Move them to others first" in words(asked)
     offered = clara.pages.get(f"/admin/users/{anna.user.id}/hand-over")
     assert page(offered).value_of(f"to-{account.id}") == deputy.username
-    clara.pages.post(f"/admin/users/{anna.user.id}/hand-over-accounts", {f"to-{account.id}": deputy.username})
+    clara.pages.post(f"/admin/users/{anna.user.id}/hand-over", {f"to-{account.id}": deputy.username})
     assert services.accounts.get(account.username).responsible == deputy.username
     chosen = {f"pick-{own.token.public_id}": "on", "owner": account.username}
-    clara.pages.post(f"/admin/users/{anna.user.id}/hand-over-tokens", chosen)
+    clara.pages.post(f"/admin/users/{anna.user.id}/hand-over", chosen)
     assert services.listing.find(own.token.public_id).owner == account.username
     disable(services, deputy.username)
     assert works(services, refresh)
