@@ -9,8 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.audit import AuditEvent
 from app.domain.clock import utc_text
-from app.domain.identity import Caller, Role
-from app.domain.ladder import STRENGTH
+from app.domain.identity import Caller
 from app.domain.policy import find_setting
 from app.domain.setting import ON_OFF
 from app.domain.text import count_of
@@ -19,12 +18,13 @@ from app.domain.tokens import TokenKind
 from app.domain.withdrawals import Withdrawals
 from app.services.deleting_users import WITH_THE_USER, Deletion, about
 from app.services.reapplying_moves import label_again, move_again, was_changed_later
+from app.services.reapplying_users import ANSWERING, remove_people_but, takes_away
 from app.storage import access_tokens, listing, reapplying, refresh_tokens, sessions, settings, users
 from app.storage.audit import record
 from app.storage.liveness import TokenTable
 from app.storage.reapplying import Found
 from app.storage.refresh_tokens import Revocation
-from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
+from app.storage.tables import AccessTokenRow, RefreshTokenRow
 
 REGENERATED = "its secret of the backup was replaced later"
 REPLACED = "a newer access token had replaced it"
@@ -165,7 +165,7 @@ class Reapplying:
 
     def _change_user(self, username: str, column: str, event: AuditEvent) -> None:
         user, value = users.find(self._session, username), event.detail.get(column, "")
-        if user is None or not _takes_away(user, column, value):
+        if user is None or not takes_away(user, column, value):
             return
         administrators = users.lock_administrators(self._session)
         if column != "api_tokens" and administrators == [user.id]:
@@ -217,15 +217,13 @@ class Reapplying:
 
     def _remove_people(self, username: str, event: AuditEvent) -> None:
         """Those who answered for a service account and do not since; nobody is given it."""
-        user, kept = users.find(self._session, username), {event.detail.get(each) for each in ("responsible", "deputy")}
-        gone = [each for each in ("responsible", "deputy") if user and getattr(user, each) not in (None, *kept)]
+        user = users.find(self._session, username)
+        gone = [] if user is None else remove_people_but(user, event)
         if user is None or not gone:
             return
-        for each in gone:
-            self._done.changes.append(f"{username}: {getattr(user, each)} does not answer for it any more.")
-            setattr(user, f"{each}_id", None)
+        self._done.changes += [f"{username}: {each} does not answer for it any more." for each in gone]
         users.read_names(self._session, user)
-        names = {each: getattr(user, each) or "" for each in ("responsible", "deputy")}
+        names = {each: getattr(user, each) or "" for each in ANSWERING}
         self._record("user.responsible_changed", ("user", username), event, **names)
 
     def _change_setting(self, key: str, event: AuditEvent) -> None:
@@ -245,24 +243,6 @@ class Reapplying:
     ) -> None:
         given = detail if reason is None else detail | {"reason": reason}
         record(self._session, self._now, self._caller, action, subject, **given, reapplied=event.id)
-
-
-def _takes_away(user: UserRow, column: str, value: object) -> bool:
-    if column == "is_active":
-        return value is False and user.is_active
-    if column == "api_tokens":
-        return value in STRENGTH and STRENGTH[value] < STRENGTH[user.api_tokens]
-    return value in list(Role) and _is_weaker(Role(str(value)), Role(user.role))
-
-
-def _is_weaker(role: Role, than: Role) -> bool:
-    """Roles are in order, but for INTROSPECTOR, which has a permission that only administrators have."""
-    if role is Role.INTROSPECTOR or than is Role.INTROSPECTOR:
-        return (role, than) == (Role.INTROSPECTOR, Role.SERVER_ADMIN) or role not in (
-            Role.SERVER_ADMIN,
-            Role.INTROSPECTOR,
-        )
-    return list(Role).index(role) > list(Role).index(than)
 
 
 def _revocation(event: AuditEvent, reason: str | None) -> Revocation:

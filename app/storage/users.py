@@ -116,11 +116,12 @@ def lock(session: Session, user_id: int) -> None:
 
 
 def lock_administrators(session: Session) -> list[int]:
-    """The ids of all enabled administrators; the rows stay locked, so that two changes cannot leave none.
+    """The ids of all enabled administrators who can sign in; the rows stay locked, so that two changes cannot leave
+    none.
 
     Before any other row of a user, everywhere.
     """
-    query = select(UserRow.id).where(UserRow.role == Role.SERVER_ADMIN, UserRow.is_active)
+    query = select(UserRow.id).where(UserRow.role == Role.SERVER_ADMIN, UserRow.is_active, UserRow.kind == Kind.PERSON)
     return list(session.scalars(_held(query.order_by(UserRow.id))))
 
 
