@@ -6,7 +6,7 @@ Not here: applying it (``app.services.restoring``).
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.domain.audit import SIGHTINGS, AuditEvent
@@ -20,8 +20,8 @@ GRANTS_AND_NOTES = frozenset(
         "access_token.created", "access_token.secret_found", "audit.purged", "clock.accepted", "database.backed_up",
         "database.restored", "keys.adopted", "refresh_token.created", "refresh_token.described",
         "refresh_token.found_shared", "refresh_token.secret_found", "session.began", "session.ended", "tokens.purged",
-        "user.created", "user.enabled", "user.sessions_ended", "user.sign_in_locked", "user.sign_in_unlocked",
-        *SIGHTINGS,
+        "user.created", "user.edited", "user.enabled", "user.sessions_ended", "user.sign_in_locked",
+        "user.sign_in_unlocked", *SIGHTINGS,
     }
 )  # fmt: skip
 """Actions that take nothing away, or whose effect is not in a restored state."""
@@ -65,6 +65,10 @@ class Withdrawals:
     users: dict[tuple[str, str], AuditEvent] = field(default_factory=dict)
     """By user name and column."""
     passwords: dict[str, AuditEvent] = field(default_factory=dict)
+    renamed: dict[str, AuditEvent] = field(default_factory=dict)
+    """By the user name of the earlier state; what is above is by the last one."""
+    deleted: dict[int, AuditEvent] = field(default_factory=dict)
+    """By user id."""
     answering: dict[str, AuditEvent] = field(default_factory=dict)
     """By service account: who answers for it changed."""
     settings: dict[str, AuditEvent] = field(default_factory=dict)
@@ -96,11 +100,31 @@ def withdrawals(events: Iterable[AuditEvent]) -> Withdrawals:
             found.minted[str(event.detail.get("refresh_token"))] = event
         elif event.action == "tokens.revoked":
             _add_filter(found, event)
+        elif event.action == "user.renamed":
+            _rename(found, event)
+        elif event.action == "user.deleted":
+            found.deleted[int(event.detail.get("user_id", 0))] = event
         elif event.action in by_handle:
             by_handle[event.action][event.object_id] = event
         elif event.action not in GRANTS_AND_NOTES:
             found.unknown[event.action] += 1
     return found
+
+
+def _rename(found: Withdrawals, event: AuditEvent) -> None:
+    """What was of the name before is of the name after."""
+    before, after = str(event.detail.get("before", "")), event.object_id
+    first = next((name for name, earlier in found.renamed.items() if earlier.object_id == before), before)
+    found.renamed[first] = event
+    for by_name in (found.of_users, found.passwords):
+        if (of_user := by_name.pop(before, None)) is not None:
+            by_name[after] = of_user
+    for name, column in [key for key in found.users if key[0] == before]:
+        found.users[after, column] = found.users.pop((name, column))
+    found.by_filter = [
+        (earlier, replace(criteria, owner=after) if criteria.owner == before else criteria)
+        for earlier, criteria in found.by_filter
+    ]
 
 
 def _add_filter(found: Withdrawals, event: AuditEvent) -> None:
