@@ -80,6 +80,26 @@ def regenerate_with(services: Services, secret: str, user_id: int | None = None,
     return services.issuing.regenerate(BySecret(secret, user_id), caller)
 
 
+def regenerate_own(services: Services, refresh: Refresh) -> Refresh:
+    """The same by public id, as the owner does on the pages."""
+    return services.issuing.regenerate(ByOwner(refresh.token.public_id, refresh.token.user_id), OPERATOR)
+
+
+def rotate(services: Services, refresh: Refresh) -> Refresh:
+    """The same refresh token with a new secret, beside which the one before works."""
+    return rotate_with(services, refresh.secret)
+
+
+def rotate_with(services: Services, secret: str, user_id: int | None = None, caller: Caller = ANONYMOUS) -> Refresh:
+    """The same from a secret as a client presents it."""
+    return services.rotating.rotate(BySecret(secret, user_id), caller)
+
+
+def rotate_own(services: Services, refresh: Refresh) -> Refresh:
+    """The same by public id, as the owner does on the pages."""
+    return services.rotating.rotate(ByOwner(refresh.token.public_id, refresh.token.user_id), OPERATOR)
+
+
 def validate(services: Services, secret: str, user_id: int | None = None) -> RefreshToken:
     """The refresh token with that secret, if it works."""
     return services.held_tokens.validate(BySecret(secret, user_id))[0]

@@ -88,6 +88,21 @@ class Policy:
         affects=(Affects(Counted.REFRESH_TOKENS_MINTING_OTHERWISE, "Each from its next request for an access token on. "
                          "Access tokens that were replaced already keep their expiration."),),
     )  # fmt: skip
+    refresh_token_overlap = Setting(
+        HOURS, "24", low=0, high=168, suffix="_hours", group=Group.LIFETIMES, label="Overlap of rotated refresh tokens",
+        help="How long the old secret of a refresh token works on after a rotation; 0: it stops at once.",
+        effective=From.NEXT_ROTATION, zero="none",
+        affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Each from its next rotation on. Old secrets of tokens that "
+                         "were rotated already work as long as they did."),),
+    )  # fmt: skip
+    refresh_token_max_life = Setting(
+        DAYS, "0", low=0, high=36_500, suffix="_days", zero="unlimited", group=Group.LIFETIMES,
+        label="Longest life of a refresh token", effective=From.NEW_TOKENS,
+        help="How long a refresh token works from when it was created, however often it is rotated or regenerated; 0: "
+             "unlimited.",
+        affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Active ones keep their expiration until they are rotated or "
+                         "regenerated.", is_unaffected=True),),
+    )  # fmt: skip
     api_tokens_enabled = Setting(
         SWITCH, "on", group=Group.API_TOKENS, label="Allow API tokens", effective=From.AT_ONCE,
         help="Off: none is created, and none works until this is on again.",
@@ -206,8 +221,9 @@ class Policy:
         return _policy_of(frozenset(stored.items()))
 
     def refresh_token_lifetime(self, chosen_days: int | None) -> timedelta:
-        """How long a new or regenerated refresh token works: as chosen for it, and never longer than the setting."""
-        return min(timedelta(days=chosen_days or LONGEST_LIFETIME.days), self.refresh_token_lifespan)
+        """How long a new or renewed refresh token works: as chosen for it, and never longer than the settings."""
+        chosen = timedelta(days=chosen_days) if chosen_days else LONGEST_LIFETIME
+        return min(chosen, self.refresh_token_lifespan, self.refresh_token_max_life or LONGEST_LIFETIME)
 
     def access_token_expiry(self, now: datetime, refresh_expires_at: datetime) -> datetime:
         """When an access token minted at `now` expires: after its lifespan, or with its refresh token if sooner."""

@@ -12,6 +12,8 @@ class Step(StrEnum):
     FIRST_REQUESTED = "first requested"
     REQUESTED = "requested"
     REGENERATED = "regenerated"
+    ROTATED = "rotated"
+    OLD_SECRET_ENDED = "old secret ended"
     FOUND_SHARED = "found shared"
     SECRET_FOUND = "secret found"
     EXPIRED = "expired"

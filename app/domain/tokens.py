@@ -104,7 +104,8 @@ class RefreshToken:
 
     `created_in_future`: :func:`is_from_future` of its creation or regeneration. `created_with`: the access token
     (public id) that made its present secret, if one did. `secret_seen_at`: when that was last found where no secret
-    belongs, such as in a path. `lifetime_days`: chosen when it was created; None for the instance's.
+    belongs, such as in a path. `lifetime_days`: chosen when it was created; None for the instance's. `rotated_at`: the
+    latest rotation. `old_secret_until`: until when the secret before that works as well; None where it does not.
     """
 
     id: int
@@ -117,7 +118,10 @@ class RefreshToken:
     expires_at: datetime
     last_used_at: datetime | None = None
     last_used_ip: str | None = None
+    last_used_agent: str | None = None
     regenerated_at: datetime | None = None
+    rotated_at: datetime | None = None
+    old_secret_until: datetime | None = None
     revoked_at: datetime | None = None
     revoked_by: str | None = None
     revoke_reason: str | None = None
@@ -163,8 +167,9 @@ class AccessToken:
 class Issued(Generic[T]):
     """A new token and its secret, which is in clear text only here.
 
-    Of a minted access token: `refresh_token_expires_at`, `replaced` (the previous active one, after replacement), and
-    `seems_shared` (two programs seem to mint).
+    Of a minted access token: `refresh_token_expires_at`, `replaced` (the previous active one, after replacement),
+    `seems_shared` (two programs seem to mint), and `old_secret_until` (it was minted with the old secret of a rotated
+    refresh token, which works until then).
     """
 
     token: T
@@ -172,6 +177,7 @@ class Issued(Generic[T]):
     refresh_token_expires_at: datetime | None = None
     replaced: AccessToken | None = None
     seems_shared: bool = False
+    old_secret_until: datetime | None = None
 
 
 class Ending(NamedTuple):

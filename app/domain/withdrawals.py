@@ -51,6 +51,8 @@ class Withdrawals:
     refresh_tokens: dict[str, AuditEvent] = field(default_factory=dict)
     access_tokens: dict[str, AuditEvent] = field(default_factory=dict)
     regenerated: dict[str, AuditEvent] = field(default_factory=dict)
+    """Or rotated: the secret that it had before works at most for an overlap."""
+    old_secrets: dict[str, AuditEvent] = field(default_factory=dict)
     minted: dict[str, AuditEvent] = field(default_factory=dict)
     """By the public id of the refresh token: its access tokens from before were replaced."""
     of_users: dict[str, AuditEvent] = field(default_factory=dict)
@@ -70,6 +72,8 @@ def withdrawals(events: Iterable[AuditEvent]) -> Withdrawals:
         "refresh_token.revoked": found.refresh_tokens,
         "access_token.revoked": found.access_tokens,
         "refresh_token.regenerated": found.regenerated,
+        "refresh_token.rotated": found.regenerated,
+        "refresh_token.old_secret_ended": found.old_secrets,
         "user.tokens_revoked": found.of_users,
         "user.password_changed": found.passwords,
         "user.password_removed": found.passwords,

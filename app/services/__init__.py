@@ -30,6 +30,7 @@ from app.services.passwords import Passwords
 from app.services.restoring import Restoring
 from app.services.revoking import Revoking
 from app.services.revoking_by_filter import RevokingByFilter
+from app.services.rotating import Rotating
 from app.services.sessions import Sessions
 from app.services.setting_effects import SettingEffects
 from app.services.sightings import Sightings
@@ -51,6 +52,7 @@ class Services:
 
     accounts: Accounts
     issuing: Issuing
+    rotating: Rotating
     minting: Minting
     single_tier: SingleTierTokens
     verifier: TokenVerifier
@@ -106,6 +108,7 @@ def build_services(
     return Services(
         accounts=accounts,
         issuing=Issuing(database, clock, ring, format, held_tokens, accounts, idempotency),
+        rotating=Rotating(database, clock, ring, format, held_tokens, idempotency),
         minting=Minting(database, clock, ring, format, held_tokens, idempotency),
         single_tier=SingleTierTokens(database, clock, ring, format, idempotency),
         verifier=verifier,

@@ -30,6 +30,8 @@ STEPS: dict[str, Step] = {
     "access_token.created": Step.CREATED,
     "access_token.minted": Step.CREATED,
     "refresh_token.regenerated": Step.REGENERATED,
+    "refresh_token.rotated": Step.ROTATED,
+    "refresh_token.old_secret_ended": Step.OLD_SECRET_ENDED,
     "refresh_token.found_shared": Step.FOUND_SHARED,
     "refresh_token.secret_found": Step.SECRET_FOUND,
     "access_token.secret_found": Step.SECRET_FOUND,

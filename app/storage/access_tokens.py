@@ -18,6 +18,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    false,
     func,
     insert,
     literal_column,
@@ -59,11 +60,12 @@ def add(
     minted_from: str | None = None,
     created_with: str | None = None,
     renewable_until: datetime | None = None,
+    secret_number: int = 0,
 ) -> AccessToken:
     """Add one of a refresh token, with its generation, or a single-tier one, with a description.
 
     `is_derived`: its secret can be derived from the refresh token's. `minted_from`: the client address. `created_with`:
-    the access token (public id) that made it. `renewable_until`: see :class:`AccessTokenRow`.
+    the access token (public id) that made it. `renewable_until`, `secret_number`: see :class:`AccessTokenRow`.
     """
     values: dict[str, Any] = {
         "public_id": token.public_id,
@@ -79,6 +81,7 @@ def add(
         "created_with": created_with,
     }
     kept = {"is_derived": is_derived, "key_id": mac.key_id, "mac": mac.digest, "renewable_until": renewable_until}
+    kept["secret_number"] = secret_number
     row_id: int = session.execute(_INSERT, values | kept).scalar_one()
     return AccessToken(id=row_id, **values)
 
@@ -98,6 +101,28 @@ _ACTIVE_UNDER = select(TABLE).where(
 def find_active_under(session: Session, refresh_token_id: int, now: datetime) -> Row[Any] | None:
     """The active one that is not replaced. The caller holds the refresh token."""
     return session.execute(_ACTIVE_UNDER, {"parent": refresh_token_id, "now": now}).one_or_none()
+
+
+_LATEST_UNDER = (
+    select(TABLE)
+    .where(
+        TABLE.c.refresh_token_id == bindparam("parent"),
+        CURRENT_IN_INDEX,
+        TABLE.c.secret_number == bindparam("number"),
+        TABLE.c.expires_at > bindparam("now"),
+    )
+    .order_by(TABLE.c.id.desc())
+    .limit(1)
+)
+
+
+def find_latest_with(session: Session, refresh_token_id: int, secret_number: int, now: datetime) -> Row[Any] | None:
+    """The latest that works of those minted with this secret, if only one with the other secret took its place.
+
+    Of two secrets each has its own, under `reuse`. The caller holds the refresh token.
+    """
+    values = {"parent": refresh_token_id, "number": secret_number, "now": now}
+    return session.execute(_LATEST_UNDER, values).one_or_none()
 
 
 def minted_from(
@@ -120,13 +145,21 @@ _MINTED_FROM = (
 )
 
 
-def supersede(session: Session, refresh_token_id: int, now: datetime, overlap: timedelta) -> None:
+NONE_SPARED = -1
+
+
+def supersede(
+    session: Session, refresh_token_id: int, now: datetime, overlap: timedelta, spared: int | None = None
+) -> None:
     """Replace the active token, before a new one is added.
 
     It works for at most `overlap` more; earlier overlapping ones stop now. One that has expired, marked or not, stays
-    expired, and becomes superseded on a clock by which it has not. The caller holds the refresh token.
+    expired, and becomes superseded on a clock by which it has not. `spared`: with an overlap, the number of a secret
+    whose tokens work on until they expire. The caller holds the refresh token.
     """
-    values = {"parent": refresh_token_id, "now": now, "end": now + overlap}
+    values: dict[str, Any] = {"parent": refresh_token_id, "now": now, "end": now + overlap}
+    if overlap:
+        values["spared"] = NONE_SPARED if spared is None else spared
     session.execute(_SUPERSEDE[bool(overlap)], values)
 
 
@@ -135,9 +168,14 @@ def _supersede(is_overlap: bool) -> Update:
     now, end = bindparam("now", type_=column.expires_at.type), bindparam("end", type_=column.expires_at.type)
     overlaps, is_over = column.status == TokenStatus.OVERLAPPING, column.expires_at <= now
     becomes = TokenStatus.OVERLAPPING if is_overlap else TokenStatus.SUPERSEDED
-    status = case((or_(overlaps, is_over), TokenStatus.SUPERSEDED), else_=becomes)
+    stays = or_(is_over, column.secret_number == bindparam("spared")) if is_overlap else is_over
+    # Where two secrets work, one that has more left was spared until now: its own secret replaces it only here.
+    was_spared = and_(bindparam("spared") != NONE_SPARED, column.expires_at > end) if is_overlap else false()
+    overlaps_again = and_(overlaps, ~was_spared)
+    ends = or_(is_over, and_(overlaps_again, ~stays))
+    status = case((ends, TokenStatus.SUPERSEDED), else_=becomes)
     expires_at = case(
-        (is_over, column.expires_at), (overlaps, now), (column.expires_at > end, end), else_=column.expires_at
+        (stays, column.expires_at), (overlaps_again, now), (column.expires_at > end, end), else_=column.expires_at
     )
     which = (column.refresh_token_id == bindparam("parent"), CURRENT_IN_INDEX)
     values = {"status": status, "expires_at": expires_at, "had_expired": and_(~overlaps, is_over)}

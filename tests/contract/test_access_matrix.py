@@ -139,6 +139,11 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", f"{NATIVE}/me/refresh-tokens"): Line(holders(201), "", {"name": "x"}),
     ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/access-token"): Line(owner(201), World.refresh_id),
     ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/regenerate"): Line(owner(201), World.refresh_id),
+    ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/rotate"): Line(owner(201), World.refresh_id),
+    ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/end-old-secret"): Line(owner(200), World.refresh_id),
+    ("POST", f"{NATIVE}/refresh-tokens/rotate"): Line(
+        everyone(201), "", lambda world: {"refresh_token": world.proof()["refresh_token"]}
+    ),
     ("POST", f"{NATIVE}/access-tokens"): Line(
         everyone(201), "", lambda world: {"refresh_token": world.proof()["refresh_token"]}
     ),

@@ -155,6 +155,9 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", f"{NATIVE}/me/refresh-tokens", Act.CREATE_REFRESH_TOKEN): Line(members={"name": "x"}),
     ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/access-token", Act.MINT): Line(World.refresh_id),
     ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/regenerate", Act.REGENERATE): Line(World.refresh_id),
+    ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/rotate", Act.ROTATE): Line(World.refresh_id),
+    ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/end-old-secret", Act.REVOKE_OWN): Line(World.refresh_id),
+    ("POST", f"{NATIVE}/refresh-tokens/rotate", Act.ROTATE): Line(members=World.secret),
     ("POST", f"{NATIVE}/access-tokens", Act.MINT): Line(members=World.secret),
     ("POST", f"{NATIVE}/users", Act.CREATE_USER): by_admin(members=World.new_user),
     **changes_of_users("PATCH", f"{NATIVE}/users/<user_id>", {"is_active": True}, {"is_active": False}),
@@ -258,7 +261,8 @@ def is_enough(act: Act, proof: Proof, switches: dict[str, str]) -> bool:
     needs = act.rule.needs
     if Proof.SESSION in needs or (Proof.PASSWORD in needs and Proof.FRESH_SESSION not in needs):
         return True
-    if act in (Act.CREATE_REFRESH_TOKEN, Act.MINT, Act.REGENERATE) and proof in (Proof.PASSWORD, Proof.OWN_SECRET):
+    creating = (Act.CREATE_REFRESH_TOKEN, Act.MINT, Act.REGENERATE, Act.ROTATE)
+    if act in creating and proof in (Proof.PASSWORD, Proof.OWN_SECRET):
         return True
     switch = needs.get(proof, "")
     return switch is None or switch in switches
@@ -279,7 +283,7 @@ def send(world: World, clock: MovableClock, key: tuple[str, str, Act], proof: Pr
     who = world.admin if line.by_admin else world.user
     members = line.members(world) if callable(line.members) else line.members
     body = {} if members is None else {"data" if "/oauth/" in path else "json": members}
-    headers = {} if path.startswith((ALATION, f"{NATIVE}/access")) else world.headers(who, proof)
+    headers = {} if path.startswith((ALATION, f"{NATIVE}/access", f"{NATIVE}/refresh")) else world.headers(who, proof)
     return world.client.open(_filled_in(path, line, world), method=method, headers=headers, **body)
 
 

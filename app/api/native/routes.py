@@ -50,6 +50,10 @@ def _created(issued: Issued[RefreshToken] | Issued[AccessToken]) -> Created:
     return schemas.issued_members(issued), 201
 
 
+def _rotated(issued: Issued[RefreshToken]) -> Created:
+    return schemas.issued_members(issued) | {"refresh_token": issued.secret}, 201
+
+
 def _claim(public_id: str) -> ByOwner:
     return ByOwner(public_id, principal().user_id)
 
@@ -132,6 +136,35 @@ def mint_by_public_id(public_id: str) -> Created:
 def regenerate_by_public_id(public_id: str) -> Created:
     """Give one of your refresh tokens a new secret and a new lifetime, under the same condition."""
     return _created(services().issuing.regenerate(_claim(public_id), caller(), idempotency_key({})))
+
+
+@own.post("/refresh-tokens/<public_id>/rotate")
+@own.response(201, schemas.RotatedOut)
+@own.alt_response(200, schema=schemas.RotatedOut, description=REPEATED)
+@does(Act.ROTATE)
+def rotate_by_public_id(public_id: str) -> Created:
+    """Give one of your refresh tokens a new secret and a new lifetime; the old secret works on for the overlap."""
+    return _rotated(services().rotating.rotate(_claim(public_id), caller(), idempotency_key({})))
+
+
+@own.post("/refresh-tokens/<public_id>/end-old-secret")
+@own.response(200, schemas.TokenOut)
+@does(Act.REVOKE_OWN)
+def end_old_secret(public_id: str) -> Members:
+    """End the old secret of one of your rotated refresh tokens. Where none works, nothing changes."""
+    services().rotating.end_old_secret(public_id, caller(), only_of=principal().user_id)
+    return schemas.token_members(services().listing.find(public_id))
+
+
+@minting.post("refresh-tokens/rotate")
+@minting.arguments(schemas.RefreshTokenProof)
+@minting.response(201, schemas.RotatedOut)
+@does(Act.ROTATE)
+def rotate(body: Members) -> Created:
+    """Give a refresh token a new secret. The old one works on for the overlap; asking again gives the same new one."""
+    issued = services().rotating.rotate(BySecret(body["refresh_token"]), caller())
+    add_token_headers(issued)
+    return _rotated(issued)
 
 
 @minting.post("access-tokens")

@@ -11,6 +11,7 @@ from app.domain.tokens import CREATED_IN_FUTURE, SEEMS_SHARED, AccessToken, Issu
 from app.services.listing import ListedToken
 
 SECRET = "The secret. It is shown this once."
+OLD_SECRET = "Until when the secret before the latest rotation works as well; null where it does not."
 
 
 class ProblemOut(Schema):
@@ -58,6 +59,8 @@ class TokenOut(Schema):
     last_used_ip = fields.String(allow_none=True)
     last_used_agent = fields.String(allow_none=True)
     regenerated_at = Instant(allow_none=True)
+    rotated_at = Instant(allow_none=True)
+    old_secret_until = Instant(allow_none=True, metadata={"description": OLD_SECRET})
     access_token_reissue = fields.String(allow_none=True)
     seems_shared = fields.Boolean(metadata={"description": f"True for a day: {SEEMS_SHARED}"})
     created_in_future = fields.Boolean(metadata={"description": CREATED_IN_FUTURE})
@@ -91,6 +94,11 @@ class IssuedOut(Schema):
     secret_already_shown = fields.Boolean()
 
 
+class RotatedOut(IssuedOut):
+    refresh_token = fields.String(metadata={"description": "The same as `secret`: what to keep from now on."})
+    old_secret_until = Instant(allow_none=True, metadata={"description": OLD_SECRET})
+
+
 class MintedOut(Schema):
     """A new access token, and the active one that it replaced, if any."""
 
@@ -104,6 +112,9 @@ class MintedOut(Schema):
     replaced_public_id = fields.String()
     replaced_last_used_at = Instant(allow_none=True)
     replaced_last_used_ip = fields.String(allow_none=True)
+    old_secret_until = Instant(
+        metadata={"description": "Only with the old secret of a rotated refresh token: it works until then. Rotate."}
+    )
     seems_shared = fields.Boolean(metadata={"description": f"True for a day: {SEEMS_SHARED}"})
     secret_already_shown = fields.Boolean()
 
@@ -143,7 +154,7 @@ def token_members(listed: ListedToken) -> dict[str, Any]:
     token = listed.token
     single_tier = isinstance(token, AccessToken) and token.refresh_token_id is None
     defaults: dict[str, Any] = dict.fromkeys(
-        ("last_used_agent", "regenerated_at", "access_token_reissue", "minted_from")
+        ("last_used_agent", "regenerated_at", "rotated_at", "old_secret_until", "access_token_reissue", "minted_from")
     )
     defaults["seems_shared"] = False
     return defaults | vars(token) | {
@@ -162,6 +173,7 @@ def issued_members(issued: Issued[RefreshToken] | Issued[AccessToken]) -> dict[s
     members = vars(issued.token) | {"kind": kind, "secret": issued.secret}
     if kind is TokenKind.ACCESS:
         members |= {"replaced_previous": issued.replaced is not None, "seems_shared": issued.seems_shared}
+        members |= {} if issued.old_secret_until is None else {"old_secret_until": issued.old_secret_until}
     if issued.replaced is not None:
         members["replaced_public_id"] = issued.replaced.public_id
         members["replaced_last_used_at"] = issued.replaced.last_used_at

@@ -118,6 +118,8 @@ def test_raising_a_setting_grants_unless_it_is_declared_harmless() -> None:
 def _lowest_and_highest(setting: Setting[object]) -> tuple[str, str]:
     if setting.choices:
         return ("off", "on") if "on" in setting.choices else (setting.choices[0], setting.choices[-1])
+    if setting.zero == "unlimited":
+        return str(setting.high), "0"
     return str(setting.low), "-1" if setting.may_be_unlimited else str(setting.high)
 
 

@@ -67,7 +67,7 @@ def test_after_a_revocation_or_regeneration_it_is_another_one_given_again(servic
     assert mint(services, renewed).secret == given[-1]
 
 
-def test_the_secret_is_derived_as_docs_reuse_md_states(services: Services, shared: Refresh) -> None:
+def test_the_secret_is_derived_as_docs_derived_secrets_md_states(services: Services, shared: Refresh) -> None:
     """From the key, both public ids, the refresh token's secret and the generation: without one of them, another."""
     minted = mint(services, shared)
     refresh_secret = shared.secret.rpartition("_")[2][:43]
