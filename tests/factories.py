@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from app.domain.credentials import Credential, CredentialKind
 from app.domain.errors import TokenRefused
 from app.domain.identity import ApiTokens, Caller, Role, User
-from app.domain.policy import Reissue
+from app.domain.reissue import Reissue
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.services import Services
 from app.services.held_tokens import ByOwner, BySecret

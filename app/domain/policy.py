@@ -7,11 +7,11 @@ Not here: deployment settings (``config``).
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
 from app.domain.identity import ApiTokens, User
+from app.domain.reissue import Reissue
 from app.domain.setting import (
     DAYS,
     HOURS,
@@ -36,18 +36,6 @@ OLD_REMAIN = "What they have is not affected."
 FULL = f"They can't create more until they have fewer. {OLD_REMAIN}"
 BY_TOKEN = "create refresh tokens, request access tokens from them, and regenerate them"
 TO_GRANT = "create users, give rights, and change settings so that they allow more"
-
-
-class Reissue(StrEnum):
-    """What a mint does while another access token of the refresh token is active.
-
-    REPLACE: that one stops at once. OVERLAP: it works a while longer. REUSE: it is returned while at least half of its
-    lifetime is left; after that as OVERLAP.
-    """
-
-    REPLACE = "replace"
-    OVERLAP = "overlap"
-    REUSE = "reuse"
 
 
 @dataclass(frozen=True)
@@ -90,18 +78,15 @@ class Policy:
     )  # fmt: skip
     refresh_token_overlap = Setting(
         HOURS, "24", low=0, high=168, suffix="_hours", group=Group.LIFETIMES, label="Overlap of rotated refresh tokens",
-        help="How long the old secret of a refresh token works on after a rotation; 0: it stops at once.",
-        effective=From.NEXT_ROTATION, zero="none",
-        affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Each from its next rotation on. Old secrets of tokens that "
-                         "were rotated already work as long as they did."),),
+        help="How long the old secret of a refresh token works on after a rotation; 0: it stops at once.", zero="none",
+        effective=From.NEXT_ROTATION,
+        affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Each from its next rotation on. Present overlaps stay."),),
     )  # fmt: skip
     refresh_token_max_life = Setting(
         DAYS, "0", low=0, high=36_500, suffix="_days", zero="unlimited", group=Group.LIFETIMES,
         label="Longest life of a refresh token", effective=From.NEW_TOKENS,
-        help="How long a refresh token works from when it was created, however often it is rotated or regenerated; 0: "
-             "unlimited.",
-        affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Active ones keep their expiration until they are rotated or "
-                         "regenerated.", is_unaffected=True),),
+        help="How long one works from when it was created, however often it is rotated or regenerated; 0: unlimited.",
+        affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Active ones keep their expiration.", is_unaffected=True),),
     )  # fmt: skip
     api_tokens_enabled = Setting(
         SWITCH, "on", group=Group.API_TOKENS, label="Allow API tokens", effective=From.AT_ONCE,

@@ -9,7 +9,8 @@ from app.domain.credentials import BY_PASSWORD
 from app.domain.errors import BadCredentials, BadRequest, LimitReached, NotPermitted, TokenExpired
 from app.domain.identity import Caller
 from app.domain.ladder import Act
-from app.domain.policy import Policy, Reissue
+from app.domain.policy import Policy
+from app.domain.reissue import Reissue
 from app.domain.rotation import life_limit
 from app.domain.secrets import KeyRing, TokenFormat, TokenText, new_token_text
 from app.domain.text import count_of, normal_name

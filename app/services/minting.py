@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.domain.clock import CLOCK_TOLERANCE, Clock
 from app.domain.identity import Caller
 from app.domain.ladder import Act
-from app.domain.policy import Reissue
+from app.domain.reissue import Reissue
 from app.domain.secrets import KeyRing, Purpose, TokenFormat, TokenText, new_token_text
 from app.domain.tokens import (
     SEEMS_SHARED,
@@ -30,7 +30,7 @@ from app.services.held_tokens import Claim, HeldToken, HeldTokens
 from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.permitting import permit
 from app.services.throttling import counted_network
-from app.storage import access_tokens, refresh_tokens, secret_uses
+from app.storage import access_tokens, refresh_tokens, secret_uses, superseding
 from app.storage.access_tokens import as_access_token
 from app.storage.audit import record
 from app.storage.database import Database
@@ -116,7 +116,7 @@ class Minting:
             assert secret is not None
             text = text.with_secret(secret)
         spared = held.other_secret_number if reissue is Reissue.REUSE else None
-        access_tokens.supersede(session, parent.id, now, policy.overlap_under(reissue), spared)
+        superseding.supersede(session, parent.id, now, policy.overlap_under(reissue), spared)
         token = access_tokens.add(
             session,
             text,
@@ -158,8 +158,8 @@ def _note_secret(session: Session, held: HeldToken, caller: Caller, now: datetim
 def _active(session: Session, held: HeldToken, reissue: Reissue, now: datetime) -> Row[Any] | None:
     """The access token that this mint replaces or, under `reuse`, returns: then each of two secrets has its own."""
     if reissue is Reissue.REUSE:
-        return access_tokens.find_latest_with(session, held.stored.id, held.secret_number, now)
-    return access_tokens.find_active_under(session, held.stored.id, now)
+        return superseding.find_latest_with(session, held.stored.id, held.secret_number, now)
+    return superseding.find_active_under(session, held.stored.id, now)
 
 
 def _notice_sharing(

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from app.domain.errors import BadRequest, LimitReached, NotPermitted, RateLimited, Refusal
 from app.domain.ladder import Act
 from app.domain.masking import mask
-from app.domain.policy import Reissue
+from app.domain.reissue import Reissue
 from app.domain.tokens import AccessToken, Issued, RefreshToken, TokenKind
 from app.http.acts import does
 from app.http.context import caller, parts, services

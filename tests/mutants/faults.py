@@ -90,6 +90,7 @@ WRITE_PROBE = "tests/unit/storage/test_write_probe.py"
 FINGERPRINTS = "tests/unit/services/test_key_fingerprints.py"
 IN_WRITE_PROBE = "app/storage/write_probe.py"
 IN_ACCESS_TOKENS = "app/storage/access_tokens.py"
+IN_SUPERSEDING = "app/storage/superseding.py"
 IN_CHANGING_PASSWORDS = "app/services/changing_passwords.py"
 IN_ACCOUNTS = "app/services/accounts.py"
 IN_BY_FILTER = "app/services/revoking_by_filter.py"
@@ -211,7 +212,7 @@ FAULTS = (
           "app/domain/ladder.py", "if switch is not None and not is_on(switch):", "if False:", OWN),
     Fault("generation not counted", "◆ the generation is the number of mints", IN_REFRESH_TOKENS,
           '{"generation": column.generation + 1}', '{"generation": column.generation}', REFRESH_TOKENS),
-    Fault("predecessor not superseded", "◆ a mint makes room for exactly one active access token", IN_ACCESS_TOKENS,
+    Fault("predecessor not superseded", "◆ a mint makes room for exactly one active access token", IN_SUPERSEDING,
           "else_=becomes)", "else_=column.status)", ACCESS_TOKENS),
     Fault("index not unique", "◆ one active access token per refresh token", "migrations/versions/0001_tokens.py",
           '["refresh_token_id"],\n        unique=True', '["refresh_token_id"],\n        unique=False', TABLES),
@@ -229,9 +230,9 @@ FAULTS = (
     # Lifetimes and settings
     Fault("outlives its refresh token", "an access token never outlives its refresh token", "app/domain/policy.py",
           "min(now + self.access_token_lifespan, refresh_expires_at)", "now + self.access_token_lifespan", POLICY),
-    Fault("overlap lengthens a life", "an overlap never goes past the token's own expiry", IN_ACCESS_TOKENS,
+    Fault("overlap lengthens a life", "an overlap never goes past the token's own expiry", IN_SUPERSEDING,
           "(column.expires_at > end, end), else_=column.expires_at\n", "else_=end\n", ACCESS_TOKENS),
-    Fault("two predecessors overlap", "only the immediate predecessor overlaps", IN_ACCESS_TOKENS,
+    Fault("two predecessors overlap", "only the immediate predecessor overlaps", IN_SUPERSEDING,
           'bindparam("parent"), CURRENT_IN_INDEX)', 'bindparam("parent"), ACTIVE_IN_INDEX)', ACCESS_TOKENS),
     Fault("reused below half", "reuse gives a token with at least half of its life left", IN_MINTING,
           "(row.expires_at - row.created_at) / 2", "(row.expires_at - row.created_at) / 3", REISSUING),
@@ -252,7 +253,7 @@ FAULTS = (
     Fault("stored expired not minted from", "◆ once the clock is right, all is as before", IN_REFRESH_TOKENS,
           "where(column.status != TokenStatus.REVOKED, column", "where(column.status == TokenStatus.ACTIVE, column",
           REFRESH_TOKENS),
-    Fault("replaced token comes back", "◆ once the clock is right, one access token is active", IN_ACCESS_TOKENS,
+    Fault("replaced token comes back", "◆ once the clock is right, one access token is active", IN_SUPERSEDING,
           "status = case((ends, TokenStatus.SUPERSEDED)", "status = case((ends, TokenStatus.EXPIRED)", WRONG_CLOCK),
     Fault("revoked token comes back", "◆ once the clock is right, no revoked token works", IN_ACCESS_TOKENS,
           "which = and_(which, CURRENT_IN_INDEX)",

@@ -6,7 +6,8 @@ from marshmallow import Schema, fields
 
 from app.api.native.fields import Instant, Strict, criteria, entered, flag, number, paging, text
 from app.domain.identity import Principal
-from app.domain.policy import Policy, Reissue
+from app.domain.policy import Policy
+from app.domain.reissue import Reissue
 from app.domain.tokens import CREATED_IN_FUTURE, SEEMS_SHARED, AccessToken, Issued, RefreshToken, TokenKind
 from app.services.listing import ListedToken
 

@@ -19,7 +19,8 @@ from app.domain.ladder import (
     refuse_unless_allowed,
 )
 from app.domain.ladder_page import FILE, page
-from app.domain.policy import INSTANCE_SETTINGS, Reissue, find_setting
+from app.domain.policy import INSTANCE_SETTINGS, find_setting
+from app.domain.reissue import Reissue
 from app.domain.setting import Setting
 
 CREDENTIALS: dict[Proof | None, Credential | None] = {

@@ -8,7 +8,8 @@ import pytest
 
 from app.domain import policy_page
 from app.domain.identity import ApiTokens, Role, User
-from app.domain.policy import INSTANCE_SETTINGS, Policy, Reissue, find_setting
+from app.domain.policy import INSTANCE_SETTINGS, Policy, find_setting
+from app.domain.reissue import Reissue
 from app.domain.setting import ON_OFF, UNLIMITED, Counted, From, Group, Setting
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -6,7 +6,7 @@ import pytest
 from freezegun import freeze_time
 
 from app.domain.identity import User
-from app.domain.policy import Reissue
+from app.domain.reissue import Reissue
 from app.domain.secrets import KeyRing, encode_secret
 from app.services import Services
 from app.storage.audit_tables import AuditEventRow
