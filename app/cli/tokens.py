@@ -17,6 +17,7 @@ from app.domain.errors import BadRequest, NotFound, TokenMalformed, TokenUnknown
 from app.domain.text import normal_text
 from app.domain.token_filter import CRITERIA, LONGEST_SPAN, Choice, Criterion, Days, Flag, Instant, Text, TokenFilter
 from app.domain.tokens import CREATED_IN_FUTURE, SEEMS_SHARED
+from app.services.held_tokens import ByOwner
 from app.services.listing import ListedToken
 from app.services.revoking import Revoked
 
@@ -26,8 +27,8 @@ COLUMNS = (
 )  # fmt: skip
 MEMBERS = (
     "kind", "id", "public_id", "owner", "user_id", "name", "status", "created_at", "expires_at", "last_used_at",
-    "last_used_ip", "last_used_agent", "seems_shared", "created_in_future", "created_with", "secret_seen_at",
-    "revoked_at", "revoked_by", "revoke_reason",
+    "last_used_ip", "last_used_agent", "rotated_at", "old_secret_until", "seems_shared", "created_in_future",
+    "created_with", "secret_seen_at", "revoked_at", "revoked_by", "revoke_reason",
 )  # fmt: skip
 """Of a token in JSON; null where its tier has none."""
 
@@ -99,6 +100,33 @@ def create(username: str, name: str, days: int | None, as_json: bool) -> None:
         click.echo(
             f"Created {issued.token.public_id} for {owner.username}, user id {owner.id}. Expires {until}.", err=True
         )
+
+
+@token.command("rotate")
+@click.argument("public_id")
+@as_json
+def rotate(public_id: str, as_json: bool) -> None:
+    """Give a refresh token a new secret; the old one works for an overlap. The new secret is the output, once."""
+    listed = services().listing.find(public_id)
+    issued = services().rotating.rotate(ByOwner(public_id, listed.token.user_id), operator())
+    about = {"user": listed.owner} | {name: getattr(issued.token, name) for name in (*CREATED, "old_secret_until")}
+    show_result(about | {"secret": issued.secret}, issued.secret, as_json)
+    if not as_json:
+        until = issued.token.old_secret_until
+        old = f"works until {utc_text(until, 'seconds')}" if until else "stopped working"
+        ends = utc_text(issued.token.expires_at, "seconds")
+        click.echo(f"Rotated {public_id} of {listed.owner}: the old secret {old}. Expires {ends}.", err=True)
+
+
+@token.command("end-old-secret")
+@click.argument("public_id")
+@as_json
+def end_old_secret(public_id: str, as_json: bool) -> None:
+    """End the old secret of a rotated refresh token, before its overlap is over."""
+    had = services().rotating.secrets(public_id).old_until is not None
+    services().rotating.end_old_secret(public_id, operator())
+    sentence = f"Ended the old secret of {public_id}." if had else f"No old secret of {public_id} works."
+    show_result({"public_id": public_id, "ended": had}, sentence, as_json)
 
 
 @token.command("list")

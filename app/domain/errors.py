@@ -188,10 +188,6 @@ class TokenRevoked(TokenRefused):
     how: str | None = None
     reason: ClassVar[str] = "token_revoked"
 
-    @property
-    def hint(self) -> str | None:
-        return self.how
-
 
 class TokenSuperseded(TokenRefused):
     reason = "token_superseded"

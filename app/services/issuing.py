@@ -11,10 +11,9 @@ from app.domain.identity import Caller
 from app.domain.ladder import Act
 from app.domain.policy import Policy
 from app.domain.reissue import Reissue
-from app.domain.rotation import life_limit
 from app.domain.secrets import KeyRing, TokenFormat, TokenText, new_token_text
 from app.domain.text import count_of, normal_name
-from app.domain.tokens import Issued, RefreshToken, TokenKind, capped
+from app.domain.tokens import Issued, RefreshToken, TokenKind, capped, life_limit
 from app.services import budgets
 from app.services.accounts import Accounts
 from app.services.held_tokens import BySecret, Claim, HeldToken, HeldTokens

@@ -111,7 +111,7 @@ def _events(session: Session, token: Token) -> Iterator[Entry]:
 
 def _note(row: AuditEventRow) -> str:
     detail = json.loads(row.detail)
-    return str(detail.get("place") or detail.get("addresses") or "")
+    return str(detail.get("place") or detail.get("addresses") or detail.get("old_secret_until") or "")
 
 
 def _for_owner(entry: Entry) -> Entry:

@@ -7,9 +7,9 @@ work without JavaScript. Not here: rules (``app.services``).
 from app.web.admin import BLUEPRINTS as ADMIN
 from app.web.documents import documents
 from app.web.errors import DIALECTS, PAGES_ANYWHERE
-from app.web.new_secrets import BLUEPRINT as account
 from app.web.preferences import preferences
 from app.web.rendering import install_rendering
+from app.web.rotations import BLUEPRINT as account
 from app.web.security import passwords, security
 from app.web.signing_in import entrance
 from app.web.starts import starts

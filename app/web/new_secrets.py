@@ -21,9 +21,6 @@ from app.web.lifetimes import chosen_days, lifetimes
 from app.web.rendering import page, retry_after
 from app.web.returning import way_back
 
-BLUEPRINT = account
-"""The one of :mod:`app.web.account`, with these routes too."""
-
 LIFETIME = "expires"
 """The field of the lifetime."""
 
@@ -46,7 +43,7 @@ def create_refresh_token() -> ResponseReturnValue:
         )
     except (BadRequest, LimitReached, NotPermitted, RateLimited) as refusal:
         return retry_after(_form(name, refusal), refusal)
-    return _reveal_refresh_token(issued)
+    return reveal_refresh_token(issued)
 
 
 @account.get("/refresh-tokens/<public_id>/regenerate")
@@ -59,7 +56,7 @@ def confirm_regenerate(public_id: str) -> ResponseReturnValue:
 @does(Act.REGENERATE)
 def regenerate(public_id: str) -> ResponseReturnValue:
     """Regenerate it and show the new secret once."""
-    return _reveal_refresh_token(services().issuing.regenerate(_claim(public_id), caller(), idempotency_key()))
+    return reveal_refresh_token(services().issuing.regenerate(_claim(public_id), caller(), idempotency_key()))
 
 
 @account.get("/refresh-tokens/<public_id>/access-token")
@@ -124,6 +121,6 @@ def _form(name: str, refusal: Refusal | None = None) -> Response:
     )
 
 
-def _reveal_refresh_token(issued: Issued[RefreshToken]) -> Response:
+def reveal_refresh_token(issued: Issued[RefreshToken]) -> Response:
     """The secret, in the response to the form itself."""
     return page("refresh_token_reveal.html", token=issued.token, secret=issued.secret, back=way_back(HOME))

@@ -139,6 +139,7 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", f"{NATIVE}/me/refresh-tokens"): Line(holders(201), "", {"name": "x"}),
     ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/access-token"): Line(owner(201), World.refresh_id),
     ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/regenerate"): Line(owner(201), World.refresh_id),
+    ("GET", f"{NATIVE}/me/refresh-tokens/<public_id>/secrets"): Line(owner(200), World.refresh_id),
     ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/rotate"): Line(owner(201), World.refresh_id),
     ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/end-old-secret"): Line(owner(200), World.refresh_id),
     ("POST", f"{NATIVE}/refresh-tokens/rotate"): Line(
@@ -157,6 +158,7 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", f"{NATIVE}/users/<user_id>/revoke-tokens"): Line(administrators(200), World.user_id, {"reason": "x"}),
     ("GET", f"{NATIVE}/tokens"): Line(administrators(200)),
     ("GET", f"{NATIVE}/tokens/<public_id>"): Line(administrators(200), World.refresh_id),
+    ("GET", f"{NATIVE}/tokens/<public_id>/secrets"): Line(administrators(200), World.refresh_id),
     ("POST", f"{NATIVE}/tokens/<public_id>/revoke"): Line(administrators(200), World.refresh_id, {"reason": "x"}),
     ("POST", f"{NATIVE}/tokens/identify"): Line(administrators(200), "", {"secret": "x"}),
     ("POST", f"{NATIVE}/tokens/revocations/preview"): Line(administrators(200), "", {"filter": {"owner": "nobody"}}),

@@ -171,6 +171,8 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", "/logout", Act.SIGN_OUT): Line(),
     ("POST", "/account/auth/refresh-tokens", Act.CREATE_REFRESH_TOKEN): Line(members={"name": "x"}),
     ("POST", f"{MINE}/regenerate", Act.REGENERATE): Line(World.refresh_id),
+    ("POST", f"{MINE}/rotate", Act.ROTATE): Line(World.refresh_id),
+    ("POST", f"{MINE}/end-old-secret", Act.REVOKE_OWN): Line(World.refresh_id),
     ("POST", f"{MINE}/access-token", Act.MINT): Line(World.refresh_id),
     ("POST", f"{MINE}/revoke", Act.REVOKE_OWN): Line(World.refresh_id),
     ("POST", "/account/password", Act.CHANGE_OWN_PASSWORD): Line(
@@ -199,6 +201,7 @@ LINES: dict[tuple[str, str, Act], Line] = {
         lambda its: str(its.admin.id), {"reason": "x"}
     ),
     ("POST", "/admin/tokens/<public_id>/revoke", Act.REVOKE_OF_OTHERS): by_admin(World.refresh_id, {"reason": "x"}),
+    ("POST", "/admin/tokens/<public_id>/end-old-secret", Act.REVOKE_OF_OTHERS): by_admin(World.refresh_id),
     ("POST", "/admin/tokens/revoke-by-filter", Act.REVOKE_OF_OTHERS): by_admin(members=World.confirmed),
     ("POST", "/admin/tokens/revoke-chosen", Act.REVOKE_OF_OTHERS): by_admin(members=World.chosen),
     ("POST", "/admin/settings/<key>", Act.WIDEN_SETTING): by_admin(lambda _: LIFESPAN, lambda its: its.lifespan(+1)),

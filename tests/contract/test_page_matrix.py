@@ -115,6 +115,10 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", MINE): Line(signed_in(200, 404), World.refresh_id),
     ("GET", f"{MINE}/regenerate"): Line(signed_in(200, 404), World.refresh_id),
     ("POST", f"{MINE}/regenerate"): Line(signed_in(200, 404), World.refresh_id),
+    ("GET", f"{MINE}/rotate"): Line(signed_in(200, 404), World.refresh_id),
+    ("POST", f"{MINE}/rotate"): Line(signed_in(200, 404), World.refresh_id),
+    ("GET", f"{MINE}/end-old-secret"): Line(signed_in(200, 404), World.refresh_id),
+    ("POST", f"{MINE}/end-old-secret"): Line(signed_in(303, 404), World.refresh_id),
     ("GET", f"{MINE}/access-token"): Line(signed_in(200, 404), World.refresh_id),
     ("POST", f"{MINE}/access-token"): Line(signed_in(200, 404), World.refresh_id),
     ("GET", f"{MINE}/revoke"): Line(signed_in(200, 404), World.refresh_id),
@@ -157,6 +161,8 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", "/admin/tokens/<public_id>"): Line(administrators(200), World.refresh_id),
     ("GET", "/admin/tokens/<public_id>/revoke"): Line(administrators(200), World.refresh_id),
     ("POST", "/admin/tokens/<public_id>/revoke"): Line(administrators(303), World.refresh_id, {"reason": "x"}),
+    ("GET", "/admin/tokens/<public_id>/end-old-secret"): Line(administrators(200), World.refresh_id),
+    ("POST", "/admin/tokens/<public_id>/end-old-secret"): Line(administrators(303), World.refresh_id),
     ("GET", "/admin/tokens/revoke-by-filter"): Line(administrators(400)),  # a filter narrows to something
     ("POST", "/admin/tokens/revoke-by-filter"): Line(administrators(400), form={"confirmation": "x"}),
     ("GET", "/admin/tokens/revoke-chosen"): Line(administrators(400)),  # of none

@@ -10,6 +10,7 @@ from app.api.native.idempotency_key import idempotency_key
 from app.api.native.paging import Answer, page_of
 from app.domain.identity import User
 from app.domain.ladder import Act
+from app.domain.rotation import Secrets
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.http.acts import does
@@ -154,6 +155,13 @@ def end_old_secret(public_id: str) -> Members:
     """End the old secret of one of your rotated refresh tokens. Where none works, nothing changes."""
     services().rotating.end_old_secret(public_id, caller(), only_of=principal().user_id)
     return schemas.token_members(services().listing.find(public_id))
+
+
+@own.get("/refresh-tokens/<public_id>/secrets")
+@own.response(200, schemas.SecretsOut)
+def my_secrets(public_id: str) -> Secrets:
+    """The secrets of one of your refresh tokens: the last use of each, and who still uses the old one."""
+    return services().rotating.secrets(public_id, only_of=principal().user_id)
 
 
 @minting.post("refresh-tokens/rotate")

@@ -100,6 +100,24 @@ class RotatedOut(IssuedOut):
     old_secret_until = Instant(allow_none=True, metadata={"description": OLD_SECRET})
 
 
+class SecretUseOut(Schema):
+    """The last request of a client with a secret."""
+
+    used_at = Instant(attribute="at")
+    address = fields.String(allow_none=True)
+    agent = fields.String(allow_none=True)
+
+
+class SecretsOut(Schema):
+    """The last use of each secret. ``moved`` and ``behind``: who has moved to the new one, while the old one works."""
+
+    current = fields.Nested(SecretUseOut, allow_none=True)
+    old = fields.Nested(SecretUseOut, allow_none=True)
+    old_secret_until = Instant(attribute="old_until", allow_none=True, metadata={"description": OLD_SECRET})
+    moved = fields.Integer(metadata={"description": "How many addresses have used the new secret last."})
+    behind = fields.List(fields.Nested(SecretUseOut))
+
+
 class MintedOut(Schema):
     """A new access token, and the active one that it replaced, if any."""
 
