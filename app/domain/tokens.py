@@ -140,6 +140,7 @@ class RefreshToken:
     created_with: str | None = None
     secret_seen_at: datetime | None = None
     lifetime_days: int | None = None
+    description: str | None = None
     renewable_until: datetime | None = None
 
     def renewed_until(self, now: datetime, lifetime: timedelta, longest: timedelta) -> datetime:
@@ -183,8 +184,8 @@ class Issued(Generic[T]):
     """A new token and its secret, which is in clear text only here.
 
     Of a minted access token: `refresh_token_expires_at`, `replaced` (the previous active one, after replacement),
-    `seems_shared` (two programs seem to mint), and `old_secret_until` (it was minted with the old secret of a rotated
-    refresh token, which works until then).
+    `seems_shared` (two programs seem to mint), `old_secret_until` (it was minted with the old secret of a rotated
+    refresh token, which works until then), and `reused_at` (when one that existed was returned again).
     """
 
     token: T
@@ -193,6 +194,7 @@ class Issued(Generic[T]):
     replaced: AccessToken | None = None
     seems_shared: bool = False
     old_secret_until: datetime | None = None
+    reused_at: datetime | None = None
 
 
 class Ending(NamedTuple):

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.clock import parse_instant
+from app.domain.service_accounts import REVOKED_FOR_ACCOUNT
 from app.domain.token_history import Entry, Step
 
-OWN_REASONS = ("revoked by its owner", "revoked by its holder", "deleted")
+OWN_REASONS = ("revoked by its owner", "revoked by its holder", "deleted", REVOKED_FOR_ACCOUNT)
 """What Daypass itself writes where an owner gives no reason."""
 
 
@@ -30,6 +31,9 @@ _LOOKS = {
     Step.REGENERATED: ("cycle", ""),
     Step.ROTATED: ("cycle", ""),
     Step.OLD_SECRET_ENDED: ("stop", ""),
+    Step.MOVED: ("users", ""),
+    Step.RENAMED: ("pencil", ""),
+    Step.DESCRIBED: ("pencil", ""),
     Step.FOUND_SHARED: ("warning", "warn"),
     Step.SECRET_FOUND: ("warning", "warn"),
     Step.EXPIRED: ("clock", ""),

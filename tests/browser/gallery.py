@@ -253,6 +253,9 @@ VIEWS = [
     View("refresh-token-create-limited", sample.WORDY, filled(CREATE, "Create Refresh Token", name="weekly-report")),
     View("refresh-token-reveal", ANNA, MADE),
     View("refresh-token-reveal-tested", ANNA, tested(MADE)),
+    View("refresh-token-reveal-oauth", ANNA, after(
+        MADE, lambda visitor: visitor.page.get_by_text("OAuth", exact=True).click()
+    )),
     View("refresh-token-reveal-asks", ANNA, after(MADE, lambda visitor: visitor.click("Done")), is_dialog=True),
     View("refresh-token-create-date", ANNA, after(
         CREATE, lambda visitor: visitor.page.get_by_text("A date").click()
@@ -270,6 +273,8 @@ VIEWS = [
     ),
     View("refresh-token-revoke", ANNA, from_menu(AUTH, "nightly-etl", "Revoke"), is_dialog=True),
     View("refresh-token-revoke-long-name", sample.WORDY, from_menu(AUTH, "a-name", "Revoke"), is_dialog=True),
+    View("refresh-token-edit", ANNA, from_menu(AUTH, "nightly-etl", "Edit"), is_dialog=True),
+    View("refresh-token-move", ANNA, from_menu(AUTH, "nightly-etl", "Move to a service account"), is_dialog=True),
     View("access-token-create", ANNA, opened(AUTH, "API Token under lineage-export"), is_dialog=True),
     View("access-token-reveal", ANNA, MINTED),
     View("account-password", ANNA, at("/account/password")),
@@ -295,6 +300,7 @@ VIEWS = [
     View("preferences-row-menu", ANNA, with_menu(PREFERENCES, "Actions for dashboard")),
     View("api-token-generate", ANNA, GENERATE, is_dialog=True),
     View("api-token-reveal", ANNA, GENERATED),
+    View("api-token-edit", ANNA, opened(with_menu(PREFERENCES, "Actions for dashboard"), "Edit"), True),
     View("api-token-delete", ANNA, opened(with_menu(PREFERENCES, "Actions for dashboard"), "Delete Token…"), True),
     View("admin-overview", CLARA, at("/admin")),
     View("admin-overview-tables", CLARA, with_tables),
@@ -354,6 +360,14 @@ VIEWS = [
     View("admin-token-secret-found", CLARA, followed("/admin/tokens?q=the+quarterly&kind=refresh", "the quarterly")),
     View("admin-token-revoked", CLARA, followed("/admin/tokens?owner=anna&kind=refresh&q=old-laptop", "old-laptop")),
     View("admin-token-revoke", CLARA, opened(with_menu(ETL, "Actions for nightly-etl"), "Revoke nightly-etl"), True),
+    View("admin-token-edit", CLARA, opened(with_menu(ETL, "Actions for nightly-etl"), "Edit"), True),
+    View("admin-token-move", CLARA, opened(with_menu(ETL, "Actions for nightly-etl"), "Move to another owner"), True),
+    View("admin-token-move-gains", CLARA, filled(
+        below(followed(ETL, "nightly-etl"), "/move"), "Move", to=sample.STRONGER, reason="left the team"
+    )),
+    View("admin-token-move-wrong", CLARA, filled(
+        below(followed(ETL, "nightly-etl"), "/move"), "Move", to="nobody"
+    )),
     View("admin-revoke-chosen", CLARA, after(
         chosen("/admin/tokens?kind=refresh&status=active", 3), leading_to("revoke-chosen", "Revoke")
     )),

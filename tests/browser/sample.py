@@ -13,6 +13,7 @@ from tests.factories import (
     disable,
     fight_over,
     lock_sign_in,
+    make_service_account,
     set_api_tokens,
     set_role,
     signed_in,
@@ -28,6 +29,9 @@ ADMINISTRATOR, AWAY, PERSON, DENIED, NEWCOMER, LATE, OFF = (
 """Who can sign in with ``PASSWORD``, but for the one who is disabled. The second is an administrator as well, who is
 asked for the password again; the denied may not create tokens; the newcomer has a temporary password,
 and so had the late one, whose has expired."""
+
+STRONGER = "frida"
+"""Somebody with another role than Anna's, which is not weaker."""
 
 WORDY = "walter-with-a-long-name-who-signs-in-from-far-away.and.has.a.team+too@example.com"
 """Somebody whose names are as long as they may be."""
@@ -76,6 +80,7 @@ def fill(past: Past) -> None:
     past.ago(130 * DAY)
     anna = past.user(PERSON, Role.STEWARD, PASSWORD)
     set_api_tokens(past.services, PERSON, ApiTokens.ALLOW, signed_in(clara))
+    make_service_account(past.services, anna, username="svc-warehouse")
     lives = [*_lives_of_crowd(past, chance, crowd, clara), *_lives_of_anna(past, anna, clara)]
     past.live([*lives, _life_of_clara(past, clara), _life_of_wordy(past), *_others(past), _sign_ins(past)])
     _fill_checks(past, chance)

@@ -25,6 +25,8 @@ from app.web.old_secrets import ended_text
 from app.web.rendering import page
 from app.web.returning import way_back
 from app.web.token_groups import pills
+from app.web.token_labels import edited_text
+from app.web.token_moves import moved_text
 
 tokens = GuardedBlueprint("web_tokens", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix=HOME,
                           template_folder="../templates")  # fmt: skip
@@ -75,7 +77,7 @@ def show_token(public_id: str) -> ResponseReturnValue:
         lines=lines_of(services().token_history.of(public_id), web_session().user.username),
         secrets=services().rotating.secrets(public_id) if listed.kind is TokenKind.REFRESH else None,
         done=message_after_revoking(),
-        ended=ended_text(listed),
+        changed=edited_text(public_id) or moved_text(listed) or ended_text(listed),
     )
 
 
