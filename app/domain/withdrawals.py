@@ -56,6 +56,8 @@ class Withdrawals:
     refresh_tokens: dict[str, AuditEvent] = field(default_factory=dict)
     access_tokens: dict[str, AuditEvent] = field(default_factory=dict)
     regenerated: dict[str, AuditEvent] = field(default_factory=dict)
+    """Or rotated: the secret that it had before works at most for an overlap."""
+    old_secrets: dict[str, AuditEvent] = field(default_factory=dict)
     minted: dict[str, AuditEvent] = field(default_factory=dict)
     """By the public id of the refresh token: its access tokens from before were replaced."""
     moved: dict[str, AuditEvent] = field(default_factory=dict)
@@ -85,6 +87,8 @@ def withdrawals(events: Iterable[AuditEvent]) -> Withdrawals:
         "refresh_token.revoked": found.refresh_tokens,
         "access_token.revoked": found.access_tokens,
         "refresh_token.regenerated": found.regenerated,
+        "refresh_token.rotated": found.regenerated,
+        "refresh_token.old_secret_ended": found.old_secrets,
         "refresh_token.moved": found.moved,
         "access_token.moved": found.moved,
         "user.tokens_revoked": found.of_users,

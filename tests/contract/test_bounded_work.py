@@ -23,7 +23,8 @@ from app.services import Services, descendants
 from app.storage.audit_tables import AuditEventRow
 from app.storage.database import Database
 from app.storage.operating_tables import IdempotencyKeyRow, LoginThrottleRow
-from app.storage.tables import AccessTokenRow, RefreshTokenRow, RetiredSecretRow, SessionRow, UserRow
+from app.storage.secret_tables import RetiredSecretRow
+from app.storage.tables import AccessTokenRow, RefreshTokenRow, SessionRow, UserRow
 from tests.contract.asking_pages import Somebody, somebody
 from tests.factories import PASSWORD, Refresh, configure, generate, issue, mint, regenerate
 

@@ -131,6 +131,10 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", MINE): Line(signed_in(200, 404), World.refresh_id),
     ("GET", f"{MINE}/regenerate"): Line(signed_in(200, 404), World.refresh_id),
     ("POST", f"{MINE}/regenerate"): Line(signed_in(200, 404), World.refresh_id),
+    ("GET", f"{MINE}/rotate"): Line(signed_in(200, 404), World.refresh_id),
+    ("POST", f"{MINE}/rotate"): Line(signed_in(200, 404), World.refresh_id),
+    ("GET", f"{MINE}/end-old-secret"): Line(signed_in(200, 404), World.refresh_id),
+    ("POST", f"{MINE}/end-old-secret"): Line(signed_in(303, 404), World.refresh_id),
     ("GET", f"{MINE}/access-token"): Line(signed_in(200, 404), World.refresh_id),
     ("POST", f"{MINE}/access-token"): Line(signed_in(200, 404), World.refresh_id),
     ("GET", f"{MINE}/edit"): Line(signed_in(200, 404), World.refresh_id),
@@ -149,6 +153,10 @@ MATRIX: dict[tuple[str, str], Line] = {
         answering(409), World.account, {"secret": "x", "kind": "access"}
     ),
     ("GET", OF_ACCOUNT): Line(answering(200), World.of_account),
+    ("GET", f"{OF_ACCOUNT}/rotate"): Line(answering(200), World.of_account),
+    ("POST", f"{OF_ACCOUNT}/rotate"): Line(answering(200), World.of_account),
+    ("GET", f"{OF_ACCOUNT}/end-old-secret"): Line(answering(200), World.of_account),
+    ("POST", f"{OF_ACCOUNT}/end-old-secret"): Line(answering(303), World.of_account),
     ("GET", f"{OF_ACCOUNT}/regenerate"): Line(answering(200), World.of_account),
     ("POST", f"{OF_ACCOUNT}/regenerate"): Line(answering(200), World.of_account),
     ("GET", f"{OF_ACCOUNT}/access-token"): Line(answering(200), World.of_account),
@@ -218,6 +226,8 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", "/admin/tokens/<public_id>/move"): Line(administrators(404), World.refresh_id, {"to": "nobody"}),
     ("GET", "/admin/tokens/<public_id>/revoke"): Line(administrators(200), World.refresh_id),
     ("POST", "/admin/tokens/<public_id>/revoke"): Line(administrators(303), World.refresh_id, {"reason": "x"}),
+    ("GET", "/admin/tokens/<public_id>/end-old-secret"): Line(administrators(200), World.refresh_id),
+    ("POST", "/admin/tokens/<public_id>/end-old-secret"): Line(administrators(303), World.refresh_id),
     ("GET", "/admin/tokens/revoke-by-filter"): Line(administrators(400)),  # a filter narrows to something
     ("POST", "/admin/tokens/revoke-by-filter"): Line(administrators(400), form={"confirmation": "x"}),
     ("GET", "/admin/tokens/revoke-chosen"): Line(administrators(400)),  # of none
