@@ -107,11 +107,11 @@ class SingleTierTokens:
             lock_both(session, caller, user_id)
             policy = read_policy(session)
             _refuse_while_off(policy)
-            refuse_unless_may_create_for(session, Act.CREATE_API_TOKEN, caller, user_id)
             owner = users.get_and_lock(session, user_id)
             if owner is None:
                 raise BadCredentials
             _refuse_unless_permitted(policy, owner)
+            refuse_unless_may_create_for(session, Act.CREATE_API_TOKEN, caller, user_id)
             _refuse_bad_lifetime(policy, lifetime)
             maker = hold_maker(session, caller, user_id, now)
             subject = ("access_token", text.public_id)

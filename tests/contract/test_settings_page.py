@@ -135,5 +135,5 @@ def test_what_the_page_says_of_time_is_what_the_declarations_say(admin: Pages) -
     shown = words(admin.get(PATH))
     assert "A change takes effect at once, on every worker." in shown
     assert {str(each.effective) for each in INSTANCE_SETTINGS} == {
-        "for new tokens", "at once", "at the next request", "at the next purge",
+        "for new tokens", "at once", "at the next request", "at the next purge", "at the next rotation",
     }  # fmt: skip
