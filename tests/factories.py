@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from app.domain.credentials import Credential, CredentialKind
 from app.domain.errors import TokenRefused
 from app.domain.identity import ApiTokens, Caller, Role, User
-from app.domain.policy import Reissue
+from app.domain.reissue import Reissue
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.services import Services
 from app.services.held_tokens import ByOwner, BySecret
@@ -87,6 +87,26 @@ def regenerate(services: Services, refresh: Refresh) -> Refresh:
 def regenerate_with(services: Services, secret: str, user_id: int | None = None, caller: Caller = ANONYMOUS) -> Refresh:
     """The same from a secret as a client presents it."""
     return services.issuing.regenerate(BySecret(secret, user_id), caller)
+
+
+def regenerate_own(services: Services, refresh: Refresh) -> Refresh:
+    """The same by public id, as the owner does on the pages."""
+    return services.issuing.regenerate(ByOwner(refresh.token.public_id, refresh.token.user_id), OPERATOR)
+
+
+def rotate(services: Services, refresh: Refresh) -> Refresh:
+    """The same refresh token with a new secret, beside which the one before works."""
+    return rotate_with(services, refresh.secret)
+
+
+def rotate_with(services: Services, secret: str, user_id: int | None = None, caller: Caller = ANONYMOUS) -> Refresh:
+    """The same from a secret as a client presents it."""
+    return services.rotating.rotate(BySecret(secret, user_id), caller)
+
+
+def rotate_own(services: Services, refresh: Refresh) -> Refresh:
+    """The same by public id, as the owner does on the pages."""
+    return services.rotating.rotate(ByOwner(refresh.token.public_id, refresh.token.user_id), OPERATOR)
 
 
 def validate(services: Services, secret: str, user_id: int | None = None) -> RefreshToken:

@@ -18,6 +18,7 @@ from app.cli import (
     init,
     jobs,
     keys,
+    rotations,
     serving,
     settings,
     tokens,
@@ -43,8 +44,9 @@ COMMANDS: tuple[click.Command, ...] = (
     doctor.doctor,
 )
 
-for each in user_edits.COMMANDS:
-    users.user.add_command(each)
+for group, commands in ((users.user, user_edits.COMMANDS), (tokens.token, rotations.COMMANDS)):
+    for each in commands:
+        group.add_command(each)
 
 
 def command_line(create_app: Callable[..., Flask]) -> click.Group:

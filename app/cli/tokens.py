@@ -26,8 +26,8 @@ COLUMNS = (
 )  # fmt: skip
 MEMBERS = (
     "kind", "id", "public_id", "owner", "user_id", "name", "description", "status", "created_at", "expires_at",
-    "last_used_at", "last_used_ip", "last_used_agent", "seems_shared", "created_in_future", "created_with",
-    "secret_seen_at", "revoked_at", "revoked_by", "revoke_reason",
+    "last_used_at", "last_used_ip", "last_used_agent", "rotated_at", "old_secret_until", "seems_shared",
+    "created_in_future", "created_with", "secret_seen_at", "revoked_at", "revoked_by", "revoke_reason",
 )  # fmt: skip
 """Of a token in JSON; null where its tier has none."""
 

@@ -54,6 +54,8 @@ ACTIONS: dict[str, Words] = {
     "refresh_token.regenerated": Words("Refresh token regenerated", "regenerated the refresh token {object}"),
     "refresh_token.renamed": Words("Refresh token renamed", "renamed {object} from {before} to {after}"),
     "refresh_token.revoked": Words("Refresh token revoked", "revoked the refresh token {object}"),
+    "refresh_token.old_secret_ended": Words("Old secret ended", "ended the old secret of the refresh token {object}"),
+    "refresh_token.rotated": Words("Refresh token rotated", "rotated the refresh token {object}"),
     "refresh_token.secret_found": Words("Secret of a refresh token found", "sent the secret of {object} in {place}"),
     "session.began": Words("Signed in", "signed in"),
     "session.ended": Words("Session ended", "ended a session"),

@@ -187,8 +187,12 @@ class TokenExpired(TokenRefused):
     reason = "token_expired"
 
 
+@dataclass(eq=False)
 class TokenRevoked(TokenRefused):
-    reason = "token_revoked"
+    """`how`: what became of the secret and what to do, as a sentence, where that is known."""
+
+    how: str | None = None
+    reason: ClassVar[str] = "token_revoked"
 
 
 class TokenSuperseded(TokenRefused):

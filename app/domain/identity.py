@@ -1,7 +1,7 @@
 """Users, their roles and permissions, the principal of a token, and the caller of a service."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -152,7 +152,8 @@ class Caller:
 
     `name`: a user name, ``cli:<system user>`` or ``job:<name>``; empty before authentication.
     `address`: the client's, without port; None for commands and jobs. `request_id`: as in the log.
-    `credential`: what they authenticated with. `role`: the user's, as of this call.
+    `credential`: what they authenticated with. `role`: the user's, as of this call. `agent`: the ``User-Agent``, as it
+    may be stored.
     """
 
     name: str
@@ -161,10 +162,11 @@ class Caller:
     request_id: str | None = None
     credential: Credential | None = None
     role: Role | None = None
+    agent: str | None = field(default=None, compare=False)
 
     def as_user(self, user_id: int, username: str, credential: Credential) -> "Caller":
         """The same call, made by this user."""
-        return Caller(username, user_id, self.address, self.request_id, credential)
+        return Caller(username, user_id, self.address, self.request_id, credential, agent=self.agent)
 
     def acting_for(self, owner: User, refresh_token: str) -> "Caller":
         """The same call; a caller who presents a refresh token (public id) without signing in acts as its owner."""

@@ -79,6 +79,7 @@ class Act(Enum):
     REGENERATE = Rule(
         "regenerate a refresh token", Effect.CREATES, _ON_PAGES | _each(Proof.OWN_SECRET) | _TOKENS_BY_API
     )
+    ROTATE = Rule("rotate a refresh token", Effect.CREATES, _ON_PAGES | _each(Proof.OWN_SECRET) | _TOKENS_BY_API)
     MINT = Rule(
         "create an access token from a refresh token",
         Effect.CREATES,

@@ -97,6 +97,8 @@ CLASSES: dict[str, tuple[_Class, int]] = {
     "access_token.revoked": (ENTITY_MANAGEMENT, DELETE),
     "refresh_token.created": (ENTITY_MANAGEMENT, CREATE),
     "refresh_token.regenerated": (ENTITY_MANAGEMENT, UPDATE),
+    "refresh_token.rotated": (ENTITY_MANAGEMENT, UPDATE),
+    "refresh_token.old_secret_ended": (ENTITY_MANAGEMENT, UPDATE),
     "refresh_token.described": (ENTITY_MANAGEMENT, UPDATE),
     "refresh_token.moved": (ENTITY_MANAGEMENT, UPDATE),
     "refresh_token.renamed": (ENTITY_MANAGEMENT, UPDATE),

@@ -7,11 +7,11 @@ Not here: deployment settings (``config``).
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
 from app.domain.identity import ApiTokens, User
+from app.domain.reissue import Reissue
 from app.domain.setting import (
     DAYS,
     HOURS,
@@ -36,18 +36,6 @@ OLD_REMAIN = "What they have is not affected."
 FULL = f"They can't create more until they have fewer. {OLD_REMAIN}"
 BY_TOKEN = "create refresh tokens, request access tokens from them, and regenerate them"
 TO_GRANT = "create users, give rights, and change settings so that they allow more"
-
-
-class Reissue(StrEnum):
-    """What a mint does while another access token of the refresh token is active.
-
-    REPLACE: that one stops at once. OVERLAP: it works a while longer. REUSE: it is returned while at least half of its
-    lifetime is left; after that as OVERLAP.
-    """
-
-    REPLACE = "replace"
-    OVERLAP = "overlap"
-    REUSE = "reuse"
 
 
 @dataclass(frozen=True)
@@ -87,6 +75,18 @@ class Policy:
         help="How long a replaced access token still works, where there is an overlap.", effective=From.NEXT_MINT,
         affects=(Affects(Counted.REFRESH_TOKENS_MINTING_OTHERWISE, "Each from its next request for an access token on. "
                          "Access tokens that were replaced already keep their expiration."),),
+    )  # fmt: skip
+    refresh_token_overlap = Setting(
+        HOURS, "24", low=0, high=168, suffix="_hours", group=Group.LIFETIMES, label="Overlap of rotated refresh tokens",
+        help="How long the old secret of a refresh token works on after a rotation; 0: it stops at once.", zero="none",
+        effective=From.NEXT_ROTATION,
+        affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Each from its next rotation on. Present overlaps stay."),),
+    )  # fmt: skip
+    refresh_token_max_life = Setting(
+        DAYS, "0", low=0, high=36_500, suffix="_days", zero="unlimited", group=Group.LIFETIMES,
+        label="Longest life of a refresh token", effective=From.NEW_TOKENS,
+        help="How long one works from when it was created, however often it is rotated or regenerated; 0: unlimited.",
+        affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Active ones keep their expiration.", is_unaffected=True),),
     )  # fmt: skip
     api_tokens_enabled = Setting(
         SWITCH, "on", group=Group.API_TOKENS, label="Allow API tokens", effective=From.AT_ONCE,
@@ -166,7 +166,7 @@ class Policy:
     )  # fmt: skip
     regenerations_per_hour = Setting(
         TIMES, "60", low=6, high=10_000, group=Group.LIMITS, label="Regenerations per refresh token and hour",
-        help="How often one refresh token may be regenerated in an hour.", effective=From.AT_ONCE,
+        help="How often one refresh token may be regenerated or rotated in an hour.", effective=From.AT_ONCE,
         affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Each may be regenerated that often in an hour. Their secrets "
                          "are not affected."),),
     )  # fmt: skip
@@ -206,8 +206,9 @@ class Policy:
         return _policy_of(frozenset(stored.items()))
 
     def refresh_token_lifetime(self, chosen_days: int | None) -> timedelta:
-        """How long a new or regenerated refresh token works: as chosen for it, and never longer than the setting."""
-        return min(timedelta(days=chosen_days or LONGEST_LIFETIME.days), self.refresh_token_lifespan)
+        """How long a new or renewed refresh token works: as chosen for it, and never longer than the settings."""
+        chosen = timedelta(days=chosen_days) if chosen_days else LONGEST_LIFETIME
+        return min(chosen, self.refresh_token_lifespan, self.refresh_token_max_life or LONGEST_LIFETIME)
 
     def access_token_expiry(self, now: datetime, refresh_expires_at: datetime) -> datetime:
         """When an access token minted at `now` expires: after its lifespan, or with its refresh token if sooner."""

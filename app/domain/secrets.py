@@ -11,6 +11,7 @@ import string
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 from app.domain.tokens import TokenKind
 
@@ -105,6 +106,13 @@ def encode_secret(raw: bytes) -> str:
     return _digits(int.from_bytes(raw), _BASE62, SECRET_LENGTH)
 
 
+class Purpose(StrEnum):
+    """What a derived secret is for: the first part of what it is derived from."""
+
+    REUSE = "reuse"
+    ROTATE = "rotate"
+
+
 @dataclass(frozen=True)
 class Mac:
     """The stored digest of a secret, and the id of its key."""
@@ -142,14 +150,14 @@ class KeyRing:
         key = self._keys.get(key_id, self._unknown_key)
         return hmac.compare_digest(_digest(key, token), digest)
 
-    def derive(self, key_id: str, *parts: str) -> str | None:
+    def derive(self, key_id: str, purpose: Purpose, *parts: str) -> str | None:
         """A secret derived from this key and `parts`, none of which holds a ``|``; None where the key is gone.
 
-        The reasoning is in docs/reuse.md.
+        The reasoning is in docs/derived-secrets.md.
         """
         if key_id not in self._keys:
             return None
-        return encode_secret(_mac(self._keys[key_id], "|".join(("reuse", *parts))))
+        return encode_secret(_mac(self._keys[key_id], "|".join((purpose, *parts))))
 
     def verify_dummy(self, token: TokenText) -> None:
         """Take the time of a comparison, so that an unknown public id is refused no faster than a wrong secret."""

@@ -40,6 +40,7 @@ class From(StrEnum):
     NEW_TOKENS = "for new tokens"
     AT_ONCE = "at once"
     NEXT_MINT = "at the next request"
+    NEXT_ROTATION = "at the next rotation"
     NEXT_PURGE = "at the next purge"
 
 
@@ -190,7 +191,7 @@ class Setting(Generic[T]):
     def _rank(self, value: str) -> float | None:
         if self.choices:
             return (ON_OFF[::-1] if self.choices == ON_OFF else self.choices).index(value)
-        if self.may_be_unlimited and value == UNLIMITED:
+        if (self.may_be_unlimited and value == UNLIMITED) or (self.zero == "unlimited" and value == "0"):
             return inf
         return int(value) if value.isascii() and value.isdigit() else None
 

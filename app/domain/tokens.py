@@ -80,6 +80,14 @@ def capped(expires_at: datetime, limit: datetime | None) -> datetime:
     return expires_at if limit is None else min(expires_at, limit)
 
 
+def life_limit(created_at: datetime, expires_at: datetime, longest: timedelta) -> datetime | None:
+    """Beyond what a refresh token is not renewed. `longest`: its life in all; zero is without a limit.
+
+    What the token has is not taken from it: `longest` may have been another when it got that.
+    """
+    return max(created_at + longest, expires_at) if longest else None
+
+
 def is_from_future(created_at: datetime, now: datetime) -> bool:
     """Whether a token says that it was created later than `now`: this clock is wrong, or was when it was created."""
     return created_at - now > CLOCK_TOLERANCE
@@ -104,7 +112,9 @@ class RefreshToken:
 
     `created_in_future`: :func:`is_from_future` of its creation or regeneration. `created_with`: the access token
     (public id) that made its present secret, if one did. `secret_seen_at`: when that was last found where no secret
-    belongs, such as in a path. `lifetime_days`: chosen when it was created; None for the instance's.
+    belongs, such as in a path. `lifetime_days`: chosen when it was created; None for the instance's. `rotated_at`: the
+    latest rotation. `old_secret_until`: until when the secret before that works as well; None where it does not.
+    `renewable_until`: beyond it, its secrets do not renew it.
     """
 
     id: int
@@ -117,7 +127,10 @@ class RefreshToken:
     expires_at: datetime
     last_used_at: datetime | None = None
     last_used_ip: str | None = None
+    last_used_agent: str | None = None
     regenerated_at: datetime | None = None
+    rotated_at: datetime | None = None
+    old_secret_until: datetime | None = None
     revoked_at: datetime | None = None
     revoked_by: str | None = None
     revoke_reason: str | None = None
@@ -128,6 +141,12 @@ class RefreshToken:
     secret_seen_at: datetime | None = None
     lifetime_days: int | None = None
     description: str | None = None
+    renewable_until: datetime | None = None
+
+    def renewed_until(self, now: datetime, lifetime: timedelta, longest: timedelta) -> datetime:
+        """When it expires if it is rotated at `now`. `longest`: its whole life; zero is without a limit."""
+        limit = life_limit(self.created_at, self.expires_at, longest)
+        return capped(capped(now + lifetime, limit), self.renewable_until)
 
 
 @dataclass(frozen=True)
@@ -165,7 +184,8 @@ class Issued(Generic[T]):
     """A new token and its secret, which is in clear text only here.
 
     Of a minted access token: `refresh_token_expires_at`, `replaced` (the previous active one, after replacement),
-    `seems_shared` (two programs seem to mint), and `reused_at` (when one that existed was returned again).
+    `seems_shared` (two programs seem to mint), `old_secret_until` (it was minted with the old secret of a rotated
+    refresh token, which works until then), and `reused_at` (when one that existed was returned again).
     """
 
     token: T
@@ -173,6 +193,7 @@ class Issued(Generic[T]):
     refresh_token_expires_at: datetime | None = None
     replaced: AccessToken | None = None
     seems_shared: bool = False
+    old_secret_until: datetime | None = None
     reused_at: datetime | None = None
 
 

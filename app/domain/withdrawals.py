@@ -11,6 +11,8 @@ from typing import Any
 
 from app.domain.audit import SIGHTINGS, AuditEvent
 from app.domain.clock import parse_instant
+from app.domain.identity import Role
+from app.domain.ladder import STRENGTH
 from app.domain.secrets import PUBLIC_ID
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind, TokenStatus
@@ -54,6 +56,8 @@ class Withdrawals:
     refresh_tokens: dict[str, AuditEvent] = field(default_factory=dict)
     access_tokens: dict[str, AuditEvent] = field(default_factory=dict)
     regenerated: dict[str, AuditEvent] = field(default_factory=dict)
+    """Or rotated: the secret that it had before works at most for an overlap."""
+    old_secrets: dict[str, AuditEvent] = field(default_factory=dict)
     minted: dict[str, AuditEvent] = field(default_factory=dict)
     """By the public id of the refresh token: its access tokens from before were replaced."""
     moved: dict[str, AuditEvent] = field(default_factory=dict)
@@ -83,6 +87,8 @@ def withdrawals(events: Iterable[AuditEvent]) -> Withdrawals:
         "refresh_token.revoked": found.refresh_tokens,
         "access_token.revoked": found.access_tokens,
         "refresh_token.regenerated": found.regenerated,
+        "refresh_token.rotated": found.regenerated,
+        "refresh_token.old_secret_ended": found.old_secrets,
         "refresh_token.moved": found.moved,
         "access_token.moved": found.moved,
         "user.tokens_revoked": found.of_users,
@@ -135,3 +141,22 @@ def _add_filter(found: Withdrawals, event: AuditEvent) -> None:
         found.unknown[f"{event.action} ({text})"] += 1
         return
     found.by_filter.append((event, criteria))
+
+
+def takes_away(column: str, present: object, value: object) -> bool:
+    """Whether giving a column of a user this value takes something away."""
+    if column == "is_active":
+        return value is False and bool(present)
+    if column == "api_tokens":
+        return value in STRENGTH and STRENGTH[value] < STRENGTH[present]
+    return value in list(Role) and _is_weaker(Role(str(value)), Role(str(present)))
+
+
+def _is_weaker(role: Role, than: Role) -> bool:
+    """Roles are in order, but for INTROSPECTOR, which has a permission that only administrators have."""
+    if role is Role.INTROSPECTOR or than is Role.INTROSPECTOR:
+        return (role, than) == (Role.INTROSPECTOR, Role.SERVER_ADMIN) or role not in (
+            Role.SERVER_ADMIN,
+            Role.INTROSPECTOR,
+        )
+    return list(Role).index(role) > list(Role).index(than)

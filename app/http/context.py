@@ -10,6 +10,7 @@ from flask import Flask, current_app, g, request
 from app.domain.clock import Clock
 from app.domain.credentials import Credential
 from app.domain.identity import Caller, Principal, Role
+from app.domain.text import agent_to_keep
 from app.http.body import BodyReader
 from app.http.proxies import TrustedProxies, client_address
 from app.http.public_url import PublicUrl
@@ -94,6 +95,7 @@ def caller() -> Caller:
         request_id=g.request_id,
         credential=known.credential if known else None,
         role=known.role if known else None,
+        agent=agent_to_keep(request.environ.get("HTTP_USER_AGENT")),
     )
 
 

@@ -36,6 +36,7 @@ from app.services.renaming import Renaming
 from app.services.restoring import Restoring
 from app.services.revoking import Revoking
 from app.services.revoking_by_filter import RevokingByFilter
+from app.services.rotating import Rotating
 from app.services.service_accounts import ServiceAccounts
 from app.services.sessions import Sessions
 from app.services.setting_effects import SettingEffects
@@ -60,6 +61,7 @@ class Services:
 
     accounts: Accounts
     issuing: Issuing
+    rotating: Rotating
     minting: Minting
     granting: Granting
     single_tier: SingleTierTokens
@@ -125,6 +127,7 @@ def build_services(
     return Services(
         accounts=accounts,
         issuing=Issuing(database, clock, ring, format, held_tokens, accounts, idempotency),
+        rotating=Rotating(database, clock, ring, format, held_tokens, idempotency),
         minting=minting, granting=Granting(minting, clients), clients=clients,
         introspecting=Introspecting(verifier, held_tokens, last_use, sightings),
         single_tier=SingleTierTokens(database, clock, ring, format, idempotency),

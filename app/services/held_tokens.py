@@ -3,12 +3,12 @@
 Not here: what is done with it (``minting``, ``issuing``, ``revoking``), and access tokens (``verifying``).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from app.domain.clock import Clock
+from app.domain.clock import Clock, utc_text
 from app.domain.errors import (
     NotFound,
     OwnerDisabled,
@@ -20,15 +20,18 @@ from app.domain.errors import (
     Unavailable,
     UserIdMismatch,
 )
-from app.domain.identity import User
+from app.domain.identity import Caller, User
 from app.domain.mistakes import mistake_in
 from app.domain.policy import Policy
 from app.domain.secrets import PUBLIC_ID, KeyRing, TokenFormat, TokenText
-from app.domain.tokens import RefreshToken, TokenKind, TokenStatus, status_at
+from app.domain.tokens import RefreshToken, TokenKind, TokenStatus, capped, status_at
 from app.services import budgets
 from app.storage import refresh_tokens, retired_secrets
 from app.storage.database import Database
-from app.storage.refresh_tokens import StoredRefreshToken, as_refresh_token
+from app.storage.refresh_tokens import StoredRefreshToken, as_refresh_token, old_secret_until
+
+OLD_REGENERATES_NOTHING = "This is the old secret of a rotated token. Use the new secret to regenerate it."
+NOBODY = Caller("")
 
 _REFUSED: dict[TokenStatus, type[TokenRefused]] = {
     TokenStatus.EXPIRED: TokenExpired,
@@ -69,22 +72,47 @@ Claim = BySecret | ByOwner
 class FoundToken:
     """The refresh token of a claim, in any state. `text`: its secret, if presented.
 
-    `replaced_at`: when regeneration replaced this secret; None for the current one.
+    `replaced_at`: when this secret was replaced for good. `is_old`: it is the one before the current one, which works
+    until the overlap of its rotation ends.
     """
 
     stored: StoredRefreshToken
     text: TokenText | None = None
     replaced_at: datetime | None = None
+    is_old: bool = False
+
+    def is_replaced(self, now: datetime) -> bool:
+        """Whether another secret took the place of this one, and it does not work any more."""
+        return self.replaced_at is not None or (self.is_old and old_secret_until(self.stored, now) is None)
 
 
 @dataclass(frozen=True)
 class HeldToken:
-    """An active refresh token, locked until the end of the transaction, with its owner and the policy."""
+    """An active refresh token with its owner and the policy; held, it is locked until the end of the transaction.
+
+    `is_old`: the secret is the one before the current one.
+    """
 
     stored: StoredRefreshToken
     text: TokenText | None
     owner: User
     policy: Policy
+    is_old: bool = False
+
+    @property
+    def secret_number(self) -> int:
+        """Of the presented secret; without one, of the current one."""
+        return self.stored.secret_number - self.is_old
+
+    @property
+    def other_secret_number(self) -> int:
+        """Of the other one of the two secrets that work beside each other after a rotation."""
+        return self.stored.secret_number - (not self.is_old)
+
+    @property
+    def works_until(self) -> datetime:
+        """When the presented secret stops: with the token, and an old one with the overlap."""
+        return capped(self.stored.expires_at, self.stored.previous_until if self.is_old else None)
 
 
 class HeldTokens:
@@ -99,10 +127,15 @@ class HeldTokens:
     def validate(self, claim: Claim) -> tuple[RefreshToken, User]:
         """An active refresh token and its owner, without a lock; refuses as :meth:`hold`."""
         with self._database.reading() as session:
-            found = self.find(session, claim)
-            now = self._clock()
-            _refuse_unless_active(found, now)
-            return as_refresh_token(found.stored, now), _owner(session, found.stored)[0]
+            held, now = self.examine(session, claim)
+            return replace(as_refresh_token(held.stored, now), expires_at=held.works_until), held.owner
+
+    def examine(self, session: Session, claim: Claim) -> tuple[HeldToken, datetime]:
+        """The same, and at which instant; what is stored may change at any time."""
+        found = self.find(session, claim)
+        now = self._clock()
+        _refuse_unless_active(found, now)
+        return HeldToken(found.stored, found.text, *_owner(session, found.stored), found.is_old), now
 
     def find(self, session: Session, claim: Claim) -> FoundToken:
         """The refresh token, in any state.
@@ -124,26 +157,34 @@ class HeldTokens:
         now: datetime,
         *,
         is_use: bool = False,
-        address: str | None = None,
+        caller: Caller = NOBODY,
         allow_expired: bool = False,
     ) -> HeldToken:
         """An active refresh token, locked and with its generation incremented.
 
-        `is_use`: a mint, from the client's `address`; `allow_expired`: a regeneration. Both are counted. Refuses as
-        :meth:`find`, with a TokenRefused (expired, unless `allow_expired`; revoked; owner disabled), RateLimited, and
-        with Unavailable where others changed it meanwhile. Not here: whether the caller's credential is enough
-        (``permitting``).
+        `is_use`: a mint, by this `caller`; `allow_expired`: a regeneration, which no old secret does. Both are counted.
+        Refuses as :meth:`find`, with a TokenRefused (expired, unless `allow_expired`; revoked; owner disabled),
+        RateLimited, and with Unavailable where others changed it meanwhile. Not here: whether the caller's credential
+        is enough (``permitting``).
         """
         found = self.find(session, claim)
         _refuse_unless_active(found, now, allow_expired)
         if is_use or allow_expired:
             budgets.refuse_when_spent(session, found.stored, now, is_mint=is_use)
-        text = found.text
-        mac = self._ring.sign(text) if text and found.stored.key_id != self._ring.current else None
+        text, key_id = found.text, found.stored.previous_key_id if found.is_old else found.stored.key_id
         stored = refresh_tokens.hold(
-            session, found.stored, now, mac=mac, is_use=is_use, address=address, allow_expired=allow_expired
+            session,
+            found.stored,
+            now,
+            mac=self._ring.sign(text) if text and key_id != self._ring.current else None,
+            is_old=found.is_old,
+            is_use=is_use,
+            address=caller.address,
+            agent=caller.agent,
+            allow_expired=allow_expired,
         )
-        if stored is None or (text and not self._ring.verifies(text, stored.key_id, stored.mac)):
+        is_old = None if stored is None else self._is_old(text, stored)
+        if stored is None or is_old is None or (is_old and not _works_as_old(stored, now, allow_expired)):
             # The token ended, or its secret was replaced, during the wait for the lock.
             _refuse_unless_active(self.find(session, claim), now, allow_expired)
             raise Unavailable("the refresh token is being changed")
@@ -152,7 +193,7 @@ class HeldTokens:
         owner, policy = _owner(session, stored)
         if is_use or allow_expired:
             budgets.refuse_overspent(stored, policy, now, is_mint=is_use)
-        return HeldToken(stored, text, owner, policy)
+        return HeldToken(stored, text, owner, policy, is_old)
 
     def _find_by_secret(self, session: Session, claim: BySecret) -> FoundToken:
         token = self._format.parse(claim.secret)
@@ -164,12 +205,19 @@ class HeldTokens:
         if row is None:
             self._ring.verify_dummy(token)
             raise TokenUnknown(TokenKind.REFRESH)
-        replaced_at = None
-        if not self._ring.verifies(token, row.key_id, row.mac):
-            replaced_at = self._replaced_at(session, row, token)
+        is_old = self._is_old(token, row)
+        replaced_at = self._replaced_at(session, row, token) if is_old is None else None
         if claim.user_id is not None and row.user_id != claim.user_id:
             raise UserIdMismatch(TokenKind.REFRESH, token.public_id)
-        return FoundToken(row, token, replaced_at)
+        return FoundToken(row, token, replaced_at, bool(is_old))
+
+    def _is_old(self, text: TokenText | None, row: StoredRefreshToken) -> bool | None:
+        """Whether this is the secret before the current one; None where it is neither of the two."""
+        if text is None or self._ring.verifies(text, row.key_id, row.mac):
+            return False
+        if row.previous_mac is None or row.previous_key_id is None:
+            return None
+        return True if self._ring.verifies(text, row.previous_key_id, row.previous_mac) else None
 
     def _replaced_at(self, session: Session, row: StoredRefreshToken, token: TokenText) -> datetime:
         retired = retired_secrets.find(session, row.id, self._ring.sign_with_each(token))
@@ -185,6 +233,21 @@ def _refuse_unless_active(found: FoundToken, now: datetime, allow_expired: bool 
     status = status_at(TokenStatus(row.status), row.expires_at, now)
     if status is not TokenStatus.ACTIVE and not (allow_expired and status is TokenStatus.EXPIRED):
         raise _REFUSED[status](TokenKind.REFRESH, row.public_id, row.revoked_at or row.expires_at)
+    if found.is_old and not _works_as_old(row, now, allow_expired):
+        raise TokenRevoked(TokenKind.REFRESH, row.public_id, row.previous_until, how=_what_became_of(row, now))
+
+
+def _works_as_old(row: StoredRefreshToken, now: datetime, is_regeneration: bool) -> bool:
+    """Whether the secret before the current one is enough: it never regenerates, which would end the current one."""
+    return not is_regeneration and old_secret_until(row, now) is not None
+
+
+def _what_became_of(row: StoredRefreshToken, now: datetime) -> str:
+    assert row.rotated_at is not None and row.previous_until is not None
+    if old_secret_until(row, now) is not None:
+        return OLD_REGENERATES_NOTHING
+    rotated, until = (utc_text(each, "seconds") for each in (row.rotated_at, row.previous_until))
+    return f"The token was rotated at {rotated}; its old secret worked until {until}. Use the new secret."
 
 
 def _owner(session: Session, row: StoredRefreshToken) -> tuple[User, Policy]:

@@ -80,7 +80,9 @@ def _works(session: Session, kind: str, stored: IdempotencyKeyRow, now: datetime
         access = access_tokens.find(session, stored.created)
         return access is not None and _is_active(access.status, access.expires_at, now)
     refresh = refresh_tokens.find(session, stored.created)
-    if refresh is None or (refresh.regenerated_at is not None and refresh.regenerated_at > stored.created_at):
+    if refresh is None:
+        return False
+    if any(each is not None and each > stored.created_at for each in (refresh.regenerated_at, refresh.rotated_at)):
         return False
     return _is_active(refresh.status, refresh.expires_at, now)
 

@@ -1,6 +1,7 @@
 """Issuing: creating and regenerating refresh tokens."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -9,18 +10,19 @@ from app.domain.credentials import BY_PASSWORD
 from app.domain.errors import BadCredentials, BadRequest, LimitReached, NotPermitted, TokenExpired
 from app.domain.identity import Caller
 from app.domain.ladder import Act
-from app.domain.policy import Policy, Reissue
+from app.domain.policy import Policy
+from app.domain.reissue import Reissue
 from app.domain.secrets import KeyRing, TokenFormat, TokenText, new_token_text
 from app.domain.text import count_of, normal_name, normal_text
-from app.domain.tokens import Issued, RefreshToken, TokenKind, capped
+from app.domain.tokens import Issued, RefreshToken, TokenKind, capped, life_limit
 from app.services import budgets
 from app.services.accounts import Accounts
 from app.services.acting_for import lock_both
-from app.services.held_tokens import BySecret, Claim, HeldTokens
+from app.services.held_tokens import BySecret, Claim, HeldToken, HeldTokens
 from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.instance_settings import read_policy
 from app.services.permitting import hold_maker, permit, refuse_unless_may_create_for
-from app.storage import access_tokens, refresh_tokens, users
+from app.storage import access_tokens, new_secrets, refresh_tokens, users
 from app.storage.audit import record
 from app.storage.database import Database
 from app.storage.made_with import created_with
@@ -131,12 +133,9 @@ class Issuing:
             budgets.spend_creation(session, held.policy, held.owner.id, caller, now)
             text = new_token_text(TokenKind.REFRESH).with_public_id(row.public_id)
             by_itself = isinstance(claim, BySecret)
-            limit = row.renewable_until if by_itself else maker.until
-            if limit is not None and limit <= now:
-                raise TokenExpired(TokenKind.REFRESH, row.public_id, row.expires_at)
-            lifetime = held.policy.refresh_token_lifetime(row.lifetime_days)
-            mac, expires_at = self._ring.sign(text), capped(now + lifetime, limit)
-            row = refresh_tokens.replace_secret(session, row, mac, now, expires_at, None if by_itself else maker)
+            expires_at = renewed_until(held, now, row.renewable_until if by_itself else maker.until)
+            mac = self._ring.sign(text)
+            row = new_secrets.regenerate(session, row, mac, now, expires_at, None if by_itself else maker)
             caller = caller.acting_for(held.owner, row.public_id)
             revocation = Revocation(now, caller.name, "its refresh token was regenerated")
             revoked = access_tokens.revoke_under(session, [row.id], revocation)
@@ -176,6 +175,21 @@ class Issuing:
         chosen = {} if lifetime_days is None else {"lifetime_days": lifetime_days}
         record(session, now, caller, "refresh_token.created", subject, **detail, **chosen, **about)
         return Issued(as_refresh_token(row, now), self._format.compose(text))
+
+
+def renewed_until(held: HeldToken, now: datetime, *limits: datetime | None) -> datetime:
+    """When a refresh token expires that is rotated or regenerated now. Refuses with TokenExpired what can't be.
+
+    `limits`: of what made its secrets; None is none.
+    """
+    row, policy = held.stored, held.policy
+    longest = life_limit(row.created_at, row.expires_at, policy.refresh_token_max_life)
+    expires_at = now + policy.refresh_token_lifetime(row.lifetime_days)
+    for limit in (longest, *limits):
+        expires_at = capped(expires_at, limit)
+    if expires_at <= now:
+        raise TokenExpired(TokenKind.REFRESH, row.public_id, row.expires_at)
+    return expires_at
 
 
 def _refuse_bad_lifetime(policy: Policy, days: int | None) -> None:

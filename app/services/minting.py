@@ -1,4 +1,4 @@
-"""Minting access tokens from refresh tokens, and reusing an active one (docs/reuse.md).
+"""Minting access tokens from refresh tokens, and reusing an active one (docs/derived-secrets.md).
 
 The refresh token is held first, so that its mints run one after the other. Not here: who may mint (``held_tokens``).
 """
@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from app.domain.clock import CLOCK_TOLERANCE, Clock
 from app.domain.identity import Caller
 from app.domain.ladder import Act
-from app.domain.policy import Reissue
-from app.domain.secrets import KeyRing, TokenFormat, TokenText, new_token_text
+from app.domain.reissue import Reissue
+from app.domain.secrets import KeyRing, Purpose, TokenFormat, TokenText, new_token_text
 from app.domain.tokens import (
     SEEMS_SHARED,
     SHARING_WINDOW,
@@ -30,11 +30,12 @@ from app.services.held_tokens import Claim, HeldToken, HeldTokens
 from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.permitting import permit
 from app.services.throttling import counted_network
-from app.storage import access_tokens, refresh_tokens
+from app.storage import access_tokens, refresh_tokens, secret_uses, superseding
 from app.storage.access_tokens import as_access_token
 from app.storage.audit import record
 from app.storage.database import Database
 from app.storage.made_with import Maker, created_with
+from app.storage.refresh_tokens import old_secret_until
 
 MINTS_EXAMINED = 50
 """How many of the latest mints are examined for programs that share a refresh token."""
@@ -69,11 +70,12 @@ class Minting:
         with self._database.transaction(claim.queue) as session:
             now = self._clock()
             maker = permit(session, Act.MINT, caller, claim, now)
-            held = self._held_tokens.hold(session, claim, now, is_use=True, address=caller.address)
+            held = self._held_tokens.hold(session, claim, now, is_use=True, caller=caller)
             self._idempotency.refuse_repeat(session, key, held.owner.id, ("access_token", text.public_id), now)
             budgets.spend_mint(session, held.policy, held.owner.id, now)
+            _note_secret(session, held, caller, now)
             reissue = held.policy.reissue_of(held.stored.access_token_reissue)
-            active = access_tokens.find_active_under(session, held.stored.id, now)
+            active = _active(session, held, reissue, now)
             if reissue is Reissue.REUSE and active is not None and key is None:  # under a key, a new one is created
                 reused = self._reuse(held, active, now)
                 if reused is not None:
@@ -94,7 +96,7 @@ class Minting:
         text = None if secret is None else TokenText.of_access(row.public_id, secret)
         if text is None or not self._ring.verifies(text, row.key_id, row.mac):
             return None
-        return Issued(as_access_token(row, now), self._format.compose(text), held.stored.expires_at, reused_at=now)
+        return replace(self._issued(held, as_access_token(row, now), text), reused_at=now)
 
     def _mint(
         self,
@@ -113,7 +115,8 @@ class Minting:
             secret = self._derived(self._ring.current, text.public_id, held, parent.generation)
             assert secret is not None
             text = text.with_secret(secret)
-        access_tokens.supersede(session, parent.id, now, policy.overlap_under(reissue))
+        spared = held.other_secret_number if reissue is Reissue.REUSE else None
+        superseding.supersede(session, parent.id, now, policy.overlap_under(reissue), spared)
         token = access_tokens.add(
             session,
             text,
@@ -126,18 +129,37 @@ class Minting:
             is_derived=is_derived,
             minted_from=caller.address,
             created_with=maker.public_id,
+            secret_number=held.secret_number,
         )
         caller = caller.acting_for(held.owner, parent.public_id)
         subject, detail = ("access_token", token.public_id), {"refresh_token": parent.public_id} | created_with(maker)
         record(session, now, caller, "access_token.minted", subject, **detail)
-        issued = Issued(token, self._format.compose(text), parent.expires_at, replaced)
+        issued = replace(self._issued(held, token, text), replaced=replaced)
         if reissue is not Reissue.REPLACE:
             return issued
         return replace(issued, seems_shared=_notice_sharing(session, held, replaced, now, caller))
 
     def _derived(self, key_id: str, public_id: str, held: HeldToken, generation: int) -> str | None:
         assert held.text is not None
-        return self._ring.derive(key_id, held.text.public_id, public_id, held.text.secret, str(generation))
+        parts = (held.text.public_id, public_id, held.text.secret, str(generation))
+        return self._ring.derive(key_id, Purpose.REUSE, *parts)
+
+    def _issued(self, held: HeldToken, token: AccessToken, text: TokenText) -> Issued[AccessToken]:
+        old_until = held.stored.previous_until if held.is_old else None
+        return Issued(token, self._format.compose(text), held.works_until, old_secret_until=old_until)
+
+
+def _note_secret(session: Session, held: HeldToken, caller: Caller, now: datetime) -> None:
+    """Note who uses which secret, while there are two."""
+    if held.text is not None and old_secret_until(held.stored, now) is not None:
+        secret_uses.note(session, held.stored.id, held.secret_number, caller.address, caller.agent, now)
+
+
+def _active(session: Session, held: HeldToken, reissue: Reissue, now: datetime) -> Row[Any] | None:
+    """The access token that this mint replaces or, under `reuse`, returns: then each of two secrets has its own."""
+    if reissue is Reissue.REUSE:
+        return superseding.find_latest_with(session, held.stored.id, held.secret_number, now)
+    return superseding.find_active_under(session, held.stored.id, now)
 
 
 def _notice_sharing(

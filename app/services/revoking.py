@@ -155,8 +155,8 @@ class Revoking:
             if held.refresh_token_id is not None:
                 users.lock(session, held.owner_id)  # before the refresh token, as everywhere
                 refresh_tokens.lock(session, [held.refresh_token_id])
-                if self._held_tokens.find(session, BySecret(secret)).replaced_at is not None:
-                    return held.public_id, Revoked(0, 0)  # regenerated: this secret is replaced
+                if self._held_tokens.find(session, BySecret(secret)).is_replaced(self._clock()):
+                    return held.public_id, Revoked(0, 0)
             return held.public_id, self._revoke(session, held.public_id, reason, caller, None, with_descendants)
 
     def _recognise(self, secret: str) -> _Held:

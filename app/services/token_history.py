@@ -30,6 +30,8 @@ STEPS: dict[str, Step] = {
     "access_token.created": Step.CREATED,
     "access_token.minted": Step.CREATED,
     "refresh_token.regenerated": Step.REGENERATED,
+    "refresh_token.rotated": Step.ROTATED,
+    "refresh_token.old_secret_ended": Step.OLD_SECRET_ENDED,
     "refresh_token.moved": Step.MOVED,
     "access_token.moved": Step.MOVED,
     "refresh_token.renamed": Step.RENAMED,
@@ -116,7 +118,7 @@ def _note(row: AuditEventRow) -> str:
     detail = json.loads(row.detail)
     if STEPS[row.action] in (Step.MOVED, Step.RENAMED):
         return f"{detail['before']} to {detail['after']}"
-    return str(detail.get("place") or detail.get("addresses") or "")
+    return str(detail.get("place") or detail.get("addresses") or detail.get("old_secret_until") or "")
 
 
 def _for_owner(entry: Entry) -> Entry:

@@ -5,7 +5,7 @@ Not here: the check (``check``), lists (``listing``), and what only single-tier 
 
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, cast
 from uuid import uuid4
 
@@ -13,15 +13,12 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     Table,
-    Update,
     and_,
     bindparam,
-    case,
     delete,
     func,
     insert,
     literal_column,
-    or_,
     select,
     update,
 )  # fmt: skip
@@ -59,11 +56,12 @@ def add(
     minted_from: str | None = None,
     created_with: str | None = None,
     renewable_until: datetime | None = None,
+    secret_number: int = 0,
 ) -> AccessToken:
     """Add one of a refresh token, with its generation, or a single-tier one, with a description.
 
     `is_derived`: its secret can be derived from the refresh token's. `minted_from`: the client address. `created_with`:
-    the access token (public id) that made it. `renewable_until`: see :class:`AccessTokenRow`.
+    the access token (public id) that made it. `renewable_until`, `secret_number`: see :class:`AccessTokenRow`.
     """
     values: dict[str, Any] = {
         "public_id": token.public_id,
@@ -79,25 +77,13 @@ def add(
         "created_with": created_with,
     }
     kept = {"is_derived": is_derived, "key_id": mac.key_id, "mac": mac.digest, "renewable_until": renewable_until}
+    kept["secret_number"] = secret_number
     row_id: int = session.execute(_INSERT, values | kept).scalar_one()
     return AccessToken(id=row_id, **values)
 
 
 def find(session: Session, public_id: str) -> AccessTokenRow | None:
     return session.scalars(select(AccessTokenRow).where(AccessTokenRow.public_id == public_id)).one_or_none()
-
-
-_ACTIVE_UNDER = select(TABLE).where(
-    TABLE.c.refresh_token_id == bindparam("parent"),
-    CURRENT_IN_INDEX,
-    TABLE.c.status != TokenStatus.OVERLAPPING,
-    TABLE.c.expires_at > bindparam("now"),
-)
-
-
-def find_active_under(session: Session, refresh_token_id: int, now: datetime) -> Row[Any] | None:
-    """The active one that is not replaced. The caller holds the refresh token."""
-    return session.execute(_ACTIVE_UNDER, {"parent": refresh_token_id, "now": now}).one_or_none()
 
 
 def minted_from(
@@ -118,33 +104,6 @@ _MINTED_FROM = (
     .order_by(TABLE.c.created_at.desc())
     .limit(bindparam("most"))
 )
-
-
-def supersede(session: Session, refresh_token_id: int, now: datetime, overlap: timedelta) -> None:
-    """Replace the active token, before a new one is added.
-
-    It works for at most `overlap` more; earlier overlapping ones stop now. One that has expired, marked or not, stays
-    expired, and becomes superseded on a clock by which it has not. The caller holds the refresh token.
-    """
-    values = {"parent": refresh_token_id, "now": now, "end": now + overlap}
-    session.execute(_SUPERSEDE[bool(overlap)], values)
-
-
-def _supersede(is_overlap: bool) -> Update:
-    column = TABLE.c
-    now, end = bindparam("now", type_=column.expires_at.type), bindparam("end", type_=column.expires_at.type)
-    overlaps, is_over = column.status == TokenStatus.OVERLAPPING, column.expires_at <= now
-    becomes = TokenStatus.OVERLAPPING if is_overlap else TokenStatus.SUPERSEDED
-    status = case((or_(overlaps, is_over), TokenStatus.SUPERSEDED), else_=becomes)
-    expires_at = case(
-        (is_over, column.expires_at), (overlaps, now), (column.expires_at > end, end), else_=column.expires_at
-    )
-    which = (column.refresh_token_id == bindparam("parent"), CURRENT_IN_INDEX)
-    values = {"status": status, "expires_at": expires_at, "had_expired": and_(~overlaps, is_over)}
-    return update(TABLE).where(*which).values(values)
-
-
-_SUPERSEDE = {is_overlap: _supersede(is_overlap) for is_overlap in (False, True)}
 
 
 def revoke_under(session: Session, refresh_token_ids: Sequence[int], revocation: Revocation) -> list[str]:

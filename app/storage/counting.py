@@ -6,7 +6,8 @@ from sqlalchemy import ColumnElement, and_, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain.identity import ApiTokens, Role
-from app.domain.policy import Policy, Reissue
+from app.domain.policy import Policy
+from app.domain.reissue import Reissue
 from app.domain.setting import Counted
 from app.storage.liveness import TokenTable, ended_before, is_active_at
 from app.storage.single_tier import is_listed

@@ -11,7 +11,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from app.domain.clock_mark import LONGEST_STEP
 from app.domain.tokens import TokenStatus
 from app.storage.operating_tables import IdempotencyKeyRow, LoginThrottleRow
-from app.storage.tables import AccessTokenRow, RetiredSecretRow, SessionRow
+from app.storage.secret_tables import RetiredSecretRow
+from app.storage.tables import AccessTokenRow, SessionRow
 
 Instant = InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None]
 

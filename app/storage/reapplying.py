@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
-from sqlalchemy import and_, delete, func, select
+from sqlalchemy import and_, case, delete, func, select
 from sqlalchemy.orm import Session
 
 from app.domain.audit_seals import AuditSeal
@@ -22,7 +22,7 @@ CHUNK = 500
 
 
 class Found(NamedTuple):
-    """A token's row. `changed_at`: when it was created, or last regenerated."""
+    """A token's row. `changed_at`: when it was created, or last regenerated or rotated."""
 
     id: int
     public_id: str
@@ -31,7 +31,9 @@ class Found(NamedTuple):
 
 def refresh_tokens(session: Session, public_ids: Iterable[str]) -> Iterator[Found]:
     """Those that exist."""
-    changed_at = func.coalesce(RefreshTokenRow.regenerated_at, RefreshTokenRow.created_at, type_=_INSTANT)
+    regenerated, rotated = RefreshTokenRow.regenerated_at, RefreshTokenRow.rotated_at
+    latest = case((rotated > func.coalesce(regenerated, RefreshTokenRow.created_at), rotated), else_=regenerated)
+    changed_at = func.coalesce(latest, RefreshTokenRow.created_at, type_=_INSTANT)
     query = select(RefreshTokenRow.id, RefreshTokenRow.public_id, changed_at)
     for some in _chunks(public_ids):
         for row in session.execute(query.where(RefreshTokenRow.public_id.in_(some))):

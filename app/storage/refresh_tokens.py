@@ -1,6 +1,6 @@
 """Queries on refresh tokens. Writes are conditional.
 
-Not here: why a condition is not met (``app.services.held_tokens``), lists (``listing``), replaced secrets.
+Not here: why a condition is not met (``app.services.held_tokens``), lists (``listing``), new secrets (``new_secrets``).
 """
 
 from collections.abc import Sequence
@@ -30,11 +30,12 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from app.domain.identity import User
 from app.domain.secrets import Mac, TokenText
 from app.domain.tokens import RefreshToken, TokenStatus, is_from_future, seems_shared_at, status_at
-from app.storage import budgets, retired_secrets
+from app.storage import budgets
 from app.storage.liveness import ended_before, is_active_at, is_due
 from app.storage.made_with import NO_TOKEN, Maker, maker_columns
 from app.storage.many_rows import lock_in_order, rows_of
-from app.storage.tables import AccessTokenRow, InstanceSettingRow, RefreshTokenRow, RetiredSecretRow, UserRow
+from app.storage.secret_tables import RetiredSecretRow, SecretUseRow
+from app.storage.tables import AccessTokenRow, InstanceSettingRow, RefreshTokenRow, UserRow
 from app.storage.users import as_user
 
 TABLE = cast(Table, RefreshTokenRow.__table__)
@@ -69,6 +70,12 @@ class StoredRefreshToken(NamedTuple):
     regenerations_in_hour: int
     secret_seen_at: datetime | None
     lifetime_days: int | None
+    secret_number: int
+    rotated_at: datetime | None
+    previous_key_id: str | None
+    previous_mac: bytes | None
+    previous_until: datetime | None
+    last_used_agent: str | None
     description: str | None
 
 
@@ -129,39 +136,47 @@ def hold(
     now: datetime,
     *,
     mac: Mac | None = None,
+    is_old: bool = False,
     is_use: bool = False,
     address: str | None = None,
+    agent: str | None = None,
     allow_expired: bool = False,
 ) -> StoredRefreshToken | None:
     """Lock the row and increment its generation; the updated row, or None where it is not active.
 
-    `is_use`: a mint is counted, and a use recorded from the client's `address`. `allow_expired`: a regeneration is
-    counted, and it may have expired. Others wait for the end of the transaction. The secret may have been replaced
-    since `token` was read. `mac`: its digest under the current key, stored unless it was replaced.
+    `is_use`: a mint is counted, and a use recorded from the client's `address` and `agent`. `allow_expired`: a
+    regeneration is counted, and it may have expired. Others wait for the end of the transaction. The secret may have
+    been replaced since `token` was read. `mac`: its digest under the current key, or with `is_old` that of the secret
+    before, stored unless it was replaced.
     """
     values: dict[str, Any] = {"token": token.id, "now": now}
     if is_use or allow_expired:
         values |= budgets.instants(now)
     if mac is not None:
-        values |= {"read": token.mac, "new_key": mac.key_id, "new_mac": mac.digest}
+        read = token.previous_mac if is_old else token.mac
+        values |= {"read": read, "new_key": mac.key_id, "new_mac": mac.digest}
     if is_use:
-        values["address"] = address
-    row = session.execute(_hold(is_use, allow_expired, mac is not None), values).one_or_none()
+        values |= {"address": address, "agent": agent}
+    signed = None if mac is None else ("previous_mac", "previous_key_id") if is_old else ("mac", "key_id")
+    row = session.execute(_hold(is_use, allow_expired, signed), values).one_or_none()
     return None if row is None else StoredRefreshToken._make(row)
 
 
 @cache
-def _hold(is_use: bool, allow_expired: bool, signs: bool) -> ReturningUpdate[Any]:
+def _hold(is_use: bool, allow_expired: bool, signed: tuple[str, str] | None) -> ReturningUpdate[Any]:
+    """`signed`: the columns of the digest that is stored anew, and of its key."""
     column = TABLE.c
     values: dict[str, Any] = {"generation": column.generation + 1}
     if is_use or allow_expired:
         values |= budgets.raised(TABLE, budgets.MINTS if is_use else budgets.REGENERATIONS)
-    if signs:
-        is_same = column.mac == bindparam("read")
-        values["key_id"] = case((is_same, bindparam("new_key")), else_=column.key_id)
-        values["mac"] = case((is_same, bindparam("new_mac", type_=column.mac.type)), else_=column.mac)
+    if signed is not None:
+        mac, key = column[signed[0]], column[signed[1]]
+        is_same = mac == bindparam("read")
+        values[key.name] = case((is_same, bindparam("new_key")), else_=key)
+        values[mac.name] = case((is_same, bindparam("new_mac", type_=mac.type)), else_=mac)
     if is_use:
-        values |= {"last_used_at": bindparam("now"), "last_used_ip": bindparam("address")}
+        uses = {"last_used_at": "now", "last_used_ip": "address", "last_used_agent": "agent"}
+        values |= {name: bindparam(value) for name, value in uses.items()}
     statement: Update = update(TABLE).where(column.id == bindparam("token")).values(values)
     if allow_expired:
         statement = statement.where(column.status != TokenStatus.REVOKED)
@@ -174,21 +189,6 @@ def lock(session: Session, refresh_token_ids: Sequence[int]) -> None:
     """Lock these rows to the end of the transaction, in order of id against deadlocks."""
     query = select(TABLE.c.id).where(TABLE.c.id.in_(refresh_token_ids))
     session.execute(query.order_by(TABLE.c.id).with_for_update())
-
-
-def replace_secret(
-    session: Session, held: StoredRefreshToken, mac: Mac, now: datetime, expires_at: datetime, maker: Maker | None
-) -> StoredRefreshToken:
-    """Give a held refresh token a new secret and expiry; the updated row.
-
-    `maker`: None where its own secret does it; what made that, and its limit, stay.
-    """
-    retired_secrets.add(session, held.id, Mac(held.key_id, held.mac), now)
-    values: dict[str, Any] = {"key_id": mac.key_id, "mac": mac.digest, "status": TokenStatus.ACTIVE}
-    values |= {"expires_at": expires_at, "regenerated_at": now, "sharing_seen_at": None, "secret_seen_at": None}
-    values |= {} if maker is None else maker_columns(maker)
-    statement = update(TABLE).where(TABLE.c.id == held.id).values(values).returning(TABLE)
-    return StoredRefreshToken._make(session.execute(statement).one())
 
 
 def note_sharing(session: Session, refresh_token_id: int, now: datetime) -> None:
@@ -232,7 +232,8 @@ def purge(session: Session, cutoff: datetime, most: int) -> int:
     kept = exists().where(AccessTokenRow.refresh_token_id == RefreshTokenRow.id)
     old = select(RefreshTokenRow.id).where(ended_before(RefreshTokenRow, cutoff), ~kept).limit(most)
     ids = list(session.scalars(old.with_for_update(skip_locked=True)))
-    session.execute(delete(RetiredSecretRow).where(RetiredSecretRow.refresh_token_id.in_(ids)))
+    for kept_of in (RetiredSecretRow, SecretUseRow):
+        session.execute(delete(kept_of).where(kept_of.refresh_token_id.in_(ids)))
     session.execute(delete(RefreshTokenRow).where(RefreshTokenRow.id.in_(ids)))
     return len(ids)
 
@@ -246,7 +247,14 @@ def as_refresh_token(row: StoredRefreshToken | RefreshTokenRow, now: datetime) -
         status=status,
         seems_shared=status is TokenStatus.ACTIVE and seems_shared_at(row.sharing_seen_at, now),
         created_in_future=is_from_future(row.regenerated_at or row.created_at, now),
+        old_secret_until=None if status is not TokenStatus.ACTIVE else old_secret_until(row, now),
     )
+
+
+def old_secret_until(row: StoredRefreshToken | RefreshTokenRow, now: datetime) -> datetime | None:
+    """Until when the secret before the current one works as well; None where it does not."""
+    until = row.previous_until
+    return None if row.previous_mac is None or until is None or until <= now else until
 
 
 _SAME = [each.name for each in fields(RefreshToken) if each.name in TABLE.c and each.name != "status"]

@@ -1,4 +1,4 @@
-"""Queries on the digests of secrets that regeneration replaced. Not here: what follows from one (``held_tokens``)."""
+"""Queries on the digests of secrets that were replaced. Not here: what follows from one (``held_tokens``)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,7 +8,7 @@ from sqlalchemy import Table, delete, insert, select
 from sqlalchemy.orm import Session
 
 from app.domain.secrets import Mac
-from app.storage.tables import RetiredSecretRow
+from app.storage.secret_tables import RetiredSecretRow
 
 TABLE = cast(Table, RetiredSecretRow.__table__)
 

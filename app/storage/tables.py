@@ -1,7 +1,7 @@
 """The tables of users, tokens and what is done with them; the migrations must match (compared by test).
 
 They are described in ``docs/architecture.md``, section Data. That of users is in ``user_table``. Not here: those that
-the service needs to run (``operating_tables``).
+the service needs to run (``operating_tables``), and what is kept of the secrets of refresh tokens (``secret_tables``).
 """
 
 from datetime import datetime
@@ -41,7 +41,8 @@ class RefreshTokenRow(Base):
     """`created_with`: the access token (public id) that made its present secret, if one did.
 
     `renewable_until`: beyond it, its own secret does not renew it; None is without a limit. `lifetime_days`: chosen
-    when it was created; None where it was not.
+    when it was created; None where it was not. `secret_number`: how many secrets it had before. `previous_mac`: the
+    digest of the one before, which works as well until `previous_until`; None where there is none to use.
     """
 
     __tablename__ = "refresh_tokens"
@@ -83,24 +84,13 @@ class RefreshTokenRow(Base):
     regenerations_in_hour: Mapped[int] = mapped_column(Integer, server_default="0")
     secret_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     lifetime_days: Mapped[int | None] = mapped_column(Integer)
+    secret_number: Mapped[int] = mapped_column(Integer, server_default="0")
+    rotated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    previous_key_id: Mapped[str | None] = mapped_column(String(16))
+    previous_mac: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    previous_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_used_agent: Mapped[str | None] = mapped_column(String(255))
     description: Mapped[str | None] = mapped_column(String(255))
-
-
-class RetiredSecretRow(Base):
-    """The digests of secrets that regeneration replaced, so that they are refused as revoked, not as unknown."""
-
-    __tablename__ = "retired_secrets"
-    __table_args__ = (
-        # For finding one among any number.
-        Index("ix_retired_secrets_refresh_token", "refresh_token_id", "mac"),
-        Index("ix_retired_secrets_retired", "retired_at"),
-    )
-
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    refresh_token_id: Mapped[int] = mapped_column(BigId, ForeignKey("refresh_tokens.id", ondelete="CASCADE"))
-    key_id: Mapped[str] = mapped_column(String(16))
-    mac: Mapped[bytes] = mapped_column(LargeBinary(32))
-    retired_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class EarlierOwnerRow(Base):
@@ -128,6 +118,7 @@ class AccessTokenRow(Base):
     """`created_with`: the access token (public id) that made it. Not where its refresh token or a password did.
 
     `renewable_until`: when a single-tier token that it makes expires at the latest; None is without a limit.
+    `secret_number`: of the secret of its refresh token that minted it.
     """
 
     __tablename__ = "access_tokens"
@@ -206,6 +197,7 @@ class AccessTokenRow(Base):
     created_with: Mapped[str | None] = mapped_column(String(12))
     renewable_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     secret_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    secret_number: Mapped[int] = mapped_column(Integer, server_default="0")
 
 
 class SessionRow(Base):

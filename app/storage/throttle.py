@@ -52,7 +52,7 @@ def reserve(session: Session, bucket: Bucket, now: datetime) -> Full | None:
     row = LoginThrottleRow
     insert_unless_present(session, row, bucket=bucket.key, failures=0, window_ends_at=now + bucket.window)
     over = _is_over(bucket, now)
-    instant = row.window_ends_at.type  # see access_tokens.supersede
+    instant = row.window_ends_at.type  # see superseding
     statement = (
         update(row)
         .where(row.bucket == bucket.key, or_(over, row.failures < bucket.limit))

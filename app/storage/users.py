@@ -116,8 +116,7 @@ def lock(session: Session, user_id: int) -> None:
 
 
 def lock_administrators(session: Session) -> list[int]:
-    """The ids of all enabled administrators who can sign in; the rows stay locked, so that two changes cannot leave
-    none.
+    """The ids of all enabled administrators who can sign in; the rows stay locked, so that two changes leave one.
 
     Before any other row of a user, everywhere.
     """

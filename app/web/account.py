@@ -17,7 +17,7 @@ from app.domain.text import count_of
 from app.domain.token_view import TokenView
 from app.domain.tokens import RefreshToken, TokenKind
 from app.http.acts import does
-from app.http.context import caller, services
+from app.http.context import caller, parts, services
 from app.http.guards import GuardedBlueprint
 from app.services.listing import ListedToken
 from app.services.revoking import Revoked
@@ -27,6 +27,7 @@ from app.web.forms import is_checked
 from app.web.guards import IN_SESSION, web_session
 from app.web.histories import lines_of
 from app.web.list_view import ListView
+from app.web.old_secrets import ENDED, ended_text
 from app.web.own_lists import COLUMNS, export_row, shown, token_view
 from app.web.rendering import page
 from app.web.returning import way_back
@@ -64,8 +65,9 @@ def show_token(public_id: str) -> ResponseReturnValue:
     """A refresh token: facts, history, and what can be done with it."""
     history = services().token_history.of(public_id, only_of=token_owner().user.id)
     lines = lines_of(history, web_session().user.username)
+    secrets = services().rotating.secrets(public_id, only_of=token_owner().user.id)
     done = _message() or edited_text(public_id)
-    return token_page("own_token.html", public_id, lines=lines, done=done, back=page_of(public_id))
+    return token_page("own_token.html", public_id, lines=lines, secrets=secrets, done=done, back=page_of(public_id))
 
 
 @account.get("/refresh-tokens/<public_id>/revoke")
@@ -103,7 +105,8 @@ def token_page(template: str, public_id: str, **values: Any) -> Response:
         "token": token,
         "access_token": services().overview.access_token_under(token.id),
         "policy": policy,
-        "lifetime": policy.refresh_token_lifetime(token.lifetime_days),
+        "lifetime": (lifetime := policy.refresh_token_lifetime(token.lifetime_days)),
+        "renewed_until": token.renewed_until(parts().clock(), lifetime, policy.refresh_token_max_life),
         "may_move": may_move_own(),
         "overlap": policy.overlap_under(policy.reissue_of(token.access_token_reissue)),
     }
@@ -139,12 +142,14 @@ def _message() -> str:
     done = what_was_done()
     if done.get("done") == "moved":
         return moved_away_text(done)
-    if done.get("done") != "revoked":
+    if done.get("done") not in ("revoked", ENDED):
         return ""
     try:
         listed = own_token(done.get("done-token", ""))
     except NotFound:
         return ""
+    if done["done"] == ENDED:
+        return ended_text(listed)
     return revoked_text(listed.name, _numbers(done)) if listed.token.revoked_at else ""
 
 

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from app.domain.errors import BadRequest, LimitReached, NotPermitted, RateLimited, Refusal
 from app.domain.ladder import Act
 from app.domain.masking import mask
-from app.domain.policy import Reissue
+from app.domain.reissue import Reissue
 from app.domain.tokens import AccessToken, Issued, RefreshToken, TokenKind
 from app.http.acts import does
 from app.http.context import caller, parts, services
@@ -20,9 +20,6 @@ from app.web.lifetimes import chosen_days, lifetimes
 from app.web.rendering import page, retry_after
 from app.web.returning import way_back
 from app.web.token_homes import home, token_owner
-
-BLUEPRINT = account
-"""The one of :mod:`app.web.account`, with these routes too."""
 
 LIFETIME = "expires"
 """The field of the lifetime."""
@@ -48,7 +45,7 @@ def create_refresh_token() -> ResponseReturnValue:
         )  # fmt: skip
     except (BadRequest, LimitReached, NotPermitted, RateLimited) as refusal:
         return retry_after(_form(name, refusal), refusal)
-    return _reveal_refresh_token(issued)
+    return reveal_refresh_token(issued)
 
 
 @account.get("/refresh-tokens/<public_id>/regenerate")
@@ -61,7 +58,7 @@ def confirm_regenerate(public_id: str) -> ResponseReturnValue:
 @does(Act.REGENERATE)
 def regenerate(public_id: str) -> ResponseReturnValue:
     """Regenerate it and show the new secret once."""
-    return _reveal_refresh_token(services().issuing.regenerate(_claim(public_id), caller(), idempotency_key()))
+    return reveal_refresh_token(services().issuing.regenerate(_claim(public_id), caller(), idempotency_key()))
 
 
 @account.get("/refresh-tokens/<public_id>/access-token")
@@ -127,6 +124,6 @@ def _form(name: str, refusal: Refusal | None = None) -> Response:
     )
 
 
-def _reveal_refresh_token(issued: Issued[RefreshToken]) -> Response:
+def reveal_refresh_token(issued: Issued[RefreshToken]) -> Response:
     """The secret, in the response to the form itself."""
     return page("refresh_token_reveal.html", token=issued.token, secret=issued.secret, back=way_back(home()))

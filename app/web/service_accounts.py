@@ -9,7 +9,7 @@ from app.domain.ladder import Act
 from app.http.acts import does
 from app.http.context import services
 from app.http.guards import GuardedBlueprint
-from app.web import account, new_secrets, own_changes
+from app.web import account, new_secrets, own_changes, rotations
 from app.web.guards import IN_SESSION, web_session
 from app.web.rendering import page
 from app.web.token_homes import ACCOUNTS, OF_ACCOUNTS, token_owner
@@ -74,6 +74,32 @@ def confirm_regenerate(user_id: str, public_id: str) -> Any:
 def regenerate(user_id: str, public_id: str) -> Any:
     """Regenerate it and show the new secret once."""
     return new_secrets.regenerate(public_id)
+
+
+@service_accounts.get(f"{TOKEN}/rotate")
+def confirm_rotate(user_id: str, public_id: str) -> Any:
+    """The dialog to rotate it."""
+    return rotations.confirm_rotate(public_id)
+
+
+@service_accounts.post(f"{TOKEN}/rotate")
+@does(Act.CREATE_FOR_SERVICE_ACCOUNT)
+def rotate(user_id: str, public_id: str) -> Any:
+    """Rotate it and show the new secret once."""
+    return rotations.rotate(public_id)
+
+
+@service_accounts.get(f"{TOKEN}/end-old-secret")
+def confirm_end_old_secret(user_id: str, public_id: str) -> Any:
+    """The dialog to end its old secret."""
+    return rotations.confirm_end_old_secret(public_id)
+
+
+@service_accounts.post(f"{TOKEN}/end-old-secret")
+@does(Act.REVOKE_OF_SERVICE_ACCOUNT)
+def end_old_secret(user_id: str, public_id: str) -> Any:
+    """End its old secret."""
+    return rotations.end_old_secret(public_id)
 
 
 @service_accounts.get(f"{TOKEN}/access-token")

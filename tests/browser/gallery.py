@@ -263,6 +263,12 @@ VIEWS = [
         CREATE, lambda visitor: visitor.page.get_by_text("A date").click()
     ), is_dialog=True),
     View("refresh-token-already-shown", ANNA, sent_twice),
+    View("refresh-token-rotated", ANNA, followed(AUTH, "tableau-refresh")),
+    View("refresh-token-rotate", ANNA, from_menu(AUTH, "nightly-etl", "Rotate"), is_dialog=True),
+    View("refresh-token-rotate-again", ANNA, from_menu(AUTH, "tableau-refresh", "Rotate"), is_dialog=True),
+    View("refresh-token-end-old-secret", ANNA, opened(
+        followed(AUTH, "tableau-refresh"), "End the old secret now"
+    ), is_dialog=True),
     View("refresh-token-regenerate", ANNA, from_menu(AUTH, "nightly-etl", "Regenerate"), is_dialog=True),
     View(
         "refresh-token-regenerate-limited", ANNA, filled(from_menu(AUTH, "catalog-sync", "Regenerate"), "Regenerate")
@@ -385,6 +391,7 @@ VIEWS = [
     View("admin-token-revoke-many", CLARA, opened(
         with_menu("/admin/tokens?owner=clara&q=status", "Actions for status board"), "Revoke status board"
     ), True),
+    View("admin-token-rotated", CLARA, followed("/admin/tokens?owner=anna&kind=refresh&q=tableau", "tableau-refresh")),
     View("admin-token-secret-found", CLARA, followed("/admin/tokens?q=the+quarterly&kind=refresh", "the quarterly")),
     View("admin-token-revoked", CLARA, followed("/admin/tokens?owner=anna&kind=refresh&q=old-laptop", "old-laptop")),
     View("admin-token-revoke", CLARA, opened(with_menu(ETL, "Actions for nightly-etl"), "Revoke nightly-etl"), True),

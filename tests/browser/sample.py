@@ -112,7 +112,7 @@ def _lives_of_anna(past: Past, anna: User, clara: User) -> Iterator[Life]:
     """One token of every state that its owner can see."""
     yield _script(past, anna, "first-try", 100 * DAY, [99 * DAY, 70 * DAY, 41 * DAY])
     yield _script(past, anna, "old-laptop", 40 * DAY, [30 * DAY, 13 * DAY], (12 * DAY, "the laptop was stolen"), clara)
-    yield _script(past, anna, "tableau-refresh", 16 * DAY, [9 * DAY, 22 * HOUR])
+    yield _rotated(past, anna)
     yield _script(
         past, anna, "a quarterly export of everything that the warehouse holds about suppliers", 48 * DAY, [6 * DAY]
     )
@@ -130,6 +130,20 @@ def _sync(past: Past, anna: User) -> Life:
         yield age
         past.mint(refresh)
     past.spend_regenerations(refresh)
+
+
+def _rotated(past: Past, anna: User) -> Life:
+    """Two hosts have the new secret, and one the old one."""
+    yield 16 * DAY
+    old = past.issue(anna, "tableau-refresh")
+    for age in (9 * DAY, 22 * HOUR):
+        yield age
+        past.mint(old)
+    yield 5 * HOUR
+    new = past.rotate(old)
+    for minutes, refresh, address in ((200, new, "10.20.4.31"), (150, old, "10.20.4.33"), (95, new, "10.20.4.32")):
+        yield timedelta(minutes=minutes)
+        past.mint(refresh, address=address)
 
 
 def _nightly(past: Past, anna: User) -> Life:

@@ -180,6 +180,12 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("PATCH", f"{NATIVE}/me/tokens/<public_id>"): Line(owner(200), World.refresh_id, {"description": "y"}),
     ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/access-token"): Line(owner(201), World.refresh_id),
     ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/regenerate"): Line(owner(201), World.refresh_id),
+    ("GET", f"{NATIVE}/me/refresh-tokens/<public_id>/secrets"): Line(owner(200), World.refresh_id),
+    ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/rotate"): Line(owner(201), World.refresh_id),
+    ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/end-old-secret"): Line(owner(200), World.refresh_id),
+    ("POST", f"{NATIVE}/refresh-tokens/rotate"): Line(
+        everyone(201), "", lambda world: {"refresh_token": world.proof()["refresh_token"]}
+    ),
     ("POST", f"{NATIVE}/access-tokens"): Line(
         everyone(201), "", lambda world: {"refresh_token": world.proof()["refresh_token"]}
     ),
@@ -191,6 +197,8 @@ MATRIX: dict[tuple[str, str], Line] = {
         owner(201, admin=201), World.account_id, {"lifetime_days": 1}
     ),
     ("POST", f"{OF_ACCOUNT}/access-token"): Line(owner(201, admin=201), World.of_account),
+    ("POST", f"{OF_ACCOUNT}/rotate"): Line(owner(201, admin=201), World.of_account),
+    ("POST", f"{OF_ACCOUNT}/end-old-secret"): Line(owner(200, admin=200), World.of_account),
     ("POST", f"{OF_ACCOUNT}/regenerate"): Line(owner(201, admin=201), World.of_account),
     ("GET", f"{NATIVE}/users"): Line(administrators(200)),
     ("POST", f"{NATIVE}/users"): Line(
@@ -204,6 +212,7 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", f"{NATIVE}/users/<user_id>/revoke-tokens"): Line(administrators(200), World.user_id, {"reason": "x"}),
     ("GET", f"{NATIVE}/tokens"): Line(administrators(200)),
     ("GET", f"{NATIVE}/tokens/<public_id>"): Line(administrators(200), World.refresh_id),
+    ("GET", f"{NATIVE}/tokens/<public_id>/secrets"): Line(administrators(200), World.refresh_id),
     ("PATCH", f"{NATIVE}/tokens/<public_id>"): Line(administrators(200), World.refresh_id, {"name": "y"}),
     ("POST", f"{NATIVE}/tokens/<public_id>/move"): Line(
         administrators(200), World.refresh_id, lambda world: {"to": world.users["another"].username}

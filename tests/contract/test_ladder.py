@@ -198,6 +198,9 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", f"{NATIVE}/me/refresh-tokens", Act.CREATE_REFRESH_TOKEN): Line(members={"name": "x"}),
     ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/access-token", Act.MINT): Line(World.refresh_id),
     ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/regenerate", Act.REGENERATE): Line(World.refresh_id),
+    ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/rotate", Act.ROTATE): Line(World.refresh_id),
+    ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/end-old-secret", Act.REVOKE_OWN): Line(World.refresh_id),
+    ("POST", f"{NATIVE}/refresh-tokens/rotate", Act.ROTATE): Line(members=World.secret),
     ("POST", f"{NATIVE}/access-tokens", Act.MINT): Line(members=World.secret),
     ("POST", f"{NATIVE}/users/<user_id>/refresh-tokens", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(
         World.account, {"name": "x"}
@@ -206,6 +209,8 @@ LINES: dict[tuple[str, str, Act], Line] = {
         World.account, {"lifetime_days": 1}
     ),
     ("POST", f"{OF_ACCOUNT}/access-token", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(World.of_account),
+    ("POST", f"{OF_ACCOUNT}/rotate", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(World.of_account),
+    ("POST", f"{OF_ACCOUNT}/end-old-secret", Act.REVOKE_OF_SERVICE_ACCOUNT): Line(World.of_account),
     ("POST", f"{OF_ACCOUNT}/regenerate", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(World.of_account),
     ("DELETE", f"{NATIVE}/users/<user_id>/tokens/<public_id>", Act.REVOKE_OF_SERVICE_ACCOUNT): Line(World.of_account),
     ("POST", f"{NATIVE}/users", Act.CREATE_USER): by_admin(members=World.new_user),
@@ -222,6 +227,8 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", "/logout", Act.SIGN_OUT): Line(),
     ("POST", "/account/auth/refresh-tokens", Act.CREATE_REFRESH_TOKEN): Line(members={"name": "x"}),
     ("POST", f"{MINE}/regenerate", Act.REGENERATE): Line(World.refresh_id),
+    ("POST", f"{MINE}/rotate", Act.ROTATE): Line(World.refresh_id),
+    ("POST", f"{MINE}/end-old-secret", Act.REVOKE_OWN): Line(World.refresh_id),
     ("POST", f"{MINE}/access-token", Act.MINT): Line(World.refresh_id),
     ("POST", f"{MINE}/move", Act.MOVE_OWN): Line(World.refresh_id, World.own_account),
     ("POST", f"{PREFERENCES}/<public_id>/move", Act.MOVE_OWN): Line(World.single_id, World.own_account),
@@ -229,6 +236,8 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", f"{ACCOUNTS}/<user_id>/refresh-tokens", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(
         World.account, {"name": "x"}
     ),
+    ("POST", f"{ON_PAGES}/rotate", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(World.of_account),
+    ("POST", f"{ON_PAGES}/end-old-secret", Act.REVOKE_OF_SERVICE_ACCOUNT): Line(World.of_account),
     ("POST", f"{ON_PAGES}/regenerate", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(World.of_account),
     ("POST", f"{ON_PAGES}/access-token", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(World.of_account),
     ("POST", f"{ON_PAGES}/revoke", Act.REVOKE_OF_SERVICE_ACCOUNT): Line(World.of_account),
@@ -273,6 +282,7 @@ LINES: dict[tuple[str, str, Act], Line] = {
         lambda its: str(its.admin.id), {"reason": "x"}
     ),
     ("POST", "/admin/tokens/<public_id>/revoke", Act.REVOKE_OF_OTHERS): by_admin(World.refresh_id, {"reason": "x"}),
+    ("POST", "/admin/tokens/<public_id>/end-old-secret", Act.REVOKE_OF_OTHERS): by_admin(World.refresh_id),
     ("POST", "/admin/tokens/<public_id>/move", Act.MOVE_OF_OTHERS): by_admin(World.refresh_id, World.target),
     ("POST", "/admin/tokens/revoke-by-filter", Act.REVOKE_OF_OTHERS): by_admin(members=World.confirmed),
     ("POST", "/admin/tokens/revoke-chosen", Act.REVOKE_OF_OTHERS): by_admin(members=World.chosen),
@@ -336,7 +346,8 @@ def is_enough(act: Act, proof: Proof, switches: dict[str, str]) -> bool:
     needs = act.rule.needs
     if Proof.SESSION in needs or (Proof.PASSWORD in needs and Proof.FRESH_SESSION not in needs):
         return True
-    if act in (Act.CREATE_REFRESH_TOKEN, Act.MINT, Act.REGENERATE) and proof in (Proof.PASSWORD, Proof.OWN_SECRET):
+    creating = (Act.CREATE_REFRESH_TOKEN, Act.MINT, Act.REGENERATE, Act.ROTATE)
+    if act in creating and proof in (Proof.PASSWORD, Proof.OWN_SECRET):
         return True
     switch = needs.get(proof, "")
     return switch is None or switch in switches
@@ -357,7 +368,7 @@ def send(world: World, clock: MovableClock, key: tuple[str, str, Act], proof: Pr
     who = world.admin if line.by_admin else world.user
     members = line.members(world) if callable(line.members) else line.members
     body = {} if members is None else {"data" if "/oauth/" in path else "json": members}
-    headers = {} if path.startswith((ALATION, f"{NATIVE}/access")) else world.headers(who, proof)
+    headers = {} if path.startswith((ALATION, f"{NATIVE}/access", f"{NATIVE}/refresh")) else world.headers(who, proof)
     return world.client.open(_filled_in(path, line, world), method=method, headers=headers, **body)
 
 

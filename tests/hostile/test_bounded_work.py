@@ -15,7 +15,8 @@ from app.domain.secrets import TokenFormat, new_token_text
 from app.domain.tokens import TokenKind
 from app.services import Services
 from app.storage.database import Database
-from app.storage.tables import RefreshTokenRow, RetiredSecretRow
+from app.storage.secret_tables import RetiredSecretRow
+from app.storage.tables import RefreshTokenRow
 from tests import rows
 from tests.crowds import all_at_once
 from tests.databases import patient

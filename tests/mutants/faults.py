@@ -96,6 +96,7 @@ WRITE_PROBE = "tests/unit/storage/test_write_probe.py"
 FINGERPRINTS = "tests/unit/services/test_key_fingerprints.py"
 IN_WRITE_PROBE = "app/storage/write_probe.py"
 IN_ACCESS_TOKENS = "app/storage/access_tokens.py"
+IN_SUPERSEDING = "app/storage/superseding.py"
 IN_CHANGING_PASSWORDS = "app/services/changing_passwords.py"
 IN_ACCOUNTS = "app/services/accounts.py"
 IN_USER_CHANGES = "app/services/user_changes.py"
@@ -108,7 +109,13 @@ IN_HELD_TOKENS = "app/services/held_tokens.py"
 IN_LADDER = "app/domain/ladder.py"
 IN_MINTING = "app/services/minting.py"
 IN_REFRESH_TOKENS = "app/storage/refresh_tokens.py"
+IN_NEW_SECRETS = "app/storage/new_secrets.py"
+IN_ROTATING = "app/services/rotating.py"
+ROTATING = "tests/unit/services/test_rotating.py"
 IN_REVOKING = "app/services/revoking.py"
+IN_GRANTING, IN_SENT = "app/services/granting.py", "app/http/sent_client.py"
+IN_CLIENTS = "app/services/clients.py"
+GRANTS, OAUTH_CLIENTS = "tests/contract/test_oauth_grants.py", "tests/contract/test_oauth_clients.py"
 IN_INTROSPECTING = "app/services/introspecting.py"
 IN_LOOKUP = "app/storage/plain_lookup.py"
 IN_VERIFYING = "app/services/verifying.py"
@@ -155,6 +162,23 @@ FAULTS = (
     Fault("away answered with 401", "◆ a database that is away is a 503, never a refusal",
           "app/api/integration_v1/errors.py", "errors.Unavailable: (503,", "errors.Unavailable: (401,",
           "tests/contract/test_without_database.py"),
+    Fault("client id not compared", "the client id beside a secret must be its own", IN_CLIENTS,
+          "if sent.id not in (None, token.public_id):", "if False:", GRANTS),
+    Fault("expired client accepted", "a client that has ended is refused", IN_CLIENTS,
+          "return status_at(TokenStatus(row.status), row.expires_at, self._clock()) is TokenStatus.ACTIVE",
+          "return True", OAUTH_CLIENTS),
+    Fault("another's refresh token granted", "a client mints with its own refresh token alone", IN_GRANTING,
+          "elif client is not None and self._clients.authenticate(client).id != token.public_id:",
+          "elif client is not None and not self._clients.authenticate(client).id:", GRANTS),
+    Fault("client told of others' tokens", "◆ a client learns of its own access tokens alone", IN_INTROSPECTING,
+          "known.refresh_token_public_id != client.id", "not client.id", OAUTH_CLIENTS),
+    Fault("client revokes others' tokens", "a client revokes its own tokens alone", "app/services/revoking.py",
+          "if client is not None and held.client_id != client.id:", "if False:", OAUTH_CLIENTS),
+    Fault("client's Basic not form-decoded", "every library's way to authenticate is accepted", IN_SENT,
+          "return unquote_plus(sent[0]), unquote_plus(sent[1])", "return sent", GRANTS),
+    Fault("user's Basic form-decoded", "a user's password is taken as it is", "app/http/oauth_guards.py",
+          "sent_client(_authorization(), form, services().clients.is_secret)", "sent_client(_authorization(), form)",
+          "tests/contract/test_oauth_askers.py"),
     Fault("refresh token introspected as an access token", "a refresh token opens no API", IN_INTROSPECTING,
           "if hint != REFRESH_TOKEN or is_bound:", "if is_bound:", "tests/contract/test_oauth_tokens.py"),
     Fault("user id ignored", "the user id beside a refresh token must be its owner's", IN_HELD_TOKENS,
@@ -170,15 +194,38 @@ FAULTS = (
           "if found is None or only_of not in (None, found.user_id):", "if found is None:", MATRIX),
     Fault("regeneration keeps the access token", "◆ regenerating ends what was minted before",
           "app/services/issuing.py", "access_tokens.revoke_under(session, [row.id], revocation)", "[]", ISSUING),
-    Fault("regeneration keeps the secret", "◆ a replaced secret is refused", IN_REFRESH_TOKENS,
-          '"mac": mac.digest, "status": TokenStatus.ACTIVE}', '"status": TokenStatus.ACTIVE}', ISSUING),
+    Fault("regeneration keeps the secret", "◆ a replaced secret is refused", IN_NEW_SECRETS,
+          '"mac": mac.digest, "secret_number": number,', '"secret_number": number,', ISSUING),
     Fault("replaced secret accepted", "◆ a replaced secret is refused", IN_HELD_TOKENS,
           "if found.replaced_at is not None:", "if False:", ISSUING),
+    Fault("secret before the old one lives", "◆ of replaced secrets, only the last one works", IN_NEW_SECRETS,
+          '"previous_mac": present.digest', '"previous_mac": held.previous_mac or present.digest', ROTATING),
+    Fault("old secret survives a regeneration", "◆ regenerating ends every secret", IN_NEW_SECRETS,
+          '| NO_OLD_SECRET | {"regenerated_at"', '| {"regenerated_at"', ROTATING),
+    Fault("old secret ended by a clock", "◆ an old secret that was ended works by no clock", IN_NEW_SECRETS,
+          'NO_OLD_SECRET | {"previous_until": now', '{"previous_until": now', ROTATING),
+    Fault("old secret works on", "◆ an old secret stops with the overlap", IN_REFRESH_TOKENS,
+          "or until is None or until <= now else until", "or until is None else until", ROTATING),
+    Fault("rotation stores clear text", "◆ nothing in clear is stored", IN_ROTATING,
+          "row = new_secrets.rotate(",
+          "session.connection().exec_driver_sql(f\"UPDATE refresh_tokens SET last_used_agent = '{text.secret}'\")\n"
+          "        row = new_secrets.rotate(", ROTATING),
+    Fault("another secret given again", "◆ a derived secret is compared before it is returned", IN_ROTATING,
+          "if self._ring.verifies(text, row.key_id, row.mac):", "if row.mac:", ROTATING),
+    Fault("old secret regenerates", "an old secret does not outlive its overlap", IN_HELD_TOKENS,
+          "return not is_regeneration and old_secret_until", "return old_secret_until", ROTATING),
+    Fault("old secret in place of the current one", "signing an old secret anew leaves the current one", IN_HELD_TOKENS,
+          "is_old=found.is_old,", "is_old=False,", ROTATING),
+    Fault("rotation lifts the limit", "◆ a refresh token made with a token never outlives it", IN_ROTATING,
+          "renewed_until(held, now, row.renewable_until, maker.until)", "renewed_until(held, now, maker.until)",
+          ROTATING),
+    Fault("hosts end each other's tokens", "◆ under reuse, hosts with either secret do not fight", IN_MINTING,
+          "spared = held.other_secret_number if reissue is Reissue.REUSE else None", "spared = None", ROTATING),
     Fault("revoked token regenerated", "a revoked refresh token stays revoked", IN_HELD_TOKENS,
           "(allow_expired and status is TokenStatus.EXPIRED)", "allow_expired", ISSUING),
     Fault("held with a replaced secret", "◆ a mint that waited for a regeneration never outlives it", IN_HELD_TOKENS,
-          "if stored is None or (text and not self._ring.verifies(text, stored.key_id, stored.mac)):",
-          "if stored is None:", f"{RACES} -k mint_that_waits"),
+          "if stored is None or is_old is None or (is_old", "if stored is None or (is_old",
+          f"{RACES} -k mint_that_waits"),
     Fault("held without its status", "◆ a mint that waited for a revocation never outlives it", IN_REFRESH_TOKENS,
           "column.status != TokenStatus.REVOKED, column.expires_at >", "column.expires_at >",
           f"{RACES} -k mint_that_waits"),
@@ -187,8 +234,8 @@ FAULTS = (
           "access_tokens.revoke_of_user(session, user.id, revocation)\n    revoked = refresh_tokens.",
           f"{RACES} -k just_being_minted"),
     Fault("replaced secret revokes", "a secret that regeneration replaced revokes nothing", IN_REVOKING,
-          "find(session, BySecret(secret)).replaced_at is not None:", "find(session, BySecret(secret)).stored is None:",
-          REVOKING),
+          "find(session, BySecret(secret)).is_replaced(self._clock()):",
+          "find(session, BySecret(secret)).stored is None:", REVOKING),
     Fault("disabled owner mints", "◆ disabling a user stops their tokens", IN_HELD_TOKENS, "if not owner.is_active:",
           "if False:", "tests/unit/services/test_issuing.py tests/contract/test_alation_answers.py"),
     Fault("another's public id accepted", "another user's token is not found", IN_HELD_TOKENS,
@@ -197,7 +244,7 @@ FAULTS = (
           "app/domain/ladder.py", "if switch is not None and not is_on(switch):", "if False:", OWN),
     Fault("generation not counted", "◆ the generation is the number of mints", IN_REFRESH_TOKENS,
           '{"generation": column.generation + 1}', '{"generation": column.generation}', REFRESH_TOKENS),
-    Fault("predecessor not superseded", "◆ a mint makes room for exactly one active access token", IN_ACCESS_TOKENS,
+    Fault("predecessor not superseded", "◆ a mint makes room for exactly one active access token", IN_SUPERSEDING,
           "else_=becomes)", "else_=column.status)", ACCESS_TOKENS),
     Fault("index not unique", "◆ one active access token per refresh token", "migrations/versions/0001_tokens.py",
           '["refresh_token_id"],\n        unique=True', '["refresh_token_id"],\n        unique=False', TABLES),
@@ -215,9 +262,9 @@ FAULTS = (
     # Lifetimes and settings
     Fault("outlives its refresh token", "an access token never outlives its refresh token", "app/domain/policy.py",
           "min(now + self.access_token_lifespan, refresh_expires_at)", "now + self.access_token_lifespan", POLICY),
-    Fault("overlap lengthens a life", "an overlap never goes past the token's own expiry", IN_ACCESS_TOKENS,
+    Fault("overlap lengthens a life", "an overlap never goes past the token's own expiry", IN_SUPERSEDING,
           "(column.expires_at > end, end), else_=column.expires_at\n", "else_=end\n", ACCESS_TOKENS),
-    Fault("two predecessors overlap", "only the immediate predecessor overlaps", IN_ACCESS_TOKENS,
+    Fault("two predecessors overlap", "only the immediate predecessor overlaps", IN_SUPERSEDING,
           'bindparam("parent"), CURRENT_IN_INDEX)', 'bindparam("parent"), ACTIVE_IN_INDEX)', ACCESS_TOKENS),
     Fault("reused below half", "reuse gives a token with at least half of its life left", IN_MINTING,
           "(row.expires_at - row.created_at) / 2", "(row.expires_at - row.created_at) / 3", REISSUING),
@@ -238,8 +285,8 @@ FAULTS = (
     Fault("stored expired not minted from", "◆ once the clock is right, all is as before", IN_REFRESH_TOKENS,
           "where(column.status != TokenStatus.REVOKED, column", "where(column.status == TokenStatus.ACTIVE, column",
           REFRESH_TOKENS),
-    Fault("replaced token comes back", "◆ once the clock is right, one access token is active", IN_ACCESS_TOKENS,
-          "(or_(overlaps, is_over), TokenStatus.SUPERSEDED)", "(is_over, TokenStatus.EXPIRED)", WRONG_CLOCK),
+    Fault("replaced token comes back", "◆ once the clock is right, one access token is active", IN_SUPERSEDING,
+          "status = case((ends, TokenStatus.SUPERSEDED)", "status = case((ends, TokenStatus.EXPIRED)", WRONG_CLOCK),
     Fault("revoked token comes back", "◆ once the clock is right, no revoked token works", IN_ACCESS_TOKENS,
           "which = and_(which, CURRENT_IN_INDEX)",
           "which = and_(which, is_active_at(AccessTokenRow, revocation.at))", WRONG_CLOCK),
@@ -643,7 +690,7 @@ FAULTS = (
     Fault("limit forgotten on the way", "◆ what began with a refresh token ends with it", "app/services/single_tier.py",
           "renewable_until=maker.renewable_until", "renewable_until=None", MADE_WITH),
     Fault("limit forgotten", "◆ a refresh token made with a token never outlives it", "app/services/issuing.py",
-          "limit = row.renewable_until if by_itself else maker.until", "limit = maker.until", MADE_WITH),
+          "row.renewable_until if by_itself else maker.until", "maker.until", MADE_WITH),
     Fault("minted token outlives its maker", "◆ no token creates a longer-lived one", IN_MINTING,
           "capped(policy.access_token_expiry(now, parent.expires_at), maker.until)",
           "policy.access_token_expiry(now, parent.expires_at)", MADE_WITH),

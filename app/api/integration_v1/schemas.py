@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields
 
 from app.domain.clock import utc_text
-from app.domain.policy import Reissue
+from app.domain.reissue import Reissue
 from app.domain.tokens import SEEMS_SHARED, AccessToken, Issued, TokenStatus
 
 MESSAGES: dict[str, Any] = {

@@ -7,10 +7,11 @@ from app.api.native.deleted_user import DeletedUser, deleted_members
 from app.api.native.errors import PREFIX, TOKEN_ERRORS
 from app.api.native.idempotency_key import idempotency_key
 from app.api.native.paging import Answer, page_of
-from app.api.native.schemas import TokenOut, TokenPage, UserOut, token_members
+from app.api.native.schemas import SecretsOut, TokenOut, TokenPage, UserOut, token_members
 from app.api.native.service_schemas import ServiceAccounts
 from app.domain.identity import Kind, Role, User, parse_user_id
 from app.domain.ladder import OF_USERS, Act
+from app.domain.rotation import Secrets
 from app.domain.token_filter import TokenFilter
 from app.http.acts import does
 from app.http.context import caller, parts, services
@@ -128,6 +129,13 @@ def list_tokens(query: Members) -> Answer:
 def show_token(public_id: str) -> Members:
     """One token of either tier."""
     return token_members(services().listing.find(public_id))
+
+
+@tokens.get("/<public_id>/secrets")
+@tokens.response(200, SecretsOut)
+def show_secrets(public_id: str) -> Secrets:
+    """The secrets of a refresh token: the last use of each, and who still uses the old one."""
+    return services().rotating.secrets(public_id)
 
 
 @tokens.post("/<public_id>/revoke")

@@ -72,6 +72,8 @@ def refuse(refusal: Refusal) -> Response:
     status, detail = (NAMED_TABLE if is_named else TABLE)[type(refusal)]
     label = LABELS[refusal.kind] if isinstance(refusal, TokenRefused) else ""
     text = detail.format_map(vars(refusal) | {"label": label})
+    if isinstance(refusal, errors.TokenRevoked) and refusal.how:
+        text = refusal.how
     fields = refusal.fields if isinstance(refusal, errors.BadRequest) else {}
     answer = _problem(status, text, refusal.reason, fields, refusal.hint)
     if status == 401:  # RFC 6750, section 3: without a token, the challenge has no error code

@@ -10,6 +10,7 @@ from app.api.native.idempotency_key import idempotency_key
 from app.api.native.paging import Answer, page_of
 from app.domain.identity import User
 from app.domain.ladder import Act
+from app.domain.rotation import Secrets
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import AccessToken, Issued, RefreshToken, TokenKind
 from app.http.acts import does
@@ -49,6 +50,10 @@ REPEATED = "A repeat under the same Idempotency-Key"
 def created(issued: Issued[RefreshToken] | Issued[AccessToken]) -> Created:
     """The answer to what creates a token."""
     return schemas.issued_members(issued), 201
+
+
+def rotated(issued: Issued[RefreshToken]) -> Created:
+    return schemas.issued_members(issued) | {"refresh_token": issued.secret}, 201
 
 
 def _claim(public_id: str) -> ByOwner:
@@ -153,6 +158,42 @@ def mint_by_public_id(public_id: str) -> Created:
 def regenerate_by_public_id(public_id: str) -> Created:
     """Give one of your refresh tokens a new secret and a new lifetime, under the same condition."""
     return created(services().issuing.regenerate(_claim(public_id), caller(), idempotency_key({})))
+
+
+@own.post("/refresh-tokens/<public_id>/rotate")
+@own.response(201, schemas.RotatedOut)
+@own.alt_response(200, schema=schemas.RotatedOut, description=REPEATED)
+@does(Act.ROTATE)
+def rotate_by_public_id(public_id: str) -> Created:
+    """Give one of your refresh tokens a new secret and a new lifetime; the old secret works on for the overlap."""
+    return rotated(services().rotating.rotate(_claim(public_id), caller(), idempotency_key({})))
+
+
+@own.post("/refresh-tokens/<public_id>/end-old-secret")
+@own.response(200, schemas.TokenOut)
+@does(Act.REVOKE_OWN)
+def end_old_secret(public_id: str) -> Members:
+    """End the old secret of one of your rotated refresh tokens. Where none works, nothing changes."""
+    services().rotating.end_old_secret(public_id, caller(), only_of=principal().user_id)
+    return schemas.token_members(services().listing.find(public_id))
+
+
+@own.get("/refresh-tokens/<public_id>/secrets")
+@own.response(200, schemas.SecretsOut)
+def my_secrets(public_id: str) -> Secrets:
+    """The secrets of one of your refresh tokens: the last use of each, and who still uses the old one."""
+    return services().rotating.secrets(public_id, only_of=principal().user_id)
+
+
+@minting.post("refresh-tokens/rotate")
+@minting.arguments(schemas.RefreshTokenProof)
+@minting.response(201, schemas.RotatedOut)
+@does(Act.ROTATE)
+def rotate(body: Members) -> Created:
+    """Give a refresh token a new secret. The old one works on for the overlap; asking again gives the same new one."""
+    issued = services().rotating.rotate(BySecret(body["refresh_token"]), caller())
+    add_token_headers(issued)
+    return rotated(issued)
 
 
 @minting.post("access-tokens")

@@ -6,11 +6,13 @@ from marshmallow import Schema, fields
 
 from app.api.native.fields import Instant, Strict, criteria, entered, flag, number, paging, text
 from app.domain.identity import Principal
-from app.domain.policy import Policy, Reissue
+from app.domain.policy import Policy
+from app.domain.reissue import Reissue
 from app.domain.tokens import CREATED_IN_FUTURE, SEEMS_SHARED, AccessToken, Issued, RefreshToken, TokenKind
 from app.services.listing import ListedToken
 
 SECRET = "The secret. It is shown this once."
+OLD_SECRET = "Until when the secret before the latest rotation works as well; null where it does not."
 
 
 class ProblemOut(Schema):
@@ -60,6 +62,8 @@ class TokenOut(Schema):
     last_used_ip = fields.String(allow_none=True)
     last_used_agent = fields.String(allow_none=True)
     regenerated_at = Instant(allow_none=True)
+    rotated_at = Instant(allow_none=True)
+    old_secret_until = Instant(allow_none=True, metadata={"description": OLD_SECRET})
     access_token_reissue = fields.String(allow_none=True)
     seems_shared = fields.Boolean(metadata={"description": f"True for a day: {SEEMS_SHARED}"})
     created_in_future = fields.Boolean(metadata={"description": CREATED_IN_FUTURE})
@@ -93,6 +97,29 @@ class IssuedOut(Schema):
     secret_already_shown = fields.Boolean()
 
 
+class RotatedOut(IssuedOut):
+    refresh_token = fields.String(metadata={"description": "The same as `secret`: what to keep from now on."})
+    old_secret_until = Instant(allow_none=True, metadata={"description": OLD_SECRET})
+
+
+class SecretUseOut(Schema):
+    """The last request of a client with a secret."""
+
+    used_at = Instant(attribute="at")
+    address = fields.String(allow_none=True)
+    agent = fields.String(allow_none=True)
+
+
+class SecretsOut(Schema):
+    """The last use of each secret. ``moved`` and ``behind``: who has moved to the new one, while the old one works."""
+
+    current = fields.Nested(SecretUseOut, allow_none=True)
+    old = fields.Nested(SecretUseOut, allow_none=True)
+    old_secret_until = Instant(attribute="old_until", allow_none=True, metadata={"description": OLD_SECRET})
+    moved = fields.Integer(metadata={"description": "How many addresses have used the new secret last."})
+    behind = fields.List(fields.Nested(SecretUseOut))
+
+
 class MintedOut(Schema):
     """A new access token, and the active one that it replaced, if any."""
 
@@ -106,6 +133,9 @@ class MintedOut(Schema):
     replaced_public_id = fields.String()
     replaced_last_used_at = Instant(allow_none=True)
     replaced_last_used_ip = fields.String(allow_none=True)
+    old_secret_until = Instant(
+        metadata={"description": "Only with the old secret of a rotated refresh token: it works until then. Rotate."}
+    )
     seems_shared = fields.Boolean(metadata={"description": f"True for a day: {SEEMS_SHARED}"})
     secret_already_shown = fields.Boolean()
 
@@ -149,7 +179,7 @@ def token_members(listed: ListedToken) -> dict[str, Any]:
     token = listed.token
     single_tier = isinstance(token, AccessToken) and token.refresh_token_id is None
     defaults: dict[str, Any] = dict.fromkeys(
-        ("last_used_agent", "regenerated_at", "access_token_reissue", "minted_from")
+        ("last_used_agent", "regenerated_at", "rotated_at", "old_secret_until", "access_token_reissue", "minted_from")
     )
     defaults["seems_shared"] = False
     return defaults | vars(token) | {
@@ -168,6 +198,7 @@ def issued_members(issued: Issued[RefreshToken] | Issued[AccessToken]) -> dict[s
     members = vars(issued.token) | {"kind": kind, "secret": issued.secret}
     if kind is TokenKind.ACCESS:
         members |= {"replaced_previous": issued.replaced is not None, "seems_shared": issued.seems_shared}
+        members |= {} if issued.old_secret_until is None else {"old_secret_until": issued.old_secret_until}
     if issued.replaced is not None:
         members["replaced_public_id"] = issued.replaced.public_id
         members["replaced_last_used_at"] = issued.replaced.last_used_at

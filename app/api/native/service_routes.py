@@ -9,7 +9,7 @@ from app.api.native import schemas, service_schemas
 from app.api.native.errors import PREFIX, TOKEN_ERRORS
 from app.api.native.idempotency_key import idempotency_key
 from app.api.native.paging import Answer, page_of
-from app.api.native.routes import REPEATED, created
+from app.api.native.routes import REPEATED, created, rotated
 from app.domain.identity import parse_user_id
 from app.domain.ladder import Act
 from app.domain.service_accounts import REVOKED_FOR_ACCOUNT
@@ -103,6 +103,25 @@ def regenerate_for_account(user_id: str, public_id: str) -> Created:
     """Give a refresh token of a service account a new secret and a new lifetime."""
     claim = ByOwner(public_id, _account(user_id))
     return created(services().issuing.regenerate(claim, caller(), idempotency_key({})))
+
+
+@accounts.post("users/<user_id>/refresh-tokens/<public_id>/rotate")
+@accounts.response(201, schemas.RotatedOut)
+@accounts.alt_response(200, schema=schemas.RotatedOut, description=REPEATED)
+@does(Act.CREATE_FOR_SERVICE_ACCOUNT)
+def rotate_for_account(user_id: str, public_id: str) -> Created:
+    """Give a refresh token of a service account a new secret; the old secret works on for the overlap."""
+    claim = ByOwner(public_id, _account(user_id))
+    return rotated(services().rotating.rotate(claim, caller(), idempotency_key({})))
+
+
+@accounts.post("users/<user_id>/refresh-tokens/<public_id>/end-old-secret")
+@accounts.response(200, schemas.TokenOut)
+@does(Act.REVOKE_OF_SERVICE_ACCOUNT)
+def end_old_secret_of_account(user_id: str, public_id: str) -> Members:
+    """End the old secret of a rotated refresh token of a service account."""
+    services().rotating.end_old_secret(public_id, caller(), only_of=_account(user_id))
+    return schemas.token_members(services().listing.find(public_id))
 
 
 @accounts.delete("users/<user_id>/tokens/<public_id>")

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from app.domain.policy import Reissue
+from app.domain.reissue import Reissue
 from app.factory import create_app
 from app.http.context import parts
 from app.services import Services

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from app.domain.policy import Reissue
+from app.domain.reissue import Reissue
 from app.domain.tokens import Issued, RefreshToken
 from app.services.held_tokens import BySecret
 from clients.python.tests import processes

@@ -38,6 +38,8 @@ ANSWERING = {
         "token list",
         "token show",
         "token revoke",
+        "token rotate",
+        "token end-old-secret",
         "conf",
         "job run",
     ),

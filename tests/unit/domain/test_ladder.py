@@ -19,7 +19,8 @@ from app.domain.ladder import (
     refuse_unless_allowed,
 )
 from app.domain.ladder_page import FILE, page
-from app.domain.policy import INSTANCE_SETTINGS, Reissue, find_setting
+from app.domain.policy import INSTANCE_SETTINGS, find_setting
+from app.domain.reissue import Reissue
 from app.domain.setting import Setting
 
 CREDENTIALS: dict[Proof | None, Credential | None] = {
@@ -118,6 +119,8 @@ def test_raising_a_setting_grants_unless_it_is_declared_harmless() -> None:
 def _lowest_and_highest(setting: Setting[object]) -> tuple[str, str]:
     if setting.choices:
         return ("off", "on") if "on" in setting.choices else (setting.choices[0], setting.choices[-1])
+    if setting.zero == "unlimited":
+        return str(setting.high), "0"
     return str(setting.low), "-1" if setting.may_be_unlimited else str(setting.high)
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from app.domain import policy_page
 from app.domain.identity import ApiTokens, Role, User
-from app.domain.policy import INSTANCE_SETTINGS, Policy, Reissue, find_setting
+from app.domain.policy import INSTANCE_SETTINGS, Policy, find_setting
+from app.domain.reissue import Reissue
 from app.domain.setting import ON_OFF, UNLIMITED, Counted, From, Group, Setting
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -19,6 +20,8 @@ DECLARED: dict[str, tuple[str, str, tuple[object, ...], From, object, str, objec
     "access_token_lifespan": ("", "24", (1, 720), From.NEW_TOKENS, timedelta(hours=24), "2", timedelta(hours=2)),
     "access_token_reissue": ("", "replace", tuple(Reissue), From.NEXT_MINT, Reissue.REPLACE, "reuse", Reissue.REUSE),
     "access_token_overlap": ("_seconds", "60", (1, 86400), From.NEXT_MINT, timedelta(0, 60), "5", timedelta(0, 5)),
+    "refresh_token_overlap": ("_hours", "24", (0, 168), From.NEXT_ROTATION, timedelta(1), "0", timedelta(0)),
+    "refresh_token_max_life": ("_days", "0", (0, 36500), From.NEW_TOKENS, timedelta(0), "365", timedelta(365)),
     "api_tokens_enabled": ("", "on", ON_OFF, From.AT_ONCE, True, "off", False),
     "api_token_default_lifetime": ("_days", "365", (1, 36500), From.NEW_TOKENS, timedelta(365), "30", timedelta(30)),
     "api_token_max_lifetime": ("_days", "-1", (1, 36500), From.NEW_TOKENS, None, "90", timedelta(90)),

@@ -65,6 +65,7 @@ CHANGES: tuple[tuple[str, str, Act], ...] = (
     ("refresh_token.created", ANNA, lambda its, _: its.issuing.issue_with_password("anna", PASSWORD, "etl", CLIENT)),
     ("access_token.minted", ANNA, lambda its, own: factories.mint_with(its, *own.proof, CLIENT)),
     ("refresh_token.regenerated", ANNA, lambda its, own: factories.regenerate_with(its, *own.proof, CLIENT)),
+    ("refresh_token.rotated", ANNA, lambda its, own: factories.rotate_with(its, *own.proof, CLIENT)),
     ("access_token.revoked", ANNA, lambda its, own: factories.revoke_under(its, *own.proof, CLIENT)),
     ("access_token.created", ANNA, _generate),
     ("access_token.revoked", CLI, lambda its, own: revoke(its, own.access)),
@@ -82,7 +83,7 @@ CHANGES: tuple[tuple[str, str, Act], ...] = (
 ELSEWHERE = {
     "tokens.purged", "refresh_token.found_shared", "user.password_removed", "user.responsible_changed",
     "user.sign_in_locked", "user.sign_in_unlocked",
-    "access_token.secret_found", "refresh_token.secret_found",
+    "access_token.secret_found", "refresh_token.secret_found", "refresh_token.old_secret_ended",
 }  # fmt: skip
 """Recorded as well, and tested by themselves."""
 

@@ -6,7 +6,7 @@ import pytest
 from freezegun import freeze_time
 
 from app.domain.identity import User
-from app.domain.policy import Reissue
+from app.domain.reissue import Reissue
 from app.domain.secrets import KeyRing, encode_secret
 from app.services import Services
 from app.storage.audit_tables import AuditEventRow
@@ -67,7 +67,7 @@ def test_after_a_revocation_or_regeneration_it_is_another_one_given_again(servic
     assert mint(services, renewed).secret == given[-1]
 
 
-def test_the_secret_is_derived_as_docs_reuse_md_states(services: Services, shared: Refresh) -> None:
+def test_the_secret_is_derived_as_docs_derived_secrets_md_states(services: Services, shared: Refresh) -> None:
     """From the key, both public ids, the refresh token's secret and the generation: without one of them, another."""
     minted = mint(services, shared)
     refresh_secret = shared.secret.rpartition("_")[2][:43]

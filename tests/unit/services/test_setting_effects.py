@@ -5,7 +5,8 @@ from freezegun import freeze_time
 
 from app.domain.errors import BadRequest, NotFound
 from app.domain.identity import ApiTokens, Role
-from app.domain.policy import INSTANCE_SETTINGS, Reissue
+from app.domain.policy import INSTANCE_SETTINGS
+from app.domain.reissue import Reissue
 from app.services import Services
 from tests.factories import OPERATOR, PASSWORD, allowed_user, configure, generate, issue, make_user, mint, purge, revoke
 from tests.unit.services.verdicts import DAY, NOW

@@ -8,7 +8,7 @@ from freezegun import freeze_time
 from app.domain.audit import AuditEvent
 from app.domain.clock import system_clock
 from app.domain.identity import User
-from app.domain.policy import Reissue
+from app.domain.reissue import Reissue
 from app.domain.tokens import RefreshToken
 from app.services import Services
 from tests.factories import Access, Refresh, issue, mint, mint_own, regenerate, revoke, revoke_under

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.secrets import Mac, TokenText
 from app.domain.tokens import TokenKind
-from app.storage import access_tokens
+from app.storage import access_tokens, superseding
 from app.storage import last_use as storage
 from app.storage.database import Database
 from app.storage.last_use import Use
@@ -84,7 +84,7 @@ def test_the_active_one_lives_until_the_overlap_ends_and_all_before_it_end_now(
         plant_access_token(session, owner, plant_refresh_token(session, owner)),
         plant_access_token(session, owner),
     ]
-    access_tokens.supersede(session, parent.id, NOW, overlap)
+    superseding.supersede(session, parent.id, NOW, overlap)
     assert state(session, row) == (status, ends)
     assert [state(session, other) for other in others] == [("active", NOW + HOUR)] * 2
 

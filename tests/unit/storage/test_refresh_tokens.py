@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.secrets import Mac, TokenText
 from app.domain.tokens import TokenKind
-from app.storage import refresh_tokens, retired_secrets
+from app.storage import new_secrets, refresh_tokens, retired_secrets
 from app.storage.database import Database
 from app.storage.refresh_tokens import Revocation, StoredRefreshToken
 from app.storage.tables import RefreshTokenRow, UserRow
@@ -127,7 +127,7 @@ def test_a_new_secret_gives_a_new_life_and_old_digests_are_kept(session: Session
         held = refresh_tokens.hold(session, read(session, row), NOW, allow_expired=True)
         assert held is not None
         mac = Mac(f"k{number}", bytes([number]) * 32)
-        after = refresh_tokens.replace_secret(session, held, mac, NOW, NOW + HOUR, None)
+        after = new_secrets.regenerate(session, held, mac, NOW, NOW + HOUR, None)
         assert after == read(session, row)
         assert (after.key_id, after.mac, after.generation) == (mac.key_id, mac.digest, number)
         assert (after.status, after.expires_at, after.regenerated_at) == ("active", NOW + HOUR, NOW)

@@ -7,7 +7,8 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from app.storage import access_tokens, refresh_tokens, retired_secrets
-from app.storage.tables import AccessTokenRow, RefreshTokenRow, RetiredSecretRow, UserRow
+from app.storage.secret_tables import RetiredSecretRow
+from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 from tests.unit.storage.planting import HOUR, MICROSECOND, NOW, plant_access_token, plant_refresh_token
 
 pytestmark = pytest.mark.both_databases

@@ -8,7 +8,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from app.storage.audit_tables import AuditEventRow
-from app.storage.tables import AccessTokenRow, RefreshTokenRow, RetiredSecretRow, UserRow
+from app.storage.secret_tables import RetiredSecretRow
+from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 from tests.unit.storage.planting import HOUR, NOW, plant_access_token, plant_refresh_token, plant_user
 
 pytestmark = pytest.mark.both_databases
