@@ -1,6 +1,5 @@
 """Applying withdrawals to a restored database: tokens, users, passwords, settings. Never gives anything back."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -99,25 +98,25 @@ class Reapplying:
             self._record(event.action, subject, event, after=str(event.detail.get("after")))
 
     def _revoke_refresh_tokens(self, lost: Withdrawals) -> None:
-        for found in _in_order(reapplying.refresh_tokens(self._session, lost.refresh_tokens)):
+        for found in reapplying.in_order(reapplying.refresh_tokens(self._session, lost.refresh_tokens)):
             self._revoke_refresh_token(found, lost.refresh_tokens[found.public_id])
-        for found in _in_order(reapplying.refresh_tokens(self._session, lost.regenerated)):
+        for found in reapplying.in_order(reapplying.refresh_tokens(self._session, lost.regenerated)):
             event = lost.regenerated[found.public_id]
             if self._is_earlier(found, event):
                 self._revoke_refresh_token(found, event, REGENERATED)
-        for found in _in_order(reapplying.refresh_tokens(self._session, lost.old_secrets)):
+        for found in reapplying.in_order(reapplying.refresh_tokens(self._session, lost.old_secrets)):
             self._end_old_secret(found, lost.old_secrets[found.public_id])
         for username, event in lost.of_users.items():
             if (user := users.find(self._session, username)) is None:
                 continue
             refresh, access = reapplying.tokens_of_user(self._session, user.id)
-            for found in filter(partial(self._was_ended, event=event), _in_order(refresh)):
+            for found in filter(partial(self._was_ended, event=event), reapplying.in_order(refresh)):
                 self._revoke_refresh_token(found, event)
-            for found in filter(partial(self._was_ended, event=event), _in_order(access)):
+            for found in filter(partial(self._was_ended, event=event), reapplying.in_order(access)):
                 self._revoke_access_token(found, event)
 
     def _revoke_access_tokens(self, lost: Withdrawals) -> None:
-        for found in _in_order(reapplying.access_tokens(self._session, lost.access_tokens)):
+        for found in reapplying.in_order(reapplying.access_tokens(self._session, lost.access_tokens)):
             self._revoke_access_token(found, lost.access_tokens[found.public_id])
         for parent, found in reapplying.unended_under(self._session, lost.minted):
             event = lost.minted[parent]
@@ -257,8 +256,3 @@ class Reapplying:
 
 def _revocation(event: AuditEvent, reason: str | None) -> Revocation:
     return Revocation(event.at, event.actor, (reason or str(event.detail.get("reason", "")))[:255])
-
-
-def _in_order(found: Iterable[Found]) -> list[Found]:
-    """Rows are locked in order of id, against deadlocks with others that lock several."""
-    return sorted(found)

@@ -117,3 +117,8 @@ def every(read: Callable[[int, int], list[int]]) -> list[int]:
     while some := read(ids[-1] if ids else 0, CHUNK):
         ids += some
     return ids
+
+
+def in_order(found: Iterable[Found]) -> list[Found]:
+    """Rows are locked in order of id, against deadlocks with others that lock several."""
+    return sorted(found)

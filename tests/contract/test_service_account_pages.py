@@ -105,6 +105,6 @@ def test_disabling_a_person_lists_what_they_have_and_offers_to_move_it(
     assert services.listing.find(own.token.public_id).owner == account.username
     disable(services, deputy.username)
     assert works(services, refresh)
-    assert "Nobody responsible" in words(clara.pages.get("/admin/users?state=unanswered"))
+    assert "Unattended" in words(clara.pages.get("/admin/users?state=unanswered"))
     assert "no active responsible person" in words(clara.pages.get("/admin"))
     assert anna.pages.get(f"{ACCOUNTS}/{account.id}").status_code == 404
