@@ -9,7 +9,21 @@ from collections.abc import Callable
 import click
 from flask import Flask
 
-from app.cli import audit, backups, clock, database, doctor, init, jobs, keys, rotations, serving, settings, users
+from app.cli import (
+    audit,
+    backups,
+    clock,
+    database,
+    doctor,
+    init,
+    jobs,
+    keys,
+    rotations,
+    serving,
+    settings,
+    user_edits,
+    users,
+)
 from app.cli.launching import Launcher, RefusingGroup
 
 COMMANDS: tuple[click.Command, ...] = (
@@ -28,6 +42,9 @@ COMMANDS: tuple[click.Command, ...] = (
     keys.keys,
     doctor.doctor,
 )
+
+for each in user_edits.COMMANDS:
+    users.user.add_command(each)
 
 
 def command_line(create_app: Callable[..., Flask]) -> click.Group:

@@ -40,7 +40,9 @@ COUNTING = {
     "/admin/tokens/<public_id>/revoke",
     "/account/auth/refresh-tokens/<public_id>/revoke",
     "/admin/users/<user_id>/disable", "/admin/users/<user_id>/enable", "/admin/users/<user_id>/api-tokens",
-    "/admin/users/<user_id>/revoke-tokens", "/admin/audit", "/preferences/access-tokens",
+    "/admin/users/<user_id>/revoke-tokens", "/admin/users/<user_id>/delete",
+    "/admin/audit", "/preferences/access-tokens",
+    "/admin/users/<user_id>/hand-over",
     "/account/auth", "signing in", "a refresh token by password", "new tokens",
 }  # fmt: skip
 """What counts or changes all of something, as it must: in the database, in one pass over an index."""
@@ -249,6 +251,7 @@ def ends(world: World) -> dict[str, Callable[[], TestResponse]]:
         ),
         "change all of a user: sessions": lambda: world.call("PATCH", user, secret, json={"is_active": False}),
         "change all of a user: enabled": lambda: world.call("PATCH", user, secret, json={"is_active": True}),
+        "change all of a user: deleted": lambda: world.call("DELETE", user, secret),
     }
 
 
