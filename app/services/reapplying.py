@@ -17,12 +17,13 @@ from app.domain.tokens import TokenKind
 from app.domain.withdrawals import Withdrawals, takes_away
 from app.services.deleting_users import WITH_THE_USER, Deletion, about
 from app.services.reapplying_moves import label_again, move_again, was_changed_later
+from app.services.reapplying_secrets import end_old_secret_again
 from app.services.reapplying_users import ANSWERING, remove_people_but
-from app.storage import access_tokens, listing, new_secrets, reapplying, refresh_tokens, sessions, settings, users
+from app.storage import access_tokens, listing, reapplying, refresh_tokens, sessions, settings, users
 from app.storage.audit import record
 from app.storage.liveness import TokenTable
 from app.storage.reapplying import Found
-from app.storage.refresh_tokens import Revocation, old_secret_until
+from app.storage.refresh_tokens import Revocation
 from app.storage.tables import AccessTokenRow, RefreshTokenRow
 
 REGENERATED = "its secret of the backup was replaced later"
@@ -105,7 +106,9 @@ class Reapplying:
             if self._is_earlier(found, event):
                 self._revoke_refresh_token(found, event, REGENERATED)
         for found in reapplying.in_order(reapplying.refresh_tokens(self._session, lost.old_secrets)):
-            self._end_old_secret(found, lost.old_secrets[found.public_id])
+            event, token = lost.old_secrets[found.public_id], found.public_id
+            if self._is_earlier(found, event) and end_old_secret_again(self._session, token, self._now):
+                self._record(event.action, ("refresh_token", token), event)
         for username, event in lost.of_users.items():
             if (user := users.find(self._session, username)) is None:
                 continue
@@ -157,14 +160,6 @@ class Reapplying:
         if parents:
             self._done.refresh_tokens.add(found.public_id)
             self._record("refresh_token.revoked", ("refresh_token", found.public_id), event, revocation.reason)
-
-    def _end_old_secret(self, found: Found, event: AuditEvent) -> None:
-        row = refresh_tokens.find(self._session, found.public_id)
-        if row is None or not self._is_earlier(found, event) or old_secret_until(row, self._now) is None:
-            return
-        new_secrets.end_old_secret(self._session, row, self._now)
-        self._record(event.action, ("refresh_token", found.public_id), event)
-        self._done.changes.append(f"{found.public_id}: its old secret ended, as since {utc_text(event.at)}.")
 
     def _revoke_access_token(self, found: Found, event: AuditEvent, reason: str | None = None) -> None:
         revocation = _revocation(event, reason)

@@ -2,22 +2,25 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import or_, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.identity import Kind
 from app.storage.many_rows import lock_in_order
+from app.storage.secret_tables import SecretUseRow
 from app.storage.tables import AccessTokenRow, InstanceSettingRow, RefreshTokenRow, UserRow
 
 
 def forget_places(session: Session, user_id: int) -> None:
     """From where, and with which programs, the user's tokens were used."""
-    of_refresh, of_access = ("last_used_ip",), ("last_used_ip", "last_used_agent", "minted_from")
+    of_refresh, of_access = ("last_used_ip", "last_used_agent"), ("last_used_ip", "last_used_agent", "minted_from")
     for table, columns in ((RefreshTokenRow, of_refresh), (AccessTokenRow, of_access)):
         holds_any = or_(*(getattr(table, column).is_not(None) for column in columns))
         which = (table.user_id == user_id) & holds_any
         lock_in_order(session, table.id, which)
         session.execute(update(table).where(which).values(dict.fromkeys(columns)))
+    mine = select(RefreshTokenRow.id).where(RefreshTokenRow.user_id == user_id)
+    session.execute(delete(SecretUseRow).where(SecretUseRow.refresh_token_id.in_(mine)))
 
 
 def forget_author(session: Session, user_id: int, names: Collection[str], then: str) -> None:
