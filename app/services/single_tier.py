@@ -20,11 +20,11 @@ from app.domain.secrets import KeyRing, TokenFormat, new_token_text
 from app.domain.text import normal_text
 from app.domain.tokens import AccessToken, Issued, TokenKind
 from app.services import budgets
-from app.services.acting_for import lock_both
+from app.services.acting_for import is_for_another, lock_both
 from app.services.descendants import hold_descendants, revoke_descendants
 from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.instance_settings import read_policy
-from app.services.permitting import hold_maker, refuse_unless_may_create_for
+from app.services.permitting import hold_maker, refuse_unless_allowed, refuse_unless_may_create_for
 from app.services.revoking import refuse_unless_may_revoke
 from app.storage import access_tokens, single_tier, users
 from app.storage.access_tokens import as_access_token
@@ -96,9 +96,8 @@ class SingleTierTokens:
         Made with an API token, it gets no longer one than that has, so that programs can renew their tokens in time;
         what was made with an access token of a refresh token does not outlive that, however often it is renewed.
 
-        Refuses with BadRequest (fields ``lifetime``, ``description``), FeatureOff, NotPermitted, BadCredentials (the
-        user is disabled), LimitReached, RateLimited, and Conflict (another request under the same `key`). Raises
-        Repeated.
+        Refuses with BadRequest (``lifetime``, ``description``), FeatureOff, NotPermitted, BadCredentials (the user is
+        disabled), LimitReached, RateLimited, Conflict (another request under the same `key`). Raises Repeated.
         """
         description = description and normal_text("description", description, name="A description")
         text = new_token_text(TokenKind.ACCESS)
@@ -107,11 +106,14 @@ class SingleTierTokens:
             lock_both(session, caller, user_id)
             policy = read_policy(session)
             _refuse_while_off(policy)
+            if acts_for_another := is_for_another(caller, user_id):
+                refuse_unless_may_create_for(session, Act.CREATE_API_TOKEN, caller, user_id)
             owner = users.get_and_lock(session, user_id)
             if owner is None:
                 raise BadCredentials
             _refuse_unless_permitted(policy, owner)
-            refuse_unless_may_create_for(session, Act.CREATE_API_TOKEN, caller, user_id)
+            if not acts_for_another:  # Trifacta looks at the permission first
+                refuse_unless_allowed(session, Act.CREATE_API_TOKEN, caller)
             _refuse_bad_lifetime(policy, lifetime)
             maker = hold_maker(session, caller, user_id, now)
             subject = ("access_token", text.public_id)
