@@ -21,6 +21,7 @@ from app.cli import (
     rotations,
     serving,
     settings,
+    tokens,
     user_edits,
     users,
 )
@@ -31,7 +32,7 @@ COMMANDS: tuple[click.Command, ...] = (
     serving.serve,
     serving.scheduler,
     users.user,
-    rotations.COMMANDS,
+    tokens.token,
     settings.conf,
     jobs.job,
     clock.clock,
@@ -43,8 +44,9 @@ COMMANDS: tuple[click.Command, ...] = (
     doctor.doctor,
 )
 
-for each in user_edits.COMMANDS:
-    users.user.add_command(each)
+for group, commands in ((users.user, user_edits.COMMANDS), (tokens.token, rotations.COMMANDS)):
+    for each in commands:
+        group.add_command(each)
 
 
 def command_line(create_app: Callable[..., Flask]) -> click.Group:

@@ -19,6 +19,7 @@ from app.domain.withdrawals import Withdrawals, takes_away
 from app.services.deleting_users import WITH_THE_USER, Deletion, about
 from app.services.reapplying_moves import label_again, move_again, was_changed_later
 from app.services.reapplying_secrets import end_old_secret_again
+from app.services.reapplying_users import ANSWERING, remove_people_but
 from app.storage import access_tokens, listing, reapplying, refresh_tokens, sessions, settings, users
 from app.storage.audit import record
 from app.storage.liveness import TokenTable
@@ -221,15 +222,13 @@ class Reapplying:
 
     def _remove_people(self, username: str, event: AuditEvent) -> None:
         """Those who answered for a service account and do not since; nobody is given it."""
-        user, kept = users.find(self._session, username), {event.detail.get(each) for each in ("responsible", "deputy")}
-        gone = [each for each in ("responsible", "deputy") if user and getattr(user, each) not in (None, *kept)]
+        user = users.find(self._session, username)
+        gone = [] if user is None else remove_people_but(user, event)
         if user is None or not gone:
             return
-        for each in gone:
-            self._done.changes.append(f"{username}: {getattr(user, each)} does not answer for it any more.")
-            setattr(user, f"{each}_id", None)
+        self._done.changes += [f"{username}: {each} does not answer for it any more." for each in gone]
         users.read_names(self._session, user)
-        names = {each: getattr(user, each) or "" for each in ("responsible", "deputy")}
+        names = {each: getattr(user, each) or "" for each in ANSWERING}
         self._record("user.responsible_changed", ("user", username), event, **names)
 
     def _change_setting(self, key: str, event: AuditEvent) -> None:

@@ -120,8 +120,8 @@ def lock_administrators(session: Session) -> list[int]:
 
     Before any other row of a user, everywhere.
     """
-    is_one = (UserRow.role == Role.SERVER_ADMIN, UserRow.is_active, UserRow.kind == Kind.PERSON)
-    return list(session.scalars(_held(select(UserRow.id).where(*is_one).order_by(UserRow.id))))
+    query = select(UserRow.id).where(UserRow.role == Role.SERVER_ADMIN, UserRow.is_active, UserRow.kind == Kind.PERSON)
+    return list(session.scalars(_held(query.order_by(UserRow.id))))
 
 
 def _held(query: Select[Any]) -> Select[Any]:

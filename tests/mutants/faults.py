@@ -113,6 +113,9 @@ IN_NEW_SECRETS = "app/storage/new_secrets.py"
 IN_ROTATING = "app/services/rotating.py"
 ROTATING = "tests/unit/services/test_rotating.py"
 IN_REVOKING = "app/services/revoking.py"
+IN_GRANTING, IN_SENT = "app/services/granting.py", "app/http/sent_client.py"
+IN_CLIENTS = "app/services/clients.py"
+GRANTS, OAUTH_CLIENTS = "tests/contract/test_oauth_grants.py", "tests/contract/test_oauth_clients.py"
 IN_INTROSPECTING = "app/services/introspecting.py"
 IN_LOOKUP = "app/storage/plain_lookup.py"
 IN_VERIFYING = "app/services/verifying.py"
@@ -159,6 +162,23 @@ FAULTS = (
     Fault("away answered with 401", "◆ a database that is away is a 503, never a refusal",
           "app/api/integration_v1/errors.py", "errors.Unavailable: (503,", "errors.Unavailable: (401,",
           "tests/contract/test_without_database.py"),
+    Fault("client id not compared", "the client id beside a secret must be its own", IN_CLIENTS,
+          "if sent.id not in (None, token.public_id):", "if False:", GRANTS),
+    Fault("expired client accepted", "a client that has ended is refused", IN_CLIENTS,
+          "return status_at(TokenStatus(row.status), row.expires_at, self._clock()) is TokenStatus.ACTIVE",
+          "return True", OAUTH_CLIENTS),
+    Fault("another's refresh token granted", "a client mints with its own refresh token alone", IN_GRANTING,
+          "elif client is not None and self._clients.authenticate(client).id != token.public_id:",
+          "elif client is not None and not self._clients.authenticate(client).id:", GRANTS),
+    Fault("client told of others' tokens", "◆ a client learns of its own access tokens alone", IN_INTROSPECTING,
+          "known.refresh_token_public_id != client.id", "not client.id", OAUTH_CLIENTS),
+    Fault("client revokes others' tokens", "a client revokes its own tokens alone", "app/services/revoking.py",
+          "if client is not None and held.client_id != client.id:", "if False:", OAUTH_CLIENTS),
+    Fault("client's Basic not form-decoded", "every library's way to authenticate is accepted", IN_SENT,
+          "return unquote_plus(sent[0]), unquote_plus(sent[1])", "return sent", GRANTS),
+    Fault("user's Basic form-decoded", "a user's password is taken as it is", "app/http/oauth_guards.py",
+          "sent_client(_authorization(), form, services().clients.is_secret)", "sent_client(_authorization(), form)",
+          "tests/contract/test_oauth_askers.py"),
     Fault("refresh token introspected as an access token", "a refresh token opens no API", IN_INTROSPECTING,
           "if hint != REFRESH_TOKEN or is_bound:", "if is_bound:", "tests/contract/test_oauth_tokens.py"),
     Fault("user id ignored", "the user id beside a refresh token must be its owner's", IN_HELD_TOKENS,

@@ -25,6 +25,7 @@ from tests.factories import (
     configure,
     generate,
     issue,
+    make_service_account,
     make_user,
     mint,
     rotate,
@@ -167,6 +168,17 @@ def test_users_lose_what_they_lost_and_get_nothing_back(services: Services, reap
     assert services.accounts.get("anna").is_active and services.accounts.get("admin").role is admin.role
     (line,) = done.not_applied
     assert "admin is the last enabled administrator" in line and other.is_active
+
+
+def test_who_no_longer_answers_for_a_service_account_does_not_after_a_restore(
+    services: Services, reapply: Reapply, anna: User
+) -> None:
+    berta, carl = make_user(services, "berta"), make_user(services, "carl")
+    account = make_service_account(services, anna, berta)
+    restored = reapply(("user.responsible_changed", account.username, {"responsible": "carl", "deputy": "berta"}))
+    assert restored.changes == [f"{account.username}: anna does not answer for it any more."]
+    found = services.accounts.get(account.username)
+    assert (found.responsible, found.deputy) == (None, "berta"), f"{carl.username} is given nothing"
 
 
 def test_users_are_renamed_and_deleted_again(
