@@ -106,14 +106,7 @@ class SingleTierTokens:
             lock_both(session, caller, user_id)
             policy = read_policy(session)
             _refuse_while_off(policy)
-            if acts_for_another := is_for_another(caller, user_id):
-                refuse_unless_may_create_for(session, Act.CREATE_API_TOKEN, caller, user_id)
-            owner = users.get_and_lock(session, user_id)
-            if owner is None:
-                raise BadCredentials
-            _refuse_unless_permitted(policy, owner)
-            if not acts_for_another:  # Trifacta looks at the permission first
-                refuse_unless_allowed(session, Act.CREATE_API_TOKEN, caller)
+            owner = _lock_owner(session, policy, user_id, caller)
             _refuse_bad_lifetime(policy, lifetime)
             maker = hold_maker(session, caller, user_id, now)
             subject = ("access_token", text.public_id)
@@ -191,6 +184,23 @@ def _canonical(uuid: str) -> str:
 def _refuse_while_off(policy: Policy) -> None:
     if not policy.api_tokens_enabled:
         raise FeatureOff(FEATURE_OFF)
+
+
+def _lock_owner(session: Session, policy: Policy, user_id: int, caller: Caller) -> UserRow:
+    """The locked row of who gets the token, if the caller may create it and the owner may have it.
+
+    For oneself the permission is looked at first, as Trifacta does; for another, whether one answers for them.
+    """
+    acts_for_another = is_for_another(caller, user_id)
+    if acts_for_another:
+        refuse_unless_may_create_for(session, Act.CREATE_API_TOKEN, caller, user_id)
+    owner = users.get_and_lock(session, user_id)
+    if owner is None:
+        raise BadCredentials
+    _refuse_unless_permitted(policy, owner)
+    if not acts_for_another:
+        refuse_unless_allowed(session, Act.CREATE_API_TOKEN, caller)
+    return owner
 
 
 def _refuse_unless_permitted(policy: Policy, owner: UserRow) -> None:
