@@ -133,6 +133,11 @@ class RefreshToken:
     lifetime_days: int | None = None
 
 
+def secret_made_at(created_at: datetime, *renewals: datetime | None) -> datetime:
+    """When the present secret of a refresh token was made: at the latest of its creation and `renewals`."""
+    return max([created_at, *(each for each in renewals if each is not None)])
+
+
 @dataclass(frozen=True)
 class AccessToken:
     """An access token without its secret. `status`: at the time of reading. `created_in_future`: the same.
@@ -168,8 +173,9 @@ class Issued(Generic[T]):
     """A new token and its secret, which is in clear text only here.
 
     Of a minted access token: `refresh_token_expires_at`, `replaced` (the previous active one, after replacement),
-    `seems_shared` (two programs seem to mint), and `old_secret_until` (it was minted with the old secret of a rotated
-    refresh token, which works until then).
+    `seems_shared` (two programs seem to mint), `old_secret_until` (it was minted with the old secret of a rotated
+    refresh token, which works until then), and `refresh_token_since` (:func:`secret_made_at`; None where a rotation has
+    no overlap, so that no client rotates by itself).
     """
 
     token: T
@@ -178,6 +184,7 @@ class Issued(Generic[T]):
     replaced: AccessToken | None = None
     seems_shared: bool = False
     old_secret_until: datetime | None = None
+    refresh_token_since: datetime | None = None
 
 
 class Ending(NamedTuple):
