@@ -19,6 +19,9 @@ TIMEOUT_SECONDS = 60
 
 REPORT_SECONDS = 0.2
 
+PAUSE_SECONDS = 0.1
+"""After a call that had no answer: a server that starts needs the processors, too."""
+
 
 class Report:
     """Counts; what is not 200 is written at once, so that a kill hides none of it."""
@@ -50,7 +53,7 @@ def read_reports(folder: Path) -> tuple[Counter[str], list[str]]:
             if line.endswith("}"):  # the last one of a killed process may be cut short
                 members = json.loads(line)
                 seen[members["outcome"]] += members["times"]
-                details += [f"{path.name}: {members['outcome']} {members['detail']}"] if "detail" in members else []
+                details += [f"{members['outcome']} {members['detail']}"] if "detail" in members else []
     return seen, details
 
 
@@ -62,6 +65,7 @@ def call_until(is_stopped: threading.Event, file: str, part: float, report: Repo
             report.add(str(answer.status_code), answer.text[:200] if answer.status_code != 200 else "")
         except requests.RequestException as error:  # the worker that had the call was killed
             report.add("no answer", str(error))
+            time.sleep(PAUSE_SECONDS)
         except DaypassError as error:
             report.add(type(error).__name__, str(error))
 

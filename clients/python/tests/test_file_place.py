@@ -92,6 +92,14 @@ def test_a_link_stays_one(tmp_path: Path) -> None:
     assert left_in(tmp_path / "real") == ["daypass.env"]
 
 
+def test_a_reader_has_the_old_file_or_the_new_one_and_never_a_part(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    with path.open() as reader:
+        rotate(path)
+        assert reader.read() == LINES
+    assert NEW in path.read_text()
+
+
 def test_what_somebody_changes_meanwhile_stays(tmp_path: Path) -> None:
     path = written(tmp_path)
     with FilePlace(path, PUBLIC_ID).opened(OLD, began_elsewhere=False) as keep:

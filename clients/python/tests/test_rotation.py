@@ -128,6 +128,21 @@ def test_of_sixteen_processes_that_are_due_at_once_one_rotates(daypass: Daypass,
     assert daypass.mints(refresh) == 1
 
 
+def test_after_one_that_was_killed_when_the_secret_was_written_the_next_does_not_rotate_again(
+    daypass: Daypass, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cache says of the old secret that it is due. Another machine may have that one still."""
+    refresh = daypass.refresh_token(ends_in=timedelta(days=8))
+    file = file_of(daypass, refresh, tmp_path)
+    DaypassAuth(file=file).token()
+    new = daypass.services.rotating.rotate(BySecret(refresh.secret), MACHINE)
+    file.write_text(file.read_text().replace(refresh.secret, new.secret))
+    for _ in range(2):
+        new_process(monkeypatch)
+        assert DaypassAuth(file=file, rotate=True).token()
+    assert (rotations(daypass, refresh), secret_in(file)) == (1, new.secret)
+
+
 def test_while_another_process_rotates_nobody_waits(daypass: Daypass, tmp_path: Path) -> None:
     refresh = daypass.refresh_token(ends_in=timedelta(days=8))
     auth = DaypassAuth(file=file_of(daypass, refresh, tmp_path), cache_folder=tmp_path / "cache")
@@ -151,6 +166,44 @@ def test_another_machine_moves_to_the_same_secret_when_it_is_told(daypass: Daypa
     two.token()
     assert secret_in(files[0]) == secret_in(files[1])
     assert rotations(daypass, refresh) == 1
+
+
+def test_two_machines_that_rotate_in_turn_always_have_the_same_secret(
+    daypass: Daypass, refresh: Issued[RefreshToken], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each in new processes: one of them rotates, and the other moves when its access token has expired."""
+    files = [file_of(daypass, refresh, tmp_path, name) for name in ("one.env", "two.env")]
+    for number in range(1, 7):
+        first, second = files[number % 2], files[1 - number % 2]
+        new_process(monkeypatch)
+        DaypassAuth(file=first, rotate=True, rotate_at=ALWAYS, cache_folder=tmp_path / first.stem).token()
+        assert (rotations(daypass, refresh), secret_in(first) == secret_in(second)) == (number, False)
+        new_process(monkeypatch)
+        auth = DaypassAuth(file=second, rotate=True, cache_folder=tmp_path / second.stem)
+        auth._source.forget(auth.token())
+        auth.token()
+        assert secret_in(first) == secret_in(second)
+    assert rotations(daypass, refresh) == 6
+
+
+def test_it_asks_for_news_in_time_however_long_its_access_token_works(
+    daypass: Daypass, refresh: Issued[RefreshToken], tmp_path: Path
+) -> None:
+    """Another machine may have rotated long before it is due, and the overlap is a day."""
+    configure(daypass.services, access_token_lifespan=720)
+    try:
+        file, now = file_of(daypass, refresh, tmp_path), [1000.0]
+        auth = DaypassAuth(file=file, rotate=True, clock=lambda: now[0])
+        auth.token()
+        daypass.services.rotating.rotate(BySecret(refresh.secret), MACHINE)
+        now[0] += 11 * 60 * MINUTE
+        auth.token()
+        assert secret_in(file) == refresh.secret
+        now[0] += 2 * 60 * MINUTE
+        auth.token()
+        assert secret_in(file) != refresh.secret and rotations(daypass, refresh) == 1
+    finally:
+        configure(daypass.services, access_token_lifespan=24)
 
 
 @pytest.mark.parametrize("rotates", [True, False])

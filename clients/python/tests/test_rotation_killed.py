@@ -37,7 +37,7 @@ def lines_killed(modules: str, daypass: Daypass, folder: Path, **environment: st
 def test_killed_at_any_line_it_leaves_a_file_with_a_secret_that_works(
     daypass: Daypass, refresh: Issued[RefreshToken], tmp_path: Path
 ) -> None:
-    """Fails where the new secret is used before it is written, or the file is written in its place (tried)."""
+    """Fails where the file is emptied before it is written (tried)."""
     file = tmp_path / "daypass.env"
     file.write_text(f"DAYPASS_REFRESH_TOKEN={refresh.secret}\n")
     file.chmod(0o600)

@@ -2,11 +2,15 @@
 
 import hashlib
 from dataclasses import dataclass
+from math import inf
 from typing import Any, TypeGuard
 
 from daypass_client.machine_clock import boot_id
-from daypass_client.minting import RefreshLife
+from daypass_client.minting import Minted, RefreshLife
 from daypass_client.secrecy import Secret, remember
+
+LONGEST_MARGIN, MARGIN = 60.0, 0.1
+"""How long before it expires a token is replaced: in seconds, or as a part of its lifetime if that is less."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,14 @@ class Held:
     refresh_seconds: float | None = None
     refresh_is_old: bool = False
     refresh_mark: str | None = None
+
+
+def held_from(minted: Minted, began: float, secret: Secret, longest: float) -> Held:
+    """A new access token of `secret`, asked for at `began`; it is replaced after `longest` seconds at the latest."""
+    # Counted from the first try: to replace a token too early does no harm.
+    left = inf if minted.seconds_left is None else minted.seconds_left
+    renew_at = began + min(longest, left - min(LONGEST_MARGIN, left * MARGIN))
+    return Held(minted.token, began, renew_at, began + left, **refresh_members(minted.refresh, began, secret))
 
 
 def mark_of(secret: Secret) -> str:

@@ -14,7 +14,13 @@ ROTATE_AT = 0.8
 """As a part of the life of the refresh token."""
 
 NEXT_TRY_SECONDS = 300.0
-"""After a rotation that was not possible."""
+"""After a rotation that was not possible; at most, where trying again may help."""
+
+FIRST_PAUSE_SECONDS = 1.0
+"""Where it may; then twice as long each time."""
+
+NEWS_SECONDS = 12 * 3600.0
+"""An access token is replaced after that at the latest: the server says then whether another machine has rotated."""
 
 LOCK_SECONDS = 1.0
 """Until the next look at a lock that another process holds."""
@@ -35,6 +41,7 @@ class Rotation:
         self._clock = clock
         self._part = part
         self._not_before = 0.0
+        self._pause = FIRST_PAUSE_SECONDS
 
     def is_due(self, held: Held) -> bool:
         """Whether to rotate now, by what the server said about the secret in use when it gave this access token."""
@@ -72,10 +79,15 @@ class Rotation:
             self._postpone(DAY)
             self._notice.tell("rotation", "the server does not know rotation: regenerate the refresh token at {page}")
         except DaypassError as error:
-            after = error.retry_after if isinstance(error, NotNow) else None
-            self._postpone(max(NEXT_TRY_SECONDS, after or 0))
+            self._postpone(self._pause_after(error))
             self._notice.tell("rotation", f"the refresh token could not be rotated, its old secret is in use: {error}")
         return held
+
+    def _pause_after(self, error: DaypassError) -> float:
+        if not isinstance(error, NotNow):
+            return NEXT_TRY_SECONDS
+        self._pause = min(2 * self._pause, NEXT_TRY_SECONDS)
+        return max(self._pause / 2, error.retry_after or 0.0)
 
     def with_news(self, held: Held, mint: Callable[[], Held]) -> Held:
         """`held`, or a new access token where the server must say first whether another machine has rotated."""
@@ -86,6 +98,7 @@ class Rotation:
         """`held` after a rotation; raises what prevented it. The caller holds the locks. `mint`: get another."""
         began = self._clock()
         life = self._credential.rotate(held.refresh_is_old)
+        self._pause = FIRST_PAUSE_SECONDS
         if life is None:
             return mint()
         after = replace(held, **refresh_members(life, began, self._credential.secret))

@@ -13,11 +13,11 @@ from pathlib import Path
 from daypass_client.cache import Cache, default_folder
 from daypass_client.credential import Credential
 from daypass_client.errors import ConfigurationError, DaypassError, NotNow, RateLimited, RefreshTokenRefused
-from daypass_client.held import Held, held_of, refresh_members
+from daypass_client.held import Held, held_from, held_of
 from daypass_client.machine_clock import boot_id, machine_clock
 from daypass_client.minting import Minted, Minter
 from daypass_client.notice import Notice
-from daypass_client.rotating import ROTATE_AT, Rotation
+from daypass_client.rotating import NEWS_SECONDS, ROTATE_AT, Rotation
 from daypass_client.secrecy import Secret
 from daypass_client.server import Server
 from daypass_client.settings import Options, settings_from
@@ -25,9 +25,6 @@ from daypass_client.settings import Options, settings_from
 LOG = logging.getLogger("daypass_client")
 
 PATIENCE_SECONDS = 30.0
-
-LONGEST_MARGIN, MARGIN = 60.0, 0.1
-"""How long before it expires a token is replaced: in seconds, or as a part of its lifetime if that is less."""
 
 NEXT_TRY_SECONDS = 30.0
 """After a failed replacement, while the old token is still active."""
@@ -211,11 +208,7 @@ class TokenSource:
         secret, minted = self._minted(patience)
         if minted.seems_shared:
             self._notice.tell_shared()
-        # Counted from the first try: to replace a token too early does no harm.
-        left = inf if minted.seconds_left is None else minted.seconds_left
-        renew_at = began + left - min(LONGEST_MARGIN, left * MARGIN)
-        about_refresh = refresh_members(minted.refresh, began, secret)
-        return Held(minted.token, began, renew_at, began + left, **about_refresh)
+        return held_from(minted, began, secret, inf if self._rotation is None else NEWS_SECONDS)
 
     def _minted(self, patience: float) -> tuple[Secret, Minted]:
         """A new access token, and the secret that it is of; where that is old or refused, look for a new one."""
