@@ -165,7 +165,7 @@ def kill_at_each_line(server: LiveServer, services: Services, folder: Path) -> s
 
 def main(seconds: float) -> None:
     with ExitStack() as stack:
-        folder = Path(tempfile.mkdtemp())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         url = stack.enter_context(SqliteFiles(folder).fresh(folder))
         server = stack.enter_context(LiveServer(url, folder))
         app = create_app(Settings(instance=str(folder), database_url=url, log_level="ERROR"), KEYS)

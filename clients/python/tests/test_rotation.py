@@ -128,6 +128,21 @@ def test_of_sixteen_processes_that_are_due_at_once_one_rotates(daypass: Daypass,
     assert daypass.mints(refresh) == 1
 
 
+def test_a_process_that_is_due_finds_that_another_has_rotated(
+    daypass: Daypass, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And goes on with the same access token."""
+    refresh = daypass.refresh_token(ends_in=timedelta(days=12, minutes=2))
+    file, now, several = file_of(daypass, refresh, tmp_path), [1000.0], list[DaypassAuth]()
+    for _ in range(3):
+        new_process(monkeypatch)
+        several.append(DaypassAuth(file=file, rotate=True, clock=lambda: now[0]))
+        several[-1].token()
+    now[0] += 3 * MINUTE
+    assert len({auth.token() for auth in several}) == 1
+    assert (rotations(daypass, refresh), daypass.mints(refresh)) == (1, 1)
+
+
 def test_after_one_that_was_killed_when_the_secret_was_written_the_next_does_not_rotate_again(
     daypass: Daypass, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
