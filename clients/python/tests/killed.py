@@ -1,9 +1,9 @@
 """A rotation that is killed at each of its lines, in a forked process with SIGKILL.
 
-``python -m clients.python.tests.killed MODULES``, with the settings of a refresh token that rotates in the environment.
-MODULES are names of files, separated by commas; the place is in the folder ``DAYPASS_TEST_FOLDER``. After each kill, a
-fresh process must find a secret that mints, and rotate. It prints how many lines there are, and exits with 1 at the
-first that breaks this.
+``python -m clients.python.tests.killed MODULES VISITS``: names of files, separated by commas, and how often a line of
+them counts. The settings of a refresh token that rotates are in the environment; the place is in the folder
+``DAYPASS_TEST_FOLDER``. After each kill, a fresh process must find a secret that mints, and rotate. It prints how many
+lines there are, and exits with 1 at the first that breaks this.
 """
 
 import os
@@ -25,16 +25,13 @@ DUE: Options = {"rotate": True, "rotate_at": -1.0}
 DONE, BROKEN = 0, 1
 
 
-VISITS = 4
-"""How often a line counts, in a loop or in a function that is called again, as for each of two entries."""
-
-
 class Killer:
-    """Kills its process at the `number`-th line of these files, of those that are executed."""
+    """Kills its process at the `number`-th line of these files that is executed; each counts so often (`visits`)."""
 
-    def __init__(self, names: set[str], number: int) -> None:
+    def __init__(self, names: set[str], number: int, visits: int) -> None:
         self._names = names
         self._left = number
+        self._visits = visits
         self._seen = Counter[tuple[str, int]]()
 
     def trace(self, frame: FrameType, event: str, _argument: object) -> Any:
@@ -43,7 +40,7 @@ class Killer:
             return None
         place = (path, frame.f_lineno)
         self._seen[place] += event == "line"
-        if event == "line" and self._seen[place] <= VISITS:
+        if event == "line" and self._seen[place] <= self._visits:
             self._left -= 1
             if self._left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -58,9 +55,9 @@ def started() -> TokenSource:
     return TokenSource(DUE)
 
 
-def rotate_until_killed(names: set[str], number: int) -> int:
+def rotate_until_killed(names: set[str], number: int, visits: int) -> int:
     source = started()
-    sys.settrace(Killer(names, number).trace)
+    sys.settrace(Killer(names, number, visits).trace)
     source.token()
     sys.settrace(None)
     return DONE
@@ -114,13 +111,13 @@ def forked(act: Any, *arguments: object) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def main(modules: str) -> None:
+def main(modules: str, visits: str = "1") -> None:
     names, number, examiner = set(modules.split(",")), 0, Examiner()
     if not examiner.works():
         sys.exit("broken before any kill")
     while True:
         number += 1
-        ended = forked(rotate_until_killed, names, number)
+        ended = forked(rotate_until_killed, names, number, int(visits))
         if ended == DONE:
             break
         if ended != -signal.SIGKILL or not examiner.works():
