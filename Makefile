@@ -6,7 +6,7 @@ BENCH  := .venv-bench
 SDK    := .venv-trifacta
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test check fuzz soak rotation-soak kill-rounds honest-load clock-rounds edge-load sign-in-attack mutants lint lock docs sbom screenshots axe bench trifacta-sdk clean
+.PHONY: help run test check fuzz soak rotation-soak kill-rounds rotation-rounds honest-load clock-rounds edge-load sign-in-attack mutants lint lock docs sbom screenshots axe bench trifacta-sdk clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,10 @@ rotation-soak: $(VENV)/.dev-installed ## Two machines with one refresh token tha
 
 kill-rounds: $(VENV)/.dev-installed ## Workers and supervisors killed at random under load: 200 times on each database, or ROUNDS=20
 	$(MEMORY) $(BIN)/python -m tests.environment.kill_rounds $(ROUNDS)
+
+rotation-rounds: $(VENV)/.dev-installed ## Rotations against revocations and regenerations: 200 rounds each on each database, or ROUNDS=20
+	$(MEMORY) DAYPASS_ROTATION_ROUNDS=$(or $(ROUNDS),200) $(BIN)/python -m pytest -q --timeout=0 \
+	    tests/unit/services/test_rotating_races.py
 
 honest-load: $(VENV)/.dev-installed ## 64 clients on each kind of request, 60 seconds each or SECONDS=10; fails if any is refused
 	$(BIN)/python -m tests.environment.honest_load $(if $(SECONDS),--seconds $(SECONDS)) $(OPTIONS)

@@ -18,6 +18,7 @@ from app.http.guards import refuse_unguarded_routes
 from app.http.health import health_blueprint
 from app.http.hosts import Hosts
 from app.http.large_answers import install_large_answers
+from app.http.oauth_metadata import metadata
 from app.http.openapi import Documents
 from app.http.proxies import TrustedProxies
 from app.http.public_url import BelowPath, PublicUrl, shadowed_route
@@ -70,7 +71,7 @@ def create_app(settings: Settings | None = None, keys: Keys | None = None, clock
     install_compression(app)
     install_rendering(app)
     dialects = [blueprint for dialect in DIALECTS for blueprint in dialect.DOCUMENT.blueprints]
-    operations = (health_blueprint(services.health), security_txt_blueprint(*settings.security_txt))
+    operations = (health_blueprint(services.health), security_txt_blueprint(*settings.security_txt), metadata)
     for blueprint in (*dialects, documents_blueprint(documents), *operations, *PAGES):
         app.register_blueprint(blueprint)
     install_error_dispatch(app, [*(dialect.DIALECT for dialect in DIALECTS), *PAGE_DIALECTS], PAGES_ANYWHERE)

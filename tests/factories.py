@@ -15,6 +15,7 @@ from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.services import Services
 from app.services.held_tokens import ByOwner, BySecret
 from app.services.revoking import Revoked
+from app.services.service_accounts import People
 from app.services.throttling import ACCOUNT_LIMIT, NEW_PLACE_LIMIT, Claim
 from tests.secrecy import PASSWORD_MARK
 
@@ -48,6 +49,14 @@ def make_user(
 ) -> User:
     """A user; with a name of their own unless one is given."""
     return services.accounts.add(username or f"user-{next(_numbers)}", role, password, OPERATOR, **profile)
+
+
+def make_service_account(
+    services: Services, responsible: User, deputy: User | None = None, role: Role = Role.VIEWER, username: str = ""
+) -> User:
+    """A service account that these persons answer for."""
+    answering = People(responsible.username, deputy and deputy.username)
+    return services.service_accounts.add(username or f"svc-{next(_numbers)}", role, answering, OPERATOR)
 
 
 def issue(services: Services, user: User, name: str = "nightly-etl", reissue: Reissue | None = None) -> Refresh:

@@ -27,6 +27,7 @@ BY_MODULE = (
     f"{FUNCTIONAL}documentation.py",
     f"{FUNCTIONAL}http_edge.py",
     f"{FUNCTIONAL}nginx.py",
+    f"{FUNCTIONAL}one_base_url.py",
     "tests/environment/test_below_a_path.py",
     "tests/environment/test_health.py",
 )

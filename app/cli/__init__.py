@@ -9,7 +9,7 @@ from collections.abc import Callable
 import click
 from flask import Flask
 
-from app.cli import audit, backups, clock, database, doctor, init, jobs, keys, serving, settings, tokens, users
+from app.cli import audit, backups, clock, database, doctor, init, jobs, keys, rotations, serving, settings, users
 from app.cli.launching import Launcher, RefusingGroup
 
 COMMANDS: tuple[click.Command, ...] = (
@@ -17,7 +17,7 @@ COMMANDS: tuple[click.Command, ...] = (
     serving.serve,
     serving.scheduler,
     users.user,
-    tokens.token,
+    rotations.COMMANDS,
     settings.conf,
     jobs.job,
     clock.clock,

@@ -25,9 +25,9 @@ COLUMNS = (
     "created_in_future",
 )  # fmt: skip
 MEMBERS = (
-    "kind", "id", "public_id", "owner", "user_id", "name", "status", "created_at", "expires_at", "last_used_at",
-    "last_used_ip", "last_used_agent", "seems_shared", "created_in_future", "created_with", "secret_seen_at",
-    "revoked_at", "revoked_by", "revoke_reason",
+    "kind", "id", "public_id", "owner", "user_id", "name", "description", "status", "created_at", "expires_at",
+    "last_used_at", "last_used_ip", "last_used_agent", "rotated_at", "old_secret_until", "seems_shared",
+    "created_in_future", "created_with", "secret_seen_at", "revoked_at", "revoked_by", "revoke_reason",
 )  # fmt: skip
 """Of a token in JSON; null where its tier has none."""
 
@@ -84,14 +84,15 @@ def token() -> None:
 @token.command("create")
 @click.option("--user", "username", required=True, help="Its owner: a user or a service account.")
 @click.option("--name", required=True, help="What uses it, such as nightly-etl.")
+@click.option("--description", help="What it is for, at most 255 characters.")
 @click.option("--days", type=int, help="How long it works; at most, and by default, refresh_token_lifespan.")
 @as_json
-def create(username: str, name: str, days: int | None, as_json: bool) -> None:
+def create(username: str, name: str, description: str | None, days: int | None, as_json: bool) -> None:
     """Create a refresh token. Its secret is the output, once; about it is on standard error."""
     owner = services().accounts.get(username)
     if not owner.is_active:
         raise click.ClickException(f"The user is disabled: run `daypass user enable {owner.username}` first.")
-    issued = services().issuing.issue(owner.id, name, operator(), lifetime_days=days)
+    issued = services().issuing.issue(owner.id, name, operator(), lifetime_days=days, description=description)
     about = {"user": owner.username} | {name: getattr(issued.token, name) for name in CREATED}
     show_result(about | {"secret": issued.secret}, issued.secret, as_json)
     if not as_json:
@@ -123,6 +124,41 @@ def show(public_id: str, as_json: bool) -> None:
         click.echo(SEEMS_SHARED, err=True)
     if row["created_in_future"] and not as_json:
         click.echo(CREATED_IN_FUTURE, err=True)
+
+
+@token.command("rename")
+@click.argument("public_id")
+@click.argument("name")
+@as_json
+def rename(public_id: str, name: str, as_json: bool) -> None:
+    """Give a refresh token another name. Its secret stays."""
+    listed = services().renaming.change(public_id, {"name": name}, operator())
+    show_result(_row(listed), f"Renamed {public_id} to {listed.name}.", as_json)
+
+
+@token.command("describe")
+@click.argument("public_id")
+@click.argument("description")
+@as_json
+def describe(public_id: str, description: str, as_json: bool) -> None:
+    """Describe a token in at most 255 characters; "" for no description."""
+    listed = services().renaming.change(public_id, {"description": description}, operator())
+    show_result(_row(listed), f"Described {public_id}.", as_json)
+
+
+@token.command("move")
+@click.argument("public_ids", nargs=-1, required=True)
+@click.option("--to", "username", required=True, help="The new owner: a user or a service account.")
+@click.option("--reason", default="", help="For the audit log.")
+@as_json
+def move(public_ids: tuple[str, ...], username: str, reason: str, as_json: bool) -> None:
+    """Move tokens to another owner without a new secret, all or none.
+
+    A refresh token moves with all its access tokens. From the next check on they have the new owner's rights and user
+    id.
+    """
+    moved = services().moving.move_each(public_ids, username, operator(), reason)
+    show_table(map(_row, moved), ("kind", "public_id", "owner", "user_id", "name", "status"), as_json)
 
 
 @token.command("revoke")

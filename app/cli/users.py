@@ -9,10 +9,11 @@ import click
 
 from app.cli.launching import RefusingGroup, operator, services
 from app.cli.output import Row, as_json, show_one, show_result, show_table
-from app.domain.identity import ApiTokens, Role, User
+from app.cli.service_accounts import add_account, answering, answering_options, hand_over, left_behind
+from app.domain.identity import ApiTokens, Kind, Role, User
 from app.domain.text import count_of
 
-COLUMNS = ("id", "username", "role", "is_active", "email", "last_login_at")
+COLUMNS = ("id", "username", "kind", "role", "is_active", "email", "last_login_at")
 
 NOT_LOCKED = "Nothing to unlock: {} can sign in from new places."
 
@@ -32,6 +33,9 @@ def user() -> None:
     """Users and service accounts."""
 
 
+user.add_command(hand_over)
+
+
 @user.command("add")
 @click.argument("username")
 @click.option("--role", type=role_type, default=Role.VIEWER.value, show_default=True)
@@ -39,7 +43,9 @@ def user() -> None:
 @click.option("--first-name", default="")
 @click.option("--last-name", default="")
 @click.option("--title", default="")
-@click.option("--no-password", is_flag=True, help="For single sign-on and service accounts: no sign-in by password.")
+@click.option("--no-password", is_flag=True, help="For single sign-on: no sign-in by password.")
+@click.option("--service", "is_service", is_flag=True, help="A service account: no password, no sign-in.")
+@answering_options
 @password_file
 @temporary
 @as_json
@@ -50,9 +56,20 @@ def add(
     password_file: Path | None,
     temporary: bool,
     as_json: bool,
+    is_service: bool,
+    responsible: str | None,
+    deputy: str | None,
     **profile: Any,
 ) -> None:
-    """Add a user."""
+    """Add a user, or with --service an account of programs."""
+    if is_service:
+        if no_password or password_file or temporary:
+            raise click.UsageError("A service account has no password: leave out the options about passwords.")
+        added = add_account(username, Role(role), responsible, deputy, **profile)
+        show_result(_row(added), f"Added {added.username} with the user id {added.id}. {answering(added)}", as_json)
+        return
+    if responsible or deputy:
+        raise click.UsageError("Only a service account has a responsible person: add --service.")
     password = None if no_password else _password(password_file)
     user = services().accounts.add(username, Role(role), password, operator(), is_temporary=temporary, **profile)
     sentence = f"Added {user.username} with the user id {user.id}.{_until_when(user)}"
@@ -60,10 +77,12 @@ def add(
 
 
 @user.command("list")
+@click.option("--kind", type=click.Choice([kind.value for kind in Kind]), help="Only persons, or service accounts.")
 @as_json
-def list_users(as_json: bool) -> None:
+def list_users(kind: str | None, as_json: bool) -> None:
     """List all users."""
-    show_table((_row(each) for each in services().accounts.every()), COLUMNS, as_json, "No users yet.")
+    found = (each for each in services().accounts.every() if kind in (None, each.kind))
+    show_table((_row(each) for each in found), COLUMNS, as_json, "No users yet." if kind is None else "No matches.")
 
 
 @user.command("show")
@@ -114,13 +133,27 @@ def set_role(username: str, role: str, as_json: bool) -> None:
     show_result(_row(user), f"Changed the role of {user.username} to {user.role}.", as_json)
 
 
+@user.command("edit")
+@click.argument("username")
+@answering_options
+@as_json
+def edit(username: str, as_json: bool, **values: str | None) -> None:
+    """Change who answers for a service account, effective on the next request."""
+    given = {name: value for name, value in values.items() if value is not None}
+    if not given:
+        raise click.UsageError("Give what to change.")
+    user = services().accounts.change(username, given, operator())
+    show_result(_row(user), f"Changed {user.username}. {answering(user)}", as_json)
+
+
 @user.command("disable")
 @click.argument("username")
 @as_json
 def disable(username: str, as_json: bool) -> None:
     """Disable a user and their tokens at once; `enable` undoes it."""
     user = services().accounts.change(username, {"is_active": False}, operator())
-    show_result(_row(user), f"Disabled {user.username}. Their tokens do not work until they are enabled.", as_json)
+    done = f"Disabled {user.username}. Their tokens do not work until they are enabled."
+    show_result(_row(user), done + left_behind(user), as_json)
 
 
 @user.command("enable")
@@ -206,4 +239,7 @@ def _row(user: User) -> Row:
         "created_at": user.created_at,
         "last_login_at": user.last_login_at,
         "password_expires_at": user.password_expires_at,
+        "kind": user.kind.value,
+        "responsible": user.responsible,
+        "deputy": user.deputy,
     }

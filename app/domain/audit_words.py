@@ -31,10 +31,12 @@ class Part:
 
 ACTIONS: dict[str, Words] = {
     "access_token.created": Words("API token created", "created the API token {object}"),
+    "access_token.described": Words("API token described", "changed the description of {object}"),
     "access_token.minted": Words("Access token requested", "requested the access token {object}"),
     "access_token.revoked": Words("Access token revoked", "revoked the access token {object}"),
     "access_token.secret_found": Words("Secret of an access token found", "sent the secret of {object} in {place}"),
     "access_token.superseded_presented": Words("Replaced access token used", "used the replaced access token {object}"),
+    "access_token.moved": Words("API token moved", "moved the API token {object} from {before} to {after}"),
     "administration.refused": Words("Administration refused", "was refused {object}"),
     "audit.purged": Words("Audit log shortened", "deleted {events:{object} event} of the audit log"),
     "clock.accepted": Words("Clock accepted", "accepted the present time of the clock"),
@@ -43,11 +45,14 @@ ACTIONS: dict[str, Words] = {
     "instance_setting.changed": Words("Setting changed", "changed {object} from {before} to {after}"),
     "keys.adopted": Words("Keys adopted", "adopted other keys: {changed}"),
     "refresh_token.created": Words("Refresh token created", "created the refresh token {object}"),
+    "refresh_token.described": Words("Refresh token described", "changed the description of {object}"),
     "refresh_token.found_shared": Words("Sharing noticed", "used the refresh token {object}, which seems shared"),
+    "refresh_token.moved": Words("Refresh token moved", "moved the refresh token {object} from {before} to {after}"),
     "refresh_token.presented_as_access": Words(
         "Refresh token used as access token", "used the refresh token {object} in place of an access token"
     ),
     "refresh_token.regenerated": Words("Refresh token regenerated", "regenerated the refresh token {object}"),
+    "refresh_token.renamed": Words("Refresh token renamed", "renamed {object} from {before} to {after}"),
     "refresh_token.revoked": Words("Refresh token revoked", "revoked the refresh token {object}"),
     "refresh_token.old_secret_ended": Words("Old secret ended", "ended the old secret of the refresh token {object}"),
     "refresh_token.rotated": Words("Refresh token rotated", "rotated the refresh token {object}"),
@@ -64,6 +69,9 @@ ACTIONS: dict[str, Words] = {
     "user.enabled": Words("User enabled", "enabled the user {object}"),
     "user.password_changed": Words("Password set", "set the password of {object}"),
     "user.password_removed": Words("Password removed", "removed the password of {object}"),
+    "user.responsible_changed": Words(
+        "Responsible person changed", "changed who answers for the service account {object}"
+    ),
     "user.role_changed": Words("Role changed", "changed the role of {object} to {role}"),
     "user.sessions_ended": Words("Sessions ended", "ended {sessions:session} of {object}"),
     "user.sign_in_locked": Words("Sign-in limited", "used up the attempts to sign in as {object}"),

@@ -142,11 +142,17 @@ class Unavailable(Refusal):
 
 @dataclass(eq=False)
 class TokenRefused(Refusal):
-    """`kind`: the required tier. `public_id`, `since`: set only where the secret was valid."""
+    """`kind`: the required tier. `public_id`, `since`, `is_single_tier`: set only where the secret was valid.
+
+    `is_single_tier`: the token has no refresh token; its owner generates another instead of requesting one.
+    `is_client`: whether it authenticates an OAuth client, and is not what a request is about.
+    """
 
     kind: TokenKind
     public_id: str | None = None
     since: datetime | None = None
+    is_single_tier: bool = False
+    is_client: bool = field(default=False, kw_only=True)
 
 
 class TokenMissing(TokenRefused):
@@ -187,10 +193,6 @@ class TokenRevoked(TokenRefused):
 
     how: str | None = None
     reason: ClassVar[str] = "token_revoked"
-
-    @property
-    def hint(self) -> str | None:
-        return self.how
 
 
 class TokenSuperseded(TokenRefused):

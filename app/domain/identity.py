@@ -46,6 +46,13 @@ class Role(StrEnum):
         return self.may_use_apis
 
 
+class Kind(StrEnum):
+    """SERVICE: an account of programs, without password and sign-in; persons answer for it (``service_accounts``)."""
+
+    PERSON = "person"
+    SERVICE = "service"
+
+
 class ApiTokens(StrEnum):
     """Whether a user may create tokens. INHERIT: as the instance settings say."""
 
@@ -64,7 +71,9 @@ def refuse_unless_may_use_apis(role: Role) -> None:
 class User:
     """A person or a service account that owns tokens. The id is never reused.
 
-    `password_expires_at`: of a temporary password, which somebody else chose; None for all others.
+    `password_expires_at`: of a temporary password, which somebody else chose; None for all others. `responsible_id`,
+    `deputy_id`: the persons who answer for a service account; `responsible`, `deputy`: their user names, where they
+    are read with it.
     """
 
     id: int
@@ -79,6 +88,15 @@ class User:
     created_at: datetime
     last_login_at: datetime | None = None
     password_expires_at: datetime | None = None
+    kind: Kind = Kind.PERSON
+    responsible_id: int | None = None
+    deputy_id: int | None = None
+    responsible: str | None = None
+    deputy: str | None = None
+
+    @property
+    def is_service(self) -> bool:
+        return self.kind is Kind.SERVICE
 
     @property
     def is_administrator(self) -> bool:
@@ -87,6 +105,8 @@ class User:
 
 class Principal(NamedTuple):
     """The owner of an accepted token, and the token itself, as of `checked_at`: the result of the check.
+
+    `refresh_token_public_id`: None for a single-tier token.
 
     A named tuple because each check creates one, and a frozen dataclass takes four times as long.
     """
@@ -107,6 +127,7 @@ class Principal(NamedTuple):
     token_last_used_at: datetime | None
     refresh_token_expires_at: datetime | None
     checked_at: datetime
+    refresh_token_public_id: str | None = None
 
     @property
     def credential(self) -> Credential:

@@ -57,12 +57,16 @@ _REVOKES = _ENDS | _each(Proof.PASSWORD)
 
 @dataclass(frozen=True)
 class Rule:
-    """`words`: the act, after "to". `is_of_others`: for server administrators, and commands."""
+    """`words`: the act, after "to". `is_of_others`: for server administrators, and commands.
+
+    `is_of_accounts`: for them and those who answer for the service account (``app.domain.service_accounts``).
+    """
 
     words: str
     effect: Effect
     needs: Needs
     is_of_others: bool = False
+    is_of_accounts: bool = False
 
 
 class Act(Enum):
@@ -86,12 +90,23 @@ class Act(Enum):
         Effect.CREATES,
         _ON_PAGES | _each(Proof.PASSWORD, Proof.SINGLE_TIER_TOKEN) | _each(Proof.TWO_TIER_TOKEN, while_on=BY_API),
     )
+    CREATE_FOR_SERVICE_ACCOUNT = Rule(
+        "create a token of a service account, or give one a new secret",
+        Effect.CREATES,
+        _ON_PAGES | _TOKENS_BY_API,
+        is_of_accounts=True,
+    )
     CHANGE_OWN_PASSWORD = Rule("change your own password", Effect.CREATES, _each(Proof.PASSWORD))
     CREATE_USER = Rule("create a user", Effect.GRANTS, _GRANTS, is_of_others=True)
     SET_PASSWORD = Rule("set another user's password", Effect.GRANTS, _GRANTS, is_of_others=True)
     RAISE_ROLE = Rule("give a user a role that is not weaker", Effect.GRANTS, _GRANTS, is_of_others=True)
     ENABLE_USER = Rule("enable a user", Effect.GRANTS, _GRANTS, is_of_others=True)
     ALLOW_API_TOKENS = Rule("allow a user API tokens", Effect.GRANTS, _GRANTS, is_of_others=True)
+    MAKE_RESPONSIBLE = Rule(
+        "make a person responsible for a service account", Effect.GRANTS, _GRANTS, is_of_others=True
+    )
+    MOVE_OWN = Rule("move your own token to a service account that you are responsible for", Effect.GRANTS, _ON_PAGES)
+    MOVE_OF_OTHERS = Rule("move a token to another owner", Effect.GRANTS, _GRANTS, is_of_others=True)
     UNLOCK_SIGN_IN = Rule("let a user sign in from new places again", Effect.GRANTS, _ON_PAGES, is_of_others=True)
     WIDEN_SETTING = Rule(
         "change an instance setting so that it allows more, or how long the audit log is kept",
@@ -101,6 +116,9 @@ class Act(Enum):
     )
     REVOKE_OWN = Rule("revoke your own token", Effect.ENDS, _REVOKES | _IN_A_SESSION | _each(Proof.OWN_SECRET))
     REVOKE_ALL_OWN = Rule("revoke all your own tokens", Effect.ENDS, _REVOKES)
+    REVOKE_OF_SERVICE_ACCOUNT = Rule(
+        "revoke a token of a service account", Effect.ENDS, _REVOKES | _IN_A_SESSION, is_of_accounts=True
+    )
     REVOKE_OF_OTHERS = Rule("revoke other users' tokens", Effect.ENDS, _REVOKES, is_of_others=True)
     END_SESSIONS_OF_OTHERS = Rule("sign other users out", Effect.ENDS, _ENDS, is_of_others=True)
     LOWER_ROLE = Rule("give a user a weaker role", Effect.ENDS, _ENDS, is_of_others=True)
@@ -120,7 +138,8 @@ class Act(Enum):
 
 
 OF_USERS = (
-    Act.RAISE_ROLE, Act.LOWER_ROLE, Act.ENABLE_USER, Act.DISABLE_USER, Act.ALLOW_API_TOKENS, Act.DENY_API_TOKENS
+    Act.RAISE_ROLE, Act.LOWER_ROLE, Act.ENABLE_USER, Act.DISABLE_USER, Act.ALLOW_API_TOKENS, Act.DENY_API_TOKENS,
+    Act.MAKE_RESPONSIBLE,
 )  # fmt: skip
 """The acts of changing a user (:func:`act_of_change`)."""
 
@@ -175,7 +194,7 @@ def act_of_change(column: str, before: object, after: object) -> Act:
         return Act.ENABLE_USER if after else Act.DISABLE_USER
     if column == "api_tokens":
         return Act.DENY_API_TOKENS if STRENGTH[after] < STRENGTH[before] else Act.ALLOW_API_TOKENS
-    return Act.SET_PASSWORD
+    return Act.MAKE_RESPONSIBLE if column in ("responsible_id", "deputy_id") else Act.SET_PASSWORD
 
 
 STRENGTH: dict[object, int] = {ApiTokens.DENY: 0, ApiTokens.INHERIT: 1, ApiTokens.ALLOW: 2}

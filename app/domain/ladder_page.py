@@ -52,6 +52,14 @@ RULES = """
   `POST /api/v1/tokens/{id}/revoke`), and where the owner says so (a checkbox, `?with_descendants=true`). With a refresh
   token, this is what was created with its access tokens. Deleting a token of the Trifacta-compatible API,
   `/oauth/revoke`, and revoking by filter revoke no more than they name; revoking all tokens of a user leaves none.
+- **Service accounts.** Who answers for a service account creates tokens of it only while its role is their own or a
+  weaker one, and creating tokens is not denied to them: nobody gets a right through an account. Administrators set its
+  role, its permission and who answers for it. A token of it that a person's access token created has that as its
+  origin, and is revoked with the line ([service-accounts.md](service-accounts.md)).
+- **Moving** a token to another owner creates nothing, but whoever knows its secret gets the new owner's rights. So
+  administrators move none to an account through which the permissions of a server administrator or an introspector
+  would be gained, and owners only to a service account that they answer for and whose role is theirs or weaker. What
+  was created with a token before it moved stays its creator's, and is revoked with the line.
 - **Regenerating** a refresh token revokes its access tokens, not what was created with them. After a theft, revoke the
   refresh token and what was created with it.
 """
@@ -72,6 +80,8 @@ def _table(effect: Effect, heading: str) -> str:
 
 
 def _words(rule: Rule) -> str:
+    if rule.is_of_accounts:
+        return f"{rule.words} (administrators, and who answers for it)"
     return f"{rule.words} (administrators)" if rule.is_of_others else rule.words
 
 

@@ -166,7 +166,7 @@ class Policy:
     )  # fmt: skip
     regenerations_per_hour = Setting(
         TIMES, "60", low=6, high=10_000, group=Group.LIMITS, label="Regenerations per refresh token and hour",
-        help="How often one refresh token may be regenerated in an hour.", effective=From.AT_ONCE,
+        help="How often one refresh token may be regenerated or rotated in an hour.", effective=From.AT_ONCE,
         affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Each may be regenerated that often in an hour. Their secrets "
                          "are not affected."),),
     )  # fmt: skip

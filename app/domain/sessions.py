@@ -30,7 +30,7 @@ class WebSession:
     """The session of a user signed in on the pages. `proved_at`: when they last entered their password.
 
     `address`, `device` (:func:`app.domain.devices.device_of`): where it began; None where that is not known.
-    `digest`: of its cookie.
+    `digest`: of its cookie. `answers_for_accounts`: whether the user is responsible for a service account, or a deputy.
     """
 
     id: int
@@ -42,6 +42,7 @@ class WebSession:
     address: str | None = None
     device: str | None = None
     digest: str | None = field(default=None, repr=False)
+    answers_for_accounts: bool = False
 
     @property
     def must_change_password(self) -> bool:

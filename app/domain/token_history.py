@@ -14,6 +14,9 @@ class Step(StrEnum):
     REGENERATED = "regenerated"
     ROTATED = "rotated"
     OLD_SECRET_ENDED = "old secret ended"
+    MOVED = "moved"
+    RENAMED = "renamed"
+    DESCRIBED = "described"
     FOUND_SHARED = "found shared"
     SECRET_FOUND = "secret found"
     EXPIRED = "expired"
@@ -26,7 +29,8 @@ class Entry:
 
     `by`: a user name, ``cli:<system user>`` or ``job:<name>``; empty where nobody acted, or who is not known.
     `is_own`: the owner did it, or one of their programs. `means`: the credential, in words, of the owner's own acts.
-    `address`: of the client. `note`: why a token was revoked, where its secret was found, which addresses share it.
+    `address`: of the client. `note`: why a token was revoked, where its secret was found, which addresses share it,
+    the owners or the names before and after, until when (RFC 3339) the secret from before a rotation was to work.
     """
 
     at: datetime

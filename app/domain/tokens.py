@@ -80,6 +80,14 @@ def capped(expires_at: datetime, limit: datetime | None) -> datetime:
     return expires_at if limit is None else min(expires_at, limit)
 
 
+def life_limit(created_at: datetime, expires_at: datetime, longest: timedelta) -> datetime | None:
+    """Beyond what a refresh token is not renewed. `longest`: its life in all; zero is without a limit.
+
+    What the token has is not taken from it: `longest` may have been another when it got that.
+    """
+    return max(created_at + longest, expires_at) if longest else None
+
+
 def is_from_future(created_at: datetime, now: datetime) -> bool:
     """Whether a token says that it was created later than `now`: this clock is wrong, or was when it was created."""
     return created_at - now > CLOCK_TOLERANCE
@@ -106,6 +114,7 @@ class RefreshToken:
     (public id) that made its present secret, if one did. `secret_seen_at`: when that was last found where no secret
     belongs, such as in a path. `lifetime_days`: chosen when it was created; None for the instance's. `rotated_at`: the
     latest rotation. `old_secret_until`: until when the secret before that works as well; None where it does not.
+    `renewable_until`: beyond it, its secrets do not renew it.
     """
 
     id: int
@@ -131,6 +140,13 @@ class RefreshToken:
     created_with: str | None = None
     secret_seen_at: datetime | None = None
     lifetime_days: int | None = None
+    description: str | None = None
+    renewable_until: datetime | None = None
+
+    def renewed_until(self, now: datetime, lifetime: timedelta, longest: timedelta) -> datetime:
+        """When it expires if it is rotated at `now`. `longest`: its whole life; zero is without a limit."""
+        limit = life_limit(self.created_at, self.expires_at, longest)
+        return capped(capped(now + lifetime, limit), self.renewable_until)
 
 
 def secret_made_at(created_at: datetime, *renewals: datetime | None) -> datetime:
@@ -174,8 +190,8 @@ class Issued(Generic[T]):
 
     Of a minted access token: `refresh_token_expires_at`, `replaced` (the previous active one, after replacement),
     `seems_shared` (two programs seem to mint), `old_secret_until` (it was minted with the old secret of a rotated
-    refresh token, which works until then), and `refresh_token_since` (:func:`secret_made_at`; None where a rotation has
-    no overlap, so that no client rotates by itself).
+    refresh token, which works until then), `reused_at` (when one that existed was returned again), and
+    `refresh_token_since` (:func:`secret_made_at`; None where a rotation has no overlap: no client rotates by itself).
     """
 
     token: T
@@ -184,6 +200,7 @@ class Issued(Generic[T]):
     replaced: AccessToken | None = None
     seems_shared: bool = False
     old_secret_until: datetime | None = None
+    reused_at: datetime | None = None
     refresh_token_since: datetime | None = None
 
 

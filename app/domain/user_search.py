@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.domain.identity import Role
+from app.domain.identity import Kind, Role
 
 SEARCHED = "user name, e-mail, name, user id and token id"
 """In what the search looks, for people: parts of the first three, the whole of an id."""
@@ -21,13 +21,18 @@ class UserOrder(StrEnum):
 
 @dataclass(frozen=True)
 class UserSearch:
-    """`text`: see SEARCHED; a token's public id, with what it begins with or without, finds its owner."""
+    """`text`: see SEARCHED; a token's public id, with what it begins with or without, finds its owner.
+
+    `is_unanswered`: only enabled service accounts without an active responsible person.
+    """
 
     text: str | None = None
     role: Role | None = None
     is_active: bool | None = None
     order: UserOrder = UserOrder.CREATED
     is_descending: bool = True
+    kind: Kind | None = None
+    is_unanswered: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,3 +44,4 @@ class UserCounts:
     active: int
     disabled: int
     administrators: int
+    service: int = 0

@@ -18,9 +18,10 @@ from app.domain.tokens import TokenKind, TokenStatus
 GRANTS_AND_NOTES = frozenset(
     {
         "access_token.created", "access_token.secret_found", "audit.purged", "clock.accepted", "database.backed_up",
-        "database.restored", "keys.adopted", "refresh_token.created", "refresh_token.found_shared",
-        "refresh_token.secret_found", "session.began", "session.ended", "tokens.purged", "user.created", "user.enabled",
-        "user.sessions_ended", "user.sign_in_locked", "user.sign_in_unlocked", *SIGHTINGS,
+        "database.restored", "keys.adopted", "refresh_token.created", "refresh_token.described",
+        "refresh_token.found_shared", "refresh_token.secret_found", "session.began", "session.ended", "tokens.purged",
+        "user.created", "user.enabled", "user.sessions_ended", "user.sign_in_locked", "user.sign_in_unlocked",
+        *SIGHTINGS,
     }
 )  # fmt: skip
 """Actions that take nothing away, or whose effect is not in a restored state."""
@@ -31,6 +32,8 @@ _CHANGES = {
     "user.role_changed": "role",
     "user.api_tokens_changed": "api_tokens",
 }
+
+_LABELS = {"refresh_token.renamed": "name", "access_token.described": "description"}
 
 _PARSERS: dict[str, Any] = {
     **dict.fromkeys(("search", "owner", "name", "created_with"), str),
@@ -55,11 +58,17 @@ class Withdrawals:
     old_secrets: dict[str, AuditEvent] = field(default_factory=dict)
     minted: dict[str, AuditEvent] = field(default_factory=dict)
     """By the public id of the refresh token: its access tokens from before were replaced."""
+    moved: dict[str, AuditEvent] = field(default_factory=dict)
+    """By the public id, of either tier."""
+    labels: dict[tuple[str, str], AuditEvent] = field(default_factory=dict)
+    """New names and descriptions, which filters look for, by the public id and the column."""
     of_users: dict[str, AuditEvent] = field(default_factory=dict)
     by_filter: list[tuple[AuditEvent, TokenFilter]] = field(default_factory=list)
     users: dict[tuple[str, str], AuditEvent] = field(default_factory=dict)
     """By user name and column."""
     passwords: dict[str, AuditEvent] = field(default_factory=dict)
+    answering: dict[str, AuditEvent] = field(default_factory=dict)
+    """By service account: who answers for it changed."""
     settings: dict[str, AuditEvent] = field(default_factory=dict)
     unknown: Counter[str] = field(default_factory=Counter)
     """Events that are not applied, by what they are."""
@@ -74,14 +83,19 @@ def withdrawals(events: Iterable[AuditEvent]) -> Withdrawals:
         "refresh_token.regenerated": found.regenerated,
         "refresh_token.rotated": found.regenerated,
         "refresh_token.old_secret_ended": found.old_secrets,
+        "refresh_token.moved": found.moved,
+        "access_token.moved": found.moved,
         "user.tokens_revoked": found.of_users,
         "user.password_changed": found.passwords,
         "user.password_removed": found.passwords,
+        "user.responsible_changed": found.answering,
         "instance_setting.changed": found.settings,
     }
     for event in events:
         if column := _CHANGES.get(event.action):
             found.users[event.object_id, column] = event
+        elif column := _LABELS.get(event.action):
+            found.labels[event.object_id, column] = event
         elif event.action == "access_token.minted":
             found.minted[str(event.detail.get("refresh_token"))] = event
         elif event.action == "tokens.revoked":

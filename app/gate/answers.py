@@ -40,13 +40,18 @@ UNQUOTED = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 NO_CREDENTIALS = "Authentication credentials were not provided."
 """Alation's answer to any refused ``TOKEN``; its clients mint again on this 403."""
 
+# ASCII, because they are in a header too.
+TWO_TIERS = "Request a new one."
+SINGLE_TIER = "Generate a new one at Preferences > Access Tokens."
+ANY_TIER = "Request one with a refresh token, or generate one at Preferences > Access Tokens."
+
 ANSWERS: dict[type[Refusal], tuple[int, str]] = {
     errors.BadRequest: (400, "{message}"),
     errors.TokenMissing: (401, "Send an access token in the TOKEN header, or as Authorization: Bearer."),
-    errors.TokenMalformed: (401, "This is not an access token. Use a refresh token to request one."),
+    errors.TokenMalformed: (401, f"This is not an access token. {ANY_TIER}"),
     errors.TokenUnknown: (401, "There is no such access token."),
-    errors.TokenExpired: (401, "The access token has expired. Request a new one."),
-    errors.TokenRevoked: (401, "The access token was revoked. Request a new one."),
+    errors.TokenExpired: (401, "The access token has expired. {remedy}"),
+    errors.TokenRevoked: (401, "The access token was revoked. {remedy}"),
     errors.TokenSuperseded: (401, "The access token was replaced by a newer one."),
     errors.OwnerDisabled: (401, "The owner of the token is disabled."),
     errors.OwnerDenied: (401, "The owner of the token may not have API tokens."),
@@ -55,6 +60,14 @@ ANSWERS: dict[type[Refusal], tuple[int, str]] = {
     errors.Unavailable: (503, "The token can't be checked at the moment: {what}. Try again shortly."),
 }
 """Status and sentence of each refusal of a check. With a ``TOKEN`` header, 401 becomes Alation's 403."""
+
+EXCEPTIONS = {
+    400: ("ValidationFailed", "Input validation failed"),
+    401: ("MissingPersonException", "Person is missing"),
+    403: ("AccessControlException", "Access denied"),
+    503: ("ServiceUnavailableException", "The service is temporarily unavailable"),
+}
+"""Name and message of the Trifacta dialect's ``exception``, which its clients read; they send no ``TOKEN``."""
 
 
 def identity_headers(principal: Principal) -> Headers:
@@ -85,17 +98,22 @@ def header_value(text: str) -> str:
 def refusal_answer(refusal: Refusal, environ: Mapping[str, Any]) -> tuple[str, Headers, bytes]:
     """Status line, headers and body of a refusal."""
     status, template = ANSWERS[type(refusal)]
-    detail = template.format_map(vars(refusal))
     headers = [*COMMON, *((name, "") for name in IDENTITY), ("X-Auth-Reason", refusal.reason)]
     if isinstance(refusal, TokenRefused) and "HTTP_TOKEN" in environ:
         status, detail = 403, NO_CREDENTIALS
-    elif isinstance(refusal, TokenRefused | errors.NotPermitted):
-        headers += _challenge(refusal, detail, environ)
+    else:
+        detail = template.format_map(vars(refusal) | {"remedy": _remedy(refusal)})
+        if isinstance(refusal, TokenRefused | errors.NotPermitted):
+            headers += _challenge(refusal, detail, environ)
     if isinstance(refusal, errors.Unavailable):
         headers.append(("Retry-After", str(refusal.retry_after)))
-    body = _body(status, detail, refusal)
+    body = _body(status, detail, refusal, has_exception="HTTP_TOKEN" not in environ)
     headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
     return f"{status} {HTTPStatus(status).phrase}", headers, body
+
+
+def _remedy(refusal: Refusal) -> str:
+    return SINGLE_TIER if isinstance(refusal, TokenRefused) and refusal.is_single_tier else TWO_TIERS
 
 
 def _challenge(refusal: Refusal, detail: str, environ: Mapping[str, Any]) -> Headers:
@@ -110,9 +128,12 @@ def _challenge(refusal: Refusal, detail: str, environ: Mapping[str, Any]) -> Hea
     return [("WWW-Authenticate", f'Bearer realm="daypass"{attributes}')]
 
 
-def _body(status: int, detail: str, refusal: Refusal) -> bytes:
-    """The same bytes as the Alation dialect's for a resource."""
-    members = {"detail": detail, "code": f"{status}000", "message": detail, "reason": refusal.reason}
-    if refusal.hint:
-        members["hint"] = refusal.hint
+def _body(status: int, detail: str, refusal: Refusal, *, has_exception: bool) -> bytes:
+    """The same bytes as the Alation dialect's for a resource; `has_exception`: and the Trifacta dialect's member."""
+    members: dict[str, Any] = {"detail": detail, "code": f"{status}000", "message": detail, "reason": refusal.reason}
+    hint = {"hint": refusal.hint} if refusal.hint else {}
+    members |= hint
+    if has_exception:
+        name, message = EXCEPTIONS[status]
+        members["exception"] = {"name": name, "message": message, "details": detail} | hint
     return json.dumps(members, separators=(",", ":")).encode("ascii") + b"\n"

@@ -75,6 +75,11 @@ def current_user_or_none() -> CurrentUser | None:
     return cast(CurrentUser | None, g.get("current_user"))
 
 
+def issuer() -> str | None:
+    """Who issues tokens, in OAuth's metadata: the public URL. None while there is none: it is never guessed."""
+    return str(parts().public_url) if parts().public_url else None
+
+
 def document(name: str) -> dict[str, Any]:
     """The OpenAPI document of that name."""
     return parts().documents[name]
@@ -100,9 +105,3 @@ def note_use(last_use: LastUse, known: Principal, environ: Mapping[str, Any], pr
     if is_due:
         last_use.note(known, client_address(environ, proxies), environ.get("HTTP_USER_AGENT"))
     return is_due
-
-
-def note_introspected(last_use: LastUse, known: Principal) -> None:
-    """Record the use of an introspected token if due, without address and agent, which are unknown."""
-    if last_use.is_due(known):
-        last_use.note(known, None, None)

@@ -40,7 +40,7 @@ class Guard:
     is_for_administrators: bool = False
 
 
-def _allow() -> None:
+def allow() -> None:
     """Everyone; the view may require a credential in the body."""
 
 
@@ -76,7 +76,8 @@ def _refuse_unless_administrator(role: Role) -> None:
         raise NotPermitted(ADMINISTRATORS_ONLY)
 
 
-def _refuse_unless_may_introspect(role: Role) -> None:
+def refuse_unless_may_introspect(role: Role) -> None:
+    """Refuse with NotPermitted a role without the permission."""
     if not role.may_introspect:
         raise NotPermitted("Only administrators and introspectors may introspect tokens.")
 
@@ -111,29 +112,11 @@ def _require_signed_in(permit: Callable[[Role], None]) -> None:
         raise TokenMissing(TokenKind.ACCESS)
 
 
-ANYBODY = Guard("everyone", _allow)
-CREDENTIAL_IN_BODY = Guard("credential in the body", _allow, proofs=(Proof.PASSWORD, Proof.OWN_SECRET))
+ANYBODY = Guard("everyone", allow)
+CREDENTIAL_IN_BODY = Guard("credential in the body", allow, proofs=(Proof.PASSWORD, Proof.OWN_SECRET))
 TOKEN_HOLDER = Guard("active access token", _require_token, ("token", "bearer"), TOKENS)
 ADMINISTRATOR = Guard(
     "administrator, by access token", _require_administrator, ("token", "bearer"), TOKENS, is_for_administrators=True
-)
-INTROSPECTOR = Guard(
-    "administrator or introspector, by password or access token",
-    partial(_require_signed_in, _refuse_unless_may_introspect),
-    ("basic", "token", "bearer"),
-    (Proof.PASSWORD, *TOKENS),
-)
-
-
-def _authenticate_if_present() -> None:
-    authenticate_request()
-
-
-PRESENTER = Guard(
-    "everyone; a credential in the headers must be valid",
-    _authenticate_if_present,
-    ("basic", "token", "bearer"),
-    (Proof.OWN_SECRET, Proof.PASSWORD, *TOKENS),
 )
 SIGNED_IN = Guard(
     "user, by password or access token",

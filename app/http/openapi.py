@@ -30,6 +30,7 @@ SCHEMES: dict[str, dict[str, str]] = {
     "token": {"type": "apiKey", "in": "header", "name": "TOKEN", "description": "An access token."},
     "bearer": {"type": "http", "scheme": "bearer", "description": "An access token."},
     "basic": {"type": "http", "scheme": "basic", "description": "User name and password."},
+    "client": {"type": "http", "scheme": "basic", "description": "Client id and client secret."},
 }
 """The ways to authenticate, by the names in ``Guard.schemes``."""
 
@@ -108,6 +109,8 @@ def _flat(messages: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, lis
 def document_route(view: Callable[..., Any], errors: ErrorAnswers, schemes: tuple[str, ...]) -> None:
     """Add a route's errors and ways to authenticate to the notes of its decorators."""
     notes = view.__dict__.setdefault("_apidoc", {})
+    if "security" in notes.get("manual_doc", {}):  # a view at two paths
+        return
     answers = notes.setdefault("response", {}).setdefault("responses", {})
     takes_a_body = _takes_a_body(notes)
     for status in errors.statuses:

@@ -40,7 +40,7 @@ def add_token_headers(known: Principal | Issued[AccessToken] | Issued[RefreshTok
             g.token_headers = _of_principal(known)
         case Issued(token=AccessToken() as token):
             expiries = (token.expires_at, known.refresh_token_expires_at)
-            g.token_headers = _of_access_token(token.public_id, token.created_at, *expiries)
+            g.token_headers = _of_access_token(token.public_id, known.reused_at or token.created_at, *expiries)
             g.token_headers |= _since(known.refresh_token_since)
         case Issued(token=RefreshToken() as token) | (RefreshToken() as token):
             g.token_headers = {"Refresh-Token-Expires-At": utc_text(token.expires_at, "seconds")}

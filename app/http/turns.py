@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from app.http.browsers import is_of_programs, wants_page
 from app.http.places import Places
+from app.http.slashes import with_one_slash
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -114,7 +115,7 @@ class Turns:
 
 def _refuse(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
     """Before any dialect, as a proxy would, because it must cost next to nothing."""
-    is_page = not is_of_programs(environ["PATH_INFO"]) and wants_page(environ)
+    is_page = not is_of_programs(with_one_slash(environ["PATH_INFO"])) and wants_page(environ)
     body, kind = (BUSY_PAGE, "text/html; charset=utf-8") if is_page else (BUSY, "application/json")
     headers = [("Content-Type", kind), ("Content-Length", str(len(body))), ("Retry-After", "1")]
     headers += [("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")] * is_page

@@ -12,25 +12,31 @@ from app.services.audit_list import AuditList
 from app.services.audit_log import AuditLog, audit_log
 from app.services.changing_passwords import ChangingPasswords
 from app.services.check_counts import CheckCounts
+from app.services.clients import Clients
 from app.services.clock_agreement import ClockAgreement
 from app.services.expiring import Expiring
+from app.services.granting import Granting
 from app.services.health import Health
 from app.services.held_tokens import HeldTokens
 from app.services.idempotency import Idempotency
 from app.services.identifying import Identifying
 from app.services.instance_settings import InstanceSettings
+from app.services.introspecting import Introspecting
 from app.services.issuing import Issuing
 from app.services.job_runs import JobRuns
 from app.services.key_fingerprints import KeyFingerprints
 from app.services.last_use import LastUse
 from app.services.listing import Listing
 from app.services.minting import Minting
+from app.services.moving import Moving
 from app.services.overview import Overview
 from app.services.passwords import Passwords
+from app.services.renaming import Renaming
 from app.services.restoring import Restoring
 from app.services.revoking import Revoking
 from app.services.revoking_by_filter import RevokingByFilter
 from app.services.rotating import Rotating
+from app.services.service_accounts import ServiceAccounts
 from app.services.sessions import Sessions
 from app.services.setting_effects import SettingEffects
 from app.services.sightings import Sightings
@@ -43,6 +49,7 @@ from app.services.user_list import UserList
 from app.services.user_profiles import UserProfiles
 from app.services.verifying import TokenVerifier
 from app.storage.check import TokenLookup
+from app.storage.client_check import ClientLookup
 from app.storage.database import Database
 
 
@@ -54,10 +61,15 @@ class Services:
     issuing: Issuing
     rotating: Rotating
     minting: Minting
+    granting: Granting
     single_tier: SingleTierTokens
     verifier: TokenVerifier
     held_tokens: HeldTokens
+    clients: Clients
+    introspecting: Introspecting
     revoking: Revoking
+    moving: Moving
+    renaming: Renaming
     revoking_by_filter: RevokingByFilter
     restoring: Restoring
     identifying: Identifying
@@ -67,6 +79,7 @@ class Services:
     token_history: TokenHistory
     user_list: UserList
     user_profiles: UserProfiles
+    service_accounts: ServiceAccounts
     audit_list: AuditList
     overview: Overview
     instance_settings: InstanceSettings
@@ -101,28 +114,33 @@ def build_services(
 ) -> Services:
     """Create the use cases from the values of the settings (described in ``config.Settings``)."""
     ring, format, idempotency = KeyRing(token_keys), TokenFormat(prefixes), Idempotency(pepper)
-    verifier, check_counts, sightings, strays, last_use = _recorders(database, clock, ring, format)
+    lookup = TokenLookup(database)
+    verifier, check_counts, sightings, strays, last_use = _recorders(database, clock, ring, format, lookup)
     accounts, sessions, changing = _people(database, clock, pepper, passwords, sightings)
     held_tokens, listing = HeldTokens(database, clock, ring, format), Listing(database, clock, pepper)
+    minting = Minting(database, clock, ring, format, held_tokens, idempotency)
+    clients = Clients(ClientLookup(database, lookup), held_tokens, clock, ring, format)
     clock_agreement, key_fingerprints, audit, health = _guardians(database, clock, token_keys, pepper)
     return Services(
         accounts=accounts,
         issuing=Issuing(database, clock, ring, format, held_tokens, accounts, idempotency),
         rotating=Rotating(database, clock, ring, format, held_tokens, idempotency),
-        minting=Minting(database, clock, ring, format, held_tokens, idempotency),
+        minting=minting, granting=Granting(minting, clients), clients=clients,
+        introspecting=Introspecting(verifier, held_tokens, last_use, sightings),
         single_tier=SingleTierTokens(database, clock, ring, format, idempotency),
-        verifier=verifier,
-        held_tokens=held_tokens,
+        verifier=verifier, held_tokens=held_tokens, listing=listing,
         revoking=Revoking(database, clock, held_tokens, verifier),
+        moving=Moving(database, clock),
+        renaming=Renaming(database, clock),
         revoking_by_filter=RevokingByFilter(database, clock, pepper),
         restoring=Restoring(database, clock),
         identifying=Identifying(format, verifier, held_tokens, listing),
         expiring=Expiring(database, clock, clock_agreement),
-        listing=listing,
         token_lists=TokenLists(database, clock, pepper),
         token_history=TokenHistory(database, clock),
         user_list=UserList(database, clock, pepper),
         user_profiles=UserProfiles(database, clock, accounts, sessions),
+        service_accounts=ServiceAccounts(database, clock, idempotency),
         audit_list=AuditList(database, pepper),
         overview=Overview(database, clock),
         instance_settings=InstanceSettings(database, clock),
@@ -150,14 +168,14 @@ def _people(
 
 
 def _recorders(
-    database: Database, clock: Clock, ring: KeyRing, format: TokenFormat
+    database: Database, clock: Clock, ring: KeyRing, format: TokenFormat, lookup: TokenLookup
 ) -> tuple[TokenVerifier, CheckCounts, Sightings, Strays, LastUse]:
     """The check, and what requests record in memory; one thread writes all of it."""
     check_counts, sightings = CheckCounts(database, clock), Sightings(database, clock)
     strays = Strays(database, clock, ring, format)
     last_use = LastUse(database, check_counts.flush, sightings.flush, strays.flush)
     check_counts.begin = sightings.begin = strays.begin = last_use.start
-    verifier = TokenVerifier(TokenLookup(database), clock, ring, format, check_counts)
+    verifier = TokenVerifier(lookup, clock, ring, format, check_counts)
     return verifier, check_counts, sightings, strays, last_use
 
 

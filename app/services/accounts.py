@@ -6,14 +6,14 @@ Not here: their passwords (``changing_passwords``), and their tokens (``issuing`
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import structlog
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from app.domain.audit import SIGN_IN_REFUSED, SIGN_IN_THROTTLED
 from app.domain.clock import Clock
-from app.domain.errors import BadCredentials, BadRequest, Conflict, NotFound, RateLimited, TemporaryPassword
+from app.domain.errors import BadCredentials, BadRequest, Conflict, RateLimited, TemporaryPassword
 from app.domain.identity import Caller, Role, User, canonical_username
 from app.domain.ladder import Act, act_of_change
 from app.domain.passwords import EXPIRED, TEMPORARY
@@ -22,6 +22,7 @@ from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.passwords import Passwords
 from app.services.permitting import refuse_unless_allowed
 from app.services.refused_sign_ins import reason_of, subject_of
+from app.services.responsibility import PEOPLE, columns_of, existing_user
 from app.services.sightings import Sightings
 from app.services.throttling import Attempt, Claim, LoginThrottle
 from app.storage import sessions, users
@@ -110,12 +111,7 @@ class Accounts:
         name, password or profile), NotPermitted, and Conflict (the name is taken; another request under the same
         `key`). Raises Repeated.
         """
-        name = canonical_username(username)
-        if name is None:
-            message = "A user name has 1 to 150 of a-z, 0-9 and . _ @ + -"
-            raise BadRequest(message, {"username": [message]})
-        refuse_secret("username", username, "A user name")
-        profile = {each: normal_text(each, value, LONGEST_PROFILE[each]) for each, value in profile.items()}
+        name, profile = new_username(username), normal_profile(profile)
         with self._database.reading() as session:  # before the work of digesting
             refuse_unless_allowed(session, Act.CREATE_USER, caller)
         digest = (
@@ -156,15 +152,17 @@ class Accounts:
             return users.count(session) == 0
 
     def change(self, user: int | str, values: Mapping[str, str | bool], caller: Caller) -> User:
-        """Change ``role``, ``is_active`` or ``api_tokens``: all of `values` or none. `user`: the id or the name.
+        """Change ``role``, ``is_active``, ``api_tokens``, or the ``responsible`` person and the ``deputy`` of a service
+        account (user names; an empty one for no deputy): all of `values` or none. `user`: the id or the name.
 
-        Adds an audit row for each value that differs. Refuses with NotFound, and with Conflict for the last enabled
-        administrator.
+        Adds an audit row for each value that differs. Refuses with NotFound, with Conflict for the last enabled
+        administrator, and as :func:`columns_of`.
         """
         with self._database.transaction() as session:
             # Locked before reading the administrators: two changes at once must not leave none.
             administrators = users.lock_administrators(session)
             row = existing_user(session, user)
+            values = columns_of(session, values, row)
             changed = {column: value for column, value in values.items() if getattr(row, column) != value}
             for column, value in changed.items():
                 refuse_unless_allowed(session, act_of_change(column, getattr(row, column), value), caller)
@@ -173,7 +171,8 @@ class Accounts:
             _refuse_to_leave_none(administrators, row)
             if not row.is_active:
                 sessions.end_of_user(session, row.id)
-            for name, detail in _audited(changed):
+            users.read_names(session, row)
+            for name, detail in _audited(changed, row):
                 record(session, self._clock(), caller, name, ("user", row.username), **detail)
         return users.as_user(row)
 
@@ -211,12 +210,31 @@ class Accounts:
         return Proof(proof.user, digest) if is_kept else self._prove(proof.user.username, password, caller)
 
 
-def _audited(changed: Mapping[str, str | bool]) -> Iterator[tuple[str, dict[str, str | bool]]]:
+def _audited(changed: Mapping[str, Any], row: UserRow) -> Iterator[tuple[str, dict[str, str | bool]]]:
+    if PEOPLE & changed.keys():
+        yield "user.responsible_changed", {"responsible": row.responsible or "", "deputy": row.deputy or ""}
     for column, value in changed.items():
+        if column in PEOPLE:
+            continue
         if column == "is_active":
             yield ("user.enabled" if value else "user.disabled"), {column: value}
         else:
             yield f"user.{column}_changed", {column: value}
+
+
+def new_username(username: str) -> str:
+    """Its canonical form; refuses with BadRequest what is none, and a secret."""
+    name = canonical_username(username)
+    if name is None:
+        message = "A user name has 1 to 150 of a-z, 0-9 and . _ @ + -"
+        raise BadRequest(message, {"username": [message]})
+    refuse_secret("username", username, "A user name")
+    return name
+
+
+def normal_profile(profile: Mapping[str, str]) -> dict[str, str]:
+    """Refuses with BadRequest the members that are no text of their length."""
+    return {each: normal_text(each, value, LONGEST_PROFILE[each]) for each, value in profile.items()}
 
 
 def _refuse_expired(user: User, now: datetime) -> None:
@@ -228,11 +246,3 @@ def _refuse_to_leave_none(administrators: list[int], changed: UserRow) -> None:
     stays = changed.is_active and changed.role == Role.SERVER_ADMIN
     if administrators == [changed.id] and not stays:
         raise Conflict(LAST_ADMINISTRATOR)
-
-
-def existing_user(session: Session, user: int | str) -> UserRow:
-    """By id or by name; refuses with NotFound."""
-    row = users.get(session, user) if isinstance(user, int) else users.find(session, canonical_username(user) or "")
-    if row is None:
-        raise NotFound("user")
-    return row

@@ -69,7 +69,7 @@ def _refuse_beyond(counted: int, token: StoredRefreshToken, policy: Policy, now:
     if is_mint:
         done = f"This refresh token has minted {limit:,} access tokens within an hour"
         raise _spent(done, "mints_per_hour", ends_at, now, _keep(policy))
-    done = f"This refresh token was regenerated {count_of(limit, 'time')} within an hour"
+    done = f"This refresh token was regenerated or rotated {count_of(limit, 'time')} within an hour"
     raise _spent(done, "regenerations_per_hour", ends_at, now, "Its latest secret works.")
 
 

@@ -10,10 +10,12 @@ from app.domain.errors import BadCredentials, BadRequest, Conflict, NotFound
 from app.domain.identity import Caller, User
 from app.domain.ladder import Act
 from app.domain.passwords import TEMPORARY
+from app.domain.service_accounts import NO_PASSWORD
 from app.domain.sessions import WebSession
-from app.services.accounts import Accounts, Proof, existing_user
+from app.services.accounts import Accounts, Proof
 from app.services.passwords import Passwords
 from app.services.permitting import refuse_unless_allowed
+from app.services.responsibility import existing_user
 from app.services.revoking import Revoked, revoke_tokens_of
 from app.services.sessions import device_in
 from app.storage import sessions, users
@@ -72,12 +74,14 @@ class ChangingPasswords:
 
         `is_temporary`: accepted for TEMPORARY; the pages require another one. An introspector's is
         not: the role has no pages. Refuses with NotFound, NotPermitted, BadRequest, and with Conflict the
-        caller's own.
+        caller's own, and one for a service account.
         """
         with self._database.reading() as session:
             known = users.as_user(existing_user(session, user))
             if known.id == caller.user_id:
                 raise Conflict(OWN)
+            if known.is_service:
+                raise Conflict(NO_PASSWORD.format(known.username))
             refuse_unless_allowed(session, Act.SET_PASSWORD, caller)
         is_temporary = is_temporary and known.role.has_pages
         return self._set(known, password, caller, is_temporary=is_temporary, revokes_tokens=revokes_tokens)

@@ -43,9 +43,9 @@ class Descendants:
         return self.number > 0 or self.is_more
 
 
-def count_descendants(session: Session, user_id: int, root: Made, now: datetime) -> Descendants:
+def count_descendants(session: Session, root: Made, now: datetime) -> Descendants:
     """What revoking the descendants of a token would revoke."""
-    found = list(islice(made_from(session, user_id, [root], MOST_COUNTED + 1), MOST_COUNTED + 1))
+    found = list(islice(made_from(session, [root], MOST_COUNTED + 1), MOST_COUNTED + 1))
     if not found:
         return Descendants(0, [])
     refresh, access = _ids(found, TokenKind.REFRESH), _ids(found, TokenKind.ACCESS)
@@ -66,14 +66,19 @@ def count_descendants(session: Session, user_id: int, root: Made, now: datetime)
     return Descendants(len(active_refresh) + len(active_access), items[:SHOWN], len(found) > MOST_COUNTED)
 
 
-def hold_descendants(session: Session, user_id: int, root: Made) -> list[Made]:
+def hold_descendants(session: Session, root: Made) -> list[Made]:
     """The descendants of a token that matter (``made_from``); no other is made until the end of the transaction.
 
-    Who makes one locks the owner's row first, and finds its own token revoked. Refresh tokens are locked in order of
-    id, the root and those of access tokens included, against deadlocks.
+    The caller has locked the row of the root's owner; those of others, whose tokens are among them after a move, are
+    locked here. Who makes one locks the owner's row first, and finds its own token revoked. Refresh tokens are locked
+    in order of id, the root and those of access tokens included, against deadlocks.
     """
-    users.lock(session, user_id)
-    found = list(made_from(session, user_id, [root]))
+    locked, found = {root.user_id}, list(made_from(session, [root]))
+    while others := {each.user_id for each in found} - locked:
+        for user_id in sorted(others):
+            users.lock(session, user_id)
+        locked |= others
+        found = list(made_from(session, [root]))
     parents = {each.parent for each in found if each.parent is not None}
     for ids in _chunks(sorted({*parents, *_ids([root, *found], TokenKind.REFRESH)})):
         refresh_tokens.lock(session, ids)

@@ -188,6 +188,8 @@ class HeldTokens:
             # The token ended, or its secret was replaced, during the wait for the lock.
             _refuse_unless_active(self.find(session, claim), now, allow_expired)
             raise Unavailable("the refresh token is being changed")
+        if stored.user_id != found.stored.user_id:  # moved during the wait: no longer that user's, if one is named
+            self.find(session, claim)
         owner, policy = _owner(session, stored)
         if is_use or allow_expired:
             budgets.refuse_overspent(stored, policy, now, is_mint=is_use)

@@ -11,16 +11,16 @@ from app.domain.identity import Caller
 from app.domain.ladder import Act
 from app.domain.policy import Policy
 from app.domain.reissue import Reissue
-from app.domain.rotation import life_limit
 from app.domain.secrets import KeyRing, TokenFormat, TokenText, new_token_text
-from app.domain.text import count_of, normal_name
-from app.domain.tokens import Issued, RefreshToken, TokenKind, capped
+from app.domain.text import count_of, normal_name, normal_text
+from app.domain.tokens import Issued, RefreshToken, TokenKind, capped, life_limit
 from app.services import budgets
 from app.services.accounts import Accounts
+from app.services.acting_for import lock_both
 from app.services.held_tokens import BySecret, Claim, HeldToken, HeldTokens
 from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.instance_settings import read_policy
-from app.services.permitting import hold_maker, permit, refuse_unless_allowed
+from app.services.permitting import hold_maker, permit, refuse_unless_may_create_for
 from app.storage import access_tokens, new_secrets, refresh_tokens, users
 from app.storage.audit import record
 from app.storage.database import Database
@@ -86,28 +86,32 @@ class Issuing:
         *,
         reissue: Reissue | None = None,
         lifetime_days: int | None = None,
+        description: str | None = None,
     ) -> Issued[RefreshToken]:
-        """Create a refresh token called `name` (not necessarily unique) for an authenticated user.
+        """Create a refresh token called `name` (not necessarily unique) for an authenticated user, or by one who
+        answers for the service account `user_id`.
 
         Made with an access token, it expires with that at the latest. `reissue`: its own reissue policy;
         `lifetime_days`: its own lifetime; None for those of the instance. Refuses with BadRequest (the name; fields
-        ``expires_in_days``: less than a day, or longer than the instance's), BadCredentials (the user is disabled),
-        NotPermitted, LimitReached (too many active ones) and Conflict (another request under the same `key`). Raises
-        Repeated.
+        ``description``, and ``expires_in_days``: less than a day, or longer than the instance's), BadCredentials (the
+        user is disabled), NotPermitted, LimitReached (too many active ones) and Conflict (another request under the
+        same `key`). Raises Repeated.
         """
         name = normal_name(name)
+        description = normal_text("description", (description or "").strip(), name="A description") or None
         text = new_token_text(TokenKind.REFRESH)
         with self._database.transaction(caller.name) as session:
             # Locks the user's row: of two at once, the second counts the first.
+            lock_both(session, caller, user_id)
+            refuse_unless_may_create_for(session, Act.CREATE_REFRESH_TOKEN, caller, user_id)
             owner = users.get_and_lock(session, user_id)
             if owner is None:
                 raise BadCredentials
             policy = read_policy(session)
-            refuse_unless_allowed(session, Act.CREATE_REFRESH_TOKEN, caller)
             _refuse_bad_lifetime(policy, lifetime_days)
             subject = ("refresh_token", text.public_id)
             self._idempotency.refuse_repeat(session, key, user_id, subject, self._clock())
-            return self._issue(session, policy, owner, name, text, caller, reissue, lifetime_days)
+            return self._issue(session, policy, owner, name, text, caller, reissue, lifetime_days, description)
 
     def regenerate(self, claim: Claim, caller: Caller, key: IdempotencyKey | None = None) -> Issued[RefreshToken]:
         """Give a refresh token a new secret and a full lifetime; its access tokens are revoked.
@@ -147,6 +151,7 @@ class Issuing:
         caller: Caller,
         reissue: Reissue | None,
         lifetime_days: int | None = None,
+        description: str | None = None,
     ) -> Issued[RefreshToken]:
         now = self._clock()
         if not policy.allows_refresh_tokens(users.as_user(owner)):
@@ -158,7 +163,9 @@ class Issuing:
         maker = hold_maker(session, caller, owner.id, now)
         expires_at = capped(now + policy.refresh_token_lifetime(lifetime_days), maker.until)
         mac = self._ring.sign(text)
-        row = refresh_tokens.add(session, text, mac, owner.id, name, now, expires_at, reissue, maker, lifetime_days)
+        row = refresh_tokens.add(
+            session, text, mac, owner.id, name, now, expires_at, reissue, maker, lifetime_days, description
+        )
         subject = ("refresh_token", row.public_id)
         detail = {"owner": owner.username, "name": name} | created_with(maker)
         chosen = {} if lifetime_days is None else {"lifetime_days": lifetime_days}

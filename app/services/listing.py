@@ -89,9 +89,9 @@ class Listing:
         with self._database.reading() as session:
             # The query of the lists, for the name and the owner.
             if refresh := refresh_tokens.find(session, public_id):
-                return list_refresh_tokens(session, TokenFilter(ids=[refresh.id]), now, None, 1)[0]
+                return listed_token(session, TokenKind.REFRESH, refresh.id, now)
             if access := access_tokens.find(session, public_id):
-                return list_access_tokens(session, TokenFilter(ids=[access.id]), now, None, 1)[0]
+                return listed_token(session, TokenKind.ACCESS, access.id, now)
         raise NotFound("token")
 
     def keys_in_use(self) -> dict[str, int]:
@@ -119,6 +119,12 @@ def list_access_tokens(
     """The same for access tokens."""
     rows = listing.access_tokens(session, criteria, now, after, limit)
     return [ListedToken(TokenKind.ACCESS, as_access_token(row, now), name, owner) for row, owner, name in rows]
+
+
+def listed_token(session: Session, kind: TokenKind, row_id: int, now: datetime) -> ListedToken:
+    """One token that exists, by row."""
+    read = list_refresh_tokens if kind is TokenKind.REFRESH else list_access_tokens
+    return read(session, TokenFilter(ids=[row_id]), now, None, 1)[0]
 
 
 def refuse_unless_handle(public_id: str) -> None:

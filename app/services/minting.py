@@ -97,7 +97,7 @@ class Minting:
         text = None if secret is None else TokenText.of_access(row.public_id, secret)
         if text is None or not self._ring.verifies(text, row.key_id, row.mac):
             return None
-        return self._issued(held, as_access_token(row, now), text)
+        return replace(self._issued(held, as_access_token(row, now), text), reused_at=now)
 
     def _mint(
         self,

@@ -11,7 +11,7 @@ from app.domain.token_view import DAYS_BEFORE_EXPIRY
 from app.domain.token_warnings import TokenWarning
 from app.domain.tokens import AccessToken, Ending
 from app.services.revoking import Revoked
-from app.storage import overview, summary
+from app.storage import overview, service_accounts, summary
 from app.storage.access_tokens import as_access_token
 from app.storage.database import Database
 
@@ -45,6 +45,8 @@ class Summary:
     endings: list[Ending]
     expiring: int
     first: datetime | None
+    unanswered: int = 0
+    """Enabled service accounts without an active responsible person."""
 
 
 class Overview:
@@ -90,6 +92,7 @@ class Overview:
                 endings=_every_day(now.date(), endings.by_day),
                 expiring=sum(each.soon for each in endings.by_day),
                 first=endings.first,
+                unanswered=service_accounts.count_unanswered(session),
             )
 
 

@@ -11,6 +11,7 @@ from app.domain.errors import BadCredentials, NotPermitted, TokenExpired, TokenR
 from app.domain.identity import Caller
 from app.domain.ladder import Act, Effect
 from app.domain.tokens import TokenKind, TokenStatus, status_at
+from app.services.acting_for import is_for_another, lock_both, refuse_unless_may_create
 from app.services.ended_credentials import as_of_now
 from app.services.held_tokens import BySecret, Claim
 from app.services.instance_settings import read_policy
@@ -34,18 +35,29 @@ def refuse_unless_allowed(session: Session, act: Act, caller: Caller) -> None:
     ladder.refuse_unless_allowed(act, caller, lambda key: bool(read_policy(session).values[key]))
 
 
+def refuse_unless_may_create_for(session: Session, act: Act, caller: Caller, owner_id: int) -> None:
+    """The same for an act that creates a credential of `owner_id`: another's only of a service account, and as
+    :func:`refuse_unless_may_create`. Lock both users before."""
+    if not is_for_another(caller, owner_id):
+        refuse_unless_allowed(session, act, caller)
+        return
+    refuse_unless_allowed(session, Act.CREATE_FOR_SERVICE_ACCOUNT, caller)
+    refuse_unless_may_create(session, as_of_now(session, caller), owner_id)
+
+
 def permit(session: Session, act: Act, caller: Caller, claim: Claim, now: datetime) -> Maker:
     """The same for an act on a refresh token, and :func:`hold_maker`. Its secret needs no other credential."""
     if isinstance(claim, BySecret):
         refuse_unless_allowed(session, act, replace(caller, credential=BY_ITS_SECRET))
         return NO_TOKEN
-    users.lock(session, claim.owner_id)  # before the refresh token, as everywhere
-    refuse_unless_allowed(session, act, caller)
+    lock_both(session, caller, claim.owner_id)  # before the refresh token, as everywhere
+    refuse_unless_may_create_for(session, act, caller, claim.owner_id)
     return hold_maker(session, caller, claim.owner_id, now)
 
 
 def hold_maker(session: Session, caller: Caller, user_id: int, now: datetime) -> Maker:
-    """The access token that the caller authenticated with, if any, while the row of its owner is locked.
+    """The access token that the caller authenticated with, if any, while the row of its owner is locked: of `user_id`,
+    or of a caller who acts for that service account.
 
     A revocation of what it made locks that row too, so that nothing escapes. Refuses with a TokenRefused (it ended
     since it was verified), with BadCredentials (the owner is disabled), and with NotPermitted (AT_THE_END).
@@ -53,7 +65,7 @@ def hold_maker(session: Session, caller: Caller, user_id: int, now: datetime) ->
     credential = caller.credential
     if credential is None or credential.kind is not CredentialKind.ACCESS_TOKEN:
         return NO_TOKEN
-    if users.get_and_lock(session, user_id) is None:
+    if users.get_and_lock(session, user_id if caller.user_id is None else caller.user_id) is None:
         raise BadCredentials
     row = access_tokens.find(session, credential.id)
     status = status_at(TokenStatus(row.status), row.expires_at, now) if row else TokenStatus.REVOKED

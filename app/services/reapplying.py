@@ -15,17 +15,30 @@ from app.domain.policy import find_setting
 from app.domain.setting import ON_OFF
 from app.domain.text import count_of
 from app.domain.token_filter import TokenFilter
-from app.domain.tokens import TokenKind
+from app.domain.tokens import TokenKind, TokenStatus
 from app.domain.withdrawals import Withdrawals
-from app.storage import access_tokens, listing, new_secrets, reapplying, refresh_tokens, sessions, settings, users
+from app.storage import (
+    access_tokens,
+    listing,
+    moving,
+    new_secrets,
+    reapplying,
+    refresh_tokens,
+    renaming,
+    sessions,
+    settings,
+    users,
+)
 from app.storage.audit import record
 from app.storage.liveness import TokenTable
+from app.storage.moving import Movable
 from app.storage.reapplying import CHUNK, Found
 from app.storage.refresh_tokens import Revocation, old_secret_until
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 
 REGENERATED = "its secret of the backup was replaced later"
 REPLACED = "a newer access token had replaced it"
+LABELS = ("name", "description")
 
 
 @dataclass
@@ -50,9 +63,13 @@ class Reapplying:
         self._caller = caller
         self._has_run_on = has_run_on
         self._done = Reapplied()
+        self._lost = Withdrawals()
 
     def apply(self, lost: Withdrawals) -> Reapplied:
         """Apply all that can be; what can't is in ``not_applied``."""
+        self._lost = lost
+        self._move(lost)
+        self._label(lost)
         self._revoke_refresh_tokens(lost)
         self._revoke_access_tokens(lost)
         for event, criteria in lost.by_filter:
@@ -61,11 +78,42 @@ class Reapplying:
             self._change_user(username, column, event)
         for username, event in lost.passwords.items():
             self._remove_password(username, event)
+        for username, event in lost.answering.items():
+            self._remove_people(username, event)
         for key, event in lost.settings.items():
             self._change_setting(key, event)
         for action, number in lost.unknown.items():
             self._done.not_applied.append(f"{count_of(number, 'event')} {action}.")
         return self._done
+
+    def _move(self, lost: Withdrawals) -> None:
+        """First of all, because all tokens of a user, and those that a filter matched, are of the owners of then."""
+        held = [found for each in lost.moved if (found := moving.find(self._session, each)) is not None]
+        for token in moving.lock(self._session, held):
+            event = lost.moved[token.public_id]
+            username, user_id = str(event.detail.get("after")), event.detail.get("after_id")
+            target = users.find(self._session, username)
+            if token.status == TokenStatus.REVOKED or user_id == token.user_id:
+                continue
+            if target is None or target.id != user_id:
+                self._revoke_moved(token, event, f"it was moved to {username}, whom the backup does not have")
+                continue
+            moving.give(self._session, token, target.id)
+            detail = {name: str(event.detail.get(name)) for name in ("before", "after")}
+            self._record(event.action, (f"{token.kind}_token", token.public_id), event, **detail)
+            self._done.changes.append(f"{token.public_id}: moved to {username}, as at {utc_text(event.at)}.")
+
+    def _label(self, lost: Withdrawals) -> None:
+        """As the filters of later revocations found them."""
+        for (public_id, column), event in lost.labels.items():
+            token, after = moving.find(self._session, public_id), str(event.detail.get("after"))
+            if token is not None and renaming.label(self._session, token, {column: after or None}):
+                self._record(event.action, (f"{token.kind}_token", public_id), event, after=after)
+
+    def _revoke_moved(self, token: Movable, event: AuditEvent, reason: str) -> None:
+        found = Found(token.id, token.public_id, event.at)
+        is_refresh = token.kind == TokenKind.REFRESH
+        (self._revoke_refresh_token if is_refresh else self._revoke_access_token)(found, event, reason)
 
     def _revoke_refresh_tokens(self, lost: Withdrawals) -> None:
         for found in _in_order(reapplying.refresh_tokens(self._session, lost.refresh_tokens)):
@@ -80,9 +128,9 @@ class Reapplying:
             if (user := users.find(self._session, username)) is None:
                 continue
             refresh, access = reapplying.tokens_of_user(self._session, user.id)
-            for found in filter(partial(self._is_earlier, event=event), _in_order(refresh)):
+            for found in filter(partial(self._was_ended, event=event), _in_order(refresh)):
                 self._revoke_refresh_token(found, event)
-            for found in filter(partial(self._is_earlier, event=event), _in_order(access)):
+            for found in filter(partial(self._was_ended, event=event), _in_order(access)):
                 self._revoke_access_token(found, event)
 
     def _revoke_access_tokens(self, lost: Withdrawals) -> None:
@@ -109,11 +157,17 @@ class Reapplying:
             return [row for row, _ in listing.access_token_ids(self._session, criteria, event.at, beyond, limit)]
 
         found = reapplying.by_ids(self._session, table, _every(read))
-        return [each for each in found if self._is_earlier(each, event)]
+        return [each for each in found if self._was_ended(each, event)]
 
     def _is_earlier(self, found: Found, event: AuditEvent) -> bool:
         """A backup is, whatever the clocks said."""
         return not self._has_run_on or found.changed_at < event.at
+
+    def _was_ended(self, found: Found, event: AuditEvent) -> bool:
+        """By an act about many tokens. What was moved or renamed later had not ended: it fits only since."""
+        handle = found.public_id
+        changes = (self._lost.moved.get(handle), *(self._lost.labels.get((handle, each)) for each in LABELS))
+        return self._is_earlier(found, event) and all(each is None or each.id < event.id for each in changes)
 
     def _revoke_refresh_token(self, found: Found, event: AuditEvent, reason: str | None = None) -> None:
         revocation = _revocation(event, reason)
@@ -166,6 +220,19 @@ class Reapplying:
             f"{username}: the password of the backup, changed at {utc_text(event.at)}, was removed: "
             f"run `daypass user set-password {username}`."
         )
+
+    def _remove_people(self, username: str, event: AuditEvent) -> None:
+        """Those who answered for a service account and do not since; nobody is given it."""
+        user, kept = users.find(self._session, username), {event.detail.get(each) for each in ("responsible", "deputy")}
+        gone = [each for each in ("responsible", "deputy") if user and getattr(user, each) not in (None, *kept)]
+        if user is None or not gone:
+            return
+        for each in gone:
+            self._done.changes.append(f"{username}: {getattr(user, each)} does not answer for it any more.")
+            setattr(user, f"{each}_id", None)
+        users.read_names(self._session, user)
+        names = {each: getattr(user, each) or "" for each in ("responsible", "deputy")}
+        self._record("user.responsible_changed", ("user", username), event, **names)
 
     def _change_setting(self, key: str, event: AuditEvent) -> None:
         after, setting = str(event.detail.get("after")), find_setting(key)

@@ -13,14 +13,16 @@ from app.domain.credentials import Credential, CredentialKind
 from app.domain.errors import NotFound, NotPermitted, TokenMalformed
 from app.domain.identity import Caller, canonical_username
 from app.domain.ladder import Act
+from app.domain.oauth_client import Client
 from app.domain.text import count_of, normal_text
 from app.domain.tokens import FINAL, RefreshToken, TokenKind
+from app.services.acting_for import may_revoke_for
 from app.services.descendants import Descendants, count_descendants, hold_descendants, revoke_descendants
 from app.services.held_tokens import BySecret, Claim, HeldTokens
 from app.services.listing import refuse_unless_handle
 from app.services.permitting import refuse_unless_allowed
 from app.services.verifying import TokenVerifier
-from app.storage import access_tokens, refresh_tokens, users
+from app.storage import access_tokens, moving, refresh_tokens, users
 from app.storage.audit import record
 from app.storage.database import Database
 from app.storage.made_with import Made
@@ -43,11 +45,15 @@ class Revoked:
 
 @dataclass(frozen=True)
 class _Held:
-    """The token of a presented secret, replaced or not. `refresh_token_id`: None for an access token."""
+    """The token of a presented secret, replaced or not. `refresh_token_id`: None for an access token.
+
+    `client_id`: the public id of the refresh token that it is, or is an access token of.
+    """
 
     public_id: str
     owner_id: int
     owner_name: str
+    client_id: str | None
     refresh_token_id: int | None = None
 
     @property
@@ -102,8 +108,7 @@ class Revoking:
         """What was made with a token and can still be revoked. Refuses with NotFound."""
         refuse_unless_handle(public_id)
         with self._database.reading() as session:
-            root, owner_id = _find(session, public_id, only_of)
-            return count_descendants(session, owner_id, root, self._clock())
+            return count_descendants(session, _find(session, public_id, only_of), self._clock())
 
     def _revoke(
         self,
@@ -114,9 +119,9 @@ class Revoking:
         only_of: int | None,
         with_descendants: bool,
     ) -> Revoked:
-        root, owner_id = _find(session, public_id, only_of)
-        refuse_unless_may_revoke(session, caller, owner_id)
-        found = hold_descendants(session, owner_id, root) if with_descendants else []
+        root = _find_and_hold_owner(session, public_id, only_of)
+        refuse_unless_may_revoke(session, caller, root.user_id)
+        found = hold_descendants(session, root) if with_descendants else []
         revocation = Revocation(self._clock(), caller.name, reason)
         revoked = _revoke_one(session, root, revocation, caller)
         refresh, access = revoke_descendants(session, found, root, revocation, caller)
@@ -130,14 +135,17 @@ class Revoking:
         only_of: int | None = None,
         *,
         with_descendants: bool = False,
+        client: Client | None = None,
     ) -> tuple[str, Revoked]:
         """Revoke the token of this secret; its public id, and the counts.
 
-        A caller who is not authenticated acts as its owner. The rest is as for :meth:`revoke`. Refuses with
-        TokenMalformed, TokenUnknown (also for an invented secret with a known public id), NotPermitted (another user's
-        token), and BadRequest (the reason).
+        A caller who is not authenticated acts as its owner. `client`: who may revoke itself and its access tokens.
+        The rest is as for :meth:`revoke`. Refuses with TokenMalformed, TokenUnknown (also for an invented secret with a
+        known public id), NotFound (another client's), NotPermitted (another user's), and BadRequest (the reason).
         """
         held = self._recognise(secret)
+        if client is not None and held.client_id != client.id:
+            raise NotFound("token")
         if only_of is not None and only_of != held.owner_id:
             raise NotPermitted("The token is another user's.")
         reason = normal_reason(reason)
@@ -145,8 +153,7 @@ class Revoking:
             caller = caller.as_user(held.owner_id, held.owner_name, held.credential)
         with self._database.transaction() as session:
             if held.refresh_token_id is not None:
-                if with_descendants:
-                    users.lock(session, held.owner_id)  # before the refresh token, as everywhere
+                users.lock(session, held.owner_id)  # before the refresh token, as everywhere
                 refresh_tokens.lock(session, [held.refresh_token_id])
                 if self._held_tokens.find(session, BySecret(secret)).is_replaced(self._clock()):
                     return held.public_id, Revoked(0, 0)
@@ -155,13 +162,13 @@ class Revoking:
     def _recognise(self, secret: str) -> _Held:
         try:
             token, row = self._verifier.recognise(secret)
-            return _Held(token.public_id, row.user_id, row.username)
+            return _Held(token.public_id, row.user_id, row.username, row.refresh_token_public_id)
         except TokenMalformed:  # it may be a refresh token
             pass
         with self._database.reading() as session:
             stored = self._held_tokens.find(session, BySecret(secret)).stored
             owner, _ = refresh_tokens.find_owner(session, stored.user_id)
-            return _Held(stored.public_id, owner.id, owner.username, stored.id)
+            return _Held(stored.public_id, owner.id, owner.username, stored.public_id, stored.id)
 
     def revoke_user(self, username: str, reason: str, caller: Caller) -> Revoked:
         """Revoke all tokens of a user. Refuses with NotFound, NotPermitted and BadRequest (the reason)."""
@@ -186,15 +193,22 @@ def revoke_tokens_of(session: Session, user: UserRow, reason: str, now: datetime
     return Revoked(parents, revoked)
 
 
-def _find(session: Session, public_id: str, only_of: int | None) -> tuple[Made, int]:
-    """The token with this public id, and its owner's id. Refuses with NotFound."""
-    refresh = refresh_tokens.find(session, public_id)
-    access = None if refresh is not None else access_tokens.find(session, public_id)
-    found = refresh or access
+def _find(session: Session, public_id: str, only_of: int | None) -> Made:
+    """The token with this public id. Refuses with NotFound."""
+    found = moving.find(session, public_id)
     if found is None or only_of not in (None, found.user_id):
         raise NotFound("token")
-    kind, parent = (TokenKind.REFRESH, None) if access is None else (TokenKind.ACCESS, access.refresh_token_id)
-    return Made(kind, found.id, public_id, parent), found.user_id
+    return Made(found.kind, found.id, public_id, found.parent, found.user_id)
+
+
+def _find_and_hold_owner(session: Session, public_id: str, only_of: int | None) -> Made:
+    """The same while the row of its owner is locked, so that it is not moved to another one meanwhile."""
+    found, held = _find(session, public_id, only_of), None
+    while found.user_id != held:
+        held = found.user_id
+        users.lock(session, held)
+        found = _find(session, public_id, only_of)
+    return found
 
 
 def _revoke_one(session: Session, token: Made, revocation: Revocation, caller: Caller) -> Revoked:
@@ -220,7 +234,10 @@ def _revoke_one(session: Session, token: Made, revocation: Revocation, caller: C
 
 def refuse_unless_may_revoke(session: Session, caller: Caller, owner_id: int) -> None:
     """Refuse with NotPermitted who may not revoke a token of this owner."""
-    act = Act.REVOKE_OWN if caller.user_id == owner_id else Act.REVOKE_OF_OTHERS
+    if caller.user_id == owner_id:
+        act = Act.REVOKE_OWN
+    else:
+        act = Act.REVOKE_OF_SERVICE_ACCOUNT if may_revoke_for(session, caller, owner_id) else Act.REVOKE_OF_OTHERS
     refuse_unless_allowed(session, act, caller)
 
 

@@ -11,7 +11,7 @@ from app.domain.clock import Clock, utc_text
 from app.domain.errors import Conflict, NotFound
 from app.domain.identity import Caller
 from app.domain.ladder import Act
-from app.domain.rotation import possible_successors_of, successor_of
+from app.domain.rotation import Secrets, SecretUse, possible_successors_of, secrets_of, successor_of
 from app.domain.secrets import KeyRing, TokenFormat, new_token_text
 from app.domain.tokens import Issued, RefreshToken, TokenKind
 from app.services import budgets
@@ -21,11 +21,11 @@ from app.services.issuing import renewed_until
 from app.services.listing import refuse_unless_handle
 from app.services.permitting import permit
 from app.services.revoking import refuse_unless_may_revoke
-from app.storage import new_secrets, refresh_tokens
+from app.storage import new_secrets, refresh_tokens, secret_uses
 from app.storage.audit import record
 from app.storage.database import Database
 from app.storage.made_with import Maker, created_with
-from app.storage.refresh_tokens import as_refresh_token, old_secret_until
+from app.storage.refresh_tokens import StoredRefreshToken, as_refresh_token, old_secret_until
 
 SHOWN_ELSEWHERE = (
     "This token was rotated by its owner, or with another key; its new secret was shown there. "
@@ -106,22 +106,37 @@ class Rotating:
         record(session, now, caller, "refresh_token.rotated", subject, **detail)
         return Issued(as_refresh_token(row, now), self._format.compose(text))
 
+    def secrets(self, public_id: str, only_of: int | None = None) -> Secrets:
+        """The secrets of a refresh token and their uses. Refuses with NotFound (unknown, or another owner's)."""
+        with self._database.reading() as session:
+            row, now = _find(session, public_id, only_of), self._clock()
+            until = old_secret_until(row, now)
+            if until is not None:
+                return secrets_of(row.secret_number, until, secret_uses.of_token(session, row.id))
+        begun = max(filter(None, (row.created_at, row.rotated_at, row.regenerated_at)))
+        if row.last_used_at is None or row.last_used_at < begun:
+            return Secrets()
+        return Secrets(SecretUse(row.secret_number, row.last_used_at, row.last_used_ip, row.last_used_agent))
+
     def end_old_secret(self, public_id: str, caller: Caller, only_of: int | None = None) -> RefreshToken:
         """End the old secret of a rotated refresh token; where none works, nothing changes.
 
         `only_of`: the id of the required owner. Refuses with NotFound (unknown, or another user's) and NotPermitted.
         """
-        refuse_unless_handle(public_id)
         with self._database.transaction() as session:
-            found = refresh_tokens.find(session, public_id)
-            if found is None or only_of not in (None, found.user_id):
-                raise NotFound("token")
+            found = _find(session, public_id, only_of)
             refuse_unless_may_revoke(session, caller, found.user_id)
             refresh_tokens.lock(session, [found.id])
-            row, now = refresh_tokens.find(session, public_id), self._clock()
-            if row is None:
-                raise NotFound("token")
+            row, now = _find(session, public_id, only_of), self._clock()
             if old_secret_until(row, now) is not None:
                 row = new_secrets.end_old_secret(session, row, now)
                 record(session, now, caller, "refresh_token.old_secret_ended", ("refresh_token", public_id))
             return as_refresh_token(row, now)
+
+
+def _find(session: Session, public_id: str, only_of: int | None) -> StoredRefreshToken:
+    refuse_unless_handle(public_id)
+    row = refresh_tokens.find(session, public_id)
+    if row is None or only_of not in (None, row.user_id):
+        raise NotFound("token")
+    return row

@@ -20,10 +20,11 @@ from app.domain.secrets import KeyRing, TokenFormat, new_token_text
 from app.domain.text import normal_text
 from app.domain.tokens import AccessToken, Issued, TokenKind
 from app.services import budgets
+from app.services.acting_for import lock_both
 from app.services.descendants import hold_descendants, revoke_descendants
 from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.instance_settings import read_policy
-from app.services.permitting import hold_maker, refuse_unless_allowed
+from app.services.permitting import hold_maker, refuse_unless_may_create_for
 from app.services.revoking import refuse_unless_may_revoke
 from app.storage import access_tokens, single_tier, users
 from app.storage.access_tokens import as_access_token
@@ -103,13 +104,14 @@ class SingleTierTokens:
         text = new_token_text(TokenKind.ACCESS)
         with self._database.transaction() as session:
             now = self._clock()
+            lock_both(session, caller, user_id)
+            policy = read_policy(session)
+            _refuse_while_off(policy)
+            refuse_unless_may_create_for(session, Act.CREATE_API_TOKEN, caller, user_id)
             owner = users.get_and_lock(session, user_id)
             if owner is None:
                 raise BadCredentials
-            policy = read_policy(session)
-            _refuse_while_off(policy)
             _refuse_unless_permitted(policy, owner)
-            refuse_unless_allowed(session, Act.CREATE_API_TOKEN, caller)
             _refuse_bad_lifetime(policy, lifetime)
             maker = hold_maker(session, caller, user_id, now)
             subject = ("access_token", text.public_id)
@@ -154,10 +156,12 @@ class SingleTierTokens:
             now = self._clock()
             row = _existing(session, uuid, only_of, now)
             refuse_unless_may_revoke(session, caller, row.user_id)
-            root = Made(TokenKind.ACCESS, row.id, row.public_id, None)
+            root = Made(TokenKind.ACCESS, row.id, row.public_id, None, row.user_id)
             reason = single_tier.DELETED if caller.user_id == row.user_id else BY_ANOTHER
             revocation = Revocation(now, caller.name, reason)
-            found = hold_descendants(session, row.user_id, root) if with_descendants else []
+            if with_descendants:
+                users.lock(session, row.user_id)
+            found = hold_descendants(session, root) if with_descendants else []
             ended = sum(revoke_descendants(session, found, root, revocation, caller))
             revoked = single_tier.delete(session, row, revocation)
             if not revoked:  # deleted meanwhile

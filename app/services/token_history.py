@@ -32,6 +32,11 @@ STEPS: dict[str, Step] = {
     "refresh_token.regenerated": Step.REGENERATED,
     "refresh_token.rotated": Step.ROTATED,
     "refresh_token.old_secret_ended": Step.OLD_SECRET_ENDED,
+    "refresh_token.moved": Step.MOVED,
+    "access_token.moved": Step.MOVED,
+    "refresh_token.renamed": Step.RENAMED,
+    "refresh_token.described": Step.DESCRIBED,
+    "access_token.described": Step.DESCRIBED,
     "refresh_token.found_shared": Step.FOUND_SHARED,
     "refresh_token.secret_found": Step.SECRET_FOUND,
     "access_token.secret_found": Step.SECRET_FOUND,
@@ -111,7 +116,9 @@ def _events(session: Session, token: Token) -> Iterator[Entry]:
 
 def _note(row: AuditEventRow) -> str:
     detail = json.loads(row.detail)
-    return str(detail.get("place") or detail.get("addresses") or "")
+    if STEPS[row.action] in (Step.MOVED, Step.RENAMED):
+        return f"{detail['before']} to {detail['after']}"
+    return str(detail.get("place") or detail.get("addresses") or detail.get("old_secret_until") or "")
 
 
 def _for_owner(entry: Entry) -> Entry:

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.domain.clock import Clock
-from app.domain.identity import Role, User
+from app.domain.identity import Kind, Role, User
 from app.domain.user_search import UserCounts, UserSearch
 from app.services.cursors import Cursors
 from app.services.keyset import LARGEST_PAGE, Page, page_at, page_of, place_of, row_of
 from app.services.overview import Holding
-from app.storage import overview, user_list
+from app.storage import overview, service_accounts, user_list
 from app.storage.database import Database
 from app.storage.users import as_user
 
@@ -18,11 +18,15 @@ USERS = "users"
 
 @dataclass(frozen=True)
 class FoundUsers:
-    """A page of users with their active tokens. `first`: the number of the first one on it, from 1."""
+    """A page of users with their active tokens. `first`: the number of the first one on it, from 1.
+
+    `unanswered`: the ids of those on it that are enabled service accounts without an active responsible person.
+    """
 
     page: Page[Holding]
     counts: UserCounts
     first: int
+    unanswered: frozenset[int] = frozenset()
 
 
 class UserList:
@@ -40,11 +44,13 @@ class UserList:
         is_active: bool | None = None,
         cursor: str | None = None,
         limit: int = 100,
+        *,
+        kind: Kind | None = None,
     ) -> Page[User]:
         """Users that match, newest first. `part`: of the user name, case-insensitive."""
         after = row_of(self._cursors.read(USERS, cursor))
         with self._database.reading() as session:
-            rows = user_list.users(session, part, role, is_active, after, limit + 1)
+            rows = user_list.users(session, part, role, is_active, after, limit + 1, kind)
             page = page_of([as_user(row) for row in rows], limit, lambda user: user.id)
         return Page(page.items, self._cursors.write(USERS, page.cursor))
 
@@ -57,10 +63,12 @@ class UserList:
             page = page_at(place, [as_user(row) for row in rows], limit, lambda user: user.id)
             counts = user_list.counts(session, search)
             before = user_list.count_before(session, search, page.items[0].id) if page.items and page.newer else 0
-            held = overview.count_active_of_users(session, [user.id for user in page.items], self._clock())
+            ids = [user.id for user in page.items]
+            held = overview.count_active_of_users(session, ids, self._clock())
+            unanswered = service_accounts.unanswered_among(session, ids)
         holdings = [Holding(user, *held[user.id]) for user in page.items]
         sealed = (self._cursors.write(name, each) for each in (page.cursor, page.newer))
-        return FoundUsers(Page(holdings, *sealed), counts, before + 1)
+        return FoundUsers(Page(holdings, *sealed), counts, before + 1, frozenset(unanswered))
 
     def every(self, search: UserSearch) -> Iterator[Holding]:
         """All that match, in the same order, read in pages."""

@@ -15,12 +15,14 @@ from app.services.audit_list import as_event
 from app.services.listing import ListedToken, list_access_tokens, list_refresh_tokens
 from app.services.overview import Holding
 from app.services.sessions import Sessions
-from app.storage import audit_list, overview, user_profiles
+from app.storage import audit_list, overview, service_accounts, user_profiles
 from app.storage.database import Database
 from app.storage.throttle import Filled
+from app.storage.users import as_user
 
 MOST_TOKENS = 10
 MOST_EVENTS = 6
+MOST_ACCOUNTS = 50
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,10 @@ class UserProfile:
     tokens: list[ListedToken]
     token_count: int
     events: list[AuditEvent]
+    accounts: list[User]
+    """The service accounts that the user answers for."""
+    is_unanswered: bool
+    """Whether it is an enabled service account without an active responsible person."""
 
 
 class UserProfiles:
@@ -65,6 +71,8 @@ class UserProfiles:
                 tokens=_tokens(session, user_id, now),
                 token_count=user_profiles.count_tokens(session, user_id),
                 events=[as_event(row) for row in events],
+                accounts=[as_user(row) for row in service_accounts.of_person(session, user_id, MOST_ACCOUNTS)],
+                is_unanswered=user_id in service_accounts.unanswered_among(session, [user_id]),
             )
 
 

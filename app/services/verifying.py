@@ -101,7 +101,7 @@ def _refuse_unless_active(public_id: str, row: CheckedRow, now: datetime) -> Non
     status = status_at(_STATUSES[row.status], row.expires_at, now, row.had_expired)
     if status is not TokenStatus.ACTIVE:
         since = row.revoked_at if status is TokenStatus.REVOKED else row.expires_at
-        raise _REFUSED[status](TokenKind.ACCESS, public_id, since)
+        raise _REFUSED[status](TokenKind.ACCESS, public_id, since, row.refresh_token_status is None)
     # Revoking a refresh token revokes its access tokens; checking both makes the order of writes irrelevant.
     if row.refresh_token_status is not None:
         parent = status_at(_STATUSES[row.refresh_token_status], row.refresh_token_expires_at, now)
@@ -133,4 +133,5 @@ def _principal(public_id: str, row: CheckedRow, now: datetime) -> Principal:
         token_last_used_at=row.last_used_at,
         refresh_token_expires_at=row.refresh_token_expires_at,
         checked_at=now,
+        refresh_token_public_id=row.refresh_token_public_id,
     )

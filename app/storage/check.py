@@ -1,34 +1,13 @@
-"""The one statement of the check, compiled once and run on a plain DBAPI connection in autocommit.
+"""The statement of the check. Not here: running it (``plain_lookup``), the decision (``app.services.verifying``)."""
 
-No session, no application context, and no open transaction that would hide a revocation.
-Not here: the decision (``app.services.verifying``).
-"""
-
-import threading
-import time
-from collections import deque
-from contextlib import suppress
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import structlog
-from sqlalchemy import Engine, bindparam, case, literal_column, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import bindparam, case, literal_column, select
 
-from app.domain.errors import Unavailable
-from app.storage.database import PATIENCE_SECONDS, Database
+from app.storage.database import Database
+from app.storage.plain_lookup import PlainLookup
 from app.storage.tables import AccessTokenRow, InstanceSettingRow, RefreshTokenRow, UserRow
-
-LOG = structlog.get_logger(__name__)
-
-CACHE_KIB = 2048
-"""SQLite's page cache of each connection: most of the upper index levels of a million tokens.
-
-Measured among a million tokens: with 512 KiB a tenth to a fifth fewer checks, at 24 MB less per worker with all threads
-busy; with one connection shared by all threads a fifth to a quarter fewer.
-"""
-
-WAITS = 10
 
 
 class CheckedRow(NamedTuple):
@@ -60,9 +39,8 @@ class CheckedRow(NamedTuple):
     user_api_tokens: str | None
     api_tokens_enabled: str | None
     had_expired: bool = False
+    refresh_token_public_id: str | None = None
 
-
-_INSTANTS = [place for place, name in enumerate(CheckedRow._fields) if name.endswith("_at")]
 
 _IS_SINGLE_TIER = AccessTokenRow.refresh_token_id.is_(None)
 _THE_SETTING = InstanceSettingRow.key == literal_column("'api_tokens_enabled'")
@@ -93,6 +71,7 @@ _STATEMENT = (
         case((_IS_SINGLE_TIER, UserRow.api_tokens)),
         case((_IS_SINGLE_TIER, _ENABLED)),
         AccessTokenRow.had_expired,
+        RefreshTokenRow.public_id,
     )
     .join(UserRow, UserRow.id == AccessTokenRow.user_id)
     .outerjoin(RefreshTokenRow, RefreshTokenRow.id == AccessTokenRow.refresh_token_id)
@@ -100,119 +79,8 @@ _STATEMENT = (
 )
 
 
-class TokenLookup:
-    """Finds access tokens by public id. One per process; thread-safe."""
+class TokenLookup(PlainLookup[CheckedRow]):
+    """Finds access tokens by public id."""
 
     def __init__(self, database: Database) -> None:
-        compiled = _STATEMENT.compile(dialect=database.engine.dialect)
-        self._sql = str(compiled)
-        # Plain connections raise the driver's errors, opening one raises SQLAlchemy's.
-        self._errors = (database.engine.dialect.loaded_dbapi.Error, SQLAlchemyError)
-        self._cursors = _CursorStack(database.engine)
-        self._read = self._read_sqlite if database.is_sqlite else self._read_postgresql
-        self._no_answer = database.no_answer
-        # A second connection finds SQLite's file as locked as the first. Those to PostgreSQL have half of the patience.
-        self._latest_retry = PATIENCE_SECONDS * (0.5 if database.is_sqlite else 0.9)
-
-    def find(self, public_id: str) -> CheckedRow | None:
-        """The current row; refuses with :class:`Unavailable` when the database is away."""
-        started = time.monotonic()
-        try:
-            return self._query(public_id)
-        except self._errors as error:
-            LOG.warning("check_connection_lost", error=type(error).__name__)
-            if not isinstance(error, self._no_answer):
-                self._cursors.drop_idle()  # a restart of the server breaks all
-            if time.monotonic() - started > self._latest_retry:
-                raise Unavailable("the database does not answer") from error
-        try:
-            return self._query(public_id)
-        except self._errors as error:
-            LOG.error("database_unavailable", error=f"{type(error).__name__}: {error}".strip().split("\n")[0])
-            raise Unavailable("the database cannot be reached") from error
-
-    def close(self) -> None:
-        """Close the idle connections."""
-        self._cursors.drop_idle()
-
-    def _query(self, public_id: str) -> CheckedRow | None:
-        cursor = self._cursors.take()
-        try:
-            row = self._read(cursor, public_id)
-        except BaseException:
-            cursor.connection.close()  # its state is unknown: never reuse it
-            raise
-        self._cursors.give_back(cursor)
-        return row
-
-    def _read_sqlite(self, cursor: Any, public_id: str) -> CheckedRow | None:
-        # fetchall ends the statement; an unread row would keep a read transaction open.
-        rows = cursor.execute(self._sql, (public_id,)).fetchall()
-        if not rows:
-            return None
-        values = list(rows[0])
-        for place in _INSTANTS:
-            if values[place] is not None:  # text without an offset, as UtcDateTime wrote it
-                values[place] = datetime.fromisoformat(values[place] + "+00:00")
-        return CheckedRow._make(values)
-
-    def _read_postgresql(self, cursor: Any, public_id: str) -> CheckedRow | None:
-        row = cursor.execute(self._sql, {"public_id": public_id}, prepare=True).fetchone()
-        return None if row is None else CheckedRow._make(row)
-
-
-class _CursorStack:
-    """Cursors, each on its own connection; last in, first out, so that few are open.
-
-    Not in thread-local storage: the server's threads are not Python's, and the interpreter crashes if it exits while
-    such a thread closes a connection (seen with granian 2.8 and SQLite).
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._idle: deque[Any] = deque()
-        self._opening_the_first = threading.Lock()
-        self._has_opened = False
-
-    def take(self) -> Any:
-        """An idle one, or one on a new connection. Raises Unavailable, and the driver's and SQLAlchemy's errors."""
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return self._open() if self._has_opened else self._open_the_first()
-
-    def _open_the_first(self) -> Any:
-        # SQLAlchemy serialises threads until the engine's first connection is open, without a time limit.
-        # In several waits: a process that had no processor has waited long, and none of its threads did anything.
-        if not any(self._opening_the_first.acquire(timeout=PATIENCE_SECONDS / 2 / WAITS) for _ in range(WAITS)):
-            raise Unavailable("the database does not answer")
-        try:
-            return self._open()
-        finally:
-            self._opening_the_first.release()
-
-    def _open(self) -> Any:
-        cursor = _plain_connection(self._engine).cursor()
-        self._has_opened = True
-        return cursor
-
-    def give_back(self, cursor: Any) -> None:
-        self._idle.append(cursor)
-
-    def drop_idle(self) -> None:
-        with suppress(IndexError):
-            while True:
-                self._idle.pop().connection.close()
-
-
-def _plain_connection(engine: Engine) -> Any:
-    """A driver's connection, opened by the engine and detached from its pool."""
-    pooled = engine.raw_connection()
-    connection: Any = pooled.dbapi_connection
-    pooled.detach()
-    if engine.dialect.name == "sqlite":
-        connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
-    else:  # SQLite's are in autocommit already
-        connection.autocommit = True
-        connection.shorten_patience()
-    return connection
+        super().__init__(database, _STATEMENT, CheckedRow._make, CheckedRow._fields)

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session, aliased
 
 from app.domain.tokens import TokenKind
 from app.storage.liveness import MAYBE_ACTIVE, TokenTable
-from app.storage.tables import AccessTokenRow, RefreshTokenRow
+from app.storage.service_accounts import IS_SERVICE
+from app.storage.tables import AccessTokenRow, EarlierOwnerRow, RefreshTokenRow, UserRow
 
 CHUNK = 500
 """Rows of one statement, for the limits on its parameters."""
@@ -76,10 +77,11 @@ class Made(NamedTuple):
     id: int
     public_id: str
     parent: int | None
+    user_id: int
 
 
-def made_from(session: Session, user_id: int, roots: Sequence[Made], most: int | None = None) -> Iterator[Made]:
-    """What was made with these tokens of a user, and with that, and so on; each once, without the roots.
+def made_from(session: Session, roots: Sequence[Made], most: int | None = None) -> Iterator[Made]:
+    """What was made with these tokens, and with that, and so on, whoever owns it; each once, without the roots.
 
     In any state, but for access tokens that are final and made no other, of which a program can leave any number. With
     a refresh token: what was made with its access tokens. A level at a time, so that no more is read than found; with
@@ -89,7 +91,7 @@ def made_from(session: Session, user_id: int, roots: Sequence[Made], most: int |
     while level:
         found: list[Made] = []
         for start in range(0, len(level), CHUNK):
-            for made in _made_with(session, user_id, level[start : start + CHUNK], most):
+            for made in _made_with(session, level[start : start + CHUNK], most):
                 if made not in seen:
                     seen.add(made)
                     found.append(made)
@@ -97,11 +99,11 @@ def made_from(session: Session, user_id: int, roots: Sequence[Made], most: int |
         level = found
 
 
-def _made_with(session: Session, user_id: int, makers: Sequence[Made], most: int | None) -> list[Made]:
+def _made_with(session: Session, makers: Sequence[Made], most: int | None) -> list[Made]:
     """What these tokens made themselves. Each condition by itself, so that it finds its index."""
     access = [each.public_id for each in makers if each.kind == TokenKind.ACCESS]
     refresh = [each.id for each in makers if each.kind == TokenKind.REFRESH]
-    found: list[Made] = []
+    owners, found = _owners(session, refresh) if refresh else [], list[Made]()
     for table in (RefreshTokenRow, AccessTokenRow):
         if access:
             made = _columns(table).where(table.created_with.in_(access))
@@ -109,10 +111,18 @@ def _made_with(session: Session, user_id: int, makers: Sequence[Made], most: int
         if refresh:
             maker = aliased(AccessTokenRow)
             parent = select(maker.refresh_token_id).where(maker.public_id == table.created_with).scalar_subquery()
-            made = _columns(table).where(table.user_id == user_id, table.created_with.is_not(None))
+            made = _columns(table).where(table.user_id.in_(owners), table.created_with.is_not(None))
             made = made.where(parent.in_(refresh))  # not a join, which would read all that a refresh token minted
             found += _read(session, made, table, most)
     return found
+
+
+def _owners(session: Session, refresh_token_ids: Sequence[int]) -> list[int]:
+    """Those of these refresh tokens, earlier ones too: what was made before a move stays with its owner. And service
+    accounts, for which those who answer for them make tokens with their own."""
+    present = select(RefreshTokenRow.user_id).where(RefreshTokenRow.id.in_(refresh_token_ids))
+    earlier = select(EarlierOwnerRow.user_id).where(EarlierOwnerRow.refresh_token_id.in_(refresh_token_ids))
+    return list(session.scalars(present.union(earlier, select(UserRow.id).where(IS_SERVICE))))
 
 
 def _read(session: Session, made: Select[Any], table: TokenTable, most: int | None) -> Iterator[Made]:
@@ -126,5 +136,5 @@ def _columns(table: TokenTable) -> Select[Any]:
     kind, parent = TokenKind.REFRESH, cast(Any, null().cast(Integer))
     if table is AccessTokenRow:
         kind, parent = TokenKind.ACCESS, AccessTokenRow.refresh_token_id
-    columns: tuple[Any, ...] = (literal(kind.value), table.id, table.public_id, parent)
+    columns: tuple[Any, ...] = (literal(kind.value), table.id, table.public_id, parent, table.user_id)
     return select(*columns).select_from(table)

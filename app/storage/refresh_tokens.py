@@ -1,7 +1,6 @@
 """Queries on refresh tokens. Writes are conditional.
 
-Not here: why a condition is not met (``app.services.held_tokens``), lists (``listing``), new secrets
-(``new_secrets``) and replaced ones.
+Not here: why a condition is not met (``app.services.held_tokens``), lists (``listing``), new secrets (``new_secrets``).
 """
 
 from collections.abc import Sequence
@@ -77,6 +76,7 @@ class StoredRefreshToken(NamedTuple):
     previous_mac: bytes | None
     previous_until: datetime | None
     last_used_agent: str | None
+    description: str | None
 
 
 @dataclass(frozen=True)
@@ -108,12 +108,13 @@ def add(
     access_token_reissue: str | None = None,
     maker: Maker = NO_TOKEN,
     lifetime_days: int | None = None,
+    description: str | None = None,
 ) -> StoredRefreshToken:
     """Add a refresh token. `maker`: the access token that made it. `lifetime_days`: if one was chosen."""
     values: dict[str, Any] = {"public_id": token.public_id, "user_id": user_id, "name": name, "generation": 0}
     values |= {"key_id": mac.key_id, "mac": mac.digest, "status": TokenStatus.ACTIVE, "created_at": now}
     values |= {"expires_at": expires_at, "access_token_reissue": access_token_reissue, "lifetime_days": lifetime_days}
-    values |= maker_columns(maker)
+    values |= {"description": description} | maker_columns(maker)
     return StoredRefreshToken._make(session.execute(_INSERT, values).one())
 
 

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.sessions import WebSession
 from app.storage.many_rows import rows_of
+from app.storage.service_accounts import answers_for_any
 from app.storage.tables import SessionRow, UserRow
 from app.storage.users import as_user
 
@@ -24,7 +25,8 @@ def insert(
 
 def find(session: Session, digest: str) -> WebSession | None:
     """The session with its current user, ended or not."""
-    query = select(SessionRow, UserRow).join(UserRow, UserRow.id == SessionRow.user_id)
+    query = select(SessionRow, UserRow, answers_for_any(SessionRow.user_id.expression))
+    query = query.join(UserRow, UserRow.id == SessionRow.user_id)
     found = session.execute(query.where(SessionRow.digest == digest)).one_or_none()
     return None if found is None else as_session(*found)
 
@@ -91,7 +93,7 @@ def purge(session: Session, cutoff: datetime, most: int) -> int:
     return len(session.scalars(statement).all())
 
 
-def as_session(row: SessionRow, owner: UserRow) -> WebSession:
+def as_session(row: SessionRow, owner: UserRow, answers_for_accounts: bool = False) -> WebSession:
     return WebSession(
         id=row.id,
         user=as_user(owner),
@@ -102,4 +104,5 @@ def as_session(row: SessionRow, owner: UserRow) -> WebSession:
         address=row.address,
         device=row.device,
         digest=row.digest,
+        answers_for_accounts=answers_for_accounts,
     )

@@ -43,7 +43,8 @@ def is_listed(now: datetime) -> ColumnElement[bool]:
 
 
 def delete(session: Session, row: AccessTokenRow, revocation: Revocation) -> bool:
-    """Revoke one, expired or not; False where it is deleted already."""
-    statement = update(AccessTokenRow).where(AccessTokenRow.id == row.id, is_listed(revocation.at))
+    """Revoke one, expired or not; False where it is deleted already, or was moved to another owner."""
+    is_same = (AccessTokenRow.id == row.id, AccessTokenRow.user_id == row.user_id)
+    statement = update(AccessTokenRow).where(*is_same, is_listed(revocation.at))
     statement = statement.values(had_expired=False, **revoked(revocation))
     return session.scalar(statement.returning(AccessTokenRow.id)) is not None

@@ -1,7 +1,7 @@
 """The tables of users, tokens and what is done with them; the migrations must match (compared by test).
 
-They are described in ``docs/architecture.md``, section Data. Not here: those that the service needs to run
-(``operating_tables``), and what is kept of the secrets of refresh tokens (``secret_tables``).
+They are described in ``docs/architecture.md``, section Data. That of users is in ``user_table``. Not here: those that
+the service needs to run (``operating_tables``), and what is kept of the secrets of refresh tokens (``secret_tables``).
 """
 
 from datetime import datetime
@@ -21,36 +21,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain.identity import ApiTokens, Role
 from app.domain.tokens import TokenStatus
 from app.storage.database import Base
 from app.storage.instants import UtcDateTime
-
-# SQLite assigns ids only to a column of the type INTEGER.
-BigId = BigInteger().with_variant(Integer(), "sqlite")
+from app.storage.user_table import BigId as BigId
+from app.storage.user_table import UserRow as UserRow
 
 STATUSES = ", ".join(f"'{status}'" for status in TokenStatus)
 REFRESH_STATUSES = ", ".join(f"'{status}'" for status in ("active", "expired", "revoked"))
-
-
-class UserRow(Base):
-    __tablename__ = "users"
-    __table_args__ = ({"sqlite_autoincrement": True},)  # an id is never reused
-
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    username: Mapped[str] = mapped_column(String(150), unique=True)
-    email: Mapped[str] = mapped_column(String(254), default="")
-    first_name: Mapped[str] = mapped_column(String(150), default="")
-    last_name: Mapped[str] = mapped_column(String(150), default="")
-    title: Mapped[str] = mapped_column(String(150), default="")
-    role: Mapped[str] = mapped_column(String(20), default=Role.VIEWER)
-    password_hash: Mapped[str | None] = mapped_column(String(100))
-    is_active: Mapped[bool] = mapped_column(Boolean, default=True)
-    api_tokens: Mapped[str] = mapped_column(String(10), default=ApiTokens.INHERIT)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    last_login_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    has_temporary_password: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
-    password_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 IS_MADE = "created_with IS NOT NULL"
@@ -112,6 +90,18 @@ class RefreshTokenRow(Base):
     previous_mac: Mapped[bytes | None] = mapped_column(LargeBinary(32))
     previous_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_used_agent: Mapped[str | None] = mapped_column(String(255))
+    description: Mapped[str | None] = mapped_column(String(255))
+
+
+class EarlierOwnerRow(Base):
+    """Who owned a refresh token before a move: what they made with its access tokens is found by them."""
+
+    __tablename__ = "earlier_owners"
+
+    refresh_token_id: Mapped[int] = mapped_column(
+        BigId, ForeignKey("refresh_tokens.id", ondelete="CASCADE"), primary_key=True
+    )
+    user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id"), primary_key=True)
 
 
 CURRENT = "status IN ('active', 'overlapping', 'expired')"

@@ -8,8 +8,9 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import SQLCoreOperations
 
 from app.domain.handles import public_id_in
-from app.domain.identity import USER_ID, Role
+from app.domain.identity import USER_ID, Kind, Role
 from app.domain.user_search import UserCounts, UserOrder, UserSearch
+from app.storage.service_accounts import is_unanswered
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 from app.storage.text_search import has_part
 
@@ -25,10 +26,16 @@ ORDERS = {
 
 
 def users(
-    session: Session, part: str | None, role: Role | None, is_active: bool | None, after: int | None, limit: int
+    session: Session,
+    part: str | None,
+    role: Role | None,
+    is_active: bool | None,
+    after: int | None,
+    limit: int,
+    kind: Kind | None = None,
 ) -> list[UserRow]:
     """At most `limit` users, newest first, after the one with the id `after`; `part` of the user name."""
-    query = select(UserRow).where(*_narrowing(role, is_active))
+    query = select(UserRow).where(*_narrowing(role, is_active, kind))
     if part is not None:
         query = query.where(UserRow.username.contains(part.lower(), autoescape=True))
     if after is not None:
@@ -60,8 +67,11 @@ def count_before(session: Session, search: UserSearch, row_id: int) -> int:
 
 def counts(session: Session, search: UserSearch) -> UserCounts:
     """In one statement."""
-    matching = and_(true(), *_narrowing(search.role, search.is_active))
-    conditions = (matching, true(), UserRow.is_active, ~UserRow.is_active, UserRow.role == Role.SERVER_ADMIN)
+    matching = and_(true(), *_narrowing(search.role, search.is_active, search.kind, search.is_unanswered))
+    conditions = (
+        *(matching, true(), UserRow.is_active, ~UserRow.is_active, UserRow.role == Role.SERVER_ADMIN),
+        UserRow.kind == Kind.SERVICE,
+    )
     columns = [func.count().filter(each) for each in conditions]
     query = select(*columns).select_from(UserRow).where(*_has_text(search.text))
     return UserCounts(*map(int, session.execute(query).one()))
@@ -78,12 +88,15 @@ def _there(order: UserOrder, row_id: int) -> Select[Any, int]:
 
 
 def _conditions(search: UserSearch) -> list[ColumnElement[bool]]:
-    return _has_text(search.text) + _narrowing(search.role, search.is_active)
+    return _has_text(search.text) + _narrowing(search.role, search.is_active, search.kind, search.is_unanswered)
 
 
-def _narrowing(role: Role | None, is_active: bool | None) -> list[ColumnElement[bool]]:
-    conditions = [] if role is None else [UserRow.role == role]
-    return conditions if is_active is None else [*conditions, UserRow.is_active == is_active]
+def _narrowing(
+    role: Role | None, is_active: bool | None, kind: Kind | None, only_unanswered: bool = False
+) -> list[ColumnElement[bool]]:
+    chosen = ((UserRow.role, role), (UserRow.is_active, is_active), (UserRow.kind, kind))
+    conditions = [column == value for column, value in chosen if value is not None]
+    return [*conditions, is_unanswered()] if only_unanswered else conditions
 
 
 def _has_text(text: str | None) -> list[ColumnElement[bool]]:

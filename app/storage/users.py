@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import Row, Select, Table, func, literal, select, update
 from sqlalchemy.orm import Session
 
-from app.domain.identity import ApiTokens, Role, User
+from app.domain.identity import ApiTokens, Kind, Role, User
 from app.storage.tables import UserRow
 
 TABLE = cast(Table, UserRow.__table__)
@@ -19,7 +19,7 @@ def find(session: Session, username: str) -> UserRow | None:
 
 
 class SignIn(NamedTuple):
-    """The data of a sign-in; both None where there is no such user."""
+    """The data of a sign-in; both None where there is no such user, and no hash of a service account."""
 
     user: User | None
     password_hash: str | None
@@ -30,7 +30,8 @@ def find_sign_in(session: Session, username: str) -> SignIn:
     one = select(literal(1)).subquery()
     query = select(TABLE).select_from(one.outerjoin(TABLE, TABLE.c.username == username))
     row = session.execute(query).one()
-    return SignIn(None if row.id is None else as_user(row), row.password_hash)
+    # Whatever is stored: the release before would set a password.
+    return SignIn(None if row.id is None else as_user(row), None if row.kind == Kind.SERVICE else row.password_hash)
 
 
 def get(session: Session, user_id: int) -> UserRow | None:
@@ -79,8 +80,9 @@ def lock(session: Session, user_id: int) -> None:
 
 
 def lock_administrators(session: Session) -> list[int]:
-    """The ids of all enabled administrators; the rows stay locked, so that two changes cannot leave none."""
-    query = select(UserRow.id).where(UserRow.role == Role.SERVER_ADMIN, UserRow.is_active)
+    """The ids of all enabled administrators who can sign in; the rows stay locked, so that two changes cannot leave
+    none."""
+    query = select(UserRow.id).where(UserRow.role == Role.SERVER_ADMIN, UserRow.is_active, UserRow.kind == Kind.PERSON)
     return list(session.scalars(_held(query.order_by(UserRow.id))))
 
 
@@ -101,7 +103,7 @@ def insert(
     password_hash: str | None,
     now: datetime,
     password_expires_at: datetime | None = None,
-    **profile: str,
+    **columns: Any,
 ) -> UserRow:
     row = UserRow(
         username=username,
@@ -111,11 +113,18 @@ def insert(
         password_expires_at=password_expires_at,
         is_active=True,
         created_at=now,
-        **profile,
+        **columns,
     )
     session.add(row)
     session.flush()
+    read_names(session, row)
     return row
+
+
+def read_names(session: Session, row: UserRow) -> None:
+    """The names of those who answer for a service account that was written in this transaction."""
+    session.flush()
+    session.refresh(row, ["responsible", "deputy"])
 
 
 def as_user(row: UserRow | Row[Any]) -> User:
@@ -134,4 +143,9 @@ def as_user(row: UserRow | Row[Any]) -> User:
         last_login_at=row.last_login_at,
         # The release before writes only the flag when the user has chosen another one.
         password_expires_at=row.password_expires_at if row.has_temporary_password else None,
+        kind=Kind(row.kind),
+        responsible_id=row.responsible_id,
+        deputy_id=row.deputy_id,
+        responsible=row.responsible if isinstance(row, UserRow) else None,
+        deputy=row.deputy if isinstance(row, UserRow) else None,
     )

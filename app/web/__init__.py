@@ -7,13 +7,18 @@ work without JavaScript. Not here: rules (``app.services``).
 from app.web.admin import BLUEPRINTS as ADMIN
 from app.web.documents import documents
 from app.web.errors import DIALECTS, PAGES_ANYWHERE
-from app.web.new_secrets import BLUEPRINT as account
+from app.web.own_moving import BLUEPRINT as changes
 from app.web.preferences import preferences
 from app.web.rendering import install_rendering
+from app.web.rotations import BLUEPRINT as own_tokens
 from app.web.security import passwords, security
+from app.web.service_accounts import service_accounts
 from app.web.signing_in import entrance
 from app.web.starts import starts
 
-BLUEPRINTS = (entrance, starts, account, security, passwords, preferences, documents, *ADMIN)
+BLUEPRINTS = (
+    *(entrance, starts, own_tokens, security, passwords, preferences, changes, service_accounts, documents),
+    *ADMIN,
+)
 
 __all__ = ["BLUEPRINTS", "DIALECTS", "PAGES_ANYWHERE", "install_rendering"]

@@ -15,6 +15,7 @@ CREDENTIALS = {
     "token": "an access token, as TOKEN",
     "bearer": "an access token, as Authorization: Bearer",
     "basic": "user name and password, as Authorization: Basic",
+    "client": "client id and secret, as Authorization: Basic or in the form",
 }
 """The ways to authenticate, by their names in ``app.http.openapi.SCHEMES``."""
 

@@ -11,13 +11,16 @@ VALUES: dict[str, Any] = {
     "access_token_reissue": "overlap",
     "confirmation": "the preview's",
     "filter": {"owner": "anna"},
+    "grant_type": "client_credentials",
     "is_active": False,
     "key": "retention_days",
     "lifetimeSeconds": 86400,
     "name": "nightly-etl",
     "password": "your password",
     "reason": "left the team",
+    "responsible": "anna",
     "role": "STEWARD",
+    "to": "svc-etl",
     "user_id": 42,
     "username": "anna",
     "value": 90,
@@ -26,6 +29,9 @@ VALUES: dict[str, Any] = {
 
 SECRETS = {"refresh_token": "r", "secret": "r", "api_access_token": "a", "token": "a"}
 """The letter of the kind of token that stands there."""
+
+CREDENTIALS = {"basic": ["-u", "anna"], "client": ["-u", '"$CLIENT_ID:$CLIENT_SECRET"']}
+"""By the name of the scheme; an access token for all others."""
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -42,7 +48,7 @@ def _options(operation: Operation, base_url: str, prefix: str) -> Iterator[list[
     method = [] if operation.method == "GET" else ["-X", operation.method]
     yield ["curl", *method, f"'{base_url}{path}'"]
     if operation.schemes:
-        yield ["-u", "anna"] if operation.schemes[0] == "basic" else ["-H", '"TOKEN: $ACCESS_TOKEN"']
+        yield CREDENTIALS.get(operation.schemes[0], ["-H", '"TOKEN: $ACCESS_TOKEN"'])
     body = _body(operation.schema, prefix)
     if operation.media_type == FORM:
         yield from (["-d", shlex.quote(f"{name}={value}")] for name, value in body.items())

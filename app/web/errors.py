@@ -6,7 +6,7 @@ Not here: refusals that a form's own page shows (``forms.message``).
 from http import HTTPStatus
 
 import structlog
-from flask import Response, g, redirect, request, url_for
+from flask import Response, g, redirect, request
 from werkzeug.exceptions import HTTPException
 
 from app.domain.errors import FeatureOff, NotFound, NotPermitted, Refusal, SessionEnded
@@ -20,6 +20,7 @@ from app.web.done import after_act
 from app.web.forms import message, status_of
 from app.web.guards import find_session, redirect_to_sign_in
 from app.web.rendering import page
+from app.web.token_homes import home
 
 LOG = structlog.get_logger(__name__)
 
@@ -136,7 +137,7 @@ def _repeat(repeated: Repeated) -> Response:
         user = services().accounts.get(repeated.handle)
         return redirect(after_act(f"/admin/users/{user.id}", done="created"), 303)  # type: ignore[return-value]
     is_api_token = request.path.startswith("/preferences")
-    back = url_for("web_preferences.list_tokens" if is_api_token else "web_account.list_tokens")
+    back = "/preferences/access-tokens" if is_api_token else home()
     return page("already_shown.html", public_id=repeated.handle, back=back)
 
 

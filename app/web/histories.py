@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.domain.clock import parse_instant
+from app.domain.service_accounts import REVOKED_FOR_ACCOUNT
 from app.domain.token_history import Entry, Step
 
-OWN_REASONS = ("revoked by its owner", "revoked by its holder", "deleted")
+OWN_REASONS = ("revoked by its owner", "revoked by its holder", "deleted", REVOKED_FOR_ACCOUNT)
 """What Daypass itself writes where an owner gives no reason."""
 
 
@@ -27,6 +29,11 @@ _LOOKS = {
     Step.FIRST_REQUESTED: ("check", "good"),
     Step.REQUESTED: ("key", ""),
     Step.REGENERATED: ("cycle", ""),
+    Step.ROTATED: ("cycle", ""),
+    Step.OLD_SECRET_ENDED: ("stop", ""),
+    Step.MOVED: ("users", ""),
+    Step.RENAMED: ("pencil", ""),
+    Step.DESCRIBED: ("pencil", ""),
     Step.FOUND_SHARED: ("warning", "warn"),
     Step.SECRET_FOUND: ("warning", "warn"),
     Step.EXPIRED: ("clock", ""),
@@ -84,8 +91,17 @@ def _quiet(entry: Entry) -> str:
         return reason(entry.note)
     if entry.step is Step.REGENERATED:
         return "The secret of before stopped working at once"
+    if entry.step is Step.ROTATED:
+        return _overlap(entry)
     preposition = "In" if entry.step is Step.SECRET_FOUND else "From"
     return f"{preposition} {entry.note}" if entry.note else ""
+
+
+def _overlap(entry: Entry) -> str:
+    until = parse_instant(entry.note) if entry.note else entry.at
+    if until <= entry.at:
+        return "The old secret stopped working at once"
+    return f"The old secret had until {until.day} {until:%B}, {until:%H:%M} UTC"
 
 
 def _means(credential: str) -> str:

@@ -14,15 +14,12 @@ from app.domain.tokens import AccessToken, Issued, RefreshToken, TokenKind
 from app.http.acts import does
 from app.http.context import caller, parts, services
 from app.services.held_tokens import ByOwner, BySecret
-from app.web.account import HOME, account, own_token, token_page
+from app.web.account import account, own_token, token_page
 from app.web.forms import field_errors, idempotency_key, is_checked, message, read_form, status_of
-from app.web.guards import web_session
 from app.web.lifetimes import chosen_days, lifetimes
 from app.web.rendering import page, retry_after
 from app.web.returning import way_back
-
-BLUEPRINT = account
-"""The one of :mod:`app.web.account`, with these routes too."""
+from app.web.token_homes import home, token_owner
 
 LIFETIME = "expires"
 """The field of the lifetime."""
@@ -38,34 +35,36 @@ def new_refresh_token() -> ResponseReturnValue:
 @does(Act.CREATE_REFRESH_TOKEN)
 def create_refresh_token() -> ResponseReturnValue:
     """Create a refresh token and show its secret once."""
-    name = read_form().get("name", "").strip()
+    form = read_form()
+    name, description = form.get("name", "").strip(), form.get("description", "")
     reissue = Reissue.REUSE if is_checked("is_shared") else None
     try:
         issued = services().issuing.issue(
-            web_session().user.id, name, caller(), idempotency_key(), reissue=reissue, lifetime_days=_lifetime_days()
-        )
+            token_owner().user.id, name, caller(), idempotency_key(),
+            reissue=reissue, lifetime_days=_lifetime_days(), description=description,
+        )  # fmt: skip
     except (BadRequest, LimitReached, NotPermitted, RateLimited) as refusal:
         return retry_after(_form(name, refusal), refusal)
-    return _reveal_refresh_token(issued)
+    return reveal_refresh_token(issued)
 
 
 @account.get("/refresh-tokens/<public_id>/regenerate")
 def confirm_regenerate(public_id: str) -> ResponseReturnValue:
     """The dialog to regenerate a refresh token."""
-    return token_page("refresh_token_regenerate.html", public_id, back=way_back(HOME))
+    return token_page("refresh_token_regenerate.html", public_id, back=way_back(home()))
 
 
 @account.post("/refresh-tokens/<public_id>/regenerate")
 @does(Act.REGENERATE)
 def regenerate(public_id: str) -> ResponseReturnValue:
     """Regenerate it and show the new secret once."""
-    return _reveal_refresh_token(services().issuing.regenerate(_claim(public_id), caller(), idempotency_key()))
+    return reveal_refresh_token(services().issuing.regenerate(_claim(public_id), caller(), idempotency_key()))
 
 
 @account.get("/refresh-tokens/<public_id>/access-token")
 def confirm_mint(public_id: str) -> ResponseReturnValue:
     """The dialog to mint an access token from a refresh token."""
-    return token_page("access_token_new.html", public_id, back=way_back(HOME))
+    return token_page("access_token_new.html", public_id, back=way_back(home()))
 
 
 @account.post("/refresh-tokens/<public_id>/access-token")
@@ -73,7 +72,7 @@ def confirm_mint(public_id: str) -> ResponseReturnValue:
 def mint(public_id: str) -> ResponseReturnValue:
     """Mint it and show its secret once."""
     issued: Issued[AccessToken] = services().minting.mint(_claim(public_id), caller(), idempotency_key())
-    about: dict[str, Any] = {"name": own_token(public_id).name, "parent": public_id, "back": way_back(HOME)}
+    about: dict[str, Any] = {"name": own_token(public_id).name, "parent": public_id, "back": way_back(home())}
     return page("access_token_reveal.html", token=issued.token, secret=issued.secret, **about)
 
 
@@ -81,7 +80,7 @@ def mint(public_id: str) -> ResponseReturnValue:
 @does()
 def test_token() -> ResponseReturnValue:
     """Check a new token as an API would, and show the result."""
-    form, user_id = read_form(), web_session().user.id
+    form, user_id = read_form(), token_owner().user.id
     kind = TokenKind.REFRESH if form.get("kind") == TokenKind.REFRESH else TokenKind.ACCESS
     tests: dict[TokenKind, Callable[[str], object]] = {
         TokenKind.REFRESH: lambda secret: services().held_tokens.validate(BySecret(secret, user_id)),
@@ -95,7 +94,7 @@ def test_token() -> ResponseReturnValue:
 
 
 def _claim(public_id: str) -> ByOwner:
-    return ByOwner(public_id, web_session().user.id)
+    return ByOwner(public_id, token_owner().user.id)
 
 
 def _longest() -> int:
@@ -118,12 +117,13 @@ def _form(name: str, refusal: Refusal | None = None) -> Response:
         200 if refusal is None else status_of(refusal),
         name=name,
         is_shared=form.get("is_shared") == "on",
+        description=form.get("description", ""),
         options=lifetimes((longest,), longest, form, LIFETIME, str(longest), parts().clock()),
         error="" if refusal is None else message(refusal),
         fields={} if refusal is None else field_errors(refusal),
     )
 
 
-def _reveal_refresh_token(issued: Issued[RefreshToken]) -> Response:
+def reveal_refresh_token(issued: Issued[RefreshToken]) -> Response:
     """The secret, in the response to the form itself."""
-    return page("refresh_token_reveal.html", token=issued.token, secret=issued.secret, back=way_back(HOME))
+    return page("refresh_token_reveal.html", token=issued.token, secret=issued.secret, back=way_back(home()))

@@ -14,6 +14,7 @@ from app.domain.tokens import AccessToken, TokenKind, TokenStatus
 from app.http.acts import does
 from app.http.context import caller, parts, services
 from app.http.guards import GuardedBlueprint
+from app.services.listing import ListedToken
 from app.web.csv_export import csv_answer
 from app.web.done import after_act, what_was_done
 from app.web.forms import field_errors, idempotency_key, is_checked, message, read_form, status_of
@@ -24,6 +25,8 @@ from app.web.list_view import ListView
 from app.web.own_lists import COLUMNS, export_row, shown, token_view
 from app.web.rendering import page, retry_after
 from app.web.returning import way_back
+from app.web.token_labels import edited_text
+from app.web.token_moves import may_move_own, moved_away_text
 
 preferences = GuardedBlueprint("web_preferences", __name__, guard=IN_SESSION, url_prefix="/preferences/access-tokens",
                                template_folder="templates")  # fmt: skip
@@ -76,10 +79,12 @@ def show_token(api_token: str) -> ResponseReturnValue:
     """A token, by its public id: facts and history; also of one that somebody revoked."""
     user = web_session().user
     lines = lines_of(services().token_history.of(api_token, only_of=user.id), user.username)
-    token = services().listing.find(api_token).token
-    if not isinstance(token, AccessToken) or token.refresh_token_id is not None:
+    listed = services().listing.find(api_token)
+    if not is_single_tier(listed):
         raise NotFound("token")
-    return page("own_api_token.html", token=token, lines=lines)
+    return page(
+        "own_api_token.html", token=listed.token, lines=lines, done=edited_text(api_token), may_move=may_move_own()
+    )
 
 
 @preferences.get("/<uuid>/delete")
@@ -100,16 +105,31 @@ def delete(uuid: str) -> ResponseReturnValue:
     return redirect(after_act(way_back(HOME), done="deleted", token=token, descendants=made), 303)
 
 
+def is_single_tier(listed: ListedToken) -> bool:
+    """Whether it is an access token without a refresh token."""
+    return isinstance(listed.token, AccessToken) and listed.token.refresh_token_id is None
+
+
 def _list(view: ListView, wanted: TokenView, status: int = 200, error: str = "") -> Response:
     user_id, cursor = web_session().user.id, view.value("cursor") or None
     found = services().token_lists.api_tokens_of(user_id, wanted, cursor, view.per_page)
     about = shown(view, found, url_for("web_preferences.export_tokens"))
-    return page("preferences_tokens.html", status, **about, error=error, done=_message(), denial=_denial())
+    return page(
+        "preferences_tokens.html",
+        status,
+        **about,
+        error=error,
+        done=_message(),
+        denial=_denial(),
+        may_move=may_move_own(),
+    )
 
 
 def _message() -> str:
     """What an act did. The token is read again: an address is opened again later."""
     done = what_was_done()
+    if done.get("done") == "moved":
+        return moved_away_text(done)
     if done.get("done") != "deleted":
         return ""
     try:

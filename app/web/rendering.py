@@ -18,7 +18,7 @@ from app.domain.token_view import DAYS_BEFORE_EXPIRY
 from app.domain.tokens import AccessToken, RefreshToken, TokenKind, TokenStatus
 from app.http.context import parts, services
 from app.http.proxies import is_https
-from app.web import histories
+from app.web import histories, token_homes
 from app.web.cookies import session_cookie, theme
 from app.web.form_tokens import padded
 from app.web.forms import message, new_idempotency_key
@@ -98,6 +98,9 @@ def _common_values() -> dict[str, Any]:
         "theme": theme(),
         "base_url": base_url(),
         "here": mask(request.path),
+        "answers_for_accounts": "web_session" in g and g.web_session.answers_for_accounts,
+        "token_home": token_homes.home(),
+        "token_crumbs": token_homes.crumbs(),
     }
 
 

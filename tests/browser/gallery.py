@@ -253,17 +253,28 @@ VIEWS = [
     View("refresh-token-create-limited", sample.WORDY, filled(CREATE, "Create Refresh Token", name="weekly-report")),
     View("refresh-token-reveal", ANNA, MADE),
     View("refresh-token-reveal-tested", ANNA, tested(MADE)),
+    View("refresh-token-reveal-oauth", ANNA, after(
+        MADE, lambda visitor: visitor.page.get_by_text("OAuth", exact=True).click()
+    )),
     View("refresh-token-reveal-asks", ANNA, after(MADE, lambda visitor: visitor.click("Done")), is_dialog=True),
     View("refresh-token-create-date", ANNA, after(
         CREATE, lambda visitor: visitor.page.get_by_text("A date").click()
     ), is_dialog=True),
     View("refresh-token-already-shown", ANNA, sent_twice),
+    View("refresh-token-rotated", ANNA, followed(AUTH, "tableau-refresh")),
+    View("refresh-token-rotate", ANNA, from_menu(AUTH, "nightly-etl", "Rotate"), is_dialog=True),
+    View("refresh-token-rotate-again", ANNA, from_menu(AUTH, "tableau-refresh", "Rotate"), is_dialog=True),
+    View("refresh-token-end-old-secret", ANNA, opened(
+        followed(AUTH, "tableau-refresh"), "End the old secret now"
+    ), is_dialog=True),
     View("refresh-token-regenerate", ANNA, from_menu(AUTH, "nightly-etl", "Regenerate"), is_dialog=True),
     View(
         "refresh-token-regenerate-limited", ANNA, filled(from_menu(AUTH, "catalog-sync", "Regenerate"), "Regenerate")
     ),
     View("refresh-token-revoke", ANNA, from_menu(AUTH, "nightly-etl", "Revoke"), is_dialog=True),
     View("refresh-token-revoke-long-name", sample.WORDY, from_menu(AUTH, "a-name", "Revoke"), is_dialog=True),
+    View("refresh-token-edit", ANNA, from_menu(AUTH, "nightly-etl", "Edit"), is_dialog=True),
+    View("refresh-token-move", ANNA, from_menu(AUTH, "nightly-etl", "Move to a service account"), is_dialog=True),
     View("access-token-create", ANNA, opened(AUTH, "API Token under lineage-export"), is_dialog=True),
     View("access-token-reveal", ANNA, MINTED),
     View("account-password", ANNA, at("/account/password")),
@@ -289,6 +300,7 @@ VIEWS = [
     View("preferences-row-menu", ANNA, with_menu(PREFERENCES, "Actions for dashboard")),
     View("api-token-generate", ANNA, GENERATE, is_dialog=True),
     View("api-token-reveal", ANNA, GENERATED),
+    View("api-token-edit", ANNA, opened(with_menu(PREFERENCES, "Actions for dashboard"), "Edit"), True),
     View("api-token-delete", ANNA, opened(with_menu(PREFERENCES, "Actions for dashboard"), "Delete Token…"), True),
     View("admin-overview", CLARA, at("/admin")),
     View("admin-overview-tables", CLARA, with_tables),
@@ -344,9 +356,18 @@ VIEWS = [
     View("admin-token-revoke-many", CLARA, opened(
         with_menu("/admin/tokens?owner=clara&q=status", "Actions for status board"), "Revoke status board"
     ), True),
+    View("admin-token-rotated", CLARA, followed("/admin/tokens?owner=anna&kind=refresh&q=tableau", "tableau-refresh")),
     View("admin-token-secret-found", CLARA, followed("/admin/tokens?q=the+quarterly&kind=refresh", "the quarterly")),
     View("admin-token-revoked", CLARA, followed("/admin/tokens?owner=anna&kind=refresh&q=old-laptop", "old-laptop")),
     View("admin-token-revoke", CLARA, opened(with_menu(ETL, "Actions for nightly-etl"), "Revoke nightly-etl"), True),
+    View("admin-token-edit", CLARA, opened(with_menu(ETL, "Actions for nightly-etl"), "Edit"), True),
+    View("admin-token-move", CLARA, opened(with_menu(ETL, "Actions for nightly-etl"), "Move to another owner"), True),
+    View("admin-token-move-gains", CLARA, filled(
+        below(followed(ETL, "nightly-etl"), "/move"), "Move", to=sample.STRONGER, reason="left the team"
+    )),
+    View("admin-token-move-wrong", CLARA, filled(
+        below(followed(ETL, "nightly-etl"), "/move"), "Move", to="nobody"
+    )),
     View("admin-revoke-chosen", CLARA, after(
         chosen("/admin/tokens?kind=refresh&status=active", 3), leading_to("revoke-chosen", "Revoke")
     )),

@@ -24,6 +24,7 @@ from tests.databases import application
 from tests.factories import OPERATOR, Access, Refresh, configure, signed_in, with_token
 
 HOUR = timedelta(hours=1)
+CLIENT = "python-requests/2.34"
 
 Life: TypeAlias = Iterator[timedelta]
 """What happens to one thing: yields how long ago the next part of it was, and does it when it is resumed."""
@@ -69,9 +70,13 @@ class Past:
     def issue(self, user: User, name: str) -> Refresh:
         return self.services.issuing.issue(user.id, name, replace(signed_in(user), address="192.0.2.7"))
 
-    def mint(self, refresh: Refresh, *, used: bool = True) -> Access:
+    def rotate(self, refresh: Refresh) -> Refresh:
+        caller = Caller("", address="10.20.4.31", agent=CLIENT)
+        return self.services.rotating.rotate(BySecret(refresh.secret), caller)
+
+    def mint(self, refresh: Refresh, *, used: bool = True, address: str = "192.0.2.7") -> Access:
         """An access token; some minutes later it is used."""
-        access = self.services.minting.mint(BySecret(refresh.secret), Caller("", address="192.0.2.7"))
+        access = self.services.minting.mint(BySecret(refresh.secret), Caller("", address=address, agent=CLIENT))
         if used:
             self.clock.now += timedelta(minutes=3)
             self.use(access.secret)
@@ -82,7 +87,7 @@ class Past:
             principal = self.services.verifier.verify(secret)
         except TokenRefused:
             return
-        self.services.last_use.note(principal, "192.0.2.7", "python-requests/2.34")
+        self.services.last_use.note(principal, "192.0.2.7", CLIENT)
 
     def revoke(self, refresh: Refresh, reason: str, administrator: User) -> None:
         self.services.revoking.revoke(refresh.token.public_id, reason, signed_in(administrator))

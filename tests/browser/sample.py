@@ -13,6 +13,7 @@ from tests.factories import (
     disable,
     fight_over,
     lock_sign_in,
+    make_service_account,
     set_api_tokens,
     set_role,
     signed_in,
@@ -28,6 +29,9 @@ ADMINISTRATOR, AWAY, PERSON, DENIED, NEWCOMER, LATE, OFF = (
 """Who can sign in with ``PASSWORD``, but for the one who is disabled. The second is an administrator as well, who is
 asked for the password again; the denied may not create tokens; the newcomer has a temporary password,
 and so had the late one, whose has expired."""
+
+STRONGER = "frida"
+"""Somebody with another role than Anna's, which is not weaker."""
 
 WORDY = "walter-with-a-long-name-who-signs-in-from-far-away.and.has.a.team+too@example.com"
 """Somebody whose names are as long as they may be."""
@@ -76,6 +80,7 @@ def fill(past: Past) -> None:
     past.ago(130 * DAY)
     anna = past.user(PERSON, Role.STEWARD, PASSWORD)
     set_api_tokens(past.services, PERSON, ApiTokens.ALLOW, signed_in(clara))
+    make_service_account(past.services, anna, username="svc-warehouse")
     lives = [*_lives_of_crowd(past, chance, crowd, clara), *_lives_of_anna(past, anna, clara)]
     past.live([*lives, _life_of_clara(past, clara), _life_of_wordy(past), *_others(past), _sign_ins(past)])
     _fill_checks(past, chance)
@@ -101,7 +106,7 @@ def _lives_of_anna(past: Past, anna: User, clara: User) -> Iterator[Life]:
     """One token of every state that its owner can see."""
     yield _script(past, anna, "first-try", 100 * DAY, [99 * DAY, 70 * DAY, 41 * DAY])
     yield _script(past, anna, "old-laptop", 40 * DAY, [30 * DAY, 13 * DAY], (12 * DAY, "the laptop was stolen"), clara)
-    yield _script(past, anna, "tableau-refresh", 16 * DAY, [9 * DAY, 22 * HOUR])
+    yield _rotated(past, anna)
     yield _script(
         past, anna, "a quarterly export of everything that the warehouse holds about suppliers", 48 * DAY, [6 * DAY]
     )
@@ -119,6 +124,20 @@ def _sync(past: Past, anna: User) -> Life:
         yield age
         past.mint(refresh)
     past.spend_regenerations(refresh)
+
+
+def _rotated(past: Past, anna: User) -> Life:
+    """Two hosts have the new secret, and one the old one."""
+    yield 16 * DAY
+    old = past.issue(anna, "tableau-refresh")
+    for age in (9 * DAY, 22 * HOUR):
+        yield age
+        past.mint(old)
+    yield 5 * HOUR
+    new = past.rotate(old)
+    for minutes, refresh, address in ((200, new, "10.20.4.31"), (150, old, "10.20.4.33"), (95, new, "10.20.4.32")):
+        yield timedelta(minutes=minutes)
+        past.mint(refresh, address=address)
 
 
 def _nightly(past: Past, anna: User) -> Life:

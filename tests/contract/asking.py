@@ -35,7 +35,7 @@ NO_CREDENTIALS = "Authentication credentials were not provided."
 
 # OAuth
 
-INTROSPECT, REVOKE = "/oauth/introspect", "/oauth/revoke"
+INTROSPECT, REVOKE, GRANT = "/oauth/introspect", "/oauth/revoke", "/oauth/token"
 INACTIVE = b'{"active":false}\n'
 BASIC = 'Basic realm="daypass", charset="UTF-8"'
 BEARER = 'Bearer realm="daypass"'
@@ -43,7 +43,7 @@ BEARER_INVALID = f'{BEARER}, error="invalid_token"'
 BEARER_INSUFFICIENT = f'{BEARER}, error="insufficient_scope"'
 ERRORS = {
     "invalid_request", "invalid_client", "unauthorized_client", "invalid_token", "insufficient_scope",
-    "temporarily_unavailable", "server_error",
+    "temporarily_unavailable", "server_error", "invalid_grant", "unsupported_grant_type", "unsupported_response_type",
 }  # fmt: skip
 """Words of RFC 6749 (sections 4.1.2.1 and 5.2) and RFC 6750 (section 3.1)."""
 DESCRIPTION = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]+")
@@ -95,7 +95,7 @@ def unknown_token(kind: TokenKind = TokenKind.ACCESS, public_id: str | None = No
 def refusal(answer: TestResponse) -> tuple[int, str, str]:
     """Status, and the API's own two words for it: detail, error or name; then reason or details."""
     body = json.loads(answer.data)
-    if "exception" in body:
+    if "detail" not in body and "exception" in body:  # the gate has both
         return answer.status_code, body["exception"]["name"], body["exception"]["details"]
     return answer.status_code, body.get("error") or body["detail"], body["reason"]
 
@@ -158,7 +158,7 @@ class Alation:
 
 
 class OAuth:
-    """Introspection and revocation as a client sees them."""
+    """The OAuth endpoints as a client sees them."""
 
     def __init__(self, client: FlaskClient) -> None:
         self.client = client
@@ -168,6 +168,11 @@ class OAuth:
 
     def revoke(self, token: str, hint: str | None = None, headers: Headers | None = None) -> TestResponse:
         return self.send(REVOKE, data={"token": token, "token_type_hint": hint}, headers=headers)
+
+    def grant(
+        self, grant_type: str = "client_credentials", headers: Headers | None = None, **form: str
+    ) -> TestResponse:
+        return self.send(GRANT, data={"grant_type": grant_type, **form}, headers=headers)
 
     def send(self, path: str, method: str = "POST", **request: Any) -> TestResponse:
         if isinstance(request.get("data"), dict):
@@ -250,8 +255,8 @@ def _check(answer: TestResponse) -> None:
         assert answer.data == b""
 
 
-def _check_alation(answer: TestResponse) -> None:
-    """JSON in UTF-8; a success has no `status`, a failure its four members."""
+def _check_alation(answer: TestResponse, also: tuple[str, ...] = ()) -> None:
+    """JSON in UTF-8; a success has no `status`, a failure its four members, and `also`."""
     _check(answer)
     assert answer.content_type == "application/json"
     if answer.request.method == "HEAD":
@@ -264,29 +269,37 @@ def _check_alation(answer: TestResponse) -> None:
     assert body["code"] == f"{answer.status_code}000"
     assert isinstance(body["message"], str) and isinstance(body["reason"], str)
     fields = body["detail"] if isinstance(body["detail"], dict) else {}
-    assert list(without_hint(body, body["reason"])) == [*fields, "detail", "code", "message", "reason"]
+    assert list(without_hint(body, body["reason"])) == [*fields, "detail", "code", "message", "reason", *also]
     assert fields or body["message"] == body["detail"]
 
 
 def _check_oauth(answer: TestResponse) -> None:
-    """A failure has its three members and a hint at most; challenges only beside 401, and RFC 6750's beside 403."""
+    """A failure has its six members and a hint at most; challenges only beside 401, and RFC 6750's beside 403."""
     _check(answer)
+    assert answer.headers["Pragma"] == "no-cache"
     if answer.status_code == 401:
         assert challenges(answer)
     else:
         assert challenges(answer) in ([], [BEARER_INSUFFICIENT])
     if answer.request.method == "HEAD":
         return
-    if answer.status_code == 200 and answer.request.path.rstrip("/") == REVOKE:
+    endpoint = answer.request.path.rstrip("/").rpartition("/")[2]
+    if answer.status_code == 200 and endpoint == "revoke":
         assert answer.data == b"" and "Content-Type" not in answer.headers
         return
     assert answer.content_type == "application/json"
     body = json.loads(answer.data.decode("ascii"))
+    if answer.status_code == 200 and endpoint == "token":
+        assert list(body) == ["access_token", "token_type", "expires_in"]
+        return
     if answer.status_code == 200:
         assert body["active"] is True or answer.data == INACTIVE
         return
-    assert list(without_hint(body, body["reason"])) == ["error", "error_description", "reason"]
-    assert body["error"] in ERRORS
+    assert list(without_hint(body, body["reason"])) == [
+        "error", "error_description", "code", "message", "detail", "reason",
+    ]  # fmt: skip
+    assert body["error"] in ERRORS and body["code"] == str(answer.status_code)
+    assert body["message"] == body["detail"] == body["error_description"]
     assert DESCRIPTION.fullmatch(body["error_description"])
 
 
@@ -310,14 +323,17 @@ def _check_trifacta(answer: TestResponse) -> None:
 
 
 def _check_gate(answer: TestResponse) -> None:
-    """Each identity header is there once, and empty in a refusal; a refusal has the body of Alation's."""
+    """Each identity header is there once, and empty in a refusal; a refusal has the body of Alation's.
+
+    Where no ``TOKEN`` was sent, it has the Trifacta dialect's member too.
+    """
     assert all(len(answer.headers.getlist(name)) == 1 for name in IDENTITY)
     assert all(re.fullmatch(r"[\x20-\x7e]*", value) for value in answer.headers.values())
     assert answer.status_code in (200, 401, 403, 503)
     if answer.status_code == 200:
         assert answer.data == b"" and answer.headers["X-Auth-User-Id"] and answer.headers["Remote-User"]
         return
-    _check_alation(answer)
+    _check_alation(answer, () if "TOKEN" in answer.request.headers else ("exception",))
     assert {answer.headers[name] for name in IDENTITY} == {""}
     assert json.loads(answer.data)["reason"] == answer.headers["X-Auth-Reason"]
     if answer.status_code == 401:  # RFC 9110, section 15.5.2

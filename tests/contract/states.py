@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.services import Services
 from tests.contract.asking import TEXT
-from tests.factories import disable, issue, make_user, mint, purge, regenerate, revoke
+from tests.factories import OPERATOR, disable, issue, make_user, mint, purge, regenerate, revoke, rotate
 
 if TYPE_CHECKING:
     from tests.contract.conftest import MovableClock, Setting
@@ -30,6 +30,12 @@ class World:
 
     def regenerate(self) -> None:
         self.latest = regenerate(self.services, self.latest)
+
+    def rotate(self) -> None:
+        self.latest = rotate(self.services, self.latest)
+
+    def end_old_secret(self) -> None:
+        self.services.rotating.end_old_secret(self.refresh.token.public_id, OPERATOR)
 
     def mint(self) -> None:
         mint(self.services, self.refresh)
@@ -101,6 +107,10 @@ REFRESH_STATES: dict[str, tuple[Make, str]] = {
     "regenerated": (refresh_token(World.regenerate), "token_revoked"),
     "regenerated twice": (refresh_token(World.regenerate, World.regenerate), "token_revoked"),
     "regenerated and revoked": (refresh_token(World.regenerate, World.revoke), "token_revoked"),
+    "rotated twice": (refresh_token(World.rotate, World.rotate), "token_revoked"),
+    "rotated and ended": (refresh_token(World.rotate, World.end_old_secret), "token_revoked"),
+    "rotated and revoked": (refresh_token(World.rotate, World.revoke), "token_revoked"),
+    "rotated and regenerated": (refresh_token(World.rotate, World.regenerate), "token_revoked"),
     "of a disabled user": (refresh_token(World.disable), "owner_disabled"),
 }
 """Where a refresh token belongs."""

@@ -3,6 +3,7 @@
 A route that is added must be given its line here, or the walk of the URL map fails.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,17 @@ from app.services import Services
 from app.storage.audit_tables import AuditEventRow
 from app.storage.database import Database
 from tests import rows
-from tests.factories import PASSWORD, allowed_user, configure, disable, generate, issue, make_user, mint
+from tests.factories import (
+    PASSWORD,
+    allowed_user,
+    configure,
+    disable,
+    generate,
+    issue,
+    make_service_account,
+    make_user,
+    mint,
+)
 
 CALLERS = ("nobody", "user", "another", "administrator", "introspector", "disabled", "single-tier", "refresh token")
 """The last two are the user's own: an access token of a single tier, and a refresh token where none belongs."""
@@ -57,9 +68,21 @@ class World:
     def user_id(self) -> str:
         return str(make_user(self.services).id)
 
+    def account_id(self) -> str:
+        """Of a service account that the user is responsible for, and the administrator not."""
+        return str(make_service_account(self.services, self.users["user"]).id)
+
+    def of_account(self) -> str:
+        """Such an account, and a refresh token of it."""
+        account = make_service_account(self.services, self.users["user"])
+        return f"{account.id} {issue(self.services, account).token.public_id}"
+
     def proof(self) -> dict[str, Any]:
         refresh = issue(self.services, self.users["user"])
         return {"refresh_token": refresh.secret, "user_id": refresh.token.user_id}
+
+    def grant(self) -> dict[str, Any]:
+        return {"grant_type": "refresh_token", "refresh_token": self.proof()["refresh_token"]}
 
     def access_proof(self) -> dict[str, Any]:
         return {"api_access_token": self.access().secret, "user_id": self.users["user"].id}
@@ -107,12 +130,18 @@ def administrators(status: int) -> tuple[int, ...]:
 
 
 ALATION, NATIVE, V4 = "/integration/v1", "/api/v1", "/v4"
+OAUTHS = ("/oauth", "/oauth/v2")
 DAYS = "retention_days"
+OF_ACCOUNT = f"{NATIVE}/users/<user_id>/refresh-tokens/<public_id>"
 
 MATRIX: dict[tuple[str, str], Line] = {
     ("GET", "/healthz"): Line(everyone(200)),
     ("GET", "/readyz"): Line(everyone(200)),
     ("GET", "/.well-known/security.txt"): Line(everyone(404)),
+    ("GET", "/.well-known/oauth-authorization-server"): Line(everyone(404)),
+    ("GET", "/.well-known/oauth-authorization-server/<path:below>"): Line(everyone(404), "daypass"),
+    ("GET", "/.well-known/oauth-protected-resource"): Line(everyone(404)),
+    ("GET", "/.well-known/oauth-protected-resource/<path:below>"): Line(everyone(404), "daypass"),
     ("GET", "/openapi/<name>"): Line(everyone(200), "native"),
     ("POST", f"{ALATION}/createRefreshToken"): Line(
         everyone(201), "", lambda world: {"username": world.login, "password": PASSWORD, "name": "x"}
@@ -123,8 +152,16 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", f"{ALATION}/regenRefreshToken"): Line(everyone(201), "", World.proof),
     ("POST", f"{ALATION}/revokeAPIAccessTokens"): Line(everyone(200), "", World.proof),
     ("GET", f"{ALATION}/userinfo"): Line(holders(200, refused=403)),
-    ("POST", "/oauth/introspect"): Line(statuses(401, 401, 401, 200, 200, 401), "", World.access_token),
-    ("POST", "/oauth/revoke"): Line(statuses(200, 200, 403, 200, 403, 401), "", World.access_token),
+    **{("POST", f"{oauth}/token"): Line(everyone(200), "", World.grant) for oauth in OAUTHS},
+    **{
+        ("POST", f"{oauth}/introspect"): Line(statuses(401, 401, 401, 200, 200, 401), "", World.access_token)
+        for oauth in OAUTHS
+    },
+    **{
+        ("POST", f"{oauth}/revoke"): Line(statuses(200, 200, 403, 200, 403, 401), "", World.access_token)
+        for oauth in OAUTHS
+    },
+    **{(method, "/oauth/authorize"): Line(everyone(400)) for method in ("GET", "POST")},
     ("POST", f"{V4}/apiAccessTokens"): Line(holders(201), "", {"lifetimeSeconds": 60}),
     ("GET", f"{V4}/apiAccessTokens"): Line(holders(200)),
     ("GET", f"{V4}/apiAccessTokens/<tokenId>"): Line(owner(200), World.uuid),
@@ -137,8 +174,11 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", f"{NATIVE}/me/tokens"): Line(holders(200)),
     ("DELETE", f"{NATIVE}/me/tokens/<public_id>"): Line(owner(204), World.refresh_id),
     ("POST", f"{NATIVE}/me/refresh-tokens"): Line(holders(201), "", {"name": "x"}),
+    ("PATCH", f"{NATIVE}/me/refresh-tokens/<public_id>"): Line(owner(200), World.refresh_id, {"name": "y"}),
+    ("PATCH", f"{NATIVE}/me/tokens/<public_id>"): Line(owner(200), World.refresh_id, {"description": "y"}),
     ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/access-token"): Line(owner(201), World.refresh_id),
     ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/regenerate"): Line(owner(201), World.refresh_id),
+    ("GET", f"{NATIVE}/me/refresh-tokens/<public_id>/secrets"): Line(owner(200), World.refresh_id),
     ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/rotate"): Line(owner(201), World.refresh_id),
     ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/end-old-secret"): Line(owner(200), World.refresh_id),
     ("POST", f"{NATIVE}/refresh-tokens/rotate"): Line(
@@ -147,16 +187,30 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", f"{NATIVE}/access-tokens"): Line(
         everyone(201), "", lambda world: {"refresh_token": world.proof()["refresh_token"]}
     ),
+    ("GET", f"{NATIVE}/me/service-accounts"): Line(holders(200)),
+    ("GET", f"{NATIVE}/users/<user_id>/tokens"): Line(owner(200, admin=200), World.account_id),
+    ("DELETE", f"{NATIVE}/users/<user_id>/tokens/<public_id>"): Line(owner(204, admin=204), World.of_account),
+    ("POST", f"{NATIVE}/users/<user_id>/refresh-tokens"): Line(owner(201, admin=201), World.account_id, {"name": "x"}),
+    ("POST", f"{OF_ACCOUNT}/access-token"): Line(owner(201, admin=201), World.of_account),
+    ("POST", f"{OF_ACCOUNT}/rotate"): Line(owner(201, admin=201), World.of_account),
+    ("POST", f"{OF_ACCOUNT}/end-old-secret"): Line(owner(200, admin=200), World.of_account),
+    ("POST", f"{OF_ACCOUNT}/regenerate"): Line(owner(201, admin=201), World.of_account),
     ("GET", f"{NATIVE}/users"): Line(administrators(200)),
     ("POST", f"{NATIVE}/users"): Line(
         administrators(201), "", lambda world: {"username": f"made-from-{world.user_id()}"}
     ),
     ("GET", f"{NATIVE}/users/<user_id>"): Line(administrators(200), World.user_id),
+    ("GET", f"{NATIVE}/users/<user_id>/service-accounts"): Line(administrators(200), World.user_id),
     ("PATCH", f"{NATIVE}/users/<user_id>"): Line(administrators(200), World.user_id, {"role": "STEWARD"}),
     ("POST", f"{NATIVE}/users/<user_id>/end-sessions"): Line(administrators(200), World.user_id),
     ("POST", f"{NATIVE}/users/<user_id>/revoke-tokens"): Line(administrators(200), World.user_id, {"reason": "x"}),
     ("GET", f"{NATIVE}/tokens"): Line(administrators(200)),
     ("GET", f"{NATIVE}/tokens/<public_id>"): Line(administrators(200), World.refresh_id),
+    ("GET", f"{NATIVE}/tokens/<public_id>/secrets"): Line(administrators(200), World.refresh_id),
+    ("PATCH", f"{NATIVE}/tokens/<public_id>"): Line(administrators(200), World.refresh_id, {"name": "y"}),
+    ("POST", f"{NATIVE}/tokens/<public_id>/move"): Line(
+        administrators(200), World.refresh_id, lambda world: {"to": world.users["another"].username}
+    ),
     ("POST", f"{NATIVE}/tokens/<public_id>/revoke"): Line(administrators(200), World.refresh_id, {"reason": "x"}),
     ("POST", f"{NATIVE}/tokens/identify"): Line(administrators(200), "", {"secret": "x"}),
     ("POST", f"{NATIVE}/tokens/revocations/preview"): Line(administrators(200), "", {"filter": {"owner": "nobody"}}),
@@ -169,7 +223,9 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", f"{NATIVE}/jobs"): Line(administrators(200)),
 }
 
-OWNED = [key for key, line in MATRIX.items() if "<" in key[1] and line.statuses[CALLERS.index("another")] == 404]
+OWNED = [
+    key for key, line in MATRIX.items() if callable(line.argument) and line.statuses[CALLERS.index("another")] == 404
+]
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +276,8 @@ def ask(
 ) -> TestResponse:
     """The answer to a request that is in order, but for who sends it."""
     method, path = key
-    before, _, after = path.partition("<")
+    ids = argument.split()
     sent = MATRIX[key].members
     body = {} if sent is None else {"data" if "/oauth/" in path else "json": sent(world) if callable(sent) else sent}
-    return client.open(before + argument + after.partition(">")[2], method=method, headers=headers, **body)
+    path = re.sub(r"<\w+>", lambda _: ids.pop(0) if len(ids) > 1 else ids[0], path)
+    return client.open(path, method=method, headers=headers, **body)

@@ -173,13 +173,16 @@ def test_a_refresh_token_that_does_not_work_is_a_401_with_its_reason_at_every_en
 def test_an_access_token_that_does_not_work_is_a_401_where_it_is_validated_and_a_403_where_it_is_used(
     alation: Alation, world: World, state: Make, reason: str
 ) -> None:
-    """Clients mint again on both."""
+    """Clients that send `TOKEN` mint again on both; those that send Bearer do on 401 alone."""
     secret, user_id = state(world)
     detail = asking.ACCESS_INVALID if reason in ("token_unknown", "token_malformed") else asking.ACCESS_ENDED
     answer = alation.post("validateAPIAccessToken", api_access_token=secret, user_id=user_id)
     assert refusal(answer) == (401, detail, reason)
-    for used in (alation.use(secret), alation.use(Authorization=f"Bearer {secret}")):
-        assert refusal(used) == (403, asking.NO_CREDENTIALS, reason)
+    for used in (alation.use(secret), alation.use(secret, Authorization=f"Bearer {secret}")):
+        assert (refusal(used), asking.challenges(used)) == ((403, asking.NO_CREDENTIALS, reason), [])
+    used = alation.use(Authorization=f"Bearer {secret}")
+    assert refusal(used) == (401, asking.NO_CREDENTIALS, reason)
+    assert asking.challenges(used) == [asking.BEARER_INVALID]
 
 
 def test_an_access_token_with_the_user_id_of_another_is_refused(alation: Alation, services: Services) -> None:

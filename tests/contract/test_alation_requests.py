@@ -294,7 +294,8 @@ def test_two_tokens_are_refused_although_both_are_good(
     for beside in (other, refresh.secret):
         assert refusal(alation.use(token, Authorization=form.format(beside))) == MALFORMED
     for value in (f"{token},{other}", f"{token}, {other}", f"{token},{token}", f"{token},", f",{token}"):
-        assert refusal(alation.use(value)) == refusal(alation.use(Authorization=f"Bearer {value}")) == MALFORMED
+        assert refusal(alation.use(value)) == MALFORMED
+        assert refusal(alation.use(Authorization=f"Bearer {value}")) == (401, *MALFORMED[1:])
     assert refusal(alation.use("no_token", Authorization=f"Bearer {token}")) == MALFORMED
     assert refusal(alation.use("", Authorization=f"Bearer {token}")) == MISSING
 

@@ -22,8 +22,8 @@ MINTED = (
     "token for its 24 hours, as daypass-client does."
 )
 REGENERATED = (
-    "This refresh token was regenerated 60 times within an hour, the limit (regenerations_per_hour). Its latest secret "
-    "works."
+    "This refresh token was regenerated or rotated 60 times within an hour, the limit (regenerations_per_hour). Its "
+    "latest secret works."
 )
 CREATED = (
     "This account has created or regenerated 3,600 tokens within an hour, the limit (creations_per_hour). Use a "

@@ -18,6 +18,7 @@ from app.domain.errors import Refusal, TokenRefused, every_refusal
 from app.domain.mistakes import Mistake
 from app.domain.tokens import TokenKind
 from app.factory import create_app
+from app.gate import answers as gate
 from app.http.guards import ANYBODY, GuardedBlueprint
 from config import Settings
 from tests.contract.asking import HINT, NAMES, NO_CREDENTIALS, PREFIX, REVOKE, TOKENS, refusal
@@ -78,13 +79,22 @@ def test_every_api_has_an_answer_to_every_refusal(app: Flask, kind: type[Refusal
         "{now}", ""
     )
 
+    is_of_token = issubclass(kind, TokenRefused)
     status, error, _ = oauth.TABLE[kind]
     if kind is errors.NotPermitted:  # nobody is known by a token here
         status, error = 400, "unauthorized_client"
-    answer, body = refuse(app, oauth, REVOKE, "POST", example(kind))
-    assert (answer.status_code, body["error"], body["reason"]) == (status, error, kind.reason)
-    assert body["error_description"].isascii()
-    assert (answer.status_code == 401) <= ("WWW-Authenticate" in answer.headers)
+    for failure, expected in as_tokens(kind) if is_of_token else [(example(kind), (status, error))]:
+        answer, body = refuse(app, oauth, REVOKE, "POST", failure)
+        assert (answer.status_code, body["error"], body["reason"]) == (*expected, kind.reason)
+        assert body["error_description"].isascii()
+        assert (answer.status_code == 401) == ("WWW-Authenticate" in answer.headers)
+
+
+def as_tokens(kind: type[TokenRefused]) -> list[tuple[Refusal, tuple[int, str]]]:
+    """The refusals of an access token in the headers, of a client's own token, and of one that is to mint."""
+    client, grant = kind(TokenKind.REFRESH, is_client=True), kind(TokenKind.REFRESH)
+    of_headers = kind(TokenKind.ACCESS), oauth.TABLE[kind][:2]
+    return [of_headers, (client, (401, "invalid_client")), (grant, (400, "invalid_grant"))]
 
 
 def test_every_api_has_the_hint_beside_members_that_are_the_same_without_it(app: Flask) -> None:
@@ -122,6 +132,11 @@ def test_the_tables_hold_nothing_but_refusals_and_say_the_same_of_every_bad_toke
             error = "invalid_client" if kind is errors.TokenMissing else "invalid_token"
             assert oauth.TABLE[kind][:2] == (401, error)
     assert v4.TABLE[errors.NotFound][1] != v4.TABLE[errors.FeatureOff][1]
+
+
+def test_the_gate_names_a_refusal_as_the_trifacta_dialect_does() -> None:
+    for kind, (status, _) in gate.ANSWERS.items():
+        assert (status, gate.EXCEPTIONS[status]) == v4.TABLE[kind][:2]
 
 
 def test_descriptions_of_oauth_hold_the_allowed_characters_only(app: Flask) -> None:

@@ -5,22 +5,24 @@ from datetime import UTC, datetime
 from urllib.parse import unquote
 
 import pytest
+from werkzeug.test import TestResponse
 
 from app.domain.identity import Role
 from app.services import Services
 from app.storage.database import Database
 from tests import rows
-from tests.contract.asking import BEARER, IDENTITY, NO_CREDENTIALS, Alation, AskedGate, refusal
+from tests.contract.asking import BEARER, IDENTITY, NO_CREDENTIALS, Alation, AskedGate, Trifacta, bearer, refusal
 from tests.contract.conftest import MovableClock
 from tests.contract.states import ACCESS_STATES, Make, World
-from tests.factories import issue, make_user, mint
+from tests.factories import allowed_user, generate, issue, make_user, mint, revoke
 
 NOW = datetime(2031, 3, 1, 12, tzinfo=UTC)
 HOW_TO_ASK = "Send an access token in the TOKEN header, or as Authorization: Bearer."
 ALWAYS = [("Cache-Control", "no-store"), ("Vary", "TOKEN, Authorization"), ("X-Content-Type-Options", "nosniff")]
 OF_NO_USE = "This is an introspector's token: it can introspect tokens, and nothing else."
 DETAILS = {
-    "token_malformed": "This is not an access token. Use a refresh token to request one.",
+    "token_malformed": "This is not an access token. Request one with a refresh token, or generate one at "
+    "Preferences > Access Tokens.",
     "token_unknown": "There is no such access token.",
     "token_expired": "The access token has expired. Request a new one.",
     "token_revoked": "The access token was revoked. Request a new one.",
@@ -32,6 +34,12 @@ DETAILS = {
 @pytest.fixture
 def secret(services: Services) -> str:
     return token_of(services, Role.VIEWER)
+
+
+def exception_of(answer: TestResponse) -> tuple[str, str, str]:
+    """Name, message and details of the Trifacta dialect's member."""
+    members = answer.get_json()["exception"]
+    return members["name"], members["message"], members["details"]
 
 
 def token_of(services: Services, role: Role) -> str:
@@ -86,10 +94,11 @@ def test_names_of_any_script_reach_the_api_percent_encoded(gate: AskedGate, serv
 def test_a_good_token_that_does_not_meet_a_condition_is_a_403_that_says_why(
     gate: AskedGate, secret: str, query: str, why: str
 ) -> None:
-    body = f'{{"detail":"{why}","code":"403000","message":"{why}","reason":"not_permitted"}}\n'.encode()
+    body = f'{{"detail":"{why}","code":"403000","message":"{why}","reason":"not_permitted"'
+    exception = f'"exception":{{"name":"AccessControlException","message":"Access denied","details":"{why}"}}'
     by_token, by_bearer = gate.verify(secret, query), gate.verify_bearer(secret, query)
     assert (by_token.status_code, by_bearer.status_code) == (403, 403)
-    assert by_token.data == by_bearer.data == body
+    assert (by_token.text, by_bearer.text) == (f"{body}}}\n", f"{body},{exception}}}\n")
     assert "WWW-Authenticate" not in by_token.headers
     # RFC 6750, section 3.1
     assert by_bearer.headers["WWW-Authenticate"] == f'{BEARER}, error="insufficient_scope", error_description="{why}"'
@@ -104,6 +113,7 @@ def test_an_introspectors_token_opens_nothing(
     by_token, by_bearer = gate.verify(secret, query), gate.verify_bearer(secret, query)
     assert refusal(by_token) == refusal(by_bearer) == (403, OF_NO_USE, "not_permitted")
     assert "insufficient_scope" in by_bearer.headers["WWW-Authenticate"]
+    assert exception_of(by_bearer) == ("AccessControlException", "Access denied", OF_NO_USE)
     for resource in (alation.use(secret), alation.use(Authorization=f"Bearer {secret}")):
         assert (resource.status_code, resource.data) == (403, by_token.data)
 
@@ -121,11 +131,15 @@ def test_who_sends_nothing_gets_a_401_to_the_byte(gate: AskedGate) -> None:
         ("X-Auth-Reason", "token_missing"),
         ("WWW-Authenticate", 'Bearer realm="daypass"'),
         ("Content-Type", "application/json"),
-        ("Content-Length", "208"),
+        ("Content-Length", "367"),
     ]
     assert last == "X-Request-Id"
-    assert answer.data == (
-        f'{{"detail":"{HOW_TO_ASK}","code":"401000","message":"{HOW_TO_ASK}","reason":"token_missing"}}\n'.encode()
+    assert (
+        answer.data
+        == (
+            f'{{"detail":"{HOW_TO_ASK}","code":"401000","message":"{HOW_TO_ASK}","reason":"token_missing","exception":'
+            f'{{"name":"MissingPersonException","message":"Person is missing","details":"{HOW_TO_ASK}"}}}}\n'
+        ).encode()
     )
 
 
@@ -153,9 +167,26 @@ def test_a_bad_token_is_a_403_as_a_resource_answers_it_and_a_bad_bearer_a_401(
 
     by_bearer = gate.verify_bearer(secret, query)
     assert refusal(by_bearer) == (401, DETAILS[reason], reason)
+    assert exception_of(by_bearer) == ("MissingPersonException", "Person is missing", DETAILS[reason])
     assert by_bearer.headers["WWW-Authenticate"] == (
         f'{BEARER}, error="invalid_token", error_description="{DETAILS[reason]}"'
     )
+
+
+def test_a_refused_bearer_has_the_exception_of_the_trifacta_dialect(
+    gate: AskedGate, trifacta: Trifacta, services: Services
+) -> None:
+    """Its clients read nothing else; a refused ``TOKEN`` has the members of Alation's clients alone."""
+    access = generate(services, allowed_user(services))
+    revoke(services, access)
+    by_bearer, there = gate.verify_bearer(access.secret), trifacta.person(bearer(access.secret))
+    assert (by_bearer.status_code, there.status_code) == (401, 401)
+    named = {name: by_bearer.get_json()["exception"][name] for name in ("name", "message")}
+    assert there.get_json()["exception"].items() >= named.items()
+    details = "The access token was revoked. Generate a new one at Preferences > Access Tokens."
+    assert refusal(by_bearer) == (401, details, "token_revoked")
+    assert exception_of(by_bearer)[2] == details
+    assert "exception" not in gate.verify(access.secret).get_json()
 
 
 def test_two_tokens_are_refused_although_both_are_good(gate: AskedGate, alation: Alation, services: Services) -> None:

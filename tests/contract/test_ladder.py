@@ -13,7 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app.domain.identity import Role, User
+from app.domain.identity import ApiTokens, Role, User
 from app.domain.ladder import BY_API, MANAGES, TOKENS, Act, Proof
 from app.domain.token_filter import TokenFilter
 from app.http.acts import CHANGING, declared_of
@@ -23,9 +23,20 @@ from app.services import Services
 from tests.contract.asking import basic
 from tests.contract.conftest import MovableClock, Setting
 from tests.drivers.pages import Pages, words
-from tests.factories import PASSWORD, allowed_user, disable, generate, issue, make_user, mint, set_api_tokens
+from tests.factories import (
+    PASSWORD,
+    allowed_user,
+    disable,
+    generate,
+    issue,
+    make_service_account,
+    make_user,
+    mint,
+    set_api_tokens,
+)
 
 ALATION, NATIVE, V4 = "/integration/v1", "/api/v1", "/v4"
+REVOCATION = ("/oauth/revoke", "/oauth/v2/revoke")
 LIFESPAN = "access_token_lifespan"
 
 Members = dict[str, Any]
@@ -63,6 +74,9 @@ class World:
     def someone(self, **about: Any) -> str:
         return str(make_user(self.services, **about).id)
 
+    def someone_named(self) -> str:
+        return make_user(self.services).username
+
     def steward(self) -> str:
         return self.someone(role=Role.STEWARD)
 
@@ -74,12 +88,34 @@ class World:
         user = make_user(self.services)
         return str(set_api_tokens(self.services, user.username, "deny").id)  # type: ignore[arg-type]
 
+    def single_id(self) -> str:
+        return generate(self.services, self.user).token.public_id
+
+    def own_account(self) -> Members:
+        return {"to": make_service_account(self.services, self.user).username}
+
+    def target(self) -> Members:
+        return {"to": make_user(self.services).username}
+
+    def account(self) -> str:
+        """A service account that the user is responsible for, which may have API tokens."""
+        account = make_service_account(self.services, self.user)
+        return str(set_api_tokens(self.services, account.username, ApiTokens.ALLOW).id)
+
+    def of_account(self) -> str:
+        """Such an account, and a refresh token of it."""
+        account = self.services.accounts.by_id(int(self.account()))
+        return f"{account.id} {issue(self.services, account).token.public_id}"
+
     def proof(self) -> Members:
         refresh = issue(self.services, self.user)
         return {"refresh_token": refresh.secret, "user_id": refresh.token.user_id}
 
     def secret(self) -> Members:
         return {"refresh_token": self.proof()["refresh_token"]}
+
+    def grant(self) -> Members:
+        return {"grant_type": "refresh_token", **self.secret()}
 
     def pasted(self) -> Members:
         return {"token": mint(self.services, issue(self.services, self.user)).secret}
@@ -133,20 +169,25 @@ def changes_of_users(method: str, path: str, active: Members, inactive: Members)
         (method, path, Act.DISABLE_USER): by_admin(World.someone, inactive),
         (method, path, Act.ALLOW_API_TOKENS): by_admin(World.denied, {"api_tokens": "inherit"}),
         (method, path, Act.DENY_API_TOKENS): by_admin(World.someone, {"api_tokens": "deny"}),
+        (method, path, Act.MAKE_RESPONSIBLE): by_admin(World.account, lambda its: {"responsible": its.admin.username}),
     }
 
 
 MINE = "/account/auth/refresh-tokens/<public_id>"
 PREFERENCES = "/preferences/access-tokens"
 USER = "/admin/users/<user_id>"
+ACCOUNTS = "/account/service-accounts"
+ON_PAGES = f"{ACCOUNTS}/<user_id>/refresh-tokens/<public_id>"
+OF_ACCOUNT = f"{NATIVE}/users/<user_id>/refresh-tokens/<public_id>"
 
 LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", f"{ALATION}/createRefreshToken", Act.CREATE_REFRESH_TOKEN): Line(members=World.login),
     ("POST", f"{ALATION}/createAPIAccessToken", Act.MINT): Line(members=World.proof),
     ("POST", f"{ALATION}/regenRefreshToken", Act.REGENERATE): Line(members=World.proof),
     ("POST", f"{ALATION}/revokeAPIAccessTokens", Act.REVOKE_OWN): Line(members=World.proof),
-    ("POST", "/oauth/revoke", Act.REVOKE_OWN): Line(members=World.pasted),
-    ("POST", "/oauth/revoke", Act.REVOKE_OF_OTHERS): by_admin(members=World.pasted),
+    **{("POST", path, Act.MINT): Line(members=World.grant) for path in ("/oauth/token", "/oauth/v2/token")},
+    **{("POST", path, Act.REVOKE_OWN): Line(members=World.pasted) for path in REVOCATION},
+    **{("POST", path, Act.REVOKE_OF_OTHERS): by_admin(members=World.pasted) for path in REVOCATION},
     ("POST", f"{V4}/apiAccessTokens", Act.CREATE_API_TOKEN): Line(members={"lifetimeSeconds": 60}),
     ("DELETE", f"{V4}/apiAccessTokens/<tokenId>", Act.REVOKE_OWN): Line(World.uuid),
     ("DELETE", f"{V4}/apiAccessTokens/<tokenId>", Act.REVOKE_OF_OTHERS): by_admin(World.uuid),
@@ -159,11 +200,20 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", f"{NATIVE}/me/refresh-tokens/<public_id>/end-old-secret", Act.REVOKE_OWN): Line(World.refresh_id),
     ("POST", f"{NATIVE}/refresh-tokens/rotate", Act.ROTATE): Line(members=World.secret),
     ("POST", f"{NATIVE}/access-tokens", Act.MINT): Line(members=World.secret),
+    ("POST", f"{NATIVE}/users/<user_id>/refresh-tokens", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(
+        World.account, {"name": "x"}
+    ),
+    ("POST", f"{OF_ACCOUNT}/access-token", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(World.of_account),
+    ("POST", f"{OF_ACCOUNT}/rotate", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(World.of_account),
+    ("POST", f"{OF_ACCOUNT}/end-old-secret", Act.REVOKE_OF_SERVICE_ACCOUNT): Line(World.of_account),
+    ("POST", f"{OF_ACCOUNT}/regenerate", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(World.of_account),
+    ("DELETE", f"{NATIVE}/users/<user_id>/tokens/<public_id>", Act.REVOKE_OF_SERVICE_ACCOUNT): Line(World.of_account),
     ("POST", f"{NATIVE}/users", Act.CREATE_USER): by_admin(members=World.new_user),
     **changes_of_users("PATCH", f"{NATIVE}/users/<user_id>", {"is_active": True}, {"is_active": False}),
     ("POST", f"{NATIVE}/users/<user_id>/end-sessions", Act.END_SESSIONS_OF_OTHERS): by_admin(World.someone),
     ("POST", f"{NATIVE}/users/<user_id>/revoke-tokens", Act.REVOKE_OF_OTHERS): by_admin(World.someone, {"reason": "x"}),
     ("POST", f"{NATIVE}/tokens/<public_id>/revoke", Act.REVOKE_OF_OTHERS): by_admin(World.refresh_id, {"reason": "x"}),
+    ("POST", f"{NATIVE}/tokens/<public_id>/move", Act.MOVE_OF_OTHERS): by_admin(World.refresh_id, World.target),
     ("POST", f"{NATIVE}/tokens/revocations", Act.REVOKE_OF_OTHERS): by_admin(members=World.confirmed_in_api),
     ("PUT", f"{NATIVE}/settings/<key>", Act.WIDEN_SETTING): by_admin(lambda _: LIFESPAN, lambda its: its.lifespan(+1)),
     ("PUT", f"{NATIVE}/settings/<key>", Act.CHANGE_SETTING): by_admin(lambda _: LIFESPAN, lambda its: its.lifespan(-1)),
@@ -171,8 +221,20 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", "/logout", Act.SIGN_OUT): Line(),
     ("POST", "/account/auth/refresh-tokens", Act.CREATE_REFRESH_TOKEN): Line(members={"name": "x"}),
     ("POST", f"{MINE}/regenerate", Act.REGENERATE): Line(World.refresh_id),
+    ("POST", f"{MINE}/rotate", Act.ROTATE): Line(World.refresh_id),
+    ("POST", f"{MINE}/end-old-secret", Act.REVOKE_OWN): Line(World.refresh_id),
     ("POST", f"{MINE}/access-token", Act.MINT): Line(World.refresh_id),
+    ("POST", f"{MINE}/move", Act.MOVE_OWN): Line(World.refresh_id, World.own_account),
+    ("POST", f"{PREFERENCES}/<public_id>/move", Act.MOVE_OWN): Line(World.single_id, World.own_account),
     ("POST", f"{MINE}/revoke", Act.REVOKE_OWN): Line(World.refresh_id),
+    ("POST", f"{ACCOUNTS}/<user_id>/refresh-tokens", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(
+        World.account, {"name": "x"}
+    ),
+    ("POST", f"{ON_PAGES}/rotate", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(World.of_account),
+    ("POST", f"{ON_PAGES}/end-old-secret", Act.REVOKE_OF_SERVICE_ACCOUNT): Line(World.of_account),
+    ("POST", f"{ON_PAGES}/regenerate", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(World.of_account),
+    ("POST", f"{ON_PAGES}/access-token", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(World.of_account),
+    ("POST", f"{ON_PAGES}/revoke", Act.REVOKE_OF_SERVICE_ACCOUNT): Line(World.of_account),
     ("POST", "/account/password", Act.CHANGE_OWN_PASSWORD): Line(
         members={"current": PASSWORD, "password": f"{PASSWORD}-2", "repeated": f"{PASSWORD}-2"}
     ),
@@ -182,6 +244,18 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", f"{PREFERENCES}/new", Act.CREATE_API_TOKEN): Line(members={"lifetime": "1"}),
     ("POST", f"{PREFERENCES}/<uuid>/delete", Act.REVOKE_OWN): Line(World.uuid),
     ("POST", "/admin/users/new", Act.CREATE_USER): by_admin(members=World.new_user),
+    ("POST", "/admin/users/new-service-account", Act.CREATE_USER): by_admin(
+        members=lambda its: {**its.new_user(), "responsible": its.user.username}
+    ),
+    ("POST", f"{USER}/responsible", Act.MAKE_RESPONSIBLE): by_admin(
+        World.account, lambda its: {"responsible": its.admin.username}
+    ),
+    ("POST", f"{USER}/hand-over-accounts", Act.MAKE_RESPONSIBLE): by_admin(
+        lambda its: str(its.user.id), lambda its: {f"to-{its.account()}": its.admin.username}
+    ),
+    ("POST", f"{USER}/hand-over-tokens", Act.MOVE_OF_OTHERS): by_admin(
+        lambda its: str(its.user.id), lambda its: {f"pick-{its.refresh_id()}": "on", "owner": its.someone_named()}
+    ),
     ("POST", "/admin/users/<user_id>/unlock", Act.UNLOCK_SIGN_IN): by_admin(World.someone),
     ("POST", f"{USER}/role", Act.RAISE_ROLE): by_admin(World.someone, {"role": "STEWARD"}),
     ("POST", f"{USER}/role", Act.LOWER_ROLE): by_admin(World.steward, {"role": "VIEWER"}),
@@ -199,6 +273,8 @@ LINES: dict[tuple[str, str, Act], Line] = {
         lambda its: str(its.admin.id), {"reason": "x"}
     ),
     ("POST", "/admin/tokens/<public_id>/revoke", Act.REVOKE_OF_OTHERS): by_admin(World.refresh_id, {"reason": "x"}),
+    ("POST", "/admin/tokens/<public_id>/end-old-secret", Act.REVOKE_OF_OTHERS): by_admin(World.refresh_id),
+    ("POST", "/admin/tokens/<public_id>/move", Act.MOVE_OF_OTHERS): by_admin(World.refresh_id, World.target),
     ("POST", "/admin/tokens/revoke-by-filter", Act.REVOKE_OF_OTHERS): by_admin(members=World.confirmed),
     ("POST", "/admin/tokens/revoke-chosen", Act.REVOKE_OF_OTHERS): by_admin(members=World.chosen),
     ("POST", "/admin/settings/<key>", Act.WIDEN_SETTING): by_admin(lambda _: LIFESPAN, lambda its: its.lifespan(+1)),
@@ -308,7 +384,9 @@ def send_form(world: World, clock: MovableClock, key: tuple[str, str, Act], proo
 
 
 def _filled_in(path: str, line: Line, world: World) -> str:
-    return re.sub(r"<\w+>", line.argument(world), path)
+    """The argument has an id for each place, divided by spaces."""
+    ids = iter(line.argument(world).split())
+    return re.sub(r"<\w+>", lambda _: next(ids), path)
 
 
 def test_a_refusal_names_the_setting_and_how_to_turn_it_on(world: World, services: Services) -> None:

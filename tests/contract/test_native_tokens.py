@@ -64,10 +64,10 @@ def test_a_token_of_either_tier_is_shown_by_its_public_id(admin: Person, anna: P
     assert (shown["kind"], shown["owner"], shown["status"]) == ("refresh", anna.user.username, "active")
     shown = admin.native.get(f"tokens/{anna.access.token.public_id}").get_json()
     assert list(shown) == [
-        "kind", "public_id", "name", "owner", "single_tier", "status", "created_at", "expires_at", "last_used_at",
-        "last_used_ip", "last_used_agent", "regenerated_at", "rotated_at", "old_secret_until", "access_token_reissue",
-        "seems_shared", "created_in_future", "minted_from", "created_with", "secret_seen_at", "revoked_at",
-        "revoked_by", "revoke_reason",
+        "kind", "public_id", "name", "description", "owner", "single_tier", "status", "created_at", "expires_at",
+        "last_used_at", "last_used_ip", "last_used_agent", "regenerated_at", "rotated_at", "old_secret_until",
+        "access_token_reissue", "seems_shared", "created_in_future", "minted_from", "created_with", "secret_seen_at",
+        "revoked_at", "revoked_by", "revoke_reason",
     ]  # fmt: skip
     for public_id in ("zzzzzzzzzzzz", "short", "%00", "ZZZZZZZZZZZZ"):
         assert problem(admin.native.get(f"tokens/{public_id}")) == (404, "not_found")

@@ -139,9 +139,12 @@ def test_who_cannot_sign_in_gets_one_and_the_same_answer(oauth: OAuth, people: P
 
 
 def test_a_password_in_the_body_is_no_credential(oauth: OAuth, people: People) -> None:
-    """RFC 6749, section 2.3.1, leaves it to the server; this one takes credentials from headers only."""
+    """RFC 6749, section 2.3.1, leaves it to the server; this one takes passwords of users from headers only."""
     form = {"token": "nonsense", "client_id": people.admin.username, "client_secret": PASSWORD}
-    assert refusal(oauth.send(asking.INTROSPECT, data=form)) == NO_CLIENT[0]
+    for path in (asking.INTROSPECT, asking.REVOKE):
+        answer = oauth.send(path, data=form)
+        assert refusal(answer) == (401, "invalid_client", "token_malformed")
+        assert challenges(answer) == [asking.BASIC]
 
 
 def test_too_many_wrong_passwords_are_a_429_with_retry_after(oauth: OAuth, people: People, clock: MovableClock) -> None:

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from app.domain.identity import Role
 from app.http.context import parts
 from tests.drivers.pages import Pages
-from tests.factories import PASSWORD, allowed_user, disable, generate, issue, make_user, mint
+from tests.factories import PASSWORD, allowed_user, disable, generate, issue, make_service_account, make_user, mint
 
 VISITORS = ("nobody", "user", "another", "administrator", "introspector", "disabled", "token holder")
 """The last one has a good access token of the user's, and no session."""
@@ -56,6 +56,15 @@ class World:
         self.another_browser.sign_in(self.user.username)
         return str(self.services.sessions.of_user(self.user.id)[0].id)
 
+    def account(self) -> str:
+        """A service account that the user is responsible for, and the administrator not."""
+        return str(make_service_account(self.services, self.user).id)
+
+    def of_account(self) -> str:
+        """Such an account, and a refresh token of it."""
+        account = make_service_account(self.services, self.user)
+        return f"{account.id} {issue(self.services, account).token.public_id}"
+
     def someone(self) -> str:
         return str(make_user(self.services).id)
 
@@ -84,10 +93,15 @@ def everyone(status: int) -> tuple[int, ...]:
     return (status,) * len(VISITORS)
 
 
-def signed_in(status: int, others: int | None = None) -> tuple[int, ...]:
+def signed_in(status: int, others: int | None = None, admin: int | None = None) -> tuple[int, ...]:
     """`others`: what who is not the owner is answered, where the path names something of the user's."""
     other = status if others is None else others
-    return 303, status, other, other, 403, 303, 303
+    return 303, status, other, other if admin is None else admin, 403, 303, 303
+
+
+def answering(status: int) -> tuple[int, ...]:
+    """For who is responsible for the account that the path names, and for administrators."""
+    return signed_in(status, 404, status)
 
 
 def administrators(status: int) -> tuple[int, ...]:
@@ -96,6 +110,8 @@ def administrators(status: int) -> tuple[int, ...]:
 
 MINE = "/account/auth/refresh-tokens/<public_id>"
 PREFERENCES = "/preferences/access-tokens"
+ACCOUNTS = "/account/service-accounts"
+OF_ACCOUNT = f"{ACCOUNTS}/<user_id>/refresh-tokens/<public_id>"
 
 MATRIX: dict[tuple[str, str], Line] = {
     ("GET", ""): Line(everyone(303)),
@@ -115,11 +131,40 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", MINE): Line(signed_in(200, 404), World.refresh_id),
     ("GET", f"{MINE}/regenerate"): Line(signed_in(200, 404), World.refresh_id),
     ("POST", f"{MINE}/regenerate"): Line(signed_in(200, 404), World.refresh_id),
+    ("GET", f"{MINE}/rotate"): Line(signed_in(200, 404), World.refresh_id),
+    ("POST", f"{MINE}/rotate"): Line(signed_in(200, 404), World.refresh_id),
+    ("GET", f"{MINE}/end-old-secret"): Line(signed_in(200, 404), World.refresh_id),
+    ("POST", f"{MINE}/end-old-secret"): Line(signed_in(303, 404), World.refresh_id),
     ("GET", f"{MINE}/access-token"): Line(signed_in(200, 404), World.refresh_id),
     ("POST", f"{MINE}/access-token"): Line(signed_in(200, 404), World.refresh_id),
+    ("GET", f"{MINE}/edit"): Line(signed_in(200, 404), World.refresh_id),
+    ("POST", f"{MINE}/edit"): Line(signed_in(303, 404), World.refresh_id, {"name": "y", "description": "z"}),
+    ("GET", f"{MINE}/move"): Line(signed_in(200, 404), World.refresh_id),
+    ("POST", f"{MINE}/move"): Line(signed_in(404), World.refresh_id, {"to": "nobody"}),
     ("GET", f"{MINE}/revoke"): Line(signed_in(200, 404), World.refresh_id),
     ("POST", f"{MINE}/revoke"): Line(signed_in(303, 404), World.refresh_id),
     ("POST", "/account/auth/test-token"): Line(signed_in(409), form={"secret": "x", "kind": "access"}),
+    ("GET", ACCOUNTS): Line(signed_in(200)),
+    ("GET", f"{ACCOUNTS}/<user_id>"): Line(answering(200), World.account),
+    ("GET", f"{ACCOUNTS}/<user_id>/export"): Line(answering(200), World.account),
+    ("GET", f"{ACCOUNTS}/<user_id>/refresh-tokens"): Line(answering(200), World.account),
+    ("POST", f"{ACCOUNTS}/<user_id>/refresh-tokens"): Line(answering(200), World.account, {"name": "x"}),
+    ("POST", f"{ACCOUNTS}/<user_id>/test-token"): Line(
+        answering(409), World.account, {"secret": "x", "kind": "access"}
+    ),
+    ("GET", OF_ACCOUNT): Line(answering(200), World.of_account),
+    ("GET", f"{OF_ACCOUNT}/rotate"): Line(answering(200), World.of_account),
+    ("POST", f"{OF_ACCOUNT}/rotate"): Line(answering(200), World.of_account),
+    ("GET", f"{OF_ACCOUNT}/end-old-secret"): Line(answering(200), World.of_account),
+    ("POST", f"{OF_ACCOUNT}/end-old-secret"): Line(answering(303), World.of_account),
+    ("GET", f"{OF_ACCOUNT}/regenerate"): Line(answering(200), World.of_account),
+    ("POST", f"{OF_ACCOUNT}/regenerate"): Line(answering(200), World.of_account),
+    ("GET", f"{OF_ACCOUNT}/access-token"): Line(answering(200), World.of_account),
+    ("POST", f"{OF_ACCOUNT}/access-token"): Line(answering(200), World.of_account),
+    ("GET", f"{OF_ACCOUNT}/edit"): Line(answering(200), World.of_account),
+    ("POST", f"{OF_ACCOUNT}/edit"): Line(answering(303), World.of_account, {"name": "x"}),
+    ("GET", f"{OF_ACCOUNT}/revoke"): Line(answering(200), World.of_account),
+    ("POST", f"{OF_ACCOUNT}/revoke"): Line(answering(303), World.of_account),
     ("GET", "/account/password"): Line(signed_in(200)),
     ("POST", "/account/password"): Line(signed_in(400), form={"current": "x", "password": "y", "repeated": "z"}),
     ("GET", "/account/security"): Line(signed_in(200)),
@@ -131,12 +176,25 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", f"{PREFERENCES}/new"): Line(signed_in(200)),
     ("POST", f"{PREFERENCES}/new"): Line(signed_in(200), form={"lifetime": "1"}),
     ("GET", f"{PREFERENCES}/<api_token>"): Line(signed_in(200, 404), World.api_token),
+    ("GET", f"{PREFERENCES}/<public_id>/edit"): Line(signed_in(200, 404), World.api_token),
+    ("POST", f"{PREFERENCES}/<public_id>/edit"): Line(signed_in(303, 404), World.api_token, {"description": "z"}),
+    ("GET", f"{PREFERENCES}/<public_id>/move"): Line(signed_in(200, 404), World.api_token),
+    ("POST", f"{PREFERENCES}/<public_id>/move"): Line(signed_in(404), World.api_token, {"to": "nobody"}),
     ("GET", f"{PREFERENCES}/<uuid>/delete"): Line(signed_in(200, 404), World.uuid),
     ("POST", f"{PREFERENCES}/<uuid>/delete"): Line(signed_in(303, 404), World.uuid),
     ("GET", "/admin"): Line(administrators(200)),
     ("GET", "/admin/users"): Line(administrators(200)),
     ("GET", "/admin/users/new"): Line(administrators(200)),
     ("POST", "/admin/users/new"): Line(administrators(400), form={"username": "no name", "role": "VIEWER"}),
+    ("GET", "/admin/users/new-service-account"): Line(administrators(200)),
+    ("POST", "/admin/users/new-service-account"): Line(
+        administrators(400), form={"username": "svc", "responsible": ""}
+    ),
+    ("GET", "/admin/users/<user_id>/responsible"): Line(administrators(200), World.account),
+    ("POST", "/admin/users/<user_id>/responsible"): Line(administrators(400), World.account, {"responsible": ""}),
+    ("GET", "/admin/users/<user_id>/hand-over"): Line(administrators(200), World.someone),
+    ("POST", "/admin/users/<user_id>/hand-over-accounts"): Line(administrators(303), World.someone),
+    ("POST", "/admin/users/<user_id>/hand-over-tokens"): Line(administrators(303), World.someone),
     ("GET", "/admin/users/<user_id>"): Line(administrators(200), World.someone),
     ("POST", "/admin/users/<user_id>"): Line(administrators(303), World.someone, {"state": "disabled"}),
     ("POST", "/admin/users/<user_id>/role"): Line(administrators(303), World.someone, {"role": "STEWARD"}),
@@ -155,8 +213,14 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", "/admin/users/<user_id>/revoke-tokens"): Line(administrators(303), World.someone, {"reason": "x"}),
     ("GET", "/admin/tokens"): Line(administrators(200)),
     ("GET", "/admin/tokens/<public_id>"): Line(administrators(200), World.refresh_id),
+    ("GET", "/admin/tokens/<public_id>/edit"): Line(administrators(200), World.refresh_id),
+    ("POST", "/admin/tokens/<public_id>/edit"): Line(administrators(303), World.refresh_id, {"name": "y"}),
+    ("GET", "/admin/tokens/<public_id>/move"): Line(administrators(200), World.refresh_id),
+    ("POST", "/admin/tokens/<public_id>/move"): Line(administrators(404), World.refresh_id, {"to": "nobody"}),
     ("GET", "/admin/tokens/<public_id>/revoke"): Line(administrators(200), World.refresh_id),
     ("POST", "/admin/tokens/<public_id>/revoke"): Line(administrators(303), World.refresh_id, {"reason": "x"}),
+    ("GET", "/admin/tokens/<public_id>/end-old-secret"): Line(administrators(200), World.refresh_id),
+    ("POST", "/admin/tokens/<public_id>/end-old-secret"): Line(administrators(303), World.refresh_id),
     ("GET", "/admin/tokens/revoke-by-filter"): Line(administrators(400)),  # a filter narrows to something
     ("POST", "/admin/tokens/revoke-by-filter"): Line(administrators(400), form={"confirmation": "x"}),
     ("GET", "/admin/tokens/revoke-chosen"): Line(administrators(400)),  # of none
@@ -189,7 +253,8 @@ def test_each_visitor_is_answered_as_the_matrix_says(world: World, method: str, 
     """Fails when a guard is exchanged for another."""
     line, found = MATRIX[method, path], {}
     for visitor in VISITORS if path not in ("/logout", "/account/security/end-all") else ("nobody",):
-        address = re.sub(r"<\w+>", line.argument(world), path) or "/"
+        ids = iter(line.argument(world).split())
+        address = re.sub(r"<\w+>", lambda _, ids=ids: next(ids), path) or "/"
         answer = world.send(visitor, method, address, line.form)
         found[visitor] = answer.status_code
         if answer.status_code == 303 and path.startswith(("/account", "/admin", "/preferences")):

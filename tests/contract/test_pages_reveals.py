@@ -136,5 +136,6 @@ def test_a_token_that_several_jobs_share_is_made_so_and_the_choice_stays_when_th
     made = page(owner.pages.post(CREATE, owner.pages.fill_in(CREATE, TYPED | {"is_shared": "on"})))
     token = services.listing.find(made.value_of("secret").split("_")[1]).token
     assert isinstance(token, RefreshToken) and token.access_token_reissue == "reuse"
+    assert "Several clients can share this token" in words(owner.pages.get(f"{CREATE}/{token.public_id}"))
     wrong = owner.pages.post(CREATE, owner.pages.fill_in(CREATE, {"name": " ", "is_shared": "on"}))
     assert wrong.status_code == 400 and "checked" in wrong.get_data(as_text=True)

@@ -44,6 +44,9 @@ def test_without_its_database_every_question_is_a_503(without_database: Own) -> 
     credentials: list[Headers] = [bearer(access), {"TOKEN": access}, basic(admin.username, PASSWORD)]
     introspected = [ask(access, None, each) for ask in (oauth.introspect, oauth.revoke) for each in credentials]
     introspected += [oauth.revoke(access), oauth.revoke(refresh.secret)]
+    client_of_admin = basic(refresh.token.public_id, refresh.secret)
+    introspected += [ask(access, None, client_of_admin) for ask in (oauth.introspect, oauth.revoke)]
+    introspected += [oauth.grant(headers=client_of_admin), oauth.grant("refresh_token", refresh_token=refresh.secret)]
     assert {refusal(answer) for answer in introspected} == {UNAVAILABLE}
 
     trifacta = asking.Trifacta(client)
@@ -63,6 +66,7 @@ def test_without_its_database_every_question_is_a_503(without_database: Own) -> 
     checked.append(gate.verify(replaced))
     assert {refusal(answer)[::2] for answer in checked} == {(503, "unavailable")}
     assert refusal(gate.verify("nonsense"))[::2] == (403, "token_malformed")  # for that no database is needed
+    assert refusal(oauth.grant(headers=basic("", f"{refresh.secret}x")))[::2] == (401, "token_malformed")
 
     for answer in (*answers, *introspected, *called, *asked, *checked):
         assert (answer.headers["Retry-After"], challenges(answer)) == ("1", [])

@@ -16,8 +16,8 @@ from tests.drivers.server import free_port
 PATIENCE_SECONDS = 20
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
-TOKENS, API = "tokens.example.com", "api.example.com"
-"""The names under which nginx serves Daypass itself and the API."""
+TOKENS, API, ONE = "tokens.example.com", "api.example.com", "one.example.com"
+"""The names under which nginx serves Daypass itself, the API, and the API with Daypass's compatibility layers."""
 
 MAIN = """\
 daemon off;
@@ -39,7 +39,7 @@ http {{
 """What a distribution's own nginx.conf does, in a folder of the test."""
 
 
-class _Process:
+class Process:
     """A server in a process of its own, up when its port answers."""
 
     name: str
@@ -51,6 +51,10 @@ class _Process:
 
     def log(self) -> str:
         return self._output.read_text(errors="replace") if self._output.exists() else ""
+
+    def logs(self) -> str:
+        """All that it wrote down."""
+        return self.log()
 
     def stop(self) -> None:
         if self._process is not None:
@@ -71,7 +75,7 @@ class _Process:
         self.stop()
 
 
-class SampleApi(_Process):
+class SampleApi(Process):
     """``deploy/sample_api.py``, served by granian; its log names the path of every request that arrived."""
 
     name = "sample_api"
@@ -88,8 +92,11 @@ class SampleApi(_Process):
         return f"<{path}>" in self.log()
 
 
-class Nginx(_Process):
-    """nginx on one free port. `also`: lines that somebody has added to the API's server block."""
+class Nginx(Process):
+    """nginx on one free port. `also`: lines that somebody has added to the API's server block.
+
+    On `port_one`, and so at `url_one`, it is the server with Daypass's compatibility layers under whatever name.
+    """
 
     name = "nginx"
 
@@ -97,14 +104,17 @@ class Nginx(_Process):
         super().__init__(folder)
         self.folder = folder / "nginx"
         self.url = f"http://127.0.0.1:{self.port}"
+        self.port_one = free_port()
+        self.url_one = f"http://127.0.0.1:{self.port_one}"
         (self.folder / "conf.d").mkdir(parents=True)
         shutil.copytree(DEPLOY / "nginx" / "daypass", self.folder / "daypass")
         text = (DEPLOY / "nginx" / "daypass.conf").read_text()
         for shipped, here, times in (
             ("127.0.0.1:8080", f"127.0.0.1:{daypass_port}", 1),
             ("127.0.0.1:5000", f"127.0.0.1:{api_port}", 1),
-            ("listen 80;", f"listen 127.0.0.1:{self.port};", 2),
-            ("/var/log/nginx/", f"{self.folder}/", 2),
+            ("listen 80;", f"listen 127.0.0.1:{self.port};", 3),
+            ("/var/log/nginx/", f"{self.folder}/", 3),
+            (f"server_name {ONE};", f"server_name {ONE}; listen 127.0.0.1:{self.port_one};", 1),
             (f"server_name {API};", f"server_name {API};\n{also}", 1),
         ):
             assert text.count(shipped) == times, f"{shipped!r} is not in the shipped file {times} times"
@@ -121,7 +131,6 @@ class Nginx(_Process):
         return self
 
     def logs(self) -> str:
-        """All that nginx wrote down."""
         return self.log() + "".join(each.read_text(errors="replace") for each in sorted(self.folder.glob("*.log")))
 
     def session(self, name: str) -> requests.Session:
@@ -152,8 +161,8 @@ class NginxBelowAPath(Nginx):
         super().__init__(folder, daypass_port, free_port())
         self.port_keeping, self.port_stripping = free_port(), free_port()
         shipped = (self.folder / "daypass" / "path.conf").read_text()
-        assert shipped.count("proxy_pass http://daypass;") == 1
-        stripping = shipped.replace("proxy_pass http://daypass;", "proxy_pass http://daypass/;")
+        assert shipped.count("proxy_pass http://daypass;") == 2, "of the path, and of what stands in front of it"
+        stripping = shipped.replace("proxy_pass http://daypass;", "proxy_pass http://daypass/;", 1)
         (self.folder / "daypass" / "stripping.conf").write_text(stripping)
         sites = ((self.port_keeping, "path.conf"), (self.port_stripping, "stripping.conf"))
         text = "".join(SITE.format(port=port, path=path) for port, path in sites)

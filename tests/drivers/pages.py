@@ -13,7 +13,7 @@ from tests.factories import PASSWORD
 from tests.secrecy import secrets_in
 
 HOME = "http://localhost"
-MAKING = ("/refresh-tokens", "/regenerate", "/access-token", "/new")
+MAKING = ("/refresh-tokens", "/regenerate", "/rotate", "/access-token", "/new")
 """How the addresses end whose forms show a secret."""
 
 OUTSIDE_PAGES = ("/static/", "/api/", "/openapi/", "/integration/", "/v4/")

@@ -20,6 +20,7 @@ from tests.databases import SqliteFiles, application
 from tests.drivers.browser import Visitor, chromium
 from tests.drivers.nginx import NginxBelowAPath, free_port
 from tests.drivers.pages import Page, read
+from tests.drivers.raw import RawHttp
 from tests.drivers.server import LiveServer
 from tests.factories import PASSWORD, allowed_user, generate, issue, make_user, mint, revoke
 from tests.secrecy import secrets_in
@@ -208,6 +209,15 @@ def test_what_is_wrong_is_answered_by_daypass_below_the_path_and_by_the_site_els
             assert requests.get(f"{origin}{elsewhere}", timeout=10).status_code == 418
 
 
+def test_clients_of_oauth_find_its_metadata_where_the_rfcs_have_it_and_below_the_path(site: Site) -> None:
+    issuer = f"{site.keeping}{PATH}"
+    for kind, names in (("oauth-authorization-server", "issuer"), ("oauth-protected-resource", "resource")):
+        for path in (f"/.well-known/{kind}{PATH}", f"/.well-known/{kind}{PATH}/", f"{PATH}/.well-known/{kind}"):
+            for origin in (site.keeping, site.stripping):
+                assert requests.get(f"{origin}{path}", timeout=10).json()[names] == issuer, (origin, path)
+        assert requests.get(f"{site.keeping}/.well-known/{kind}", timeout=10).status_code == 418
+
+
 def test_the_clients_address_arrives_and_the_terminal_names_the_public_address(site: Site) -> None:
     """Over TCP: through nginx, which drops what the client sends, and from another proxy on this machine."""
     for address, forwarded, seen in (
@@ -244,3 +254,38 @@ def test_a_user_signs_in_creates_a_token_and_signs_out_in_a_browser(site: Site, 
         anna.page.go_back()
         expect(anna.page).to_have_title("Sign in · Daypass")
         assert failed == []
+
+
+SLASHES: tuple[tuple[str, str, int], ...] = (
+    ("GET", "/daypass//login", 200), ("GET", "//daypass/login", 200), ("GET", "///daypass///login", 200),
+    ("GET", "//daypass//auth/verify", 401), ("GET", "/daypass///auth/verify/", 401),
+    ("GET", "/daypass//integration/v1/userinfo/", 403), ("GET", "//daypass//v4/people/current", 401),
+    ("GET", "/daypass//V4/PEOPLE/CURRENT", 401), ("GET", "///daypass/api/v1/me", 401),
+    ("POST", "//daypass//integration/v1/createAPIAccessToken", 400), ("GET", "/daypass//oauth/introspect", 405),
+    ("GET", "/daypass//", 303), ("GET", "//daypass//account/auth", 303),
+    ("GET", "/daypass//evil.example/login", 404), ("GET", "//daypass//%2Fevil.example", 404),
+)  # fmt: skip
+"""Method, target and status, on Daypass's own port and behind a proxy that passes the path on or removes it."""
+
+ON_ITS_OWN_PORT = (
+    ("GET", "//login", 200), ("GET", "///auth/verify", 401), ("GET", "//daypass", 303), ("GET", "//", 303),
+    ("GET", "//evil.example/login", 404),
+    ("GET", "//evil.example@127.0.0.1/login", 404), ("GET", "//127.0.0.1/login", 404),
+    ("GET", "/daypass/account//auth", 404), ("GET", "/daypass/integration//v1/userinfo", 404),
+    ("GET", "/daypass/auth//verify", 404), ("GET", "/x//daypass/login", 404),
+)  # fmt: skip
+"""Such as without the path; and within a path, where nginx makes one slash of several."""
+
+
+def test_several_slashes_at_the_start_count_as_one_whatever_passes_them_on(site: Site) -> None:
+    """Raw bytes through real servers: none takes what follows two slashes for a host, and no API redirects."""
+    origin = urlsplit(site.keeping)
+    ports = [site.daypass.port, *(urlsplit(each).port or 0 for each in (site.keeping, site.stripping))]
+    for port in ports:
+        for method, target, status in (*SLASHES, *(ON_ITS_OWN_PORT if port == site.daypass.port else ())):
+            answer = RawHttp(port).send(
+                f"{method} {target} HTTP/1.1\r\nHost: {origin.netloc}\r\nConnection: close\r\n"
+                "Content-Type: application/json\r\nContent-Length: 0\r\n\r\n".encode()
+            )
+            assert answer.status == status, (port, method, target, answer)
+            assert answer.headers.get("location", PATH).startswith((PATH, f"{site.keeping}{PATH}")), target

@@ -201,6 +201,7 @@ def test_a_request_without_a_good_token_is_refused_in_daypass_own_words_and_neve
         # nginx has the headers of the check only.
         expected = {name: value for name, value in direct.json().items() if name != "hint"}
         assert said.keys() == expected.keys() and said["code"] == f"{status}000"
+        assert ("exception" in said) == ("TOKEN" not in headers)
         if status == 403:
             assert said == expected
         assert stack.never_saw(path)
@@ -252,6 +253,7 @@ def test_a_condition_keeps_out_who_does_not_satisfy_it_whatever_they_ask_for(sta
     answer = stack.call("/admin/users", Authorization=f"Bearer {viewer.secret}")
     assert (answer.status_code, answer.json()["reason"]) == (403, "not_permitted")
     assert 'error="insufficient_scope"' in answer.headers["WWW-Authenticate"]
+    assert answer.json()["exception"]["name"] == "AccessControlException"
     for query in ("role=SERVER_ADMIN", "kind=none"):  # the client's query is no condition
         assert stack.call(f"/?{query}", TOKEN=viewer.secret).status_code == 200
 
@@ -337,6 +339,7 @@ def test_while_daypass_is_down_or_without_its_database_everything_is_a_503(
     with Nginx(tmp_path, daypass.port, sample_api.port) as nginx, nginx.session(API) as session:
         use = partial(session.get, f"{nginx.url}{path}", headers={"TOKEN": secret}, timeout=10)
         _assert_unavailable(use())
+        _assert_unavailable(session.get(f"{nginx.url_one}/integration/v1/userinfo/", timeout=10))
         with daypass:
             assert session.get(f"{nginx.url}/readyz", headers={"Host": TOKENS}, timeout=10).status_code == 200
             for ending in ("", "-wal"):  # a file that is open stays readable after it was deleted

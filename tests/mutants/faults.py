@@ -61,6 +61,9 @@ REISSUING = "tests/unit/services/test_reissuing.py"
 TEXT = "tests/unit/domain/test_text.py"
 REPEATS = "tests/unit/services/test_repeats.py"
 REVOKING = "tests/unit/services/test_revoking.py"
+MOVING, MOVING_RACES = "tests/unit/services/test_moving.py", "tests/unit/services/test_moving_races.py"
+RESTORING = "tests/unit/services/test_restoring.py"
+IN_MOVING = "app/services/moving.py"
 BY_FILTER = "tests/unit/services/test_revoking_by_filter.py"
 RACES = "tests/unit/services/test_revoking_races.py"
 WEB_SESSIONS = "tests/unit/services/test_sessions.py"
@@ -105,6 +108,8 @@ IN_NEW_SECRETS = "app/storage/new_secrets.py"
 IN_ROTATING = "app/services/rotating.py"
 ROTATING = "tests/unit/services/test_rotating.py"
 IN_REVOKING = "app/services/revoking.py"
+IN_INTROSPECTING = "app/services/introspecting.py"
+IN_LOOKUP = "app/storage/plain_lookup.py"
 IN_VERIFYING = "app/services/verifying.py"
 IN_SEALS_MIGRATION = "migrations/versions/0014_audit_seals.py"
 
@@ -140,18 +145,18 @@ FAULTS = (
     Fault("check cached", "◆ no cache: a revocation is effective for the next check", IN_VERIFYING,
           "    def recognise(self, text: str) ->",
           "    @__import__('functools').lru_cache\n    def recognise(self, text: str) ->", VERIFYING),
-    Fault("read transaction left open on SQLite", "◆ no read transaction hides a revocation", "app/storage/check.py",
+    Fault("read transaction left open on SQLite", "◆ no read transaction hides a revocation", IN_LOOKUP,
           'connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")', 'connection.execute("BEGIN")', CHECK),
-    Fault("autocommit off on PostgreSQL", "◆ no read transaction hides a revocation", "app/storage/check.py",
+    Fault("autocommit off on PostgreSQL", "◆ no read transaction hides a revocation", IN_LOOKUP,
           "connection.autocommit = True", "connection.autocommit = False",
           f"{CHECK} -k 'postgresql and (transaction or change)'"),
-    Fault("away taken for unknown", "◆ a database that is away is a 503, never a refusal", "app/storage/check.py",
+    Fault("away taken for unknown", "◆ a database that is away is a 503, never a refusal", IN_LOOKUP,
           'raise Unavailable("the database cannot be reached") from error', "return None", CHECK),
     Fault("away answered with 401", "◆ a database that is away is a 503, never a refusal",
           "app/api/integration_v1/errors.py", "errors.Unavailable: (503,", "errors.Unavailable: (401,",
           "tests/contract/test_without_database.py"),
-    Fault("refresh token introspected as an access token", "a refresh token opens no API", "app/api/oauth/routes.py",
-          "if hint != REFRESH_TOKEN:", "if False:", "tests/contract/test_oauth_tokens.py"),
+    Fault("refresh token introspected as an access token", "a refresh token opens no API", IN_INTROSPECTING,
+          "if hint != REFRESH_TOKEN or is_bound:", "if is_bound:", "tests/contract/test_oauth_tokens.py"),
     Fault("user id ignored", "the user id beside a refresh token must be its owner's", IN_HELD_TOKENS,
           "raise UserIdMismatch(TokenKind.REFRESH, token.public_id)", "pass", ISSUING),
     Fault("unguarded routes start", "◆ a route that does not state who may call it does not start", "app/factory.py",
@@ -301,7 +306,7 @@ FAULTS = (
     Fault("secret in a repr", "◆ the secret is in no repr", "app/domain/tokens.py", "secret: str = field(repr=False)",
           "secret: str", TOKENS),
     Fault("reload shows a secret again", "◆ a secret is in no answer but the creating one", "app/web/new_secrets.py",
-          "name, caller(), idempotency_key(), reissue", "name, caller(), None, reissue",
+          "user_id, name, caller(), idempotency_key()", "user_id, name, caller(), None",
           "tests/contract/test_pages_reveals.py"),
     Fault("first of two TOKEN headers taken", "exactly one credential", "app/http/credentials.py",
           'environ.get("HTTP_TOKEN")', '(environ.get("HTTP_TOKEN") or "").partition(",")[0] or None', CREDENTIALS),
@@ -462,7 +467,7 @@ FAULTS = (
     Fault("no name for probes", "health is answered under any name", "app/http/hosts.py",
           'for path in ("/healthz", "/readyz")', 'for path in ("/healthz",)', HOSTS),
     Fault("nginx passes bodies on as they come", "◆ behind the shipped kits every wait for a client ends",
-          "deploy/nginx/daypass.conf", "proxy_request_buffering on;", "proxy_request_buffering off;", DEPLOYED),
+          "deploy/nginx/daypass/pass.conf", "proxy_request_buffering on;", "proxy_request_buffering off;", DEPLOYED),
     Fault("Caddy passes bodies on as they come", "◆ behind the shipped kits every wait for a client ends",
           "deploy/caddy/Caddyfile", "\t\trequest_buffers 64KiB\n", "", DEPLOYED),
     Fault("Envoy passes bodies on as they come", "◆ behind the shipped kits every wait for a client ends",
@@ -820,6 +825,22 @@ FAULTS = (
     Fault("owners see addresses of others", "◆ an owner sees no address of another person",
           "app/services/token_history.py", "return entry if entry.is_own else", "return entry if True else",
           "tests/unit/services/test_token_history.py"),
+    Fault("single-tier tokens told to request another", "a single-tier token is not told to mint",
+          "app/services/verifying.py", "public_id, since, row.refresh_token_status is None)", "public_id, since)",
+          "tests/contract/test_gate.py -k exception"),
+    Fault("a refused Bearer without exception", "Trifacta's clients read why the gate refuses", "app/gate/answers.py",
+          'has_exception="HTTP_TOKEN" not in environ', "has_exception=False", "tests/unit/gate/test_answers.py"),
+    Fault("a path of a layer is the API's", "one base URL: each path of the layers is Daypass's",
+          "deploy/nginx/daypass/layers.conf", "|revokeAPIAccessTokens", "", DEPLOYED),
+    Fault("a path without a route is Daypass's", "one base URL: no other path is kept from the API",
+          "deploy/nginx/daypass/layers.conf", "|userinfo)", "|userinfo|datasource)", f"{DEPLOYED} -k is_a_route"),
+    Fault("more than the layers is Daypass's", "one base URL: Daypass's pages are not under the API's host",
+          "deploy/caddy/Caddyfile", "|oauth/authorize|", "|oauth/authorize|account/.*|", DEPLOYED),
+    Fault("a path of a layer leads to the API", "one base URL: ◆ nothing reaches the API without the check",
+          "deploy/nginx/daypass/layers.conf", "proxy_pass http://daypass;", "proxy_pass http://sample_api;",
+          "tests/functional/test_one_base_url.py"),
+    Fault("an API's cookies sent to Daypass", "cookies of an API are not sent to Daypass", "deploy/envoy/envoy.yaml",
+          "request_headers_to_remove: [cookie] ", "request_headers_to_remove: [x] ", DEPLOYED),
     Fault("two slashes elsewhere", "`//` at the start of a path counts as one slash", "app/http/edge.py",
           'with_one_slash(environ.get("PATH_INFO", ""))', 'environ.get("PATH_INFO", "")', f"{PUBLIC_URL} -k slash"),
     Fault("two slashes before the path", "`//` at the start of a path counts as one slash", "app/http/public_url.py",
@@ -827,6 +848,8 @@ FAULTS = (
           f"{PUBLIC_URL} -k slash"),
     Fault("two slashes past the gate", "`//` at the start of a path counts as one slash", "app/gate/gate.py",
           ' and ("//" not in path or with_one_slash(path, self._below) not in self._paths)', "", GATE),
+    Fault("two slashes while busy", "`//` at the start of a path counts as one slash", "app/http/turns.py",
+          'with_one_slash(environ["PATH_INFO"])', 'environ["PATH_INFO"]', "tests/unit/http/test_turns.py"),
     Fault("slashes merged everywhere", "elsewhere in a path each slash counts", "app/http/slashes.py",
           """path = "/" + path.lstrip("/")""", """path = "/" + "/".join(filter(None, path.split("/")))""",
           "tests/unit/http/test_slashes.py"),
@@ -850,5 +873,30 @@ FAULTS = (
     Fault("search with what databases refuse", "no search fails", "app/domain/token_search.py",
           'normal_text("search", typed, name="The search") or None', "typed or None",
           "tests/contract/test_own_tokens.py -k searched"),
+    Fault("a move without the access tokens", "◆ a refresh token moves with its access tokens", "app/storage/moving.py",
+          "    return _give_access_tokens(session, token.id, user_id)", "    return 0", MOVING),
+    Fault("a move to a disabled account", "◆ no token moves to a disabled account", IN_MOVING,
+          "if not target.is_active:", "if False:", MOVING),
+    Fault("owners not held by a move", "◆ what ends tokens of an owner is wholly before or after a move",
+          "app/storage/moving.py", "query = query.with_for_update(key_share=True).execution_options(",
+          "query = query.execution_options(", f"{MOVING_RACES} -k 'disabled and postgresql'"),
+    Fault("a mint by who owned it", "◆ who owned a token gets nothing that is the new owner's",
+          "app/services/held_tokens.py", "if stored.user_id != found.stored.user_id:", "if False:",
+          "tests/unit/services/test_revoking_races.py -k 'moved and postgresql'"),
+    Fault("rights gained by a move", "◆ no move gives the permissions of an administrator", "app/domain/moving.py",
+          "if gains_rights(owner.role, target.role) and target.role.may_introspect:", "if False:", MOVING),
+    Fault("a move to any account", "◆ owners move tokens to accounts of theirs alone", "app/domain/moving.py",
+          "if not is_responsible_for(person_id, target):", "if False:", MOVING),
+    Fault("a warning about somebody else", "◆ a warning is about the owner that is moved to",
+          "app/web/admin/token_changes.py", 'form.get("confirmed") != proposal.target.username',
+          '"confirmed" not in form', "tests/contract/test_moving.py -k gains_rights"),
+    Fault("what was made before a move", "◆ revoking a line finds what earlier owners made", "app/storage/made_with.py",
+          "present.union(earlier, ", "present.union(", f"{MOVING} -k made_with"),
+    Fault("a credential that moved meanwhile", "◆ a token that was moved makes nothing for its old owner",
+          "app/services/ended_credentials.py", "if row.user_id != user_id:", "if False:", MOVING),
+    Fault("a restore without moves", "◆ a restore gives no token back to its old owner", "app/services/reapplying.py",
+          "        self._move(lost)\n", "", f"{RESTORING} -k moved"),
+    Fault("owner not compared at rename", "◆ another user's token keeps its name", "app/services/renaming.py",
+          "only_of not in (None, token.user_id) or kind", "kind", "tests/unit/services/test_renaming.py"),
 )
 # fmt: on

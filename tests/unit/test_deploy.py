@@ -5,12 +5,17 @@ import re
 from pathlib import Path
 
 import pytest
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from app.api.v4.paths import canonical
 from app.cli.serving import STOP_PATIENCE_SECONDS
 from app.gate.answers import IDENTITY
 from app.http.body import LARGEST_BODY
 from app.server.connections import HEAD_SECONDS, LARGEST_HEAD
 from config import load_settings
+from tests.layers import METADATA, is_of_a_layer
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
@@ -35,13 +40,15 @@ REASON_DROPPED = [
 LIMITS = [
     *(("nginx/daypass.conf", line) for line in (
         r"^client_header_timeout +10s;", r"^client_body_timeout +10s;", r"^send_timeout +30s;",
-        r"^keepalive_timeout +30s;", r"^large_client_header_buffers 4 8k;", r"^    proxy_request_buffering on;",
-        r"^    client_max_body_size    64k;", r"^    client_body_buffer_size 64k;",
-        r"^    limit_conn              daypass_clients 256;",
-        r"^limit_conn_zone   \$binary_remote_addr zone=daypass_clients:",
+        r"^keepalive_timeout +30s;", r"^large_client_header_buffers 4 8k;", r"^    limit_conn daypass_clients 256;",
+        r"^limit_conn_zone   \$binary_remote_addr zone=daypass_clients:", r"^        include daypass/pass.conf;",
     )),
-    *(("nginx/daypass/path.conf", line) for line in (
-        r"^    proxy_request_buffering on;", r"^    client_max_body_size    64k;", r"^    client_body_buffer_size 64k;",
+    *(("nginx/daypass/path.conf", line) for line in (r"^    include daypass/pass.conf;",)),
+    *(("nginx/daypass/layers.conf", line) for line in (
+        r"^    include daypass/pass.conf;", r"^    limit_conn daypass_clients 256;",
+    )),
+    *(("nginx/daypass/pass.conf", line) for line in (
+        r"^proxy_request_buffering on;", r"^client_max_body_size    64k;", r"^client_body_buffer_size 64k;",
     )),
     *(("traefik/traefik.yml", line) for line in (
         r"^        readTimeout: 30s ", r"^        writeTimeout: 2m ", r"^        idleTimeout: 60s ",
@@ -63,6 +70,23 @@ LIMITS = [
     )),
 ]  # fmt: skip
 
+# Daypass's paths under the host of an API: the regular expression, at its only place in each kit.
+LAYERS = [
+    ("nginx/daypass/layers.conf", r'^location ~ "(\^/.*\$)" \{$'),
+    ("traefik/dynamic.yml", r"^      rule: 'Host\(`one.example.com`\) && PathRegexp\(`(\^/.*\$)`\)'$"),
+    ("envoy/envoy.yaml", r"^ +regex: '(\^/.*\$)'$"),
+    ("caddy/Caddyfile", r"^\t@layers path_regexp layers `(\^/.*\$)`$"),
+]
+
+COOKIES_KEPT_BACK = [
+    ("nginx/daypass/layers.conf", r'^    proxy_set_header Cookie "";'),
+    ("nginx/daypass/ask.conf", r'^proxy_set_header Cookie +"";'),
+    ("traefik/dynamic.yml", r"^      middlewares: \[small-bodies, without-cookie\]$"),
+    ("envoy/envoy.yaml", r"^ +request_headers_to_remove: \[cookie\] "),
+    ("caddy/Caddyfile", r"^\t\t\trequest_header -Cookie$"),
+    ("caddy/Caddyfile", r"^\t\theader_up -Cookie$"),
+]
+
 LEAVES_AFTER = [
     ("nginx/daypass.conf", r"keepalive_timeout (\d+)s; +# shorter"),
     ("traefik/dynamic.yml", r"idleConnTimeout: (\d+)s"),
@@ -73,6 +97,11 @@ LEAVES_AFTER = [
 
 def stands_in(file: str, line: str) -> bool:
     return re.search(line, (DEPLOY / file).read_text(), re.MULTILINE) is not None
+
+
+def all_in(file: str, line: str) -> list[str]:
+    """The groups of all such lines of the file."""
+    return re.findall(line, (DEPLOY / file).read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize(("file", "spelling"), SPELLINGS)
@@ -86,6 +115,45 @@ def test_every_identity_header_is_in_the_configuration_of_every_proxy(file: str,
 @pytest.mark.parametrize(("file", "line"), REASON_DROPPED)
 def test_a_reason_that_a_client_claims_is_dropped_by_every_proxy(file: str, line: str) -> None:
     """A good token has none. Fails when the line is taken out."""
+    assert stands_in(file, line)
+
+
+@pytest.mark.parametrize(("file", "line"), LAYERS)
+def test_every_route_of_an_api_compatibility_layer_and_no_other_is_daypass_under_the_host_of_an_api(
+    app: Flask, file: str, line: str
+) -> None:
+    """◆ Fails when a path is taken out, or a layer gets another route; and with a prefix such as ``/oauth/``."""
+    (paths,) = all_in(file, line)
+    for rule in app.url_map.iter_rules():
+        path = re.sub("<[^>]+>", "5f5dbdd4-60b5-4f5b-b0a4-1ba60ba1ec2f", rule.rule).rstrip("/")
+        for spelling in (path, f"{path}/"):
+            assert (re.fullmatch(paths, spelling) is not None) is is_of_a_layer(rule.rule), spelling
+        in_another_case = re.fullmatch(paths, path.swapcase()) is not None
+        assert in_another_case is rule.rule.startswith("/v4"), rule.rule
+    for path in (
+        "/integration/v1/userinfo;x",
+        "/integration/v1/userinfox",
+        "/v4/apiAccessTokens/a/b",
+        "/x/oauth/revoke",
+    ):
+        assert not re.fullmatch(paths, path)
+
+
+def test_the_list_of_these_paths_is_the_same_in_every_kit() -> None:
+    found = [all_in(file, line) for file, line in LAYERS]
+    assert len({*map(tuple, found)}) == 1 and len(found[0]) == 1
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(path=st.from_regex(all_in(*LAYERS[0])[0], fullmatch=True))
+def test_each_of_these_paths_is_a_route(app: Flask, path: str) -> None:
+    """It would be hidden from the API for nothing. Fails when the list has another word."""
+    path = canonical(path.strip())
+    assert path.rstrip("/") == METADATA or app.url_map.bind("").allowed_methods(path), path
+
+
+@pytest.mark.parametrize(("file", "line"), COOKIES_KEPT_BACK)
+def test_the_cookies_of_an_api_are_not_sent_to_daypass(file: str, line: str) -> None:
     assert stands_in(file, line)
 
 

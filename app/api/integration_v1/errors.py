@@ -1,7 +1,8 @@
 """The error table of the Alation dialect.
 
 ``{"detail": …, "code": "<status>000", "message": <the same>, "reason": …}``, and `hint` where a mistake in a token's
-text is recognised. Clients mint again on 401 of a token endpoint and on 403 of a resource.
+text is recognised. Clients mint again on 401 of a token endpoint, and on 403 of a resource where they sent ``TOKEN``;
+those that send ``Authorization: Bearer`` do on 401.
 """
 
 from flask import Response, jsonify, request
@@ -12,6 +13,7 @@ from app.domain import errors
 from app.domain.errors import Refusal, TokenRefused, every_refusal
 from app.domain.masking import mask
 from app.domain.tokens import TokenKind
+from app.http.challenges import bearer
 from app.http.errors import Dialect, reason_of
 from app.http.openapi import ErrorAnswers
 
@@ -52,10 +54,10 @@ TABLE: dict[type[Refusal], tuple[int, str]] = {
 RESOURCE_TABLE = TABLE | {
     refusal: (403, NO_CREDENTIALS) for refusal in every_refusal() if issubclass(refusal, TokenRefused)
 }
-"""The same for resources."""
+"""The same for resources, where the token came as ``TOKEN``, or none did."""
 
 TOKEN_ERRORS = ErrorAnswers(ErrorOut, (400, 401, 403, 409, 413, 415, 429, 500, 503))
-RESOURCE_ERRORS = ErrorAnswers(ErrorOut, (400, 403, 500, 503))
+RESOURCE_ERRORS = ErrorAnswers(ErrorOut, (400, 401, 403, 500, 503))
 
 HTTP_DETAILS = {
     400: "{description}",
@@ -77,7 +79,17 @@ def refuse(refusal: Refusal) -> Response:
     if at_token_endpoint and isinstance(refusal, errors.TokenMalformed) and refusal.hint is None:
         reason = errors.TokenUnknown.reason  # in a body, text without a recognised mistake is an unknown token
     fields = refusal.fields if isinstance(refusal, errors.BadRequest) else {}
+    if not at_token_endpoint and _came_as_bearer(refusal):
+        answer = _answer(401, message, reason, fields, refusal.hint)
+        answer.headers["WWW-Authenticate"] = bearer("invalid_token")
+        return answer
     return _answer(status, message, reason, fields, refusal.hint)
+
+
+def _came_as_bearer(refusal: Refusal) -> bool:
+    if not isinstance(refusal, TokenRefused) or isinstance(refusal, errors.TokenMissing):
+        return False
+    return "Authorization" in request.headers and "TOKEN" not in request.headers
 
 
 def fail(error: HTTPException) -> Response:

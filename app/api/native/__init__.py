@@ -1,10 +1,11 @@
 """The native API, ``/api/v1/…``: JSON for scripts and administrators.
 
-``routes`` and ``schemas`` are for a caller's own tokens, ``admin_routes`` and ``admin_schemas`` for administrators; the
-contract is in ``docs/native.md``. Not here: rules about tokens (``app.services``).
+``routes`` and ``schemas`` are for a caller's own tokens, ``service_routes`` for those of service accounts,
+``admin_routes`` and ``admin_schemas`` for administrators; the contract is in ``docs/native.md``. Not here: rules about
+tokens (``app.services``).
 """
 
-from app.api.native import admin_routes, routes
+from app.api.native import admin_routes, routes, service_routes
 from app.api.native.errors import DIALECT
 from app.http.openapi import Document
 
@@ -12,7 +13,14 @@ DOCUMENT = Document(
     "native",
     "Daypass's own API",
     "Your tokens and, for server administrators, all tokens. Paths work with and without a trailing slash.",
-    (routes.own, routes.minting, admin_routes.users, admin_routes.tokens, admin_routes.instance),
+    (
+        routes.own,
+        routes.minting,
+        service_routes.accounts,
+        admin_routes.users,
+        admin_routes.tokens,
+        admin_routes.instance,
+    ),
 )
 
 __all__ = ["DIALECT", "DOCUMENT"]

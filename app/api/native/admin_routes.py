@@ -6,9 +6,11 @@ from app.api.native import admin_schemas
 from app.api.native.errors import PREFIX, TOKEN_ERRORS
 from app.api.native.idempotency_key import idempotency_key
 from app.api.native.paging import Answer, page_of
-from app.api.native.schemas import TokenOut, TokenPage, UserOut, token_members
-from app.domain.identity import Role, User, parse_user_id
+from app.api.native.schemas import Labels, SecretsOut, TokenOut, TokenPage, UserOut, token_members
+from app.api.native.service_schemas import ServiceAccounts
+from app.domain.identity import Kind, Role, User, parse_user_id
 from app.domain.ladder import OF_USERS, Act
+from app.domain.rotation import Secrets
 from app.domain.token_filter import TokenFilter
 from app.http.acts import does
 from app.http.context import caller, parts, services
@@ -16,6 +18,7 @@ from app.http.guards import ADMINISTRATOR, GuardedBlueprint
 from app.http.openapi import JSON_ONLY
 from app.services.instance_settings import SettingValue
 from app.services.revoking import Revoked
+from app.services.service_accounts import People
 from app.services.setting_effects import Forecast
 
 Members = dict[str, Any]
@@ -37,9 +40,8 @@ instance = _blueprint("native_instance", "The instance")
 @users.response(200, admin_schemas.UserPage)
 def list_users(query: Members) -> Answer:
     """Users, newest first."""
-    page = services().user_list.users(
-        query.get("username"), query.get("role"), query.get("is_active"), query["cursor"], query["limit"]
-    )
+    part, role, kind = query.get("username"), query.get("role"), query.get("kind")
+    page = services().user_list.users(part, role, query.get("is_active"), query["cursor"], query["limit"], kind=kind)
     return page_of(page, vars)
 
 
@@ -49,10 +51,13 @@ def list_users(query: Members) -> Answer:
 @users.alt_response(200, schema=admin_schemas.CreatedUserOut, description="A repeat under the same Idempotency-Key")
 @does(Act.CREATE_USER)
 def create_user(body: Members) -> User:
-    """Create a user; without a password for single sign-on and service accounts."""
+    """Create a person, without a password for single sign-on, or a service account."""
     key = idempotency_key(body)
     name, role, password = body.pop("username"), Role(body.pop("role")), body.pop("password")
-    is_temporary = body.pop("has_temporary_password", False)
+    is_temporary, kind = body.pop("has_temporary_password", False), body.pop("kind")
+    if kind == Kind.SERVICE:
+        answering = People(body.pop("responsible"), body.pop("deputy", None))
+        return services().service_accounts.add(name, role, answering, caller(), key, **body)
     return services().accounts.add(name, role, password, caller(), key, is_temporary=is_temporary, **body)
 
 
@@ -68,8 +73,16 @@ def show_user(user_id: str) -> User:
 @users.response(200, UserOut)
 @does(*OF_USERS)
 def change_user(body: Members, user_id: str) -> User:
-    """Change what is named, all or nothing: the role, disabled or enabled, API tokens allowed or denied."""
+    """Change what is named, all or nothing: role, state, API tokens; who answers for a service account."""
     return services().accounts.change(parse_user_id(user_id), body, caller())
+
+
+@users.get("/<user_id>/service-accounts")
+@users.response(200, ServiceAccounts)
+def service_accounts_of_user(user_id: str) -> Members:
+    """The service accounts that a person answers for: to move before the person is disabled."""
+    person = services().accounts.by_id(parse_user_id(user_id))
+    return {"items": [vars(held.user) for held in services().service_accounts.of(person.id)]}
 
 
 @users.post("/<user_id>/end-sessions")
@@ -106,6 +119,13 @@ def show_token(public_id: str) -> Members:
     return token_members(services().listing.find(public_id))
 
 
+@tokens.get("/<public_id>/secrets")
+@tokens.response(200, SecretsOut)
+def show_secrets(public_id: str) -> Secrets:
+    """The secrets of a refresh token: the last use of each, and who still uses the old one."""
+    return services().rotating.secrets(public_id)
+
+
 @tokens.post("/<public_id>/revoke")
 @tokens.arguments(admin_schemas.Revocation)
 @tokens.response(200, admin_schemas.EndedInLine)
@@ -113,6 +133,27 @@ def show_token(public_id: str) -> Members:
 def revoke_token(body: Members, public_id: str) -> Revoked:
     """Revoke one token, a refresh token's access tokens, and what was created with it. A repeat changes nothing."""
     return services().revoking.revoke(public_id, body["reason"], caller(), with_descendants=body["with_descendants"])
+
+
+@tokens.patch("/<public_id>")
+@tokens.arguments(Labels)
+@tokens.response(200, TokenOut)
+@does()
+def rename_token(body: Members, public_id: str) -> Members:
+    """Rename or describe a token. An API token without a refresh token has a description only."""
+    return token_members(services().renaming.change(public_id, body, caller()))
+
+
+@tokens.post("/<public_id>/move")
+@tokens.arguments(admin_schemas.Move)
+@tokens.response(200, TokenOut)
+@does(Act.MOVE_OF_OTHERS)
+def move_token(body: Members, public_id: str) -> Members:
+    """Move a token to another owner without a new secret: a refresh token with its access tokens, or an API token.
+
+    From the next check on it has the new owner's rights and user id. A move to the present owner changes nothing.
+    """
+    return token_members(services().moving.move(public_id, body["to"], caller(), body["reason"]))
 
 
 @tokens.post("/identify")

@@ -6,8 +6,9 @@ from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from app.api.native.fields import MESSAGES, Instant, Strict, Word, criteria, entered, flag, paging, text
 from app.api.native.schemas import TokenOut, UserOut, token_members
+from app.api.native.service_schemas import Answering, OfEitherKind
 from app.domain.audit import Result
-from app.domain.identity import ApiTokens, Role
+from app.domain.identity import ApiTokens, Kind, Role
 from app.domain.setting import From
 from app.services.identifying import Identified
 from app.services.instance_settings import SettingValue
@@ -19,6 +20,7 @@ UserQuery = Strict.from_dict(
         "username": text(150, required=False, metadata={"description": "Part of the user name."}),
         "role": Word(Role),
         "is_active": flag(in_query=True),
+        "kind": Word(Kind),
         **paging(),
     },
     name="UserQuery",
@@ -33,7 +35,7 @@ class UserPage(Schema):
 TEMPORARY = "True: the password expires after 72 hours, and the pages require another one first. False by default."
 
 
-class NewUser(Strict):
+class NewUser(OfEitherKind):
     username = text(150)
     role = Word(Role, load_default=Role.VIEWER.value)
     password = fields.String(load_default=None, error_messages=MESSAGES)
@@ -48,7 +50,7 @@ class CreatedUserOut(UserOut):
     secret_already_shown = fields.Boolean(metadata={"description": "A repeat: nothing was created."})
 
 
-class UserChange(Strict):
+class UserChange(Answering):
     role = Word(Role)
     is_active = flag()
     api_tokens = Word(ApiTokens)
@@ -56,7 +58,7 @@ class UserChange(Strict):
     @validates_schema
     def _refuse_nothing(self, data: dict[str, Any], **_: Any) -> None:
         if not data:
-            raise ValidationError("is what can be changed; name at least one", "role, is_active, api_tokens")
+            raise ValidationError("is what can be changed; name at least one", ", ".join(self.fields))
 
 
 class EndedSessions(Schema):
@@ -72,6 +74,11 @@ class Revocation(Reason):
         load_default=True,
         metadata={"description": "Also revoke what was created with it, with that, and so on."},
     )
+
+
+class Move(Strict):
+    to = text(150, metadata={"description": "The user name of the new owner."})
+    reason = entered(shortest=0, required=False, load_default="")
 
 
 class Ended(Schema):

@@ -15,6 +15,7 @@ from app.domain import errors
 from app.domain.errors import Refusal, TokenRefused, every_refusal
 from app.domain.masking import mask
 from app.domain.tokens import TokenKind
+from app.http.challenges import bearer
 from app.http.context import services
 from app.http.errors import Dialect, reason_of
 from app.http.openapi import ErrorAnswers
@@ -71,11 +72,13 @@ def refuse(refusal: Refusal) -> Response:
     status, detail = (NAMED_TABLE if is_named else TABLE)[type(refusal)]
     label = LABELS[refusal.kind] if isinstance(refusal, TokenRefused) else ""
     text = detail.format_map(vars(refusal) | {"label": label})
+    if isinstance(refusal, errors.TokenRevoked) and refusal.how:
+        text = refusal.how
     fields = refusal.fields if isinstance(refusal, errors.BadRequest) else {}
     answer = _problem(status, text, refusal.reason, fields, refusal.hint)
     if status == 401:  # RFC 6750, section 3: without a token, the challenge has no error code
-        error = "" if isinstance(refusal, errors.TokenMissing) else ', error="invalid_token"'
-        answer.headers["WWW-Authenticate"] = f'Bearer realm="daypass"{error}'
+        error = "" if isinstance(refusal, errors.TokenMissing) else "invalid_token"
+        answer.headers["WWW-Authenticate"] = bearer(error)
     return answer
 
 

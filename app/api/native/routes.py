@@ -10,8 +10,9 @@ from app.api.native.idempotency_key import idempotency_key
 from app.api.native.paging import Answer, page_of
 from app.domain.identity import User
 from app.domain.ladder import Act
+from app.domain.rotation import Secrets
 from app.domain.token_filter import TokenFilter
-from app.domain.tokens import AccessToken, Issued, RefreshToken
+from app.domain.tokens import AccessToken, Issued, RefreshToken, TokenKind
 from app.http.acts import does
 from app.http.context import caller, principal, services
 from app.http.guards import CREDENTIAL_IN_BODY, TOKEN_HOLDER, GuardedBlueprint
@@ -46,11 +47,12 @@ BY_HOLDER, BY_OWNER = "revoked by its holder", "revoked by its owner"
 REPEATED = "A repeat under the same Idempotency-Key"
 
 
-def _created(issued: Issued[RefreshToken] | Issued[AccessToken]) -> Created:
+def created(issued: Issued[RefreshToken] | Issued[AccessToken]) -> Created:
+    """The answer to what creates a token."""
     return schemas.issued_members(issued), 201
 
 
-def _rotated(issued: Issued[RefreshToken]) -> Created:
+def rotated(issued: Issued[RefreshToken]) -> Created:
     return schemas.issued_members(issued) | {"refresh_token": issued.secret}, 201
 
 
@@ -116,8 +118,28 @@ def create_refresh_token(body: Members) -> Created:
         idempotency_key(body),
         reissue=body["access_token_reissue"],
         lifetime_days=body.get("expires_in_days"),
+        description=body.get("description"),
     )
-    return _created(issued)
+    return created(issued)
+
+
+@own.patch("/refresh-tokens/<public_id>")
+@own.arguments(schemas.Labels)
+@own.response(200, schemas.TokenOut)
+@does()
+def rename_refresh_token(body: Members, public_id: str) -> Members:
+    """Rename or describe one of your refresh tokens. Its secret, and who uses it, stay."""
+    found = services().renaming.change(public_id, body, caller(), principal().user_id, TokenKind.REFRESH)
+    return schemas.token_members(found)
+
+
+@own.patch("/tokens/<public_id>")
+@own.arguments(schemas.Labels)
+@own.response(200, schemas.TokenOut)
+@does()
+def rename_mine(body: Members, public_id: str) -> Members:
+    """Rename or describe one of your tokens. An API token without a refresh token has a description only."""
+    return schemas.token_members(services().renaming.change(public_id, body, caller(), principal().user_id))
 
 
 @own.post("/refresh-tokens/<public_id>/access-token")
@@ -126,7 +148,7 @@ def create_refresh_token(body: Members) -> Created:
 @does(Act.MINT)
 def mint_by_public_id(public_id: str) -> Created:
     """Mint an access token from one of your refresh tokens, under the same condition."""
-    return _created(services().minting.mint(_claim(public_id), caller(), idempotency_key({})))
+    return created(services().minting.mint(_claim(public_id), caller(), idempotency_key({})))
 
 
 @own.post("/refresh-tokens/<public_id>/regenerate")
@@ -135,7 +157,7 @@ def mint_by_public_id(public_id: str) -> Created:
 @does(Act.REGENERATE)
 def regenerate_by_public_id(public_id: str) -> Created:
     """Give one of your refresh tokens a new secret and a new lifetime, under the same condition."""
-    return _created(services().issuing.regenerate(_claim(public_id), caller(), idempotency_key({})))
+    return created(services().issuing.regenerate(_claim(public_id), caller(), idempotency_key({})))
 
 
 @own.post("/refresh-tokens/<public_id>/rotate")
@@ -144,7 +166,7 @@ def regenerate_by_public_id(public_id: str) -> Created:
 @does(Act.ROTATE)
 def rotate_by_public_id(public_id: str) -> Created:
     """Give one of your refresh tokens a new secret and a new lifetime; the old secret works on for the overlap."""
-    return _rotated(services().rotating.rotate(_claim(public_id), caller(), idempotency_key({})))
+    return rotated(services().rotating.rotate(_claim(public_id), caller(), idempotency_key({})))
 
 
 @own.post("/refresh-tokens/<public_id>/end-old-secret")
@@ -156,6 +178,13 @@ def end_old_secret(public_id: str) -> Members:
     return schemas.token_members(services().listing.find(public_id))
 
 
+@own.get("/refresh-tokens/<public_id>/secrets")
+@own.response(200, schemas.SecretsOut)
+def my_secrets(public_id: str) -> Secrets:
+    """The secrets of one of your refresh tokens: the last use of each, and who still uses the old one."""
+    return services().rotating.secrets(public_id, only_of=principal().user_id)
+
+
 @minting.post("refresh-tokens/rotate")
 @minting.arguments(schemas.RefreshTokenProof)
 @minting.response(201, schemas.RotatedOut)
@@ -164,7 +193,7 @@ def rotate(body: Members) -> Created:
     """Give a refresh token a new secret. The old one works on for the overlap; asking again gives the same new one."""
     issued = services().rotating.rotate(BySecret(body["refresh_token"]), caller())
     add_token_headers(issued)
-    return _rotated(issued)
+    return rotated(issued)
 
 
 @minting.post("access-tokens")
@@ -176,4 +205,4 @@ def mint(body: Members) -> Created:
     """Mint an access token from a refresh token. No other credential is needed."""
     issued = services().minting.mint(BySecret(body["refresh_token"]), caller(), idempotency_key(body))
     add_token_headers(issued)
-    return _created(issued)
+    return created(issued)

@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from app.api.native.fields import Instant, Strict, criteria, entered, flag, number, paging, text
 from app.domain.identity import Principal
@@ -39,6 +39,19 @@ class NewToken(Strict):
         cast(int, Policy.refresh_token_lifespan.high),
         metadata={"description": "How long it works; at most, and without it, `refresh_token_lifespan`."},
     )
+    description = entered(shortest=0, required=False)
+
+
+class Labels(Strict):
+    """What people call a token. ``description``: empty or null for none."""
+
+    name = entered(required=False, metadata={"description": "Of a refresh token; an API token has none."})
+    description = entered(shortest=0, required=False, allow_none=True)
+
+    @validates_schema
+    def _refuse_nothing(self, data: dict[str, Any], **_: Any) -> None:
+        if not data:
+            raise ValidationError("is what can be changed; name at least one", "name, description")
 
 
 class RefreshTokenProof(Strict):
@@ -51,6 +64,7 @@ class TokenOut(Schema):
     kind = fields.String()
     public_id = fields.String()
     name = fields.String()
+    description = fields.String(allow_none=True)
     owner = fields.String()
     single_tier = fields.Boolean()
     status = fields.String()
@@ -98,6 +112,24 @@ class IssuedOut(Schema):
 class RotatedOut(IssuedOut):
     refresh_token = fields.String(metadata={"description": "The same as `secret`: what to keep from now on."})
     old_secret_until = Instant(allow_none=True, metadata={"description": OLD_SECRET})
+
+
+class SecretUseOut(Schema):
+    """The last request of a client with a secret."""
+
+    used_at = Instant(attribute="at")
+    address = fields.String(allow_none=True)
+    agent = fields.String(allow_none=True)
+
+
+class SecretsOut(Schema):
+    """The last use of each secret. ``moved`` and ``behind``: who has moved to the new one, while the old one works."""
+
+    current = fields.Nested(SecretUseOut, allow_none=True)
+    old = fields.Nested(SecretUseOut, allow_none=True)
+    old_secret_until = Instant(attribute="old_until", allow_none=True, metadata={"description": OLD_SECRET})
+    moved = fields.Integer(metadata={"description": "How many addresses have used the new secret last."})
+    behind = fields.List(fields.Nested(SecretUseOut))
 
 
 class MintedOut(Schema):
@@ -148,6 +180,9 @@ class UserOut(Schema):
     created_at = Instant()
     last_login_at = Instant(allow_none=True)
     password_expires_at = Instant(allow_none=True, metadata={"description": "Of a temporary password."})
+    kind = fields.String(metadata={"description": "`person` or `service`."})
+    responsible = fields.String(allow_none=True, metadata={"description": "Of a service account: the user name."})
+    deputy = fields.String(allow_none=True, metadata={"description": "Of a service account: the user name."})
 
 
 def token_members(listed: ListedToken) -> dict[str, Any]:

@@ -1,14 +1,18 @@
-"""The OAuth dialect, ``/oauth/…``: introspection (RFC 7662) and revocation (RFC 7009); ``docs/oauth.md``."""
+"""The OAuth dialect, ``/oauth/…``: access tokens (RFC 6749), introspection (RFC 7662) and revocation (RFC 7009).
 
-from app.api.oauth import routes
+``docs/oauth.md``.
+"""
+
+from app.api.oauth import routes, token_routes
 from app.api.oauth.errors import DIALECT
 from app.http.openapi import Document
 
 DOCUMENT = Document(
     "oauth",
-    "OAuth introspection and revocation",
-    "RFC 7662 and RFC 7009. Paths work with and without a trailing slash.",
-    (routes.introspection, routes.revocation),
+    "OAuth",
+    "Access tokens for OAuth clients (RFC 6749), introspection (RFC 7662) and revocation (RFC 7009). Paths work with "
+    "and without a trailing slash; those of Alation begin with /oauth/v2/.",
+    (token_routes.granting, routes.introspection, routes.revocation, token_routes.authorization),
 )
 
 __all__ = ["DIALECT", "DOCUMENT"]

@@ -1,7 +1,8 @@
-"""The error table of the OAuth dialect: RFC 6749 section 5.2, and for tokens RFC 6750 section 3.
+"""The error tables of the OAuth dialect: RFC 6749 section 5.2, and for tokens in headers RFC 6750 section 3.
 
-``{"error": …, "error_description": …, "reason": …}``; `reason` is Daypass's, and so is `hint`, where a mistake in the
-text of the access token in the headers is recognised.
+``{"error": …, "error_description": …, "code": "<status>", "message": …, "detail": …, "reason": …}``: `message` and
+`detail` repeat the description, because Alation's clients show text only where these are. `reason` is Daypass's, and so
+is `hint`, where a mistake in the text of a token is recognised.
 """
 
 from flask import Response, g, jsonify, request
@@ -10,13 +11,14 @@ from werkzeug.exceptions import HTTPException
 from app.api.oauth.schemas import ErrorOut
 from app.domain import errors
 from app.domain.errors import Refusal, TokenRefused
+from app.domain.tokens import TokenKind
+from app.http.challenges import BASIC, bearer
 from app.http.errors import Dialect, reason_of
 from app.http.openapi import ErrorAnswers
 
 PREFIX = "/oauth/"
-INTROSPECT = "/oauth/introspect"
+INTROSPECTION = "oauth_introspection"
 
-REALM = 'realm="daypass"'
 BAD_TOKEN = "The access token in the headers does not work."
 BASIC_CLIENT = "Authenticate with HTTP Basic, or with an access token."
 
@@ -43,24 +45,60 @@ TABLE: dict[type[Refusal], tuple[int, str, str]] = {
     errors.OwnerDenied: (401, "invalid_token", BAD_TOKEN),
     errors.ApiTokensOff: (401, "invalid_token", BAD_TOKEN),
 }
-"""Status, error and description of each refusal."""
+"""Status, error and description of each refusal. A refused token is the access token in the headers."""
+
+CLIENT, GRANT = (401, "invalid_client"), (400, "invalid_grant")
+"""Of a refused refresh token: the client's own, and the one that an access token is requested with. Spring reads the
+body of a 400 only."""
+
+REFRESH_TOKENS: dict[type[TokenRefused], str] = {
+    errors.TokenMissing: "Authenticate the client: with HTTP Basic, or with client_id and client_secret in the form.",
+    errors.TokenMalformed: "The {text} is not the text of a refresh token.",
+    errors.TokenUnknown: "There is no refresh token with this {text}.",
+    errors.TokenExpired: "The refresh token has expired.",
+    errors.TokenRevoked: "The refresh token was revoked, or its secret was replaced.",
+    errors.OwnerDisabled: "The owner of the refresh token is disabled.",
+}
+"""The description of each refusal of a refresh token; any other is a :data:`BAD_CLIENT`."""
+
+BAD_CLIENT = "The {text} does not work."
+TEXTS = {CLIENT: "client secret", GRANT: "secret"}
 
 ERRORS = ErrorAnswers(ErrorOut, (400, 401, 403, 413, 429, 500, 503))
+TOKEN_ERRORS = ErrorAnswers(ErrorOut, (400, 401, 413, 429, 500, 503))
+
+NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+"""RFC 6749, section 5.1."""
 
 
 def refuse(refusal: Refusal) -> Response:
     """The answer to a refusal."""
+    status, error, description = _line(refusal)
+    answer = _answer(status, error, description.format_map(vars(refusal)), refusal.reason, refusal.hint)
+    if error == "invalid_client":
+        answer.headers.add("WWW-Authenticate", BASIC)
+    if _is_of_refresh_token(refusal):
+        return answer
+    if isinstance(refusal, errors.TokenMissing):  # both schemes are accepted
+        answer.headers.add("WWW-Authenticate", bearer())
+    elif isinstance(refusal, TokenRefused) or error == "insufficient_scope":
+        answer.headers.add("WWW-Authenticate", bearer(error))
+    return answer
+
+
+def _line(refusal: Refusal) -> tuple[int, str, str]:
+    if isinstance(refusal, TokenRefused) and _is_of_refresh_token(refusal):
+        status_and_error = CLIENT if refusal.is_client else GRANT
+        description = REFRESH_TOKENS.get(type(refusal), BAD_CLIENT)
+        return *status_and_error, description.replace("{text}", TEXTS[status_and_error])
     status, error, description = TABLE[type(refusal)]
     if isinstance(refusal, errors.NotPermitted):
         status, error = _not_permitted()
-    answer = _answer(status, error, description.format_map(vars(refusal)), refusal.reason, refusal.hint)
-    if error == "invalid_client":
-        answer.headers.add("WWW-Authenticate", f'Basic {REALM}, charset="UTF-8"')
-    if isinstance(refusal, errors.TokenMissing):  # both schemes are accepted
-        answer.headers.add("WWW-Authenticate", f"Bearer {REALM}")
-    elif isinstance(refusal, TokenRefused) or error == "insufficient_scope":
-        answer.headers.add("WWW-Authenticate", f'Bearer {REALM}, error="{error}"')
-    return answer
+    return status, error, description
+
+
+def _is_of_refresh_token(refusal: Refusal) -> bool:
+    return isinstance(refusal, TokenRefused) and refusal.kind is TokenKind.REFRESH
 
 
 def _not_permitted() -> tuple[int, str]:
@@ -68,20 +106,27 @@ def _not_permitted() -> tuple[int, str]:
     if "principal" not in g:  # by password, as a client of RFC 6749
         return 400, "unauthorized_client"
     # RFC 7662, section 2.3, requires 401 where RFC 6750 has 403.
-    return 401 if request.path.startswith(INTROSPECT) else 403, "insufficient_scope"
+    return 401 if request.blueprint == INTROSPECTION else 403, "insufficient_scope"
 
 
 def fail(error: HTTPException) -> Response:
     """The answer to an HTTP error."""
     status = error.code or 500
-    word = "server_error" if status >= 500 else "invalid_request"
+    word = getattr(error, "error", "server_error" if status >= 500 else "invalid_request")
     return _answer(status, word, str(error.description), reason_of(error))
 
 
 def _answer(status: int, error: str, description: str, reason: str, hint: str | None = None) -> Response:
-    members = {"error": error, "error_description": _printable(description), "reason": reason}
-    answer = jsonify(members | ({"hint": hint} if hint else {}))
+    text = _printable(description)
+    members = {"error": error, "error_description": text, "code": str(status), "message": text, "detail": text}
+    answer = jsonify(members | {"reason": reason} | ({"hint": hint} if hint else {}))
     answer.status_code = status
+    return keep_nowhere(answer)
+
+
+def keep_nowhere(answer: Response) -> Response:
+    """Add the headers of all answers: none is kept by a cache, not even one of HTTP/1.0."""
+    answer.headers.update(NO_STORE)
     return answer
 
 

@@ -1,35 +1,58 @@
 """Request and response bodies of the OAuth dialect."""
 
-from datetime import datetime
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
+from app.api.oauth.unsupported import UnsupportedGrant
 from app.domain.errors import BadRequest
-from app.domain.identity import Principal, User
-from app.domain.tokens import RefreshToken
+from app.domain.oauth_client import GrantType
+from app.domain.tokens import AccessToken, Issued
 from app.http.body import FORM
 from app.http.context import parts
 from app.http.openapi import StrictParser
 
-REFRESH_TOKEN = "refresh_token"
-"""The tier's name in RFC 7009."""
 
-
-class TokenForm(Schema):
-    """The parameters of both requests; others are ignored (RFC 6749, section 3.2)."""
+class ClientForm(Schema):
+    """The parameters by which a client authenticates, unless by HTTP Basic. All others are ignored (RFC 6749, 3.2)."""
 
     class Meta:
         unknown = EXCLUDE
+
+    client_id = fields.String()
+    client_secret = fields.String()
+
+
+class GrantForm(ClientForm):
+    """The parameters of the token endpoint. ``refresh_token`` is required for the grant of that name."""
+
+    grant_type = fields.Enum(GrantType, by_value=True, required=True)
+    refresh_token = fields.String()
+
+
+class Granted(Schema):
+    """RFC 6749 section 5.1. Neither ``refresh_token``, which is not rotated here, nor ``scope``.
+
+    ``expires_in``: whole seconds, rounded down.
+    """
+
+    access_token = fields.String()
+    token_type = fields.String()
+    expires_in = fields.Integer(metadata={"minimum": 0})
+
+
+class TokenForm(ClientForm):
+    """The parameters of introspection and revocation."""
 
     token = fields.String(required=True)
     token_type_hint = fields.String(load_default="")
 
 
 class Active(Schema):
-    """An active token: RFC 7662 section 2.2, and Daypass's ``name``, ``role`` and ``email``.
+    """An active token: RFC 7662 section 2.2, Daypass's ``name``, ``role`` and ``email``, and Alation's ``unique_id``.
 
-    ``exp`` is missing where the token never expires.
+    ``exp`` is missing where the token never expires, ``client_id`` where it has no refresh token, ``iss`` where
+    Daypass has no public URL.
     """
 
     active = fields.Boolean()
@@ -42,13 +65,22 @@ class Active(Schema):
     name = fields.String()
     role = fields.String()
     email = fields.String()
+    client_id = fields.String()
+    nbf = fields.Integer()
+    iss = fields.String()
+    unique_id = fields.String()
 
 
 class ErrorOut(Schema):
-    """RFC 6749 section 5.2; ``reason`` is Daypass's stable word, ``hint`` the mistake in the token's text, if any."""
+    """RFC 6749 section 5.2; ``code`` is the status as text, ``message`` and ``detail`` repeat the description, for
+    Alation's clients. ``reason`` is Daypass's stable word, ``hint`` the mistake in the token's text, if any.
+    """
 
     error = fields.String()
     error_description = fields.String()
+    code = fields.String()
+    message = fields.String()
+    detail = fields.String()
     reason = fields.String()
     hint = fields.String()
 
@@ -62,49 +94,15 @@ class FormParser(StrictParser):
         return {name: value for name, value in parts().bodies.read(req).items() if value}
 
     def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> Any:
-        raise BadRequest("The parameter token is missing.") from None
+        (wrong,) = error.messages_dict["form"]  # each form has one parameter that can be
+        raise (
+            UnsupportedGrant if wrong == "grant_type" else BadRequest(f"The parameter {wrong} is missing.")
+        ) from None
 
 
-def active_access_token(known: Principal) -> dict[str, Any]:
-    """The members of an active access token."""
-    return _known(
-        {
-            "active": True,
-            "token_type": "Bearer",
-            "sub": str(known.user_id),
-            "username": known.username,
-            "iat": _seconds(known.token_created_at),
-            "exp": known.token_expires_at and _seconds(known.token_expires_at),
-            "jti": known.token_public_id,
-            "name": known.token_name,
-            "role": known.role,
-            "email": known.email,
-        }
-    )
-
-
-def active_refresh_token(token: RefreshToken, owner: User) -> dict[str, Any]:
-    """The members of an active refresh token. Its type is another: it cannot be sent as Bearer."""
-    return _known(
-        {
-            "active": True,
-            "token_type": REFRESH_TOKEN,
-            "sub": str(owner.id),
-            "username": owner.username,
-            "iat": _seconds(token.created_at),
-            "exp": _seconds(token.expires_at),
-            "jti": token.public_id,
-            "name": token.name,
-            "role": owner.role,
-            "email": owner.email,
-        }
-    )
-
-
-def _known(members: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value is not None}
-
-
-def _seconds(instant: datetime) -> int:
-    """Whole seconds since 1970 (RFC 7519's NumericDate), rounded down."""
-    return int(instant.timestamp())
+def granted(issued: Issued[AccessToken]) -> dict[str, Any]:
+    """The members of a granted access token, with the seconds that are left of it."""
+    expires_at, now = issued.token.expires_at, issued.reused_at or issued.token.created_at
+    assert expires_at is not None
+    left = max(0, int((expires_at - now).total_seconds()))
+    return {"access_token": issued.secret, "token_type": "Bearer", "expires_in": left}

@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 from app.api.v4.schemas import ErrorOut
 from app.domain import errors
 from app.domain.errors import Refusal
+from app.http.challenges import BASIC, bearer
 from app.http.errors import Dialect
 from app.http.openapi import ErrorAnswers
 
@@ -22,7 +23,6 @@ NO_ROUTE = ("RouteNotFoundException", "Route doesn't exist")
 BUSY = ("TooManyRequestsException", "Too many requests")
 AWAY = ("ServiceUnavailableException", "The service is temporarily unavailable")
 
-CHALLENGES = ('Basic realm="daypass", charset="UTF-8"', 'Bearer realm="daypass"')
 NO_CREDENTIALS = "Send HTTP Basic credentials, or an access token as Bearer."
 
 TABLE: dict[type[Refusal], tuple[int, tuple[str, str], str]] = {
@@ -73,7 +73,7 @@ def refuse(refusal: Refusal) -> Response:
         text = "; ".join(f"{FIELDS.get(name, name)}: {' '.join(messages)}" for name, messages in fields)
     answer = _answer(status, named, text, refusal.hint)
     if status == 401:
-        for challenge in CHALLENGES:
+        for challenge in (BASIC, bearer()):
             answer.headers.add("WWW-Authenticate", challenge)
     if isinstance(refusal, errors.RateLimited):
         answer.headers["x-retry-after"] = str(refusal.retry_after)

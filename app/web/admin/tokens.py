@@ -21,9 +21,12 @@ from app.web.forms import field_errors, is_checked, message, read_form, status_o
 from app.web.guards import ADMINISTRATOR_IN_SESSION, web_session
 from app.web.histories import lines_of
 from app.web.list_view import ListView
+from app.web.old_secrets import ended_text
 from app.web.rendering import page
 from app.web.returning import way_back
 from app.web.token_groups import pills
+from app.web.token_labels import edited_text
+from app.web.token_moves import moved_text
 
 tokens = GuardedBlueprint("web_tokens", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix=HOME,
                           template_folder="../templates")  # fmt: skip
@@ -72,7 +75,9 @@ def show_token(public_id: str) -> ResponseReturnValue:
         note=CREATED_IN_FUTURE if listed.token.created_in_future else None,
         made=services().revoking.descendants(public_id),
         lines=lines_of(services().token_history.of(public_id), web_session().user.username),
+        secrets=services().rotating.secrets(public_id) if listed.kind is TokenKind.REFRESH else None,
         done=message_after_revoking(),
+        changed=edited_text(public_id) or moved_text(listed) or ended_text(listed),
     )
 
 

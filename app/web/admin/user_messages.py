@@ -25,6 +25,9 @@ TEXTS = {
     "created": "Created {user}.",
     "role": "Changed the role of {user}. It is effective at once.",
     "api-tokens": "Changed whether {user} may create API tokens. It is effective at once.",
+    "responsible": "Changed who is responsible for {user}. It is effective at once.",
+    "handed-over": "Made others responsible for {accounts} of {user}.",
+    "moved": "Moved {moved} of {user}. They work as before, with their new owner's rights.",
     "unchanged": "Nothing was changed.",
     "disabled": "Disabled {user}: signed out, and tokens no longer work.",
     "enabled": "Enabled {user}. Tokens that have not expired or been revoked work again.",
@@ -35,6 +38,10 @@ TEXTS = {
     "password": "Set the password of {user}. Their sessions have ended; tokens keep working.",
     "password-revoked": "Set the password of {user}, ended their sessions, and revoked {tokens}.",
 }
+
+
+COUNTED = {"sessions": "session", "accounts": "service account", "moved": "token"}
+"""What else a text counts, and the noun."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +76,8 @@ def message_after_act(profile: UserProfile | None = None) -> Message | None:
     if done not in TEXTS or (profile is not None and not _is_true(done, profile)):
         return None
     tokens = count_of_tokens(_number(args, "refresh"), _number(args, "access"))
-    sessions = count_of(_number(args, "sessions"), "session")
-    return Message(TEXTS[done].format(user=user, tokens=tokens, sessions=sessions), user)
+    counted = {name: count_of(_number(args, name), noun) for name, noun in COUNTED.items()}
+    return Message(TEXTS[done].format(user=user, tokens=tokens, **counted), user)
 
 
 def _is_true(done: str, profile: UserProfile) -> bool:

@@ -6,7 +6,7 @@ from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadCredentials, BadRequest, Conflict, RateLimited, Refusal
-from app.domain.identity import Role, parse_user_id
+from app.domain.identity import Kind, Role, parse_user_id
 from app.domain.ladder import Act
 from app.domain.passwords import RULES
 from app.domain.token_search import normal_search
@@ -30,20 +30,22 @@ from app.web.rendering import page
 users = GuardedBlueprint("web_users", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix="/admin/users",
                          template_folder="../templates")  # fmt: skip
 
-STATES: dict[str, tuple[Role | None, bool | None]] = {
-    "": (None, None),
-    "active": (None, True),
-    "disabled": (None, False),
-    "administrators": (Role.SERVER_ADMIN, None),
+STATES: dict[str, dict[str, Any]] = {
+    "": {},
+    "active": {"is_active": True},
+    "disabled": {"is_active": False},
+    "administrators": {"role": Role.SERVER_ADMIN},
+    "service": {"kind": Kind.SERVICE},
+    "unanswered": {"kind": Kind.SERVICE, "is_unanswered": True},
 }
-"""The pills: the role and the state that each stands for."""
+"""The pills, and one that the overview leads to: what each narrows the search to."""
 
 ROLES = [(role.value, role.value.replace("_", " ").title()) for role in Role]
 NO_USERS = FoundUsers(Page([], None), UserCounts(0, 0, 0, 0, 0), 1)
 
 NEW = ("username", "email", "first_name", "last_name", "new_role")
 PERMANENT_HINT = (
-    "Select this for a service account. Otherwise the password expires after 72 hours, and until then the pages "
+    "Select this for a program that sends it. Otherwise the password expires after 72 hours, and until then the pages "
     "require the user to choose another one."
 )
 SHOWS_ERROR = {"username", "email", "first_name", "last_name", "password", PASSWORD_FIELD}
@@ -53,7 +55,7 @@ NEWEST_FIRST = "-created"
 
 COLUMNS = (
     "user_id", "username", "email", "first_name", "last_name", "role", "is_active", "api_tokens", "created_at",
-    "last_login_at", "active_refresh_tokens", "active_single_tier_tokens",
+    "last_login_at", "active_refresh_tokens", "active_single_tier_tokens", "kind", "responsible", "deputy",
 )  # fmt: skip
 
 
@@ -84,7 +86,7 @@ def new_user() -> ResponseReturnValue:
 @users.post("/new")
 @does(Act.CREATE_USER, has_password_field=True)
 def create_user() -> ResponseReturnValue:
-    """Create a user; without a password for single sign-on and service accounts.
+    """Create a person; without a password for single sign-on.
 
     The form has a field for the administrator's password: the guard's question would put the new user's into a page.
     """
@@ -117,13 +119,12 @@ def prove_in(form: dict[str, str]) -> None:
 def _search(view: ListView) -> UserSearch:
     state, order = request.args.get("state", ""), view.sort
     if state not in STATES:
-        raise BadRequest("State is active, disabled or administrators.", {"state": ["Not a state."]})
+        raise BadRequest(f"State is {' or '.join(filter(None, STATES))}.", {"state": ["Not a state."]})
     if order not in set(UserOrder):
         raise BadRequest("The list can't be sorted by that.", {"sort": ["Not a column."]})
-    role, is_active = STATES[state]
-    chosen = queries.word(request.args, "role", Role)
-    text = normal_search(request.args.get("q", ""))
-    return UserSearch(text, role or chosen, is_active, UserOrder(order), view.direction == "descending")
+    narrowed = {"role": queries.word(request.args, "role", Role)} | STATES[state]
+    text, is_descending = normal_search(request.args.get("q", "")), view.direction == "descending"
+    return UserSearch(text, order=UserOrder(order), is_descending=is_descending, **narrowed)
 
 
 def _list(view: ListView, found: FoundUsers, status: int = 200, error: str = "") -> Response:

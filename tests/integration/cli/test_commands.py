@@ -35,6 +35,8 @@ ANSWERING = {
         "token list",
         "token show",
         "token revoke",
+        "token rotate",
+        "token end-old-secret",
         "conf",
         "job run",
     ),

@@ -14,9 +14,9 @@ from tests.integration.cli.conftest import CommandLine
 from tests.secrecy import secrets_in
 
 MEMBERS = [
-    "kind", "id", "public_id", "owner", "user_id", "name", "status", "created_at", "expires_at", "last_used_at",
-    "last_used_ip", "last_used_agent", "seems_shared", "created_in_future", "created_with", "secret_seen_at",
-    "revoked_at", "revoked_by", "revoke_reason",
+    "kind", "id", "public_id", "owner", "user_id", "name", "description", "status", "created_at", "expires_at",
+    "last_used_at", "last_used_ip", "last_used_agent", "rotated_at", "old_secret_until", "seems_shared",
+    "created_in_future", "created_with", "secret_seen_at", "revoked_at", "revoked_by", "revoke_reason",
 ]  # fmt: skip
 
 NOW = datetime(2027, 3, 14, 15, 9, 26, 535897, UTC)
@@ -272,3 +272,43 @@ def test_no_refresh_token_is_created_for_nobody_or_for_longer_than_allowed(
         assert daypass.refusal("token", "create", *words.split()) == said
     assert "--days" in daypass.misuse("token", "create", "--user", "robot", "--name", "x", "--days", "1.5")
     assert len(daypass.json("token", "list")) == 1
+
+
+def test_a_rotation_prints_the_new_secret_once_and_the_old_one_works_until_it_is_ended(
+    daypass: CommandLine, services: Services
+) -> None:
+    anna = make_user(services, "anna")
+    with freeze_time(NOW):
+        refresh = issue(services, anna)
+        public_id = refresh.token.public_id
+        ended = daypass.run("token", "rotate", public_id)
+        secret = ended.stdout.strip()
+        assert (ended.exit_code, secrets_in(ended.stderr)) == (0, [])
+        overlap = "the old secret works until 2027-03-15T15:09:26Z. Expires 2027-05-13T15:09:26Z."
+        assert ended.stderr.endswith(f"Rotated {public_id} of anna: {overlap}\n")
+        for each in (refresh.secret, secret):
+            assert services.held_tokens.validate(BySecret(each))[0].public_id == public_id
+        assert daypass.json("token", "end-old-secret", public_id) == {"public_id": public_id, "ended": True}
+        assert not works(services, refresh)
+        assert daypass.text("token", "end-old-secret", public_id) == f"No old secret of {public_id} works.\n"
+        made = daypass.json("token", "rotate", public_id)
+    assert list(made) == [
+        "user", "user_id", "public_id", "name", "created_at", "expires_at", "old_secret_until", "secret"
+    ]  # fmt: skip
+    assert daypass.refusal("token", "rotate", "aaaaaaaaaaaa") == "There is no such token."
+
+
+def test_tokens_are_moved_renamed_and_described_by_public_id(daypass: CommandLine, services: Services) -> None:
+    anna = make_user(services, "anna")
+    make_user(services, "svc-etl")
+    first, second = issue(services, anna, "nightly"), issue(services, anna, "weekly")
+    ids = [each.token.public_id for each in (first, second)]
+    assert daypass.text("token", "rename", ids[0], "nightly-load") == f"Renamed {ids[0]} to nightly-load.\n"
+    assert daypass.text("token", "describe", ids[0], "For the warehouse.") == f"Described {ids[0]}.\n"
+    moved = daypass.json("token", "move", *ids, "--to", "SVC-ETL", "--reason", "anna left")
+    assert [(each["public_id"], each["owner"]) for each in moved] == [(each, "svc-etl") for each in ids]
+    assert (moved[0]["name"], moved[0]["description"]) == ("nightly-load", "For the warehouse.")
+    assert works(services, first)
+    assert "no such user" in daypass.refusal("token", "move", ids[0], "--to", "nobody").lower()
+    made = daypass.json("token", "create", "--user", "anna", "--name", "x", "--description", "mine")
+    assert services.listing.find(made["public_id"]).token.description == "mine"

@@ -15,12 +15,12 @@ from app.domain.identity import ApiTokens, Role
 from app.services import Services
 from tests.crowds import all_at_once
 from tests.drivers.server import LiveServer
-from tests.factories import OPERATOR, PASSWORD, issue, lock_sign_in, make_user, mint
+from tests.factories import OPERATOR, PASSWORD, issue, lock_sign_in, make_service_account, make_user, mint, mint_with
 from tests.integration.cli.conftest import CommandLine, signs_in
 from tests.secrecy import PASSWORD_MARK
 
 MEMBERS = "id username email first_name last_name title role is_active api_tokens created_at last_login_at"
-MEMBERS += " password_expires_at"
+MEMBERS += " password_expires_at kind responsible deputy"
 NEW_PASSWORD = f"{PASSWORD_MARK}-that-is-new"
 
 
@@ -60,10 +60,10 @@ def test_users_are_listed_in_order_of_name_and_shown_a_member_a_line(daypass: Co
     make_user(services, "bert", email="bert@example.org")
     make_user(services, "anna", Role.SERVER_ADMIN)
     heading, *lines = daypass.text("user", "list").splitlines()
-    assert heading.split() == ["ID", "USERNAME", "ROLE", "IS", "ACTIVE", "EMAIL", "LAST", "LOGIN", "AT"]
+    assert heading.split() == ["ID", "USERNAME", "KIND", "ROLE", "IS", "ACTIVE", "EMAIL", "LAST", "LOGIN", "AT"]
     assert [line.split()[1:] for line in lines] == [
-        ["anna", "SERVER_ADMIN", "yes", "-"],
-        ["bert", "VIEWER", "yes", "bert@example.org", "-"],
+        ["anna", "person", "SERVER_ADMIN", "yes", "-"],
+        ["bert", "person", "VIEWER", "yes", "bert@example.org", "-"],
     ]
     assert [user["username"] for user in daypass.json("user", "list")] == ["anna", "bert"]
     shown = dict(line.split(maxsplit=1) for line in daypass.text("user", "show", "BERT").splitlines() if "@" in line)
@@ -210,3 +210,55 @@ def test_at_a_terminal_the_password_is_asked_for_twice_and_not_shown(
     assert (other_code, other_screen.split("\r\n")[2:]) == (1, ["Error: The passwords do not match.", ""])
     assert PASSWORD_MARK not in screen + other_screen
     assert signs_in(services, "bert", PASSWORD)
+
+
+def test_a_service_account_has_people_who_answer_for_it_and_no_password(
+    daypass: CommandLine, services: Services
+) -> None:
+    for name in ("anna", "berta"):
+        make_user(services, name)
+    added = daypass.text("user", "add", "svc-etl", "--service", "--responsible", "anna", "--deputy", "berta")
+    account = services.accounts.get("svc-etl")
+    assert added == f"Added svc-etl with the user id {account.id}. Responsible is anna, the deputy is berta.\n"
+    assert [each["username"] for each in daypass.json("user", "list", "--kind", "service")] == ["svc-etl"]
+    assert [each["username"] for each in daypass.json("user", "list", "--kind", "person")] == ["anna", "berta"]
+    edited = daypass.text("user", "edit", "svc-etl", "--responsible", "berta", "--deputy", "")
+    assert edited == "Changed svc-etl. Responsible is berta.\n"
+    shown = daypass.json("user", "show", "svc-etl")
+    assert (shown["kind"], shown["responsible"], shown["deputy"]) == ("service", "berta", None)
+    assert daypass.json("token", "create", "--user", "svc-etl", "--name", "nightly")["user"] == "svc-etl"
+    for words, message in (
+        (["set-password", "svc-etl"], "svc-etl is a service account: it has no password and no sign-in."),
+        (["add", "svc-2", "--service", "--responsible", "svc-etl"], "no active person called svc-etl"),
+        (["edit", "anna", "--responsible", "berta"], "anna is a person"),
+    ):
+        assert message in daypass.refusal("user", *words, stdin=PASSWORD)
+    for words, message in (
+        (["add", "svc-2", "--service"], "needs --responsible"),
+        (["add", "svc-2", "--service", "--responsible", "anna", "--temporary"], "has no password"),
+        (["add", "carl", "--responsible", "anna"], "add --service"),
+        (["edit", "svc-etl"], "Give what to change"),
+    ):
+        assert message in daypass.misuse("user", *words)
+
+
+def test_what_a_person_has_is_listed_and_handed_over_before_they_are_disabled(
+    daypass: CommandLine, services: Services
+) -> None:
+    anna, berta = make_user(services, "anna"), make_user(services, "berta")
+    make_service_account(services, anna, berta, username="svc-a")
+    account = make_service_account(services, anna, username="svc-b")
+    refresh = issue(services, anna)
+    listed = daypass.json("user", "hand-over", "anna")
+    assert [(each["kind"], each["name"], each["deputy"]) for each in listed] == [
+        ("service account", "svc-a", "berta"), ("service account", "svc-b", None),
+        ("refresh token", "nightly-etl", None),
+    ]  # fmt: skip
+    assert "no deputy of svc-b" in daypass.refusal("user", "hand-over", "anna", "--to-deputies")
+    assert services.accounts.get("svc-a").responsible == "anna", "all or none"
+    rest = daypass.text("user", "hand-over", "anna", "--service-accounts-to", "berta", "--tokens-to", "svc-b")
+    assert rest == "anna has nothing to hand over.\n"
+    assert (services.accounts.get("svc-a").responsible, services.accounts.get("svc-a").deputy) == ("berta", None)
+    assert mint_with(services, refresh.secret).token.user_id == account.id
+    done = daypass.text("user", "disable", "berta")
+    assert done.endswith("2 service accounts: svc-a, svc-b. Run `daypass user hand-over berta`.\n")

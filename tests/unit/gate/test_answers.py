@@ -100,9 +100,24 @@ def test_every_refusal_is_a_whole_answer_that_names_nobody(kind: type[Refusal], 
     assert ("WWW-Authenticate" in values) is ("HTTP_TOKEN" not in environ and status[:3] in ("401", "403"))
     assert ("Retry-After" in values) is status.startswith("503")
     members = json.loads(body)
-    assert list(members) == ["detail", "code", "message", "reason"]
+    exception = [] if "HTTP_TOKEN" in environ else ["exception"]
+    assert list(members) == ["detail", "code", "message", "reason", *exception]
     assert (members["code"], members["reason"]) == (f"{status[:3]}000", refusal.reason)
     assert "{" not in members["detail"] and members["detail"] == members["message"]
+
+
+@pytest.mark.parametrize("kind", [errors.TokenExpired, errors.TokenRevoked])
+def test_a_single_tier_token_is_not_told_to_request_another(kind: type[TokenRefused]) -> None:
+    """It has no refresh token to request one with. Fails when the tier is not told apart."""
+    for is_single_tier, remedy in (
+        (True, "Generate a new one at Preferences > Access Tokens."), (False, "Request a new one."),
+    ):  # fmt: skip
+        refusal = kind(TokenKind.ACCESS, "abcdefghijkl", NOW, is_single_tier)
+        _, headers, body = refusal_answer(refusal, {"HTTP_AUTHORIZATION": "Bearer x"})
+        members, challenge = json.loads(body), dict(headers)["WWW-Authenticate"]
+        assert members["detail"].endswith(f". {remedy}")
+        assert members["exception"]["details"] == members["detail"]
+        assert CHALLENGE.fullmatch(challenge) and challenge.endswith(f'{remedy}"')
 
 
 @given(

@@ -134,6 +134,7 @@ def test_what_would_wait_is_refused_at_once_while_memory_is_short() -> None:
         try:
             assert began.wait(PATIENCE_SECONDS)
             assert application.ask(**BROWSER, PATH_INFO="/api/v1/me") == [BUSY]
+            assert application.ask(**BROWSER, PATH_INFO="///integration/v1/userinfo") == [BUSY]
             assert application.ask(**BROWSER | {"HTTP_ACCEPT": "*/*"}, PATH_INFO="/account/auth") == [BUSY]
             assert application.ask(**BROWSER, PATH_INFO="/account/auth") == [BUSY_PAGE]
             is_short = False

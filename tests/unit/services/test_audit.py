@@ -81,7 +81,7 @@ CHANGES: tuple[tuple[str, str, Act], ...] = (
 """What is recorded, who did it, and the act. Each is a change after those before it."""
 
 ELSEWHERE = {
-    "tokens.purged", "refresh_token.found_shared", "user.password_removed",
+    "tokens.purged", "refresh_token.found_shared", "user.password_removed", "user.responsible_changed",
     "user.sign_in_locked", "user.sign_in_unlocked",
     "access_token.secret_found", "refresh_token.secret_found", "refresh_token.old_secret_ended",
 }  # fmt: skip

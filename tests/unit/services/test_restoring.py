@@ -226,3 +226,48 @@ def test_events_that_retention_removed_since_the_backup_are_said_to_be_missing(
     assert missing.startswith("The high-volume events up to ") and "were removed by retention" in missing
     old = AuditSeal(Stream.HIGH_VOLUME, 4, 1, 1, 1, latest.at, "k", "m", latest.at, "m")
     assert services.restoring.reapply([*exported, lost], OPERATOR, [old]).not_applied == []
+
+
+def test_a_token_that_was_moved_since_the_backup_is_moved_again_or_revoked(
+    services: Services, reapply: Reapply, anna: User
+) -> None:
+    """◆ Its old owner's rights are no longer its own; where the new owner is unknown to the backup, nobody's are."""
+    berta, carl = make_user(services, "berta"), make_user(services, "carl")
+    moved, revoked_later, moved_later, to_nobody = (issue(services, anna) for _ in range(4))
+    single = generate(services, allowed_user(services))
+    to_berta: dict[str, object] = {"before": "anna", "after": "berta", "after_id": berta.id}
+    to_carl: dict[str, object] = {"before": "anna", "after": "carl", "after_id": carl.id}
+    done = reapply(
+        ("refresh_token.moved", moved.token.public_id, to_berta),
+        ("access_token.moved", single.token.public_id, to_berta),
+        ("refresh_token.moved", revoked_later.token.public_id, to_carl),
+        ("user.tokens_revoked", "carl", {}),
+        ("refresh_token.moved", moved_later.token.public_id, to_carl),
+        ("refresh_token.moved", to_nobody.token.public_id, to_carl | {"after_id": 99}),
+    )
+    assert (done.refresh_tokens, done.access_tokens, len(done.changes), done.not_applied) == (2, 0, 4, [])
+    assert not works(services, revoked_later) and not works(services, to_nobody)
+    found = {each: services.listing.find(each.token.public_id) for each in (moved, single, moved_later)}
+    assert [each.owner for each in found.values()] == ["berta", "berta", "carl"]
+    assert {each.token.status for each in found.values()} == {"active"}
+
+
+def test_a_filter_finds_tokens_by_the_names_that_they_had_when_it_was_used(
+    services: Services, reapply: Reapply, anna: User
+) -> None:
+    """One that was renamed to match is revoked; one that matches only since is not."""
+    before, after, single = (
+        issue(services, anna, "a"),
+        issue(services, anna, "b"),
+        generate(services, allowed_user(services)),
+    )
+    by_name = {"filter": TokenFilter(name="laptop").canonical(), "reason": "stolen"}
+    reapply(
+        ("refresh_token.renamed", before.token.public_id, {"before": "a", "after": "laptop-1"}),
+        ("access_token.described", single.token.public_id, {"before": "", "after": "laptop-2"}),
+        ("tokens.revoked", "filter", by_name),
+        ("refresh_token.renamed", after.token.public_id, {"before": "b", "after": "laptop-3"}),
+        ("refresh_token.described", after.token.public_id, {"before": "", "after": "x"}),
+    )
+    assert [works(services, each) for each in (before, single, after)] == [False, False, True]
+    assert services.listing.find(after.token.public_id).name == "laptop-3"

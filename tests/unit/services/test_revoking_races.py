@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event
 
 from app.domain.clock import system_clock
-from app.domain.errors import TokenRevoked
+from app.domain.errors import TokenRevoked, UserIdMismatch
 from app.services import Services
 from app.services.revoking import Revoked
 from app.storage.database import Database
@@ -107,6 +107,20 @@ def test_a_mint_that_waits_while_its_refresh_token_ends_is_refused(
     """◆ Fails on PostgreSQL when `hold` does not say in its WHERE which digest and which status it read."""
     with pytest.raises(TokenRevoked):
         one_waits(end, mint, refresh)
+    assert rows.alive_under(database, refresh.token.id) == []
+
+
+def move(its: Services, own: Refresh) -> object:
+    return its.moving.move(own.token.public_id, "berta", OPERATOR)
+
+
+def test_a_mint_that_waits_while_its_refresh_token_is_moved_is_refused_to_its_old_owner(
+    one_waits: Callable[..., Any], services: Services, database: Database, refresh: Refresh
+) -> None:
+    """◆ Fails on PostgreSQL when the owner is not compared again under the lock."""
+    make_user(services, "berta")
+    with pytest.raises(UserIdMismatch):
+        one_waits(move, mint, refresh)
     assert rows.alive_under(database, refresh.token.id) == []
 
 

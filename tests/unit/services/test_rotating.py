@@ -67,7 +67,7 @@ def test_both_secrets_work_for_the_overlap_and_access_tokens_go_on(services: Ser
             mint(services, refresh)
     assert refused.value.since == NOW + DAY
     until = "its old secret worked until 2026-03-02T12:00:00Z"
-    assert refused.value.hint == f"The token was rotated at 2026-03-01T12:00:00Z; {until}. Use the new secret."
+    assert refused.value.how == f"The token was rotated at 2026-03-01T12:00:00Z; {until}. Use the new secret."
 
 
 @pytest.mark.both_databases
@@ -156,7 +156,7 @@ def test_the_old_secret_does_not_regenerate(services: Services, refresh: Refresh
     new = rotate(services, refresh)
     with pytest.raises(TokenRevoked) as refused:
         regenerate_with(services, refresh.secret)
-    assert refused.value.hint == "This is the old secret of a rotated token. Use the new secret to regenerate it."
+    assert refused.value.how == "This is the old secret of a rotated token. Use the new secret to regenerate it."
     assert works(services, refresh) and works(services, new)
     assert works(services, regenerate(services, new))
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy.orm import Session
 
-from app.storage import check
 from app.storage import database as storage
+from app.storage import plain_lookup
 from app.storage.database import Database
 from app.storage.tables import UserRow
 from tests.databases import connected
@@ -20,7 +20,7 @@ IMPATIENT_SECONDS = 0.3
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Engines that are made from now on wait for so long, in place of two seconds."""
-    for module in (storage, check):
+    for module in (storage, plain_lookup):
         monkeypatch.setattr(module, "PATIENCE_SECONDS", IMPATIENT_SECONDS)
     options = f"-c lock_timeout={IMPATIENT_SECONDS * 750:.0f} -c timezone=UTC"
     monkeypatch.setattr(storage, "POSTGRESQL_OPTIONS", options)

@@ -81,6 +81,7 @@ def test_a_token_is_found_with_all_its_columns(database: Database, lookup: Token
     assert found == CheckedRow(
         **own, **profile, **of_parent, token_id=token.id, status="active", refresh_token_expires_at=ends + HOUR,
         user_id=owner.id, username=owner.username, user_is_active=True, user_api_tokens=None, api_tokens_enabled=None,
+        refresh_token_public_id=parent.public_id,
     )  # fmt: skip
     assert isinstance(found.mac, bytes)
     instants = [each for each in found if isinstance(each, datetime)]
@@ -103,11 +104,16 @@ def test_switch_and_decision_are_read_for_single_tier_tokens_only(database: Data
         owner = plant_user(session, api_tokens="deny")
         single = plant_access_token(session, owner).public_id
         minted = plant_access_token(session, owner, plant_refresh_token(session, owner)).public_id
-    assert lookup.find(single)[-3:-1] == ("deny", None)
+    assert _switches(lookup.find(single)) == ("deny", None)
     change = insert(InstanceSettingRow).values(key="api_tokens_enabled", value="off", changed_at=NOW, changed_by="")
     execute(database, change)
-    assert (lookup.find(single)[-3:-1], lookup.find(minted)[-3:-1]) == (("deny", "off"), (None, None))
+    assert (_switches(lookup.find(single)), _switches(lookup.find(minted))) == (("deny", "off"), (None, None))
     execute(database, delete(InstanceSettingRow))
+
+
+def _switches(found: CheckedRow | None) -> tuple[str | None, str | None]:
+    assert found is not None
+    return found.user_api_tokens, found.api_tokens_enabled
 
 
 def test_unknown_public_ids_and_refresh_tokens_find_none(database: Database, lookup: TokenLookup, handle: str) -> None:

@@ -22,8 +22,9 @@ from sqlalchemy.exc import IntegrityError
 from app.domain.errors import NotFound, Unavailable
 from app.storage import database as storage
 from app.storage import write_lock
-from app.storage.check import TokenLookup, _plain_connection
+from app.storage.check import TokenLookup
 from app.storage.database import PATIENCE_SECONDS, SOUND_WAL, Database, insert_unless_present, sqlite, wal_is_sound
+from app.storage.plain_lookup import _plain_connection
 from app.storage.postgresql import SHARE_OF_AN_ATTEMPT, VERDICT_SECONDS
 from app.storage.schema import startup_problem
 from app.storage.tables import InstanceSettingRow

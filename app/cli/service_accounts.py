@@ -1,0 +1,103 @@
+"""What the commands about users do for service accounts."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import click
+
+from app.cli.launching import operator, services
+from app.cli.output import Row, as_json, show_table
+from app.domain.identity import Role, User
+from app.domain.text import count_of
+from app.domain.token_view import Group, TokenView
+from app.services.service_accounts import People
+
+HELD = ("kind", "name", "public_id", "deputy")
+"""Of what a person has to hand over."""
+
+MOST_TOKENS = 100
+"""That one transaction moves."""
+
+
+def answering_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Who answers for a service account."""
+    deputy = "Of a service account: who answers for it beside that person; empty for nobody."
+    command = click.option("--deputy", help=deputy)(command)
+    return click.option("--responsible", help="Of a service account: the person who answers for it.")(command)
+
+
+def add_account(username: str, role: Role, responsible: str | None, deputy: str | None, **profile: Any) -> User:
+    """Add a service account. Raises a usage error without a responsible person."""
+    if not responsible:
+        raise click.UsageError("A service account needs --responsible: the person who answers for it.")
+    return services().service_accounts.add(username, role, People(responsible, deputy), operator(), **profile)
+
+
+def answering(user: User) -> str:
+    """Who answers for a service account, as a sentence."""
+    deputy = f", the deputy is {user.deputy}" if user.deputy else ""
+    return f"Responsible is {user.responsible or 'nobody'}{deputy}."
+
+
+@click.command("hand-over")
+@click.argument("username")
+@click.option("--service-accounts-to", "accounts_to", help="The person who becomes responsible for them.")
+@click.option("--to-deputies", is_flag=True, help="The deputy of each becomes responsible for it.")
+@click.option("--tokens-to", help="The user or service account that gets the active tokens.")
+@as_json
+def hand_over(username: str, accounts_to: str | None, to_deputies: bool, tokens_to: str | None, as_json: bool) -> None:
+    """Move what a person is responsible for, and their tokens, to others; without options, list it.
+
+    Nothing stops working. Do it before `disable`.
+    """
+    person = services().accounts.get(username)
+    if accounts_to or to_deputies:
+        _hand_over_accounts(person, accounts_to)
+    if tokens_to:
+        _hand_over_tokens(person, tokens_to)
+    show_table(_belongings(person), HELD, as_json, f"{person.username} has nothing to hand over.")
+
+
+def left_behind(person: User) -> str:
+    """What a disabled person is still responsible for, as a sentence; empty where that is nothing."""
+    accounts = _accounts(person)
+    if not accounts:
+        return ""
+    names = ", ".join(each.username for each in accounts)
+    return (
+        f" Nobody is responsible now for {count_of(len(accounts), 'service account')}: {names}. "
+        f"Run `daypass user hand-over {person.username}`."
+    )
+
+
+def _belongings(person: User) -> Iterator[Row]:
+    """The service accounts that a person is responsible for, and the person's active tokens."""
+    for account in _accounts(person):
+        yield {"kind": "service account", "name": account.username, "public_id": None, "deputy": account.deputy}
+    lists, view = services().token_lists, TokenView(group=Group.ACTIVE)
+    for each in lists.refresh_tokens_of(person.id, view, size=MOST_TOKENS).items:
+        yield {"kind": "refresh token", "name": each.token.name, "public_id": each.token.public_id, "deputy": None}
+    for single in lists.api_tokens_of(person.id, view, size=MOST_TOKENS).items:
+        yield {"kind": "API token", "name": single.description, "public_id": single.public_id, "deputy": None}
+
+
+def _hand_over_accounts(person: User, successor: str | None) -> None:
+    """Make `successor`, or without one the deputy of each, responsible for a person's accounts. All or none."""
+    accounts = _accounts(person)
+    without = [each.username for each in accounts if not (successor or each.deputy)]
+    if without:
+        raise click.ClickException(f"There is no deputy of {', '.join(without)}: give --service-accounts-to.")
+    names = {each.id: successor or each.deputy or "" for each in accounts}
+    services().service_accounts.hand_over(person.id, names, operator())
+
+
+def _hand_over_tokens(person: User, owner: str) -> None:
+    """Move a person's active tokens to another owner, some at a time."""
+    services().accounts.get(owner)
+    while tokens := [row["public_id"] for row in _belongings(person) if row["public_id"]][:MOST_TOKENS]:
+        services().moving.move_each(tokens, owner, operator(), "handed over")
+
+
+def _accounts(person: User) -> list[User]:
+    held = services().service_accounts.of(person.id)
+    return [each.user for each in held if each.user.responsible_id == person.id]

@@ -1,0 +1,47 @@
+"""The rules about a token's new owner: a move changes whose rights a credential carries, not who knows its secret.
+
+Not here: what proof a move needs (``ladder``), and the move itself (``app.services.moving``).
+"""
+
+from app.domain.errors import NotPermitted
+from app.domain.identity import Role, User
+from app.domain.ladder import is_weaker
+
+
+def gains_rights(before: Role, after: Role) -> bool:
+    """Whether who knows the secret of a token gains a right when its owner has another role."""
+    return before is not after and not is_weaker(after, than=before)
+
+
+def is_responsible_for(person_id: int | None, account: User) -> bool:
+    """Whether this person, or their deputy, answers for an account; nobody does for that of a person."""
+    responsible = (account.responsible_id, account.deputy_id)
+    return person_id is not None and person_id in responsible
+
+
+def refuse_target(owner: User, target: User) -> None:
+    """Refuse with NotPermitted an owner through whom those who know the secret gain permissions in Daypass itself."""
+    if gains_rights(owner.role, target.role) and target.role.may_introspect:
+        raise NotPermitted(
+            f"A token of {owner.username} can't become {target.username}'s: whoever knows its secret would get the "
+            f"permissions of {target.role}. Create a token for {target.username} instead."
+        )
+
+
+def refuse_target_of_owner(person_id: int | None, owner: User, target: User) -> None:
+    """Refuse with NotPermitted a move by others than administrators.
+
+    From an account of their own to one that they are responsible for, and only where nobody gains a right.
+    """
+    if person_id != owner.id and not is_responsible_for(person_id, owner):
+        raise NotPermitted(f"Only {owner.username} and server administrators may move tokens of {owner.username}.")
+    if not is_responsible_for(person_id, target):
+        raise NotPermitted(
+            f"You are not responsible for {target.username}. You can move a token to a service account of yours; "
+            "a server administrator can move it to any account."
+        )
+    if gains_rights(owner.role, target.role):
+        raise NotPermitted(
+            f"{target.username} has the role {target.role}, which is not weaker than {owner.role}. A server "
+            "administrator can move the token."
+        )

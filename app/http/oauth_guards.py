@@ -1,0 +1,69 @@
+"""The access guards of OAuth's endpoints: clients authenticate in their own ways, users as everywhere (``guards``)."""
+
+from flask import g, request
+
+from app.domain.errors import TokenMissing
+from app.domain.ladder import TOKENS, Proof
+from app.domain.oauth_client import Client
+from app.domain.tokens import TokenKind
+from app.http.body import FORM
+from app.http.context import CurrentUser, parts, services
+from app.http.credentials import basic_credentials
+from app.http.guards import Guard, allow, authenticate_request, refuse_unless_may_introspect
+from app.http.sent_client import sent_client
+
+
+def client() -> Client | None:
+    """The client that the route's guard authenticated; None where it was somebody else, or nobody."""
+    found: Client | None = g.get("client")
+    return found
+
+
+def _require_client_or_introspector() -> None:
+    if not _authenticate_client() and authenticate_request(refuse_unless_may_introspect) is None:
+        raise TokenMissing(TokenKind.ACCESS)
+
+
+def _authenticate_if_present() -> None:
+    if not _authenticate_client() and not _is_basic_without_password():
+        authenticate_request()
+
+
+def _authenticate_client() -> bool:
+    """Whether a client is in the request. Basic whose password is no refresh token's text is a user's.
+
+    Refuses with BadRequest, and as :meth:`Clients.authenticate`.
+    """
+    form = parts().bodies.read(request) if request.mimetype == FORM else {}
+    sent = sent_client(_authorization(), form, services().clients.is_secret)
+    if sent is None:
+        return False
+    g.client = found = services().clients.authenticate(sent)
+    g.current_user = CurrentUser(found.owner_id, found.owner_name, found.role, found.credential)
+    return True
+
+
+def _authorization() -> str:
+    """The header; not beside ``TOKEN``, where it is mostly junk."""
+    return "" if "TOKEN" in request.headers else request.headers.get("Authorization", "")
+
+
+def _is_basic_without_password() -> bool:
+    """As libraries send it for a client without a secret: it is no credential."""
+    sent = basic_credentials(_authorization())
+    return sent is not None and not sent[1]
+
+
+CLIENT = Guard("OAuth client, by the secret of its refresh token", allow, ("client",), (Proof.OWN_SECRET,))
+INTROSPECTOR = Guard(
+    "OAuth client; administrator or introspector, by password or access token",
+    _require_client_or_introspector,
+    ("client", "basic", "token", "bearer"),
+    (Proof.OWN_SECRET, Proof.PASSWORD, *TOKENS),
+)
+PRESENTER = Guard(
+    "everyone; a credential beside the token must be valid",
+    _authenticate_if_present,
+    ("client", "basic", "token", "bearer"),
+    (Proof.OWN_SECRET, Proof.PASSWORD, *TOKENS),
+)

@@ -1,0 +1,86 @@
+"""Authenticating OAuth clients: one indexed read and one HMAC, never a password digest.
+
+Not here: what they are granted (``granting``), and what they learn of tokens (``introspecting``).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from app.domain.clock import Clock
+from app.domain.errors import BadCredentials, TokenMalformed, TokenMissing, TokenRefused, TokenUnknown
+from app.domain.identity import Role
+from app.domain.mistakes import mistake_in
+from app.domain.oauth_client import Client, SentClient
+from app.domain.secrets import KeyRing, TokenFormat, TokenText
+from app.domain.tokens import TokenKind, TokenStatus, status_at
+from app.services.held_tokens import BySecret, HeldTokens
+from app.storage.client_check import ClientLookup, ClientRow
+
+
+class Clients:
+    """Authenticates clients. Each refusal of a token says that it is the client's (``is_client``)."""
+
+    def __init__(
+        self, lookup: ClientLookup, held_tokens: HeldTokens, clock: Clock, ring: KeyRing, format: TokenFormat
+    ) -> None:
+        self._lookup = lookup
+        self._held_tokens = held_tokens
+        self._clock = clock
+        self._ring = ring
+        self._format = format
+
+    def is_secret(self, text: str) -> bool:
+        """Whether it is the text of a refresh token, whether or not there is such a token."""
+        token = self._format.parse(text)
+        return token is not None and token.kind is TokenKind.REFRESH
+
+    def parse(self, secret: str) -> TokenText:
+        """The parsed text of a refresh token. Refuses with TokenMalformed, without the database."""
+        token = self._format.parse(secret)
+        if token is None or token.kind is not TokenKind.REFRESH:
+            raise TokenMalformed(TokenKind.REFRESH, mistake=mistake_in(secret, TokenKind.REFRESH, self._format))
+        return token
+
+    def recognise(self, sent: SentClient | None) -> TokenText:
+        """The text of a client's secret, which may not exist.
+
+        Refuses with TokenMissing, TokenMalformed, and with BadCredentials where the id is another's.
+        """
+        with as_client():
+            if sent is None:
+                raise TokenMissing(TokenKind.REFRESH)
+            token = self.parse(sent.secret)
+        if sent.id not in (None, token.public_id):
+            raise BadCredentials
+        return token
+
+    def authenticate(self, sent: SentClient | None) -> Client:
+        """The client. Refuses as :meth:`recognise`, and with a TokenRefused (unknown, expired, revoked, disabled)."""
+        token = self.recognise(sent)
+        assert sent is not None
+        with as_client():
+            row = self._lookup.find(token.public_id)
+            if row is None:
+                self._ring.verify_dummy(token)
+                raise TokenUnknown(TokenKind.REFRESH)
+            if self._works(token, row):
+                return Client(token.public_id, row.owner_id, row.owner_name, Role(row.owner_role))
+            # Why not; unless it works all the same.
+            stored, owner = self._held_tokens.validate(BySecret(sent.secret))
+            return Client(stored.public_id, owner.id, owner.username, owner.role)
+
+    def _works(self, token: TokenText, row: ClientRow) -> bool:
+        if not self._ring.verifies(token, row.key_id, row.mac) or not row.owner_is_active:
+            return False
+        # The clock is read after the row, as in the check of an access token.
+        return status_at(TokenStatus(row.status), row.expires_at, self._clock()) is TokenStatus.ACTIVE
+
+
+@contextmanager
+def as_client() -> Iterator[None]:
+    """Mark each refusal of a token as that of the client's own."""
+    try:
+        yield
+    except TokenRefused as refusal:
+        refusal.is_client = True
+        raise

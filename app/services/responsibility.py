@@ -1,0 +1,75 @@
+"""Who answers for a service account: the responsible person and the deputy, as names and as ids.
+
+Not here: what they may do (``acting_for``), and the accounts themselves (``service_accounts``).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.domain.errors import BadRequest, NotFound
+from app.domain.identity import Kind, canonical_username
+from app.storage import users
+from app.storage.tables import UserRow
+
+PEOPLE = frozenset({"responsible_id", "deputy_id"})
+
+REQUIRED = "A service account needs a responsible person: an active user who is a person."
+NO_ACTIVE_PERSON = "There is no active person called {}."
+NOT_TWICE = "The deputy is another person than the responsible one."
+ONLY_SERVICE = "{} is a person: only service accounts have a responsible person and a deputy."
+
+
+def existing_user(session: Session, user: int | str) -> UserRow:
+    """By id or by name; refuses with NotFound."""
+    row = users.get(session, user) if isinstance(user, int) else users.find(session, canonical_username(user) or "")
+    if row is None:
+        raise NotFound("user")
+    return row
+
+
+def people(session: Session, responsible: str, deputy: str | None) -> dict[str, int | None]:
+    """The columns of a new service account. Refuses with BadRequest a name that is no active person's."""
+    return _refuse_one_for_both(
+        {"responsible_id": _person(session, "responsible", responsible), "deputy_id": _deputy(session, deputy)}
+    )
+
+
+def columns_of(session: Session, values: Mapping[str, Any], row: UserRow) -> dict[str, Any]:
+    """What changes of a user are in columns: the names of ``responsible`` and ``deputy`` become ids.
+
+    Refuses as :func:`people`, and with BadRequest a person's.
+    """
+    columns, named = dict(values), {"responsible", "deputy"} & values.keys()
+    if not named:
+        return columns
+    if row.kind != Kind.SERVICE:
+        message = ONLY_SERVICE.format(row.username)
+        raise BadRequest(message, {name: [message] for name in named})
+    if "responsible" in named:
+        columns["responsible_id"] = _person(session, "responsible", columns.pop("responsible") or "")
+    if "deputy" in named:
+        columns["deputy_id"] = _deputy(session, columns.pop("deputy"))
+    both = {column: columns.get(column, getattr(row, column)) for column in PEOPLE}
+    _refuse_one_for_both(both)
+    return columns
+
+
+def _deputy(session: Session, name: str | None) -> int | None:
+    return _person(session, "deputy", name) if name else None
+
+
+def _person(session: Session, member: str, name: str) -> int:
+    """The id of an active person, whose row stays locked, so that they are not disabled meanwhile unseen."""
+    row = users.find_and_lock(session, canonical_username(name) or "")
+    if row is None or not row.is_active or row.kind != Kind.PERSON:
+        message = NO_ACTIVE_PERSON.format(name) if name else REQUIRED
+        raise BadRequest(message, {member: [message]})
+    return row.id
+
+
+def _refuse_one_for_both(columns: dict[str, int | None]) -> dict[str, int | None]:
+    if columns["deputy_id"] is not None and columns["deputy_id"] == columns["responsible_id"]:
+        raise BadRequest(NOT_TWICE, {"deputy": [NOT_TWICE]})
+    return columns

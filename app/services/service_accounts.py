@@ -1,0 +1,118 @@
+"""Service accounts: creating one, finding those that a person answers for, and who opens one's pages.
+
+Not here: changing who answers for one (``accounts``), and their tokens (``issuing``, ``minting``, ``revoking``).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.domain.clock import Clock
+from app.domain.errors import BadRequest, Conflict, NotFound
+from app.domain.identity import Caller, Kind, Role, User
+from app.domain.ladder import Act
+from app.domain.service_accounts import refuse_unless_answers_for
+from app.services.accounts import new_username, normal_profile
+from app.services.idempotency import Idempotency, IdempotencyKey
+from app.services.overview import Holding
+from app.services.permitting import refuse_unless_allowed
+from app.services.responsibility import people
+from app.storage import overview, service_accounts, users
+from app.storage.audit import record
+from app.storage.database import Database
+
+MOST_LISTED = 200
+"""Accounts of one person that a page shows."""
+
+
+@dataclass(frozen=True)
+class People:
+    """Who answers for an account: user names."""
+
+    responsible: str
+    deputy: str | None = None
+
+
+class ServiceAccounts:
+    """Creates and finds them."""
+
+    def __init__(self, database: Database, clock: Clock, idempotency: Idempotency) -> None:
+        self._database = database
+        self._clock = clock
+        self._idempotency = idempotency
+
+    def add(
+        self,
+        username: str,
+        role: Role,
+        answering: People,
+        caller: Caller,
+        key: IdempotencyKey | None = None,
+        **profile: str,
+    ) -> User:
+        """Add a service account: without a password, and none can be set.
+
+        Refuses with BadRequest (user name, profile, who answers for it), NotPermitted, and Conflict (the name is taken;
+        another request under the same `key`). Raises Repeated.
+        """
+        name, columns = new_username(username), dict[str, Any](normal_profile(profile))
+        try:
+            with self._database.transaction() as session:
+                refuse_unless_allowed(session, Act.CREATE_USER, caller)
+                columns |= people(session, answering.responsible, answering.deputy)
+                now = self._clock()
+                self._idempotency.refuse_repeat(session, key, caller.user_id, ("user", name), now)
+                row = users.insert(session, name, role, None, now, kind=Kind.SERVICE, **columns)
+                detail = {"role": role, "kind": Kind.SERVICE, "responsible": row.responsible or ""}
+                deputy = {"deputy": row.deputy} if row.deputy else {}
+                record(session, now, caller, "user.created", ("user", name), **detail, **deputy)
+                return users.as_user(row)
+        except IntegrityError:
+            raise Conflict(f"There is already a user called {name}.") from None
+
+    def hand_over(self, person_id: int, successors: Mapping[int, str], caller: Caller) -> list[User]:
+        """Make others responsible for accounts of a person, such as before that is disabled: all of them or none.
+
+        `successors`: user names, by account id. A deputy who becomes responsible is deputy no more. Refuses with
+        NotFound (an account that the person is not responsible for), NotPermitted, and BadRequest as ``people``; the
+        field is ``to-<account id>``.
+        """
+        with self._database.transaction() as session:
+            refuse_unless_allowed(session, Act.MAKE_RESPONSIBLE, caller)
+            return [self._hand_over(session, person_id, each, name, caller) for each, name in successors.items()]
+
+    def _hand_over(self, session: Session, person_id: int, account_id: int, name: str, caller: Caller) -> User:
+        row = users.get(session, account_id)
+        if row is None or row.kind != Kind.SERVICE or row.responsible_id != person_id:
+            raise NotFound("user")
+        try:
+            found = people(session, name, None)
+        except BadRequest as refusal:
+            raise BadRequest(refusal.message, {f"to-{account_id}": [refusal.message]}) from None
+        row.responsible_id = found["responsible_id"]
+        row.deputy_id = None if row.deputy_id == row.responsible_id else row.deputy_id
+        users.read_names(session, row)
+        detail = {"responsible": row.responsible or "", "deputy": row.deputy or ""}
+        record(session, self._clock(), caller, "user.responsible_changed", ("user", row.username), **detail)
+        return users.as_user(row)
+
+    def of(self, person_id: int) -> list[Holding]:
+        """The accounts that a person answers for, as responsible or as deputy, by name, with their active tokens."""
+        with self._database.reading() as session:
+            found = [users.as_user(row) for row in service_accounts.of_person(session, person_id, MOST_LISTED)]
+            if not found:
+                return []
+            held = overview.count_active_of_users(session, [user.id for user in found], self._clock())
+        return [Holding(user, *held[user.id]) for user in found]
+
+    def open(self, user_id: int, caller: Caller) -> User:
+        """The account, for those who answer for it; refuses others with NotFound.
+
+        Each act on its tokens decides again, behind its lock.
+        """
+        with self._database.reading() as session:
+            row = users.get(session, user_id)
+            return refuse_unless_answers_for(caller, None if row is None else users.as_user(row))

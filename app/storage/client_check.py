@@ -1,0 +1,46 @@
+"""The statement that authenticates an OAuth client. Not here: the decision (``app.services.clients``)."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import bindparam, select
+
+from app.storage.database import Database
+from app.storage.plain_lookup import PlainLookup
+from app.storage.tables import RefreshTokenRow, UserRow
+
+
+class ClientRow(NamedTuple):
+    """The columns of the statement below, in order."""
+
+    key_id: str
+    mac: bytes
+    status: str
+    expires_at: datetime
+    owner_id: int
+    owner_name: str
+    owner_role: str
+    owner_is_active: bool
+
+
+_STATEMENT = (
+    select(
+        RefreshTokenRow.key_id,
+        RefreshTokenRow.mac,
+        RefreshTokenRow.status,
+        RefreshTokenRow.expires_at,
+        UserRow.id,
+        UserRow.username,
+        UserRow.role,
+        UserRow.is_active,
+    )
+    .join(UserRow, UserRow.id == RefreshTokenRow.user_id)
+    .where(RefreshTokenRow.public_id == bindparam("public_id"))
+)
+
+
+class ClientLookup(PlainLookup[ClientRow]):
+    """Finds refresh tokens by public id, with their owners."""
+
+    def __init__(self, database: Database, beside: PlainLookup[Any]) -> None:
+        super().__init__(database, _STATEMENT, ClientRow._make, ClientRow._fields, beside)

@@ -1,0 +1,61 @@
+"""The table of users, of both kinds. ``tables`` has it too, with those of tokens."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Index, Integer, String, column, false, select, table, text
+from sqlalchemy.orm import Mapped, column_property, mapped_column
+
+from app.domain.identity import ApiTokens, Kind, Role
+from app.storage.database import Base
+from app.storage.instants import UtcDateTime
+
+# SQLite assigns ids only to a column of the type INTEGER.
+BigId = BigInteger().with_variant(Integer(), "sqlite")
+
+IS_SERVICE = "kind = 'service'"
+"""The condition of the indexes of service accounts, of which there are few."""
+
+_ONLY_SERVICE: dict[str, Any] = {"sqlite_where": text(IS_SERVICE), "postgresql_where": text(IS_SERVICE)}
+
+_PERSON = table("users", column("id"), column("username"))
+
+
+def _name_of(person_id: Any, alias: str) -> Any:
+    """The user name of who answers for an account."""
+    person = _PERSON.alias(alias)
+    return select(person.c.username).where(person.c.id == person_id).scalar_subquery()
+
+
+class UserRow(Base):
+    """`responsible_id`, `deputy_id`: no foreign keys, which SQLite can't add to a table."""
+
+    __tablename__ = "users"
+    __table_args__ = (
+        Index("ix_users_responsible", "responsible_id", **_ONLY_SERVICE),
+        Index("ix_users_deputy", "deputy_id", **_ONLY_SERVICE),
+        {"sqlite_autoincrement": True},  # an id is never reused
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    username: Mapped[str] = mapped_column(String(150), unique=True)
+    email: Mapped[str] = mapped_column(String(254), default="")
+    first_name: Mapped[str] = mapped_column(String(150), default="")
+    last_name: Mapped[str] = mapped_column(String(150), default="")
+    title: Mapped[str] = mapped_column(String(150), default="")
+    role: Mapped[str] = mapped_column(String(20), default=Role.VIEWER)
+    password_hash: Mapped[str | None] = mapped_column(String(100))
+    is_active: Mapped[bool] = mapped_column(Boolean, default=True)
+    api_tokens: Mapped[str] = mapped_column(String(10), default=ApiTokens.INHERIT)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_login_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    has_temporary_password: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    password_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    kind: Mapped[str] = mapped_column(String(10), default=Kind.PERSON, server_default=Kind.PERSON.value)
+    responsible_id: Mapped[int | None] = mapped_column(BigId)
+    deputy_id: Mapped[int | None] = mapped_column(BigId)
+
+    responsible: Mapped[str | None] = column_property(
+        _name_of(responsible_id, "responsible_person"), expire_on_flush=False
+    )
+    deputy: Mapped[str | None] = column_property(_name_of(deputy_id, "deputy_person"), expire_on_flush=False)

@@ -1,0 +1,139 @@
+"""Service accounts for administrators: creating one, who answers for it, and what a person hands over.
+
+Not here: their tokens (``app.web.service_accounts``).
+"""
+
+from flask import Response, redirect
+from flask.typing import ResponseReturnValue
+
+from app.domain.errors import BadRequest, Conflict, LimitReached, NotFound, NotPermitted, Refusal
+from app.domain.identity import USER_ID, Role, User
+from app.domain.ladder import Act
+from app.domain.token_view import Group, TokenView
+from app.http.acts import does
+from app.http.context import caller, services
+from app.http.guards import GuardedBlueprint
+from app.services.service_accounts import People
+from app.web.admin import queries
+from app.web.admin.user_dialogs import dialog, user_in_path
+from app.web.admin.user_messages import LIST, shown_next
+from app.web.admin.users import ROLES
+from app.web.done import after_act
+from app.web.forms import field_errors, idempotency_key, message, read_form, status_of
+from app.web.guards import ADMINISTRATOR_IN_SESSION
+from app.web.rendering import page
+
+answering = GuardedBlueprint("web_answering", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix=LIST,
+                             template_folder="../templates")  # fmt: skip
+
+NEW = ("username", "responsible", "deputy", "new_role")
+MOST_TOKENS = 100
+"""Of one kind, that are handed over at once."""
+
+PICK, TO = "pick-", "to-"
+REASON = "handed over"
+
+
+@answering.get("/new-service-account")
+def new_account() -> ResponseReturnValue:
+    """The dialog to create a service account."""
+    return _new(None, new_role=Role.VIEWER)
+
+
+@answering.post("/new-service-account")
+@does(Act.CREATE_USER)
+def create_account() -> ResponseReturnValue:
+    """Create a service account, with who answers for it."""
+    entered = queries.entered(read_form(), NEW)
+    try:
+        role = queries.word(read_form(), "new_role", Role) or Role.VIEWER
+        people = People(entered["responsible"].strip(), entered["deputy"].strip() or None)
+        name, add = entered["username"].strip(), services().service_accounts.add
+        made = add(name, role, people, caller(), idempotency_key())
+    except (BadRequest, Conflict) as refusal:
+        return _new(refusal, **entered)
+    return redirect(after_act(f"{LIST}/{made.id}", done="created"), 303)
+
+
+@answering.get("/<user_id>/responsible")
+def edit_responsible(user_id: str) -> ResponseReturnValue:
+    """The dialog to change who answers for a service account."""
+    return _responsible(_account(user_id))
+
+
+@answering.post("/<user_id>/responsible")
+@does(Act.MAKE_RESPONSIBLE)
+def change_responsible(user_id: str) -> ResponseReturnValue:
+    """Change it."""
+    account, form = _account(user_id), read_form()
+    people: dict[str, str | bool] = {name: form.get(name, "").strip() for name in ("responsible", "deputy")}
+    try:
+        changed = services().accounts.change(account.id, people, caller())
+    except BadRequest as refusal:
+        return _responsible(account, refusal)
+    is_same = (changed.responsible_id, changed.deputy_id) == (account.responsible_id, account.deputy_id)
+    return shown_next(account, "unchanged" if is_same else "responsible")
+
+
+@answering.get("/<user_id>/hand-over")
+def confirm_hand_over(user_id: str) -> ResponseReturnValue:
+    """The dialog to move what a person is responsible for, and their tokens, to others."""
+    return _hand_over(user_in_path(user_id))
+
+
+@answering.post("/<user_id>/hand-over-accounts")
+@does(Act.MAKE_RESPONSIBLE)
+def hand_over_accounts(user_id: str) -> ResponseReturnValue:
+    """Make others responsible for the person's service accounts; those without a name stay."""
+    person, form = user_in_path(user_id), read_form()
+    named = {name.removeprefix(TO): value.strip() for name, value in form.items() if name.startswith(TO)}
+    successors = {int(each): name for each, name in named.items() if name and USER_ID.fullmatch(each)}
+    try:
+        moved = services().service_accounts.hand_over(person.id, successors, caller())
+    except BadRequest as refusal:
+        return _hand_over(person, refusal)
+    return shown_next(person, "handed-over" if moved else "unchanged", accounts=len(moved))
+
+
+@answering.post("/<user_id>/hand-over-tokens")
+@does(Act.MOVE_OF_OTHERS)
+def hand_over_tokens(user_id: str) -> ResponseReturnValue:
+    """Move the chosen tokens to another owner."""
+    person, form = user_in_path(user_id), read_form()
+    chosen = [name.removeprefix(PICK) for name in form if name.startswith(PICK)]
+    try:
+        moved = services().moving.move_each(chosen, form.get("owner", ""), caller(), REASON) if chosen else []
+    except (BadRequest, Conflict, LimitReached, NotFound, NotPermitted) as refusal:
+        return _hand_over(person, refusal)
+    return shown_next(person, "moved" if moved else "unchanged", moved=len(moved))
+
+
+def _account(user_id: str) -> User:
+    user = user_in_path(user_id)
+    if not user.is_service:
+        raise NotFound("user")
+    return user
+
+
+def _new(refusal: Refusal | None, **entered: str) -> Response:
+    fields = field_errors(refusal) if refusal else {}
+    error, status = message(refusal) if refusal and not fields else "", status_of(refusal) if refusal else 200
+    values = {name: entered.get(name, "") for name in NEW}
+    return page("admin_service_account_new.html", status, error=error, fields=fields, roles=ROLES, **values)
+
+
+def _responsible(account: User, refusal: Refusal | None = None) -> Response:
+    form = read_form() if refusal else {}
+    values = {name: form.get(name, getattr(account, name) or "") for name in ("responsible", "deputy")}
+    return dialog("admin_user_responsible.html", account, refusal, **values)
+
+
+def _hand_over(person: User, refusal: Refusal | None = None) -> Response:
+    form, held = read_form() if refusal else {}, services().service_accounts.of(person.id)
+    accounts = [each for each in held if each.user.responsible_id == person.id]
+    names = {each.user.id: form.get(f"{TO}{each.user.id}", each.user.deputy or "") for each in accounts}
+    lists, view = services().token_lists, TokenView(group=Group.ACTIVE)
+    refresh = [each.token for each in lists.refresh_tokens_of(person.id, view, size=MOST_TOKENS).items]
+    single = lists.api_tokens_of(person.id, view, size=MOST_TOKENS).items
+    values = {"accounts": accounts, "names": names, "tokens": [*refresh, *single], "owner": form.get("owner", "")}
+    return dialog("admin_user_hand_over.html", person, refusal, **values)
