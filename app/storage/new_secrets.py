@@ -84,8 +84,9 @@ def _still_seen() -> Any:
 def _retire_old(session: Session, held: StoredRefreshToken, now: datetime) -> None:
     if held.previous_mac is not None and held.previous_key_id is not None:
         _retire(session, held, Mac(held.previous_key_id, held.previous_mac), capped(now, held.previous_until))
-    old = SecretUseRow.secret_number < held.secret_number
-    session.execute(delete(SecretUseRow).where(SecretUseRow.refresh_token_id == held.id, old))
+    if held.rotated_at is not None:
+        old = SecretUseRow.secret_number < held.secret_number
+        session.execute(delete(SecretUseRow).where(SecretUseRow.refresh_token_id == held.id, old))
 
 
 def _retire(session: Session, held: StoredRefreshToken, mac: Mac, now: datetime) -> None:

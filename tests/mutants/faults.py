@@ -183,7 +183,9 @@ FAULTS = (
     Fault("old secret works on", "◆ an old secret stops with the overlap", IN_REFRESH_TOKENS,
           "or until is None or until <= now else until", "or until is None else until", ROTATING),
     Fault("rotation stores clear text", "◆ nothing in clear is stored", IN_ROTATING,
-          'detail = {"old_secret_until": utc_text(until)}', 'detail = {"to": text.secret}', ROTATING),
+          "row = new_secrets.rotate(",
+          "session.connection().exec_driver_sql(f\"UPDATE refresh_tokens SET last_used_agent = '{text.secret}'\")\n"
+          "        row = new_secrets.rotate(", ROTATING),
     Fault("another secret given again", "◆ a derived secret is compared before it is returned", IN_ROTATING,
           "if self._ring.verifies(text, row.key_id, row.mac):", "if row.mac:", ROTATING),
     Fault("old secret regenerates", "an old secret does not outlive its overlap", IN_HELD_TOKENS,

@@ -8,7 +8,8 @@ from sqlalchemy import event, text
 from app.services import Services
 from app.storage.access_tokens import ACTIVE_IN_INDEX, CURRENT_IN_INDEX
 from app.storage.database import Database
-from tests.factories import Refresh, configure, mint
+from tests.factories import Refresh, configure, mint, rotate
+from tests.rows import statements
 
 MOST = 10
 """With BEGIN, where SQLAlchemy sends it as a statement."""
@@ -27,6 +28,18 @@ def test_a_mint_takes_at_most_ten_statements(
         mint(services, refresh, "192.0.2.1")
         assert 1 < statements.call_count <= MOST
     event.remove(database.engine, "before_cursor_execute", statements)
+
+
+@pytest.mark.both_databases
+def test_while_two_secrets_work_a_mint_takes_one_statement_more(
+    services: Services, database: Database, refresh: Refresh
+) -> None:
+    rotated = rotate(services, refresh)
+    for each in (refresh, rotated):
+        mint(services, each, "192.0.2.1")
+        with statements(database) as seen:
+            mint(services, each, "192.0.2.1")
+        assert 1 < len(seen) <= MOST
 
 
 def test_what_a_mint_replaces_is_found_by_its_own_index(database: Database) -> None:

@@ -27,6 +27,7 @@ from tests.factories import (
     issue,
     make_user,
     mint,
+    rotate,
     set_api_tokens,
 )  # fmt: skip
 from tests.unit.services.verdicts import HOUR, works
@@ -80,6 +81,21 @@ def test_tokens_are_revoked_again_with_their_time_author_and_reason(
     assert event.actor == OPERATOR.name and found.revoked_at is not None and found.revoked_at > event.at
     (restored,) = services.audit_list.events(action="database.restored").items
     assert restored.detail["refresh_tokens"] == 2 and restored.detail["events_since"] == "5"
+
+
+def test_a_secret_that_was_rotated_since_does_not_come_back_nor_an_old_one_that_was_ended(
+    services: Services, reapply: Reapply, refresh: Refresh, anna: User
+) -> None:
+    """◆ Fails when either event is not applied: a secret that others replaced would work again."""
+    old = issue(services, anna)
+    new = rotate(services, old)
+    done = reapply(
+        ("refresh_token.rotated", refresh.token.public_id, {"old_secret_until": "2030-01-01T00:00:00Z"}),
+        ("refresh_token.old_secret_ended", old.token.public_id, {}),
+    )
+    assert (done.refresh_tokens, done.not_applied) == (1, [])
+    assert not works(services, refresh) and not works(services, old)
+    assert works(services, new)
 
 
 def test_events_of_a_clock_that_was_behind_count_as_well(services: Services, refresh: Refresh, access: Access) -> None:
