@@ -171,11 +171,17 @@ def test_while_another_process_rotates_nobody_waits(daypass: Daypass, tmp_path: 
 # Other processes, and other machines
 
 
-def test_another_machine_moves_to_the_same_secret_when_it_is_told(daypass: Daypass, tmp_path: Path) -> None:
-    """It has a copy of the file and a cache of its own, and rotates nothing."""
+@pytest.mark.parametrize("has_user_id", [False, True])
+def test_another_machine_moves_to_the_same_secret_when_it_is_told(
+    daypass: Daypass, tmp_path: Path, has_user_id: bool
+) -> None:
+    """It has a copy of the file and a cache of its own, and rotates nothing. With a user id as for Alation, too."""
     refresh = daypass.refresh_token(ends_in=timedelta(days=8))
     files = [file_of(daypass, refresh, tmp_path, name) for name in ("one.env", "two.env")]
-    one, two = (DaypassAuth(file=file, rotate=True, cache_folder=tmp_path / file.stem) for file in files)
+    user_id = refresh.token.user_id if has_user_id else ""
+    one, two = (
+        DaypassAuth(file=file, rotate=True, cache_folder=tmp_path / file.stem, user_id=user_id) for file in files
+    )
     one.token()
     assert (secret_in(files[0]) != refresh.secret, secret_in(files[1])) == (True, refresh.secret)
     two.token()
@@ -377,7 +383,27 @@ def test_a_server_that_does_not_know_rotation_or_is_away_is_told_of_once(
     asked = [seen for seen in recorder.seen if "rotate" in seen.path]
     assert len(asked) == (5 if status == 503 else 1)
     lines = [line for line in warnings_in(log_lines) if "expires in" not in line]
-    assert len(lines) == 1 and ("does not know rotation" in lines[0]) == (status != 503)
+    assert len(lines) == 1 and ("has no rotation with an overlap" in lines[0]) == (status != 503)
+
+
+def test_a_server_without_an_overlap_is_told_of_once_and_nothing_is_rotated(
+    daypass: Daypass, tmp_path: Path, log_lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that is killed between the answer and its file would have lost its credential."""
+    configure(daypass.services, refresh_token_overlap_hours=0)
+    try:
+        refresh = daypass.refresh_token(ends_in=timedelta(days=8))
+        file = file_of(daypass, refresh, tmp_path)
+        for _ in range(2):
+            new_process(monkeypatch)
+            auth = DaypassAuth(file=file, rotate=True)
+            auth._source.forget(auth.token())
+            assert auth.token()
+    finally:
+        configure(daypass.services, refresh_token_overlap_hours=24)
+    assert (rotations(daypass, refresh), secret_in(file)) == (0, refresh.secret)
+    (line,) = warnings_in(log_lines)
+    assert "has no rotation with an overlap" in line and "/account/auth" in line
 
 
 def test_a_refresh_token_of_alation_is_told_of_once_and_goes_on(

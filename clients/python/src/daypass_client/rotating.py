@@ -8,6 +8,7 @@ from daypass_client.credential import Credential
 from daypass_client.errors import DaypassError, NotNow, WrongAddress
 from daypass_client.held import Held, mark_of, refresh_members
 from daypass_client.machine_clock import Clock, boot_id
+from daypass_client.minting import RefreshLife
 from daypass_client.notice import Notice
 
 ROTATE_AT = 0.8
@@ -59,6 +60,15 @@ class Rotation:
             return False
         return now >= held.refresh_ends_at - (1 - self._part) * held.refresh_seconds
 
+    def look_at(self, life: RefreshLife) -> None:
+        """Say so where the server tells nothing that a rotation could go by."""
+        if life.seconds is None and not life.is_old:
+            self._notice.tell(
+                "rotation",
+                "the server has no rotation with an overlap, so the refresh token is not rotated: regenerate it in time"
+                " at {page}",
+            )
+
     def try_again_soon(self) -> None:
         """Another process holds the lock, or there is none: then say so."""
         self._not_before = self._clock() + LOCK_SECONDS
@@ -77,7 +87,7 @@ class Rotation:
             return self.rotate(held, mint)
         except WrongAddress:  # it has just given an access token
             self._postpone(DAY)
-            self._notice.tell("rotation", "the server does not know rotation: regenerate the refresh token at {page}")
+            self.look_at(RefreshLife())
         except DaypassError as error:
             self._postpone(self._pause_after(error))
             self._notice.tell("rotation", f"the refresh token could not be rotated, its old secret is in use: {error}")

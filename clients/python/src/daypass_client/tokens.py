@@ -69,7 +69,6 @@ class TokenSource:
         self._clock = options.get("clock", machine_clock)
         self._patience = options.get("patience", PATIENCE_SECONDS)
         server = Server(self.settings, options.get("verify", True))
-        self._minter = Minter(server, self.settings.user_id)
         self._notice = Notice(self._cache, self.settings.page, self._clock, options.get("on_expiring"))
         self._credential = Credential(self.settings.refresh_token, self.settings.place, server)
         self._rotation: Rotation | None = None
@@ -78,6 +77,8 @@ class TokenSource:
             self._rotation = Rotation(self._credential, self._cache, self._notice, self._clock, part)
         elif self.settings.rotates:
             self._notice.tell("rotation", "the refresh token is not rotated: it is not of a Daypass")
+        # Only Daypass's own dialect says that a secret is old.
+        self._minter = Minter(server, None if self._rotation is not None else self.settings.user_id)
 
     @property
     def refresh_token(self) -> Secret:
@@ -208,6 +209,8 @@ class TokenSource:
         secret, minted = self._minted(patience)
         if minted.seems_shared:
             self._notice.tell_shared()
+        if self._rotation is not None:
+            self._rotation.look_at(minted.refresh)
         return held_from(minted, began, secret, inf if self._rotation is None else NEWS_SECONDS)
 
     def _minted(self, patience: float) -> tuple[Secret, Minted]:
