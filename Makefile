@@ -4,9 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 BENCH  := .venv-bench
 SDK    := .venv-trifacta
+ALATION := .venv-alation
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test check fuzz soak rotation-soak kill-rounds rotation-rounds honest-load clock-rounds edge-load sign-in-attack mutants lint lock docs sbom screenshots axe bench trifacta-sdk clean
+.PHONY: help run test check fuzz soak rotation-soak kill-rounds rotation-rounds honest-load clock-rounds edge-load sign-in-attack mutants lint lock docs sbom screenshots axe bench trifacta-sdk alation-sdk clients clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,6 +92,11 @@ lock: $(VENV)/.dev-installed ## Pin the newest versions within the bounds of pyp
 	    --constraints requirements/run.txt --output-file bench/requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	    --custom-compile-command "make lock" --upgrade requirements/trifacta.in --output-file requirements/trifacta.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	    --custom-compile-command "make lock" --upgrade requirements/alation.in --output-file requirements/alation.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	    --custom-compile-command "make lock" --upgrade tests/clients/python/requirements.in \
+	    --output-file tests/clients/python/requirements.txt
 
 docs: $(VENV)/.dev-installed ## Write what is derived from the code: settings, the ladder and .env.example
 	$(BIN)/python -m config
@@ -112,8 +118,13 @@ bench: $(BENCH)/.installed ## Measure, into bench/results.md; OPTIONS=--quick sh
 
 trifacta-sdk: $(SDK)/.installed ## Install Trifacta's own SDK, for the test that it works
 
+alation-sdk: $(ALATION)/.installed ## Install Alation's agent and data quality SDKs, for the tests that they work
+
+clients: $(VENV)/.dev-installed ## Clients of Go, Node, Java and MCP through a whole life, where their tools are; OPTIONS="--only Spring"
+	$(MEMORY) $(BIN)/python -m tests.clients $(OPTIONS)
+
 clean: ## Remove all that the other targets made
-	rm -rf $(VENV) $(BENCH) $(SDK) screenshots build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis \
+	rm -rf $(VENV) $(BENCH) $(SDK) $(ALATION) screenshots build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis \
 	    clients/python/build clients/python/src/*.egg-info
 
 # A stamp a set of packages: make installs again only when the pinned list has changed.
@@ -144,4 +155,15 @@ $(SDK)/.installed: requirements/trifacta.txt requirements/trifacta-sdk.txt
 	@echo "Installing Trifacta's SDK and what it needs ..."
 	@$(PIP) --python $(SDK)/bin/python install --no-deps --ignore-requires-python --require-hashes \
 	    --requirement requirements/trifacta.txt --requirement requirements/trifacta-sdk.txt
+	@touch $@
+
+# The older agent SDK is in a folder, which its test puts first. Without --no-deps, pip would bring the databases, Spark and
+# Soda of the data quality SDK, which its token part does not import.
+$(ALATION)/.installed: requirements/alation.txt requirements/alation-sdk.txt requirements/alation-sdk-older.txt
+	@test -x $(ALATION)/bin/python || $(BIN)/python -m venv --without-pip $(ALATION)
+	@echo "Installing Alation's SDKs and what they need ..."
+	@$(PIP) --python $(ALATION)/bin/python install --no-deps --require-hashes \
+	    --requirement requirements/alation.txt --requirement requirements/alation-sdk.txt
+	@$(PIP) --python $(ALATION)/bin/python install --no-deps --require-hashes --upgrade --target $(ALATION)/older \
+	    --requirement requirements/alation-sdk-older.txt
 	@touch $@

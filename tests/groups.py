@@ -13,10 +13,13 @@ FUNCTIONAL = "tests/functional/test_"
 BY_FOLDER = ("tests/browser/", "clients/python/tests/")
 """One server, and one browser, for all of them."""
 
-SHARED = ["allie_sdk", "faults", "gate", "load", "minting", "oauth", "revocation", "trifacta", "trifacta_sdk"]
-HOSTILE = ["bounded_work", "edges", "ladder", "late_requests", "stolen_sessions", "stray_secrets", "strict_input"]
+SHARED = ["faults", "gate", "load", "minting", "oauth", "oauth_libraries", "revocation", "trifacta"]
+SDKS = ["alation_sdk", "allie_sdk", "trifacta_sdk"]
+HOSTILE = [
+    "bounded_work", "edges", "ladder", "late_requests", "oauth", "stolen_sessions", "stray_secrets", "strict_input",
+]  # fmt: skip
 SHARE_A_SERVER = (
-    *(f"{FUNCTIONAL}{name}.py" for name in SHARED),
+    *(f"{FUNCTIONAL}{name}.py" for name in (*SHARED, *SDKS)),
     *(f"tests/hostile/test_{name}.py" for name in HOSTILE),
     "tests/environment/test_files.py::test_no_process_that_serves_",
 )

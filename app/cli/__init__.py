@@ -9,7 +9,22 @@ from collections.abc import Callable
 import click
 from flask import Flask
 
-from app.cli import audit, backups, clock, database, doctor, init, jobs, keys, rotations, serving, settings, users
+from app.cli import (
+    audit,
+    backups,
+    clock,
+    database,
+    doctor,
+    init,
+    jobs,
+    keys,
+    rotations,
+    serving,
+    settings,
+    tokens,
+    user_edits,
+    users,
+)
 from app.cli.launching import Launcher, RefusingGroup
 
 COMMANDS: tuple[click.Command, ...] = (
@@ -17,7 +32,7 @@ COMMANDS: tuple[click.Command, ...] = (
     serving.serve,
     serving.scheduler,
     users.user,
-    rotations.COMMANDS,
+    tokens.token,
     settings.conf,
     jobs.job,
     clock.clock,
@@ -28,6 +43,10 @@ COMMANDS: tuple[click.Command, ...] = (
     keys.keys,
     doctor.doctor,
 )
+
+for group, commands in ((users.user, user_edits.COMMANDS), (tokens.token, rotations.COMMANDS)):
+    for each in commands:
+        group.add_command(each)
 
 
 def command_line(create_app: Callable[..., Flask]) -> click.Group:

@@ -4,15 +4,12 @@ import click
 
 from app.cli.launching import operator, services
 from app.cli.output import as_json, show_result
-from app.cli.tokens import CREATED, token
+from app.cli.tokens import CREATED
 from app.domain.clock import utc_text
 from app.services.held_tokens import ByOwner
 
-COMMANDS = token
-"""The group, with these commands too."""
 
-
-@token.command("rotate")
+@click.command("rotate")
 @click.argument("public_id")
 @as_json
 def rotate(public_id: str, as_json: bool) -> None:
@@ -28,7 +25,7 @@ def rotate(public_id: str, as_json: bool) -> None:
         click.echo(f"Rotated {public_id} of {listed.owner}: the old secret {old}. Expires {ends}.", err=True)
 
 
-@token.command("end-old-secret")
+@click.command("end-old-secret")
 @click.argument("public_id")
 @as_json
 def end_old_secret(public_id: str, as_json: bool) -> None:
@@ -37,3 +34,6 @@ def end_old_secret(public_id: str, as_json: bool) -> None:
     services().rotating.end_old_secret(public_id, operator())
     sentence = f"Ended the old secret of {public_id}." if had else f"No old secret of {public_id} works."
     show_result({"public_id": public_id, "ended": had}, sentence, as_json)
+
+
+COMMANDS = (rotate, end_old_secret)

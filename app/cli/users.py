@@ -66,14 +66,14 @@ def add(
         if no_password or password_file or temporary:
             raise click.UsageError("A service account has no password: leave out the options about passwords.")
         added = add_account(username, Role(role), responsible, deputy, **profile)
-        show_result(_row(added), f"Added {added.username} with the user id {added.id}. {answering(added)}", as_json)
+        show_result(user_row(added), f"Added {added.username} with the user id {added.id}. {answering(added)}", as_json)
         return
     if responsible or deputy:
         raise click.UsageError("Only a service account has a responsible person: add --service.")
     password = None if no_password else _password(password_file)
     user = services().accounts.add(username, Role(role), password, operator(), is_temporary=temporary, **profile)
     sentence = f"Added {user.username} with the user id {user.id}.{_until_when(user)}"
-    show_result(_row(user), sentence, as_json)
+    show_result(user_row(user), sentence, as_json)
 
 
 @user.command("list")
@@ -82,7 +82,8 @@ def add(
 def list_users(kind: str | None, as_json: bool) -> None:
     """List all users."""
     found = (each for each in services().accounts.every() if kind in (None, each.kind))
-    show_table((_row(each) for each in found), COLUMNS, as_json, "No users yet." if kind is None else "No matches.")
+    empty = "No users yet." if kind is None else "No matches."
+    show_table((user_row(each) for each in found), COLUMNS, as_json, empty)
 
 
 @user.command("show")
@@ -90,7 +91,7 @@ def list_users(kind: str | None, as_json: bool) -> None:
 @as_json
 def show(username: str, as_json: bool) -> None:
     """Show one user."""
-    show_one(_row(services().accounts.get(username)), as_json)
+    show_one(user_row(services().accounts.get(username)), as_json)
 
 
 @user.command("set-password")
@@ -111,7 +112,7 @@ def set_password(
     )
     tokens = f"Revoked {done.revoked}." if done.revoked else "Tokens are not affected."
     sentence = f"Set the password of {done.user.username} and ended their sessions. {tokens}{_until_when(done.user)}"
-    show_result(_row(done.user), sentence, as_json)
+    show_result(user_row(done.user), sentence, as_json)
 
 
 @user.command("end-sessions")
@@ -130,20 +131,7 @@ def end_sessions(username: str, as_json: bool) -> None:
 def set_role(username: str, role: str, as_json: bool) -> None:
     """Change a user's role, effective on the next request."""
     user = services().accounts.change(username, {"role": Role(role)}, operator())
-    show_result(_row(user), f"Changed the role of {user.username} to {user.role}.", as_json)
-
-
-@user.command("edit")
-@click.argument("username")
-@answering_options
-@as_json
-def edit(username: str, as_json: bool, **values: str | None) -> None:
-    """Change who answers for a service account, effective on the next request."""
-    given = {name: value for name, value in values.items() if value is not None}
-    if not given:
-        raise click.UsageError("Give what to change.")
-    user = services().accounts.change(username, given, operator())
-    show_result(_row(user), f"Changed {user.username}. {answering(user)}", as_json)
+    show_result(user_row(user), f"Changed the role of {user.username} to {user.role}.", as_json)
 
 
 @user.command("disable")
@@ -153,7 +141,7 @@ def disable(username: str, as_json: bool) -> None:
     """Disable a user and their tokens at once; `enable` undoes it."""
     user = services().accounts.change(username, {"is_active": False}, operator())
     done = f"Disabled {user.username}. Their tokens do not work until they are enabled."
-    show_result(_row(user), done + left_behind(user), as_json)
+    show_result(user_row(user), done + left_behind(user), as_json)
 
 
 @user.command("enable")
@@ -162,7 +150,7 @@ def disable(username: str, as_json: bool) -> None:
 def enable(username: str, as_json: bool) -> None:
     """Enable a disabled user; their active tokens work again."""
     user = services().accounts.change(username, {"is_active": True}, operator())
-    show_result(_row(user), f"Enabled {user.username}.", as_json)
+    show_result(user_row(user), f"Enabled {user.username}.", as_json)
 
 
 @user.command("unlock")
@@ -175,9 +163,9 @@ def unlock(username: str, as_json: bool) -> None:
     since the first of these attempts.
     """
     user = services().accounts.get(username)
-    was_locked = services().accounts.throttle.unlock(user.username, operator())
+    was_locked = services().accounts.throttle.unlock(user.counted_by, operator())
     done = "Unlocked: {} can sign in from new places again." if was_locked else NOT_LOCKED
-    show_result(_row(user), done.format(user.username), as_json)
+    show_result(user_row(user), done.format(user.username), as_json)
 
 
 @user.command("allow-tokens")
@@ -202,7 +190,7 @@ def deny_tokens(username: str, as_json: bool) -> None:
 
 def _decide(username: str, decision: ApiTokens, is_json: bool) -> None:
     user = services().accounts.change(username, {"api_tokens": decision}, operator())
-    show_result(_row(user), f"Creating tokens, for {user.username}: {user.api_tokens}.", is_json)
+    show_result(user_row(user), f"Creating tokens, for {user.username}: {user.api_tokens}.", is_json)
 
 
 def _password(file: Path | None) -> str:
@@ -225,7 +213,7 @@ def _until_when(user: User) -> str:
     return f" The password is temporary: {user.username} has to choose another one on the pages before {end}."
 
 
-def _row(user: User) -> Row:
+def user_row(user: User) -> Row:
     return {
         "id": user.id,
         "username": user.username,
@@ -242,4 +230,5 @@ def _row(user: User) -> Row:
         "kind": user.kind.value,
         "responsible": user.responsible,
         "deputy": user.deputy,
+        "deleted_at": user.deleted_at,
     }

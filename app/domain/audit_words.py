@@ -65,10 +65,13 @@ ACTIONS: dict[str, Words] = {
     "tokens.revoked": Words("Tokens revoked by filter", "revoked {tokens} that matched a filter"),
     "user.api_tokens_changed": Words("API-token permission changed", "set API tokens of {object} to {api_tokens}"),
     "user.created": Words("User created", "created the user {object}"),
+    "user.deleted": Words("User deleted", "deleted an account, now called {object}"),
     "user.disabled": Words("User disabled", "disabled the user {object}"),
+    "user.edited": Words("User edited", "edited {object}: {fields}"),
     "user.enabled": Words("User enabled", "enabled the user {object}"),
     "user.password_changed": Words("Password set", "set the password of {object}"),
     "user.password_removed": Words("Password removed", "removed the password of {object}"),
+    "user.renamed": Words("User name changed", "changed the user name {before} to {object}"),
     "user.responsible_changed": Words(
         "Responsible person changed", "changed who answers for the service account {object}"
     ),

@@ -13,6 +13,9 @@ from app.domain.tokens import TokenKind
 USERNAME = re.compile(r"[a-z0-9._@+-]{1,150}")
 USER_ID = re.compile(r"[1-9][0-9]{0,17}")
 
+DELETED_NAME = "Deleted user {}"
+"""What a deleted user is called, by id; no user name itself, so it signs nobody in and can't be taken."""
+
 
 class Role(StrEnum):
     """A user's role in the APIs behind Daypass. In Daypass itself only SERVER_ADMIN has permissions.
@@ -71,9 +74,9 @@ def refuse_unless_may_use_apis(role: Role) -> None:
 class User:
     """A person or a service account that owns tokens. The id is never reused.
 
-    `password_expires_at`: of a temporary password, which somebody else chose; None for all others. `responsible_id`,
-    `deputy_id`: the persons who answer for a service account; `responsible`, `deputy`: their user names, where they
-    are read with it.
+    `password_expires_at`: of a temporary password, which somebody else chose; None for all others. `first_username`:
+    where it was another one. `deleted_at`: then only the id is left of the person. `responsible_id`, `deputy_id`: the
+    persons who answer for a service account; `responsible`, `deputy`: their user names, where they are read with it.
     """
 
     id: int
@@ -88,6 +91,8 @@ class User:
     created_at: datetime
     last_login_at: datetime | None = None
     password_expires_at: datetime | None = None
+    first_username: str | None = None
+    deleted_at: datetime | None = None
     kind: Kind = Kind.PERSON
     responsible_id: int | None = None
     deputy_id: int | None = None
@@ -101,6 +106,11 @@ class User:
     @property
     def is_administrator(self) -> bool:
         return self.role is Role.SERVER_ADMIN
+
+    @property
+    def counted_by(self) -> str:
+        """The name that sign-ins are counted by, and devices are known by: stays the same, and is nobody else's."""
+        return self.first_username or self.username
 
 
 class Principal(NamedTuple):

@@ -102,6 +102,8 @@ class Act(Enum):
     RAISE_ROLE = Rule("give a user a role that is not weaker", Effect.GRANTS, _GRANTS, is_of_others=True)
     ENABLE_USER = Rule("enable a user", Effect.GRANTS, _GRANTS, is_of_others=True)
     ALLOW_API_TOKENS = Rule("allow a user API tokens", Effect.GRANTS, _GRANTS, is_of_others=True)
+    EDIT_USER = Rule("change a user's e-mail, names or title", Effect.GRANTS, _GRANTS, is_of_others=True)
+    RENAME_USER = Rule("change a user name", Effect.GRANTS, _GRANTS, is_of_others=True)
     MAKE_RESPONSIBLE = Rule(
         "make a person responsible for a service account", Effect.GRANTS, _GRANTS, is_of_others=True
     )
@@ -123,6 +125,7 @@ class Act(Enum):
     END_SESSIONS_OF_OTHERS = Rule("sign other users out", Effect.ENDS, _ENDS, is_of_others=True)
     LOWER_ROLE = Rule("give a user a weaker role", Effect.ENDS, _ENDS, is_of_others=True)
     DISABLE_USER = Rule("disable a user", Effect.ENDS, _ENDS, is_of_others=True)
+    DELETE_USER = Rule("delete a user, for good", Effect.ENDS, _GRANTS, is_of_others=True)
     DENY_API_TOKENS = Rule("no longer allow a user API tokens", Effect.ENDS, _ENDS, is_of_others=True)
     CHANGE_SETTING = Rule("change an instance setting otherwise", Effect.ENDS, _ENDS, is_of_others=True)
     SIGN_OUT = Rule("sign out", Effect.ENDS, _IN_A_SESSION)
@@ -139,6 +142,7 @@ class Act(Enum):
 
 OF_USERS = (
     Act.RAISE_ROLE, Act.LOWER_ROLE, Act.ENABLE_USER, Act.DISABLE_USER, Act.ALLOW_API_TOKENS, Act.DENY_API_TOKENS,
+    Act.EDIT_USER, Act.RENAME_USER,
     Act.MAKE_RESPONSIBLE,
 )  # fmt: skip
 """The acts of changing a user (:func:`act_of_change`)."""
@@ -194,7 +198,11 @@ def act_of_change(column: str, before: object, after: object) -> Act:
         return Act.ENABLE_USER if after else Act.DISABLE_USER
     if column == "api_tokens":
         return Act.DENY_API_TOKENS if STRENGTH[after] < STRENGTH[before] else Act.ALLOW_API_TOKENS
-    return Act.MAKE_RESPONSIBLE if column in ("responsible_id", "deputy_id") else Act.SET_PASSWORD
+    if column == "username":
+        return Act.RENAME_USER
+    if column in ("responsible_id", "deputy_id"):
+        return Act.MAKE_RESPONSIBLE
+    return Act.EDIT_USER if column in ("email", "first_name", "last_name", "title") else Act.SET_PASSWORD
 
 
 STRENGTH: dict[object, int] = {ApiTokens.DENY: 0, ApiTokens.INHERIT: 1, ApiTokens.ALLOW: 2}

@@ -23,7 +23,8 @@ class UserOrder(StrEnum):
 class UserSearch:
     """`text`: see SEARCHED; a token's public id, with what it begins with or without, finds its owner.
 
-    `is_unanswered`: only enabled service accounts without an active responsible person.
+    `is_deleted`: deleted users, or all others. `is_unanswered`: only enabled service accounts without an active
+    responsible person.
     """
 
     text: str | None = None
@@ -33,11 +34,12 @@ class UserSearch:
     is_descending: bool = True
     kind: Kind | None = None
     is_unanswered: bool = False
+    is_deleted: bool = False
 
 
 @dataclass(frozen=True)
 class UserCounts:
-    """How many users match a search (`matching`), and how many its text alone."""
+    """How many users match a search (`matching`), and how many its text alone; deleted ones are counted apart."""
 
     matching: int
     all: int
@@ -45,3 +47,4 @@ class UserCounts:
     disabled: int
     administrators: int
     service: int = 0
+    deleted: int = 0

@@ -6,11 +6,13 @@ Not here: applying it (``app.services.restoring``).
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.domain.audit import SIGHTINGS, AuditEvent
 from app.domain.clock import parse_instant
+from app.domain.identity import Role
+from app.domain.ladder import STRENGTH
 from app.domain.secrets import PUBLIC_ID
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind, TokenStatus
@@ -20,8 +22,8 @@ GRANTS_AND_NOTES = frozenset(
         "access_token.created", "access_token.secret_found", "audit.purged", "clock.accepted", "database.backed_up",
         "database.restored", "keys.adopted", "refresh_token.created", "refresh_token.described",
         "refresh_token.found_shared", "refresh_token.secret_found", "session.began", "session.ended", "tokens.purged",
-        "user.created", "user.enabled", "user.sessions_ended", "user.sign_in_locked", "user.sign_in_unlocked",
-        *SIGHTINGS,
+        "user.created", "user.edited", "user.enabled", "user.sessions_ended", "user.sign_in_locked",
+        "user.sign_in_unlocked", *SIGHTINGS,
     }
 )  # fmt: skip
 """Actions that take nothing away, or whose effect is not in a restored state."""
@@ -67,6 +69,10 @@ class Withdrawals:
     users: dict[tuple[str, str], AuditEvent] = field(default_factory=dict)
     """By user name and column."""
     passwords: dict[str, AuditEvent] = field(default_factory=dict)
+    renamed: dict[str, AuditEvent] = field(default_factory=dict)
+    """By the user name of the earlier state; what is above is by the last one."""
+    deleted: dict[int, AuditEvent] = field(default_factory=dict)
+    """By user id."""
     answering: dict[str, AuditEvent] = field(default_factory=dict)
     """By service account: who answers for it changed."""
     settings: dict[str, AuditEvent] = field(default_factory=dict)
@@ -100,11 +106,31 @@ def withdrawals(events: Iterable[AuditEvent]) -> Withdrawals:
             found.minted[str(event.detail.get("refresh_token"))] = event
         elif event.action == "tokens.revoked":
             _add_filter(found, event)
+        elif event.action == "user.renamed":
+            _rename(found, event)
+        elif event.action == "user.deleted":
+            found.deleted[int(event.detail.get("user_id", 0))] = event
         elif event.action in by_handle:
             by_handle[event.action][event.object_id] = event
         elif event.action not in GRANTS_AND_NOTES:
             found.unknown[event.action] += 1
     return found
+
+
+def _rename(found: Withdrawals, event: AuditEvent) -> None:
+    """What was of the name before is of the name after."""
+    before, after = str(event.detail.get("before", "")), event.object_id
+    first = next((name for name, earlier in found.renamed.items() if earlier.object_id == before), before)
+    found.renamed[first] = event
+    for by_name in (found.of_users, found.passwords):
+        if (of_user := by_name.pop(before, None)) is not None:
+            by_name[after] = of_user
+    for name, column in [key for key in found.users if key[0] == before]:
+        found.users[after, column] = found.users.pop((name, column))
+    found.by_filter = [
+        (earlier, replace(criteria, owner=after) if criteria.owner == before else criteria)
+        for earlier, criteria in found.by_filter
+    ]
 
 
 def _add_filter(found: Withdrawals, event: AuditEvent) -> None:
@@ -115,3 +141,22 @@ def _add_filter(found: Withdrawals, event: AuditEvent) -> None:
         found.unknown[f"{event.action} ({text})"] += 1
         return
     found.by_filter.append((event, criteria))
+
+
+def takes_away(column: str, present: object, value: object) -> bool:
+    """Whether giving a column of a user this value takes something away."""
+    if column == "is_active":
+        return value is False and bool(present)
+    if column == "api_tokens":
+        return value in STRENGTH and STRENGTH[value] < STRENGTH[present]
+    return value in list(Role) and _is_weaker(Role(str(value)), Role(str(present)))
+
+
+def _is_weaker(role: Role, than: Role) -> bool:
+    """Roles are in order, but for INTROSPECTOR, which has a permission that only administrators have."""
+    if role is Role.INTROSPECTOR or than is Role.INTROSPECTOR:
+        return (role, than) == (Role.INTROSPECTOR, Role.SERVER_ADMIN) or role not in (
+            Role.SERVER_ADMIN,
+            Role.INTROSPECTOR,
+        )
+    return list(Role).index(role) > list(Role).index(than)

@@ -23,6 +23,13 @@ AUTHENTICATION = ["client_secret_basic", "client_secret_post"]
 metadata = GuardedBlueprint("oauth_metadata", __name__, guard=ANYBODY)
 
 
+@metadata.after_request
+def _keep_nowhere(answer: Response) -> Response:
+    """As all answers of OAuth's endpoints."""
+    answer.headers["Pragma"] = "no-cache"
+    return answer
+
+
 @metadata.get(SERVER)
 @metadata.get(f"{SERVER}/<path:below>")
 def authorization_server(below: str = "") -> Response:

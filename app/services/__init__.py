@@ -14,6 +14,7 @@ from app.services.changing_passwords import ChangingPasswords
 from app.services.check_counts import CheckCounts
 from app.services.clients import Clients
 from app.services.clock_agreement import ClockAgreement
+from app.services.deleting_users import DeletingUsers, Deletion
 from app.services.expiring import Expiring
 from app.services.granting import Granting
 from app.services.health import Health
@@ -47,6 +48,7 @@ from app.services.token_history import TokenHistory
 from app.services.token_lists import TokenLists
 from app.services.user_list import UserList
 from app.services.user_profiles import UserProfiles
+from app.services.usernames import Usernames
 from app.services.verifying import TokenVerifier
 from app.storage.check import TokenLookup
 from app.storage.client_check import ClientLookup
@@ -92,6 +94,7 @@ class Services:
     check_counts: CheckCounts
     sessions: Sessions
     changing_passwords: ChangingPasswords
+    deleting_users: DeletingUsers
     ring: KeyRing
     key_fingerprints: KeyFingerprints
     health: Health
@@ -116,7 +119,7 @@ def build_services(
     ring, format, idempotency = KeyRing(token_keys), TokenFormat(prefixes), Idempotency(pepper)
     lookup = TokenLookup(database)
     verifier, check_counts, sightings, strays, last_use = _recorders(database, clock, ring, format, lookup)
-    accounts, sessions, changing = _people(database, clock, pepper, passwords, sightings)
+    accounts, sessions, changing, deletion = _people(database, clock, pepper, passwords, sightings)
     held_tokens, listing = HeldTokens(database, clock, ring, format), Listing(database, clock, pepper)
     minting = Minting(database, clock, ring, format, held_tokens, idempotency)
     clients = Clients(ClientLookup(database, lookup), held_tokens, clock, ring, format)
@@ -130,26 +133,24 @@ def build_services(
         single_tier=SingleTierTokens(database, clock, ring, format, idempotency),
         verifier=verifier, held_tokens=held_tokens, listing=listing,
         revoking=Revoking(database, clock, held_tokens, verifier),
-        moving=Moving(database, clock),
-        renaming=Renaming(database, clock),
+        moving=Moving(database, clock), renaming=Renaming(database, clock),
         revoking_by_filter=RevokingByFilter(database, clock, pepper),
-        restoring=Restoring(database, clock),
+        restoring=Restoring(database, clock, deletion),
         identifying=Identifying(format, verifier, held_tokens, listing),
         expiring=Expiring(database, clock, clock_agreement),
         token_lists=TokenLists(database, clock, pepper),
         token_history=TokenHistory(database, clock),
         user_list=UserList(database, clock, pepper),
         user_profiles=UserProfiles(database, clock, accounts, sessions),
-        service_accounts=ServiceAccounts(database, clock, idempotency),
+        service_accounts=ServiceAccounts(database, clock, idempotency, deletion.usernames),
         audit_list=AuditList(database, pepper),
-        overview=Overview(database, clock),
-        instance_settings=InstanceSettings(database, clock),
+        overview=Overview(database, clock), instance_settings=InstanceSettings(database, clock),
         setting_effects=SettingEffects(database, clock),
         job_runs=JobRuns(database, clock),
         clock_agreement=clock_agreement,
         sightings=sightings, strays=strays, last_use=last_use, check_counts=check_counts,
-        sessions=sessions, changing_passwords=changing, ring=ring, key_fingerprints=key_fingerprints,
-        health=health, audit=audit,
+        sessions=sessions, changing_passwords=changing, deleting_users=DeletingUsers(database, clock, deletion),
+        ring=ring, key_fingerprints=key_fingerprints, health=health, audit=audit,
     )  # fmt: skip
 
 
@@ -159,12 +160,13 @@ def _people(
     pepper: bytes,
     passwords: Passwords,
     sightings: Sightings,
-) -> tuple[Accounts, Sessions, ChangingPasswords]:
-    """What signs users in, and what changes their passwords."""
-    throttle, idempotency = LoginThrottle(database, clock, pepper), Idempotency(pepper)
-    accounts = Accounts(database, clock, passwords, throttle, idempotency, sightings)
+) -> tuple[Accounts, Sessions, ChangingPasswords, Deletion]:
+    """What signs users in, what changes their passwords, and what deleting them takes."""
+    throttle, idempotency, usernames = LoginThrottle(database, clock, pepper), Idempotency(pepper), Usernames(pepper)
+    accounts = Accounts(database, clock, passwords, throttle, idempotency, sightings, usernames)
     sessions = Sessions(database, clock, accounts, pepper)
-    return accounts, sessions, ChangingPasswords(database, clock, passwords, accounts)
+    changing = ChangingPasswords(database, clock, passwords, accounts)
+    return accounts, sessions, changing, Deletion(throttle, usernames)
 
 
 def _recorders(

@@ -4,46 +4,56 @@ Not here: their passwords (``changing_passwords``), and their tokens (``issuing`
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
 import structlog
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.audit import SIGN_IN_REFUSED, SIGN_IN_THROTTLED
 from app.domain.clock import Clock
-from app.domain.errors import BadCredentials, BadRequest, Conflict, RateLimited, TemporaryPassword
+from app.domain.emails import canonical_email
+from app.domain.errors import BadCredentials, Conflict, NotFound, RateLimited, TemporaryPassword
 from app.domain.identity import Caller, Role, User, canonical_username
-from app.domain.ladder import Act, act_of_change
+from app.domain.ladder import Act
 from app.domain.passwords import EXPIRED, TEMPORARY
-from app.domain.text import normal_text, refuse_secret
+from app.services.ended_credentials import as_of_now
 from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.passwords import Passwords
 from app.services.permitting import refuse_unless_allowed
-from app.services.refused_sign_ins import reason_of, subject_of
-from app.services.responsibility import PEOPLE, columns_of, existing_user
+from app.services.refused_sign_ins import reason_of, signed_in_by, subject_of
+from app.services.responsibility import existing_user
 from app.services.sightings import Sightings
 from app.services.throttling import Attempt, Claim, LoginThrottle
-from app.storage import sessions, users
+from app.services.user_changes import (
+    OWN_NAMES,
+    Values,
+    change,
+    change_own,
+    changeable_user,
+    normal_profile,
+    normal_values,
+    refuse_to_leave_none,
+)
+from app.services.usernames import Usernames, normal_username
+from app.storage import users
 from app.storage.audit import record
 from app.storage.database import Database
-from app.storage.tables import UserRow
+from app.storage.users import SignIn
 
 LOG = structlog.get_logger(__name__)
-
-LAST_ADMINISTRATOR = "This is the last enabled administrator; make another user an administrator first."
-
-LONGEST_PROFILE = {"email": 254, "first_name": 150, "last_name": 150, "title": 150}
-"""The maximum number of characters of each member, as in the columns."""
 
 
 @dataclass(frozen=True)
 class Proof:
-    """Proof that this user's password was entered; valid while the stored digest is `digest`."""
+    """Proof that this user's password was entered; valid while the stored digest is `digest`.
+
+    `detail`: for the audit log, by what the user signed in where it was not the user name.
+    """
 
     user: User
     digest: str = field(repr=False)
+    detail: dict[str, str] = field(default_factory=dict)
 
 
 class Accounts:
@@ -57,6 +67,7 @@ class Accounts:
         throttle: LoginThrottle,
         idempotency: Idempotency,
         sightings: Sightings,
+        usernames: Usernames,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -64,26 +75,30 @@ class Accounts:
         self.throttle = throttle
         self._idempotency = idempotency
         self._sightings = sightings
+        self._usernames = usernames
+
+    def counted_by(self, typed: str) -> str:
+        """What attempts with this user name or e-mail are counted by, and devices known by (:class:`Claim`)."""
+        return _counted_by(self._find(typed), typed)
 
     def authenticate(self, username: str, password: str, caller: Caller, device: str | None = None) -> Proof:
-        """Authenticate an enabled user by name and password.
+        """Authenticate an enabled user by user name, or by an e-mail that no other enabled user has, and password.
 
         `device`: proves that this account signed in from there before (``known_devices``).
 
-        Refuses with BadCredentials, with no difference, in time either, between an unknown user, a wrong password, a
-        disabled account and one without a password; with RateLimited and Unavailable before the password is checked;
-        and the right password, where it was temporary and has expired, with TemporaryPassword.
+        Refuses with BadCredentials, with no difference, in time either, between an unknown user, an e-mail of several,
+        a wrong password, a disabled account and one without a password; with RateLimited and Unavailable before the
+        password is checked; and the right password, where it was temporary and has expired, with TemporaryPassword.
         """
+        found = self._find(username)
         try:
-            return self._authenticate(username, password, caller, device)
+            return self._authenticate(username, _counted_by(found, username), password, caller, device)
         except RateLimited:
-            with self._database.reading() as session:
-                found, _ = users.find_sign_in(session, canonical_username(username) or "")
-            self._sightings.note(SIGN_IN_THROTTLED, subject_of(found), caller)
+            self._sightings.note(SIGN_IN_THROTTLED, subject_of(found.user), caller)
             raise
 
-    def _authenticate(self, username: str, password: str, caller: Caller, device: str | None) -> Proof:
-        claim = Claim(canonical_username(username) or username, caller.address, device)
+    def _authenticate(self, typed: str, account: str, password: str, caller: Caller, device: str | None) -> Proof:
+        claim = Claim(account, caller.address, device)
         # Checked before the queue, so that attempts which are refused anyway do not fill it.
         standing = self.throttle.check(claim)
         with self._passwords.place(standing.holders, standing.is_known) as place:
@@ -91,8 +106,12 @@ class Accounts:
                 with place.turn():
                     attempt = self.throttle.begin(claim)
                     if attempt is not None:
-                        return self._decide(attempt, password, caller)
+                        return self._decide(attempt, typed, password, caller)
                 place.rest()
+
+    def _find(self, typed: str) -> SignIn:
+        with self._database.reading() as session:
+            return users.find_sign_in(session, canonical_username(typed), canonical_email(typed))
 
     def add(
         self,
@@ -111,7 +130,7 @@ class Accounts:
         name, password or profile), NotPermitted, and Conflict (the name is taken; another request under the same
         `key`). Raises Repeated.
         """
-        name, profile = new_username(username), normal_profile(profile)
+        name, profile = normal_username(username), normal_profile(profile)
         with self._database.reading() as session:  # before the work of digesting
             refuse_unless_allowed(session, Act.CREATE_USER, caller)
         digest = (
@@ -126,6 +145,7 @@ class Accounts:
                 self._idempotency.refuse_repeat(session, key, caller.user_id, ("user", name), now)
                 expires_at = now + TEMPORARY if password is not None and is_temporary and role.has_pages else None
                 row = users.insert(session, name, role, digest, now, expires_at, **profile)
+                self._usernames.refuse_former(session, name, row.id)
                 record(session, now, caller, "user.created", ("user", name), role=role)
         except IntegrityError:
             raise Conflict(f"There is already a user called {name}.") from None
@@ -151,98 +171,80 @@ class Accounts:
         with self._database.reading() as session:
             return users.count(session) == 0
 
-    def change(self, user: int | str, values: Mapping[str, str | bool], caller: Caller) -> User:
-        """Change ``role``, ``is_active``, ``api_tokens``, or the ``responsible`` person and the ``deputy`` of a service
-        account (user names; an empty one for no deputy): all of `values` or none. `user`: the id or the name.
+    def get_ever(self, username: str) -> User:
+        """By present or former name; refuses with NotFound."""
+        with self._database.reading() as session:
+            row = users.find_ever(session, username)
+            if row is None:
+                raise NotFound("user")
+            return users.as_user(row)
 
-        Adds an audit row for each value that differs. Refuses with NotFound, with Conflict for the last enabled
-        administrator, and as :func:`columns_of`.
+    def change(self, user: int | str, values: Values, caller: Caller) -> User:
+        """Change role, state, API tokens, user name, e-mail, names or title: all of `values` or none, by column.
+
+        ``responsible`` and ``deputy`` (user names; an empty one for no deputy) are of a service account. `user`: the id
+        or the name. Adds an audit row for each kind of change. Refuses with NotFound, BadRequest,
+        NotPermitted, and with Conflict the last enabled administrator, a user name that is or was somebody else's, and
+        a deleted user.
         """
+        values = normal_values(values)
         with self._database.transaction() as session:
             # Locked before reading the administrators: two changes at once must not leave none.
             administrators = users.lock_administrators(session)
-            row = existing_user(session, user)
-            values = columns_of(session, values, row)
-            changed = {column: value for column, value in values.items() if getattr(row, column) != value}
-            for column, value in changed.items():
-                refuse_unless_allowed(session, act_of_change(column, getattr(row, column), value), caller)
-            for column, value in changed.items():
-                setattr(row, column, value)
-            _refuse_to_leave_none(administrators, row)
-            if not row.is_active:
-                sessions.end_of_user(session, row.id)
-            users.read_names(session, row)
-            for name, detail in _audited(changed, row):
-                record(session, self._clock(), caller, name, ("user", row.username), **detail)
+            row = changeable_user(session, user)
+            change(session, row, values, self._clock(), caller, self._usernames)
+            refuse_to_leave_none(administrators, row)
         return users.as_user(row)
 
-    def _decide(self, attempt: Attempt, password: str, caller: Caller) -> Proof:
+    def change_own_names(self, user_id: int, values: Mapping[str, str], caller: Caller) -> User:
+        """Change the caller's own first and last name. Refuses with BadRequest, and as :func:`as_of_now`."""
+        normal = normal_profile({each: values[each] for each in OWN_NAMES})
+        with self._database.transaction() as session:
+            row = changeable_user(session, user_id)
+            as_of_now(session, caller)
+            change_own(session, row, normal, self._clock(), caller)
+        return users.as_user(row)
+
+    def _decide(self, attempt: Attempt, typed: str, password: str, caller: Caller) -> Proof:
         """What becomes of an attempt that was counted."""
-        name = canonical_username(attempt.claim.account) or ""
         try:
-            proof = self._prove(name, password, caller)
+            proof = self._prove(typed, attempt.claim.account, password, caller)
             _refuse_expired(proof.user, self._clock())
         except (BadCredentials, TemporaryPassword):
             self.throttle.failed(attempt, caller)
             raise
         self.throttle.succeeded(attempt)
         while self._passwords.is_dated(proof.digest):
-            proof = self._upgrade_digest(proof, password, caller)
+            proof = self._upgrade_digest(proof, typed, password, caller)
         return proof
 
-    def _prove(self, name: str, password: str, caller: Caller) -> Proof:
+    def _prove(self, typed: str, account: str, password: str, caller: Caller) -> Proof:
         """Takes the same time for an unknown user. Call it within a turn."""
-        with self._database.reading() as session:
-            user, digest = users.find_sign_in(session, name)
+        user, digest = self._find(typed)
+        if user is not None and user.counted_by != account:  # renamed, or another e-mail, since it was counted
+            user, digest = None, None
         matches = self._passwords.matches(password, digest)
         if user is None or digest is None or not matches or not user.is_active:
             LOG.warning("sign_in_refused", user_id=user.id if user else None, address=caller.address)
             reason = reason_of(user, digest, matches)
-            self._sightings.note(SIGN_IN_REFUSED, subject_of(user), caller, reason=reason)
+            self._sightings.note(SIGN_IN_REFUSED, subject_of(user), caller, reason=reason, **signed_in_by(user, typed))
             raise BadCredentials
-        return Proof(user, digest)
+        return Proof(user, digest, signed_in_by(user, typed))
 
-    def _upgrade_digest(self, proof: Proof, password: str, caller: Caller) -> Proof:
+    def _upgrade_digest(self, proof: Proof, typed: str, password: str, caller: Caller) -> Proof:
         digest = self._passwords.digest(password)
         with self._database.transaction() as session:
             is_kept = users.replace_digest(session, proof.user.id, proof.digest, digest)
         # Otherwise the password was changed meanwhile, or another sign-in upgraded the digest.
-        return Proof(proof.user, digest) if is_kept else self._prove(proof.user.username, password, caller)
+        if is_kept:
+            return replace(proof, digest=digest)
+        return self._prove(typed, proof.user.counted_by, password, caller)
 
 
-def _audited(changed: Mapping[str, Any], row: UserRow) -> Iterator[tuple[str, dict[str, str | bool]]]:
-    if PEOPLE & changed.keys():
-        yield "user.responsible_changed", {"responsible": row.responsible or "", "deputy": row.deputy or ""}
-    for column, value in changed.items():
-        if column in PEOPLE:
-            continue
-        if column == "is_active":
-            yield ("user.enabled" if value else "user.disabled"), {column: value}
-        else:
-            yield f"user.{column}_changed", {column: value}
-
-
-def new_username(username: str) -> str:
-    """Its canonical form; refuses with BadRequest what is none, and a secret."""
-    name = canonical_username(username)
-    if name is None:
-        message = "A user name has 1 to 150 of a-z, 0-9 and . _ @ + -"
-        raise BadRequest(message, {"username": [message]})
-    refuse_secret("username", username, "A user name")
-    return name
-
-
-def normal_profile(profile: Mapping[str, str]) -> dict[str, str]:
-    """Refuses with BadRequest the members that are no text of their length."""
-    return {each: normal_text(each, value, LONGEST_PROFILE[each]) for each, value in profile.items()}
+def _counted_by(found: SignIn, typed: str) -> str:
+    return found.user.counted_by if found.user else canonical_username(typed) or canonical_email(typed) or typed
 
 
 def _refuse_expired(user: User, now: datetime) -> None:
     if user.password_expires_at is not None and now >= user.password_expires_at:
         raise TemporaryPassword(EXPIRED)
-
-
-def _refuse_to_leave_none(administrators: list[int], changed: UserRow) -> None:
-    stays = changed.is_active and changed.role == Role.SERVER_ADMIN
-    if administrators == [changed.id] and not stays:
-        raise Conflict(LAST_ADMINISTRATOR)

@@ -14,7 +14,7 @@ from app.services.keyset import LARGEST_PAGE, Page, page_at, page_of, place_of, 
 from app.storage import audit_list, audit_search
 from app.storage.audit_tables import AuditEventRow
 from app.storage.database import Database
-from app.storage.named import ids_of_users, names_of_tokens
+from app.storage.named import ids_of_users_ever, names_of_tokens
 
 AUDIT_EVENTS = "audit events"
 SEARCHED_EVENTS = "audit events of a search"
@@ -97,7 +97,7 @@ class AuditList:
 def _behind(session: Session, events: list[AuditEvent]) -> tuple[dict[str, str], dict[str, int]]:
     tokens = {event.object_id for event in events if event.object_kind in TOKENS}
     users = {event.object_id for event in events if event.object_kind == "user"} | {event.actor for event in events}
-    return names_of_tokens(session, tokens), ids_of_users(session, users)
+    return names_of_tokens(session, tokens), ids_of_users_ever(session, users)
 
 
 def as_event(row: AuditEventRow) -> AuditEvent:

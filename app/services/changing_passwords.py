@@ -6,7 +6,7 @@ Not here: the rules (``app.domain.passwords``), digests (``passwords``), and sig
 from dataclasses import dataclass
 
 from app.domain.clock import Clock
-from app.domain.errors import BadCredentials, BadRequest, Conflict, NotFound
+from app.domain.errors import BadCredentials, BadRequest, Conflict
 from app.domain.identity import Caller, User
 from app.domain.ladder import Act
 from app.domain.passwords import TEMPORARY
@@ -18,6 +18,7 @@ from app.services.permitting import refuse_unless_allowed
 from app.services.responsibility import existing_user
 from app.services.revoking import Revoked, revoke_tokens_of
 from app.services.sessions import device_in
+from app.services.user_changes import changeable_user
 from app.storage import sessions, users
 from app.storage.audit import record
 from app.storage.database import Database
@@ -101,9 +102,7 @@ class ChangingPasswords:
         names = (user.username, user.email, user.first_name, user.last_name)
         digest = self._passwords.digest_new(password, *names, holder=caller.name)
         with self._database.transaction() as session:
-            row = users.find_and_lock(session, user.username)
-            if row is None:
-                raise NotFound("user")
+            row = changeable_user(session, user.id)
             if proof is not None and row.password_hash != proof.digest:
                 raise BadCredentials
             if proof is None:  # again: a turn to digest can take seconds

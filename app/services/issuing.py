@@ -1,5 +1,6 @@
 """Issuing: creating and regenerating refresh tokens."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -28,6 +29,7 @@ from app.storage.made_with import created_with
 from app.storage.refresh_tokens import Revocation, as_refresh_token
 from app.storage.tables import UserRow
 
+NOTHING: Mapping[str, str] = {}
 CREATING_IS_DISABLED = "Creating refresh tokens is disabled for this account."
 
 
@@ -75,7 +77,7 @@ class Issuing:
                 owner.last_login_at = self._clock()
                 known = caller.as_user(owner.id, owner.username, BY_PASSWORD)
                 text = new_token_text(TokenKind.REFRESH)
-                return self._issue(session, read_policy(session), owner, name, text, known, reissue)
+                return self._issue(session, read_policy(session), owner, name, text, known, reissue, about=proof.detail)
 
     def issue(
         self,
@@ -152,7 +154,9 @@ class Issuing:
         reissue: Reissue | None,
         lifetime_days: int | None = None,
         description: str | None = None,
+        about: Mapping[str, str] = NOTHING,
     ) -> Issued[RefreshToken]:
+        """`about`: further details for the audit log."""
         now = self._clock()
         if not policy.allows_refresh_tokens(users.as_user(owner)):
             raise NotPermitted(CREATING_IS_DISABLED)
@@ -169,7 +173,7 @@ class Issuing:
         subject = ("refresh_token", row.public_id)
         detail = {"owner": owner.username, "name": name} | created_with(maker)
         chosen = {} if lifetime_days is None else {"lifetime_days": lifetime_days}
-        record(session, now, caller, "refresh_token.created", subject, **detail, **chosen)
+        record(session, now, caller, "refresh_token.created", subject, **detail, **chosen, **about)
         return Issued(as_refresh_token(row, now), self._format.compose(text))
 
 

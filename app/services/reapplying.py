@@ -1,6 +1,6 @@
 """Applying withdrawals to a restored database: tokens, users, passwords, settings. Never gives anything back."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -9,36 +9,25 @@ from sqlalchemy.orm import Session
 
 from app.domain.audit import AuditEvent
 from app.domain.clock import utc_text
-from app.domain.identity import Caller, Role
-from app.domain.ladder import STRENGTH
+from app.domain.identity import Caller
 from app.domain.policy import find_setting
 from app.domain.setting import ON_OFF
 from app.domain.text import count_of
 from app.domain.token_filter import TokenFilter
-from app.domain.tokens import TokenKind, TokenStatus
-from app.domain.withdrawals import Withdrawals
-from app.storage import (
-    access_tokens,
-    listing,
-    moving,
-    new_secrets,
-    reapplying,
-    refresh_tokens,
-    renaming,
-    sessions,
-    settings,
-    users,
-)
+from app.domain.tokens import TokenKind
+from app.domain.withdrawals import Withdrawals, takes_away
+from app.services.deleting_users import WITH_THE_USER, Deletion, about
+from app.services.reapplying_moves import label_again, move_again, was_changed_later
+from app.services.reapplying_users import ANSWERING, remove_people_but
+from app.storage import access_tokens, listing, new_secrets, reapplying, refresh_tokens, sessions, settings, users
 from app.storage.audit import record
 from app.storage.liveness import TokenTable
-from app.storage.moving import Movable
-from app.storage.reapplying import CHUNK, Found
+from app.storage.reapplying import Found
 from app.storage.refresh_tokens import Revocation, old_secret_until
-from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
+from app.storage.tables import AccessTokenRow, RefreshTokenRow
 
 REGENERATED = "its secret of the backup was replaced later"
 REPLACED = "a newer access token had replaced it"
-LABELS = ("name", "description")
 
 
 @dataclass
@@ -57,10 +46,13 @@ class Reapplying:
     `has_run_on`: whether the database was used since it was restored, so that tokens may be later than an event.
     """
 
-    def __init__(self, session: Session, now: datetime, caller: Caller, *, has_run_on: bool) -> None:
+    def __init__(
+        self, session: Session, now: datetime, caller: Caller, deletion: Deletion, *, has_run_on: bool
+    ) -> None:
         self._session = session
         self._now = now
         self._caller = caller
+        self._deletion = deletion
         self._has_run_on = has_run_on
         self._done = Reapplied()
         self._lost = Withdrawals()
@@ -68,6 +60,8 @@ class Reapplying:
     def apply(self, lost: Withdrawals) -> Reapplied:
         """Apply all that can be; what can't is in ``not_applied``."""
         self._lost = lost
+        for username, event in lost.renamed.items():
+            self._rename(username, event)
         self._move(lost)
         self._label(lost)
         self._revoke_refresh_tokens(lost)
@@ -80,6 +74,8 @@ class Reapplying:
             self._remove_password(username, event)
         for username, event in lost.answering.items():
             self._remove_people(username, event)
+        for user_id, event in lost.deleted.items():
+            self._delete(user_id, event)
         for key, event in lost.settings.items():
             self._change_setting(key, event)
         for action, number in lost.unknown.items():
@@ -87,33 +83,20 @@ class Reapplying:
         return self._done
 
     def _move(self, lost: Withdrawals) -> None:
-        """First of all, because all tokens of a user, and those that a filter matched, are of the owners of then."""
-        held = [found for each in lost.moved if (found := moving.find(self._session, each)) is not None]
-        for token in moving.lock(self._session, held):
-            event = lost.moved[token.public_id]
-            username, user_id = str(event.detail.get("after")), event.detail.get("after_id")
-            target = users.find(self._session, username)
-            if token.status == TokenStatus.REVOKED or user_id == token.user_id:
+        for token, event, is_done in move_again(self._session, lost, has_run_on=self._has_run_on):
+            after, subject = str(event.detail.get("after")), (f"{token.kind}_token", token.public_id)
+            if not is_done:
+                revoke = self._revoke_refresh_token if token.kind == TokenKind.REFRESH else self._revoke_access_token
+                found = Found(token.id, token.public_id, event.at)
+                revoke(found, event, f"it was moved to {after}, whom the backup does not have")
                 continue
-            if target is None or target.id != user_id:
-                self._revoke_moved(token, event, f"it was moved to {username}, whom the backup does not have")
-                continue
-            moving.give(self._session, token, target.id)
-            detail = {name: str(event.detail.get(name)) for name in ("before", "after")}
-            self._record(event.action, (f"{token.kind}_token", token.public_id), event, **detail)
-            self._done.changes.append(f"{token.public_id}: moved to {username}, as at {utc_text(event.at)}.")
+            self._record(event.action, subject, event, before=str(event.detail.get("before")), after=after)
+            self._done.changes.append(f"{token.public_id}: moved to {after}, as at {utc_text(event.at)}.")
 
     def _label(self, lost: Withdrawals) -> None:
-        """As the filters of later revocations found them."""
-        for (public_id, column), event in lost.labels.items():
-            token, after = moving.find(self._session, public_id), str(event.detail.get("after"))
-            if token is not None and renaming.label(self._session, token, {column: after or None}):
-                self._record(event.action, (f"{token.kind}_token", public_id), event, after=after)
-
-    def _revoke_moved(self, token: Movable, event: AuditEvent, reason: str) -> None:
-        found = Found(token.id, token.public_id, event.at)
-        is_refresh = token.kind == TokenKind.REFRESH
-        (self._revoke_refresh_token if is_refresh else self._revoke_access_token)(found, event, reason)
+        for token, event, _ in label_again(self._session, lost):
+            subject = (f"{token.kind}_token", token.public_id)
+            self._record(event.action, subject, event, after=str(event.detail.get("after")))
 
     def _revoke_refresh_tokens(self, lost: Withdrawals) -> None:
         for found in _in_order(reapplying.refresh_tokens(self._session, lost.refresh_tokens)):
@@ -156,7 +139,7 @@ class Reapplying:
                 return listing.refresh_token_ids(self._session, criteria, event.at, beyond, limit)
             return [row for row, _ in listing.access_token_ids(self._session, criteria, event.at, beyond, limit)]
 
-        found = reapplying.by_ids(self._session, table, _every(read))
+        found = reapplying.by_ids(self._session, table, reapplying.every(read))
         return [each for each in found if self._was_ended(each, event)]
 
     def _is_earlier(self, found: Found, event: AuditEvent) -> bool:
@@ -164,10 +147,8 @@ class Reapplying:
         return not self._has_run_on or found.changed_at < event.at
 
     def _was_ended(self, found: Found, event: AuditEvent) -> bool:
-        """By an act about many tokens. What was moved or renamed later had not ended: it fits only since."""
-        handle = found.public_id
-        changes = (self._lost.moved.get(handle), *(self._lost.labels.get((handle, each)) for each in LABELS))
-        return self._is_earlier(found, event) and all(each is None or each.id < event.id for each in changes)
+        """By an act about many tokens."""
+        return self._is_earlier(found, event) and not was_changed_later(self._lost, found.public_id, event)
 
     def _revoke_refresh_token(self, found: Found, event: AuditEvent, reason: str | None = None) -> None:
         revocation = _revocation(event, reason)
@@ -194,7 +175,7 @@ class Reapplying:
 
     def _change_user(self, username: str, column: str, event: AuditEvent) -> None:
         user, value = users.find(self._session, username), event.detail.get(column, "")
-        if user is None or not _takes_away(user, column, value):
+        if user is None or not takes_away(column, getattr(user, column), value):
             return
         administrators = users.lock_administrators(self._session)
         if column != "api_tokens" and administrators == [user.id]:
@@ -221,17 +202,38 @@ class Reapplying:
             f"run `daypass user set-password {username}`."
         )
 
+    def _rename(self, username: str, event: AuditEvent) -> None:
+        user = users.find(self._session, username)
+        if user is None or username == event.object_id:
+            return
+        if users.find(self._session, event.object_id) is not None:
+            self._done.not_applied.append(f"{username} is not renamed: there is another {event.object_id}.")
+            return
+        self._deletion.usernames.rename(self._session, user, event.object_id, self._now)
+        self._record(event.action, ("user", event.object_id), event, before=username, after=event.object_id)
+        self._done.changes.append(f"{username}: renamed to {event.object_id}, as since {utc_text(event.at)}.")
+
+    def _delete(self, user_id: int, event: AuditEvent) -> None:
+        administrators, user = users.lock_administrators(self._session), users.hold(self._session, user_id)
+        if user is None or user.deleted_at is not None or (self._has_run_on and user.created_at >= event.at):
+            return
+        if administrators == [user_id]:
+            then = f"{event.action} at {utc_text(event.at)}"
+            self._done.not_applied.append(f"{user.username} is the last enabled administrator: {then} is not applied.")
+            return
+        deleted = self._deletion.delete(self._session, user, _revocation(event, WITH_THE_USER))
+        self._record(event.action, ("user", deleted.user.username), event, None, **about(deleted))
+        self._done.changes.append(f"{deleted.user.username}: deleted, as since {utc_text(event.at)}.")
+
     def _remove_people(self, username: str, event: AuditEvent) -> None:
         """Those who answered for a service account and do not since; nobody is given it."""
-        user, kept = users.find(self._session, username), {event.detail.get(each) for each in ("responsible", "deputy")}
-        gone = [each for each in ("responsible", "deputy") if user and getattr(user, each) not in (None, *kept)]
+        user = users.find(self._session, username)
+        gone = [] if user is None else remove_people_but(user, event)
         if user is None or not gone:
             return
-        for each in gone:
-            self._done.changes.append(f"{username}: {getattr(user, each)} does not answer for it any more.")
-            setattr(user, f"{each}_id", None)
+        self._done.changes += [f"{username}: {each} does not answer for it any more." for each in gone]
         users.read_names(self._session, user)
-        names = {each: getattr(user, each) or "" for each in ("responsible", "deputy")}
+        names = {each: getattr(user, each) or "" for each in ANSWERING}
         self._record("user.responsible_changed", ("user", username), event, **names)
 
     def _change_setting(self, key: str, event: AuditEvent) -> None:
@@ -247,28 +249,10 @@ class Reapplying:
         self._done.changes.append(f"{key}: off, as since {utc_text(event.at)}.")
 
     def _record(
-        self, action: str, subject: tuple[str, str], event: AuditEvent, reason: str | None = None, **detail: str | bool
+        self, action: str, subject: tuple[str, str], event: AuditEvent, reason: str | None = None, **detail: str | int
     ) -> None:
         given = detail if reason is None else detail | {"reason": reason}
         record(self._session, self._now, self._caller, action, subject, **given, reapplied=event.id)
-
-
-def _takes_away(user: UserRow, column: str, value: object) -> bool:
-    if column == "is_active":
-        return value is False and user.is_active
-    if column == "api_tokens":
-        return value in STRENGTH and STRENGTH[value] < STRENGTH[user.api_tokens]
-    return value in list(Role) and _is_weaker(Role(str(value)), Role(user.role))
-
-
-def _is_weaker(role: Role, than: Role) -> bool:
-    """Roles are in order, but for INTROSPECTOR, which has a permission that only administrators have."""
-    if role is Role.INTROSPECTOR or than is Role.INTROSPECTOR:
-        return (role, than) == (Role.INTROSPECTOR, Role.SERVER_ADMIN) or role not in (
-            Role.SERVER_ADMIN,
-            Role.INTROSPECTOR,
-        )
-    return list(Role).index(role) > list(Role).index(than)
 
 
 def _revocation(event: AuditEvent, reason: str | None) -> Revocation:
@@ -278,11 +262,3 @@ def _revocation(event: AuditEvent, reason: str | None) -> Revocation:
 def _in_order(found: Iterable[Found]) -> list[Found]:
     """Rows are locked in order of id, against deadlocks with others that lock several."""
     return sorted(found)
-
-
-def _every(read: Callable[[int, int], list[int]]) -> list[int]:
-    """All ids, read in batches. `read`: of an id and a number, those after it."""
-    ids: list[int] = []
-    while some := read(ids[-1] if ids else 0, CHUNK):
-        ids += some
-    return ids

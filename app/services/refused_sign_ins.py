@@ -1,6 +1,6 @@
-"""What the audit log says of a refused sign-in. Never a name that is no user's: people type passwords there."""
+"""What the audit log says of sign-ins. Never a name that is no user's: people type passwords there."""
 
-from app.domain.identity import User
+from app.domain.identity import User, canonical_username
 
 UNKNOWN = "(unknown)"
 """Stands for any name that is no user's. It is no user name itself."""
@@ -18,3 +18,8 @@ def reason_of(user: User | None, digest: str | None, matches: bool) -> str:
     if digest is None:
         return "no password"
     return "disabled" if matches else "wrong password"
+
+
+def signed_in_by(user: User | None, typed: str) -> dict[str, str]:
+    """By what a user signs in, as a detail: nothing where it is the user name, or nobody's."""
+    return {} if user is None or user.username == canonical_username(typed) else {"signed_in_by": "e-mail"}

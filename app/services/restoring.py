@@ -15,6 +15,7 @@ from app.domain.clock import Clock, utc_text
 from app.domain.errors import Conflict
 from app.domain.identity import Caller
 from app.domain.withdrawals import Withdrawals, withdrawals
+from app.services.deleting_users import Deletion
 from app.services.reapplying import Reapplied, Reapplying
 from app.storage import access_tokens, reapplying, refresh_tokens, users
 from app.storage.audit import record
@@ -40,9 +41,10 @@ class Restored:
 class Restoring:
     """Completes a restore. `about`: details for the audit log."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, deletion: Deletion) -> None:
         self._database = database
         self._clock = clock
+        self._deletion = deletion
 
     def record_backup(self, caller: Caller, name: str, **about: str | int) -> None:
         """Record that a backup was made. Refuses with Unavailable."""
@@ -84,7 +86,8 @@ class Restoring:
         with self._database.transaction() as session:
             since, has_run_on, missing = self._since_the_backup(session, ordered, removed)
             lost: Withdrawals = withdrawals(since)
-            done: Reapplied = Reapplying(session, self._clock(), caller, has_run_on=has_run_on).apply(lost)
+            applying = Reapplying(session, self._clock(), caller, self._deletion, has_run_on=has_run_on)
+            done: Reapplied = applying.apply(lost)
             revoked = len(done.refresh_tokens), len(done.access_tokens)
             restored = Restored(revoked[0], revoked[1], 0, done.changes, [*missing, *done.not_applied])
             return self._finish(session, restored, caller, about | {"events_since": str(len(since))})

@@ -15,11 +15,12 @@ from app.domain.errors import BadRequest, Conflict, NotFound
 from app.domain.identity import Caller, Kind, Role, User
 from app.domain.ladder import Act
 from app.domain.service_accounts import refuse_unless_answers_for
-from app.services.accounts import new_username, normal_profile
 from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.overview import Holding
 from app.services.permitting import refuse_unless_allowed
 from app.services.responsibility import people
+from app.services.user_changes import normal_profile
+from app.services.usernames import Usernames, normal_username
 from app.storage import overview, service_accounts, users
 from app.storage.audit import record
 from app.storage.database import Database
@@ -39,10 +40,11 @@ class People:
 class ServiceAccounts:
     """Creates and finds them."""
 
-    def __init__(self, database: Database, clock: Clock, idempotency: Idempotency) -> None:
+    def __init__(self, database: Database, clock: Clock, idempotency: Idempotency, usernames: Usernames) -> None:
         self._database = database
         self._clock = clock
         self._idempotency = idempotency
+        self._usernames = usernames
 
     def add(
         self,
@@ -58,7 +60,7 @@ class ServiceAccounts:
         Refuses with BadRequest (user name, profile, who answers for it), NotPermitted, and Conflict (the name is taken;
         another request under the same `key`). Raises Repeated.
         """
-        name, columns = new_username(username), dict[str, Any](normal_profile(profile))
+        name, columns = normal_username(username), dict[str, Any](normal_profile(profile))
         try:
             with self._database.transaction() as session:
                 refuse_unless_allowed(session, Act.CREATE_USER, caller)
@@ -66,6 +68,7 @@ class ServiceAccounts:
                 now = self._clock()
                 self._idempotency.refuse_repeat(session, key, caller.user_id, ("user", name), now)
                 row = users.insert(session, name, role, None, now, kind=Kind.SERVICE, **columns)
+                self._usernames.refuse_former(session, name, row.id)
                 detail = {"role": role, "kind": Kind.SERVICE, "responsible": row.responsible or ""}
                 deputy = {"deputy": row.deputy} if row.deputy else {}
                 record(session, now, caller, "user.created", ("user", name), **detail, **deputy)

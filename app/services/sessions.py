@@ -87,7 +87,7 @@ class Sessions:
                 sessions.end(session, self._digest(before))
             row = sessions.insert(session, self._digest(cookie), owner.id, now, caller.address, device)
             known, subject = caller.as_user(owner.id, owner.username, BY_PASSWORD), ("user", owner.username)
-            record(session, now, known, "session.began", subject, number=row.id)
+            record(session, now, known, "session.began", subject, number=row.id, **proof.detail)
             for number in sessions.end_oldest(session, owner.id, MOST, MOST_ENDED):
                 record(session, now, known, "session.ended", subject, number=number, because=f"{MOST} at most")
         return cookie

@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.clock import Clock
 from app.domain.errors import RateLimited
-from app.domain.identity import Caller, canonical_username
+from app.domain.identity import Caller, User, canonical_username
 from app.domain.ladder import Act
 from app.domain.seals import Seal
 from app.services.permitting import refuse_unless_allowed
@@ -47,7 +47,7 @@ NEW_NETWORKS = 50
 
 
 class Claim(NamedTuple):
-    """Whose password somebody will try. `account`: the canonical user name, or what was typed.
+    """Whose password somebody will try. `account`: :attr:`User.counted_by`, or what was typed.
 
     `address`: the client's. `device`: proves that the account signed in from there before; any text of its own.
     """
@@ -123,9 +123,10 @@ class LoginThrottle:
             claim, now = attempt.claim, self._clock()
             network = self._digest("network", network_of(claim.address) or "")
             filled = throttle.note_network(session, self._of_account(claim.account), network, now)
-            name = canonical_username(claim.account)  # other text cannot be looked for
-            if filled is not None and name is not None and users.find(session, name) is not None:
-                record(session, now, caller, "user.sign_in_locked", ("user", name), networks=filled.networks)
+            is_name = canonical_username(claim.account) is not None  # other text cannot be looked for
+            user = users.find_counted_by(session, claim.account) if filled is not None and is_name else None
+            if filled is not None and user is not None:
+                record(session, now, caller, "user.sign_in_locked", ("user", user.username), networks=filled.networks)
 
     def succeeded(self, attempt: Attempt) -> None:
         """Subtract the attempt, and record its network as known for the account."""
@@ -144,14 +145,24 @@ class LoginThrottle:
             throttle.record_success(session, key, now)
 
     def lock_of(self, account: str) -> Filled | None:
-        """Since when only known places are left to the account (canonical user name); None where all are."""
+        """Since when only known places are left to the account (:attr:`User.counted_by`); None where all are."""
         with self._database.reading() as session:
             return throttle.filled(session, self._of_account(account), self._clock())
 
-    def unlock(self, account: str, caller: Caller) -> bool:
-        """Forget the account's failures from new places; whether only known places were left to it.
+    def forget(self, session: Session, user: User, addresses: Iterable[str | None]) -> None:
+        """Delete the counters of a user who is deleted, and the networks of these addresses.
 
-        Refuses with NotPermitted.
+        The others that count the account in one network are digests of which nothing is readable; they end by time.
+        """
+        account, networks = user.counted_by, {network_of(each) for each in addresses} - {None}
+        keys = [self._of_account(account).key, self._digest("networks", account)]
+        keys += [self._digest("known network", account, each) for each in networks if each is not None]
+        throttle.delete_counters(session, keys)
+
+    def unlock(self, account: str, caller: Caller) -> bool:
+        """Forget the failures from new places of an account (:attr:`User.counted_by`).
+
+        Whether only known places were left to it. Refuses with NotPermitted.
         """
         bucket = self._of_account(account)
         with self._database.transaction() as session:
@@ -159,8 +170,9 @@ class LoginThrottle:
             now = self._clock()
             was_locked = throttle.filled(session, bucket, now) is not None
             throttle.empty(session, bucket.key)
-            if was_locked:
-                record(session, now, caller, "user.sign_in_unlocked", ("user", account))
+            user = users.find_counted_by(session, account)
+            if was_locked and user is not None:
+                record(session, now, caller, "user.sign_in_unlocked", ("user", user.username))
         return was_locked
 
     def _standing(self, session: Session, claim: Claim, now: datetime) -> Standing:

@@ -15,7 +15,7 @@ from app.domain.errors import NotFound
 from app.domain.token_history import Entry, Step
 from app.domain.tokens import AccessToken, RefreshToken, TokenStatus
 from app.services.listing import refuse_unless_handle
-from app.storage import access_tokens, refresh_tokens, token_history, users
+from app.storage import access_tokens, former_usernames, refresh_tokens, token_history, users
 from app.storage.access_tokens import as_access_token
 from app.storage.audit_tables import AuditEventRow
 from app.storage.database import Database
@@ -82,7 +82,7 @@ class TokenHistory:
 def _ends(session: Session, token: Token) -> Iterator[Entry]:
     if token.revoked_at is not None:
         owner, by = users.get(session, token.user_id), token.revoked_by or ""
-        is_own = owner is not None and owner.username == by
+        is_own = owner is not None and by in (owner.username, *former_usernames.of_user(session, owner.id))
         yield Entry(token.revoked_at, Step.REVOKED, by, is_own, note=token.revoke_reason or "")
     if token.status is TokenStatus.EXPIRED and token.expires_at is not None:
         yield Entry(token.expires_at, Step.EXPIRED)

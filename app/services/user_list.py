@@ -46,11 +46,12 @@ class UserList:
         limit: int = 100,
         *,
         kind: Kind | None = None,
+        is_deleted: bool = False,
     ) -> Page[User]:
-        """Users that match, newest first. `part`: of the user name, case-insensitive."""
+        """Users that match, newest first. `part`: of the user name, case-insensitive. `is_deleted`: no others."""
         after = row_of(self._cursors.read(USERS, cursor))
         with self._database.reading() as session:
-            rows = user_list.users(session, part, role, is_active, after, limit + 1, kind)
+            rows = user_list.users(session, part, role, is_active, after, limit + 1, kind, is_deleted=is_deleted)
             page = page_of([as_user(row) for row in rows], limit, lambda user: user.id)
         return Page(page.items, self._cursors.write(USERS, page.cursor))
 

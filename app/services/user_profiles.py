@@ -15,7 +15,7 @@ from app.services.audit_list import as_event
 from app.services.listing import ListedToken, list_access_tokens, list_refresh_tokens
 from app.services.overview import Holding
 from app.services.sessions import Sessions
-from app.storage import audit_list, overview, service_accounts, user_profiles
+from app.storage import audit_list, former_usernames, overview, service_accounts, user_profiles
 from app.storage.database import Database
 from app.storage.throttle import Filled
 from app.storage.users import as_user
@@ -40,6 +40,7 @@ class UserProfile:
     tokens: list[ListedToken]
     token_count: int
     events: list[AuditEvent]
+    former_usernames: list[str]
     accounts: list[User]
     """The service accounts that the user answers for."""
     is_unanswered: bool
@@ -58,10 +59,11 @@ class UserProfiles:
     def of(self, user_id: int) -> UserProfile:
         """Refuses with NotFound."""
         user, now = self._accounts.by_id(user_id), self._clock()
-        lock, sessions = self._accounts.throttle.lock_of(user.username), self._sessions.of_user(user_id)
+        lock, sessions = self._accounts.throttle.lock_of(user.counted_by), self._sessions.of_user(user_id)
         with self._database.reading() as session:
             held = overview.count_active_of_users(session, [user_id], now)[user_id]
-            events = audit_list.events(session, None, None, user.username, None, MOST_EVENTS)
+            former = former_usernames.of_user(session, user_id)
+            events = audit_list.events_about(session, [user.username, *former], MOST_EVENTS)
             return UserProfile(
                 user=user,
                 holding=Holding(user, *held),
@@ -71,6 +73,7 @@ class UserProfiles:
                 tokens=_tokens(session, user_id, now),
                 token_count=user_profiles.count_tokens(session, user_id),
                 events=[as_event(row) for row in events],
+                former_usernames=former,
                 accounts=[as_user(row) for row in service_accounts.of_person(session, user_id, MOST_ACCOUNTS)],
                 is_unanswered=user_id in service_accounts.unanswered_among(session, [user_id]),
             )

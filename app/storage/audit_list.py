@@ -1,5 +1,6 @@
 """Lists of audit events, newest first, in keyset pages."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import literal_column, select
@@ -37,3 +38,9 @@ def events(
     if after is not None:
         query = query.where(AuditEventRow.id < after)
     return list(session.scalars(query.order_by(AuditEventRow.id.desc()).limit(limit)))
+
+
+def events_about(session: Session, object_ids: Sequence[str], limit: int) -> list[AuditEventRow]:
+    """The newest `limit` about any of these objects: at most so many of each are read."""
+    found = [row for each in object_ids for row in events(session, None, None, each, None, limit)]
+    return sorted(found, key=lambda row: row.id, reverse=True)[:limit]

@@ -23,6 +23,7 @@ from app.storage.audit_tables import NOT_DONE, NOT_MINTED, OF_NO_USER, AuditEven
 from app.storage.tables import UserRow
 from app.storage.text_search import has_part
 from app.storage.user_list import is_named
+from app.storage.user_table import FormerUsernameRow
 
 MOST_FOR_IDS, MOST_FOR_NAMES = 300_000, 50_000
 """How many events are read one by one, at most: for an address or a request's id, and for many names."""
@@ -150,7 +151,7 @@ def _common(search: AuditSearch) -> Iterator[ColumnElement[bool]]:
 
 
 def _names_with(text: str) -> Select[str]:
-    """Users whose user name, e-mail or name holds this part, and commands and jobs whose name does.
+    """Users whose user name, e-mail or name holds this part, also by their former names; commands and jobs.
 
     The latter are read by leaping over the events of each in the index.
     """
@@ -160,7 +161,12 @@ def _names_with(text: str) -> Select[str]:
     following = select(func.min(next_one.actor)).where(of_no_user, next_one.actor > leaps.c.actor).scalar_subquery()
     leaps = leaps.union_all(select(following).where(leaps.c.actor.is_not(None)))
     actors = select(leaps.c.actor).where(has_part(leaps.c.actor, text))
-    both = union(select(UserRow.username.label("name")).where(is_named(text)), actors).subquery()
+    former = FormerUsernameRow
+    by_former = select(former.user_id).where(former.username.is_not(None), has_part(former.username, text))
+    is_meant = is_named(text) | UserRow.id.in_(by_former)
+    present = select(UserRow.username.label("name")).where(is_meant)
+    earlier = select(former.username).join(UserRow, UserRow.id == former.user_id)
+    both = union(present, earlier.where(former.username.is_not(None), is_meant), actors).subquery()
     return select(both.c.name)
 
 

@@ -109,7 +109,8 @@ def _has_name(table: TokenTable, part: str, owner_id: int | None = None) -> Colu
 
 def _is_owned_by(table: TokenTable, username: str, now: datetime) -> ColumnElement[bool]:
     """An owner who does not exist owns nothing."""
-    owner = select(UserRow.id).where(UserRow.username == canonical_username(username)).correlate(None)
+    name = canonical_username(username) or username  # or that of a deleted user, which is none
+    owner = select(UserRow.id).where(UserRow.username == name).correlate(None)
     return table.user_id == owner.scalar_subquery()
 
 

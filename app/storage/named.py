@@ -5,6 +5,7 @@ from collections.abc import Collection
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.storage import former_usernames
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 
 
@@ -21,3 +22,8 @@ def ids_of_users(session: Session, usernames: Collection[str]) -> dict[str, int]
     """By user name."""
     query = select(UserRow.username, UserRow.id).where(UserRow.username.in_(usernames))
     return {username: user_id for username, user_id in session.execute(query)}
+
+
+def ids_of_users_ever(session: Session, usernames: Collection[str]) -> dict[str, int]:
+    """By user name, present or former, as events have them."""
+    return former_usernames.ids_of_users(session, usernames) | ids_of_users(session, usernames)

@@ -1,6 +1,6 @@
 """Queries for taking away again what a restored state gave back: tokens by public id, whatever their state."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import NamedTuple, TypeVar
@@ -109,3 +109,11 @@ def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
     rest = iter(items)
     while some := list(islice(rest, CHUNK)):
         yield some
+
+
+def every(read: Callable[[int, int], list[int]]) -> list[int]:
+    """All ids, read in batches. `read`: of an id and a number, those after it."""
+    ids: list[int] = []
+    while some := read(ids[-1] if ids else 0, CHUNK):
+        ids += some
+    return ids

@@ -79,8 +79,8 @@ def _states(stored: Iterable[Stored], now: datetime) -> Counter[str]:
 
 
 def users_by_state(session: Session) -> dict[bool, int]:
-    """How many users are enabled (True) and disabled (False)."""
-    query = select(UserRow.is_active, func.count()).group_by(UserRow.is_active)
+    """How many users are enabled (True) and disabled (False), without deleted ones."""
+    query = select(UserRow.is_active, func.count()).where(UserRow.deleted_at.is_(None)).group_by(UserRow.is_active)
     return {is_active: number for is_active, number in session.execute(query)}
 
 

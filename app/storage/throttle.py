@@ -108,7 +108,10 @@ def note_network(session: Session, bucket: Bucket, network: str, now: datetime) 
     Within the transaction of :func:`settle`, which has locked the row.
     """
     row = LoginThrottleRow
-    found = session.execute(select(row.failures, row.networks, row.filled_at).where(row.bucket == bucket.key)).one()
+    counted = select(row.failures, row.networks, row.filled_at).where(row.bucket == bucket.key)
+    found = session.execute(counted).one_or_none()
+    if found is None:  # the account was deleted meanwhile
+        return None
     digits = network[:NETWORK_DIGITS]
     networks = found.networks if digits in _split(found.networks) else found.networks + digits
     is_filled = found.failures >= bucket.limit and found.filled_at is None
@@ -134,6 +137,12 @@ def empty(session: Session, key: str) -> None:
     """Forget the failures of a counter."""
     statement = update(LoginThrottleRow).where(LoginThrottleRow.bucket == key)
     session.execute(statement.values(failures=0, in_flight=0, filled_at=None, networks=""))
+
+
+def delete_counters(session: Session, keys: Iterable[str]) -> None:
+    """Delete these counters. In order of key, against deadlocks."""
+    for key in sorted(keys):
+        session.execute(delete(LoginThrottleRow).where(LoginThrottleRow.bucket == key))
 
 
 def last_success(session: Session, key: str) -> datetime | None:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import SQLCoreOperations
 
@@ -33,9 +33,11 @@ def users(
     after: int | None,
     limit: int,
     kind: Kind | None = None,
+    *,
+    is_deleted: bool = False,
 ) -> list[UserRow]:
     """At most `limit` users, newest first, after the one with the id `after`; `part` of the user name."""
-    query = select(UserRow).where(*_narrowing(role, is_active, kind))
+    query = select(UserRow).where(*_narrowing(role, is_active, kind, is_deleted=is_deleted))
     if part is not None:
         query = query.where(UserRow.username.contains(part.lower(), autoescape=True))
     if after is not None:
@@ -67,10 +69,15 @@ def count_before(session: Session, search: UserSearch, row_id: int) -> int:
 
 def counts(session: Session, search: UserSearch) -> UserCounts:
     """In one statement."""
-    matching = and_(true(), *_narrowing(search.role, search.is_active, search.kind, search.is_unanswered))
+    exists = UserRow.deleted_at.is_(None)
     conditions = (
-        *(matching, true(), UserRow.is_active, ~UserRow.is_active, UserRow.role == Role.SERVER_ADMIN),
-        UserRow.kind == Kind.SERVICE,
+        and_(*_of_search(search)),
+        exists,
+        UserRow.is_active,
+        exists & ~UserRow.is_active,
+        UserRow.role == Role.SERVER_ADMIN,
+        exists & (UserRow.kind == Kind.SERVICE),
+        ~exists,
     )
     columns = [func.count().filter(each) for each in conditions]
     query = select(*columns).select_from(UserRow).where(*_has_text(search.text))
@@ -88,15 +95,20 @@ def _there(order: UserOrder, row_id: int) -> Select[Any, int]:
 
 
 def _conditions(search: UserSearch) -> list[ColumnElement[bool]]:
-    return _has_text(search.text) + _narrowing(search.role, search.is_active, search.kind, search.is_unanswered)
+    return _has_text(search.text) + _of_search(search)
+
+
+def _of_search(search: UserSearch) -> list[ColumnElement[bool]]:
+    narrowed = _narrowing(search.role, search.is_active, search.kind, is_deleted=search.is_deleted)
+    return [*narrowed, is_unanswered()] if search.is_unanswered else narrowed
 
 
 def _narrowing(
-    role: Role | None, is_active: bool | None, kind: Kind | None, only_unanswered: bool = False
+    role: Role | None, is_active: bool | None, kind: Kind | None, *, is_deleted: bool
 ) -> list[ColumnElement[bool]]:
     chosen = ((UserRow.role, role), (UserRow.is_active, is_active), (UserRow.kind, kind))
-    conditions = [column == value for column, value in chosen if value is not None]
-    return [*conditions, is_unanswered()] if only_unanswered else conditions
+    exists = UserRow.deleted_at.is_not(None) if is_deleted else UserRow.deleted_at.is_(None)
+    return [exists, *(column == value for column, value in chosen if value is not None)]
 
 
 def _has_text(text: str | None) -> list[ColumnElement[bool]]:

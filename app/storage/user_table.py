@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Index, Integer, String, column, false, select, table, text
-from sqlalchemy.orm import Mapped, column_property, mapped_column
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, column, false, select, table, text
+from sqlalchemy.orm import Mapped, column_property, mapped_column, validates
 
+from app.domain.emails import canonical_email
 from app.domain.identity import ApiTokens, Kind, Role
 from app.storage.database import Base
 from app.storage.instants import UtcDateTime
@@ -28,11 +29,16 @@ def _name_of(person_id: Any, alias: str) -> Any:
 
 
 class UserRow(Base):
-    """`responsible_id`, `deputy_id`: no foreign keys, which SQLite can't add to a table."""
+    """`responsible_id`, `deputy_id`: no foreign keys, which SQLite can't add to a table.
+
+    `email_key`: the e-mail in its form for look-up, set with it. `first_username`: None while it is the present one. A
+    deleted user's row stays, with `DELETED_NAME` for a user name.
+    """
 
     __tablename__ = "users"
     __table_args__ = (
         Index("ix_users_responsible", "responsible_id", **_ONLY_SERVICE),
+        Index("ix_users_email_key", "email_key"),
         Index("ix_users_deputy", "deputy_id", **_ONLY_SERVICE),
         {"sqlite_autoincrement": True},  # an id is never reused
     )
@@ -54,8 +60,31 @@ class UserRow(Base):
     kind: Mapped[str] = mapped_column(String(10), default=Kind.PERSON, server_default=Kind.PERSON.value)
     responsible_id: Mapped[int | None] = mapped_column(BigId)
     deputy_id: Mapped[int | None] = mapped_column(BigId)
+    email_key: Mapped[str | None] = mapped_column(String(254))
+    first_username: Mapped[str | None] = mapped_column(String(150))
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     responsible: Mapped[str | None] = column_property(
         _name_of(responsible_id, "responsible_person"), expire_on_flush=False
     )
     deputy: Mapped[str | None] = column_property(_name_of(deputy_id, "deputy_person"), expire_on_flush=False)
+
+    @validates("email")
+    def _set_email_key(self, _: str, email: str) -> str:
+        self.email_key = canonical_email(email)
+        return email
+
+
+class FormerUsernameRow(Base):
+    """A user name that nobody else may take. `digest`: keyed; `username`: None once its user is deleted."""
+
+    __tablename__ = "former_usernames"
+    __table_args__ = (
+        Index("ix_former_usernames_user", "user_id"),
+        Index("ix_former_usernames_name", "username"),
+    )
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id"))
+    username: Mapped[str | None] = mapped_column(String(150))
+    retired_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Row, Select, Table, func, literal, select, update
+from sqlalchemy import Row, Select, Subquery, Table, case, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.identity import ApiTokens, Kind, Role, User
-from app.storage.tables import UserRow
+from app.storage.user_table import FormerUsernameRow, UserRow
 
 TABLE = cast(Table, UserRow.__table__)
 
@@ -25,13 +25,41 @@ class SignIn(NamedTuple):
     password_hash: str | None
 
 
-def find_sign_in(session: Session, username: str) -> SignIn:
-    """By canonical user name. Always reads one row, so that an unknown user takes the same time."""
-    one = select(literal(1)).subquery()
-    query = select(TABLE).select_from(one.outerjoin(TABLE, TABLE.c.username == username))
-    row = session.execute(query).one()
+def find_sign_in(session: Session, username: str | None, email: str | None) -> SignIn:
+    """By canonical user name, or else by canonical e-mail where it is of one enabled person only.
+
+    The user name wins whatever that user's state, so that nobody's e-mail catches another's sign-in. One statement that
+    always reads one row, so that an unknown user takes the same time.
+    """
+    # None would be compared as IS NULL, and find whoever has no e-mail. Nobody has an empty one.
+    one, with_email = select(literal(1)).subquery(), _enabled_with(email or "")
+    by_name = select(TABLE.c.id).where(TABLE.c.username == (username or "")).correlate(None).scalar_subquery()
+    is_only_one = case((func.count() == 1, func.min(with_email.c.id)))
+    found = func.coalesce(by_name, select(is_only_one).select_from(with_email).scalar_subquery())
+    row = session.execute(select(TABLE).select_from(one.outerjoin(TABLE, TABLE.c.id == found))).one()
     # Whatever is stored: the release before would set a password.
     return SignIn(None if row.id is None else as_user(row), None if row.kind == Kind.SERVICE else row.password_hash)
+
+
+def _enabled_with(email: str) -> Subquery:
+    """Two at most: more make no difference."""
+    signs_in = (TABLE.c.is_active, TABLE.c.kind != Kind.SERVICE)
+    return select(TABLE.c.id).where(TABLE.c.email_key == email, *signs_in).limit(2).correlate(None).subquery()
+
+
+def find_ever(session: Session, username: str) -> UserRow | None:
+    """By the present canonical user name, or else by a former one; no deleted user."""
+    present = find(session, username)
+    if present is not None:
+        return present
+    former = select(FormerUsernameRow.user_id).where(FormerUsernameRow.username == username)
+    return session.scalars(select(UserRow).where(UserRow.id.in_(former))).one_or_none()
+
+
+def find_counted_by(session: Session, name: str) -> UserRow | None:
+    """By the name that sign-ins are counted by (:attr:`User.counted_by`)."""
+    counted_by = func.coalesce(UserRow.first_username, UserRow.username)
+    return session.scalars(select(UserRow).where(counted_by == name)).one_or_none()
 
 
 def get(session: Session, user_id: int) -> UserRow | None:
@@ -54,8 +82,9 @@ def standing(session: Session, user_id: int) -> Standing | None:
 
 
 def every(session: Session) -> Iterator[UserRow]:
-    """All users in order of user name, read in batches."""
-    return iter(session.scalars(select(UserRow).order_by(UserRow.username).execution_options(yield_per=500)))
+    """All users but deleted ones, in order of user name, read in batches."""
+    query = select(UserRow).where(UserRow.deleted_at.is_(None)).order_by(UserRow.username)
+    return iter(session.scalars(query.execution_options(yield_per=500)))
 
 
 def replace_digest(session: Session, user_id: int, before: str | None, after: str) -> bool:
@@ -74,14 +103,23 @@ def get_and_lock(session: Session, user_id: int) -> UserRow | None:
     return session.scalars(_held(select(UserRow).where(UserRow.id == user_id, UserRow.is_active))).one_or_none()
 
 
+def hold(session: Session, user: int | str) -> UserRow | None:
+    """By id, or by canonical user name, as it is once the lock was waited for; the row stays locked."""
+    which = UserRow.id == user if isinstance(user, int) else UserRow.username == user
+    query = _held(select(UserRow).where(which)).execution_options(populate_existing=True)
+    return session.scalars(query).one_or_none()
+
+
 def lock(session: Session, user_id: int) -> None:
     """Lock the row, of an enabled user or not."""
     session.execute(_held(select(UserRow.id).where(UserRow.id == user_id)))
 
 
 def lock_administrators(session: Session) -> list[int]:
-    """The ids of all enabled administrators who can sign in; the rows stay locked, so that two changes cannot leave
-    none."""
+    """The ids of all enabled administrators who can sign in; the rows stay locked, so that two changes leave one.
+
+    Before any other row of a user, everywhere.
+    """
     query = select(UserRow.id).where(UserRow.role == Role.SERVER_ADMIN, UserRow.is_active, UserRow.kind == Kind.PERSON)
     return list(session.scalars(_held(query.order_by(UserRow.id))))
 
@@ -143,6 +181,8 @@ def as_user(row: UserRow | Row[Any]) -> User:
         last_login_at=row.last_login_at,
         # The release before writes only the flag when the user has chosen another one.
         password_expires_at=row.password_expires_at if row.has_temporary_password else None,
+        first_username=row.first_username,
+        deleted_at=row.deleted_at,
         kind=Kind(row.kind),
         responsible_id=row.responsible_id,
         deputy_id=row.deputy_id,

@@ -9,6 +9,7 @@ from app.web.documents import documents
 from app.web.errors import DIALECTS, PAGES_ANYWHERE
 from app.web.own_moving import BLUEPRINT as changes
 from app.web.preferences import preferences
+from app.web.profile import profile
 from app.web.rendering import install_rendering
 from app.web.rotations import BLUEPRINT as own_tokens
 from app.web.security import passwords, security
@@ -17,7 +18,7 @@ from app.web.signing_in import entrance
 from app.web.starts import starts
 
 BLUEPRINTS = (
-    *(entrance, starts, own_tokens, security, passwords, preferences, changes, service_accounts, documents),
+    *(entrance, starts, own_tokens, security, passwords, profile, preferences, changes, service_accounts, documents),
     *ADMIN,
 )
 

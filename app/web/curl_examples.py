@@ -15,6 +15,7 @@ VALUES: dict[str, Any] = {
     "is_active": False,
     "key": "retention_days",
     "lifetimeSeconds": 86400,
+    "lifetime_days": 30,
     "name": "nightly-etl",
     "password": "your password",
     "reason": "left the team",

@@ -66,7 +66,8 @@ def sign_in() -> ResponseReturnValue:
     username, target = form.get("username", ""), form.get("next", "")
     try:
         before = cookies.session_cookie()
-        device = services().sessions.known_devices.find(cookies.device_cookie(), username)
+        account = services().accounts.counted_by(username)
+        device = services().sessions.known_devices.find(cookies.device_cookie(), account)
         agent = request.headers.get("User-Agent")
         cookie = services().sessions.sign_in(username, form.get("password", ""), caller(), before, device, agent)
     except (BadCredentials, TemporaryPassword, RateLimited, Unavailable) as refusal:
@@ -76,7 +77,7 @@ def sign_in() -> ResponseReturnValue:
         return retry_after(answer, refusal)
     onward = redirect(_next(target), 303)
     cookies.set_session_cookie(onward, cookie)
-    cookies.set_device_cookie(onward, services().sessions.known_devices.add(cookies.device_cookie(), username))
+    cookies.set_device_cookie(onward, services().sessions.known_devices.add(cookies.device_cookie(), account))
     return onward
 
 

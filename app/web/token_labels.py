@@ -11,7 +11,8 @@ from app.web.done import what_was_done
 from app.web.forms import field_errors, message, read_form, status_of
 from app.web.rendering import page
 
-FIELDS = ("name", "description")
+FIELDS = {"token_name": "name", "description": "description"}
+"""What each field of the form is. The list behind the dialog has a filter called name."""
 
 Crumb = tuple[str, str]
 
@@ -19,7 +20,7 @@ Crumb = tuple[str, str]
 def labels() -> dict[str, str]:
     """What the form changes: a field that it does not have stays."""
     form = read_form()
-    return {name: form[name].strip() for name in FIELDS if name in form}
+    return {name: form[field].strip() for field, name in FIELDS.items() if field in form}
 
 
 def edited_text(public_id: str) -> str:

@@ -209,6 +209,7 @@ SOON = "/admin/tokens?kind=refresh&status=active&q=sandbox"
 BACKUP = "/admin/tokens?kind=refresh&status=active&q=backup"
 ETL = "/admin/tokens?kind=refresh&q=nightly-etl&owner=anna"
 SETTINGS = "/admin/settings"
+ACCOUNTS = "/account/service-accounts"
 WRONG = f"{PASSWORD}-mistyped"
 ANNA, CLARA = sample.PERSON, sample.ADMINISTRATOR
 
@@ -219,6 +220,7 @@ CONFIRM = filled(
     opened(with_menu(ETL, "Actions for nightly-etl"), "Revoke nightly-etl"), "Revoke nightly-etl", reason="in a log"
 )
 USER = followed("/admin/users?q=anna", "anna")
+WAREHOUSE = followed(ACCOUNTS, "svc-warehouse")
 GENERATE = opened(PREFERENCES, "Generate New Token")
 GENERATED = revealed(filled(GENERATE, "Generate", description="weekly report"))
 
@@ -277,6 +279,17 @@ VIEWS = [
     View("refresh-token-move", ANNA, from_menu(AUTH, "nightly-etl", "Move to a service account"), is_dialog=True),
     View("access-token-create", ANNA, opened(AUTH, "API Token under lineage-export"), is_dialog=True),
     View("access-token-reveal", ANNA, MINTED),
+    View("service-accounts", ANNA, at(ACCOUNTS)),
+    View("service-account", ANNA, WAREHOUSE),
+    View("service-account-stronger", ANNA, followed(ACCOUNTS, "svc-administration")),
+    View("service-account-empty", ANNA, followed(ACCOUNTS, "svc-lineage")),
+    View("service-account-token", ANNA, after(WAREHOUSE, lambda visitor: visitor.page.locator(
+        "a[data-row]"
+    ).first.click())),
+    View("service-account-create", ANNA, opened(WAREHOUSE, "Create Refresh Token"), is_dialog=True),
+    View("service-account-reveal", ANNA, revealed(filled(
+        opened(WAREHOUSE, "Create Refresh Token"), "Create Refresh Token", name="weekly-report"
+    ))),
     View("account-password", ANNA, at("/account/password")),
     View("account-password-wrong", ANNA, filled(
         at("/account/password"), "Change password", current=WRONG, password=f"{WRONG}-1", repeated=f"{WRONG}-2"
@@ -285,6 +298,7 @@ VIEWS = [
         at("/account/password"), "Change password", current=PASSWORD, password="Password1234!", repeated="Password1234!"
     )),
     View("account-password-changed", ANNA, after_act(at("/account/password"), done="changed")),
+    View("account-profile", ANNA, after_act(at("/account/profile"), done="changed")),
     View("account-security", ANNA, at("/account/security")),
     View("account-security-others", ANNA, after_act(at("/account/security"), done="ended")),
     View("account-security-only-one", sample.DENIED, after_act(at("/account/security"), done="others")),
@@ -310,11 +324,24 @@ VIEWS = [
     View("admin-users-filters", CLARA, after(at("/admin/users"), lambda visitor: visitor.page.get_by_text(
         "More filters").click()
     )),
+    View("admin-users-deleted", CLARA, at("/admin/users?state=deleted")),
     View("admin-users-row-menu", CLARA, with_menu("/admin/users?q=anna", "Actions for anna")),
     View("admin-users-after-act", CLARA, after_act(at("/admin/users?q=o"), done="disabled", user="olga")),
     View("admin-user-create", CLARA, opened("/admin/users", "Create User"), is_dialog=True),
     View("admin-user-create-wrong", CLARA, filled(at("/admin/users/new"), "Create User", username="Zoë!")),
     View("admin-user-create-asks", sample.AWAY, at("/admin/users/new")),
+    View("admin-users-service", CLARA, at("/admin/users?state=service")),
+    View("admin-service-account-create", CLARA, opened("/admin/users", "New service account"), is_dialog=True),
+    View("admin-service-account-create-wrong", CLARA, filled(
+        at("/admin/users/new-service-account"), "Create service account", username="svc-etl", responsible="nobody"
+    )),
+    View("admin-service-account", CLARA, followed("/admin/users?q=svc-ware", "svc-ware")),
+    View("admin-service-account-menu", CLARA, with_more(followed("/admin/users?q=svc-ware", "svc-ware"))),
+    View("admin-service-account-unanswered", CLARA, followed("/admin/users?q=svc-rep", "svc-rep")),
+    View("admin-user-responsible", CLARA, opened(
+        followed("/admin/users?q=svc-rep", "svc-rep"), "Choose somebody"
+    ), True),
+    View("admin-user-hand-over", CLARA, below(USER, "/hand-over")),
     View("admin-user-self", CLARA, followed("/admin/users?q=clara", "clara")),
     View("admin-user", CLARA, USER),
     View("admin-user-menu", CLARA, with_more(USER)),
@@ -326,6 +353,14 @@ VIEWS = [
     View("admin-user-locked", CLARA, followed("/admin/users?q=yusuf", "yusuf")),
     View("admin-user-disable", CLARA, opened(with_more(USER), "Disable anna"), True),
     View("admin-user-enable", CLARA, opened(followed("/admin/users?q=olga", "olga"), "Enable olga"), True),
+    View("admin-user-edit", CLARA, opened(with_more(USER), "Edit anna"), True),
+    View("admin-user-edit-wrong", CLARA, filled(below(USER, "/edit"), "Save", email="Anna <anna@example.com>")),
+    View("admin-user-rename", CLARA, opened(with_more(USER), "Change user name"), True),
+    View("admin-user-delete", CLARA, opened(with_more(USER), "Delete anna"), True),
+    View("admin-user-deleted", CLARA, followed("/admin/users?state=deleted", "Deleted user")),
+    View("admin-user-renamed", CLARA, after_act(
+        followed("/admin/users?q=frieda", "frieda"), done="renamed", user="frieda"
+    )),
     View("admin-user-role", CLARA, opened(with_more(USER), "Change role of anna"), True),
     View("admin-user-api-tokens", CLARA, opened(with_more(USER), "Allow or deny API tokens"), True),
     View("admin-user-revoke", CLARA, opened(USER, "Revoke API Tokens"), True),

@@ -80,8 +80,14 @@ def fill(past: Past) -> None:
     past.ago(130 * DAY)
     anna = past.user(PERSON, Role.STEWARD, PASSWORD)
     set_api_tokens(past.services, PERSON, ApiTokens.ALLOW, signed_in(clara))
-    make_service_account(past.services, anna, username="svc-warehouse")
-    lives = [*_lives_of_crowd(past, chance, crowd, clara), *_lives_of_anna(past, anna, clara)]
+    warehouse = make_service_account(past.services, anna, crowd[-1], username="svc-warehouse")
+    make_service_account(past.services, crowd[0], anna, username="svc-lineage")
+    make_service_account(past.services, anna, role=Role.SERVER_ADMIN, username="svc-administration")
+    lives = [
+        _life_of_account(past, warehouse),
+        *_lives_of_crowd(past, chance, crowd, clara),
+        *_lives_of_anna(past, anna, clara),
+    ]
     past.live([*lives, _life_of_clara(past, clara), _life_of_wordy(past), *_others(past), _sign_ins(past)])
     _fill_checks(past, chance)
     past.ago(timedelta(0))
@@ -171,6 +177,15 @@ def _api_tokens_of_anna(past: Past, anna: User) -> Life:
     past.use(upstairs.secret)
 
 
+def _life_of_account(past: Past, account: User) -> Life:
+    yield 40 * DAY
+    nightly, hourly = past.issue(account, "nightly-load"), past.issue(account, "hourly-stock")
+    yield 9 * HOUR
+    past.mint(nightly)
+    yield 2 * HOUR
+    past.mint(hourly)
+
+
 def _life_of_clara(past: Past, clara: User) -> Life:
     """What an administrator has, and did with others over the months."""
     yield 90 * DAY
@@ -220,8 +235,13 @@ def _denied(past: Past) -> Life:
     yield 60 * DAY
     past.user(DENIED, password=PASSWORD)
     set_api_tokens(past.services, DENIED, ApiTokens.DENY)
-    past.user(OFF)
+    make_service_account(past.services, past.user(OFF), username="svc-reports")
     disable(past.services, OFF)
+    gone, renamed = past.user("gone"), past.user("frieda.b")
+    past.mint(past.issue(gone, "nightly-etl"))
+    yield 9 * DAY
+    past.services.accounts.change(renamed.id, {"username": "frieda", "last_name": "Ω"}, OPERATOR)
+    past.services.deleting_users.delete(gone.id, OPERATOR)
 
 
 def _locked(past: Past) -> Life:

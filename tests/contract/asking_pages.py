@@ -1,7 +1,7 @@
 """People who use the pages, every address that pages have, and the rows of all tables apart from last visits."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from flask import Flask
@@ -14,7 +14,7 @@ from app.storage.database import Database
 from app.storage.tables import SessionRow
 from tests import rows
 from tests.drivers.pages import HOME, Pages
-from tests.factories import PASSWORD, allowed_user, generate, issue, make_user, mint
+from tests.factories import PASSWORD, allowed_user, generate, issue, make_service_account, make_user, mint
 
 
 @dataclass
@@ -41,6 +41,8 @@ class Holding:
     refresh: Issued[RefreshToken]
     access: Issued[AccessToken]
     single: Issued[AccessToken]
+    of_account: Issued[RefreshToken]
+    """Of a service account that the user is responsible for."""
 
     @property
     def secrets(self) -> list[str]:
@@ -49,8 +51,9 @@ class Holding:
 
 def holding(services: Services, user: User, name: str = "nightly-etl", description: str = "a report") -> Holding:
     """Of this user, who may make all of them."""
-    refresh = issue(services, user, name)
-    return Holding(refresh, mint(services, refresh), generate(services, user, description=description))
+    refresh, account = issue(services, user, name), make_service_account(services, user)
+    single = generate(services, user, description=description)
+    return Holding(refresh, mint(services, refresh), single, issue(services, account, "of-its-account"))
 
 
 def addresses(app: Flask, method: str, both_slash_forms: bool = False, **values: str | int) -> Iterator[str]:
@@ -62,7 +65,21 @@ def addresses(app: Flask, method: str, both_slash_forms: bool = False, **values:
         is_included = both_slash_forms or rule.rule == "/" or not rule.rule.endswith("/")
         is_page = rule.endpoint.startswith("web_") and not rule.rule.rstrip("/").endswith("/export")
         if is_page and method in (rule.methods or ()) and is_included:
-            yield re.sub(r"<(\w+)>", lambda found: str(values[found[1]]), rule.rule)
+            named = values | _named_otherwise(rule.rule, values)
+            yield re.sub(r"<(\w+)>", lambda found, named=named: str(named[found[1]]), rule.rule)
+
+
+ELSEWHERE = {
+    "/account/service-accounts/": {"user_id": "account_id", "public_id": "account_token"},
+    "/admin/users/<user_id>/responsible": {"user_id": "account_id"},
+    "/preferences/": {"public_id": "api_token"},
+}
+"""Where a word of a path names something else."""
+
+
+def _named_otherwise(rule: str, values: Mapping[str, str | int]) -> dict[str, str | int]:
+    names = next((names for start, names in ELSEWHERE.items() if rule.startswith(start)), {})
+    return {name: values[other] for name, other in names.items()}
 
 
 def variables(user: User, held: Holding) -> dict[str, str | int]:
@@ -73,6 +90,8 @@ def variables(user: User, held: Holding) -> dict[str, str | int]:
         "uuid": uuid,
         "api_token": held.single.token.public_id,
         "user_id": user.id,
+        "account_id": held.of_account.token.user_id,
+        "account_token": held.of_account.token.public_id,
         "key": "retention_days",
         "name": "daypass.css",
         "document": "native",

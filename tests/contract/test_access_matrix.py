@@ -13,7 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app.domain.identity import Role
+from app.domain.identity import ApiTokens, Role
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import AccessToken, Issued
 from app.http.context import parts
@@ -31,6 +31,7 @@ from tests.factories import (
     make_service_account,
     make_user,
     mint,
+    set_api_tokens,
 )
 
 CALLERS = ("nobody", "user", "another", "administrator", "introspector", "disabled", "single-tier", "refresh token")
@@ -70,7 +71,8 @@ class World:
 
     def account_id(self) -> str:
         """Of a service account that the user is responsible for, and the administrator not."""
-        return str(make_service_account(self.services, self.users["user"]).id)
+        account = make_service_account(self.services, self.users["user"])
+        return str(set_api_tokens(self.services, account.username, ApiTokens.ALLOW).id)
 
     def of_account(self) -> str:
         """Such an account, and a refresh token of it."""
@@ -191,6 +193,9 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", f"{NATIVE}/users/<user_id>/tokens"): Line(owner(200, admin=200), World.account_id),
     ("DELETE", f"{NATIVE}/users/<user_id>/tokens/<public_id>"): Line(owner(204, admin=204), World.of_account),
     ("POST", f"{NATIVE}/users/<user_id>/refresh-tokens"): Line(owner(201, admin=201), World.account_id, {"name": "x"}),
+    ("POST", f"{NATIVE}/users/<user_id>/api-tokens"): Line(
+        owner(201, admin=201), World.account_id, {"lifetime_days": 1}
+    ),
     ("POST", f"{OF_ACCOUNT}/access-token"): Line(owner(201, admin=201), World.of_account),
     ("POST", f"{OF_ACCOUNT}/rotate"): Line(owner(201, admin=201), World.of_account),
     ("POST", f"{OF_ACCOUNT}/end-old-secret"): Line(owner(200, admin=200), World.of_account),
@@ -202,6 +207,7 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", f"{NATIVE}/users/<user_id>"): Line(administrators(200), World.user_id),
     ("GET", f"{NATIVE}/users/<user_id>/service-accounts"): Line(administrators(200), World.user_id),
     ("PATCH", f"{NATIVE}/users/<user_id>"): Line(administrators(200), World.user_id, {"role": "STEWARD"}),
+    ("DELETE", f"{NATIVE}/users/<user_id>"): Line(administrators(200), World.user_id),
     ("POST", f"{NATIVE}/users/<user_id>/end-sessions"): Line(administrators(200), World.user_id),
     ("POST", f"{NATIVE}/users/<user_id>/revoke-tokens"): Line(administrators(200), World.user_id, {"reason": "x"}),
     ("GET", f"{NATIVE}/tokens"): Line(administrators(200)),

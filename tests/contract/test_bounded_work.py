@@ -40,7 +40,9 @@ COUNTING = {
     "/admin/tokens/<public_id>/revoke",
     "/account/auth/refresh-tokens/<public_id>/revoke",
     "/admin/users/<user_id>/disable", "/admin/users/<user_id>/enable", "/admin/users/<user_id>/api-tokens",
-    "/admin/users/<user_id>/revoke-tokens", "/admin/audit", "/preferences/access-tokens",
+    "/admin/users/<user_id>/revoke-tokens", "/admin/users/<user_id>/delete",
+    "/admin/audit", "/preferences/access-tokens",
+    "/admin/users/<user_id>/hand-over",
     "/account/auth", "signing in", "a refresh token by password", "new tokens",
 }  # fmt: skip
 """What counts or changes all of something, as it must: in the database, in one pass over an index."""
@@ -216,6 +218,7 @@ def acts(world: World) -> dict[str, Callable[[], TestResponse]]:
     own, anna = world.refresh, world.anna.user
     guess = _other_secret(own.secret)
     api, v1 = "/api/v1", "/integration/v1"
+    form = lambda path, **sent: world.call("POST", f"/oauth/{path}", None, data=sent)  # noqa: E731
     post = lambda path, secret=None, **body: world.call("POST", path, secret, json=body)  # noqa: E731
     return {
         "a wrong guess": lambda: post(f"{v1}/createAPIAccessToken", user_id=anna.id, refresh_token=guess),
@@ -223,6 +226,10 @@ def acts(world: World) -> dict[str, Callable[[], TestResponse]]:
         "a wrong guess, native": lambda: post(f"{api}/access-tokens", refresh_token=guess),
         "a mint": lambda: post(f"{v1}/createAPIAccessToken", user_id=anna.id, refresh_token=world.secret),
         "a mint, native": lambda: post(f"{api}/access-tokens", refresh_token=world.secret),
+        "a wrong guess, OAuth": lambda: form("token", grant_type="client_credentials", client_secret=guess),
+        "a mint, OAuth": lambda: form("token", grant_type="client_credentials", client_secret=world.secret),
+        "introspecting, OAuth": lambda: form("introspect", token=world.access, client_secret=world.secret),
+        "a replaced client, OAuth": lambda: form("introspect", token=world.access, client_secret=own.secret),
         "a mint by id": lambda: post(f"{api}/me/refresh-tokens/{own.token.public_id}/access-token", world.access),
         "validating": lambda: post(f"{v1}/validateRefreshToken", user_id=anna.id, refresh_token=world.secret),
         "revoking under": lambda: post(f"{v1}/revokeAPIAccessTokens", user_id=anna.id, refresh_token=world.secret),
@@ -249,6 +256,7 @@ def ends(world: World) -> dict[str, Callable[[], TestResponse]]:
         ),
         "change all of a user: sessions": lambda: world.call("PATCH", user, secret, json={"is_active": False}),
         "change all of a user: enabled": lambda: world.call("PATCH", user, secret, json={"is_active": True}),
+        "change all of a user: deleted": lambda: world.call("DELETE", user, secret),
     }
 
 

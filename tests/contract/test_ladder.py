@@ -169,6 +169,8 @@ def changes_of_users(method: str, path: str, active: Members, inactive: Members)
         (method, path, Act.DISABLE_USER): by_admin(World.someone, inactive),
         (method, path, Act.ALLOW_API_TOKENS): by_admin(World.denied, {"api_tokens": "inherit"}),
         (method, path, Act.DENY_API_TOKENS): by_admin(World.someone, {"api_tokens": "deny"}),
+        (method, path, Act.EDIT_USER): by_admin(World.someone, {"title": "Analyst"}),
+        (method, path, Act.RENAME_USER): by_admin(World.someone, World.new_user),
         (method, path, Act.MAKE_RESPONSIBLE): by_admin(World.account, lambda its: {"responsible": its.admin.username}),
     }
 
@@ -203,6 +205,9 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", f"{NATIVE}/users/<user_id>/refresh-tokens", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(
         World.account, {"name": "x"}
     ),
+    ("POST", f"{NATIVE}/users/<user_id>/api-tokens", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(
+        World.account, {"lifetime_days": 1}
+    ),
     ("POST", f"{OF_ACCOUNT}/access-token", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(World.of_account),
     ("POST", f"{OF_ACCOUNT}/rotate", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(World.of_account),
     ("POST", f"{OF_ACCOUNT}/end-old-secret", Act.REVOKE_OF_SERVICE_ACCOUNT): Line(World.of_account),
@@ -210,6 +215,7 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("DELETE", f"{NATIVE}/users/<user_id>/tokens/<public_id>", Act.REVOKE_OF_SERVICE_ACCOUNT): Line(World.of_account),
     ("POST", f"{NATIVE}/users", Act.CREATE_USER): by_admin(members=World.new_user),
     **changes_of_users("PATCH", f"{NATIVE}/users/<user_id>", {"is_active": True}, {"is_active": False}),
+    ("DELETE", f"{NATIVE}/users/<user_id>", Act.DELETE_USER): by_admin(World.someone),
     ("POST", f"{NATIVE}/users/<user_id>/end-sessions", Act.END_SESSIONS_OF_OTHERS): by_admin(World.someone),
     ("POST", f"{NATIVE}/users/<user_id>/revoke-tokens", Act.REVOKE_OF_OTHERS): by_admin(World.someone, {"reason": "x"}),
     ("POST", f"{NATIVE}/tokens/<public_id>/revoke", Act.REVOKE_OF_OTHERS): by_admin(World.refresh_id, {"reason": "x"}),
@@ -250,10 +256,10 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", f"{USER}/responsible", Act.MAKE_RESPONSIBLE): by_admin(
         World.account, lambda its: {"responsible": its.admin.username}
     ),
-    ("POST", f"{USER}/hand-over-accounts", Act.MAKE_RESPONSIBLE): by_admin(
+    ("POST", f"{USER}/hand-over", Act.MAKE_RESPONSIBLE): by_admin(
         lambda its: str(its.user.id), lambda its: {f"to-{its.account()}": its.admin.username}
     ),
-    ("POST", f"{USER}/hand-over-tokens", Act.MOVE_OF_OTHERS): by_admin(
+    ("POST", f"{USER}/hand-over", Act.MOVE_OF_OTHERS): by_admin(
         lambda its: str(its.user.id), lambda its: {f"pick-{its.refresh_id()}": "on", "owner": its.someone_named()}
     ),
     ("POST", "/admin/users/<user_id>/unlock", Act.UNLOCK_SIGN_IN): by_admin(World.someone),
@@ -263,6 +269,9 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", USER, Act.DISABLE_USER): by_admin(World.someone, {"state": "disabled"}),
     ("POST", f"{USER}/api-tokens", Act.ALLOW_API_TOKENS): by_admin(World.denied, {"api_tokens": "inherit"}),
     ("POST", f"{USER}/api-tokens", Act.DENY_API_TOKENS): by_admin(World.someone, {"api_tokens": "deny"}),
+    ("POST", f"{USER}/edit", Act.EDIT_USER): by_admin(World.someone, {"title": "Analyst"}),
+    ("POST", f"{USER}/rename", Act.RENAME_USER): by_admin(World.someone, World.new_user),
+    ("POST", f"{USER}/delete", Act.DELETE_USER): by_admin(World.someone),
     ("POST", "/admin/users/<user_id>/password", Act.SET_PASSWORD): by_admin(World.someone, {"password": PASSWORD}),
     ("POST", "/admin/users/<user_id>/password", Act.REVOKE_OF_OTHERS): by_admin(
         World.someone, {"password": PASSWORD, "revoke_tokens": "on"}

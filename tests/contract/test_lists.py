@@ -15,7 +15,7 @@ from tests.factories import make_user
 from tests.rows import statements
 from tests.unit.storage.planting import HOUR, plant_access_token, plant_refresh_token
 
-MOST_STATEMENTS = {"/account": 8, "/preferences": 8, "/admin": 19}
+MOST_STATEMENTS = {"/account": 10, "/preferences": 8, "/admin": 19}
 MANY = 110
 
 ENDS = {"/account/auth": "/revoke", "/preferences/access-tokens": "/delete"}

@@ -164,9 +164,9 @@ def test_names_and_descriptions_are_edited_on_the_pages_of_owners_and_administra
     refresh = issue(services, owner.user, "before").token.public_id
     single = generate(services, owner.user, description="before").token.public_id
     places = (
-        (owner, f"/account/auth/refresh-tokens/{refresh}", {"name": "after-1", "description": "Nightly."}),
+        (owner, f"/account/auth/refresh-tokens/{refresh}", {"token_name": "after-1", "description": "Nightly."}),
         (owner, f"/preferences/access-tokens/{single}", {"description": "after-2"}),
-        (clara, f"/admin/tokens/{refresh}", {"name": "after-3", "description": "Weekly."}),
+        (clara, f"/admin/tokens/{refresh}", {"token_name": "after-3", "description": "Weekly."}),
         (clara, f"/admin/tokens/{single}", {"description": "after-4"}),
     )
     for who, here, fields in places:
@@ -180,7 +180,7 @@ def test_names_and_descriptions_are_edited_on_the_pages_of_owners_and_administra
 def test_a_name_that_is_refused_stays_in_its_field(app: Flask, services: Services) -> None:
     owner = somebody(app)
     edit = f"/account/auth/refresh-tokens/{issue(services, owner.user).token.public_id}/edit"
-    answer = owner.pages.post(edit, {"name": "a\tb", "description": "mine"})
+    answer = owner.pages.post(edit, {"token_name": "a\tb", "description": "mine"})
     assert answer.status_code == 400 and "must not hold a control character" in words(answer)
     assert page(answer).value_of("description") == "mine"
 

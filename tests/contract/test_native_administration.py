@@ -66,7 +66,14 @@ def test_what_cannot_be_a_user_a_change_or_a_filter_is_refused_by_field(admin: P
     ):  # fmt: skip
         assert fields_of(admin.native.post("users", members)) == [field], members
     assert problem(admin.native.post("users", {"username": admin.user.username.upper()})) == (409, "conflict")
-    for members in ({}, {"username": "x"}, {"role": "KING"}, {"is_active": "yes"}, {"is_active": 0.5}, {"role": None}):
+    for members in (
+        {},
+        {"username": "x y"},
+        {"role": "KING"},
+        {"is_active": "yes"},
+        {"is_active": 0.5},
+        {"role": None},
+    ):
         assert problem(admin.native.send("PATCH", f"users/{admin.user.id}", json=members)) == (400, "bad_request"), (
             members
         )

@@ -74,6 +74,7 @@ def test_the_documents_are_of_the_public_url_and_of_nothing_else(serve: Serve, k
         for answer in found:
             assert (answer.status_code, answer.content_type) == (200, "application/json")
             assert answer.get_json() == in_words(issuer)[kind]
+            assert (answer.headers["Cache-Control"], answer.headers["Pragma"]) == ("no-store", "no-cache")
     for app, path in ((serve(SITE), "/daypass"), (serve(BELOW), "/other"), (serve(BELOW), "/daypass/daypass")):
         assert get(app, f"{kind}{path}").status_code == 404
 

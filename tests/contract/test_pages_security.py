@@ -260,7 +260,7 @@ def test_a_form_can_name_no_other_owner(services: Services, other: Somebody) -> 
 
 def test_what_somebody_typed_is_never_markup(app: Flask, services: Services, admin: Somebody) -> None:
     """Fails when any `{{ … }}` of a template is marked safe, or an attribute loses its quotes."""
-    user = allowed_user(services, first_name=MARKUP, last_name=MARKUP, title=MARKUP, email=MARKUP)
+    user = allowed_user(services, first_name=MARKUP, last_name=MARKUP, title=MARKUP)
     for owner in (user, admin.user):
         held = holding(services, owner, name=MARKUP, description=MARKUP)
         revoke(services, held.access, MARKUP)

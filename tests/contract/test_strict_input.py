@@ -148,7 +148,7 @@ def test_a_parameter_that_is_there_twice_is_refused_where_it_is_read(
     holder = {"TOKEN": admin.access.secret}
     assert client.get("/integration/v1/userinfo/?x=1&x=2", headers=holder).status_code == 200
     form = {"Content-Type": "application/x-www-form-urlencoded"}
-    for path in ("/integration/v1/createAPIAccessToken/", "/oauth/revoke", "/oauth/introspect"):
+    for path in ("/integration/v1/createAPIAccessToken/", "/oauth/revoke", "/oauth/v2/introspect", "/oauth/token"):
         twice = client.post(path, data="token=a&token=b&refresh_token=a&refresh_token=b", headers=form | holder)
         assert twice.status_code == 400, path
 

@@ -13,7 +13,7 @@ from app.domain.identity import Role
 from app.services import Services
 from tests.drivers import alation
 from tests.drivers.server import LiveServer
-from tests.factories import PASSWORD, make_user
+from tests.factories import PASSWORD, issue, make_user, revoke
 
 
 @dataclass(frozen=True)
@@ -102,3 +102,28 @@ def it_raises_its_documented_exception_for_wrong_credentials(account: Account) -
         with pytest.raises(requests.HTTPError) as refused, account.sdk(**credentials):
             pass
         assert refused.value.response.status_code == 401
+
+
+@pytest.mark.shares_server
+def test_the_sdk_takes_a_refresh_token_for_an_oauth_client(live_server: LiveServer, services: Services) -> None:
+    """Its id and secret are the public id and the text. It never renews, so a new SDK is made where a token ended."""
+    user = make_user(services, email="anna@example.org", first_name="Anna", role=Role.STEWARD)
+    refresh = issue(services, user)
+    account = Account(live_server.url, user.username, user.id, refresh.secret)
+    credentials = {"client_id": refresh.token.public_id, "client_secret": refresh.secret}
+    with account.sdk(**credentials) as sdk:
+        it_knows_its_user(sdk, account)
+        by_basic = sdk.authentication.create_oauth_token(use_basic_auth=True)
+        assert (by_basic.token_type, by_basic.access_token != sdk.access_token) == ("Bearer", True)
+        assert 86390 < by_basic.expires_in <= 86400
+        with pytest.raises(requests.HTTPError) as refused:
+            sdk.user.get_authenticated_user()
+        assert refused.value.response.json()["reason"] == "token_superseded"
+    with account.sdk(access_token=by_basic.access_token, **credentials) as sdk:
+        it_knows_its_user(sdk, account)
+    revoke(services, refresh)
+    with pytest.raises(requests.HTTPError) as refused, account.sdk(**credentials):
+        pass
+    said = refused.value.response.json()
+    assert (refused.value.response.status_code, said["error"], said["code"]) == (401, "invalid_client", "401")
+    assert said["reason"] == "token_revoked"

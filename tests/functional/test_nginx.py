@@ -18,7 +18,7 @@ from app.domain.identity import Role
 from app.domain.text import LONGEST_TEXT
 from app.http.context import parts
 from app.services import Services
-from app.services.accounts import LONGEST_PROFILE
+from app.services.user_changes import LONGEST_PROFILE
 from config import Settings
 from tests.crowds import all_at_once
 from tests.databases import SqliteFiles, application, destroy

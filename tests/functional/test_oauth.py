@@ -1,10 +1,17 @@
-"""The OAuth API on a real server with two workers, by a plain client: `requests` with a form and HTTP Basic."""
+"""The OAuth API on a real server with two workers, by a plain client: `requests` with a form and HTTP Basic.
+
+Not here: the libraries of others (``test_oauth_libraries``).
+"""
+
+from functools import partial
 
 import pytest
 import requests
 
 from app.domain.identity import Role
+from app.domain.policy import Reissue
 from app.services import Services
+from tests.crowds import all_at_once
 from tests.drivers.oauth import OAuth
 from tests.drivers.server import LiveServer
 from tests.drivers.workers import WorkerClients
@@ -33,3 +40,51 @@ def test_a_holder_revokes_every_worker_refuses_at_once_and_no_password_stands_in
     log = live_server.log()
     assert "/oauth/introspect" in log
     assert not [each for each in (*answers, refused) if each.request.headers["Authorization"].split()[1] in log]
+
+
+@pytest.mark.shares_server
+@pytest.mark.both_databases
+def test_a_client_s_whole_life_is_the_same_at_every_worker(live_server: LiveServer, services: Services) -> None:
+    """It gets access tokens in both ways, introspects and revokes them, and ends with its refresh token."""
+    user = make_user(services)
+    refresh = issue(services, user, "nightly-etl")
+    with WorkerClients(live_server) as clients:
+        first, second = (
+            OAuth.of_client(live_server.url, refresh.token.public_id, refresh.secret, each.session)
+            for each in clients.each()
+        )
+        token = first.mint().json()["access_token"]
+        assert second.use(token).json()["id"] == user.id
+        assert second.introspect(token).json()["client_id"] == refresh.token.public_id
+
+        newer = second.mint(refresh.secret).json()["access_token"]
+        refused = first.use(token)
+        assert (refused.status_code, refused.json()["reason"]) == (401, "token_superseded")
+        assert [each.introspect(newer).json()["active"] for each in (first, second)] == [True, True]
+
+        assert first.revoke(newer).status_code == 200
+        assert [each.introspect(newer).json() for each in (first, second)] == [{"active": False}] * 2
+        assert second.use(second.mint().json()["access_token"]).status_code == 200
+
+        assert second.revoke(refresh.secret, "refresh_token").status_code == 200
+        for each in (first, second):
+            ended = each.mint()
+            assert (ended.status_code, ended.json()["error"]) == (401, "invalid_client")
+            assert (each.mint(refresh.secret).status_code, each.introspect(newer).status_code) == (400, 401)
+        assert clients.are_still_apart()
+
+
+@pytest.mark.shares_server
+@pytest.mark.both_databases
+def test_many_clients_at_once_that_share_a_refresh_token_get_the_same_access_token(
+    live_server: LiveServer, services: Services
+) -> None:
+    """◆ As the advice beside a client id says: under `reuse` none ends another's."""
+    refresh = issue(services, make_user(services), reissue=Reissue.REUSE)
+    clients = [OAuth.of_client(live_server.url, refresh.token.public_id, refresh.secret) for _ in range(16)]
+    mints = [partial(each.mint, refresh.secret if number % 2 else None) for number, each in enumerate(clients)]
+    granted = all_at_once(mints)
+    (token,) = {answer.json()["access_token"] for answer in granted}
+    assert {each.use(token).status_code for each in clients} == {200}
+    for each in clients:
+        each.session.close()

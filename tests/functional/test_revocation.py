@@ -17,6 +17,7 @@ from tests import rows
 from tests.crowds import all_at_once
 from tests.drivers.alation import Alation
 from tests.drivers.gate import GateConnection, GateConnections
+from tests.drivers.oauth import OAuth
 from tests.drivers.server import LiveServer
 from tests.factories import OPERATOR, Access, Refresh, disable, enable, issue, make_user, mint, revoke
 
@@ -42,6 +43,10 @@ class Round:
     client: Alation
 
     @property
+    def oauth(self) -> OAuth:
+        return OAuth.of_client(self.client.url, self.refresh.token.public_id, self.refresh.secret, self.client.session)
+
+    @property
     def proof(self) -> tuple[str, int]:
         return self.refresh.secret, self.owner.id
 
@@ -65,6 +70,8 @@ ENDINGS: dict[str, tuple[Callable[[Round], object], str]] = {
     "its owner is disabled": (lambda now: disable(now.services, now.owner.username), "owner_disabled"),
     "a client revokes": (lambda now: now.client.revoke_access_tokens(*now.proof), "token_revoked"),
     "a client regenerates": (lambda now: now.client.regenerate(*now.proof), "token_revoked"),
+    "an OAuth client revokes": (lambda now: now.oauth.revoke(now.access.secret), "token_revoked"),
+    "an OAuth client mints again": (lambda now: now.oauth.mint(), "token_superseded"),
     "a client mints again": (lambda now: now.client.mint(*now.proof), "token_superseded"),
 }
 
@@ -75,7 +82,7 @@ def test_a_token_that_has_ended_is_refused_by_every_worker_from_the_first_check_
     """◆ Fails when ``TokenVerifier.verify`` keeps its answers for one second: the first round finds it accepted.
 
     Each round shows that the token is good on every connection to both workers, has checks under way while the
-    token is ended in one of seven ways, and then checks it 120 times, in either header; and once on a resource, through
+    token is ended in one of nine ways, and then checks it 120 times, in either header; and once on a resource, through
     Flask, on each worker.
     """
     owners = {how: make_user(services) for how in ENDINGS}

@@ -27,6 +27,7 @@ class Fault(NamedTuple):
 
 
 OWN = "tests/contract/test_native_own.py"
+SERVICE_ACCOUNTS = "tests/unit/services/test_service_accounts.py"
 PAGES = "tests/contract/test_pages_security.py"
 COMPRESSION, ERROR_PAGES = "tests/contract/test_compression.py", "tests/contract/test_error_pages.py"
 PUBLIC_URL = "tests/contract/test_public_url.py"
@@ -46,6 +47,8 @@ EDGE = "tests/functional/test_http_edge.py"
 HOSTS = "tests/unit/http/test_hosts.py"
 DEPLOYED = "tests/unit/test_deploy.py"
 ACCOUNTS = "tests/unit/services/test_accounts.py"
+USER_EDITS = "tests/unit/services/test_user_edits.py"
+BY_EMAIL, DELETING = "tests/unit/services/test_sign_in_by_email.py", "tests/unit/services/test_deleting_users.py"
 AUDIT = "tests/unit/services/test_audit.py"
 AUDIT_PURGING = "tests/unit/services/test_audit_purging.py"
 AUDIT_SEALING = "tests/unit/services/test_audit_sealing.py"
@@ -96,6 +99,8 @@ IN_ACCESS_TOKENS = "app/storage/access_tokens.py"
 IN_SUPERSEDING = "app/storage/superseding.py"
 IN_CHANGING_PASSWORDS = "app/services/changing_passwords.py"
 IN_ACCOUNTS = "app/services/accounts.py"
+IN_USER_CHANGES = "app/services/user_changes.py"
+IN_USERS = "app/storage/users.py"
 IN_BY_FILTER = "app/services/revoking_by_filter.py"
 BOUNDED = "tests/contract/test_bounded_work.py"
 BUDGETS = "tests/unit/services/test_budgets.py"
@@ -108,6 +113,9 @@ IN_NEW_SECRETS = "app/storage/new_secrets.py"
 IN_ROTATING = "app/services/rotating.py"
 ROTATING = "tests/unit/services/test_rotating.py"
 IN_REVOKING = "app/services/revoking.py"
+IN_GRANTING, IN_SENT = "app/services/granting.py", "app/http/sent_client.py"
+IN_CLIENTS = "app/services/clients.py"
+GRANTS, OAUTH_CLIENTS = "tests/contract/test_oauth_grants.py", "tests/contract/test_oauth_clients.py"
 IN_INTROSPECTING = "app/services/introspecting.py"
 IN_LOOKUP = "app/storage/plain_lookup.py"
 IN_VERIFYING = "app/services/verifying.py"
@@ -155,6 +163,23 @@ FAULTS = (
     Fault("away answered with 401", "◆ a database that is away is a 503, never a refusal",
           "app/api/integration_v1/errors.py", "errors.Unavailable: (503,", "errors.Unavailable: (401,",
           "tests/contract/test_without_database.py"),
+    Fault("client id not compared", "the client id beside a secret must be its own", IN_CLIENTS,
+          "if sent.id not in (None, token.public_id):", "if False:", GRANTS),
+    Fault("expired client accepted", "a client that has ended is refused", IN_CLIENTS,
+          "return status_at(TokenStatus(row.status), row.expires_at, self._clock()) is TokenStatus.ACTIVE",
+          "return True", OAUTH_CLIENTS),
+    Fault("another's refresh token granted", "a client mints with its own refresh token alone", IN_GRANTING,
+          "elif client is not None and self._clients.authenticate(client).id != token.public_id:",
+          "elif client is not None and not self._clients.authenticate(client).id:", GRANTS),
+    Fault("client told of others' tokens", "◆ a client learns of its own access tokens alone", IN_INTROSPECTING,
+          "known.refresh_token_public_id != client.id", "not client.id", OAUTH_CLIENTS),
+    Fault("client revokes others' tokens", "a client revokes its own tokens alone", "app/services/revoking.py",
+          "if client is not None and held.client_id != client.id:", "if False:", OAUTH_CLIENTS),
+    Fault("client's Basic not form-decoded", "every library's way to authenticate is accepted", IN_SENT,
+          "return unquote_plus(sent[0]), unquote_plus(sent[1])", "return sent", GRANTS),
+    Fault("user's Basic form-decoded", "a user's password is taken as it is", "app/http/oauth_guards.py",
+          "sent_client(_authorization(), form, services().clients.is_secret)", "sent_client(_authorization(), form)",
+          "tests/contract/test_oauth_askers.py"),
     Fault("refresh token introspected as an access token", "a refresh token opens no API", IN_INTROSPECTING,
           "if hint != REFRESH_TOKEN or is_bound:", "if is_bound:", "tests/contract/test_oauth_tokens.py"),
     Fault("user id ignored", "the user id beside a refresh token must be its owner's", IN_HELD_TOKENS,
@@ -308,7 +333,7 @@ FAULTS = (
     Fault("secret in a repr", "◆ the secret is in no repr", "app/domain/tokens.py", "secret: str = field(repr=False)",
           "secret: str", TOKENS),
     Fault("reload shows a secret again", "◆ a secret is in no answer but the creating one", "app/web/new_secrets.py",
-          "user_id, name, caller(), idempotency_key()", "user_id, name, caller(), None",
+          "token_owner().user.id, name, caller(), idempotency_key()", "token_owner().user.id, name, caller(), None",
           "tests/contract/test_pages_reveals.py"),
     Fault("first of two TOKEN headers taken", "exactly one credential", "app/http/credentials.py",
           'environ.get("HTTP_TOKEN")', '(environ.get("HTTP_TOKEN") or "").partition(",")[0] or None', CREDENTIALS),
@@ -360,10 +385,10 @@ FAULTS = (
     Fault("refused attempts leave rows", "◆ what strangers add to the database is bounded", IN_THROTTLING,
           "raise _Full  # takes back what was counted", "pass", f"{THROTTLING} -k bounded"),
     Fault("only users are locked", "◆ names that do not exist are refused alike", IN_THROTTLING,
-          "            if filled is not None and name",
-          "            if name is None or users.find(session, name) is None:\n"
+          "            if filled is not None and user",
+          "            if users.find_counted_by(session, claim.account) is None:\n"
           "                throttle.empty(session, self._of_account(claim.account).key)\n"
-          "            if filled is not None and name",
+          "            if filled is not None and user",
           f"{THROTTLING} -k 'sqlite and not_exist'"),
     Fault("unlock forgets nothing", "an administrator opens a locked account", IN_THROTTLING,
           "throttle.empty(session, bucket.key)", "pass", f"{THROTTLING} -k administrator_opens"),
@@ -380,8 +405,35 @@ FAULTS = (
     Fault("device known for ever", "a device is known for 180 days", IN_DEVICES,
           "is_recent = self._today() - day < KEPT_FOR.days", "is_recent = True", DEVICES),
     Fault("device cookie not read", "◆ pages know a device by its cookie", "app/web/signing_in.py",
-          "services().sessions.known_devices.find(cookies.device_cookie(), username)", "None",
+          "services().sessions.known_devices.find(cookies.device_cookie(), account)", "None",
           "tests/contract/test_pages_sessions.py -k known_to"),
+    Fault("e-mail before user name", "◆ a user name wins over an e-mail", IN_USERS,
+          "found = func.coalesce(by_name, select(is_only_one).select_from(with_email).scalar_subquery())",
+          "found = func.coalesce(select(is_only_one).select_from(with_email).scalar_subquery(), by_name)",
+          f"{BY_EMAIL} -k wins"),
+    Fault("e-mail of two signs in one", "◆ an e-mail of two enabled users signs in neither", IN_USERS,
+          "case((func.count() == 1, func.min(with_email.c.id)))", "func.min(with_email.c.id)", f"{BY_EMAIL} -k two"),
+    Fault("no e-mail is one", "◆ who has no e-mail is not found by none", IN_USERS,
+          "_enabled_with(email or \"\")", "_enabled_with(email)  # type: ignore[arg-type]", f"{BY_EMAIL} -k by_none"),
+    Fault("two budgets", "◆ a guesser has one budget whichever is typed", IN_ACCOUNTS,
+          "return found.user.counted_by if found.user else canonical_username(typed)",
+          "return canonical_username(typed)",
+          f"{BY_EMAIL} -k one_budget"),
+    Fault("letters that differ made one", "◆ nothing is folded but case", "app/domain/emails.py", ".lower(), LONGEST)",
+          ".casefold(), LONGEST)", "tests/unit/domain/test_emails.py"),
+    Fault("former name reused", "◆ no user name is ever a second account's", "app/services/usernames.py",
+          "if owner_id not in (None, user_id):", "if False:", f"{USER_EDITS} -k 'nobody_else'"),
+    Fault("counted by the present name", "◆ counters follow a user who is renamed", "app/domain/identity.py",
+          "return self.first_username or self.username", "return self.username",
+          f"{USER_EDITS} -k counts_and_knows"),
+    Fault("deleted and not revoked", "◆ nothing works of a user who is deleted", "app/services/deleting_users.py",
+          "parents = refresh_tokens.revoke_of_user(session, row.id, revocation)", "parents = 0",
+          f"{DELETING} -k revoked"),
+    Fault("address of a deleted user kept", "◆ nothing is left of a person who is deleted",
+          "app/storage/deleted_users.py",
+          "session.execute(update(table).where(which).values(dict.fromkeys(columns)))", "pass", f"{DELETING} -k left"),
+    Fault("deleted by who was demoted", "◆ a deletion needs who the caller is now", "app/services/deleting_users.py",
+          "as_of_now(session, caller))", "caller)", f"{DELETING} -k administrator_any_more"),
     Fault("crowd fills one counter", "◆ a crowd keeps an owner out nowhere where they were before", IN_THROTTLING,
           "            if last is not None and last > now - KEPT_FOR:", "            if last is None:",
           "tests/hostile/test_sign_in_attack.py -k sqlite"),
@@ -394,9 +446,9 @@ FAULTS = (
           "app/http/forwarded.py", "elif not is_quoted:", "else:", PROXIES),
     Fault("any peer of a Unix socket trusted", "the peers of a Unix socket are trusted by setting only",
           "app/http/proxies.py", "return is_unix and self.has_unix_peers", "return is_unix", PROXIES),
-    Fault("last administrator demoted", "the last active administrator stays one", IN_ACCOUNTS, "and not stays:",
-          "and not changed.is_active:", ACCOUNTS),
-    Fault("two rows for one disable", "an audit row for each change that is one", IN_ACCOUNTS,
+    Fault("last administrator demoted", "the last active administrator stays one", IN_USER_CHANGES,
+          "and not stays:", "and not row.is_active:", ACCOUNTS),
+    Fault("two rows for one disable", "an audit row for each change that is one", IN_USER_CHANGES,
           "in values.items() if getattr(row, column) != value}", "in values.items()}", ACCOUNTS),
     Fault("old password proves", "a proof ends with its password", IN_CHANGING_PASSWORDS,
           "if proof is not None and row.password_hash != proof.digest:", "if False:", CHANGING_PASSWORDS),
@@ -568,9 +620,9 @@ FAULTS = (
     Fault("a crowd fills the audit log", "◆ refused attempts are sampled and bounded", "app/services/sightings.py",
           "if counts[action] >= MOST_A_MINUTE or", "if", SIGHTINGS),
     Fault("typed name in the audit log", "◆ what is typed as a name is not stored", IN_ACCOUNTS,
-          "note(SIGN_IN_REFUSED, subject_of(user),", 'note(SIGN_IN_REFUSED, ("user", name),', SIGHTINGS),
+          "note(SIGN_IN_REFUSED, subject_of(user),", 'note(SIGN_IN_REFUSED, ("user", typed),', SIGHTINGS),
     Fault("throttling not recorded", "throttling of sign-ins is an event", IN_ACCOUNTS,
-          "self._sightings.note(SIGN_IN_THROTTLED, subject_of(found), caller)", "pass", SIGHTINGS),
+          "self._sightings.note(SIGN_IN_THROTTLED, subject_of(found.user), caller)", "pass", SIGHTINGS),
     Fault("made-up token recorded", "nobody can write made-up tokens into the audit log", "app/services/sightings.py",
           "or seen.subject[1] in existing", "or existing", SIGHTINGS),
     Fault("refused act not recorded", "refused administrative acts are events", "app/http/errors.py",
@@ -628,7 +680,8 @@ FAULTS = (
           "if self.widens is Widens.NEVER or before == after:", "if True:", LADDER),
     Fault("audit log shortened by token", "◆ a token alone grants no right", "app/domain/setting.py",
           "return self.widens is Widens.ANY or None in", "return None in", LADDER),
-    Fault("account changed by anybody", "◆ services refuse whatever entry point calls them", IN_ACCOUNTS,
+    Fault("account changed by anybody", "◆ services refuse whatever entry point calls them",
+          IN_USER_CHANGES,
           "refuse_unless_allowed(session, act_of_change(column, getattr(row, column), value), caller)", "pass",
           MADE_WITH),
     Fault("sessions ended by anybody", "◆ services refuse whatever entry point calls them", "app/services/sessions.py",
@@ -881,7 +934,7 @@ FAULTS = (
           "if not target.is_active:", "if False:", MOVING),
     Fault("owners not held by a move", "◆ what ends tokens of an owner is wholly before or after a move",
           "app/storage/moving.py", "query = query.with_for_update(key_share=True).execution_options(",
-          "query = query.execution_options(", f"{MOVING_RACES} -k 'disabled and postgresql'"),
+          "query = query.execution_options(", f"{MOVING_RACES} -k 'disabling and postgresql'"),
     Fault("a mint by who owned it", "◆ who owned a token gets nothing that is the new owner's",
           "app/services/held_tokens.py", "if stored.user_id != found.stored.user_id:", "if False:",
           "tests/unit/services/test_revoking_races.py -k 'moved and postgresql'"),
@@ -898,6 +951,26 @@ FAULTS = (
           "app/services/ended_credentials.py", "if row.user_id != user_id:", "if False:", MOVING),
     Fault("a restore without moves", "◆ a restore gives no token back to its old owner", "app/services/reapplying.py",
           "        self._move(lost)\n", "", f"{RESTORING} -k moved"),
+    Fault("responsible not compared", "◆ who does not answer for a service account does nothing for it",
+          "app/domain/service_accounts.py", "caller.user_id in (account.responsible_id, account.deputy_id)", "True",
+          SERVICE_ACCOUNTS),
+    Fault("a password for a service account", "◆ a service account has no password",
+          "app/services/changing_passwords.py", "if known.is_service:", "if False:", SERVICE_ACCOUNTS),
+    Fault("sign-in as a service account", "◆ nobody signs in as a service account", "app/storage/users.py",
+          "None if row.kind == Kind.SERVICE else row.password_hash", "row.password_hash", SERVICE_ACCOUNTS),
+    Fault("a stronger service account", "◆ nobody gets a right through a service account",
+          "app/domain/service_accounts.py",
+          "if account.role is not person.role and not is_weaker(account.role, person.role):", "if False:",
+          SERVICE_ACCOUNTS),
+    Fault("tokens denied but through an account", "◆ who may create no tokens creates none for an account",
+          "app/domain/service_accounts.py", "if person.api_tokens is ApiTokens.DENY:", "if False:", SERVICE_ACCOUNTS),
+    Fault("a former responsible person goes on", "◆ at the next request, a former responsible person does nothing",
+          "app/services/responsibility.py",
+          'columns["responsible_id"] = _person(session, "responsible", columns.pop("responsible") or "")',
+          'columns.pop("responsible")', SERVICE_ACCOUNTS),
+    Fault("an account left as administrator", "◆ a service account is not the last administrator who can sign in",
+          "app/storage/users.py", "UserRow.is_active, UserRow.kind == Kind.PERSON)", "UserRow.is_active)",
+          SERVICE_ACCOUNTS),
     Fault("owner not compared at rename", "◆ another user's token keeps its name", "app/services/renaming.py",
           "only_of not in (None, token.user_id) or kind", "kind", "tests/unit/services/test_renaming.py"),
 )

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from app.api.native import admin_schemas
+from app.api.native import admin_schemas, job_schemas, token_schemas
+from app.api.native.deleted_user import DeletedUser, deleted_members
 from app.api.native.errors import PREFIX, TOKEN_ERRORS
 from app.api.native.idempotency_key import idempotency_key
 from app.api.native.paging import Answer, page_of
-from app.api.native.schemas import Labels, SecretsOut, TokenOut, TokenPage, UserOut, token_members
+from app.api.native.schemas import SecretsOut, TokenOut, TokenPage, UserOut, token_members
 from app.api.native.service_schemas import ServiceAccounts
 from app.domain.identity import Kind, Role, User, parse_user_id
 from app.domain.ladder import OF_USERS, Act
@@ -39,9 +40,12 @@ instance = _blueprint("native_instance", "The instance")
 @users.arguments(admin_schemas.UserQuery, location="query")
 @users.response(200, admin_schemas.UserPage)
 def list_users(query: Members) -> Answer:
-    """Users, newest first."""
+    """Users, newest first; deleted ones only where they are asked for."""
     part, role, kind = query.get("username"), query.get("role"), query.get("kind")
-    page = services().user_list.users(part, role, query.get("is_active"), query["cursor"], query["limit"], kind=kind)
+    page = services().user_list.users(
+        part, role, query.get("is_active"), query["cursor"], query["limit"], kind=kind,
+        is_deleted=query.get("is_deleted", False),
+    )  # fmt: skip
     return page_of(page, vars)
 
 
@@ -73,8 +77,16 @@ def show_user(user_id: str) -> User:
 @users.response(200, UserOut)
 @does(*OF_USERS)
 def change_user(body: Members, user_id: str) -> User:
-    """Change what is named, all or nothing: role, state, API tokens; who answers for a service account."""
+    """Change what is named, all or nothing; `responsible` and `deputy` answer for a service account."""
     return services().accounts.change(parse_user_id(user_id), body, caller())
+
+
+@users.delete("/<user_id>")
+@users.response(200, DeletedUser)
+@does(Act.DELETE_USER)
+def delete_user(user_id: str) -> Members:
+    """Delete a user, for good: tokens are revoked, and personal data is removed. The id stays."""
+    return deleted_members(services().deleting_users.delete(parse_user_id(user_id), caller()))
 
 
 @users.get("/<user_id>/service-accounts")
@@ -136,7 +148,7 @@ def revoke_token(body: Members, public_id: str) -> Revoked:
 
 
 @tokens.patch("/<public_id>")
-@tokens.arguments(Labels)
+@tokens.arguments(token_schemas.Labels)
 @tokens.response(200, TokenOut)
 @does()
 def rename_token(body: Members, public_id: str) -> Members:
@@ -145,7 +157,7 @@ def rename_token(body: Members, public_id: str) -> Members:
 
 
 @tokens.post("/<public_id>/move")
-@tokens.arguments(admin_schemas.Move)
+@tokens.arguments(token_schemas.Move)
 @tokens.response(200, TokenOut)
 @does(Act.MOVE_OF_OTHERS)
 def move_token(body: Members, public_id: str) -> Members:
@@ -228,8 +240,8 @@ def list_audit_events(query: Members) -> Answer:
 
 
 @instance.get("/jobs")
-@instance.response(200, admin_schemas.JobPage)
+@instance.response(200, job_schemas.JobPage)
 def list_jobs() -> Members:
     """The background jobs and their latest runs."""
     health = services().job_runs.health(parts().schedule)
-    return {"items": [admin_schemas.job_members(each) for each in health]}
+    return {"items": [job_schemas.job_members(each) for each in health]}

@@ -12,7 +12,6 @@ from app.domain.identity import ApiTokens, Kind, Role
 from app.domain.setting import From
 from app.services.identifying import Identified
 from app.services.instance_settings import SettingValue
-from app.services.job_runs import JobHealth
 from app.services.revoking_by_filter import Preview
 
 UserQuery = Strict.from_dict(
@@ -20,6 +19,7 @@ UserQuery = Strict.from_dict(
         "username": text(150, required=False, metadata={"description": "Part of the user name."}),
         "role": Word(Role),
         "is_active": flag(in_query=True),
+        "is_deleted": flag(in_query=True, metadata={"description": "True: deleted users. By default, all others."}),
         "kind": Word(Kind),
         **paging(),
     },
@@ -54,6 +54,11 @@ class UserChange(Answering):
     role = Word(Role)
     is_active = flag()
     api_tokens = Word(ApiTokens)
+    username = text(150, required=False, metadata={"description": "The one before is kept from reuse by others."})
+    email = entered(254, shortest=0, required=False)
+    first_name = entered(150, shortest=0, required=False)
+    last_name = entered(150, shortest=0, required=False)
+    title = entered(150, shortest=0, required=False)
 
     @validates_schema
     def _refuse_nothing(self, data: dict[str, Any], **_: Any) -> None:
@@ -74,11 +79,6 @@ class Revocation(Reason):
         load_default=True,
         metadata={"description": "Also revoke what was created with it, with that, and so on."},
     )
-
-
-class Move(Strict):
-    to = text(150, metadata={"description": "The user name of the new owner."})
-    reason = entered(shortest=0, required=False, load_default="")
 
 
 class Ended(Schema):
@@ -235,28 +235,3 @@ class AuditEventOut(Schema):
 class AuditPage(Schema):
     items = fields.List(fields.Nested(AuditEventOut))
     next_cursor = fields.String(allow_none=True)
-
-
-class JobOut(Schema):
-    """``lag_seconds``: by how much the next run is overdue; null when the job never ran."""
-
-    job = fields.String()
-    every_seconds = fields.Integer()
-    lag_seconds = fields.Float(allow_none=True)
-    is_running = fields.Boolean()
-    holder = fields.String(allow_none=True)
-    last_run_at = Instant(allow_none=True)
-    last_seconds = fields.Float(allow_none=True)
-    last_rows = fields.Integer(allow_none=True)
-    last_error = fields.String(allow_none=True)
-
-
-class JobPage(Schema):
-    items = fields.List(fields.Nested(JobOut))
-
-
-def job_members(health: JobHealth) -> dict[str, Any]:
-    """The members of a job that never ran are null."""
-    run = vars(health.status) if health.status else dict.fromkeys(JobOut().fields) | {"is_running": False}
-    lag = None if health.lag is None else round(health.lag.total_seconds(), 3)
-    return run | {"job": health.job, "every_seconds": int(health.every.total_seconds()), "lag_seconds": lag}

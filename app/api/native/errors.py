@@ -104,7 +104,7 @@ def _problem(status: int, detail: str, reason: str, fields: dict[str, list[str]]
 def repeat(repeated: Repeated) -> Response:
     """The answer to a repeat under an Idempotency-Key: what was created, without the secret."""
     if repeated.kind == "user":
-        user = vars(services().accounts.get(repeated.handle))
+        user = vars(services().accounts.get_ever(repeated.handle))
         return jsonify(CreatedUserOut().dump(user | {"secret_already_shown": True}))
     return jsonify({"public_id": repeated.handle, "secret_already_shown": True})
 

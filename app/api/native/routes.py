@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Response
 
-from app.api.native import schemas
+from app.api.native import schemas, token_schemas
 from app.api.native.errors import MINTING_ERRORS, PREFIX, TOKEN_ERRORS
 from app.api.native.idempotency_key import idempotency_key
 from app.api.native.paging import Answer, page_of
@@ -124,7 +124,7 @@ def create_refresh_token(body: Members) -> Created:
 
 
 @own.patch("/refresh-tokens/<public_id>")
-@own.arguments(schemas.Labels)
+@own.arguments(token_schemas.Labels)
 @own.response(200, schemas.TokenOut)
 @does()
 def rename_refresh_token(body: Members, public_id: str) -> Members:
@@ -134,7 +134,7 @@ def rename_refresh_token(body: Members, public_id: str) -> Members:
 
 
 @own.patch("/tokens/<public_id>")
-@own.arguments(schemas.Labels)
+@own.arguments(token_schemas.Labels)
 @own.response(200, schemas.TokenOut)
 @does()
 def rename_mine(body: Members, public_id: str) -> Members:

@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from marshmallow import Schema, ValidationError, fields, validates_schema
+from marshmallow import Schema, fields
 
 from app.api.native.fields import Instant, Strict, criteria, entered, flag, number, paging, text
 from app.domain.identity import Principal
@@ -40,18 +40,6 @@ class NewToken(Strict):
         metadata={"description": "How long it works; at most, and without it, `refresh_token_lifespan`."},
     )
     description = entered(shortest=0, required=False)
-
-
-class Labels(Strict):
-    """What people call a token. ``description``: empty or null for none."""
-
-    name = entered(required=False, metadata={"description": "Of a refresh token; an API token has none."})
-    description = entered(shortest=0, required=False, allow_none=True)
-
-    @validates_schema
-    def _refuse_nothing(self, data: dict[str, Any], **_: Any) -> None:
-        if not data:
-            raise ValidationError("is what can be changed; name at least one", "name, description")
 
 
 class RefreshTokenProof(Strict):
@@ -183,6 +171,7 @@ class UserOut(Schema):
     kind = fields.String(metadata={"description": "`person` or `service`."})
     responsible = fields.String(allow_none=True, metadata={"description": "Of a service account: the user name."})
     deputy = fields.String(allow_none=True, metadata={"description": "Of a service account: the user name."})
+    deleted_at = Instant(allow_none=True, metadata={"description": "Then only the id is left of the person."})
 
 
 def token_members(listed: ListedToken) -> dict[str, Any]:

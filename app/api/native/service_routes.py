@@ -1,5 +1,6 @@
 """Routes for the tokens of service accounts: for those who answer for one, and for administrators."""
 
+from datetime import timedelta
 from typing import Any
 
 from flask import Response
@@ -67,6 +68,19 @@ def create_for_account(body: Members, user_id: str) -> Created:
     issued: Issued[RefreshToken] = services().issuing.issue(
         _account(user_id), body["name"], caller(), idempotency_key(body), reissue=reissue, lifetime_days=days
     )
+    return created(issued)
+
+
+@accounts.post("users/<user_id>/api-tokens")
+@accounts.arguments(service_schemas.NewApiToken)
+@accounts.response(201, schemas.MintedOut)
+@accounts.alt_response(200, schema=schemas.MintedOut, description=REPEATED)
+@does(Act.CREATE_FOR_SERVICE_ACCOUNT)
+def create_api_token_for_account(body: Members, user_id: str) -> Created:
+    """Create an API token without a refresh token, where the account may have some."""
+    days, key = body["lifetime_days"], idempotency_key(body)
+    lifetime = None if days is None else timedelta(days=days)
+    issued = services().single_tier.generate(_account(user_id), lifetime, body.get("description"), caller(), key)
     return created(issued)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
-from app.api.native.fields import Strict, Word, text
+from app.api.native.fields import Strict, Word, entered, number, text
 from app.api.native.schemas import UserOut
 from app.domain.identity import Kind
 
@@ -33,6 +33,13 @@ class Answering(Strict):
 
     responsible = text(150, required=False, metadata={"description": RESPONSIBLE})
     deputy = text(150, required=False, allow_none=True, metadata={"description": f"{RESPONSIBLE} Null: nobody."})
+
+
+class NewApiToken(Strict):
+    lifetime_days = number(
+        1, 36500, required=True, allow_none=True, metadata={"description": "Null: it never expires."}
+    )
+    description = entered(255, required=False)
 
 
 class ServiceAccounts(Schema):

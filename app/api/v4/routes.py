@@ -104,6 +104,6 @@ def open_api_spec() -> Response:
 @resources.response(200, schemas.Person)
 def current_person() -> Members:
     """Get the current user."""
-    user = services().accounts.get(current_user().username)
+    user = services().accounts.by_id(current_user().user_id)
     name = f"{user.first_name} {user.last_name}".strip() or user.username
     return vars(user) | {"user_id": user.id, "name": name, "isDisabled": False, "isAdmin": user.is_administrator}

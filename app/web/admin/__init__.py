@@ -11,6 +11,7 @@ from app.web.admin.settings import settings
 from app.web.admin.token_changes import token_changes
 from app.web.admin.user_access import user_access
 from app.web.admin.user_changes import user_changes
+from app.web.admin.user_edits import user_edits
 from app.web.admin.users import users
 
 BLUEPRINTS = (
@@ -18,6 +19,7 @@ BLUEPRINTS = (
     users,
     user_changes,
     user_access,
+    user_edits,
     answering,
     tokens,
     token_changes,

@@ -30,7 +30,8 @@ NEW = ("username", "responsible", "deputy", "new_role")
 MOST_TOKENS = 100
 """Of one kind, that are handed over at once."""
 
-PICK, TO = "pick-", "to-"
+PICK, TO, OWNER = "pick-", "to-", "owner"
+"""Fields: beginnings of those of tokens and accounts, and the one of the new owner."""
 REASON = "handed over"
 
 
@@ -81,30 +82,28 @@ def confirm_hand_over(user_id: str) -> ResponseReturnValue:
     return _hand_over(user_in_path(user_id))
 
 
-@answering.post("/<user_id>/hand-over-accounts")
-@does(Act.MAKE_RESPONSIBLE)
-def hand_over_accounts(user_id: str) -> ResponseReturnValue:
-    """Make others responsible for the person's service accounts; those without a name stay."""
+@answering.post("/<user_id>/hand-over")
+@does(Act.MAKE_RESPONSIBLE, Act.MOVE_OF_OTHERS)
+def hand_over(user_id: str) -> ResponseReturnValue:
+    """Make others responsible for the person's service accounts, or move the chosen tokens to another owner."""
     person, form = user_in_path(user_id), read_form()
+    try:
+        return _hand_over_tokens(person, form) if OWNER in form else _hand_over_accounts(person, form)
+    except (BadRequest, Conflict, LimitReached, NotFound, NotPermitted) as refusal:
+        return _hand_over(person, refusal)
+
+
+def _hand_over_accounts(person: User, form: queries.Form) -> ResponseReturnValue:
+    """Those without a name stay."""
     named = {name.removeprefix(TO): value.strip() for name, value in form.items() if name.startswith(TO)}
     successors = {int(each): name for each, name in named.items() if name and USER_ID.fullmatch(each)}
-    try:
-        moved = services().service_accounts.hand_over(person.id, successors, caller())
-    except BadRequest as refusal:
-        return _hand_over(person, refusal)
+    moved = services().service_accounts.hand_over(person.id, successors, caller())
     return shown_next(person, "handed-over" if moved else "unchanged", accounts=len(moved))
 
 
-@answering.post("/<user_id>/hand-over-tokens")
-@does(Act.MOVE_OF_OTHERS)
-def hand_over_tokens(user_id: str) -> ResponseReturnValue:
-    """Move the chosen tokens to another owner."""
-    person, form = user_in_path(user_id), read_form()
+def _hand_over_tokens(person: User, form: queries.Form) -> ResponseReturnValue:
     chosen = [name.removeprefix(PICK) for name in form if name.startswith(PICK)]
-    try:
-        moved = services().moving.move_each(chosen, form.get("owner", ""), caller(), REASON) if chosen else []
-    except (BadRequest, Conflict, LimitReached, NotFound, NotPermitted) as refusal:
-        return _hand_over(person, refusal)
+    moved = services().moving.move_each(chosen, form[OWNER], caller(), REASON) if chosen else []
     return shown_next(person, "moved" if moved else "unchanged", moved=len(moved))
 
 

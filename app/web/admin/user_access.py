@@ -68,7 +68,8 @@ def end_sessions(user_id: str) -> ResponseReturnValue:
 def unlock(user_id: str) -> ResponseReturnValue:
     """Let a user sign in from new places again after many wrong passwords."""
     user = user_in_path(user_id)
-    return shown_next(user, "unlocked" if services().accounts.throttle.unlock(user.username, caller()) else "unchanged")
+    was_locked = services().accounts.throttle.unlock(user.counted_by, caller())
+    return shown_next(user, "unlocked" if was_locked else "unchanged")
 
 
 def _form(user: User, refusal: Refusal | None = None) -> Response:

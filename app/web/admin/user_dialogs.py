@@ -4,17 +4,21 @@ from typing import Any
 
 from flask import Response
 
-from app.domain.errors import Refusal
+from app.domain.errors import Conflict, Refusal
 from app.domain.identity import User, parse_user_id
 from app.http.context import services
+from app.services.user_changes import DELETED
 from app.web.admin.user_messages import began_in
 from app.web.forms import field_errors, message, status_of
 from app.web.rendering import page
 
 
 def user_in_path(user_id: str) -> User:
-    """Refuses with NotFound."""
-    return services().accounts.by_id(parse_user_id(user_id))
+    """Refuses with NotFound, and with Conflict a deleted user, of whom nothing can be changed."""
+    user = services().accounts.by_id(parse_user_id(user_id))
+    if user.deleted_at is not None:
+        raise Conflict(DELETED)
+    return user
 
 
 def dialog(template: str, user: User, refusal: Refusal | None = None, **values: Any) -> Response:

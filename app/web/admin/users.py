@@ -36,6 +36,7 @@ STATES: dict[str, dict[str, Any]] = {
     "disabled": {"is_active": False},
     "administrators": {"role": Role.SERVER_ADMIN},
     "service": {"kind": Kind.SERVICE},
+    "deleted": {"is_deleted": True},
     "unanswered": {"kind": Kind.SERVICE, "is_unanswered": True},
 }
 """The pills, and one that the overview leads to: what each narrows the search to."""

@@ -27,6 +27,9 @@ ANSWERING = {
         for act in ("add", "list", "show", "set-password", "set-role", "end-sessions", "disable", "enable")
     ),
     *(
+        "user edit",
+        "user rename",
+        "user delete",
         "user unlock",
         "audit verify",
         "user allow-tokens",

@@ -20,7 +20,7 @@ from tests.integration.cli.conftest import CommandLine, signs_in
 from tests.secrecy import PASSWORD_MARK
 
 MEMBERS = "id username email first_name last_name title role is_active api_tokens created_at last_login_at"
-MEMBERS += " password_expires_at kind responsible deputy"
+MEMBERS += " password_expires_at kind responsible deputy deleted_at"
 NEW_PASSWORD = f"{PASSWORD_MARK}-that-is-new"
 
 
@@ -87,6 +87,24 @@ def test_what_is_done_to_a_user_is_said_and_done(daypass: CommandLine, services:
     assert actors == {OPERATOR.name, f"cli:{getpass.getuser()}"}
 
 
+def test_what_is_stored_about_a_person_is_changed_and_removed(daypass: CommandLine, services: Services) -> None:
+    anna = make_user(services, "anna", title="Analyst")
+    edited = daypass.json("user", "edit", "ANNA", "--email", "anna@example.org", "--last-name", "Ω", "--title", "")
+    assert (edited["email"], edited["last_name"], edited["title"]) == ("anna@example.org", "Ω", "")
+    assert daypass.text("user", "edit", "anna", "--first-name", "Ännchen") == "Changed anna.\n"
+    assert daypass.text("user", "rename", "Anna", "Berta") == "anna is called berta now; the user id stays.\n"
+    assert "anna was another account's user name" in daypass.refusal("user", "add", "anna", "--no-password")
+    mint(services, issue(services, anna))
+    assert daypass.run("user", "delete", "berta", stdin="n\n").exit_code == 1
+    assert services.accounts.by_id(anna.id).is_active
+    done = daypass.text("user", "delete", "berta", "--yes")
+    name = f"Deleted user {anna.id}"
+    assert done == f"Deleted berta, now called {name}. Revoked 1 refresh token and 1 access token.\n"
+    assert daypass.json("user", "list") == [] and services.accounts.by_id(anna.id).username == name
+    for words in (["edit", name, "--title", "x"], ["enable", name], ["rename", name, "anna"]):
+        assert daypass.refusal("user", *words) == "There is no such user."
+
+
 def test_sign_in_from_new_places_is_unlocked(daypass: CommandLine, services: Services) -> None:
     make_user(services, "anna")
     assert daypass.text("user", "unlock", "anna") == "Nothing to unlock: anna can sign in from new places.\n"
@@ -100,14 +118,15 @@ def test_sign_in_from_new_places_is_unlocked(daypass: CommandLine, services: Ser
 
 def test_what_cannot_be_done_is_refused_in_one_line(daypass: CommandLine, services: Services) -> None:
     make_user(services, "root", Role.SERVER_ADMIN)
-    for act in ("show", "set-password", "end-sessions", "disable", "enable", "allow-tokens", "deny-tokens", "unlock"):
+    for act in ("show", "set-password", "end-sessions", "disable", "enable", "allow-tokens", "deny-tokens", "unlock",
+                "delete"):  # fmt: skip
         assert daypass.refusal("user", act, "nemo", stdin=PASSWORD) == "There is no such user."
     for words, reason in (
         (["set-role", "nemo", "viewer"], "There is no such user."),
         (["disable", "root"], "last enabled administrator"),
         (["set-role", "root", "viewer"], "last enabled administrator"),
         (["add", "ROOT", "--no-password"], "already a user called root"),
-        (["add", "anna", "--no-password", "--email", "\x1b[31m"], "email"),
+        (["add", "anna", "--no-password", "--email", "\x1b[31m"], "e-mail"),
     ):
         assert reason in daypass.refusal("user", *words)
     assert [user["username"] for user in daypass.json("user", "list")] == ["root"]

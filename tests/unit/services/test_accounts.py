@@ -9,11 +9,13 @@ from app.domain.clock import system_clock
 from app.domain.errors import BadCredentials, BadRequest, Conflict, NotFound
 from app.domain.identity import ApiTokens, Caller, Role, User
 from app.services import Services
-from app.services.accounts import LAST_ADMINISTRATOR, Accounts
+from app.services.accounts import Accounts
 from app.services.idempotency import Idempotency
 from app.services.passwords import Passwords
 from app.services.sightings import Sightings
 from app.services.throttling import LoginThrottle
+from app.services.user_changes import LAST_ADMINISTRATOR
+from app.services.usernames import Usernames
 from app.storage.audit_tables import AuditEventRow
 from app.storage.database import Database
 from tests import rows
@@ -49,7 +51,13 @@ def with_passwords(database: Database, passwords: Passwords) -> Accounts:
     """Accounts on the same database that digest in another way."""
     throttle = LoginThrottle(database, system_clock, KEYS.pepper)
     return Accounts(
-        database, system_clock, passwords, throttle, Idempotency(KEYS.pepper), Sightings(database, system_clock)
+        database,
+        system_clock,
+        passwords,
+        throttle,
+        Idempotency(KEYS.pepper),
+        Sightings(database, system_clock),
+        Usernames(KEYS.pepper),
     )
 
 
@@ -107,11 +115,11 @@ def test_a_refused_password_adds_no_user_and_changes_none(
 
 def test_a_profile_is_printable_and_not_too_long(accounts: Accounts) -> None:
     limits = {"email": 254, "first_name": 150, "last_name": 150, "title": 150}
-    profile = {member: "ä" * longest for member, longest in limits.items()}
+    profile = {member: "ä" * longest for member, longest in limits.items()} | {"email": "ä" * 242 + "@example.org"}
     made = accounts.add("anna", Role.VIEWER, None, OPERATOR, **profile)
     assert {member: getattr(made, member) for member in limits} == profile
     for member, longest in limits.items():
-        for bad in ("a" * (longest + 1), "\x1b[31mred", "a\0b", "\ud800", "\u202egnp"):
+        for bad in ("a" * (longest + 1 - 12) + "@example.org", "\x1b[31mred", "a\0b", "\ud800", "\u202egnp"):
             with pytest.raises(BadRequest) as refused:
                 accounts.add("bert", Role.VIEWER, None, OPERATOR, **{member: bad})
             assert list(refused.value.fields) == [member]

@@ -1,18 +1,22 @@
 """Moving a token at the moment at which others mint, revoke, regenerate, or disable: each wholly before or after it."""
 
 import random
+import re
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
-from app.domain.errors import Refusal
+from app.domain.errors import Conflict, Refusal
 from app.domain.identity import User
 from app.services import Services
 from app.services.held_tokens import ByOwner
+from app.storage import users
 from app.storage.database import Database
 from app.storage.tables import AccessTokenRow, RefreshTokenRow
 from tests import rows
@@ -33,6 +37,10 @@ from tests.factories import (
 pytestmark = pytest.mark.both_databases
 
 ROUNDS = 8
+
+LOCKING = re.compile(r"BEGIN IMMEDIATE|FROM users.* FOR ", re.DOTALL)
+"""The statements with which a move waits for who changes an owner."""
+
 MOMENT_SECONDS = 0.01
 """Within which all that race begin; at the very same time, whoever waits first is first."""
 
@@ -123,6 +131,30 @@ def test_two_moves_at_once_leave_one_owner(services: Services, database: Databas
         mint_with(services, refresh.secret)
         race(partial(move, services, refresh), partial(move, services, refresh, "carl"))
         assert owners(database, refresh) in ({berta.id}, {carl.id})
+
+
+def test_a_move_waits_for_who_is_just_disabling_its_new_owner(
+    services: Services, database: Database, elsewhere: Database, refresh: Refresh, berta: User
+) -> None:
+    """◆ Fails on PostgreSQL when a move does not lock the owners."""
+    waits = threading.Event()
+
+    def notice(_: object, __: object, statement: str, *___: object) -> None:
+        if LOCKING.search(statement):
+            waits.set()
+
+    event.listen(database.engine, "before_cursor_execute", notice)
+    with ThreadPoolExecutor(1) as thread:
+        with elsewhere.transaction() as session:
+            row = users.find_and_lock(session, "berta")
+            assert row is not None
+            row.is_active = False
+            session.flush()
+            moving = thread.submit(move, services, refresh)
+            waits.wait(10)
+        with pytest.raises(Conflict):
+            moving.result()
+    event.remove(database.engine, "before_cursor_execute", notice)
 
 
 def test_a_token_that_moves_to_an_account_while_it_is_disabled_is_refused_or_not_moved(

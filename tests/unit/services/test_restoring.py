@@ -25,6 +25,7 @@ from tests.factories import (
     configure,
     generate,
     issue,
+    make_service_account,
     make_user,
     mint,
     rotate,
@@ -167,6 +168,54 @@ def test_users_lose_what_they_lost_and_get_nothing_back(services: Services, reap
     assert services.accounts.get("anna").is_active and services.accounts.get("admin").role is admin.role
     (line,) = done.not_applied
     assert "admin is the last enabled administrator" in line and other.is_active
+
+
+def test_who_no_longer_answers_for_a_service_account_does_not_after_a_restore(
+    services: Services, reapply: Reapply, anna: User
+) -> None:
+    berta, carl = make_user(services, "berta"), make_user(services, "carl")
+    account = make_service_account(services, anna, berta)
+    restored = reapply(("user.responsible_changed", account.username, {"responsible": "carl", "deputy": "berta"}))
+    assert restored.changes == [f"{account.username}: anna does not answer for it any more."]
+    found = services.accounts.get(account.username)
+    assert (found.responsible, found.deputy) == (None, "berta"), f"{carl.username} is given nothing"
+
+
+def test_users_are_renamed_and_deleted_again(
+    services: Services, reapply: Reapply, anna: User, refresh: Refresh, access: Access
+) -> None:
+    """What happened to a user under any of the names is theirs. ◆ Fails when events are applied by the name of then."""
+    bert, clara = make_user(services, "bert", password=PASSWORD), make_user(services, "clara", Role.SERVER_ADMIN)
+    of_bert, later = issue(services, bert), {"user_id": 4711}
+    by_name = {"filter": TokenFilter(owner="bert").canonical(), "reason": "stolen"}
+    done = reapply(
+        ("user.password_changed", "bert", {}),
+        ("tokens.revoked", "0123", by_name),
+        ("user.edited", "bert", {"fields": "email"}),
+        ("user.renamed", "bert.b", {"before": "bert", "after": "bert.b"}),
+        ("user.disabled", "bert.b", {"is_active": False}),
+        ("user.renamed", "robert", {"before": "bert.b", "after": "robert"}),
+        ("user.renamed", "annette", {"before": "anna", "after": "annette"}),
+        ("user.deleted", f"Deleted user {anna.id}", {"user_id": anna.id, "refresh_tokens": 1, "access_tokens": 1}),
+        ("user.deleted", f"Deleted user {clara.id}", {"user_id": clara.id}),
+        ("user.deleted", "Deleted user 4711", later),
+    )
+    robert = services.accounts.get("robert")
+    assert (robert.id, robert.is_active, robert.counted_by) == (bert.id, False, "bert")
+    assert services.accounts.by_id(anna.id).username == f"Deleted user {anna.id}"
+    assert not any(works(services, each) for each in (of_bert, refresh, access))
+    assert len(done.not_applied) == 1 and "clara is the last enabled administrator" in done.not_applied[0]
+    for name in ("anna", "annette", "bert"):
+        with pytest.raises(Conflict):
+            make_user(services, name)
+    with pytest.raises(BadCredentials):
+        services.accounts.authenticate("robert", PASSWORD, Caller("", address="192.0.2.1"))
+
+
+def test_a_name_that_is_taken_in_the_backup_is_not_given_twice(services: Services, reapply: Reapply) -> None:
+    make_user(services, "bert"), make_user(services, "robert")
+    done = reapply(("user.renamed", "robert", {"before": "bert", "after": "robert"}))
+    assert len(done.not_applied) == 1 and services.accounts.get("bert").first_username is None
 
 
 def test_a_switch_that_was_turned_off_is_turned_off_again_and_other_settings_are_named(

@@ -27,6 +27,7 @@ from app.services.throttling import (
     counted_network,
     network_of,
 )
+from app.services.usernames import Usernames
 from app.storage import database as storage
 from app.storage.database import Database
 from app.storage.throttle import LONGEST_ATTEMPT, Filled
@@ -438,7 +439,13 @@ def watched(database: Database, clock: MovedClock, at_once: int, queue: int) -> 
     passwords = WatchedPasswords(at_once, queue)
     throttle = LoginThrottle(database, clock, KEYS.pepper)
     return Accounts(
-        database, clock, passwords, throttle, Idempotency(KEYS.pepper), Sightings(database, clock)
+        database,
+        clock,
+        passwords,
+        throttle,
+        Idempotency(KEYS.pepper),
+        Sightings(database, clock),
+        Usernames(KEYS.pepper),
     ), passwords
 
 

@@ -42,9 +42,9 @@ def test_what_decides_a_sign_in_is_one_row_for_everybody(session: Session) -> No
     """Also for a name that nobody has: the time of the query must not tell."""
     anna = plant_user(session, username="anna", password_hash="digest")
     bert = plant_user(session, username="bert", is_active=False)
-    assert users.find_sign_in(session, "anna") == (users.as_user(anna), "digest")
-    assert users.find_sign_in(session, "bert") == (users.as_user(bert), None)
-    assert users.find_sign_in(session, "carla") == users.find_sign_in(session, "") == (None, None)
+    assert users.find_sign_in(session, "anna", None) == (users.as_user(anna), "digest")
+    assert users.find_sign_in(session, "bert", None) == (users.as_user(bert), None)
+    assert users.find_sign_in(session, "carla", None) == users.find_sign_in(session, None, None) == (None, None)
 
 
 def test_a_digest_is_renewed_unless_the_password_was_changed_meanwhile(session: Session) -> None:

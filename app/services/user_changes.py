@@ -1,0 +1,129 @@
+"""What administrators change of a user, all or nothing, with an audit event for each kind of change.
+
+Not here: passwords (``changing_passwords``) and deleting (``deleting_users``).
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.domain.emails import LONGEST as LONGEST_EMAIL
+from app.domain.emails import normal_email
+from app.domain.errors import Conflict, NotFound
+from app.domain.identity import Caller, Role, canonical_username
+from app.domain.ladder import act_of_change
+from app.domain.text import normal_text
+from app.services.permitting import refuse_unless_allowed
+from app.services.responsibility import PEOPLE, columns_of
+from app.services.usernames import Usernames, normal_username
+from app.storage import sessions, users
+from app.storage.audit import record
+from app.storage.tables import UserRow
+
+LAST_ADMINISTRATOR = "This is the last enabled administrator; make another user an administrator first."
+DELETED = "This user was deleted: that can't be undone. Create another user."
+
+OWN_NAMES = ("first_name", "last_name")
+"""What users change of themselves."""
+
+LONGEST_PROFILE = {"email": LONGEST_EMAIL, "first_name": 150, "last_name": 150, "title": 150}
+"""The maximum number of characters of each member, as in the columns."""
+
+WORDS = {"email": "e-mail", "first_name": "first name", "last_name": "last name"}
+"""What they are called in the audit log."""
+
+Values = Mapping[str, Any]
+
+
+def normal_profile(profile: Mapping[str, str]) -> dict[str, str]:
+    """E-mail, names and title as they are stored. Refuses with BadRequest."""
+    return {
+        each: normal_email(value) if each == "email" else normal_text(each, value, LONGEST_PROFILE[each])
+        for each, value in profile.items()
+    }
+
+
+def normal_values(values: Values) -> dict[str, Any]:
+    """Any values of a user as they are stored. Refuses with BadRequest."""
+    normal = dict(values) | normal_profile({each: str(values[each]) for each in LONGEST_PROFILE if each in values})
+    return normal | ({"username": normal_username(str(values["username"]))} if "username" in values else {})
+
+
+def changeable_user(session: Session, user: int | str) -> UserRow:
+    """By id or by name, as it is now; the row stays locked. Refuses with NotFound, and a deleted one with Conflict."""
+    row = users.hold(session, user if isinstance(user, int) else canonical_username(user) or "")
+    if row is None:
+        raise NotFound("user")
+    if row.deleted_at is not None:
+        raise Conflict(DELETED)
+    return row
+
+
+def change(
+    session: Session, row: UserRow, values: Values, now: datetime, caller: Caller, usernames: Usernames
+) -> list[str]:
+    """Change what differs of a user whose row is locked; the names of the columns.
+
+    `values`: normal ones. Refuses with NotPermitted, as :func:`columns_of`, and with Conflict a user name that is or
+    was somebody else's.
+    """
+    values = columns_of(session, values, row)
+    changed = {column: value for column, value in values.items() if getattr(row, column) != value}
+    for column, value in changed.items():
+        refuse_unless_allowed(session, act_of_change(column, getattr(row, column), value), caller)
+    before = row.username
+    write(session, row, changed, now, usernames)
+    if not row.is_active:
+        sessions.end_of_user(session, row.id)
+    users.read_names(session, row)
+    for name, detail in _audited(changed, before, row):
+        record(session, now, caller, name, ("user", row.username), **detail)
+    return list(changed)
+
+
+def change_own(session: Session, row: UserRow, names: Mapping[str, str], now: datetime, caller: Caller) -> None:
+    """Change what differs of a user's own names: no right depends on them."""
+    changed = {column: value for column, value in names.items() if getattr(row, column) != value}
+    for column, value in changed.items():
+        setattr(row, column, value)
+    for name, detail in _audited(changed, row.username, row):
+        record(session, now, caller, name, ("user", row.username), **detail)
+
+
+def write(session: Session, row: UserRow, changed: Values, now: datetime, usernames: Usernames) -> None:
+    """Write these values. Refuses with Conflict a user name that is or was somebody else's."""
+    for column, value in changed.items():
+        if column != "username":
+            setattr(row, column, value)
+    if "username" not in changed:
+        return
+    try:
+        usernames.rename(session, row, str(changed["username"]), now)
+    except IntegrityError:
+        raise Conflict(f"There is already a user called {changed['username']}.") from None
+
+
+def refuse_to_leave_none(administrators: list[int], row: UserRow) -> None:
+    """Refuse with Conflict what would leave no enabled administrator. `administrators`: those before."""
+    stays = row.is_active and row.role == Role.SERVER_ADMIN
+    if administrators == [row.id] and not stays:
+        raise Conflict(LAST_ADMINISTRATOR)
+
+
+def _audited(changed: Values, username: str, row: UserRow) -> Iterator[tuple[str, dict[str, str | bool]]]:
+    """The events. The log keeps what is in it: it has the names of what was edited, not the values."""
+    edited = [column for column in changed if column in LONGEST_PROFILE]
+    if edited:
+        yield "user.edited", {"fields": ", ".join(WORDS.get(each, each) for each in edited)}
+    if "username" in changed:
+        yield "user.renamed", {"before": username, "after": str(changed["username"])}
+    if PEOPLE & changed.keys():
+        yield "user.responsible_changed", {"responsible": row.responsible or "", "deputy": row.deputy or ""}
+    for column, value in changed.items():
+        if column == "is_active":
+            yield ("user.enabled" if value else "user.disabled"), {column: value}
+        elif column in ("role", "api_tokens"):
+            yield f"user.{column}_changed", {column: value}
