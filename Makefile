@@ -7,7 +7,7 @@ SDK    := .venv-trifacta
 ALATION := .venv-alation
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test check fuzz soak kill-rounds rotation-rounds honest-load clock-rounds edge-load sign-in-attack mutants lint lock docs sbom screenshots axe bench trifacta-sdk alation-sdk clients clean
+.PHONY: help run test check fuzz soak rotation-soak kill-rounds rotation-rounds honest-load clock-rounds edge-load sign-in-attack mutants lint lock docs sbom screenshots axe bench trifacta-sdk alation-sdk clients clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ lint: $(VENV)/.dev-installed ## ruff, mypy and the layers of imports
 
 soak: $(VENV)/.dev-installed ## Many processes on one refresh token under each policy, three minutes or SECONDS=600
 	$(MEMORY) $(BIN)/python -m clients.python.tests.soak $(or $(SECONDS),180)
+
+rotation-soak: $(VENV)/.dev-installed ## Two machines with one refresh token that rotates every five seconds: three minutes, or SECONDS=30
+	$(MEMORY) $(BIN)/python -m clients.python.tests.rotation_soak $(or $(SECONDS),180)
 
 kill-rounds: $(VENV)/.dev-installed ## Workers and supervisors killed at random under load: 200 times on each database, or ROUNDS=20
 	$(MEMORY) $(BIN)/python -m tests.environment.kill_rounds $(ROUNDS)

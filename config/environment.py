@@ -18,7 +18,12 @@ FILE = "_FILE"
 LARGEST_FILE = 65536
 """Bytes of such a file."""
 
-CLIENT = {f"{PREFIX}{name}" for name in ("URL", "REFRESH_TOKEN", "USER_ID", "APIS", "FILE", "ALLOW_HTTP")}
+CLIENT = {
+    f"{PREFIX}{name}" for name in (
+        "URL", "REFRESH_TOKEN", "USER_ID", "APIS", "FILE", "ALLOW_HTTP",
+        "ROTATE", "ROTATE_COMMAND", "ENV_FILE", "KEYRING",
+    )
+}  # fmt: skip
 """The variables of ``daypass-client`` (clients/python, compared by test)."""
 
 OWN = (f"{PREFIX}TEST_", f"{PREFIX}FUZZ_")

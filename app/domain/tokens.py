@@ -149,6 +149,11 @@ class RefreshToken:
         return capped(capped(now + lifetime, limit), self.renewable_until)
 
 
+def secret_made_at(created_at: datetime, *renewals: datetime | None) -> datetime:
+    """When the present secret of a refresh token was made: at the latest of its creation and `renewals`."""
+    return max([created_at, *(each for each in renewals if each is not None)])
+
+
 @dataclass(frozen=True)
 class AccessToken:
     """An access token without its secret. `status`: at the time of reading. `created_in_future`: the same.
@@ -185,7 +190,8 @@ class Issued(Generic[T]):
 
     Of a minted access token: `refresh_token_expires_at`, `replaced` (the previous active one, after replacement),
     `seems_shared` (two programs seem to mint), `old_secret_until` (it was minted with the old secret of a rotated
-    refresh token, which works until then), and `reused_at` (when one that existed was returned again).
+    refresh token, which works until then), `reused_at` (when one that existed was returned again), and
+    `refresh_token_since` (:func:`secret_made_at`; None where a rotation has no overlap: no client rotates by itself).
     """
 
     token: T
@@ -195,6 +201,7 @@ class Issued(Generic[T]):
     seems_shared: bool = False
     old_secret_until: datetime | None = None
     reused_at: datetime | None = None
+    refresh_token_since: datetime | None = None
 
 
 class Ending(NamedTuple):

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.domain.clock import utc_text
 from app.domain.identity import Principal
-from app.domain.tokens import AccessToken, Issued, RefreshToken
+from app.domain.tokens import AccessToken, Issued, RefreshToken, secret_made_at
 from app.http.context import caller, parts, services
 from app.http.proxies import client_address, is_https
 from app.http.strays import look_for_strays
@@ -41,8 +41,10 @@ def add_token_headers(known: Principal | Issued[AccessToken] | Issued[RefreshTok
         case Issued(token=AccessToken() as token):
             expiries = (token.expires_at, known.refresh_token_expires_at)
             g.token_headers = _of_access_token(token.public_id, known.reused_at or token.created_at, *expiries)
+            g.token_headers |= _since(known.refresh_token_since)
         case Issued(token=RefreshToken() as token) | (RefreshToken() as token):
             g.token_headers = {"Refresh-Token-Expires-At": utc_text(token.expires_at, "seconds")}
+            g.token_headers |= _since(secret_made_at(token.created_at, token.regenerated_at, token.rotated_at))
 
 
 def _of_principal(known: Principal) -> dict[str, str]:
@@ -67,6 +69,11 @@ def _refuse_at_the_edge() -> None:
     refused: HTTPException | None = request.environ.get(REFUSED)
     if refused is not None:
         raise refused
+
+
+def _since(made_at: datetime | None) -> dict[str, str]:
+    """When the refresh token's present secret was made, so that a client can rotate it in time."""
+    return {} if made_at is None else {"Refresh-Token-Since": utc_text(made_at, "seconds")}
 
 
 def install_tracing(app: Flask) -> None:

@@ -111,3 +111,26 @@ def test_a_token_in_the_body_is_named_when_it_works(alation: Alation, services: 
     for answer, day in ((created, "06-30"), (validated, "06-30"), (regenerated, "07-01")):
         assert token_headers(answer) == {"Refresh-Token-Expires-At": f"2031-{day}T12:00:00Z"}
     assert token_headers(refused) == {}
+
+
+@pytest.mark.parametrize("path", ["/integration/v1/createAPIAccessToken/", "/api/v1/access-tokens"])
+def test_an_answer_about_a_refresh_token_of_the_body_says_since_when_it_has_its_secret(
+    client: FlaskClient, services: Services, clock: MovableClock, setting: Setting, path: str
+) -> None:
+    """So that a client can rotate in time; not where a rotation has no overlap, in which no client is safe."""
+    refresh = issue(services, make_user(services))
+    more = {"user_id": refresh.token.user_id} if "integration" in path else {}
+
+    def since(secret: str) -> tuple[int, str | None]:
+        answer = client.post(path, json={"refresh_token": secret} | more)
+        return answer.status_code, answer.headers.get("Refresh-Token-Since")
+
+    with clock.later(days=1):
+        assert since(refresh.secret) == (201, "2031-05-01T12:00:00Z")
+        rotated = client.post("/api/v1/refresh-tokens/rotate", json={"refresh_token": refresh.secret})
+        assert rotated.headers["Refresh-Token-Since"] == "2031-05-02T12:00:00Z"
+        assert rotated.headers["Refresh-Token-Expires-At"] == "2031-07-01T12:00:00Z"
+    with clock.later(days=2):
+        assert since(rotated.get_json()["refresh_token"]) == (201, "2031-05-02T12:00:00Z")
+        with setting(refresh_token_overlap_hours="0"):
+            assert since(rotated.get_json()["refresh_token"]) == (201, None)

@@ -126,6 +126,7 @@ STRAYS = "tests/contract/test_stray_secrets.py"
 FILES = "tests/environment/test_files.py"
 RESTORE = "tests/environment/test_restore.py -k 'under_load'"
 SUPERVISION = "tests/environment/test_supervision.py -k 'again_and_again'"
+CLIENT, CLIENT_ROTATION = "clients/python/src/daypass_client", "clients/python/tests/test_rotation.py"
 
 # fmt: off
 FAULTS = (
@@ -745,6 +746,25 @@ FAULTS = (
     Fault("client sends without encryption", "the client refuses plain HTTP off loopback",
           "clients/python/src/daypass_client/origins.py", "if not allows_http and", "if allows_http is None and",
           "clients/python/tests/test_settings.py"),
+    Fault("new secret used before it is kept", "◆ a client killed in its rotation leaves a secret that works",
+          f"{CLIENT}/credential.py", "            keep(new)\n", "", CLIENT_ROTATION),
+    Fault("file emptied before it is written", "◆ a client killed in its rotation leaves a secret that works",
+          f"{CLIENT}/file_place.py", "        draft.replace()\n",
+          "        path.write_bytes(b'')\n        draft.replace()\n",
+          "clients/python/tests/test_rotation_killed.py -k file"),
+    Fault("keyring without a spare entry", "◆ a client killed in its rotation leaves a secret that works",
+          f"{CLIENT}/keyring_place.py", " or self._get(self._name + SPARE)", "",
+          "clients/python/tests/test_rotation_killed.py -k keyring"),
+    Fault("file written in its place", "◆ a client killed in its rotation leaves a secret that works",
+          f"{CLIENT}/draft.py", "self._draft.replace(self._path)",
+          "self._path.write_bytes(self._draft.read_bytes())", "clients/python/tests/test_file_place.py"),
+    Fault("rotation begun without a test", "nothing is rotated that could not be kept",
+          f"{CLIENT}/file_place.py", "draft.write(_content(path))", "_content(path)",
+          "clients/python/tests/test_file_place.py"),
+    Fault("due by what was said of another secret", "◆ the processes of a machine rotate once",
+          f"{CLIENT}/rotating.py", "return held.refresh_mark == mark_of(", "return True or bool(", CLIENT_ROTATION),
+    Fault("each process rotates", "◆ the processes of a machine rotate once", f"{CLIENT}/tokens.py",
+          "self._is_usable(known) and not rotation.is_due(known)", "False", CLIENT_ROTATION),
     Fault("zero taken for false", "◆ a boolean is a boolean", "app/http/strict_fields.py",
           "found = value if isinstance(value, bool) else None", "found = bool(value)", STRICT),
     Fault("fraction cut off", "◆ a whole number is a whole number", "app/http/strict_fields.py",

@@ -16,15 +16,15 @@ def start(code: str, **environment: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def finish(process: subprocess.Popen[str]) -> str:
+def finish(process: subprocess.Popen[str], patience: float = PATIENCE_SECONDS) -> str:
     """The output of a process, which must exit with 0."""
-    out, err = process.communicate(timeout=PATIENCE_SECONDS)
+    out, err = process.communicate(timeout=patience)
     assert process.returncode == 0, err
     return out
 
 
-def run(code: str, **environment: str) -> str:
-    return finish(start(code, **environment))
+def run(code: str, patience: float = PATIENCE_SECONDS, **environment: str) -> str:
+    return finish(start(code, **environment), patience)
 
 
 def make_somebody_elses(path: Path) -> None:

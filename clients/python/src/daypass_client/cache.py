@@ -72,8 +72,8 @@ class Cache:
             LOG.warning("%s is not used, each process requests its own token: %s.", self._folder or "a cache", why)
 
     @contextmanager
-    def locked(self, patience: float) -> Iterator[None]:
-        """Hold the lock; after `patience` seconds without it, continue all the same."""
+    def locked(self, patience: float) -> Iterator[bool]:
+        """Hold the lock; after `patience` seconds without it, continue all the same. Whether it is held."""
         lock = None
         if self._is_ours():
             file_lock = FileLock(self._path("lock"), mode=0o600)
@@ -81,11 +81,12 @@ class Cache:
                 file_lock.acquire(timeout=patience, poll_interval=POLL_SECONDS)
                 lock = file_lock
             except Timeout:
-                LOG.warning("continuing without the lock %s: another process holds it", self._path("lock"))
+                if patience:
+                    LOG.warning("continuing without the lock %s: another process holds it", self._path("lock"))
             except (OSError, NotImplementedError) as error:  # the latter: on a file system without locks
                 self._complain_unused(_why(error))
         try:
-            yield
+            yield lock is not None
         finally:
             if lock is not None:
                 lock.release()
@@ -93,6 +94,11 @@ class Cache:
     def _path(self, kind: str) -> Path:
         assert self._folder is not None
         return self._folder / f"{self._key}.{kind}"
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether there is a folder of this user's for it."""
+        return self._is_ours()
 
     def _is_ours(self) -> bool:
         if self._folder is None:

@@ -9,15 +9,23 @@ from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 from daypass_client.errors import ConfigurationError, DaypassError, NotNow, ServerUnavailable
-from daypass_client.minting import is_of_settings
 from daypass_client.requests_auth import DaypassAuth, Session
-from daypass_client.secrecy import Secret, without_secrets
+from daypass_client.secrecy import Secret, shown, without_secrets
+from daypass_client.server import is_of_settings
+from daypass_client.settings import Options
+from daypass_client.tokens import TokenSource
 
 DONE, REFUSED, NOT_NOW = 0, 1, 2
 INTERRUPTED = 130
 """As shells have it for a program that Ctrl-C ended."""
 
 TIMEOUTS = (5, 15)
+
+ROTATES = "Give the refresh token a new secret, and write it to where the old one is, which works for a while yet."
+
+ROTATE_EPILOG = """The new secret is written to the file, or to what DAYPASS_ENV_FILE, DAYPASS_KEYRING or
+DAYPASS_ROTATE_COMMAND names, before it is used. Exit codes: 0, it was rotated, or need not be; 1, you need to do
+something, and the message says what; 2, try again later. Unless it is 0, the old secret is in its place, and works."""
 
 EPILOG = """The refresh token comes from DAYPASS_REFRESH_TOKEN or a file, never from the command line, which others see.
 Exit codes: 0, a token was printed; 1, you need to do something, and the message says what; 2, try again later."""
@@ -30,19 +38,35 @@ class _Parser(argparse.ArgumentParser):
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command and exit."""
+    words = sys.argv[1:] if words is None else words
+    if words[:1] == ["rotate"]:
+        _rotate(words[1:])
     parser = _Parser(prog="daypass-token", description="Print an active access token.", epilog=EPILOG)
     parser.add_argument("--file", help="file with DAYPASS_URL, DAYPASS_REFRESH_TOKEN and so on (mode 0600)")
     given = parser.parse_args(words)
-    try:
-        with _warnings() as warnings:
-            token = _token_that_works(DaypassAuth(file=given.file) if given.file else DaypassAuth())
-    except DaypassError as error:
-        _fail(str(error), NOT_NOW if isinstance(error, NotNow) else REFUSED)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-    for warning in warnings:
-        _tell(warning)
+    options: Options = {"file": given.file} if given.file else {}
+    with _telling():
+        token = _token_that_works(DaypassAuth(**options))
     _print(token)
+    sys.exit(DONE)
+
+
+def _rotate(words: Sequence[str]) -> NoReturn:
+    parser = _Parser(prog="daypass-token rotate", description=ROTATES, epilog=ROTATE_EPILOG)
+    parser.add_argument("--file", help="file with DAYPASS_URL, DAYPASS_REFRESH_TOKEN and so on (mode 0600)")
+    parser.add_argument("--if-due", action="store_true", help="only if 80 %% of the refresh token's life are over")
+    parser.add_argument("--print", action="store_true", help="print the secret in use afterwards")
+    given = parser.parse_args(words)
+    options: Options = {"rotate": True}
+    if given.file:
+        options["file"] = given.file
+    with _telling():
+        source = TokenSource(options)
+        was_rotated = source.rotate(given.if_due)
+    if given.print:
+        _print(source.refresh_token)
+    elif was_rotated:
+        _tell(f"{shown(source.refresh_token)} has a new secret, which is in {source.settings.place}")
     sys.exit(DONE)
 
 
@@ -84,6 +108,20 @@ def _tell(message: str) -> None:
     if sys.stderr is not None:
         with suppress(OSError):
             sys.stderr.write(f"daypass-token: {' '.join(without_secrets(message).split())}\n")
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Say the warnings, or exit with the error, in one line each."""
+    try:
+        with _warnings() as warnings:
+            yield
+    except DaypassError as error:
+        _fail(str(error), NOT_NOW if isinstance(error, NotNow) else REFUSED)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    for warning in warnings:
+        _tell(warning)
 
 
 class _Collector(logging.Handler):

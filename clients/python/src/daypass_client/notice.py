@@ -1,4 +1,4 @@
-"""Warnings about the refresh token, logged once a day per machine: it expires soon, or others use it too."""
+"""Warnings about the refresh token, logged once a day per machine: it expires soon, others use it, and so on."""
 
 import logging
 from collections.abc import Callable
@@ -22,7 +22,7 @@ class Notice:
         self._clock = clock
         self._on_expiring = on_expiring
         self._silent_until = 0.0
-        self._shared_silent_until = 0.0
+        self._told_until: dict[str, float] = {}
 
     def consider(self, ends_at: float | None) -> None:
         """Warn less than a week before the refresh token expires. `ends_at`: by the machine's clock; None: unknown."""
@@ -38,18 +38,22 @@ class Notice:
         if self._on_expiring is not None:
             self._on_expiring(left)
 
-    def tell_shared(self) -> None:
-        """Warn that other programs seem to use the refresh token too. The caller holds the cache's lock."""
+    def tell(self, name: str, message: str) -> None:
+        """Log a warning of this name; `message` may have the place to act as ``{page}``. Under the cache's lock."""
         now = self._clock()
-        if now < self._shared_silent_until:
+        if now < self._told_until.get(name, 0.0):
             return
-        self._shared_silent_until = now + DAY
-        if self._is_due("shared", now):
-            LOG.warning(
-                "another program seems to use this refresh token, and each replaces the other's access token:"
-                " create one for each at %s, or one that several jobs share",
-                self._page,
-            )
+        self._told_until[name] = now + DAY
+        if self._is_due(name, now):
+            LOG.warning("%s", message.replace("{page}", self._page))
+
+    def tell_shared(self) -> None:
+        """Warn that other programs seem to use the refresh token too."""
+        self.tell(
+            "shared",
+            "another program seems to use this refresh token, and each replaces the other's access token:"
+            " create one for each at {page}, or one that several jobs share",
+        )
 
     def _is_due(self, name: str, now: float) -> bool:
         """Whether the last notice is a day old; if so, record a new one. The caller holds the cache's lock."""

@@ -25,8 +25,14 @@ class Secret(str):
 
 def shown(secret: str) -> str:
     """The text to show for a secret: Daypass's public id, or none of it."""
+    public_id = public_id_of(secret)
+    return f"{public_id}_{HIDDEN}" if public_id else HIDDEN
+
+
+def public_id_of(secret: str) -> str | None:
+    """The public id in a token of Daypass; None for other texts."""
     match = _TOKEN_TEXT.fullmatch(secret)
-    return f"{match[1]}_{HIDDEN}" if match else HIDDEN
+    return match[1] if match else None
 
 
 def contains_token(text: str) -> bool:

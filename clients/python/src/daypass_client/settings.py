@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,9 @@ from daypass_client.errors import ConfigurationError
 from daypass_client.machine_clock import Clock
 from daypass_client.mistakes import mistake_in
 from daypass_client.origins import Allowed
-from daypass_client.secrecy import Secret, remember, without_secrets
+from daypass_client.place_settings import chosen_place, file_place
+from daypass_client.places import Place
+from daypass_client.secrecy import Secret, public_id_of, remember, without_secrets
 from daypass_client.settings_file import Line, read_settings
 
 LOG = logging.getLogger("daypass_client")
@@ -25,7 +28,9 @@ class Options(TypedDict, total=False):
     `patience`: how many seconds to wait, at most, for an unavailable server. `on_expiring`: called with the seconds
     left, once a day, in the last week of the refresh token. `cache_folder`: where the machine's processes share
     the access token. `verify`: as in ``requests``. `clock`: seconds, the same for all processes of the machine.
-    `allow_http`: whether to send tokens without encryption to other machines.
+    `allow_http`: whether to send tokens without encryption to other machines. `rotate`: whether to give the refresh
+    token a new secret in time, and write that to where the old one is: `env_file`, `keyring` (service and name),
+    `rotate_command`, or `file`. `rotate_at`: when, as a part of its life.
     """
 
     url: str
@@ -39,6 +44,11 @@ class Options(TypedDict, total=False):
     verify: bool | str
     clock: Clock
     allow_http: bool
+    rotate: bool
+    rotate_at: float
+    rotate_command: str | Sequence[str]
+    env_file: str | Path
+    keyring: str | Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,8 @@ class Settings:
     refresh_token: Secret = field(repr=False)
     user_id: int | None
     allowed: Allowed = field(repr=False)
+    rotates: bool = False
+    place: Place | None = None
 
     @property
     def page(self) -> str:
@@ -62,8 +74,9 @@ class Settings:
 
     @property
     def key(self) -> str:
-        """A hash of server and refresh token, for file names."""
-        return hashlib.sha256(f"daypass-client|{self.url}|{self.refresh_token}".encode()).hexdigest()[:32]
+        """A hash of server and refresh token, for file names; the same after a rotation."""
+        token = public_id_of(self.refresh_token) or self.refresh_token
+        return hashlib.sha256(f"daypass-client|{self.url}|{token}".encode()).hexdigest()[:32]
 
 
 def settings_from(options: Options) -> Settings:
@@ -72,19 +85,46 @@ def settings_from(options: Options) -> Settings:
     found = {name: Line(value, "the environment") for name, value in os.environ.items()}
     found |= read_settings(_path(file)) if file else {}
     arguments = {name: value for name, value in options.items() if name in _PLAIN and value}
-    found |= {f"DAYPASS_{name.upper()}": Line(str(value), "the arguments") for name, value in arguments.items()}
+    found |= {f"DAYPASS_{name.upper()}": Line(_text(value), "the arguments") for name, value in arguments.items()}
     url = _needed(found, "DAYPASS_URL").rstrip("/")
     if "@" in url or "?" in url or "#" in url:
         raise ConfigurationError("DAYPASS_URL must be an address with no password, no query and no fragment.")
     apis = options["apis"] if "apis" in options else _optional(found, "DAYPASS_APIS").replace(",", " ").split()
     allows_http = options["allow_http"] if "allow_http" in options else _switch(found, "DAYPASS_ALLOW_HTTP")
     user_id = _user_id(_optional(found, "DAYPASS_USER_ID"))
-    return Settings(url, remember(_refresh_token(found)), user_id, Allowed([url, *apis], allows_http))
+    secret, place = _secret_and_place(found)
+    rotates = options["rotate"] if "rotate" in options else _switch(found, "DAYPASS_ROTATE")
+    if rotates and place is None and public_id_of(secret) is not None:
+        raise ConfigurationError(NOWHERE.format(found["DAYPASS_REFRESH_TOKEN"].place))
+    return Settings(url, remember(secret), user_id, Allowed([url, *apis], allows_http), rotates, place)
 
 
 _SWITCHES = {"": False, "false": False, "no": False, "0": False, "true": True, "yes": True, "1": True}
 
-_PLAIN = ("url", "refresh_token", "user_id")
+_PLAIN = ("url", "refresh_token", "user_id", "env_file", "keyring", "rotate_command")
+
+NOWHERE = (
+    "The refresh token is to be rotated, but comes from {}, where a new secret cannot be written. Put it in a file and"
+    " name that in DAYPASS_FILE, or say where it is from: the .env file of the application in DAYPASS_ENV_FILE, an"
+    " entry of the keyring in DAYPASS_KEYRING, or a command that stores it in DAYPASS_ROTATE_COMMAND."
+)
+
+
+def _secret_and_place(found: dict[str, Line]) -> tuple[Secret, Place | None]:
+    """The refresh token, as it is in its place now, and that place; None if nothing can be written to where it is."""
+    given = found.get("DAYPASS_REFRESH_TOKEN")
+    chosen = chosen_place({name: line.value for name, line in found.items()}, given.value.strip() if given else "")
+    if given is None and chosen is not None and (kept := chosen.read()):
+        found["DAYPASS_REFRESH_TOKEN"] = Line(kept, str(chosen))
+    secret = _refresh_token(found)
+    place = chosen or file_place(found["DAYPASS_REFRESH_TOKEN"].path, secret)
+    now = place.read() if place is not None else None
+    return (now if now is not None and public_id_of(now) == public_id_of(secret) else secret), place
+
+
+def _text(value: object) -> str:
+    """An argument as its variable has it."""
+    return shlex.join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _path(file: str | Path) -> Path:

@@ -15,7 +15,13 @@ from daypass_client.secrecy import Secret, contains_token
 
 LOG = logging.getLogger("daypass_client")
 
-NAMES = ("DAYPASS_URL", "DAYPASS_REFRESH_TOKEN", "DAYPASS_USER_ID", "DAYPASS_APIS", "DAYPASS_ALLOW_HTTP")
+NAMES = (
+    "DAYPASS_URL", "DAYPASS_REFRESH_TOKEN", "DAYPASS_USER_ID", "DAYPASS_APIS", "DAYPASS_ALLOW_HTTP", "DAYPASS_ROTATE",
+    "DAYPASS_ROTATE_COMMAND", "DAYPASS_ENV_FILE", "DAYPASS_KEYRING",
+)  # fmt: skip
+
+OF_WORDS = ("DAYPASS_APIS", "DAYPASS_ROTATE_COMMAND", "DAYPASS_KEYRING")
+"""Those whose values may have white space in them."""
 
 LARGEST = 64 * 1024
 
@@ -30,10 +36,11 @@ _warned: set[str] = set()
 
 @dataclass(frozen=True)
 class Line:
-    """The value of a setting, and where it is, for messages."""
+    """The value of a setting, and where it is, for messages; `path`: the file that it is in."""
 
     value: str = field(repr=False)
     place: str
+    path: Path | None = None
 
 
 def read_settings(path: Path) -> dict[str, Line]:
@@ -54,7 +61,7 @@ def read_settings(path: Path) -> dict[str, Line]:
                 f"{place} sets {name} to another value than {found[name].place}: keep one of them."
             )
         else:
-            found[name] = Line(value, place)
+            found[name] = Line(value, place, path)
     return found
 
 
@@ -100,7 +107,7 @@ def _value(name: str, text: str) -> tuple[str, str | None]:
     value = _COMMENT.sub("", text).strip()
     if value.endswith(("'", '"')):
         return value, "a quotation mark that is not opened: remove it."
-    if name != "DAYPASS_APIS" and len(value.split()) > 1:
+    if name not in OF_WORDS and len(value.split()) > 1:
         return value, "white space within its value: remove it, and what does not belong to the value."
     return value, None
 
@@ -114,7 +121,7 @@ def _warn_if_near(place: str, name: str) -> None:
 def _text(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            _refuse_open_to_others(path, os.fstat(file.fileno()), _is_fixed(path, file.fileno()))
+            _refuse_open_to_others(path, os.fstat(file.fileno()), is_fixed(path, file.fileno()))
             content = file.read(LARGEST + 1)
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL
         raise ConfigurationError(f"{path} cannot be read: {type(error).__name__}.") from None
@@ -147,7 +154,7 @@ def _refuse_open_to_others(path: Path, about: os.stat_result, is_fixed: bool) ->
         raise ConfigurationError(f"{path} belongs to another user: use a file of your own.")
 
 
-def _is_fixed(path: Path, descriptor: int) -> bool:
+def is_fixed(path: Path, descriptor: int) -> bool:
     """Whether nobody here can change the file: on a read-only file system, or a link into a volume of Kubernetes.
 
     Kubernetes mounts secrets as links into ``..data``, of mode 0644 unless told otherwise.

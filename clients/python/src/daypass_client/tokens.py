@@ -9,36 +9,25 @@ from collections import deque
 from dataclasses import asdict, dataclass, field, replace
 from math import inf
 from pathlib import Path
-from typing import Any, TypeGuard
 
 from daypass_client.cache import Cache, default_folder
-from daypass_client.errors import DaypassError, NotNow, RateLimited
+from daypass_client.credential import Credential
+from daypass_client.errors import ConfigurationError, DaypassError, NotNow, RateLimited, RefreshTokenRefused
+from daypass_client.held import Held, held_from, held_of
 from daypass_client.machine_clock import boot_id, machine_clock
-from daypass_client.minting import Minter
+from daypass_client.minting import Minted, Minter
 from daypass_client.notice import Notice
-from daypass_client.secrecy import Secret, remember
+from daypass_client.rotating import NEWS_SECONDS, ROTATE_AT, Rotation
+from daypass_client.secrecy import Secret
+from daypass_client.server import Server
 from daypass_client.settings import Options, settings_from
 
 LOG = logging.getLogger("daypass_client")
 
 PATIENCE_SECONDS = 30.0
 
-LONGEST_MARGIN, MARGIN = 60.0, 0.1
-"""How long before it expires a token is replaced: in seconds, or as a part of its lifetime if that is less."""
-
 NEXT_TRY_SECONDS = 30.0
 """After a failed replacement, while the old token is still active."""
-
-
-@dataclass(frozen=True)
-class Held:
-    """An access token, when to replace it, and when it and its refresh token expire, by the machine's clock."""
-
-    token: Secret
-    made_at: float
-    renew_at: float
-    ends_at: float
-    refresh_ends_at: float | None
 
 
 @dataclass
@@ -79,8 +68,22 @@ class TokenSource:
         self._cache = Cache(folder, self.settings.key)
         self._clock = options.get("clock", machine_clock)
         self._patience = options.get("patience", PATIENCE_SECONDS)
-        self._minter = Minter(self.settings, options.get("verify", True))
+        server = Server(self.settings, options.get("verify", True))
         self._notice = Notice(self._cache, self.settings.page, self._clock, options.get("on_expiring"))
+        self._credential = Credential(self.settings.refresh_token, self.settings.place, server)
+        self._rotation: Rotation | None = None
+        if self.settings.rotates and self.settings.place is not None:
+            part = options.get("rotate_at", ROTATE_AT)
+            self._rotation = Rotation(self._credential, self._cache, self._notice, self._clock, part)
+        elif self.settings.rotates:
+            self._notice.tell("rotation", "the refresh token is not rotated: it is not of a Daypass")
+        # Only Daypass's own dialect says that a secret is old.
+        self._minter = Minter(server, None if self._rotation is not None else self.settings.user_id)
+
+    @property
+    def refresh_token(self) -> Secret:
+        """The secret in use."""
+        return self._credential.secret
 
     def token(self) -> Secret:
         """An access token that is active as far as is known."""
@@ -88,8 +91,48 @@ class TokenSource:
         if not self._is_usable(held):
             held, _ = self._obtain()
         assert held is not None
+        if self._rotation is not None and self._rotation.is_due(held):
+            held = self._rotated(held, self._rotation)
         self._notice.consider(held.refresh_ends_at)
         return held.token
+
+    def rotate(self, only_if_due: bool) -> bool:
+        """Rotate now, unless it is not due; whether it was. Raises what prevents it."""
+        rotation = self._rotation
+        if rotation is None:
+            raise ConfigurationError("The refresh token is not of a Daypass, and cannot be rotated.")
+        with self._slot.lock, self._cache.locked(self._patience) as is_locked:
+            if not is_locked:
+                raise NotNow("The refresh token cannot be rotated without the lock in the cache folder.")
+            held = self._cached()
+            if held is None or not self._is_usable(held) or not rotation.knows(held):
+                held = self._mint_and_keep()
+            if only_if_due and not rotation.is_due(held):
+                return False
+            held = rotation.with_news(held, self._mint_and_keep)
+            self._slot.held = rotation.rotate(held, self._mint_and_keep)
+            self._keep(self._slot.held)
+            return True
+
+    def _rotated(self, held: Held, rotation: Rotation) -> Held:
+        """`held` after a rotation, unless a thread or process is at it; nobody waits, for the token works."""
+        slot = self._slot
+        if not slot.lock.acquire(blocking=False):
+            return held
+        try:
+            with self._cache.locked(0) as is_locked:
+                for known in (slot.held, self._cached()):
+                    if known is not None and self._is_usable(known) and not rotation.is_due(known):
+                        slot.held = known
+                        return known
+                if not is_locked:
+                    rotation.try_again_soon()
+                    return held
+                slot.held = rotation.attempt(held, lambda: self._mint_and_keep(0))
+                self._keep(slot.held)
+                return slot.held
+        finally:
+            slot.lock.release()
 
     def after_refusal(self, refused: str) -> tuple[Secret, bool]:
         """Another access token after a refusal, and whether it was minted now.
@@ -155,17 +198,38 @@ class TokenSource:
             self._keep(held)
             return held, True
 
+    def _mint_and_keep(self, patience: float | None = None) -> Held:
+        self._slot.held = self._mint(self._patience if patience is None else patience)
+        self._keep(self._slot.held)
+        return self._slot.held
+
     def _mint(self, patience: float) -> Held:
         began = self._clock()
         LOG.debug("requesting an access token from %s", self.settings.url)
-        minted = self._minter.mint(patience)
+        secret, minted = self._minted(patience)
         if minted.seems_shared:
             self._notice.tell_shared()
-        # Counted from the first try: to replace a token too early does no harm.
-        left = inf if minted.seconds_left is None else minted.seconds_left
-        refresh_ends_at = None if minted.refresh_seconds_left is None else began + minted.refresh_seconds_left
-        renew_at = began + left - min(LONGEST_MARGIN, left * MARGIN)
-        return Held(minted.token, began, renew_at, began + left, refresh_ends_at)
+        if self._rotation is not None:
+            self._rotation.look_at(minted.refresh)
+        return held_from(minted, began, secret, inf if self._rotation is None else NEWS_SECONDS)
+
+    def _minted(self, patience: float) -> tuple[Secret, Minted]:
+        """A new access token, and the secret that it is of; where that is old or refused, look for a new one."""
+        credential = self._credential
+        secret = credential.secret
+        try:
+            minted = self._minter.mint(secret, patience)
+        except RefreshTokenRefused:
+            if not credential.reread():
+                raise
+            secret = credential.secret
+            minted = self._minter.mint(secret, patience)
+        if minted.refresh.is_old and not credential.reread() and self._rotation is None:
+            hours = (minted.refresh.seconds_left or 0) / 3600
+            self._notice.tell(
+                "old", f"the refresh token has a new secret, and the one in use works for {hours:.0f} more hours"
+            )
+        return secret, minted
 
     def _still_works(self, held: Held | None) -> bool:
         return held is not None and self._clock() < held.ends_at and held.token not in self._slot.refused
@@ -178,20 +242,4 @@ class TokenSource:
         self._cache.write("token", asdict(held) | {"boot": boot_id()})
 
     def _cached(self) -> Held | None:
-        return _held(self._cache.read("token") or {}, self._clock())
-
-
-def _held(members: dict[str, Any], now: float) -> Held | None:
-    """The token that another process stored; None if incomplete, or from another run of the machine."""
-    token, refresh_ends_at = members.get("token"), members.get("refresh_ends_at")
-    times = [each for name in ("made_at", "renew_at", "ends_at") if _is_time(each := members.get(name))]
-    if members.get("boot") != boot_id() or len(times) != 3 or times[0] > now:
-        return None
-    if not isinstance(token, str) or not token.isprintable() or not token.isascii():
-        return None
-    made_at, renew_at, ends_at = times
-    return Held(remember(token), made_at, renew_at, ends_at, refresh_ends_at if _is_time(refresh_ends_at) else None)
-
-
-def _is_time(value: object) -> TypeGuard[float]:
-    return isinstance(value, float | int)
+        return held_of(self._cache.read("token") or {}, self._clock())
