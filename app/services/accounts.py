@@ -172,7 +172,7 @@ class Accounts:
             return users.count(session) == 0
 
     def get_ever(self, username: str) -> User:
-        """By present or former name; refuses with NotFound."""
+        """By present or former name, or as a deleted user is called; refuses with NotFound."""
         with self._database.reading() as session:
             row = users.find_ever(session, username)
             if row is None:
