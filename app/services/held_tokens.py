@@ -242,10 +242,12 @@ def _works_as_old(row: StoredRefreshToken, now: datetime, is_regeneration: bool)
     return not is_regeneration and old_secret_until(row, now) is not None
 
 
-def _what_became_of(row: StoredRefreshToken, now: datetime) -> str:
+def _what_became_of(row: StoredRefreshToken, now: datetime) -> str | None:
     assert row.rotated_at is not None and row.previous_until is not None
     if old_secret_until(row, now) is not None:
         return OLD_REGENERATES_NOTHING
+    if row.previous_until > now:  # regenerated since
+        return None
     rotated, until = (utc_text(each, "seconds") for each in (row.rotated_at, row.previous_until))
     return f"The token was rotated at {rotated}; its old secret worked until {until}. Use the new secret."
 

@@ -246,15 +246,25 @@ def as_refresh_token(row: StoredRefreshToken | RefreshTokenRow, now: datetime) -
         **columns,
         status=status,
         seems_shared=status is TokenStatus.ACTIVE and seems_shared_at(row.sharing_seen_at, now),
-        created_in_future=is_from_future(row.regenerated_at or row.created_at, now),
+        created_in_future=is_from_future(_renewed_at(row) or row.created_at, now),
         old_secret_until=None if status is not TokenStatus.ACTIVE else old_secret_until(row, now),
     )
 
 
+def _renewed_at(row: StoredRefreshToken | RefreshTokenRow) -> datetime | None:
+    """When it got its present secret, by a rotation, which sets `previous_until`, or a regeneration, which does not."""
+    return row.regenerated_at if row.previous_until is None else row.rotated_at
+
+
 def old_secret_until(row: StoredRefreshToken | RefreshTokenRow, now: datetime) -> datetime | None:
-    """Until when the secret before the current one works as well; None where it does not."""
+    """Until when the secret before the current one works as well; None where it does not.
+
+    Nor after a regeneration, which takes it away: the release before does not, and may serve beside this one.
+    """
     until = row.previous_until
-    return None if row.previous_mac is None or until is None or until <= now else until
+    if row.previous_mac is None or until is None or row.rotated_at is None or until <= now:
+        return None
+    return None if row.regenerated_at is not None and row.regenerated_at > row.rotated_at else until
 
 
 _SAME = [each.name for each in fields(RefreshToken) if each.name in TABLE.c and each.name != "status"]

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, false, func, or_
+from sqlalchemy import ColumnElement, and_, case, false, func, or_
 
 from app.domain.clock import CLOCK_TOLERANCE
 from app.domain.token_warnings import TokenWarning
@@ -34,6 +34,8 @@ def _mark(table: TokenTable, warning: TokenWarning, now: datetime) -> ColumnElem
         case TokenWarning.EXPOSED:
             return table.secret_seen_at.is_not(None)
         case TokenWarning.WRONG_CLOCK:
-            is_refresh = table is RefreshTokenRow
-            begun = func.coalesce(RefreshTokenRow.regenerated_at, table.created_at) if is_refresh else table.created_at
-            return begun > now + CLOCK_TOLERANCE
+            if table is not RefreshTokenRow:
+                return table.created_at > now + CLOCK_TOLERANCE
+            row = RefreshTokenRow
+            renewed_at = case((row.previous_until.is_(None), row.regenerated_at), else_=row.rotated_at)
+            return func.coalesce(renewed_at, row.created_at) > now + CLOCK_TOLERANCE

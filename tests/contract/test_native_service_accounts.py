@@ -60,7 +60,7 @@ def test_the_responsible_person_and_the_deputy_manage_the_tokens(services: Servi
         listed = who.native.get("me/service-accounts").get_json()["items"]
         assert [each["username"] for each in listed] == [account.username]
         tokens = f"users/{account.id}/refresh-tokens"
-        made = who.native.post(tokens, {"name": "nightly"}).get_json()
+        made = who.native.post(tokens, {"name": "nightly", "description": "Ask the data team."}).get_json()
         under = f"{tokens}/{made['public_id']}"
         minted = who.native.post(f"{under}/access-token").get_json()
         me = native.holding(minted["secret"]).get("me").get_json()
@@ -69,6 +69,7 @@ def test_the_responsible_person_and_the_deputy_manage_the_tokens(services: Servi
         assert (again["public_id"], again["secret"] == made["secret"]) == (made["public_id"], False)
         mine = who.native.get(f"users/{account.id}/tokens").get_json()["items"]
         assert {each["owner"] for each in mine} == {account.username}
+        assert mine[0]["description"] == "Ask the data team."
         assert who.native.delete(f"users/{account.id}/tokens/{made['public_id']}").status_code == 204
         assert native.holding(minted["secret"]).get("me").status_code == 401
 

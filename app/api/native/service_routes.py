@@ -64,9 +64,14 @@ def tokens_of_account(query: Members, user_id: str) -> Answer:
 @does(Act.CREATE_FOR_SERVICE_ACCOUNT)
 def create_for_account(body: Members, user_id: str) -> Created:
     """Create a refresh token of a service account."""
-    days, reissue = body.get("expires_in_days"), body["access_token_reissue"]
     issued: Issued[RefreshToken] = services().issuing.issue(
-        _account(user_id), body["name"], caller(), idempotency_key(body), reissue=reissue, lifetime_days=days
+        _account(user_id),
+        body["name"],
+        caller(),
+        idempotency_key(body),
+        reissue=body["access_token_reissue"],
+        lifetime_days=body.get("expires_in_days"),
+        description=body.get("description"),
     )
     return created(issued)
 

@@ -24,27 +24,17 @@ ROOT = Path(__file__).parent.parent.parent.parent
 ANSWERING = {
     *(
         f"user {act}"
-        for act in ("add", "list", "show", "set-password", "set-role", "end-sessions", "disable", "enable")
+        for act in (
+            *("add", "list", "show", "edit", "rename", "set-password", "set-role", "allow-tokens", "deny-tokens"),
+            *("end-sessions", "unlock", "disable", "enable", "hand-over", "delete"),
+        )
     ),
     *(
-        "user edit",
-        "user rename",
-        "user delete",
-        "user unlock",
-        "audit verify",
-        "user allow-tokens",
-        "user deny-tokens",
-        "token create",
-        "token list",
-        "token show",
-        "token revoke",
-        "token rotate",
-        "token end-old-secret",
-        "conf",
-        "job run",
+        f"token {act}"
+        for act in ("create", "list", "show", "rename", "describe", "move", "rotate", "end-old-secret", "revoke")
     ),
-    *("job status", "audit list", "db upgrade", "db check", "keys status", "keys rotate", "keys adopt", "doctor"),
-    *("clock status", "clock accept", "backup", "restore"),
+    *("conf", "job run", "job status", "audit list", "audit verify", "db upgrade", "db check", "keys status"),
+    *("keys rotate", "keys adopt", "doctor", "clock status", "clock accept", "backup", "restore"),
 }
 RUNNING = {"init", "serve", "scheduler"}
 EXPORTING = {"audit export"}

@@ -101,6 +101,8 @@ def plant_warned(session: Session, owner: User) -> None:
             plant_refresh_token(session, owner, status=status, **values)
         plant_refresh_token(session, owner, status=TokenStatus.EXPIRED, expires_at=NOW, **values)
     plant_refresh_token(session, owner, regenerated_at=NOW + DAY)
+    plant_refresh_token(session, owner, rotated_at=NOW + DAY, previous_until=NOW + DAY)
+    plant_refresh_token(session, owner, rotated_at=NOW + DAY, regenerated_at=NOW)
     for values in ({"secret_seen_at": NOW}, {"created_at": NOW + DAY}):
         for status in (TokenStatus.ACTIVE, TokenStatus.REVOKED, TokenStatus.EXPIRED):
             plant_access_token(session, owner, status=status, expires_at=None, **values)
@@ -118,7 +120,7 @@ def test_warnings_are_counted_as_the_list_shows_them(services: Services, owner: 
             warning: [services.listing.tokens(kind, TokenFilter(warning=warning)).items for kind in TokenKind]
             for warning in TokenWarning
         }
-    assert warnings == {TokenWarning.SHARED: 3, TokenWarning.EXPOSED: 4, TokenWarning.WRONG_CLOCK: 5}
+    assert warnings == {TokenWarning.SHARED: 3, TokenWarning.EXPOSED: 4, TokenWarning.WRONG_CLOCK: 6}
     assert warnings == {warning: sum(map(len, items)) for warning, items in listed.items()}
     assert sum(each.token.seems_shared for each in listed[TokenWarning.SHARED][0]) == 3
     assert all(each.token.secret_seen_at for items in listed[TokenWarning.EXPOSED] for each in items)

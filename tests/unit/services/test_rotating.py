@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from freezegun import freeze_time
+from sqlalchemy import update
 
 from app.domain.errors import Conflict, NotFound, RateLimited, TokenExpired, TokenRevoked, TokenUnknown
 from app.domain.identity import User
@@ -13,6 +14,7 @@ from app.services import Services
 from app.services.held_tokens import ByOwner
 from app.services.revoking import Revoked
 from app.storage.database import Database
+from app.storage.tables import RefreshTokenRow
 from tests import rows
 from tests.databases import KEYS
 from tests.factories import (
@@ -274,6 +276,23 @@ def test_a_new_key_changes_nothing_and_an_old_one_that_is_gone_takes_what_depend
         else:
             assert refusal_of(lambda: rotate(services, refresh)) is Conflict
     assert works(services, rotate(services, new))
+
+
+def test_a_regeneration_by_the_release_before_ends_the_old_secret_too(
+    services: Services, refresh: Refresh, database: Database
+) -> None:
+    """◆ It may serve beside this one, and knows nothing of old secrets. Fails when only `previous_mac` is compared."""
+    with freeze_time(NOW) as clock:
+        new = rotate(services, refresh)
+        clock.move_to(NOW + HOUR)
+        with database.transaction() as session:
+            before = session.get_one(RefreshTokenRow, refresh.token.id)
+            kept = {name: getattr(before, name) for name in ("previous_mac", "previous_key_id", "previous_until")}
+        regenerated = regenerate(services, new)
+        with database.transaction() as session:
+            session.execute(update(RefreshTokenRow).where(RefreshTokenRow.id == refresh.token.id).values(kept))
+        assert [reason(services, each) for each in (refresh, new)] == ["token_revoked"] * 2
+        assert works(services, regenerated) and works(services, rotate(services, regenerated))
 
 
 def test_a_rotation_gives_a_full_life_within_the_longest_one(services: Services, anna: User) -> None:

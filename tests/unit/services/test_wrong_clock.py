@@ -177,7 +177,12 @@ def test_a_token_of_a_clock_that_was_ahead_says_so(services: Services, clock: Mo
     clock.now = NOW + DAY
     refresh = issue(services, make_user(services))
     access, renewed = mint(services, refresh), factories.regenerate(services, issue(services, make_user(services)))
+    clock.now = NOW
+    before = issue(services, make_user(services))
+    clock.now = NOW + DAY
+    rotated = factories.rotate(services, before)
     assert not refresh.token.created_in_future
     clock.now = NOW
-    for issued in (refresh, access, renewed):
+    for issued in (refresh, access, renewed, rotated):
         assert services.listing.find(issued.token.public_id).token.created_in_future
+    assert not factories.rotate(services, renewed).token.created_in_future, "its expiry counts from now"
