@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.domain.errors import BadRequest, NotFound
+from app.domain.errors import BadRequest
 from app.domain.identity import Kind, canonical_username
 from app.storage import users
 from app.storage.tables import UserRow
@@ -19,14 +19,6 @@ REQUIRED = "A service account needs a responsible person: an active user who is 
 NO_ACTIVE_PERSON = "There is no active person called {}."
 NOT_TWICE = "The deputy is another person than the responsible one."
 ONLY_SERVICE = "{} is a person: only service accounts have a responsible person and a deputy."
-
-
-def existing_user(session: Session, user: int | str) -> UserRow:
-    """By id or by name; refuses with NotFound."""
-    row = users.get(session, user) if isinstance(user, int) else users.find(session, canonical_username(user) or "")
-    if row is None:
-        raise NotFound("user")
-    return row
 
 
 def people(session: Session, responsible: str, deputy: str | None) -> dict[str, int | None]:
@@ -62,7 +54,7 @@ def _deputy(session: Session, name: str | None) -> int | None:
 
 def _person(session: Session, member: str, name: str) -> int:
     """The id of an active person, whose row stays locked, so that they are not disabled meanwhile unseen."""
-    row = users.find_and_lock(session, canonical_username(name) or "")
+    row = users.hold(session, canonical_username(name) or "")
     if row is None or not row.is_active or row.kind != Kind.PERSON:
         message = NO_ACTIVE_PERSON.format(name) if name else REQUIRED
         raise BadRequest(message, {member: [message]})
