@@ -75,8 +75,7 @@ def hold_descendants(session: Session, root: Made) -> list[Made]:
     """
     locked, found = {root.user_id}, list(made_from(session, [root]))
     while others := {each.user_id for each in found} - locked:
-        for user_id in sorted(others):
-            users.lock(session, user_id)
+        users.lock_several(session, others)
         locked |= others
         found = list(made_from(session, [root]))
     parents = {each.parent for each in found if each.parent is not None}

@@ -140,9 +140,17 @@ class SingleTierTokens:
             now = self._clock()
             return as_access_token(_existing(session, uuid, only_of, now), now)
 
-    def delete(self, uuid: str, caller: Caller, only_of: int | None, *, with_descendants: bool = False) -> int:
+    def delete(
+        self,
+        uuid: str,
+        caller: Caller,
+        only_of: int | None,
+        *,
+        with_descendants: bool = False,
+        because: str = BY_ANOTHER,
+    ) -> int:
         """Revoke one, and list it no more: its owner's page shows only what somebody else deleted. `only_of`: the id of
-        the required owner, if any.
+        the required owner, if any. `because`: the reason where another than its owner does it.
 
         `with_descendants`: and what was made with it, with that, and so on; how many of them were revoked. Refuses with
         NotFound and NotPermitted.
@@ -152,7 +160,7 @@ class SingleTierTokens:
             row = _existing(session, uuid, only_of, now)
             refuse_unless_may_revoke(session, caller, row.user_id)
             root = Made(TokenKind.ACCESS, row.id, row.public_id, None, row.user_id)
-            reason = single_tier.DELETED if caller.user_id == row.user_id else BY_ANOTHER
+            reason = single_tier.DELETED if caller.user_id == row.user_id else because
             revocation = Revocation(now, caller.name, reason)
             if with_descendants:
                 users.lock(session, row.user_id)

@@ -13,7 +13,7 @@ from app.web.profile import profile
 from app.web.rendering import install_rendering
 from app.web.rotations import BLUEPRINT as own_tokens
 from app.web.security import passwords, security
-from app.web.service_accounts import service_accounts
+from app.web.service_api_tokens import BLUEPRINT as service_accounts
 from app.web.signing_in import entrance
 from app.web.starts import starts
 

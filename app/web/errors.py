@@ -20,7 +20,7 @@ from app.web.done import after_act
 from app.web.forms import message, status_of
 from app.web.guards import find_session, redirect_to_sign_in
 from app.web.rendering import page
-from app.web.token_homes import home
+from app.web.token_homes import api_home, home
 
 LOG = structlog.get_logger(__name__)
 
@@ -134,10 +134,10 @@ def _shortened(text: str) -> str:
 def _repeat(repeated: Repeated) -> Response:
     """A form that was sent twice, by a reload: nothing is created again, and no secret is shown again."""
     if repeated.kind == "user":
-        user = services().accounts.get(repeated.handle)
+        user = services().accounts.get_ever(repeated.handle)
         return redirect(after_act(f"/admin/users/{user.id}", done="created"), 303)  # type: ignore[return-value]
-    is_api_token = request.path.startswith("/preferences")
-    back = "/preferences/access-tokens" if is_api_token else home()
+    is_api_token = request.path.startswith(api_home())
+    back = api_home() if is_api_token else home()
     return page("already_shown.html", public_id=repeated.handle, back=back)
 
 

@@ -10,11 +10,10 @@ from app.http.guards import GuardedBlueprint
 from app.services.listing import ListedToken
 from app.web.account import own_token, page_of
 from app.web.done import after_act
-from app.web.guards import IN_SESSION, web_session
-from app.web.preferences import HOME as PREFERENCES
+from app.web.guards import IN_SESSION
 from app.web.preferences import is_single_tier
 from app.web.returning import way_back
-from app.web.token_homes import crumbs, home, token_owner
+from app.web.token_homes import api_crumbs, api_home, crumbs, home, token_owner
 from app.web.token_labels import edit_dialog, labels
 
 own_changes = GuardedBlueprint("web_own_changes", __name__, guard=IN_SESSION, template_folder="templates")
@@ -53,7 +52,7 @@ def describe_api_token(public_id: str) -> ResponseReturnValue:
         _change(own_api_token(public_id))
     except (BadRequest, Conflict) as refusal:
         return _edit_api_token(public_id, refusal)
-    return redirect(after_act(f"{PREFERENCES}/{public_id}", done="edited", token=public_id), 303)
+    return redirect(after_act(f"{api_home()}/{public_id}", done="edited", token=public_id), 303)
 
 
 def _change(listed: ListedToken) -> None:
@@ -63,7 +62,7 @@ def _change(listed: ListedToken) -> None:
 def own_api_token(public_id: str) -> ListedToken:
     """A single-tier token of the user. Refuses with NotFound an unknown one and another user's."""
     listed = services().listing.find(public_id)
-    if not is_single_tier(listed) or listed.token.user_id != web_session().user.id:
+    if not is_single_tier(listed) or listed.token.user_id != token_owner().user.id:
         raise NotFound("token")
     return listed
 
@@ -75,6 +74,6 @@ def _edit_refresh_token(public_id: str, refusal: Refusal | None = None) -> Respo
 
 
 def _edit_api_token(public_id: str, refusal: Refusal | None = None) -> Response:
-    listed, back = own_api_token(public_id), way_back(PREFERENCES)
-    action = f"{PREFERENCES}/{public_id}/edit"
-    return edit_dialog(listed, action, back, [("API tokens", PREFERENCES)], refusal)
+    listed, back = own_api_token(public_id), way_back(api_home())
+    action = f"{api_home()}/{public_id}/edit"
+    return edit_dialog(listed, action, back, api_crumbs(), refusal)

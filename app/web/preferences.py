@@ -1,9 +1,9 @@
-"""Preferences: a user's single-tier API tokens."""
+"""Preferences: a user's single-tier API tokens; also those of service accounts (``service_api_tokens``)."""
 
 from datetime import timedelta
 from typing import Any
 
-from flask import Response, redirect, request, url_for
+from flask import Response, redirect, request
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadRequest, FeatureOff, LimitReached, NotFound, NotPermitted, RateLimited, Refusal
@@ -15,6 +15,7 @@ from app.http.acts import does
 from app.http.context import caller, parts, services
 from app.http.guards import GuardedBlueprint
 from app.services.listing import ListedToken
+from app.web.account import denial_of
 from app.web.csv_export import csv_answer
 from app.web.done import after_act, what_was_done
 from app.web.forms import field_errors, idempotency_key, is_checked, message, read_form, status_of
@@ -25,13 +26,13 @@ from app.web.list_view import ListView
 from app.web.own_lists import COLUMNS, export_row, shown, token_view
 from app.web.rendering import page, retry_after
 from app.web.returning import way_back
+from app.web.token_homes import PREFERENCES, api_home, token_owner
 from app.web.token_labels import edited_text
 from app.web.token_moves import may_move_own, moved_away_text
 
-preferences = GuardedBlueprint("web_preferences", __name__, guard=IN_SESSION, url_prefix="/preferences/access-tokens",
+preferences = GuardedBlueprint("web_preferences", __name__, guard=IN_SESSION, url_prefix=PREFERENCES,
                                template_folder="templates")  # fmt: skip
 
-HOME = "/preferences/access-tokens"
 NEWEST_FIRST = "-created"
 A_YEAR = 365
 
@@ -50,7 +51,7 @@ def list_tokens() -> ResponseReturnValue:
 @preferences.get("/export")
 def export_tokens() -> ResponseReturnValue:
     """The same list, whole, as CSV."""
-    owned: dict[str, Any] = {"user_id": web_session().user.id, "kind": TokenKind.ACCESS, "is_own_single_tier": True}
+    owned: dict[str, Any] = {"user_id": token_owner().user.id, "kind": TokenKind.ACCESS, "is_own_single_tier": True}
     found = services().token_lists.every(token_view(ListView.of_request(NEWEST_FIRST), **owned))
     return csv_answer("api-tokens.csv", ("uuid", *COLUMNS), (export_row(each.token, each.name) for each in found))
 
@@ -65,20 +66,20 @@ def new_token() -> ResponseReturnValue:
 @does(Act.CREATE_API_TOKEN)
 def generate() -> ResponseReturnValue:
     """Generate a token and show its value once."""
-    form, user_id = read_form(), web_session().user.id
+    form, user_id = read_form(), token_owner().user.id
     try:
         description = form.get("description", "").strip() or None
         issued = services().single_tier.generate(user_id, _lifetime(), description, caller(), idempotency_key())
     except (BadRequest, FeatureOff, LimitReached, NotFound, NotPermitted, RateLimited) as refusal:
         return retry_after(_form(refusal), refusal)
-    return page("api_token_reveal.html", token=issued.token, secret=issued.secret, back=HOME)
+    return page("api_token_reveal.html", token=issued.token, secret=issued.secret, back=api_home())
 
 
 @preferences.get("/<api_token>")
 def show_token(api_token: str) -> ResponseReturnValue:
     """A token, by its public id: facts and history; also of one that somebody revoked."""
-    user = web_session().user
-    lines = lines_of(services().token_history.of(api_token, only_of=user.id), user.username)
+    history = services().token_history.of(api_token, only_of=token_owner().user.id)
+    lines = lines_of(history, web_session().user.username)
     listed = services().listing.find(api_token)
     if not is_single_tier(listed):
         raise NotFound("token")
@@ -90,19 +91,21 @@ def show_token(api_token: str) -> ResponseReturnValue:
 @preferences.get("/<uuid>/delete")
 def confirm_delete(uuid: str) -> ResponseReturnValue:
     """The dialog to delete a token."""
-    token = services().single_tier.get(uuid, web_session().user.id)
+    token = services().single_tier.get(uuid, token_owner().user.id)
     made = services().revoking.descendants(token.public_id, token.user_id)
-    return page("api_token_delete.html", token=token, made=made, back=way_back(HOME))
+    return page("api_token_delete.html", token=token, made=made, back=way_back(api_home()))
 
 
 @preferences.post("/<uuid>/delete")
 @does(Act.REVOKE_OWN)
 def delete(uuid: str) -> ResponseReturnValue:
     """Revoke it; if the form says so, what was made with it."""
-    owner_id, with_descendants = web_session().user.id, is_checked("with_descendants")
-    token = services().single_tier.get(uuid, owner_id).public_id
-    made = services().single_tier.delete(uuid, caller(), owner_id, with_descendants=with_descendants)
-    return redirect(after_act(way_back(HOME), done="deleted", token=token, descendants=made), 303)
+    owner, with_descendants = token_owner(), is_checked("with_descendants")
+    token = services().single_tier.get(uuid, owner.user.id).public_id
+    made = services().single_tier.delete(
+        uuid, caller(), owner.user.id, with_descendants=with_descendants, because=owner.revoked_because
+    )
+    return redirect(after_act(way_back(api_home()), done="deleted", token=token, descendants=made), 303)
 
 
 def is_single_tier(listed: ListedToken) -> bool:
@@ -111,13 +114,14 @@ def is_single_tier(listed: ListedToken) -> bool:
 
 
 def _list(view: ListView, wanted: TokenView, status: int = 200, error: str = "") -> Response:
-    user_id, cursor = web_session().user.id, view.value("cursor") or None
-    found = services().token_lists.api_tokens_of(user_id, wanted, cursor, view.per_page)
-    about = shown(view, found, url_for("web_preferences.export_tokens"))
+    owner, cursor = token_owner(), view.value("cursor") or None
+    found = services().token_lists.api_tokens_of(owner.user.id, wanted, cursor, view.per_page)
+    about = shown(view, found, f"{request.script_root}{api_home()}/export")
     return page(
         "preferences_tokens.html",
         status,
         **about,
+        account=owner.account,
         error=error,
         done=_message(),
         denial=_denial(),
@@ -136,7 +140,7 @@ def _message() -> str:
         listed = services().listing.find(done.get("done-token", ""))
     except NotFound:
         return ""
-    if listed.token.user_id != web_session().user.id or listed.token.status is TokenStatus.ACTIVE:
+    if listed.token.user_id != token_owner().user.id or listed.token.status is TokenStatus.ACTIVE:
         return ""
     made, name = int(done.get("done-descendants", "0")), listed.name or listed.token.public_id
     return (
@@ -166,11 +170,12 @@ def _form(refusal: Refusal | None = None) -> Response:
 
 def _denial() -> str:
     """Why the user may not generate tokens, as a sentence; empty where they may."""
+    owner = token_owner()
     try:
-        services().single_tier.refuse_unless_may_generate(web_session().user.id)
+        services().single_tier.refuse_unless_may_generate(owner.user.id)
     except (FeatureOff, NotPermitted) as refusal:
         return refusal.what
-    return ""
+    return denial_of(owner.account)
 
 
 def _lifetime() -> timedelta | None:

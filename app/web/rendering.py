@@ -101,6 +101,8 @@ def _common_values() -> dict[str, Any]:
         "answers_for_accounts": "web_session" in g and g.web_session.answers_for_accounts,
         "token_home": token_homes.home(),
         "token_crumbs": token_homes.crumbs(),
+        "api_token_home": token_homes.api_home(),
+        "api_token_crumbs": token_homes.api_crumbs(),
     }
 
 

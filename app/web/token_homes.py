@@ -1,6 +1,7 @@
-"""Whose refresh tokens a page is about: the user's own, or those of the service account in the path.
+"""Whose tokens a page is about: the user's own, or those of the service account in the path.
 
-The views of both are the same (``account``, ``new_secrets``). Not here: who opens an account (``service_accounts``).
+The views of both are the same (``account``, ``new_secrets``, ``preferences``). Not here: who opens an account
+(``service_accounts``).
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from app.domain.service_accounts import REVOKED_FOR_ACCOUNT
 from app.http.context import caller, services
 
 OWN, ACCOUNTS = "/account/auth", "/account/service-accounts"
+PREFERENCES = "/preferences/access-tokens"
 OF_ACCOUNTS = "web_service_accounts"
 """The blueprint whose paths name an account."""
 
@@ -38,11 +40,21 @@ def home() -> str:
     return OWN if user_id is None else f"{ACCOUNTS}/{user_id}"
 
 
+def api_home() -> str:
+    """The same, of the list of single-tier API tokens."""
+    user_id = _named()
+    return PREFERENCES if user_id is None else f"{ACCOUNTS}/{user_id}/api-tokens"
+
+
 def crumbs() -> Crumbs:
     """The first ones of a page about a token."""
-    if _named() is None or "token_owner" not in g:
-        return [("Access Tokens", OWN)]
-    return [("Service accounts", ACCOUNTS), (g.token_owner.user.username, home())]
+    return _of_account() or [("Access Tokens", OWN)]
+
+
+def api_crumbs() -> Crumbs:
+    """The same, of a page about a single-tier API token."""
+    above = _of_account()
+    return [*above, ("API tokens", api_home())] if above else [("API tokens", PREFERENCES)]
 
 
 def token_owner() -> TokenOwner:
@@ -54,6 +66,12 @@ def token_owner() -> TokenOwner:
         account = services().service_accounts.open(parse_user_id(user_id), caller())
         g.token_owner = TokenOwner(account, home(), account)
     return g.token_owner  # type: ignore[no-any-return]
+
+
+def _of_account() -> Crumbs:
+    if _named() is None or "token_owner" not in g:
+        return []
+    return [("Service accounts", ACCOUNTS), (g.token_owner.user.username, home())]
 
 
 def _named() -> str | None:

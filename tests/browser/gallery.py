@@ -221,6 +221,7 @@ CONFIRM = filled(
 )
 USER = followed("/admin/users?q=anna", "anna")
 WAREHOUSE = followed(ACCOUNTS, "svc-warehouse")
+API_TOKENS = below(WAREHOUSE, "/api-tokens")
 GENERATE = opened(PREFERENCES, "Generate New Token")
 GENERATED = revealed(filled(GENERATE, "Generate", description="weekly report"))
 
@@ -290,6 +291,12 @@ VIEWS = [
     View("service-account-reveal", ANNA, revealed(filled(
         opened(WAREHOUSE, "Create Refresh Token"), "Create Refresh Token", name="weekly-report"
     ))),
+    View("service-account-api-tokens", ANNA, API_TOKENS),
+    View("service-account-api-tokens-denied", ANNA, below(followed(ACCOUNTS, "svc-lineage"), "/api-tokens")),
+    View("service-account-api-token", ANNA, after(API_TOKENS, lambda visitor: visitor.page.locator(
+        "a[data-row]"
+    ).first.click())),
+    View("service-account-api-token-generate", ANNA, opened(API_TOKENS, "Generate New Token"), is_dialog=True),
     View("account-password", ANNA, at("/account/password")),
     View("account-password-wrong", ANNA, filled(
         at("/account/password"), "Change password", current=WRONG, password=f"{WRONG}-1", repeated=f"{WRONG}-2"

@@ -81,6 +81,8 @@ def fill(past: Past) -> None:
     anna = past.user(PERSON, Role.STEWARD, PASSWORD)
     set_api_tokens(past.services, PERSON, ApiTokens.ALLOW, signed_in(clara))
     warehouse = make_service_account(past.services, anna, crowd[-1], username="svc-warehouse")
+    set_api_tokens(past.services, warehouse.username, ApiTokens.ALLOW, signed_in(clara))
+    past.generate(warehouse, "dashboard of the loading dock", 90)
     make_service_account(past.services, crowd[0], anna, username="svc-lineage")
     make_service_account(past.services, anna, role=Role.SERVER_ADMIN, username="svc-administration")
     lives = [

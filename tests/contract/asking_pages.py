@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from flask import Flask
 
-from app.domain.identity import Role, User
+from app.domain.identity import ApiTokens, Role, User
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.http.context import parts
 from app.services import Services
@@ -14,7 +14,16 @@ from app.storage.database import Database
 from app.storage.tables import SessionRow
 from tests import rows
 from tests.drivers.pages import HOME, Pages
-from tests.factories import PASSWORD, allowed_user, generate, issue, make_service_account, make_user, mint
+from tests.factories import (
+    PASSWORD,
+    allowed_user,
+    generate,
+    issue,
+    make_service_account,
+    make_user,
+    mint,
+    set_api_tokens,
+)
 
 
 @dataclass
@@ -42,7 +51,8 @@ class Holding:
     access: Issued[AccessToken]
     single: Issued[AccessToken]
     of_account: Issued[RefreshToken]
-    """Of a service account that the user is responsible for."""
+    """Of a service account that the user is responsible for, as is the next one."""
+    single_of_account: Issued[AccessToken]
 
     @property
     def secrets(self) -> list[str]:
@@ -53,7 +63,9 @@ def holding(services: Services, user: User, name: str = "nightly-etl", descripti
     """Of this user, who may make all of them."""
     refresh, account = issue(services, user, name), make_service_account(services, user)
     single = generate(services, user, description=description)
-    return Holding(refresh, mint(services, refresh), single, issue(services, account, "of-its-account"))
+    account = set_api_tokens(services, account.username, ApiTokens.ALLOW)
+    of_account = issue(services, account, "of-its-account"), generate(services, account, description="of its account")
+    return Holding(refresh, mint(services, refresh), single, *of_account)
 
 
 def addresses(app: Flask, method: str, both_slash_forms: bool = False, **values: str | int) -> Iterator[str]:
@@ -70,7 +82,12 @@ def addresses(app: Flask, method: str, both_slash_forms: bool = False, **values:
 
 
 ELSEWHERE = {
-    "/account/service-accounts/": {"user_id": "account_id", "public_id": "account_token"},
+    "/account/service-accounts/": {
+        "user_id": "account_id",
+        "public_id": "account_token",
+        "api_token": "account_api_token",
+        "uuid": "account_uuid",
+    },
     "/admin/users/<user_id>/responsible": {"user_id": "account_id"},
     "/preferences/": {"public_id": "api_token"},
 }
@@ -92,6 +109,8 @@ def variables(user: User, held: Holding) -> dict[str, str | int]:
         "user_id": user.id,
         "account_id": held.of_account.token.user_id,
         "account_token": held.of_account.token.public_id,
+        "account_api_token": held.single_of_account.token.public_id,
+        "account_uuid": held.single_of_account.token.uuid,
         "key": "retention_days",
         "name": "daypass.css",
         "document": "native",

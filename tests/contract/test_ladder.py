@@ -107,6 +107,11 @@ class World:
         account = self.services.accounts.by_id(int(self.account()))
         return f"{account.id} {issue(self.services, account).token.public_id}"
 
+    def uuid_of_account(self) -> str:
+        """Such an account, and an API token of it."""
+        account = self.services.accounts.by_id(int(self.account()))
+        return f"{account.id} {generate(self.services, account).token.uuid}"
+
     def proof(self) -> Members:
         refresh = issue(self.services, self.user)
         return {"refresh_token": refresh.secret, "user_id": refresh.token.user_id}
@@ -233,6 +238,12 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", f"{MINE}/move", Act.MOVE_OWN): Line(World.refresh_id, World.own_account),
     ("POST", f"{PREFERENCES}/<public_id>/move", Act.MOVE_OWN): Line(World.single_id, World.own_account),
     ("POST", f"{MINE}/revoke", Act.REVOKE_OWN): Line(World.refresh_id),
+    ("POST", f"{ACCOUNTS}/<user_id>/api-tokens/new", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(
+        World.account, {"lifetime": "1"}
+    ),
+    ("POST", f"{ACCOUNTS}/<user_id>/api-tokens/<uuid>/delete", Act.REVOKE_OF_SERVICE_ACCOUNT): Line(
+        World.uuid_of_account
+    ),
     ("POST", f"{ACCOUNTS}/<user_id>/refresh-tokens", Act.CREATE_FOR_SERVICE_ACCOUNT): Line(
         World.account, {"name": "x"}
     ),

@@ -11,10 +11,21 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from app.domain.identity import Role
+from app.domain.identity import ApiTokens, Role, User
+from app.domain.tokens import AccessToken
 from app.http.context import parts
 from tests.drivers.pages import Pages
-from tests.factories import PASSWORD, allowed_user, disable, generate, issue, make_service_account, make_user, mint
+from tests.factories import (
+    PASSWORD,
+    allowed_user,
+    disable,
+    generate,
+    issue,
+    make_service_account,
+    make_user,
+    mint,
+    set_api_tokens,
+)
 
 VISITORS = ("nobody", "user", "another", "administrator", "introspector", "disabled", "token holder")
 """The last one has a good access token of the user's, and no session."""
@@ -65,6 +76,23 @@ class World:
         account = make_service_account(self.services, self.user)
         return f"{account.id} {issue(self.services, account).token.public_id}"
 
+    def api_token_of_account(self) -> str:
+        """Such an account, which may have API tokens, and one of them."""
+        account, token = self._single_of_account()
+        return f"{account.id} {token.public_id}"
+
+    def uuid_of_account(self) -> str:
+        account, token = self._single_of_account()
+        return f"{account.id} {token.uuid}"
+
+    def _single_of_account(self) -> tuple[User, AccessToken]:
+        account = make_service_account(self.services, self.user)
+        account = set_api_tokens(self.services, account.username, ApiTokens.ALLOW)
+        return account, generate(self.services, account).token
+
+    def allowed_account(self) -> str:
+        return str(self._single_of_account()[0].id)
+
     def someone(self) -> str:
         return str(make_user(self.services).id)
 
@@ -111,6 +139,7 @@ def administrators(status: int) -> tuple[int, ...]:
 MINE = "/account/auth/refresh-tokens/<public_id>"
 PREFERENCES = "/preferences/access-tokens"
 ACCOUNTS = "/account/service-accounts"
+SINGLE_OF_ACCOUNT = f"{ACCOUNTS}/<user_id>/api-tokens"
 OF_ACCOUNT = f"{ACCOUNTS}/<user_id>/refresh-tokens/<public_id>"
 
 MATRIX: dict[tuple[str, str], Line] = {
@@ -165,6 +194,17 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", f"{OF_ACCOUNT}/edit"): Line(answering(303), World.of_account, {"name": "x"}),
     ("GET", f"{OF_ACCOUNT}/revoke"): Line(answering(200), World.of_account),
     ("POST", f"{OF_ACCOUNT}/revoke"): Line(answering(303), World.of_account),
+    ("GET", SINGLE_OF_ACCOUNT): Line(answering(200), World.account),
+    ("GET", f"{SINGLE_OF_ACCOUNT}/export"): Line(answering(200), World.account),
+    ("GET", f"{SINGLE_OF_ACCOUNT}/new"): Line(answering(200), World.account),
+    ("POST", f"{SINGLE_OF_ACCOUNT}/new"): Line(answering(200), World.allowed_account, {"lifetime": "1"}),
+    ("GET", f"{SINGLE_OF_ACCOUNT}/<api_token>"): Line(answering(200), World.api_token_of_account),
+    ("GET", f"{SINGLE_OF_ACCOUNT}/<api_token>/edit"): Line(answering(200), World.api_token_of_account),
+    ("POST", f"{SINGLE_OF_ACCOUNT}/<api_token>/edit"): Line(
+        answering(303), World.api_token_of_account, {"description": "z"}
+    ),
+    ("GET", f"{SINGLE_OF_ACCOUNT}/<uuid>/delete"): Line(answering(200), World.uuid_of_account),
+    ("POST", f"{SINGLE_OF_ACCOUNT}/<uuid>/delete"): Line(answering(303), World.uuid_of_account),
     ("GET", "/account/password"): Line(signed_in(200)),
     ("POST", "/account/password"): Line(signed_in(400), form={"current": "x", "password": "y", "repeated": "z"}),
     ("GET", "/account/profile"): Line(signed_in(200)),

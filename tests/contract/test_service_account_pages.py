@@ -3,12 +3,13 @@
 import pytest
 from flask import Flask
 
-from app.domain.identity import Role, User
+from app.domain.errors import Refusal
+from app.domain.identity import ApiTokens, Role, User
 from app.domain.token_view import TokenView
 from app.services import Services
 from tests.contract.asking_pages import Somebody, somebody
 from tests.drivers.pages import page, words
-from tests.factories import disable, issue, make_service_account, make_user, set_role, signed_in, works
+from tests.factories import disable, issue, make_service_account, make_user, set_api_tokens, set_role, signed_in, works
 
 ACCOUNTS = "/account/service-accounts"
 
@@ -57,6 +58,35 @@ def test_its_tokens_are_created_tested_and_revoked_as_ones_own(
     assert done.location.startswith(home)
     assert "Revoked nightly" in words(anna.pages.get(done.location))
     assert "No refresh tokens" not in words(anna.pages.get(home))
+
+
+def test_its_api_tokens_are_generated_described_and_deleted_as_ones_own(
+    services: Services, anna: Somebody, account: User
+) -> None:
+    home = f"{ACCOUNTS}/{account.id}/api-tokens"
+    denied = words(anna.pages.get(home))
+    assert "not enabled for this account" in denied and "Generate New Token" not in denied
+    set_api_tokens(services, account.username, ApiTokens.ALLOW)
+    assert f"{home}/new" in anna.pages.get(home).text
+    revealed = anna.pages.post(f"{home}/new", {"lifetime": "30", "description": "dashboard"})
+    secret = page(revealed).value_of("secret")
+    assert services.verifier.verify(secret).user_id == account.id
+    (token,) = services.token_lists.api_tokens_of(account.id, TokenView()).items
+    anna.pages.post(f"{home}/{token.public_id}/edit", {"description": "dashboard upstairs"})
+    assert "dashboard upstairs" in words(anna.pages.get(home))
+    assert "Move to a service account" not in anna.pages.get(f"{home}/{token.public_id}").text
+    done = anna.pages.post(f"{home}/{token.uuid}/delete")
+    shown = words(anna.pages.get(done.location))
+    assert done.location.startswith(home) and "Deleted dashboard upstairs. It no longer works." in shown
+    assert "By you on" in shown
+    with pytest.raises(Refusal):
+        services.verifier.verify(secret)
+
+
+def test_the_two_lists_of_its_tokens_lead_to_each_other(anna: Somebody, account: User) -> None:
+    home = f"{ACCOUNTS}/{account.id}"
+    assert f'href="{home}/api-tokens"' in anna.pages.get(home).text
+    assert f'href="{home}"' in anna.pages.get(f"{home}/api-tokens").text
 
 
 def test_who_may_create_none_reads_why_and_can_still_revoke(services: Services, anna: Somebody, account: User) -> None:
