@@ -15,10 +15,11 @@ from app.domain.identity import DELETED_NAME, ApiTokens, Caller, Role, User
 from app.domain.ladder import Act
 from app.domain.sessions import MOST as MOST_SESSIONS
 from app.services.ended_credentials import as_of_now
+from app.services.named_users import changeable_user
 from app.services.permitting import refuse_unless_allowed
 from app.services.revoking import Revoked
 from app.services.throttling import LoginThrottle
-from app.services.user_changes import LAST_ADMINISTRATOR, changeable_user
+from app.services.user_changes import LAST_ADMINISTRATOR
 from app.services.usernames import Usernames
 from app.storage import (
     access_tokens,

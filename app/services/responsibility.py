@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.domain.errors import BadRequest, NotFound
+from app.domain.errors import BadRequest
 from app.domain.identity import Kind, canonical_username
-from app.storage import moving, named, users
+from app.storage import named, users
 from app.storage.tables import UserRow
 
 PEOPLE = frozenset({"responsible_id", "deputy_id"})
@@ -22,18 +22,10 @@ NOT_TWICE = "The deputy is another person than the responsible one."
 ONLY_SERVICE = "{} is a person: only service accounts have a responsible person and a deputy."
 
 
-def existing_user(session: Session, user: int | str) -> UserRow:
-    """By id or by name; refuses with NotFound."""
-    row = users.get(session, user) if isinstance(user, int) else users.find(session, canonical_username(user) or "")
-    if row is None:
-        raise NotFound("user")
-    return row
-
-
 def lock_together(session: Session, names: Iterable[str | None], user_ids: Iterable[int] = ()) -> None:
     """Lock service accounts and those who answer for them, or will, in the order of all who lock several users."""
     canonical = {canonical_username(name) or "" for name in names if name}
-    moving.lock_owners(session, {*named.ids_of_users(session, canonical).values(), *user_ids})
+    users.lock_several(session, {*named.ids_of_users(session, canonical).values(), *user_ids})
 
 
 def lock_for(session: Session, user: int | str, values: Mapping[str, Any]) -> None:
@@ -78,7 +70,7 @@ def _deputy(session: Session, name: str | None) -> int | None:
 
 def _person(session: Session, member: str, name: str) -> int:
     """The id of an active person, whose row stays locked, so that they are not disabled meanwhile unseen."""
-    row = users.find_and_lock(session, canonical_username(name) or "")
+    row = users.hold(session, canonical_username(name) or "")
     if row is None or not row.is_active or row.kind != Kind.PERSON:
         message = NO_ACTIVE_PERSON.format(name) if name else REQUIRED
         raise BadRequest(message, {member: [message]})

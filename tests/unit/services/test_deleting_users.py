@@ -13,8 +13,9 @@ from app.domain.user_search import UserSearch
 from app.services import Services
 from app.services.deleting_users import ONESELF, Deleted
 from app.services.idempotency import IdempotencyKey, Repeated
+from app.services.named_users import DELETED
 from app.services.service_accounts import People
-from app.services.user_changes import DELETED, LAST_ADMINISTRATOR
+from app.services.user_changes import LAST_ADMINISTRATOR
 from app.storage.database import Database
 from app.storage.tables import SessionRow
 from tests import rows
