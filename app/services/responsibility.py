@@ -16,6 +16,8 @@ from app.storage.tables import UserRow
 PEOPLE = frozenset({"responsible_id", "deputy_id"})
 NAMED = frozenset({"responsible", "deputy"})
 
+ANSWERING_CHANGED = "user.responsible_changed"
+
 REQUIRED = "A service account needs a responsible person: an active user who is a person."
 NO_ACTIVE_PERSON = "There is no active person called {}."
 NOT_TWICE = "The deputy is another person than the responsible one."
@@ -62,6 +64,11 @@ def columns_of(session: Session, values: Mapping[str, Any], row: UserRow) -> dic
     both = {column: columns.get(column, getattr(row, column)) for column in PEOPLE}
     _refuse_one_for_both(both)
     return columns
+
+
+def answering(account: UserRow) -> dict[str, str]:
+    """Who answers for an account, for the audit log."""
+    return {"responsible": account.responsible or "", "deputy": account.deputy or ""}
 
 
 def _deputy(session: Session, name: str | None) -> int | None:
