@@ -18,6 +18,14 @@ def refuse_target(owner: User, target: User) -> None:
         )
 
 
+def not_responsible_for(username: str) -> NotPermitted:
+    """The refusal of a target that is not the caller's; the same where nobody has this name."""
+    return NotPermitted(
+        f"You are not responsible for {username}. You can move a token to a service account of yours; "
+        "a server administrator can move it to any account."
+    )
+
+
 def refuse_target_of_owner(person_id: int | None, owner: User, target: User) -> None:
     """Refuse with NotPermitted a move by others than administrators.
 
@@ -26,10 +34,7 @@ def refuse_target_of_owner(person_id: int | None, owner: User, target: User) -> 
     if person_id != owner.id and not is_answering_for(person_id, owner):
         raise NotPermitted(f"Only {owner.username} and server administrators may move tokens of {owner.username}.")
     if not is_answering_for(person_id, target):
-        raise NotPermitted(
-            f"You are not responsible for {target.username}. You can move a token to a service account of yours; "
-            "a server administrator can move it to any account."
-        )
+        raise not_responsible_for(target.username)
     if gains_rights(owner.role, target.role):
         raise NotPermitted(
             f"{target.username} has the role {target.role}, which is not weaker than {owner.role}. A server "

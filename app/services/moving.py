@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.domain import moving as rules
 from app.domain.clock import Clock
 from app.domain.errors import Conflict, LimitReached, NotFound, NotPermitted
-from app.domain.identity import ApiTokens, Caller, User
+from app.domain.identity import ApiTokens, Caller, User, canonical_username
 from app.domain.ladder import Act, gains_rights
 from app.domain.policy import Policy
 from app.domain.tokens import FINAL, TokenKind, TokenStatus, status_at
@@ -26,6 +26,7 @@ from app.storage import moving, refresh_tokens, single_tier, users
 from app.storage.audit import record
 from app.storage.database import Database
 from app.storage.moving import Movable
+from app.storage.tables import UserRow
 
 MOST_AT_ONCE = 100
 MOVED_MEANWHILE = "The token was moved to another owner meanwhile."
@@ -51,7 +52,7 @@ class Moving:
         """What :meth:`move` would do. Changes nothing, and refuses the same, but for the caller's credential."""
         refuse_unless_handle(public_id)
         with self._database.reading() as session:
-            token, target = _existing(session, public_id, only_of), users.as_user(existing_user(session, to))
+            token, target = _existing(session, public_id, only_of), users.as_user(_target(session, to, only_of))
             owner = users.as_user(existing_user(session, token.user_id))
             _refuse_owners(caller, owner, target, only_of)
             _refuse_token(session, token, target, read_policy(session), self._clock())
@@ -63,8 +64,9 @@ class Moving:
         """Give a token to the user called `to`: a refresh token, with all its access tokens, or an API token.
 
         `only_of`: the id of the required owner, for callers who are no administrators: the owner, or who is responsible
-        for that account. A move to the present owner changes nothing. Refuses with NotFound (the token, or the user),
-        NotPermitted (``app.domain.moving``; API tokens are denied to the new owner), Conflict (an access token of a
+        for that account. A move to the present owner changes nothing. Refuses with NotFound (the token; the user, but
+        with `only_of` as another's account), NotPermitted (``app.domain.moving``; API tokens are denied to the new
+        owner), Conflict (an access token of a
         refresh token, a token that has ended, a disabled user), LimitReached and BadRequest (the reason).
         """
         return self.move_each([public_id], to, caller, reason, only_of=only_of)[0]
@@ -80,7 +82,7 @@ class Moving:
             raise Conflict(f"At most {MOST_AT_ONCE} tokens can be moved at once.")
         with self._database.transaction() as session:
             found = [_existing(session, each, only_of) for each in dict.fromkeys(public_ids)]
-            target_id = existing_user(session, to).id
+            target_id = _target(session, to, only_of).id
             callers = () if caller.user_id is None else (caller.user_id,)
             locked = users.lock_several(session, [target_id, *callers, *(each.user_id for each in found)])
             owners = {user_id: users.as_user(row) for user_id, row in locked.items()}
@@ -128,11 +130,22 @@ def _existing(session: Session, public_id: str, only_of: int | None) -> Movable:
     return token
 
 
+def _target(session: Session, to: str, only_of: int | None) -> UserRow:
+    """The user called `to`; who is no administrator does not learn whether there is one."""
+    try:
+        return existing_user(session, to)
+    except NotFound:
+        name = canonical_username(to)
+        if only_of is None or name is None:
+            raise
+        raise rules.not_responsible_for(name) from None
+
+
 def _refuse_owners(caller: Caller, owner: User, target: User, only_of: int | None) -> None:
-    if not target.is_active:
-        raise Conflict(f"{target.username} is disabled. Enable the account first, or choose another.")
     if only_of is not None:
         rules.refuse_target_of_owner(caller.user_id, owner, target)
+    if not target.is_active:
+        raise Conflict(f"{target.username} is disabled. Enable the account first, or choose another.")
     rules.refuse_target(owner, target)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from app.domain.errors import LimitReached, NotFound, Refusal
 from app.domain.text import count_of
 from app.domain.tokens import TokenKind
-from app.http.context import services
+from app.http.context import caller, services
 from app.services.listing import ListedToken
 from app.web.done import what_was_done
 from app.web.forms import field_errors, message, status_of
@@ -47,6 +47,7 @@ def moved_away_text(done: Mapping[str, str]) -> str:
     """The same on the list that the token left. `done`: the parameters of its address."""
     try:
         listed = services().listing.find(done.get("done-token", ""))
+        services().service_accounts.open(listed.token.user_id, caller())  # the user can seal any address
     except NotFound:
         return ""
     if done.get("done-after") != str(listed.token.user_id):

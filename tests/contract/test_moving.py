@@ -12,12 +12,14 @@ from app.domain.identity import Role
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind
 from app.services import Services
+from app.web.done import SEAL, seal_of
+from app.web.form_tokens import unpadded
 from tests.contract.asking import Alation, AskedGate, Headers, Members, OAuth, Trifacta, bearer
 from tests.contract.asking_native import Person, fields_of, problem
 from tests.contract.asking_pages import Somebody, somebody
 from tests.contract.conftest import Setting
 from tests.drivers.pages import page, words
-from tests.factories import OPERATOR, allowed_user, generate, issue, make_user
+from tests.factories import OPERATOR, allowed_user, disable, generate, issue, make_service_account, make_user
 
 MANAGES = {"api_can_manage_users": "on"}
 
@@ -208,3 +210,27 @@ def test_the_answers_of_other_contracts_have_the_new_name_and_no_new_member(
     shown = ask().get_json()
     services.renaming.change(single.token.public_id, {"description": "new"}, OPERATOR)
     assert ask().get_json() | {"lastUsed": None} == shown | {"description": "new", "lastUsed": None}
+
+
+def test_the_message_about_a_move_tells_nothing_of_tokens_of_others(services: Services, app: Flask) -> None:
+    """◆ The key of an address's seal is in the user's own pages: they can seal an address with any token in it."""
+    anna, berta = somebody(app), make_user(services)
+    token = issue(services, berta, "of-berta").token
+    anna.pages.get("/account/auth")
+    named = {"done": "moved", "done-token": token.public_id, "done-after": str(berta.id)}
+    for path in ("/account/auth", "/preferences/access-tokens"):
+        seal = seal_of(named, unpadded(anna.pages.form_token))
+        shown = words(anna.pages.get(path, query_string=named | {SEAL: seal}))
+        assert "of-berta" not in shown and berta.username not in shown
+
+
+def test_an_owner_is_told_the_same_of_an_account_of_others_as_of_none(services: Services, app: Flask) -> None:
+    """◆ Enabled, disabled, a person's: nobody learns which user names there are by moving a token."""
+    anna, berta, carl = somebody(app), make_user(services), make_user(services)
+    account = make_service_account(services, berta)
+    disable(services, carl.username)
+    public_id, told = issue(services, anna.user).token.public_id, set()
+    for name in (berta.username, carl.username, account.username, "nobody-at-all"):
+        answer = anna.pages.post(f"/account/auth/refresh-tokens/{public_id}/move", {"to": name})
+        told.add((answer.status_code, words(answer).replace(name, "NAME")))
+    assert len(told) == 1, told
