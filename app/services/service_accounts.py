@@ -18,7 +18,7 @@ from app.domain.service_accounts import refuse_unless_answers_for
 from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.overview import Holding
 from app.services.permitting import refuse_unless_allowed
-from app.services.responsibility import lock_together, people
+from app.services.responsibility import lock_together, names_answering, people
 from app.services.user_changes import normal_profile
 from app.services.usernames import Usernames, normal_username, taken
 from app.storage import overview, service_accounts, users
@@ -99,8 +99,8 @@ class ServiceAccounts:
         row.responsible_id = found["responsible_id"]
         row.deputy_id = None if row.deputy_id == row.responsible_id else row.deputy_id
         users.read_names(session, row)
-        detail = {"responsible": row.responsible or "", "deputy": row.deputy or ""}
-        record(session, self._clock(), caller, "user.responsible_changed", ("user", row.username), **detail)
+        about, names = ("user", row.username), names_answering(row)
+        record(session, self._clock(), caller, "user.responsible_changed", about, **names)
         return users.as_user(row)
 
     def of(self, person_id: int) -> list[Holding]:
@@ -111,6 +111,10 @@ class ServiceAccounts:
                 return []
             held = overview.count_active_of_users(session, [user.id for user in found], self._clock())
         return [Holding(user, *held[user.id]) for user in found]
+
+    def left_by(self, person_id: int) -> list[Holding]:
+        """Those of them that the person is responsible for: without the person, nobody is."""
+        return [each for each in self.of(person_id) if each.user.responsible_id == person_id]
 
     def open(self, user_id: int, caller: Caller) -> User:
         """The account, for those who answer for it; refuses others with NotFound.

@@ -44,7 +44,7 @@ def _account(user_id: str) -> int:
 @accounts.response(200, service_schemas.ServiceAccounts)
 def my_service_accounts() -> Members:
     """The service accounts that you answer for, as responsible person or as deputy."""
-    return {"items": [vars(held.user) for held in services().service_accounts.of(principal().user_id)]}
+    return service_schemas.account_members(services().service_accounts.of(principal().user_id))
 
 
 @accounts.get("users/<user_id>/tokens")
