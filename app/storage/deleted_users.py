@@ -5,10 +5,10 @@ from collections.abc import Collection
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.domain.identity import Kind
 from app.storage.many_rows import lock_in_order
 from app.storage.operating_tables import IdempotencyKeyRow
 from app.storage.secret_tables import SecretUseRow
+from app.storage.service_accounts import IS_SERVICE
 from app.storage.tables import AccessTokenRow, InstanceSettingRow, RefreshTokenRow, UserRow
 
 
@@ -42,5 +42,5 @@ def forget_author(session: Session, user_id: int, names: Collection[str], then: 
 def forget_answering(session: Session, user_id: int) -> None:
     """That the user answers for service accounts, as a deputy or otherwise."""
     for column in (UserRow.deputy_id, UserRow.responsible_id):
-        statement = update(UserRow).where(UserRow.kind == Kind.SERVICE, column == user_id)
+        statement = update(UserRow).where(IS_SERVICE, column == user_id)
         session.execute(statement.values({column: None}))
