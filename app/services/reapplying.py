@@ -19,7 +19,7 @@ from app.services.deleting_users import WITH_THE_USER, Deletion, about
 from app.services.reapplying_moves import label_again, move_again, was_changed_later
 from app.services.reapplying_secrets import end_old_secret_again
 from app.services.reapplying_users import remove_people_but
-from app.services.responsibility import names_answering
+from app.services.responsibility import ANSWERING_CHANGED, answering
 from app.storage import access_tokens, listing, reapplying, refresh_tokens, sessions, settings, users
 from app.storage.audit import record
 from app.storage.liveness import TokenTable
@@ -232,7 +232,7 @@ class Reapplying:
             return
         self._done.changes += [f"{username}: {each} does not answer for it any more." for each in gone]
         users.read_names(self._session, user)
-        self._record("user.responsible_changed", ("user", username), event, **names_answering(user))
+        self._record(ANSWERING_CHANGED, ("user", username), event, **answering(user))
 
     def _change_setting(self, key: str, event: AuditEvent) -> None:
         after, setting = str(event.detail.get("after")), find_setting(key)

@@ -16,15 +16,12 @@ from app.storage.tables import UserRow
 NAMES = ("responsible", "deputy")
 PEOPLE = frozenset({"responsible_id", "deputy_id"})
 
+ANSWERING_CHANGED = "user.responsible_changed"
+
 REQUIRED = "A service account needs a responsible person: an active user who is a person."
 NO_ACTIVE_PERSON = "There is no active person called {}."
 NOT_TWICE = "The deputy is another person than the responsible one."
 ONLY_SERVICE = "{} is a person: only service accounts have a responsible person and a deputy."
-
-
-def names_answering(account: UserRow) -> dict[str, str]:
-    """The user names, as the audit log has them; after ``users.read_names`` where they were changed."""
-    return {each: getattr(account, each) or "" for each in NAMES}
 
 
 def lock_together(session: Session, names: Iterable[str | None], user_ids: Iterable[int] = ()) -> None:
@@ -67,6 +64,11 @@ def columns_of(session: Session, values: Mapping[str, Any], row: UserRow) -> dic
     both = {column: columns.get(column, getattr(row, column)) for column in PEOPLE}
     _refuse_one_for_both(both)
     return columns
+
+
+def answering(account: UserRow) -> dict[str, str]:
+    """Who answers for an account, for the audit log."""
+    return {"responsible": account.responsible or "", "deputy": account.deputy or ""}
 
 
 def _deputy(session: Session, name: str | None) -> int | None:

@@ -18,7 +18,7 @@ from app.domain.service_accounts import refuse_unless_answers_for
 from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.overview import Holding
 from app.services.permitting import refuse_unless_allowed
-from app.services.responsibility import lock_together, names_answering, people
+from app.services.responsibility import ANSWERING_CHANGED, answering, lock_together, people
 from app.services.user_changes import normal_profile
 from app.services.usernames import Usernames, normal_username, taken
 from app.storage import overview, service_accounts, users
@@ -99,8 +99,7 @@ class ServiceAccounts:
         row.responsible_id = found["responsible_id"]
         row.deputy_id = None if row.deputy_id == row.responsible_id else row.deputy_id
         users.read_names(session, row)
-        about, names = ("user", row.username), names_answering(row)
-        record(session, self._clock(), caller, "user.responsible_changed", about, **names)
+        record(session, self._clock(), caller, ANSWERING_CHANGED, ("user", row.username), **answering(row))
         return users.as_user(row)
 
     def of(self, person_id: int) -> list[Holding]:

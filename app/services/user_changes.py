@@ -17,7 +17,7 @@ from app.domain.identity import Caller, Role
 from app.domain.ladder import act_of_change
 from app.domain.text import normal_text
 from app.services.permitting import refuse_unless_allowed
-from app.services.responsibility import PEOPLE, columns_of, names_answering
+from app.services.responsibility import ANSWERING_CHANGED, PEOPLE, answering, columns_of
 from app.services.usernames import Usernames, normal_username, taken
 from app.storage import sessions, users
 from app.storage.audit import record
@@ -114,7 +114,7 @@ def _audited(changed: Values, username: str, row: UserRow) -> Iterator[tuple[str
     if "username" in changed:
         yield "user.renamed", {"before": username, "after": str(changed["username"])}
     if PEOPLE & changed.keys():
-        yield "user.responsible_changed", {**names_answering(row)}
+        yield ANSWERING_CHANGED, dict(answering(row))
     for column, value in changed.items():
         if column == "is_active":
             yield ("user.enabled" if value else "user.disabled"), {column: value}
