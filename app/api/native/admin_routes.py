@@ -41,15 +41,7 @@ instance = _blueprint("native_instance", "The instance")
 @users.response(200, admin_schemas.UserPage)
 def list_users(query: Members) -> Answer:
     """Users, newest first; deleted ones only where they are asked for."""
-    page = services().user_list.users(
-        query.get("username"),
-        query.get("role"),
-        query.get("is_active"),
-        query["cursor"],
-        query["limit"],
-        kind=query.get("kind"),
-        is_deleted=query.get("is_deleted", False),
-    )
+    page = services().user_list.users(query.pop("username", None), **query)
     return page_of(page, vars)
 
 
