@@ -23,7 +23,7 @@ from app.services.listing import refuse_unless_handle
 from app.services.named_users import held_user
 from app.services.permitting import refuse_unless_allowed
 from app.services.verifying import TokenVerifier
-from app.storage import access_tokens, moving, refresh_tokens, users
+from app.storage import access_tokens, both_tiers, refresh_tokens, users
 from app.storage.audit import record
 from app.storage.database import Database
 from app.storage.made_with import Made
@@ -197,7 +197,7 @@ def revoke_tokens_of(session: Session, user: UserRow, reason: str, now: datetime
 
 def _find(session: Session, public_id: str, only_of: int | None) -> Made:
     """The token with this public id. Refuses with NotFound."""
-    found = moving.find(session, public_id)
+    found = both_tiers.find(session, public_id)
     if found is None or only_of not in (None, found.user_id):
         raise NotFound("token")
     return Made(found.kind, found.id, public_id, found.parent, found.user_id)
