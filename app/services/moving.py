@@ -22,10 +22,10 @@ from app.services.listing import ListedToken, listed_token, refuse_unless_handle
 from app.services.named_users import existing_user
 from app.services.permitting import refuse_unless_allowed
 from app.services.revoking import normal_reason
-from app.storage import moving, refresh_tokens, single_tier, users
+from app.storage import both_tiers, moving, refresh_tokens, single_tier, users
 from app.storage.audit import record
+from app.storage.both_tiers import StoredToken
 from app.storage.database import Database
-from app.storage.moving import Movable
 from app.storage.tables import UserRow
 
 MOST_AT_ONCE = 100
@@ -89,14 +89,14 @@ class Moving:
             act = Act.MOVE_OF_OTHERS if only_of is None else Act.MOVE_OWN
             refuse_unless_allowed(session, act, caller)
             now = self._clock()
-            for token in moving.lock(session, found):
+            for token in both_tiers.lock(session, found):
                 _move(session, token, owners, target_id, caller, reason, only_of, now)
             return [listed_token(session, TokenKind(each.kind), each.id, now) for each in found]
 
 
 def _move(
     session: Session,
-    token: Movable,
+    token: StoredToken,
     owners: Mapping[int, User],
     target_id: int,
     caller: Caller,
@@ -123,8 +123,8 @@ def _move(
     record(session, now, caller, f"{kind}.moved", (kind, token.public_id), **detail)
 
 
-def _existing(session: Session, public_id: str, only_of: int | None) -> Movable:
-    token = moving.find(session, public_id)
+def _existing(session: Session, public_id: str, only_of: int | None) -> StoredToken:
+    token = both_tiers.find(session, public_id)
     if token is None or only_of not in (None, token.user_id):
         raise NotFound("token")
     return token
@@ -149,7 +149,7 @@ def _refuse_owners(caller: Caller, owner: User, target: User, only_of: int | Non
     rules.refuse_target(owner, target)
 
 
-def _refuse_token(session: Session, token: Movable, target: User, policy: Policy, now: datetime) -> None:
+def _refuse_token(session: Session, token: StoredToken, target: User, policy: Policy, now: datetime) -> None:
     if token.parent is not None:
         raise Conflict("This access token belongs to a refresh token: move that, and its access tokens move with it.")
     status = status_at(TokenStatus(token.status), token.expires_at, now)
