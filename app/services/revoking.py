@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.clock import Clock
 from app.domain.credentials import Credential, CredentialKind
-from app.domain.errors import NotFound, NotPermitted, TokenMalformed
+from app.domain.errors import NotFound, NotPermitted, TokenMalformed, Unavailable
 from app.domain.identity import Caller
 from app.domain.ladder import Act
 from app.domain.oauth_client import Client
@@ -142,7 +142,8 @@ class Revoking:
 
         A caller who is not authenticated acts as its owner. `client`: who may revoke itself and its access tokens.
         The rest is as for :meth:`revoke`. Refuses with TokenMalformed, TokenUnknown (also for an invented secret with a
-        known public id), NotFound (another client's), NotPermitted (another user's), and BadRequest (the reason).
+        known public id), NotFound (another client's), NotPermitted (another user's), BadRequest (the reason), and with
+        Unavailable where the token moves to another owner meanwhile.
         """
         held = self._recognise(secret)
         if client is not None and held.client_id != client.id:
@@ -153,8 +154,10 @@ class Revoking:
         if not caller.name:
             caller = caller.as_user(held.owner_id, held.owner_name, held.credential)
         with self._database.transaction() as session:
+            # Before the refresh token, as everywhere.
+            if _find_and_hold_owner(session, held.public_id, None).user_id != held.owner_id:
+                raise Unavailable("the token is being moved to another owner")
             if held.refresh_token_id is not None:
-                users.lock(session, held.owner_id)  # before the refresh token, as everywhere
                 refresh_tokens.lock(session, [held.refresh_token_id])
                 if self._held_tokens.find(session, BySecret(secret)).is_replaced(self._clock()):
                     return held.public_id, Revoked(0, 0)

@@ -952,7 +952,7 @@ FAULTS = (
           "app/web/admin/token_changes.py", 'form.get("confirmed") != proposal.target.username',
           '"confirmed" not in form', "tests/contract/test_moving.py -k gains_rights"),
     Fault("what was made before a move", "◆ revoking a line finds what earlier owners made", "app/storage/made_with.py",
-          "present.union(earlier, ", "present.union(", f"{MOVING} -k made_with"),
+          "union(present, earlier, ", "union(present, ", f"{MOVING} -k made_with"),
     Fault("a credential that moved meanwhile", "◆ a token that was moved makes nothing for its old owner",
           "app/services/ended_credentials.py", "if row.user_id != user_id:", "if False:", MOVING),
     Fault("a restore without moves", "◆ a restore gives no token back to its old owner", "app/services/reapplying.py",
