@@ -9,14 +9,12 @@ from app.cli.launching import operator, services
 from app.cli.output import Row, as_json, show_table
 from app.domain.identity import Role, User
 from app.domain.text import count_of
-from app.domain.token_view import Group, TokenView
+from app.domain.tokens import RefreshToken
+from app.services.moving import MOST_AT_ONCE
 from app.services.service_accounts import People
 
 HELD = ("kind", "name", "public_id", "deputy")
 """Of what a person has to hand over."""
-
-MOST_TOKENS = 100
-"""That one transaction moves."""
 
 
 def answering_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -74,11 +72,11 @@ def _belongings(person: User) -> Iterator[Row]:
     """The service accounts that a person is responsible for, and the person's active tokens."""
     for account in _accounts(person):
         yield {"kind": "service account", "name": account.username, "public_id": None, "deputy": account.deputy}
-    lists, view = services().token_lists, TokenView(group=Group.ACTIVE)
-    for each in lists.refresh_tokens_of(person.id, view, size=MOST_TOKENS).items:
-        yield {"kind": "refresh token", "name": each.token.name, "public_id": each.token.public_id, "deputy": None}
-    for single in lists.api_tokens_of(person.id, view, size=MOST_TOKENS).items:
-        yield {"kind": "API token", "name": single.description, "public_id": single.public_id, "deputy": None}
+    for token in services().token_lists.active_of(person.id, MOST_AT_ONCE):
+        kind, name = (
+            ("refresh token", token.name) if isinstance(token, RefreshToken) else ("API token", token.description)
+        )
+        yield {"kind": kind, "name": name, "public_id": token.public_id, "deputy": None}
 
 
 def _hand_over_accounts(person: User, successor: str | None) -> None:
@@ -95,8 +93,8 @@ def _hand_over_tokens(person: User, owner: str) -> None:
     """Move a person's active tokens to another owner, some at a time."""
     if services().accounts.get(owner).id == person.id:
         raise click.UsageError(f"{person.username} has these tokens: give --tokens-to another owner.")
-    while tokens := [row["public_id"] for row in _belongings(person) if row["public_id"]][:MOST_TOKENS]:
-        services().moving.move_each(tokens, owner, operator(), "handed over")
+    while tokens := services().token_lists.active_of(person.id, MOST_AT_ONCE):
+        services().moving.move_each([each.public_id for each in tokens], owner, operator(), "handed over")
 
 
 def _accounts(person: User) -> list[User]:

@@ -106,6 +106,14 @@ class TokenLists:
             page = self._page(session, replace(view, criteria=criteria), OF_OWNERS, cursor, size)
         return page.of([each.token for each in page.items if isinstance(each.token, AccessToken)])
 
+    def active_of(self, user_id: int, most: int) -> list[RefreshToken | AccessToken]:
+        """At most `most` of a user's tokens that work, refresh tokens first."""
+        view = TokenView(group=Group.ACTIVE)
+        found: list[RefreshToken | AccessToken] = []
+        found += [each.token for each in self.refresh_tokens_of(user_id, view, size=most).items]
+        found += self.api_tokens_of(user_id, view, size=most).items
+        return found[:most]
+
     def every(self, view: TokenView) -> Iterator[ListedToken]:
         """All tokens of a view, read in batches."""
         towards = Direction()

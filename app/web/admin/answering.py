@@ -9,11 +9,10 @@ from flask.typing import ResponseReturnValue
 from app.domain.errors import BadRequest, Conflict, NotFound, Refusal
 from app.domain.identity import USER_ID, Role, User
 from app.domain.ladder import Act
-from app.domain.token_view import Group, TokenView
 from app.http.acts import does
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
-from app.services.moving import Proposal
+from app.services.moving import MOST_AT_ONCE, Proposal
 from app.services.service_accounts import People
 from app.web.admin import queries
 from app.web.admin.user_dialogs import dialog, user_in_path
@@ -29,8 +28,6 @@ answering = GuardedBlueprint("web_answering", __name__, guard=ADMINISTRATOR_IN_S
                              template_folder="../templates")  # fmt: skip
 
 NEW = ("username", "responsible", "deputy", "new_role")
-MOST_TOKENS = 100
-"""Of one kind, that are handed over at once."""
 
 PICK, TO, OWNER = "pick-", "to-", "owner"
 """Fields: beginnings of those of tokens and accounts, and the one of the new owner."""
@@ -136,10 +133,7 @@ def _responsible(account: User, refusal: Refusal | None = None) -> Response:
 def _hand_over(person: User, refusal: Refusal | None = None, proposal: Proposal | None = None) -> Response:
     form, accounts = read_form() if refusal or proposal else {}, services().service_accounts.left_by(person.id)
     names = {each.user.id: form.get(f"{TO}{each.user.id}", each.user.deputy or "") for each in accounts}
-    lists, view = services().token_lists, TokenView(group=Group.ACTIVE)
-    refresh = [each.token for each in lists.refresh_tokens_of(person.id, view, size=MOST_TOKENS).items]
-    single = lists.api_tokens_of(person.id, view, size=MOST_TOKENS).items
-    ids = [*(each.public_id for each in refresh), *(each.public_id for each in single)]
-    left_out = [each for each in ids if OWNER in form and f"{PICK}{each}" not in form]
-    values = {"accounts": accounts, "names": names, "tokens": [*refresh, *single], "owner": form.get(OWNER, "")}
+    tokens = services().token_lists.active_of(person.id, MOST_AT_ONCE)
+    left_out = [each.public_id for each in tokens if OWNER in form and f"{PICK}{each.public_id}" not in form]
+    values = {"accounts": accounts, "names": names, "tokens": tokens, "owner": form.get(OWNER, "")}
     return dialog("admin_user_hand_over.html", person, refusal, **values, left_out=left_out, proposal=proposal)
