@@ -97,11 +97,12 @@ class World:
         return str(make_user(self.services).id)
 
     def send(self, visitor: str, method: str, path: str, form: dict[str, str]) -> TestResponse:
-        """A form is sent as a page that this browser just read would."""
+        """A form is sent as the page that this browser read last would; the first, as one without a list."""
         browser = self.browsers[visitor]
         if method == "GET":
             return browser.get(path)
-        browser.get("/login", follow_redirects=True)
+        if not browser.form_token:
+            browser.get("/account/profile", follow_redirects=True)
         return browser.post(path, form)
 
 

@@ -22,6 +22,7 @@ ALWAYS = -1.0
 """As the part of the life after which it is due: the server's times are whole seconds, so that 0 may be late."""
 
 MINUTE = 60
+HOUR = 60 * MINUTE
 
 
 def file_of(daypass: Daypass, refresh: Issued[RefreshToken], folder: Path, name: str = "daypass.env") -> Path:
@@ -56,20 +57,20 @@ def test_it_rotates_when_four_fifths_of_the_life_are_over(
     daypass: Daypass, tmp_path: Path, log_lines: list[str]
 ) -> None:
     """By the server's times and the machine's clock; the access token in use stays the same."""
-    refresh = daypass.refresh_token(ends_in=timedelta(days=12, minutes=2))  # of 60 days
+    refresh = daypass.refresh_token(ends_in=timedelta(days=12, hours=2))  # of 60 days
     file, now = file_of(daypass, refresh, tmp_path), [1000.0]
     auth = DaypassAuth(file=file, rotate=True, clock=lambda: now[0])
     first = auth.token()
-    now[0] += MINUTE
+    now[0] += HOUR
     assert auth.token() == first and secret_in(file) == refresh.secret
-    now[0] += 2 * MINUTE
+    now[0] += 2 * HOUR
     assert auth.token() == first
     new = secret_in(file)
     assert new != refresh.secret and mints_with(daypass, new) and mints_with(daypass, refresh.secret)
     assert (rotations(daypass, refresh), daypass.mints(refresh)) == (1, 3)
     assert "# nightly" in file.read_text()
     for _ in range(3):  # its life is a new one
-        now[0] += 20 * 60 * MINUTE
+        now[0] += 20 * HOUR
         auth.token()
     assert (rotations(daypass, refresh), warnings_in(log_lines)) == (1, [])
 
@@ -90,7 +91,7 @@ def test_a_token_at_its_longest_life_is_not_rotated_again_and_again(daypass: Day
         auth = DaypassAuth(file=file_of(daypass, refresh, tmp_path), rotate=True, clock=lambda: now[0])
         for _ in range(10):
             auth.token()
-            now[0] += 4 * 60 * MINUTE
+            now[0] += 4 * HOUR
         assert rotations(daypass, refresh) == 1
     finally:
         configure(daypass.services, refresh_token_max_life_days=0)
@@ -132,13 +133,13 @@ def test_a_process_that_is_due_finds_that_another_has_rotated(
     daypass: Daypass, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And goes on with the same access token."""
-    refresh = daypass.refresh_token(ends_in=timedelta(days=12, minutes=2))
+    refresh = daypass.refresh_token(ends_in=timedelta(days=12, hours=2))
     file, now, several = file_of(daypass, refresh, tmp_path), [1000.0], list[DaypassAuth]()
     for _ in range(3):
         new_process(monkeypatch)
         several.append(DaypassAuth(file=file, rotate=True, clock=lambda: now[0]))
         several[-1].token()
-    now[0] += 3 * MINUTE
+    now[0] += 3 * HOUR
     assert len({auth.token() for auth in several}) == 1
     assert (rotations(daypass, refresh), daypass.mints(refresh)) == (1, 1)
 
@@ -217,10 +218,10 @@ def test_it_asks_for_news_in_time_however_long_its_access_token_works(
         auth = DaypassAuth(file=file, rotate=True, clock=lambda: now[0])
         auth.token()
         daypass.services.rotating.rotate(BySecret(refresh.secret), MACHINE)
-        now[0] += 11 * 60 * MINUTE
+        now[0] += 11 * HOUR
         auth.token()
         assert secret_in(file) == refresh.secret
-        now[0] += 2 * 60 * MINUTE
+        now[0] += 2 * HOUR
         auth.token()
         assert secret_in(file) != refresh.secret and rotations(daypass, refresh) == 1
     finally:
@@ -350,7 +351,7 @@ def test_one_that_was_rotated_on_the_page_goes_on_with_the_old_secret_until_the_
     assert "could not be rotated" in line and "rotated by its owner" in line
     assert secret_in(file) == refresh.secret
     file.write_text(file.read_text().replace(refresh.secret, new.secret))
-    now[0] += 25 * 60 * MINUTE
+    now[0] += 25 * HOUR
     assert auth.token() and auth._source.refresh_token == new.secret
     assert rotations(daypass, refresh) == 1
 
