@@ -13,19 +13,19 @@ from sqlalchemy.orm import Session
 from app.domain import moving as rules
 from app.domain.clock import Clock
 from app.domain.errors import Conflict, LimitReached, NotFound, NotPermitted
-from app.domain.identity import ApiTokens, Caller, User, canonical_username
-from app.domain.ladder import Act
+from app.domain.identity import ApiTokens, Caller, User
+from app.domain.ladder import Act, gains_rights
 from app.domain.policy import Policy
 from app.domain.tokens import FINAL, TokenKind, TokenStatus, status_at
 from app.services.instance_settings import read_policy
 from app.services.listing import ListedToken, listed_token, refuse_unless_handle
+from app.services.named_users import existing_user
 from app.services.permitting import refuse_unless_allowed
-from app.services.responsibility import existing_user
 from app.services.revoking import normal_reason
-from app.storage import moving, named, refresh_tokens, single_tier, users
+from app.storage import both_tiers, moving, refresh_tokens, single_tier, users
 from app.storage.audit import record
+from app.storage.both_tiers import StoredToken
 from app.storage.database import Database
-from app.storage.moving import Movable
 
 MOST_AT_ONCE = 100
 MOVED_MEANWHILE = "The token was moved to another owner meanwhile."
@@ -51,11 +51,11 @@ class Moving:
         """What :meth:`move` would do. Changes nothing, and refuses the same, but for the caller's credential."""
         refuse_unless_handle(public_id)
         with self._database.reading() as session:
-            token, target_id = _existing(session, public_id, only_of), _target_id(session, to)
-            owner, target = (users.as_user(existing_user(session, each)) for each in (token.user_id, target_id))
+            token, target = _existing(session, public_id, only_of), users.as_user(existing_user(session, to))
+            owner = users.as_user(existing_user(session, token.user_id))
             _refuse_owners(caller, owner, target, only_of)
             _refuse_token(session, token, target, read_policy(session), self._clock())
-            return Proposal(owner, target, rules.gains_rights(owner.role, target.role))
+            return Proposal(owner, target, gains_rights(owner.role, target.role))
 
     def move(
         self, public_id: str, to: str, caller: Caller, reason: str = "", *, only_of: int | None = None
@@ -80,21 +80,21 @@ class Moving:
             raise Conflict(f"At most {MOST_AT_ONCE} tokens can be moved at once.")
         with self._database.transaction() as session:
             found = [_existing(session, each, only_of) for each in dict.fromkeys(public_ids)]
-            target_id = _target_id(session, to)
+            target_id = existing_user(session, to).id
             callers = () if caller.user_id is None else (caller.user_id,)
-            locked = moving.lock_owners(session, [target_id, *callers, *(each.user_id for each in found)])
+            locked = users.lock_several(session, [target_id, *callers, *(each.user_id for each in found)])
             owners = {user_id: users.as_user(row) for user_id, row in locked.items()}
             act = Act.MOVE_OF_OTHERS if only_of is None else Act.MOVE_OWN
             refuse_unless_allowed(session, act, caller)
             now = self._clock()
-            for token in moving.lock(session, found):
+            for token in both_tiers.lock(session, found):
                 _move(session, token, owners, target_id, caller, reason, only_of, now)
             return [listed_token(session, TokenKind(each.kind), each.id, now) for each in found]
 
 
 def _move(
     session: Session,
-    token: Movable,
+    token: StoredToken,
     owners: Mapping[int, User],
     target_id: int,
     caller: Caller,
@@ -117,24 +117,15 @@ def _move(
     detail |= {"after": target.username, "after_id": target.id}
     detail |= {"access_tokens": with_it} if token.kind == TokenKind.REFRESH else {}
     detail |= {"reason": reason} if reason else {}
-    is_refresh = token.kind == TokenKind.REFRESH
-    action = "refresh_token.moved" if is_refresh else "access_token.moved"
-    record(session, now, caller, action, (f"{token.kind}_token", token.public_id), **detail)
+    kind = f"{token.kind}_token"
+    record(session, now, caller, f"{kind}.moved", (kind, token.public_id), **detail)
 
 
-def _existing(session: Session, public_id: str, only_of: int | None) -> Movable:
-    token = moving.find(session, public_id)
+def _existing(session: Session, public_id: str, only_of: int | None) -> StoredToken:
+    token = both_tiers.find(session, public_id)
     if token is None or only_of not in (None, token.user_id):
         raise NotFound("token")
     return token
-
-
-def _target_id(session: Session, to: str) -> int:
-    name = canonical_username(to) or ""
-    target_id = named.ids_of_users(session, [name]).get(name)
-    if target_id is None:
-        raise NotFound("user")
-    return target_id
 
 
 def _refuse_owners(caller: Caller, owner: User, target: User, only_of: int | None) -> None:
@@ -145,7 +136,7 @@ def _refuse_owners(caller: Caller, owner: User, target: User, only_of: int | Non
     rules.refuse_target(owner, target)
 
 
-def _refuse_token(session: Session, token: Movable, target: User, policy: Policy, now: datetime) -> None:
+def _refuse_token(session: Session, token: StoredToken, target: User, policy: Policy, now: datetime) -> None:
     if token.parent is not None:
         raise Conflict("This access token belongs to a refresh token: move that, and its access tokens move with it.")
     status = status_at(TokenStatus(token.status), token.expires_at, now)

@@ -13,7 +13,7 @@ from app.domain.identity import Caller
 from app.domain.ladder import Act
 from app.domain.rotation import Secrets, SecretUse, possible_successors_of, secrets_of, successor_of
 from app.domain.secrets import KeyRing, TokenFormat, new_token_text
-from app.domain.tokens import Issued, RefreshToken, TokenKind
+from app.domain.tokens import Issued, RefreshToken, TokenKind, secret_made_at
 from app.services import budgets
 from app.services.held_tokens import BySecret, Claim, HeldToken, HeldTokens
 from app.services.idempotency import Idempotency, IdempotencyKey
@@ -113,13 +113,13 @@ class Rotating:
             until = old_secret_until(row, now)
             if until is not None:
                 return secrets_of(row.secret_number, until, secret_uses.of_token(session, row.id))
-        begun = max(filter(None, (row.created_at, row.rotated_at, row.regenerated_at)))
+        begun = secret_made_at(row.created_at, row.regenerated_at, row.rotated_at)
         if row.last_used_at is None or row.last_used_at < begun:
             return Secrets()
         return Secrets(SecretUse(row.secret_number, row.last_used_at, row.last_used_ip, row.last_used_agent))
 
     def end_old_secret(self, public_id: str, caller: Caller, only_of: int | None = None) -> RefreshToken:
-        """End the old secret of a rotated refresh token; where none works, nothing changes.
+        """End the old secret of a rotated refresh token, by any clock; where there is none, nothing changes.
 
         `only_of`: the id of the required owner. Refuses with NotFound (unknown, or another user's) and NotPermitted.
         """
@@ -128,7 +128,7 @@ class Rotating:
             refuse_unless_may_revoke(session, caller, found.user_id)
             refresh_tokens.lock(session, [found.id])
             row, now = _find(session, public_id, only_of), self._clock()
-            if old_secret_until(row, now) is not None:
+            if row.previous_mac is not None:  # also one that is over, for clocks by which it is not
                 row = new_secrets.end_old_secret(session, row, now)
                 record(session, now, caller, "refresh_token.old_secret_ended", ("refresh_token", public_id))
             return as_refresh_token(row, now)

@@ -12,19 +12,18 @@ from sqlalchemy.orm import Session
 
 from app.domain.emails import LONGEST as LONGEST_EMAIL
 from app.domain.emails import normal_email
-from app.domain.errors import Conflict, NotFound
-from app.domain.identity import Caller, Role, canonical_username
+from app.domain.errors import Conflict
+from app.domain.identity import Caller, Role
 from app.domain.ladder import act_of_change
 from app.domain.text import normal_text
 from app.services.permitting import refuse_unless_allowed
-from app.services.responsibility import PEOPLE, columns_of
-from app.services.usernames import Usernames, normal_username
+from app.services.responsibility import ANSWERING_CHANGED, PEOPLE, answering, columns_of
+from app.services.usernames import Usernames, normal_username, taken
 from app.storage import sessions, users
 from app.storage.audit import record
 from app.storage.tables import UserRow
 
 LAST_ADMINISTRATOR = "This is the last enabled administrator; make another user an administrator first."
-DELETED = "This user was deleted: that can't be undone. Create another user."
 
 OWN_NAMES = ("first_name", "last_name")
 """What users change of themselves."""
@@ -52,26 +51,14 @@ def normal_values(values: Values) -> dict[str, Any]:
     return normal | ({"username": normal_username(str(values["username"]))} if "username" in values else {})
 
 
-def changeable_user(session: Session, user: int | str) -> UserRow:
-    """By id or by name, as it is now; the row stays locked. Refuses with NotFound, and a deleted one with Conflict."""
-    row = users.hold(session, user if isinstance(user, int) else canonical_username(user) or "")
-    if row is None:
-        raise NotFound("user")
-    if row.deleted_at is not None:
-        raise Conflict(DELETED)
-    return row
-
-
-def change(
-    session: Session, row: UserRow, values: Values, now: datetime, caller: Caller, usernames: Usernames
-) -> list[str]:
-    """Change what differs of a user whose row is locked; the names of the columns.
+def change(session: Session, row: UserRow, values: Values, now: datetime, caller: Caller, usernames: Usernames) -> None:
+    """Change what differs of a user whose row is locked.
 
     `values`: normal ones. Refuses with NotPermitted, as :func:`columns_of`, and with Conflict a user name that is or
     was somebody else's.
     """
     values = columns_of(session, values, row)
-    changed = {column: value for column, value in values.items() if getattr(row, column) != value}
+    changed = _differing(row, values)
     for column, value in changed.items():
         refuse_unless_allowed(session, act_of_change(column, getattr(row, column), value), caller)
     before = row.username
@@ -79,18 +66,15 @@ def change(
     if not row.is_active:
         sessions.end_of_user(session, row.id)
     users.read_names(session, row)
-    for name, detail in _audited(changed, before, row):
-        record(session, now, caller, name, ("user", row.username), **detail)
-    return list(changed)
+    _record(session, changed, before, row, now, caller)
 
 
 def change_own(session: Session, row: UserRow, names: Mapping[str, str], now: datetime, caller: Caller) -> None:
     """Change what differs of a user's own names: no right depends on them."""
-    changed = {column: value for column, value in names.items() if getattr(row, column) != value}
+    changed = _differing(row, names)
     for column, value in changed.items():
         setattr(row, column, value)
-    for name, detail in _audited(changed, row.username, row):
-        record(session, now, caller, name, ("user", row.username), **detail)
+    _record(session, changed, row.username, row, now, caller)
 
 
 def write(session: Session, row: UserRow, changed: Values, now: datetime, usernames: Usernames) -> None:
@@ -103,7 +87,7 @@ def write(session: Session, row: UserRow, changed: Values, now: datetime, userna
     try:
         usernames.rename(session, row, str(changed["username"]), now)
     except IntegrityError:
-        raise Conflict(f"There is already a user called {changed['username']}.") from None
+        raise taken(str(changed["username"])) from None
 
 
 def refuse_to_leave_none(administrators: list[int], row: UserRow) -> None:
@@ -111,6 +95,15 @@ def refuse_to_leave_none(administrators: list[int], row: UserRow) -> None:
     stays = row.is_active and row.role == Role.SERVER_ADMIN
     if administrators == [row.id] and not stays:
         raise Conflict(LAST_ADMINISTRATOR)
+
+
+def _differing(row: UserRow, values: Values) -> dict[str, Any]:
+    return {column: value for column, value in values.items() if getattr(row, column) != value}
+
+
+def _record(session: Session, changed: Values, username: str, row: UserRow, now: datetime, caller: Caller) -> None:
+    for action, detail in _audited(changed, username, row):
+        record(session, now, caller, action, ("user", row.username), **detail)
 
 
 def _audited(changed: Values, username: str, row: UserRow) -> Iterator[tuple[str, dict[str, str | bool]]]:
@@ -121,7 +114,7 @@ def _audited(changed: Values, username: str, row: UserRow) -> Iterator[tuple[str
     if "username" in changed:
         yield "user.renamed", {"before": username, "after": str(changed["username"])}
     if PEOPLE & changed.keys():
-        yield "user.responsible_changed", {"responsible": row.responsible or "", "deputy": row.deputy or ""}
+        yield ANSWERING_CHANGED, dict(answering(row))
     for column, value in changed.items():
         if column == "is_active":
             yield ("user.enabled" if value else "user.disabled"), {column: value}

@@ -6,13 +6,14 @@ Not here: their tokens (``app.web.service_accounts``).
 from flask import Response, redirect
 from flask.typing import ResponseReturnValue
 
-from app.domain.errors import BadRequest, Conflict, LimitReached, NotFound, NotPermitted, Refusal
+from app.domain.errors import BadRequest, Conflict, NotFound, Refusal
 from app.domain.identity import USER_ID, Role, User
 from app.domain.ladder import Act
 from app.domain.token_view import Group, TokenView
 from app.http.acts import does
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
+from app.services.moving import Proposal
 from app.services.service_accounts import People
 from app.web.admin import queries
 from app.web.admin.user_dialogs import dialog, user_in_path
@@ -22,6 +23,7 @@ from app.web.done import after_act
 from app.web.forms import field_errors, idempotency_key, message, read_form, status_of
 from app.web.guards import ADMINISTRATOR_IN_SESSION
 from app.web.rendering import page
+from app.web.token_moves import REFUSALS
 
 answering = GuardedBlueprint("web_answering", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix=LIST,
                              template_folder="../templates")  # fmt: skip
@@ -89,7 +91,7 @@ def hand_over(user_id: str) -> ResponseReturnValue:
     person, form = user_in_path(user_id), read_form()
     try:
         return _hand_over_tokens(person, form) if OWNER in form else _hand_over_accounts(person, form)
-    except (BadRequest, Conflict, LimitReached, NotFound, NotPermitted) as refusal:
+    except REFUSALS as refusal:
         return _hand_over(person, refusal)
 
 
@@ -102,7 +104,11 @@ def _hand_over_accounts(person: User, form: queries.Form) -> ResponseReturnValue
 
 
 def _hand_over_tokens(person: User, form: queries.Form) -> ResponseReturnValue:
+    """Where whoever knows their secrets gains rights by that, only after a warning about this owner."""
     chosen = [name.removeprefix(PICK) for name in form if name.startswith(PICK)]
+    proposal = services().moving.propose(chosen[0], form[OWNER], caller()) if chosen else None
+    if proposal is not None and proposal.gains_rights and form.get("confirmed") != proposal.target.username:
+        return _hand_over(person, proposal=proposal)
     moved = services().moving.move_each(chosen, form[OWNER], caller(), REASON) if chosen else []
     return shown_next(person, "moved" if moved else "unchanged", moved=len(moved))
 
@@ -127,12 +133,13 @@ def _responsible(account: User, refusal: Refusal | None = None) -> Response:
     return dialog("admin_user_responsible.html", account, refusal, **values)
 
 
-def _hand_over(person: User, refusal: Refusal | None = None) -> Response:
-    form, held = read_form() if refusal else {}, services().service_accounts.of(person.id)
-    accounts = [each for each in held if each.user.responsible_id == person.id]
+def _hand_over(person: User, refusal: Refusal | None = None, proposal: Proposal | None = None) -> Response:
+    form, accounts = read_form() if refusal or proposal else {}, services().service_accounts.left_by(person.id)
     names = {each.user.id: form.get(f"{TO}{each.user.id}", each.user.deputy or "") for each in accounts}
     lists, view = services().token_lists, TokenView(group=Group.ACTIVE)
     refresh = [each.token for each in lists.refresh_tokens_of(person.id, view, size=MOST_TOKENS).items]
     single = lists.api_tokens_of(person.id, view, size=MOST_TOKENS).items
-    values = {"accounts": accounts, "names": names, "tokens": [*refresh, *single], "owner": form.get("owner", "")}
-    return dialog("admin_user_hand_over.html", person, refusal, **values)
+    ids = [*(each.public_id for each in refresh), *(each.public_id for each in single)]
+    left_out = [each for each in ids if OWNER in form and f"{PICK}{each}" not in form]
+    values = {"accounts": accounts, "names": names, "tokens": [*refresh, *single], "owner": form.get(OWNER, "")}
+    return dialog("admin_user_hand_over.html", person, refusal, **values, left_out=left_out, proposal=proposal)

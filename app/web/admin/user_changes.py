@@ -127,7 +127,7 @@ def _api_tokens(user: User, refusal: Refusal | None = None) -> ResponseReturnVal
 
 
 def _state(template: str, user: User, refusal: Refusal | None = None) -> ResponseReturnValue:
-    accounts = [each.user for each in services().service_accounts.of(user.id) if each.user.responsible_id == user.id]
+    accounts = [each.user for each in services().service_accounts.left_by(user.id)]
     return dialog(template, user, refusal, holding=services().overview.holdings([user])[0], accounts=accounts)
 
 
