@@ -108,10 +108,17 @@ def distinguishable(times: dict[str, list[float]]) -> dict[tuple[str, str], floa
 def test_refused_sign_ins_take_the_same_time_whatever_the_reason(
     client: FlaskClient, services: Services, clock: MovingClock
 ) -> None:
-    """◆ Fails when no dummy digest is computed for unknown and password-less users."""
+    """◆ Fails when no dummy digest is computed for unknown and password-less users.
+
+    Of fifteen pairs, chance alone tells one apart now and then. Then twice as many samples decide, in the same bounds.
+    """
     make_the_refused(services)
     seconds_taken(client, clock, samples=3)  # whatever is done once is done
-    assert distinguishable(seconds_taken(client, clock, SAMPLES)) == {}
+    times = seconds_taken(client, clock, SAMPLES)
+    if distinguishable(times):
+        again = seconds_taken(client, clock, SAMPLES)
+        times = {kind: times[kind] + again[kind] for kind in REFUSED}
+    assert distinguishable(times) == {}
 
 
 def test_refused_sign_ins_are_answered_the_same_to_the_byte(client: FlaskClient, services: Services) -> None:
