@@ -410,6 +410,12 @@ VIEWS = [
     View("admin-token-move-wrong", CLARA, filled(
         below(followed(ETL, "nightly-etl"), "/move"), "Move", to="nobody"
     )),
+    View("admin-move-chosen", CLARA, after(
+        chosen("/admin/tokens?kind=refresh&status=active", 3), leading_to("move-chosen", "Move")
+    )),
+    View("admin-move-chosen-confirm", CLARA, filled(after(
+        chosen("/admin/tokens?kind=refresh&status=active", 3), leading_to("move-chosen", "Move")
+    ), "Move 3 tokens", to="svc-warehouse")),
     View("admin-revoke-chosen", CLARA, after(
         chosen("/admin/tokens?kind=refresh&status=active", 3), leading_to("revoke-chosen", "Revoke")
     )),
