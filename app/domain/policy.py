@@ -83,7 +83,7 @@ class Policy:
         affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Each from its next rotation on. Present overlaps stay."),),
     )  # fmt: skip
     refresh_token_max_life = Setting(
-        DAYS, "0", low=0, high=36_500, suffix="_days", zero="unlimited", group=Group.LIFETIMES,
+        DAYS, "0", low=0, high=3650, suffix="_days", zero="unlimited", group=Group.LIFETIMES,
         label="Longest life of a refresh token", effective=From.NEW_TOKENS,
         help="How long one works from when it was created, however often it is rotated or regenerated; 0: unlimited.",
         affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Active ones keep their expiration.", is_unaffected=True),),

@@ -110,11 +110,11 @@ def seems_shared_at(seen_at: datetime | None, now: datetime) -> bool:
 class RefreshToken:
     """A refresh token without its secret. `status`: at the time of reading.
 
-    `created_in_future`: :func:`is_from_future` of its creation, regeneration or rotation. `created_with`: the access token
-    (public id) that made its present secret, if one did. `secret_seen_at`: when that was last found where no secret
-    belongs, such as in a path. `lifetime_days`: chosen when it was created; None for the instance's. `rotated_at`: the
-    latest rotation. `old_secret_until`: until when the secret before that works as well; None where it does not.
-    `renewable_until`: beyond it, its secrets do not renew it.
+    `created_in_future`: :func:`is_from_future` of its present secret. `created_with`: the access token (public id) that
+    made that, if one did. `secret_seen_at`: when it was last found where no secret belongs, such as in a path.
+    `lifetime_days`: chosen when it was created; None for the instance's. `rotated_at`: the latest rotation.
+    `old_secret_until`: until when the secret before that works as well; None where it does not. `renewable_until`:
+    beyond it, its secrets do not renew it.
     """
 
     id: int

@@ -35,6 +35,9 @@ _CHANGES = {
     "user.api_tokens_changed": "api_tokens",
 }
 
+_PEOPLE = ("responsible", "deputy", "before", "after")
+"""Details that are user names, of events about who answers for an account, and of moves."""
+
 _LABELS = {"refresh_token.renamed": "name", "access_token.described": "description"}
 
 _PARSERS: dict[str, Any] = {
@@ -118,13 +121,17 @@ def withdrawals(events: Iterable[AuditEvent]) -> Withdrawals:
 
 
 def _rename(found: Withdrawals, event: AuditEvent) -> None:
-    """What was of the name before is of the name after."""
+    """What was of the name before is of the name after; also in events that name several people."""
     before, after = str(event.detail.get("before", "")), event.object_id
     first = next((name for name, earlier in found.renamed.items() if earlier.object_id == before), before)
     found.renamed[first] = event
-    for by_name in (found.of_users, found.passwords):
+    for by_name in (found.of_users, found.passwords, found.answering):
         if (of_user := by_name.pop(before, None)) is not None:
             by_name[after] = of_user
+    for by_handle in (found.answering, found.moved):
+        for handle, earlier in by_handle.items():
+            renamed = {member: after for member in _PEOPLE if earlier.detail.get(member) == before}
+            by_handle[handle] = replace(earlier, detail=earlier.detail | renamed)
     for name, column in [key for key in found.users if key[0] == before]:
         found.users[after, column] = found.users.pop((name, column))
     found.by_filter = [

@@ -22,7 +22,7 @@ from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.passwords import Passwords
 from app.services.permitting import refuse_unless_allowed
 from app.services.refused_sign_ins import reason_of, signed_in_by, subject_of
-from app.services.responsibility import existing_user
+from app.services.responsibility import existing_user, lock_for
 from app.services.sightings import Sightings
 from app.services.throttling import Attempt, Claim, LoginThrottle
 from app.services.user_changes import (
@@ -172,7 +172,7 @@ class Accounts:
             return users.count(session) == 0
 
     def get_ever(self, username: str) -> User:
-        """By present or former name; refuses with NotFound."""
+        """By present or former name, or as a deleted user is called; refuses with NotFound."""
         with self._database.reading() as session:
             row = users.find_ever(session, username)
             if row is None:
@@ -191,6 +191,7 @@ class Accounts:
         with self._database.transaction() as session:
             # Locked before reading the administrators: two changes at once must not leave none.
             administrators = users.lock_administrators(session)
+            lock_for(session, user, values)
             row = changeable_user(session, user)
             change(session, row, values, self._clock(), caller, self._usernames)
             refuse_to_leave_none(administrators, row)

@@ -3,17 +3,18 @@
 Not here: what they may do (``acting_for``), and the accounts themselves (``service_accounts``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.domain.errors import BadRequest, NotFound
 from app.domain.identity import Kind, canonical_username
-from app.storage import users
+from app.storage import moving, named, users
 from app.storage.tables import UserRow
 
 PEOPLE = frozenset({"responsible_id", "deputy_id"})
+NAMED = frozenset({"responsible", "deputy"})
 
 REQUIRED = "A service account needs a responsible person: an active user who is a person."
 NO_ACTIVE_PERSON = "There is no active person called {}."
@@ -29,8 +30,23 @@ def existing_user(session: Session, user: int | str) -> UserRow:
     return row
 
 
+def lock_together(session: Session, names: Iterable[str | None], user_ids: Iterable[int] = ()) -> None:
+    """Lock service accounts and those who answer for them, or will, in the order of all who lock several users."""
+    canonical = {canonical_username(name) or "" for name in names if name}
+    moving.lock_owners(session, {*named.ids_of_users(session, canonical).values(), *user_ids})
+
+
+def lock_for(session: Session, user: int | str, values: Mapping[str, Any]) -> None:
+    """The same for a change of this user, by id or name, if it says who answers for an account."""
+    if not NAMED & values.keys():
+        return
+    people = [values.get(name) for name in NAMED]
+    lock_together(session, *([people, [user]] if isinstance(user, int) else [[*people, user]]))
+
+
 def people(session: Session, responsible: str, deputy: str | None) -> dict[str, int | None]:
     """The columns of a new service account. Refuses with BadRequest a name that is no active person's."""
+    lock_together(session, (responsible, deputy))
     return _refuse_one_for_both(
         {"responsible_id": _person(session, "responsible", responsible), "deputy_id": _deputy(session, deputy)}
     )
@@ -41,15 +57,15 @@ def columns_of(session: Session, values: Mapping[str, Any], row: UserRow) -> dic
 
     Refuses as :func:`people`, and with BadRequest a person's.
     """
-    columns, named = dict(values), {"responsible", "deputy"} & values.keys()
-    if not named:
+    columns, given = dict(values), NAMED & values.keys()
+    if not given:
         return columns
     if row.kind != Kind.SERVICE:
         message = ONLY_SERVICE.format(row.username)
-        raise BadRequest(message, {name: [message] for name in named})
-    if "responsible" in named:
+        raise BadRequest(message, {name: [message] for name in given})
+    if "responsible" in given:
         columns["responsible_id"] = _person(session, "responsible", columns.pop("responsible") or "")
-    if "deputy" in named:
+    if "deputy" in given:
         columns["deputy_id"] = _deputy(session, columns.pop("deputy"))
     both = {column: columns.get(column, getattr(row, column)) for column in PEOPLE}
     _refuse_one_for_both(both)

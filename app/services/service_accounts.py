@@ -18,7 +18,7 @@ from app.domain.service_accounts import refuse_unless_answers_for
 from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.overview import Holding
 from app.services.permitting import refuse_unless_allowed
-from app.services.responsibility import people
+from app.services.responsibility import lock_together, people
 from app.services.user_changes import normal_profile
 from app.services.usernames import Usernames, normal_username
 from app.storage import overview, service_accounts, users
@@ -84,6 +84,7 @@ class ServiceAccounts:
         field is ``to-<account id>``.
         """
         with self._database.transaction() as session:
+            lock_together(session, successors.values(), successors)
             refuse_unless_allowed(session, Act.MAKE_RESPONSIBLE, caller)
             return [self._hand_over(session, person_id, each, name, caller) for each, name in successors.items()]
 

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.identity import Kind
 from app.storage.many_rows import lock_in_order
+from app.storage.operating_tables import IdempotencyKeyRow
 from app.storage.secret_tables import SecretUseRow
 from app.storage.tables import AccessTokenRow, InstanceSettingRow, RefreshTokenRow, UserRow
 
@@ -24,7 +25,8 @@ def forget_places(session: Session, user_id: int) -> None:
 
 
 def forget_author(session: Session, user_id: int, names: Collection[str], then: str) -> None:
-    """That the user revoked tokens of their own, and changed instance settings: `then` stands for their names.
+    """That the user revoked tokens of their own, changed instance settings, and was created by a request that may be
+    repeated: `then` stands for their names.
 
     Not in other users' tokens, which no index finds; retention deletes those.
     """
@@ -32,8 +34,9 @@ def forget_author(session: Session, user_id: int, names: Collection[str], then: 
         which = (table.user_id == user_id) & table.revoked_by.in_(names)
         lock_in_order(session, table.id, which)
         session.execute(update(table).where(which).values(revoked_by=then))
-    setting = InstanceSettingRow
+    setting, request = InstanceSettingRow, IdempotencyKeyRow
     session.execute(update(setting).where(setting.changed_by.in_(names)).values(changed_by=then))
+    session.execute(update(request).where(request.created.in_(names)).values(created=then))
 
 
 def forget_answering(session: Session, user_id: int) -> None:

@@ -3,11 +3,12 @@
 Not here: who may see which rows.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from app.domain.identity import canonical_username
@@ -65,9 +66,19 @@ def access_token_ids(
 
 
 def count_by_key(session: Session, table: TokenTable, now: datetime) -> dict[str, int]:
-    """How many active tokens are signed with each key; a key without any can be removed."""
-    query = select(table.key_id, func.count()).where(is_active_at(table, now)).group_by(table.key_id)
-    return {key_id: number for key_id, number in session.execute(query)}
+    """How many active tokens need each key; a key without any can be removed.
+
+    A rotated one whose old secret is signed with another key needs both.
+    """
+    counts: Counter[str] = Counter()
+    queries: list[Select[Any, Any]] = [select(table.key_id, func.count()).group_by(table.key_id)]
+    if table is RefreshTokenRow:
+        old = RefreshTokenRow.previous_key_id
+        is_another = (RefreshTokenRow.previous_until > now, old != RefreshTokenRow.key_id)
+        queries.append(select(old, func.count()).where(*is_another).group_by(old))
+    for query in queries:
+        counts.update({key_id: number for key_id, number in session.execute(query.where(is_active_at(table, now)))})
+    return dict(counts)
 
 
 def conditions(table: TokenTable, criteria: TokenFilter, now: datetime) -> list[ColumnElement[bool]]:

@@ -48,7 +48,7 @@ def _enabled_with(email: str) -> Subquery:
 
 
 def find_ever(session: Session, username: str) -> UserRow | None:
-    """By the present canonical user name, or else by a former one; no deleted user."""
+    """By the present user name, or else by a former one; a deleted user only as they are called now."""
     present = find(session, username)
     if present is not None:
         return present
@@ -57,9 +57,12 @@ def find_ever(session: Session, username: str) -> UserRow | None:
 
 
 def find_counted_by(session: Session, name: str) -> UserRow | None:
-    """By the name that sign-ins are counted by (:attr:`User.counted_by`)."""
+    """By the name that sign-ins are counted by (:attr:`User.counted_by`).
+
+    The first of two: the release before, which knows no former user names, may have given one a second time.
+    """
     counted_by = func.coalesce(UserRow.first_username, UserRow.username)
-    return session.scalars(select(UserRow).where(counted_by == name)).one_or_none()
+    return session.scalars(select(UserRow).where(counted_by == name).order_by(UserRow.id).limit(1)).first()
 
 
 def get(session: Session, user_id: int) -> UserRow | None:

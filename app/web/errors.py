@@ -134,7 +134,7 @@ def _shortened(text: str) -> str:
 def _repeat(repeated: Repeated) -> Response:
     """A form that was sent twice, by a reload: nothing is created again, and no secret is shown again."""
     if repeated.kind == "user":
-        user = services().accounts.get(repeated.handle)
+        user = services().accounts.get_ever(repeated.handle)
         return redirect(after_act(f"/admin/users/{user.id}", done="created"), 303)  # type: ignore[return-value]
     is_api_token = request.path.startswith(api_home())
     back = api_home() if is_api_token else home()

@@ -64,8 +64,9 @@ def test_the_list_of_users_is_as_it_was_after_an_act_in_it(instance: Instance, v
     expect(clara.page.locator("tbody tr")).to_have_count(1)
     clara.page.get_by_label(f"Actions for {owner.username}").focus()
     clara.page.keyboard.press("Enter")
-    clara.page.keyboard.press("ArrowUp")
-    expect(clara.page.locator(":focus")).to_contain_text("Disable")
+    for from_the_last_up in ("Delete", "Disable"):
+        clara.page.keyboard.press("ArrowUp")
+        expect(clara.page.locator(":focus")).to_contain_text(from_the_last_up)
     clara.page.keyboard.press("Enter")
     clara.page.get_by_role("dialog").get_by_role("button", name=f"Disable {owner.username}").press("Enter")
     expect(clara.page.get_by_role("status")).to_contain_text(f"Disabled {owner.username}")

@@ -15,7 +15,7 @@ from tests.contract.asking import INACTIVE, Headers, OAuth, basic, challenges, r
 from tests.contract.conftest import MovableClock
 from tests.contract.states import REFRESH_STATES, World
 from tests.contract.test_oauth_grants import ALONE, WAYS, form_of
-from tests.factories import PASSWORD, generate, issue, make_user, mint, set_role, works
+from tests.factories import PASSWORD, generate, issue, make_user, mint, rotate, set_role, works
 from tests.secrecy import PASSWORD_MARK
 
 Refresh = Issued[RefreshToken]
@@ -49,6 +49,26 @@ def test_a_client_learns_of_access_tokens_of_its_own_refresh_token_and_of_nothin
     for token in (mint(services, other), single, refresh, other):
         for hint in ("", "access_token", "refresh_token"):
             assert asked(oauth, token.secret, form_of(refresh), token_type_hint=hint) == {"active": False}
+
+
+def test_an_old_secret_is_the_same_client_while_its_overlap_lasts_and_then_is_refused_as_replaced(
+    oauth: OAuth, services: Services, refresh: Refresh, clock: MovableClock
+) -> None:
+    """With either secret it mints, and learns of what was minted with the other one."""
+    new = rotate(services, refresh)
+    for minting, asking_one in ((refresh, new), (new, refresh)):
+        token = oauth.grant(**form_of(minting)).get_json()["access_token"]
+        assert asked(oauth, token, form_of(asking_one))["client_id"] == refresh.token.public_id
+        by_the_other = oauth.grant("refresh_token", refresh_token=minting.secret, **form_of(asking_one))
+        assert by_the_other.status_code == 200, "two secrets, one client"
+    with clock.later(hours=25):
+        form = {"token": by_the_other.get_json()["access_token"], **form_of(refresh)}
+        for path in (asking.INTROSPECT, asking.REVOKE):
+            assert refusal(oauth.send(path, data=form)) == (401, "invalid_client", "token_revoked")
+        assert refusal(oauth.grant(**form_of(refresh))) == (401, "invalid_client", "token_revoked")
+        answer = oauth.grant("refresh_token", refresh_token=refresh.secret)
+        assert refusal(answer) == (400, "invalid_grant", "token_revoked")
+        assert oauth.grant(**form_of(new)).status_code == 200
 
 
 @pytest.mark.parametrize("role", [Role.SERVER_ADMIN, Role.INTROSPECTOR])

@@ -12,10 +12,20 @@ from flask import Flask
 from schemathesis.engine import events, from_schema
 
 from app.domain.errors import FeatureOff, TokenRefused
-from app.domain.identity import Role
+from app.domain.identity import ApiTokens, Role
 from app.http.context import parts
 from app.services import Services
-from tests.factories import PASSWORD, configure, generate, issue, make_user, mint
+from tests.factories import (
+    PASSWORD,
+    configure,
+    generate,
+    issue,
+    make_service_account,
+    make_user,
+    mint,
+    set_api_tokens,
+    signed_in,
+)
 
 EXAMPLES = int(os.environ.get("DAYPASS_FUZZ_EXAMPLES", "2"))
 
@@ -31,6 +41,9 @@ NAMES = ("api_authentication", "v4", "native", "oauth")
 
 ALWAYS_REFUSED = {"GET /oauth/authorize", "POST /oauth/authorize"}
 
+USERS = "/api/v1/users"
+"""A path below it gets a service account of the caller, and a refresh token of that one; itself a name that is free."""
+
 
 class RealCredentials:
     """Signs each request in as an administrator, another one as soon as what was sent has disabled or revoked that one.
@@ -42,7 +55,7 @@ class RealCredentials:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._login = make_user(services, password=PASSWORD).username
-        configure(services, api_can_manage_users="on")
+        configure(services, api_can_manage_users="on", api_can_create_refresh_tokens="on")
         self._renew()
         self.sent = 0
         self.statuses: Counter[tuple[str, int]] = Counter()
@@ -54,20 +67,30 @@ class RealCredentials:
         case.headers["TOKEN"] = self._real["token"]
         if self.sent % 4:
             return
+        real = self._real | self._for(case.operation.path)
         for place in (case.body, case.path_parameters):
             if isinstance(place, dict):
-                place.update({name: self._real[name] for name in self._real if name in place})
+                place.update({name: real[name] for name in real if name in place})
+
+    def _for(self, path: str) -> dict[str, Any]:
+        if path == USERS:
+            return {"username": f"made-{self.sent}"}
+        if not path.startswith(f"{USERS}/"):
+            return {}
+        account = make_service_account(self._services, self._caller)
+        set_api_tokens(self._services, account.username, ApiTokens.ALLOW)
+        token = self._services.issuing.issue(account.id, "nightly", signed_in(self._caller)).token
+        return {"user_id": account.id, "public_id": token.public_id}
 
     def _renew(self) -> None:
-        user = make_user(self._services, role=Role.SERVER_ADMIN)
+        user = self._caller = make_user(self._services, role=Role.SERVER_ADMIN)
         refresh = issue(self._services, user)
         access = mint(self._services, refresh)
         self._real: dict[str, Any] = {
             "client_id": refresh.token.public_id, "client_secret": refresh.secret, "grant_type": "client_credentials",
             "refresh_token": refresh.secret, "api_access_token": access.secret, "token": access.secret,
             "user_id": user.id, "public_id": refresh.token.public_id, "username": self._login,
-            "password": PASSWORD,
-            "name": "made at large",
+            "password": PASSWORD, "to": self._login, "name": "made at large",
         }  # fmt: skip
         with suppress(FeatureOff):  # what was sent may have turned them off
             self._real["tokenId"] = generate(self._services, user).token.uuid

@@ -206,7 +206,9 @@ FAULTS = (
     Fault("old secret ended by a clock", "◆ an old secret that was ended works by no clock", IN_NEW_SECRETS,
           'NO_OLD_SECRET | {"previous_until": now', '{"previous_until": now', ROTATING),
     Fault("old secret works on", "◆ an old secret stops with the overlap", IN_REFRESH_TOKENS,
-          "or until is None or until <= now else until", "or until is None else until", ROTATING),
+          "or row.rotated_at is None or until <= now:", "or row.rotated_at is None:", ROTATING),
+    Fault("old secret outlives the release before", "◆ a regeneration by the release before ends the old secret too",
+          IN_REFRESH_TOKENS, "row.regenerated_at > row.rotated_at else until", "False else until", ROTATING),
     Fault("rotation stores clear text", "◆ nothing in clear is stored", IN_ROTATING,
           "row = new_secrets.rotate(",
           "session.connection().exec_driver_sql(f\"UPDATE refresh_tokens SET last_used_agent = '{text.secret}'\")\n"

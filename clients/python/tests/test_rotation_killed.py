@@ -15,6 +15,9 @@ SCRIPT = "from clients.python.tests.killed import main; main({modules!r}, {visit
 STEPS = "rotating.py,credential.py,file_place.py,draft.py,cache.py"
 """What writes, or asks the server to. ``make rotation-soak`` does the same with all modules."""
 
+PATIENCE_SECONDS = 200
+"""Each of the lines is a process, on a machine that may have others to run."""
+
 STORE = """
 import os, sys
 secret = sys.stdin.read()
@@ -31,7 +34,7 @@ def unlimited(daypass: Daypass) -> None:
 
 def lines_killed(modules: str, daypass: Daypass, folder: Path, visits: int = 1, **environment: str) -> int:
     environment |= {"DAYPASS_URL": daypass.url, "DAYPASS_TEST_FOLDER": str(folder), "DAYPASS_ROTATE": "true"}
-    return int(processes.run(SCRIPT.format(modules=modules, visits=str(visits)), **environment))
+    return int(processes.run(SCRIPT.format(modules=modules, visits=str(visits)), PATIENCE_SECONDS, **environment))
 
 
 def test_killed_at_any_line_it_leaves_a_file_with_a_secret_that_works(

@@ -21,7 +21,7 @@ DECLARED: dict[str, tuple[str, str, tuple[object, ...], From, object, str, objec
     "access_token_reissue": ("", "replace", tuple(Reissue), From.NEXT_MINT, Reissue.REPLACE, "reuse", Reissue.REUSE),
     "access_token_overlap": ("_seconds", "60", (1, 86400), From.NEXT_MINT, timedelta(0, 60), "5", timedelta(0, 5)),
     "refresh_token_overlap": ("_hours", "24", (0, 168), From.NEXT_ROTATION, timedelta(1), "0", timedelta(0)),
-    "refresh_token_max_life": ("_days", "0", (0, 36500), From.NEW_TOKENS, timedelta(0), "365", timedelta(365)),
+    "refresh_token_max_life": ("_days", "0", (0, 3650), From.NEW_TOKENS, timedelta(0), "365", timedelta(365)),
     "api_tokens_enabled": ("", "on", ON_OFF, From.AT_ONCE, True, "off", False),
     "api_token_default_lifetime": ("_days", "365", (1, 36500), From.NEW_TOKENS, timedelta(365), "30", timedelta(30)),
     "api_token_max_lifetime": ("_days", "-1", (1, 36500), From.NEW_TOKENS, None, "90", timedelta(90)),

@@ -12,6 +12,7 @@ from app.domain.identity import Caller, Role, User
 from app.domain.user_search import UserSearch
 from app.services import Services
 from app.services.deleting_users import ONESELF, Deleted
+from app.services.idempotency import IdempotencyKey, Repeated
 from app.services.service_accounts import People
 from app.services.user_changes import DELETED, LAST_ADMINISTRATOR
 from app.storage.database import Database
@@ -69,6 +70,25 @@ def test_nothing_of_the_person_is_left_outside_the_audit_log(services: Services,
     }
     assert not any(left.values()), left
     assert rows.count(database, SessionRow) == 0
+
+
+@pytest.mark.both_databases
+def test_the_request_that_created_the_user_is_still_known_and_does_not_name_them(
+    services: Services, database: Database
+) -> None:
+    """◆ Fails when the name stays with its Idempotency-Key, and when a repeat creates the user again."""
+    admin, key = make_user(services, role=Role.SERVER_ADMIN), IdempotencyKey("once", "dora")
+
+    def create() -> User:
+        return services.accounts.add("dora-unique", Role.VIEWER, None, signed_in(admin), key)
+
+    dora = create()
+    services.accounts.change(dora.id, {"username": "dora-renamed"}, OPERATOR)
+    delete(services, dora.id)
+    assert "dora" not in str(rows.everything(database)["idempotency_keys"])
+    with pytest.raises(Repeated) as repeated:
+        create()
+    assert services.accounts.get_ever(repeated.value.handle).id == dora.id
 
 
 @pytest.mark.both_databases

@@ -21,6 +21,7 @@ from tests.crowds import all_at_once
 from tests.databases import KEYS
 from tests.factories import (
     ANONYMOUS,
+    OPERATOR,
     PASSWORD,
     Access,
     Refresh,
@@ -34,6 +35,7 @@ from tests.factories import (
     regenerate_with,
     revoke,
     revoke_under,
+    rotate,
     signed_in,
     validate,
 )
@@ -305,6 +307,17 @@ def test_a_refresh_token_of_an_earlier_key_moves_to_the_present_one_when_it_mint
     assert works(without_the_old, mint(without_the_old, used))
     with pytest.raises(errors.TokenUnknown):
         mint(without_the_old, idle)
+
+
+def test_an_old_secret_of_an_earlier_key_needs_that_key_while_it_works(
+    services: Services, services_with: Callable[[Keys], Services], refresh: Refresh
+) -> None:
+    """◆ Fails when only the current secret counts: the hosts that have not moved would stop with the key."""
+    new, host = rotate(services, refresh), services_with(ROTATED)
+    mint(host, new)
+    assert host.listing.keys_in_use() == {"k1": 1, "k2": 2}, "the access token, too"
+    host.rotating.end_old_secret(refresh.token.public_id, OPERATOR)
+    assert host.listing.keys_in_use() == {"k2": 2}
 
 
 def test_an_access_token_of_an_earlier_key_works_until_that_key_is_removed(

@@ -181,6 +181,20 @@ def test_who_no_longer_answers_for_a_service_account_does_not_after_a_restore(
     assert (found.responsible, found.deputy) == (None, "berta"), f"{carl.username} is given nothing"
 
 
+def test_who_answers_is_found_again_by_whatever_the_account_and_the_people_are_called_now(
+    services: Services, reapply: Reapply, anna: User
+) -> None:
+    """◆ Fails when a new name of the account hides who was taken away, or one of a person takes them away."""
+    account = make_service_account(services, anna, make_user(services, "berta"), username="svc-etl")
+    reapply(
+        ("user.responsible_changed", "svc-etl", {"responsible": "carl", "deputy": "berta"}),
+        ("user.renamed", "svc-load", {"before": "svc-etl", "after": "svc-load"}),
+        ("user.renamed", "berta.b", {"before": "berta", "after": "berta.b"}),
+    )
+    found = services.accounts.by_id(account.id)
+    assert (found.username, found.responsible, found.deputy) == ("svc-load", None, "berta.b")
+
+
 def test_users_are_renamed_and_deleted_again(
     services: Services, reapply: Reapply, anna: User, refresh: Refresh, access: Access
 ) -> None:
@@ -315,6 +329,28 @@ def test_a_token_that_was_moved_since_the_backup_is_moved_again_or_revoked(
     found = {each: services.listing.find(each.token.public_id) for each in (moved, single, moved_later)}
     assert [each.owner for each in found.values()] == ["berta", "berta", "carl"]
     assert {each.token.status for each in found.values()} == {"active"}
+
+
+def test_a_token_is_moved_again_to_who_was_renamed_after_it_moved(
+    services: Services, anna: User, refresh: Refresh
+) -> None:
+    """Where the service ran since the restore, ids are compared with names: with those of the end."""
+    berta, exported = make_user(services, "berta"), _exported(services)
+    to_berta: dict[str, object] = {"before": "anna", "after": "berta", "after_id": berta.id}
+    lost = [
+        _event(exported[-1].id + number, exported[-1].at + HOUR, *event)
+        for number, event in enumerate(
+            (
+                ("refresh_token.moved", refresh.token.public_id, to_berta),
+                ("user.renamed", "berta.b", {"before": "berta", "after": "berta.b"}),
+            ),
+            start=1,
+        )
+    ]
+    issue(services, anna)
+    services.restoring.reapply([*exported, *lost], OPERATOR)
+    assert works(services, refresh)
+    assert services.listing.find(refresh.token.public_id).owner == "berta.b"
 
 
 def test_a_filter_finds_tokens_by_the_names_that_they_had_when_it_was_used(
