@@ -78,14 +78,14 @@ def change_responsible(user_id: str) -> ResponseReturnValue:
 
 @answering.get("/<user_id>/hand-over")
 def confirm_hand_over(user_id: str) -> ResponseReturnValue:
-    """The dialog to move what a person is responsible for, and their tokens, to others."""
+    """The dialog to move what a person answers for, and their tokens, to others."""
     return _hand_over(user_in_path(user_id))
 
 
 @answering.post("/<user_id>/hand-over")
 @does(Act.MAKE_RESPONSIBLE, Act.MOVE_OF_OTHERS)
 def hand_over(user_id: str) -> ResponseReturnValue:
-    """Make others responsible for the person's service accounts, or move the chosen tokens to another owner."""
+    """Let others answer for the person's service accounts, or move the chosen tokens to another owner."""
     person, form = user_in_path(user_id), read_form()
     try:
         return _hand_over_tokens(person, form) if OWNER in form else _hand_over_accounts(person, form)
@@ -128,9 +128,10 @@ def _responsible(account: User, refusal: Refusal | None = None) -> Response:
 
 
 def _hand_over(person: User, refusal: Refusal | None = None) -> Response:
-    form, held = read_form() if refusal else {}, services().service_accounts.of(person.id)
-    accounts = [each for each in held if each.user.responsible_id == person.id]
-    names = {each.user.id: form.get(f"{TO}{each.user.id}", each.user.deputy or "") for each in accounts}
+    form = read_form() if refusal else {}
+    accounts = [each.user for each in services().service_accounts.of(person.id)]
+    proposed = {each.id: each.deputy or "" if each.responsible_id == person.id else "" for each in accounts}
+    names = {account_id: form.get(f"{TO}{account_id}", name) for account_id, name in proposed.items()}
     lists, view = services().token_lists, TokenView(group=Group.ACTIVE)
     refresh = [each.token for each in lists.refresh_tokens_of(person.id, view, size=MOST_TOKENS).items]
     single = lists.api_tokens_of(person.id, view, size=MOST_TOKENS).items

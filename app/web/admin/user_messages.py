@@ -29,7 +29,7 @@ TEXTS = {
     "renamed": "The user name is {user} now. Tokens, sessions and the password stay.",
     "deleted": "Deleted the account, now called {user}: revoked {tokens}, and ended {sessions}.",
     "responsible": "Changed who is responsible for {user}. It is effective at once.",
-    "handed-over": "Made others responsible for {accounts} of {user}.",
+    "handed-over": "Others answer for {accounts} of {user} now.",
     "moved": "Moved {moved} of {user}. They work as before, with their new owner's rights.",
     "unchanged": "Nothing was changed.",
     "disabled": "Disabled {user}: signed out, and tokens no longer work.",
