@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, insert, select, text
+from sqlalchemy import Connection, Engine, column, create_engine, event, func, insert, select, text
+from sqlalchemy import table as named_table
 
 from app.domain.clock import system_clock
 from app.domain.identity import ApiTokens, Role
@@ -184,11 +185,15 @@ def _token(kind: TokenKind) -> TokenText:
 
 
 def write_rows(connection: Connection, table: type[Base], rows: Rows) -> None:
-    """Insert them, in batches, by the fastest way of the database; every row has the same columns."""
-    rows = iter(rows)
+    """Insert them, in batches, by the fastest way of the database; every row has the same columns.
+
+    No other column is named: another checkout's database may not have it.
+    """
+    rows, columns = iter(rows), table.__table__.c
     while batch := list(islice(rows, BATCH)):
         if connection.dialect.name == "sqlite":
-            connection.execute(insert(table), batch)
+            named = (column(name, columns[name].type) for name in batch[0])
+            connection.execute(insert(named_table(table.__tablename__, *named)), batch)
             continue
         driver: Any = connection.connection.dbapi_connection
         into = f"COPY {table.__tablename__} ({', '.join(batch[0])}) FROM STDIN"

@@ -213,3 +213,8 @@ def is_weaker(role: Role, than: Role) -> bool:
     if Role.INTROSPECTOR in (role, than):
         return than is Role.SERVER_ADMIN and role is Role.INTROSPECTOR
     return list(Role).index(role) > list(Role).index(than)
+
+
+def gains_rights(before: Role, after: Role) -> bool:
+    """Whether somebody gains a right who gets the second role in place of the first."""
+    return before is not after and not is_weaker(after, than=before)

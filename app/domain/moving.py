@@ -4,19 +4,9 @@ Not here: what proof a move needs (``ladder``), and the move itself (``app.servi
 """
 
 from app.domain.errors import NotPermitted
-from app.domain.identity import Role, User
-from app.domain.ladder import is_weaker
-
-
-def gains_rights(before: Role, after: Role) -> bool:
-    """Whether who knows the secret of a token gains a right when its owner has another role."""
-    return before is not after and not is_weaker(after, than=before)
-
-
-def is_responsible_for(person_id: int | None, account: User) -> bool:
-    """Whether this person, or their deputy, answers for an account; nobody does for that of a person."""
-    responsible = (account.responsible_id, account.deputy_id)
-    return person_id is not None and person_id in responsible
+from app.domain.identity import User
+from app.domain.ladder import gains_rights
+from app.domain.service_accounts import is_answering_for
 
 
 def refuse_target(owner: User, target: User) -> None:
@@ -31,11 +21,11 @@ def refuse_target(owner: User, target: User) -> None:
 def refuse_target_of_owner(person_id: int | None, owner: User, target: User) -> None:
     """Refuse with NotPermitted a move by others than administrators.
 
-    From an account of their own to one that they are responsible for, and only where nobody gains a right.
+    From an account of their own to one that they answer for, and only where nobody gains a right.
     """
-    if person_id != owner.id and not is_responsible_for(person_id, owner):
+    if person_id != owner.id and not is_answering_for(person_id, owner):
         raise NotPermitted(f"Only {owner.username} and server administrators may move tokens of {owner.username}.")
-    if not is_responsible_for(person_id, target):
+    if not is_answering_for(person_id, target):
         raise NotPermitted(
             f"You are not responsible for {target.username}. You can move a token to a service account of yours; "
             "a server administrator can move it to any account."

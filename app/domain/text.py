@@ -55,6 +55,11 @@ def normal_text(field: str, text: str, longest: int = LONGEST_TEXT, name: str = 
     return normal
 
 
+def normal_description(text: str | None) -> str | None:
+    """What people write about a token, without spaces around it; None for nothing. Refuses as :func:`normal_text`."""
+    return normal_text("description", (text or "").strip(), name="A description") or None
+
+
 def in_nfc(text: str, longest: int = LONGEST_TEXT) -> str:
     """In one spelling: a letter and its accent as one character, however they were typed.
 

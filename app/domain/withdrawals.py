@@ -12,7 +12,7 @@ from typing import Any
 from app.domain.audit import SIGHTINGS, AuditEvent
 from app.domain.clock import parse_instant
 from app.domain.identity import Role
-from app.domain.ladder import STRENGTH
+from app.domain.ladder import STRENGTH, is_weaker
 from app.domain.secrets import PUBLIC_ID
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind, TokenStatus
@@ -156,14 +156,14 @@ def takes_away(column: str, present: object, value: object) -> bool:
         return value is False and bool(present)
     if column == "api_tokens":
         return value in STRENGTH and STRENGTH[value] < STRENGTH[present]
-    return value in list(Role) and _is_weaker(Role(str(value)), Role(str(present)))
+    return value in list(Role) and _may_lose_rights(Role(str(value)), Role(str(present)))
 
 
-def _is_weaker(role: Role, than: Role) -> bool:
-    """Roles are in order, but for INTROSPECTOR, which has a permission that only administrators have."""
-    if role is Role.INTROSPECTOR or than is Role.INTROSPECTOR:
-        return (role, than) == (Role.INTROSPECTOR, Role.SERVER_ADMIN) or role not in (
-            Role.SERVER_ADMIN,
-            Role.INTROSPECTOR,
-        )
-    return list(Role).index(role) > list(Role).index(than)
+def _may_lose_rights(role: Role, before: Role) -> bool:
+    """Whether somebody loses a right who gets this role; in doubt, other than ``ladder.is_weaker``, they do.
+
+    In doubt is one who was an introspector: that role has a right that only administrators have, and lacks others.
+    """
+    if before is Role.INTROSPECTOR:
+        return role not in (Role.SERVER_ADMIN, Role.INTROSPECTOR)
+    return is_weaker(role, than=before)

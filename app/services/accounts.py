@@ -13,16 +13,17 @@ from sqlalchemy.exc import IntegrityError
 from app.domain.audit import SIGN_IN_REFUSED, SIGN_IN_THROTTLED
 from app.domain.clock import Clock
 from app.domain.emails import canonical_email
-from app.domain.errors import BadCredentials, Conflict, NotFound, RateLimited, TemporaryPassword
+from app.domain.errors import BadCredentials, NotFound, RateLimited, TemporaryPassword
 from app.domain.identity import Caller, Role, User, canonical_username
 from app.domain.ladder import Act
 from app.domain.passwords import EXPIRED, TEMPORARY
 from app.services.ended_credentials import as_of_now
 from app.services.idempotency import Idempotency, IdempotencyKey
+from app.services.named_users import changeable_user, existing_user
 from app.services.passwords import Passwords
 from app.services.permitting import refuse_unless_allowed
 from app.services.refused_sign_ins import reason_of, signed_in_by, subject_of
-from app.services.responsibility import existing_user, lock_for
+from app.services.responsibility import lock_for
 from app.services.sightings import Sightings
 from app.services.throttling import Attempt, Claim, LoginThrottle
 from app.services.user_changes import (
@@ -30,12 +31,11 @@ from app.services.user_changes import (
     Values,
     change,
     change_own,
-    changeable_user,
     normal_profile,
     normal_values,
     refuse_to_leave_none,
 )
-from app.services.usernames import Usernames, normal_username
+from app.services.usernames import Usernames, normal_username, taken
 from app.storage import users
 from app.storage.audit import record
 from app.storage.database import Database
@@ -148,7 +148,7 @@ class Accounts:
                 self._usernames.refuse_former(session, name, row.id)
                 record(session, now, caller, "user.created", ("user", name), role=role)
         except IntegrityError:
-            raise Conflict(f"There is already a user called {name}.") from None
+            raise taken(name) from None
         return users.as_user(row)
 
     def get(self, username: str) -> User:

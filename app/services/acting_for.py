@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.identity import Caller, User
 from app.domain.service_accounts import answers_for, refuse_beyond, refuse_unless_answers_for
-from app.storage import moving, users
+from app.storage import users
 
 
 def is_for_another(caller: Caller, owner_id: int) -> bool:
@@ -17,7 +17,7 @@ def is_for_another(caller: Caller, owner_id: int) -> bool:
 
 def lock_both(session: Session, caller: Caller, owner_id: int) -> None:
     """Lock the rows of the caller and the owner, in the order of all who lock several users."""
-    moving.lock_owners(session, {owner_id} if caller.user_id is None else {owner_id, caller.user_id})
+    users.lock_several(session, {owner_id} if caller.user_id is None else {owner_id, caller.user_id})
 
 
 def refuse_unless_may_create(session: Session, caller: Caller, owner_id: int) -> None:

@@ -13,12 +13,11 @@ from app.domain.passwords import TEMPORARY
 from app.domain.service_accounts import NO_PASSWORD
 from app.domain.sessions import WebSession
 from app.services.accounts import Accounts, Proof
+from app.services.named_users import changeable_user, existing_user
 from app.services.passwords import Passwords
 from app.services.permitting import refuse_unless_allowed
-from app.services.responsibility import existing_user
 from app.services.revoking import Revoked, revoke_tokens_of
 from app.services.sessions import device_in
-from app.services.user_changes import changeable_user
 from app.storage import sessions, users
 from app.storage.audit import record
 from app.storage.database import Database

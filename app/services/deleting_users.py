@@ -15,10 +15,12 @@ from app.domain.identity import DELETED_NAME, ApiTokens, Caller, Role, User
 from app.domain.ladder import Act
 from app.domain.sessions import MOST as MOST_SESSIONS
 from app.services.ended_credentials import as_of_now
+from app.services.named_users import changeable_user
 from app.services.permitting import refuse_unless_allowed
+from app.services.responsibility import ANSWERING_CHANGED, answering
 from app.services.revoking import Revoked
 from app.services.throttling import LoginThrottle
-from app.services.user_changes import LAST_ADMINISTRATOR, changeable_user
+from app.services.user_changes import LAST_ADMINISTRATOR
 from app.services.usernames import Usernames
 from app.storage import (
     access_tokens,
@@ -43,11 +45,12 @@ ONESELF = "Nobody can delete their own account: another administrator can."
 
 @dataclass(frozen=True)
 class Deleted:
-    """`user`: as they are called now. `sessions`: how many ended."""
+    """`user`: as they are called now. `sessions`: how many ended. `accounts`: the ids of those they answered for."""
 
     user: User
     revoked: Revoked
     sessions: int
+    accounts: list[int]
 
 
 @dataclass(frozen=True)
@@ -69,11 +72,12 @@ class Deletion:
         then, names = DELETED_NAME.format(row.id), [row.username, *former_usernames.of_user(session, row.id)]
         deleted_users.forget_places(session, row.id)
         deleted_users.forget_author(session, row.id, names, then)
-        deleted_users.forget_answering(session, row.id)
+        accounts = deleted_users.forget_answering(session, row.id)
         self.usernames.forget(session, row, revocation.at)
         _remove_person(row, revocation.at)
         session.flush()
-        return Deleted(users.as_user(row), revoked, sum(not each.is_over(revocation.at) for each in open_ones))
+        ended = sum(not each.is_over(revocation.at) for each in open_ones)
+        return Deleted(users.as_user(row), revoked, ended, accounts)
 
 
 class DeletingUsers:
@@ -100,6 +104,9 @@ class DeletingUsers:
             revocation = Revocation(now, caller.name, WITH_THE_USER)
             deleted = self._deletion.delete(session, row, revocation)
             record(session, now, caller, "user.deleted", ("user", row.username), **about(deleted))
+            for account in filter(None, (users.get(session, each) for each in deleted.accounts)):
+                users.read_names(session, account)
+                record(session, now, caller, ANSWERING_CHANGED, ("user", account.username), **answering(account))
         return deleted
 
 

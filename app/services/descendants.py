@@ -15,7 +15,7 @@ from app.domain.identity import Caller
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind
 from app.services.listing import ListedToken, list_access_tokens, list_refresh_tokens
-from app.storage import access_tokens, listing, moving, refresh_tokens
+from app.storage import access_tokens, listing, refresh_tokens, users
 from app.storage.audit import record
 from app.storage.made_with import CHUNK, Made, made_from
 from app.storage.refresh_tokens import Revocation
@@ -75,7 +75,7 @@ def hold_descendants(session: Session, root: Made) -> list[Made]:
     """
     locked, found = {root.user_id}, list(made_from(session, [root]))
     while others := {each.user_id for each in found} - locked:
-        moving.lock_owners(session, others)
+        users.lock_several(session, others)
         locked |= others
         found = list(made_from(session, [root]))
     parents = {each.parent for each in found if each.parent is not None}

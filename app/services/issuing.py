@@ -13,7 +13,7 @@ from app.domain.ladder import Act
 from app.domain.policy import Policy
 from app.domain.reissue import Reissue
 from app.domain.secrets import KeyRing, TokenFormat, TokenText, new_token_text
-from app.domain.text import count_of, normal_name, normal_text
+from app.domain.text import count_of, normal_description, normal_name
 from app.domain.tokens import Issued, RefreshToken, TokenKind, capped, life_limit
 from app.services import budgets
 from app.services.accounts import Accounts
@@ -100,7 +100,7 @@ class Issuing:
         same `key`). Raises Repeated.
         """
         name = normal_name(name)
-        description = normal_text("description", (description or "").strip(), name="A description") or None
+        description = normal_description(description)
         text = new_token_text(TokenKind.REFRESH)
         with self._database.transaction(caller.name) as session:
             # Locks the user's row: of two at once, the second counts the first.

@@ -13,16 +13,16 @@ from sqlalchemy.orm import Session
 from app.domain import moving as rules
 from app.domain.clock import Clock
 from app.domain.errors import Conflict, LimitReached, NotFound, NotPermitted
-from app.domain.identity import ApiTokens, Caller, User, canonical_username
-from app.domain.ladder import Act
+from app.domain.identity import ApiTokens, Caller, User
+from app.domain.ladder import Act, gains_rights
 from app.domain.policy import Policy
 from app.domain.tokens import FINAL, TokenKind, TokenStatus, status_at
 from app.services.instance_settings import read_policy
 from app.services.listing import ListedToken, listed_token, refuse_unless_handle
+from app.services.named_users import existing_user
 from app.services.permitting import refuse_unless_allowed
-from app.services.responsibility import existing_user
 from app.services.revoking import normal_reason
-from app.storage import moving, named, refresh_tokens, single_tier, users
+from app.storage import moving, refresh_tokens, single_tier, users
 from app.storage.audit import record
 from app.storage.database import Database
 from app.storage.moving import Movable
@@ -58,13 +58,13 @@ class Moving:
         _refuse_bad_handles(public_ids)
         with self._database.reading() as session:
             policy, now, proposals = read_policy(session), self._clock(), []
-            target = users.as_user(existing_user(session, _target_id(session, to)))
+            target = users.as_user(existing_user(session, to))
             for public_id in public_ids:
                 token = _existing(session, public_id, only_of)
                 owner = users.as_user(existing_user(session, token.user_id))
                 _refuse_owners(caller, owner, target, only_of)
                 _refuse_token(session, token, target, policy, now)
-                proposals.append(Proposal(owner, target, rules.gains_rights(owner.role, target.role)))
+                proposals.append(Proposal(owner, target, gains_rights(owner.role, target.role)))
             return proposals
 
     def move(
@@ -87,9 +87,9 @@ class Moving:
         _refuse_bad_handles(public_ids)
         with self._database.transaction() as session:
             found = [_existing(session, each, only_of) for each in dict.fromkeys(public_ids)]
-            target_id = _target_id(session, to)
+            target_id = existing_user(session, to).id
             callers = () if caller.user_id is None else (caller.user_id,)
-            locked = moving.lock_owners(session, [target_id, *callers, *(each.user_id for each in found)])
+            locked = users.lock_several(session, [target_id, *callers, *(each.user_id for each in found)])
             owners = {user_id: users.as_user(row) for user_id, row in locked.items()}
             act = Act.MOVE_OF_OTHERS if only_of is None else Act.MOVE_OWN
             refuse_unless_allowed(session, act, caller)
@@ -131,9 +131,8 @@ def _move(
     detail |= {"after": target.username, "after_id": target.id}
     detail |= {"access_tokens": with_it} if token.kind == TokenKind.REFRESH else {}
     detail |= {"reason": reason} if reason else {}
-    is_refresh = token.kind == TokenKind.REFRESH
-    action = "refresh_token.moved" if is_refresh else "access_token.moved"
-    record(session, now, caller, action, (f"{token.kind}_token", token.public_id), **detail)
+    kind = f"{token.kind}_token"
+    record(session, now, caller, f"{kind}.moved", (kind, token.public_id), **detail)
 
 
 def _existing(session: Session, public_id: str, only_of: int | None) -> Movable:
@@ -141,14 +140,6 @@ def _existing(session: Session, public_id: str, only_of: int | None) -> Movable:
     if token is None or only_of not in (None, token.user_id):
         raise NotFound("token")
     return token
-
-
-def _target_id(session: Session, to: str) -> int:
-    name = canonical_username(to) or ""
-    target_id = named.ids_of_users(session, [name]).get(name)
-    if target_id is None:
-        raise NotFound("user")
-    return target_id
 
 
 def _refuse_owners(caller: Caller, owner: User, target: User, only_of: int | None) -> None:

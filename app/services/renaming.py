@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from app.domain.clock import Clock
 from app.domain.errors import BadRequest, Conflict, NotFound
 from app.domain.identity import Caller
-from app.domain.text import normal_name, normal_text
+from app.domain.text import normal_description, normal_name
 from app.domain.tokens import TokenKind
 from app.services.listing import ListedToken, listed_token, refuse_unless_handle
 from app.storage import moving, renaming
@@ -74,6 +74,4 @@ def _hold(session: Session, public_id: str, only_of: int | None, kind: TokenKind
 
 
 def _normal(name: str, value: str | None) -> str | None:
-    if name == "name":
-        return normal_name(value or "")
-    return normal_text("description", (value or "").strip(), name="A description") or None
+    return normal_name(value or "") if name == "name" else normal_description(value)

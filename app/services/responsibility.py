@@ -8,13 +8,15 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.domain.errors import BadRequest, NotFound
+from app.domain.errors import BadRequest
 from app.domain.identity import Kind, canonical_username
-from app.storage import moving, named, users
+from app.storage import named, users
 from app.storage.tables import UserRow
 
 PEOPLE = frozenset({"responsible_id", "deputy_id"})
 NAMED = frozenset({"responsible", "deputy"})
+
+ANSWERING_CHANGED = "user.responsible_changed"
 
 REQUIRED = "A service account needs a responsible person: an active user who is a person."
 NO_ACTIVE_PERSON = "There is no active person called {}."
@@ -22,18 +24,10 @@ NOT_TWICE = "The deputy is another person than the responsible one."
 ONLY_SERVICE = "{} is a person: only service accounts have a responsible person and a deputy."
 
 
-def existing_user(session: Session, user: int | str) -> UserRow:
-    """By id or by name; refuses with NotFound."""
-    row = users.get(session, user) if isinstance(user, int) else users.find(session, canonical_username(user) or "")
-    if row is None:
-        raise NotFound("user")
-    return row
-
-
 def lock_together(session: Session, names: Iterable[str | None], user_ids: Iterable[int] = ()) -> None:
     """Lock service accounts and those who answer for them, or will, in the order of all who lock several users."""
     canonical = {canonical_username(name) or "" for name in names if name}
-    moving.lock_owners(session, {*named.ids_of_users(session, canonical).values(), *user_ids})
+    users.lock_several(session, {*named.ids_of_users(session, canonical).values(), *user_ids})
 
 
 def lock_for(session: Session, user: int | str, values: Mapping[str, Any]) -> None:
@@ -72,13 +66,18 @@ def columns_of(session: Session, values: Mapping[str, Any], row: UserRow) -> dic
     return columns
 
 
+def answering(account: UserRow) -> dict[str, str]:
+    """Who answers for an account, for the audit log."""
+    return {"responsible": account.responsible or "", "deputy": account.deputy or ""}
+
+
 def _deputy(session: Session, name: str | None) -> int | None:
     return _person(session, "deputy", name) if name else None
 
 
 def _person(session: Session, member: str, name: str) -> int:
     """The id of an active person, whose row stays locked, so that they are not disabled meanwhile unseen."""
-    row = users.find_and_lock(session, canonical_username(name) or "")
+    row = users.hold(session, canonical_username(name) or "")
     if row is None or not row.is_active or row.kind != Kind.PERSON:
         message = NO_ACTIVE_PERSON.format(name) if name else REQUIRED
         raise BadRequest(message, {member: [message]})

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.domain.clock import Clock
 from app.domain.credentials import Credential, CredentialKind
 from app.domain.errors import NotFound, NotPermitted, TokenMalformed
-from app.domain.identity import Caller, canonical_username
+from app.domain.identity import Caller
 from app.domain.ladder import Act
 from app.domain.oauth_client import Client
 from app.domain.text import count_of, normal_text
@@ -20,6 +20,7 @@ from app.services.acting_for import may_revoke_for
 from app.services.descendants import Descendants, count_descendants, hold_descendants, revoke_descendants
 from app.services.held_tokens import BySecret, Claim, HeldTokens
 from app.services.listing import refuse_unless_handle
+from app.services.named_users import held_user
 from app.services.permitting import refuse_unless_allowed
 from app.services.verifying import TokenVerifier
 from app.storage import access_tokens, moving, refresh_tokens, users
@@ -174,9 +175,7 @@ class Revoking:
         """Revoke all tokens of a user. Refuses with NotFound, NotPermitted and BadRequest (the reason)."""
         reason = normal_reason(reason)
         with self._database.transaction() as session:
-            user = users.find_and_lock(session, canonical_username(username) or "")
-            if user is None:
-                raise NotFound("user")
+            user = held_user(session, username)
             act = Act.REVOKE_ALL_OWN if caller.user_id == user.id else Act.REVOKE_OF_OTHERS
             refuse_unless_allowed(session, act, caller)
             return revoke_tokens_of(session, user, reason, self._clock(), caller)

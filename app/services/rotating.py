@@ -119,7 +119,7 @@ class Rotating:
         return Secrets(SecretUse(row.secret_number, row.last_used_at, row.last_used_ip, row.last_used_agent))
 
     def end_old_secret(self, public_id: str, caller: Caller, only_of: int | None = None) -> RefreshToken:
-        """End the old secret of a rotated refresh token; where none works, nothing changes.
+        """End the old secret of a rotated refresh token, by any clock; where there is none, nothing changes.
 
         `only_of`: the id of the required owner. Refuses with NotFound (unknown, or another user's) and NotPermitted.
         """
@@ -128,7 +128,7 @@ class Rotating:
             refuse_unless_may_revoke(session, caller, found.user_id)
             refresh_tokens.lock(session, [found.id])
             row, now = _find(session, public_id, only_of), self._clock()
-            if old_secret_until(row, now) is not None:
+            if row.previous_mac is not None:  # also one that is over, for clocks by which it is not
                 row = new_secrets.end_old_secret(session, row, now)
                 record(session, now, caller, "refresh_token.old_secret_ended", ("refresh_token", public_id))
             return as_refresh_token(row, now)

@@ -11,16 +11,16 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.domain.clock import Clock
-from app.domain.errors import BadRequest, Conflict, NotFound
+from app.domain.errors import BadRequest, NotFound
 from app.domain.identity import Caller, Kind, Role, User
 from app.domain.ladder import Act
 from app.domain.service_accounts import refuse_unless_answers_for
 from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.overview import Holding
 from app.services.permitting import refuse_unless_allowed
-from app.services.responsibility import lock_together, people
+from app.services.responsibility import ANSWERING_CHANGED, answering, lock_together, people
 from app.services.user_changes import normal_profile
-from app.services.usernames import Usernames, normal_username
+from app.services.usernames import Usernames, normal_username, taken
 from app.storage import overview, service_accounts, users
 from app.storage.audit import record
 from app.storage.database import Database
@@ -74,7 +74,7 @@ class ServiceAccounts:
                 record(session, now, caller, "user.created", ("user", name), **detail, **deputy)
                 return users.as_user(row)
         except IntegrityError:
-            raise Conflict(f"There is already a user called {name}.") from None
+            raise taken(name) from None
 
     def hand_over(self, person_id: int, successors: Mapping[int, str], caller: Caller) -> list[User]:
         """Let others answer for accounts of a person, such as before that is disabled: all of them or none.
@@ -104,8 +104,7 @@ class ServiceAccounts:
             row.deputy_id = successor
         row.deputy_id = None if row.deputy_id == row.responsible_id else row.deputy_id
         users.read_names(session, row)
-        detail = {"responsible": row.responsible or "", "deputy": row.deputy or ""}
-        record(session, self._clock(), caller, "user.responsible_changed", ("user", row.username), **detail)
+        record(session, self._clock(), caller, ANSWERING_CHANGED, ("user", row.username), **answering(row))
         return users.as_user(row)
 
     def of(self, person_id: int) -> list[Holding]:

@@ -19,8 +19,8 @@ from app.domain.sessions import MOST, WebSession
 from app.services.accounts import Accounts, Proof
 from app.services.kept_forms import KeptForms
 from app.services.known_devices import KnownDevices
+from app.services.named_users import existing_user
 from app.services.permitting import refuse_unless_allowed
-from app.services.responsibility import existing_user
 from app.storage import sessions, users
 from app.storage.audit import record
 from app.storage.database import Database

@@ -12,19 +12,18 @@ from sqlalchemy.orm import Session
 
 from app.domain.emails import LONGEST as LONGEST_EMAIL
 from app.domain.emails import normal_email
-from app.domain.errors import Conflict, NotFound
-from app.domain.identity import Caller, Role, canonical_username
+from app.domain.errors import Conflict
+from app.domain.identity import Caller, Role
 from app.domain.ladder import act_of_change
 from app.domain.text import normal_text
 from app.services.permitting import refuse_unless_allowed
-from app.services.responsibility import PEOPLE, columns_of
-from app.services.usernames import Usernames, normal_username
+from app.services.responsibility import ANSWERING_CHANGED, PEOPLE, answering, columns_of
+from app.services.usernames import Usernames, normal_username, taken
 from app.storage import sessions, users
 from app.storage.audit import record
 from app.storage.tables import UserRow
 
 LAST_ADMINISTRATOR = "This is the last enabled administrator; make another user an administrator first."
-DELETED = "This user was deleted: that can't be undone. Create another user."
 
 OWN_NAMES = ("first_name", "last_name")
 """What users change of themselves."""
@@ -50,16 +49,6 @@ def normal_values(values: Values) -> dict[str, Any]:
     """Any values of a user as they are stored. Refuses with BadRequest."""
     normal = dict(values) | normal_profile({each: str(values[each]) for each in LONGEST_PROFILE if each in values})
     return normal | ({"username": normal_username(str(values["username"]))} if "username" in values else {})
-
-
-def changeable_user(session: Session, user: int | str) -> UserRow:
-    """By id or by name, as it is now; the row stays locked. Refuses with NotFound, and a deleted one with Conflict."""
-    row = users.hold(session, user if isinstance(user, int) else canonical_username(user) or "")
-    if row is None:
-        raise NotFound("user")
-    if row.deleted_at is not None:
-        raise Conflict(DELETED)
-    return row
 
 
 def change(
@@ -103,7 +92,7 @@ def write(session: Session, row: UserRow, changed: Values, now: datetime, userna
     try:
         usernames.rename(session, row, str(changed["username"]), now)
     except IntegrityError:
-        raise Conflict(f"There is already a user called {changed['username']}.") from None
+        raise taken(str(changed["username"])) from None
 
 
 def refuse_to_leave_none(administrators: list[int], row: UserRow) -> None:
@@ -121,7 +110,7 @@ def _audited(changed: Values, username: str, row: UserRow) -> Iterator[tuple[str
     if "username" in changed:
         yield "user.renamed", {"before": username, "after": str(changed["username"])}
     if PEOPLE & changed.keys():
-        yield "user.responsible_changed", {"responsible": row.responsible or "", "deputy": row.deputy or ""}
+        yield ANSWERING_CHANGED, dict(answering(row))
     for column, value in changed.items():
         if column == "is_active":
             yield ("user.enabled" if value else "user.disabled"), {column: value}

@@ -26,6 +26,11 @@ def normal_username(text: str) -> str:
     return name
 
 
+def taken(name: str) -> Conflict:
+    """Of a name that another user has."""
+    return Conflict(f"There is already a user called {name}.")
+
+
 class Usernames:
     """Keeps former user names from reuse. `key`: a secret of the instance."""
 

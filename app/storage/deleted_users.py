@@ -39,8 +39,10 @@ def forget_author(session: Session, user_id: int, names: Collection[str], then: 
     session.execute(update(request).where(request.created.in_(names)).values(created=then))
 
 
-def forget_answering(session: Session, user_id: int) -> None:
-    """That the user answers for service accounts, as a deputy or otherwise."""
+def forget_answering(session: Session, user_id: int) -> list[int]:
+    """That the user answers for service accounts, as a deputy or otherwise; the ids of these accounts."""
+    found: set[int] = set()
     for column in (UserRow.deputy_id, UserRow.responsible_id):
         statement = update(UserRow).where(UserRow.kind == Kind.SERVICE, column == user_id)
-        session.execute(statement.values({column: None}))
+        found.update(session.scalars(statement.values({column: None}).returning(UserRow.id)))
+    return sorted(found)

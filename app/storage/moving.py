@@ -1,4 +1,4 @@
-"""Giving tokens to another owner: locking owners and tokens, and the rows that hold the owner.
+"""Giving tokens to another owner: finding and locking them, and the rows that hold the owner.
 
 Not here: who may (``app.services.moving``).
 """
@@ -10,12 +10,11 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import Integer, Select, literal, null, select, update
 from sqlalchemy.orm import Session
 
-from app.domain.identity import Kind, Role
 from app.domain.tokens import TokenKind
 from app.storage.database import insert_unless_present
 from app.storage.liveness import TokenTable
 from app.storage.many_rows import rows_of
-from app.storage.tables import AccessTokenRow, EarlierOwnerRow, RefreshTokenRow, UserRow
+from app.storage.tables import AccessTokenRow, EarlierOwnerRow, RefreshTokenRow
 
 CHUNK = 5000
 """Access tokens of one statement: a refresh token can have any number, and no statement takes long."""
@@ -40,16 +39,6 @@ def find(session: Session, public_id: str) -> Movable | None:
         if row is not None:
             return Movable._make(row)
     return None
-
-
-def lock_owners(session: Session, user_ids: Iterable[int]) -> dict[int, UserRow]:
-    """Lock these users as they are now; against deadlocks enabled administrators first, as changes of users, and
-    service accounts last, as those who follow a line of tokens."""
-    is_administrator = (UserRow.role == Role.SERVER_ADMIN) & UserRow.is_active & (UserRow.kind == Kind.PERSON)
-    order = (is_administrator.desc(), UserRow.kind, UserRow.id)
-    query = select(UserRow).where(UserRow.id.in_(set(user_ids))).order_by(*order)
-    query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
-    return {row.id: row for row in session.scalars(query)}
 
 
 def lock(session: Session, found: Iterable[Movable]) -> list[Movable]:

@@ -68,7 +68,8 @@ def rotate(
 def end_old_secret(session: Session, held: StoredRefreshToken, now: datetime) -> StoredRefreshToken:
     """End the secret before the current one, whatever a clock says later; the updated row."""
     _retire_old(session, held, now)
-    return _update(session, held, NO_OLD_SECRET | {"previous_until": now, "secret_seen_at": _still_seen()})
+    until = capped(now, held.previous_until)
+    return _update(session, held, NO_OLD_SECRET | {"previous_until": until, "secret_seen_at": _still_seen()})
 
 
 def _new_secret(held: StoredRefreshToken, mac: Mac, expires_at: datetime) -> dict[str, Any]:

@@ -1,16 +1,19 @@
 """Queries on users."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Row, Select, Subquery, Table, case, func, literal, select, update
+from sqlalchemy import Row, Select, Subquery, Table, and_, case, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.identity import ApiTokens, Kind, Role, User
 from app.storage.user_table import FormerUsernameRow, UserRow
 
 TABLE = cast(Table, UserRow.__table__)
+
+_ADMINISTERS = and_(UserRow.role == Role.SERVER_ADMIN, UserRow.is_active, UserRow.kind == Kind.PERSON)
+"""Is an enabled administrator who can sign in."""
 
 
 def find(session: Session, username: str) -> UserRow | None:
@@ -96,11 +99,6 @@ def replace_digest(session: Session, user_id: int, before: str | None, after: st
     return session.scalar(statement.values(password_hash=after).returning(UserRow.id)) is not None
 
 
-def find_and_lock(session: Session, username: str) -> UserRow | None:
-    """By canonical user name; the row stays locked, so that no refresh token is issued meanwhile."""
-    return session.scalars(_held(select(UserRow).where(UserRow.username == username))).one_or_none()
-
-
 def get_and_lock(session: Session, user_id: int) -> UserRow | None:
     """An enabled user; the row stays locked."""
     return session.scalars(_held(select(UserRow).where(UserRow.id == user_id, UserRow.is_active))).one_or_none()
@@ -118,13 +116,23 @@ def lock(session: Session, user_id: int) -> None:
     session.execute(_held(select(UserRow.id).where(UserRow.id == user_id)))
 
 
+def lock_several(session: Session, user_ids: Iterable[int]) -> dict[int, UserRow]:
+    """Lock these users, and read them as they are now.
+
+    Against deadlocks enabled administrators first, as :func:`lock_administrators`, and service accounts last, as those
+    who follow a line of tokens.
+    """
+    order = (_ADMINISTERS.desc(), UserRow.kind, UserRow.id)
+    query = _held(select(UserRow).where(UserRow.id.in_(set(user_ids))).order_by(*order))
+    return {row.id: row for row in session.scalars(query.execution_options(populate_existing=True))}
+
+
 def lock_administrators(session: Session) -> list[int]:
     """The ids of all enabled administrators who can sign in; the rows stay locked, so that two changes leave one.
 
     Before any other row of a user, everywhere.
     """
-    query = select(UserRow.id).where(UserRow.role == Role.SERVER_ADMIN, UserRow.is_active, UserRow.kind == Kind.PERSON)
-    return list(session.scalars(_held(query.order_by(UserRow.id))))
+    return list(session.scalars(_held(select(UserRow.id).where(_ADMINISTERS).order_by(UserRow.id))))
 
 
 def _held(query: Select[Any]) -> Select[Any]:

@@ -4,8 +4,7 @@ from flask import Response, redirect
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadRequest, Conflict, LimitReached, NotFound, NotPermitted, Refusal
-from app.domain.ladder import Act
-from app.domain.moving import gains_rights
+from app.domain.ladder import Act, gains_rights
 from app.http.acts import does
 from app.http.context import caller, services
 from app.services.listing import ListedToken

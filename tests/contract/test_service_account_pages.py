@@ -144,3 +144,21 @@ def test_disabling_a_person_lists_what_they_have_and_offers_to_move_it(
     assert "Unattended" in words(clara.pages.get("/admin/users?state=unanswered"))
     assert "no active responsible person" in words(clara.pages.get("/admin"))
     assert anna.pages.get(f"{ACCOUNTS}/{account.id}").status_code == 404
+
+
+def test_tokens_are_handed_over_to_a_stronger_role_only_after_a_warning_about_that_owner(
+    services: Services, anna: Somebody, clara: Somebody
+) -> None:
+    """As where one token moves. ◆ Fails when the page moves them at once, or a warning about another is enough."""
+    steward = make_user(services, role=Role.STEWARD)
+    first, second = (issue(services, anna.user) for _ in range(2))
+    path = f"/admin/users/{anna.user.id}/hand-over"
+    chosen = {f"pick-{first.token.public_id}": "on", "owner": steward.username}
+    for confirmed in ({}, {"confirmed": "another"}):
+        warned = clara.pages.post(path, chosen | confirmed)
+        assert "Whoever knows the secrets of these tokens gains rights." in words(warned)
+        assert f'name="confirmed" value="{steward.username}"' in warned.text
+        assert services.listing.find(first.token.public_id).owner == anna.user.username
+    clara.pages.post(path, chosen | {"confirmed": steward.username})
+    owners = [services.listing.find(each.token.public_id).owner for each in (first, second)]
+    assert owners == [steward.username, anna.user.username]

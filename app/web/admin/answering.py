@@ -13,6 +13,7 @@ from app.domain.token_view import Group, TokenView
 from app.http.acts import does
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
+from app.services.moving import Proposal
 from app.services.service_accounts import People
 from app.web.admin import queries
 from app.web.admin.user_dialogs import dialog, user_in_path
@@ -102,7 +103,11 @@ def _hand_over_accounts(person: User, form: queries.Form) -> ResponseReturnValue
 
 
 def _hand_over_tokens(person: User, form: queries.Form) -> ResponseReturnValue:
+    """Where whoever knows their secrets gains rights by that, only after a warning about this owner."""
     chosen = [name.removeprefix(PICK) for name in form if name.startswith(PICK)]
+    proposal = services().moving.propose(chosen[0], form[OWNER], caller()) if chosen else None
+    if proposal is not None and proposal.gains_rights and form.get("confirmed") != proposal.target.username:
+        return _hand_over(person, proposal=proposal)
     moved = services().moving.move_each(chosen, form[OWNER], caller(), REASON) if chosen else []
     return shown_next(person, "moved" if moved else "unchanged", moved=len(moved))
 
@@ -127,13 +132,15 @@ def _responsible(account: User, refusal: Refusal | None = None) -> Response:
     return dialog("admin_user_responsible.html", account, refusal, **values)
 
 
-def _hand_over(person: User, refusal: Refusal | None = None) -> Response:
-    form = read_form() if refusal else {}
+def _hand_over(person: User, refusal: Refusal | None = None, proposal: Proposal | None = None) -> Response:
+    form = read_form() if refusal or proposal else {}
     accounts = [each.user for each in services().service_accounts.of(person.id)]
     proposed = {each.id: each.deputy or "" if each.responsible_id == person.id else "" for each in accounts}
     names = {account_id: form.get(f"{TO}{account_id}", name) for account_id, name in proposed.items()}
     lists, view = services().token_lists, TokenView(group=Group.ACTIVE)
     refresh = [each.token for each in lists.refresh_tokens_of(person.id, view, size=MOST_TOKENS).items]
     single = lists.api_tokens_of(person.id, view, size=MOST_TOKENS).items
-    values = {"accounts": accounts, "names": names, "tokens": [*refresh, *single], "owner": form.get("owner", "")}
-    return dialog("admin_user_hand_over.html", person, refusal, **values)
+    ids = [*(each.public_id for each in refresh), *(each.public_id for each in single)]
+    left_out = [each for each in ids if OWNER in form and f"{PICK}{each}" not in form]
+    values = {"accounts": accounts, "names": names, "tokens": [*refresh, *single], "owner": form.get(OWNER, "")}
+    return dialog("admin_user_hand_over.html", person, refusal, **values, left_out=left_out, proposal=proposal)

@@ -7,7 +7,7 @@ from flask import Response
 from app.domain.errors import Conflict, Refusal
 from app.domain.identity import User, parse_user_id
 from app.http.context import services
-from app.services.user_changes import DELETED
+from app.services.named_users import DELETED
 from app.web.admin.user_messages import LIST, began_in
 from app.web.forms import field_errors, message, status_of
 from app.web.rendering import page

@@ -57,6 +57,18 @@ def _revoke_by_filter(its: Services, own: Tokens) -> object:
     return its.revoking_by_filter.revoke(criteria, its.revoking_by_filter.preview(criteria).confirmation, "", OPERATOR)
 
 
+def _rename(its: Services, own: Tokens) -> object:
+    return its.renaming.change(own.refresh.token.public_id, {"name": "nightly"}, OPERATOR)
+
+
+def _describe(its: Services, token: Access | Refresh) -> object:
+    return its.renaming.change(token.token.public_id, {"description": "Loads the orders"}, OPERATOR)
+
+
+def _move(its: Services, token: Access | Refresh) -> object:
+    return its.moving.move(token.token.public_id, "dora", OPERATOR)
+
+
 CHANGES: tuple[tuple[str, str, Act], ...] = (
     ("user.created", CLI, lambda its, _: its.accounts.add("berta", Role.VIEWER, None, OPERATOR)),
     ("user.password_changed", CLI, lambda its, _: factories.set_password(its, "anna", PASSWORD)),
@@ -68,6 +80,11 @@ CHANGES: tuple[tuple[str, str, Act], ...] = (
     ("refresh_token.rotated", ANNA, lambda its, own: factories.rotate_with(its, *own.proof, CLIENT)),
     ("access_token.revoked", ANNA, lambda its, own: factories.revoke_under(its, *own.proof, CLIENT)),
     ("access_token.created", ANNA, _generate),
+    ("refresh_token.renamed", CLI, _rename),
+    ("refresh_token.described", CLI, lambda its, own: _describe(its, own.refresh)),
+    ("access_token.described", CLI, lambda its, own: _describe(its, own.single)),
+    ("refresh_token.moved", CLI, lambda its, own: _move(its, own.refresh)),
+    ("access_token.moved", CLI, lambda its, own: _move(its, own.single)),
     ("access_token.revoked", CLI, lambda its, own: revoke(its, own.access)),
     ("access_token.revoked", CLI, lambda its, own: factories.delete(its, own.single)),
     ("refresh_token.revoked", CLI, lambda its, own: revoke(its, own.refresh)),
@@ -75,6 +92,9 @@ CHANGES: tuple[tuple[str, str, Act], ...] = (
     ("user.tokens_revoked", CLI, lambda its, _: its.revoking.revoke_user("anna", "left", OPERATOR)),
     ("user.sessions_ended", CLI, lambda its, _: its.sessions.end_all("anna", OPERATOR)),
     ("instance_setting.changed", CLI, lambda its, _: factories.configure(its, retention_days=1)),
+    ("user.edited", CLI, lambda its, _: its.accounts.change("dora", {"title": "Analyst"}, OPERATOR)),
+    ("user.renamed", CLI, lambda its, _: its.accounts.change("dora", {"username": "dorothea"}, OPERATOR)),
+    ("user.deleted", CLI, lambda its, _: its.deleting_users.delete(its.accounts.get_ever("dora").id, OPERATOR)),
     ("user.disabled", CLI, lambda its, _: factories.disable(its, "anna")),
     ("user.enabled", CLI, lambda its, _: factories.enable(its, "carl")),
 )
@@ -106,7 +126,7 @@ def test_a_secret_in_a_detail_is_masked(services: Services, database: Database) 
 
 def test_every_change_leaves_one_row_that_says_who_did_it_to_what(services: Services, database: Database) -> None:
     anna, tokens = _annas_tokens(services)
-    exists = {"user": services.accounts.get, "instance_setting": services.instance_settings.get, "filter": str}
+    exists = {"user": services.accounts.get_ever, "instance_setting": services.instance_settings.get, "filter": str}
     for (action, actor, act), own in zip(CHANGES, tokens, strict=True):
         before = rows.count(database, AuditEventRow)
         act(services, own)
@@ -220,9 +240,10 @@ def _seen(number: int) -> TokenSuperseded:
 
 
 def _annas_tokens(services: Services) -> tuple[User, list[Tokens]]:
-    """Tokens for each of the changes, so that none of them ends another's; beside anna, carl is disabled."""
+    """Tokens for each of the changes, so that none ends another's; beside anna, carl is disabled and dora is not."""
     anna = factories.allowed_user(services, username="anna", password=PASSWORD)
     factories.disable(services, make_user(services, "carl").username)
+    make_user(services, "dora")
     refresh = [issue(services, anna, f"etl-{number:02}") for number in range(len(CHANGES))]
     return anna, [Tokens(each, mint(services, each), factories.generate(services, anna)) for each in refresh]
 

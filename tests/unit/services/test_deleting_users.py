@@ -13,8 +13,9 @@ from app.domain.user_search import UserSearch
 from app.services import Services
 from app.services.deleting_users import ONESELF, Deleted
 from app.services.idempotency import IdempotencyKey, Repeated
+from app.services.named_users import DELETED
 from app.services.service_accounts import People
-from app.services.user_changes import DELETED, LAST_ADMINISTRATOR
+from app.services.user_changes import LAST_ADMINISTRATOR
 from app.storage.database import Database
 from app.storage.tables import SessionRow
 from tests import rows
@@ -170,7 +171,8 @@ def test_nobody_deletes_themselves_or_the_last_administrator(services: Services)
 def test_who_is_responsible_for_service_accounts_is_not_deleted_and_a_deputy_is_forgotten(
     services: Services, anna: User
 ) -> None:
-    """◆ Fails when nobody answers for an account any more. A deleted account frees its person."""
+    """◆ Fails when nobody answers for an account any more. A deleted account frees its person. Each account has an
+    event of its own, so that its history tells who answers for it."""
     berta = make_user(services, "berta")
     etl = services.service_accounts.add("svc-etl", Role.VIEWER, People("anna", "berta"), OPERATOR)
     with pytest.raises(Conflict, match=r"anna answers for service accounts\..*: svc-etl\."):
@@ -178,6 +180,9 @@ def test_who_is_responsible_for_service_accounts_is_not_deleted_and_a_deputy_is_
     delete(services, berta.id)
     left = services.accounts.by_id(etl.id)
     assert (left.responsible, left.deputy, left.deputy_id) == ("anna", None, None)
+    told = services.audit_list.events(limit=1).items[0]
+    assert (told.action, told.object_id) == ("user.responsible_changed", "svc-etl")
+    assert told.detail == {"responsible": "anna", "deputy": ""}
     refresh = services.issuing.issue(etl.id, "nightly", OPERATOR)
     assert delete(services, etl.id).revoked.refresh_tokens == 1 and not works(services, refresh)
     assert services.accounts.by_id(etl.id).responsible_id is None

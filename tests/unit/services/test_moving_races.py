@@ -146,7 +146,7 @@ def test_a_move_waits_for_who_is_just_disabling_its_new_owner(
     event.listen(database.engine, "before_cursor_execute", notice)
     with ThreadPoolExecutor(1) as thread:
         with elsewhere.transaction() as session:
-            row = users.find_and_lock(session, "berta")
+            row = users.hold(session, "berta")
             assert row is not None
             row.is_active = False
             session.flush()

@@ -11,6 +11,7 @@ from flask import Flask
 from sqlalchemy import CheckConstraint, inspect, text
 
 from app.cli.database import migrations
+from app.domain.emails import canonical_email
 from app.storage import schema
 from app.storage.database import Base, Database
 from app.storage.schema import MIGRATIONS
@@ -93,6 +94,27 @@ def test_what_was_replaced_or_revoked_after_it_had_expired_stays_so(app: Flask, 
             ("replaced", "superseded", True), ("latest", "expired", False), ("regenerated", "superseded", True),
             ("single", "expired", False), ("revoked", "superseded", True),
         ]  # fmt: skip
+
+
+def test_users_of_before_sign_in_by_the_e_mail_that_they_have(app: Flask, database: Database) -> None:
+    """◆ Fails when the migration has another form for look-up than the domain, or finds a user by no address."""
+    emails = ["Anna@Example.com", "a\u0308nna@example.com", "\u00c4NNA@example.com", "", "no address", "two@at@signs"]
+    columns = "first_name, last_name, title, role, is_active, api_tokens, created_at"
+    values = "'', '', '', 'VIEWER', true, 'inherit', '2029-01-01 00:00:00'"
+    with app.app_context():
+        migrations(app).downgrade(revision="0020")
+        with database.engine.begin() as connection:
+            for number, email in enumerate(emails):
+                statement = text(
+                    f"INSERT INTO users (username, email, {columns}) VALUES ('u{number}', :email, {values})"
+                )
+                connection.execute(statement, {"email": email})
+        migrations(app).upgrade()
+    with database.engine.connect() as connection:
+        found = connection.execute(
+            text("SELECT email, email_key FROM users WHERE username LIKE 'u_' ORDER BY username")
+        )
+        assert [tuple(row) for row in found] == [(email, canonical_email(email)) for email in emails]
 
 
 def test_the_migrations_lead_to_what_the_tables_say(kept_database: Database) -> None:

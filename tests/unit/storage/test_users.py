@@ -21,7 +21,7 @@ def test_a_new_user_is_active_and_has_what_was_given(session: Session) -> None:
 
 def test_a_user_is_found_and_locked_by_exactly_the_canonical_name(session: Session) -> None:
     anna, _ = plant_user(session, username="anna"), plant_user(session, username="anna.b")
-    for find in (users.find, users.find_and_lock):
+    for find in (users.find, users.hold):
         found = find(session, "anna")
         assert found is not None and found.id == anna.id
         for name in ("Anna", "ann", "anna%", "_nna", "", "anna "):
