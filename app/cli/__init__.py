@@ -19,6 +19,7 @@ from app.cli import (
     jobs,
     keys,
     rotations,
+    service_accounts,
     serving,
     settings,
     tokens,
@@ -44,9 +45,10 @@ COMMANDS: tuple[click.Command, ...] = (
     doctor.doctor,
 )
 
-for group, commands in ((users.user, user_edits.COMMANDS), (tokens.token, rotations.COMMANDS)):
-    for each in commands:
-        group.add_command(each)
+for _command in (service_accounts.hand_over, *user_edits.COMMANDS):
+    users.user.add_command(_command)
+for _command in rotations.COMMANDS:
+    tokens.token.add_command(_command)
 
 
 def command_line(create_app: Callable[..., Flask]) -> click.Group:

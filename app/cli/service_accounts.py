@@ -100,14 +100,15 @@ def _hand_over_accounts(person: User, successor: str | None) -> None:
 
 def _hand_over_tokens(person: User, owner: str) -> None:
     """Move a person's active tokens to another owner, some at a time."""
-    services().accounts.get(owner)
+    if services().accounts.get(owner).id == person.id:
+        raise click.UsageError(f"{person.username} has these tokens: give --tokens-to another owner.")
     while tokens := [row["public_id"] for row in _belongings(person) if row["public_id"]][:MOST_TOKENS]:
         services().moving.move_each(tokens, owner, operator(), "handed over")
 
 
 def _accounts(person: User) -> list[User]:
     """Those that the person is responsible for."""
-    return [each for each in _answered_for(person) if each.responsible_id == person.id]
+    return [each.user for each in services().service_accounts.left_by(person.id)]
 
 
 def _answered_for(person: User) -> list[User]:

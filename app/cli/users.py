@@ -9,7 +9,7 @@ import click
 
 from app.cli.launching import RefusingGroup, operator, services
 from app.cli.output import Row, as_json, show_one, show_result, show_table
-from app.cli.service_accounts import add_account, answering, answering_options, hand_over, left_behind
+from app.cli.service_accounts import add_account, answering, answering_options, left_behind
 from app.domain.identity import ApiTokens, Kind, Role, User
 from app.domain.text import count_of
 
@@ -31,9 +31,6 @@ temporary = click.option(
 @click.group("user", cls=RefusingGroup)
 def user() -> None:
     """Users and service accounts."""
-
-
-user.add_command(hand_over)
 
 
 @user.command("add")

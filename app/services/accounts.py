@@ -183,9 +183,8 @@ class Accounts:
         """Change role, state, API tokens, user name, e-mail, names or title: all of `values` or none, by column.
 
         ``responsible`` and ``deputy`` (user names; an empty one for no deputy) are of a service account. `user`: the id
-        or the name. Adds an audit row for each kind of change. Refuses with NotFound, BadRequest,
-        NotPermitted, and with Conflict the last enabled administrator, a user name that is or was somebody else's, and
-        a deleted user.
+        or the name. Adds an audit row for each kind of change. Refuses with NotFound, BadRequest, NotPermitted, and
+        with Conflict the last enabled administrator, a user name that is or was somebody else's, and a deleted user.
         """
         values = normal_values(values)
         with self._database.transaction() as session:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from app.domain.clock import Clock, utc_text
+from app.domain.clock import Clock
 from app.domain.errors import (
     NotFound,
     OwnerDisabled,
@@ -26,11 +26,11 @@ from app.domain.policy import Policy
 from app.domain.secrets import PUBLIC_ID, KeyRing, TokenFormat, TokenText
 from app.domain.tokens import RefreshToken, TokenKind, TokenStatus, capped, status_at
 from app.services import budgets
+from app.services.old_secrets import is_old_secret, what_became_of_old, works_as_old
 from app.storage import refresh_tokens, retired_secrets
 from app.storage.database import Database
-from app.storage.refresh_tokens import StoredRefreshToken, as_refresh_token, old_secret_until
+from app.storage.refresh_tokens import StoredRefreshToken, as_refresh_token
 
-OLD_REGENERATES_NOTHING = "This is the old secret of a rotated token. Use the new secret to regenerate it."
 NOBODY = Caller("")
 
 _REFUSED: dict[TokenStatus, type[TokenRefused]] = {
@@ -83,7 +83,7 @@ class FoundToken:
 
     def is_replaced(self, now: datetime) -> bool:
         """Whether another secret took the place of this one, and it does not work any more."""
-        return self.replaced_at is not None or (self.is_old and old_secret_until(self.stored, now) is None)
+        return self.replaced_at is not None or (self.is_old and not works_as_old(self.stored, now))
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ class HeldTokens:
             allow_expired=allow_expired,
         )
         is_old = None if stored is None else self._is_old(text, stored)
-        if stored is None or is_old is None or (is_old and not _works_as_old(stored, now, allow_expired)):
+        if stored is None or is_old is None or (is_old and not works_as_old(stored, now, allow_expired)):
             # The token ended, or its secret was replaced, during the wait for the lock.
             _refuse_unless_active(self.find(session, claim), now, allow_expired)
             raise Unavailable("the refresh token is being changed")
@@ -215,9 +215,7 @@ class HeldTokens:
         """Whether this is the secret before the current one; None where it is neither of the two."""
         if text is None or self._ring.verifies(text, row.key_id, row.mac):
             return False
-        if row.previous_mac is None or row.previous_key_id is None:
-            return None
-        return True if self._ring.verifies(text, row.previous_key_id, row.previous_mac) else None
+        return True if is_old_secret(self._ring, text, row) else None
 
     def _replaced_at(self, session: Session, row: StoredRefreshToken, token: TokenText) -> datetime:
         retired = retired_secrets.find(session, row.id, self._ring.sign_with_each(token))
@@ -233,23 +231,8 @@ def _refuse_unless_active(found: FoundToken, now: datetime, allow_expired: bool 
     status = status_at(TokenStatus(row.status), row.expires_at, now)
     if status is not TokenStatus.ACTIVE and not (allow_expired and status is TokenStatus.EXPIRED):
         raise _REFUSED[status](TokenKind.REFRESH, row.public_id, row.revoked_at or row.expires_at)
-    if found.is_old and not _works_as_old(row, now, allow_expired):
-        raise TokenRevoked(TokenKind.REFRESH, row.public_id, row.previous_until, how=_what_became_of(row, now))
-
-
-def _works_as_old(row: StoredRefreshToken, now: datetime, is_regeneration: bool) -> bool:
-    """Whether the secret before the current one is enough: it never regenerates, which would end the current one."""
-    return not is_regeneration and old_secret_until(row, now) is not None
-
-
-def _what_became_of(row: StoredRefreshToken, now: datetime) -> str | None:
-    assert row.rotated_at is not None and row.previous_until is not None
-    if old_secret_until(row, now) is not None:
-        return OLD_REGENERATES_NOTHING
-    if row.previous_until > now:  # regenerated since
-        return None
-    rotated, until = (utc_text(each, "seconds") for each in (row.rotated_at, row.previous_until))
-    return f"The token was rotated at {rotated}; its old secret worked until {until}. Use the new secret."
+    if found.is_old and not works_as_old(row, now, allow_expired):
+        raise TokenRevoked(TokenKind.REFRESH, row.public_id, row.previous_until, how=what_became_of_old(row, now))
 
 
 def _owner(session: Session, row: StoredRefreshToken) -> tuple[User, Policy]:

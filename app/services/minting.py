@@ -36,7 +36,7 @@ from app.storage.access_tokens import as_access_token
 from app.storage.audit import record
 from app.storage.database import Database
 from app.storage.made_with import Maker, created_with
-from app.storage.refresh_tokens import StoredRefreshToken, old_secret_until
+from app.storage.refresh_tokens import old_secret_until
 
 MINTS_EXAMINED = 50
 """How many of the latest mints are examined for programs that share a refresh token."""
@@ -146,16 +146,15 @@ class Minting:
         return self._ring.derive(key_id, Purpose.REUSE, *parts)
 
     def _issued(self, held: HeldToken, token: AccessToken, text: TokenText) -> Issued[AccessToken]:
-        old_until = held.stored.previous_until if held.is_old else None
-        since = _secret_made_at(held.stored) if held.policy.refresh_token_overlap else None
-        expires_at = held.works_until
+        stored = held.stored
+        since = secret_made_at(stored.created_at, stored.regenerated_at, stored.rotated_at)
         return Issued(
-            token, self._format.compose(text), expires_at, old_secret_until=old_until, refresh_token_since=since
+            token,
+            self._format.compose(text),
+            held.works_until,
+            old_secret_until=stored.previous_until if held.is_old else None,
+            refresh_token_since=since if held.policy.refresh_token_overlap else None,
         )
-
-
-def _secret_made_at(stored: StoredRefreshToken) -> datetime:
-    return secret_made_at(stored.created_at, stored.regenerated_at, stored.rotated_at)
 
 
 def _note_secret(session: Session, held: HeldToken, caller: Caller, now: datetime) -> None:

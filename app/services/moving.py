@@ -22,10 +22,10 @@ from app.services.listing import ListedToken, listed_token, refuse_unless_handle
 from app.services.named_users import existing_user
 from app.services.permitting import refuse_unless_allowed
 from app.services.revoking import normal_reason
-from app.storage import moving, refresh_tokens, single_tier, users
+from app.storage import both_tiers, moving, refresh_tokens, single_tier, users
 from app.storage.audit import record
+from app.storage.both_tiers import StoredToken
 from app.storage.database import Database
-from app.storage.moving import Movable
 
 MOST_AT_ONCE = 100
 MOVED_MEANWHILE = "The token was moved to another owner meanwhile."
@@ -94,7 +94,7 @@ class Moving:
             act = Act.MOVE_OF_OTHERS if only_of is None else Act.MOVE_OWN
             refuse_unless_allowed(session, act, caller)
             now = self._clock()
-            for token in moving.lock(session, found):
+            for token in both_tiers.lock(session, found):
                 _move(session, token, owners, target_id, caller, reason, only_of, now)
             return [listed_token(session, TokenKind(each.kind), each.id, now) for each in found]
 
@@ -108,7 +108,7 @@ def _refuse_bad_handles(public_ids: Sequence[str]) -> None:
 
 def _move(
     session: Session,
-    token: Movable,
+    token: StoredToken,
     owners: Mapping[int, User],
     target_id: int,
     caller: Caller,
@@ -135,8 +135,8 @@ def _move(
     record(session, now, caller, f"{kind}.moved", (kind, token.public_id), **detail)
 
 
-def _existing(session: Session, public_id: str, only_of: int | None) -> Movable:
-    token = moving.find(session, public_id)
+def _existing(session: Session, public_id: str, only_of: int | None) -> StoredToken:
+    token = both_tiers.find(session, public_id)
     if token is None or only_of not in (None, token.user_id):
         raise NotFound("token")
     return token
@@ -150,7 +150,7 @@ def _refuse_owners(caller: Caller, owner: User, target: User, only_of: int | Non
     rules.refuse_target(owner, target)
 
 
-def _refuse_token(session: Session, token: Movable, target: User, policy: Policy, now: datetime) -> None:
+def _refuse_token(session: Session, token: StoredToken, target: User, policy: Policy, now: datetime) -> None:
     if token.parent is not None:
         raise Conflict("This access token belongs to a refresh token: move that, and its access tokens move with it.")
     status = status_at(TokenStatus(token.status), token.expires_at, now)

@@ -18,13 +18,14 @@ from app.domain.withdrawals import Withdrawals, takes_away
 from app.services.deleting_users import WITH_THE_USER, Deletion, about
 from app.services.reapplying_moves import label_again, move_again, was_changed_later
 from app.services.reapplying_secrets import end_old_secret_again
-from app.services.reapplying_users import ANSWERING, remove_people_but
+from app.services.reapplying_users import remove_people_but
+from app.services.responsibility import ANSWERING_CHANGED, answering
 from app.storage import access_tokens, listing, reapplying, refresh_tokens, sessions, settings, users
 from app.storage.audit import record
 from app.storage.liveness import TokenTable
 from app.storage.reapplying import Found
 from app.storage.refresh_tokens import Revocation
-from app.storage.tables import AccessTokenRow, RefreshTokenRow
+from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 
 REGENERATED = "its secret of the backup was replaced later"
 REPLACED = "a newer access token had replaced it"
@@ -172,9 +173,7 @@ class Reapplying:
         if user is None or not takes_away(column, getattr(user, column), value):
             return
         administrators = users.lock_administrators(self._session)
-        if column != "api_tokens" and administrators == [user.id]:
-            then = f"{event.action} at {utc_text(event.at)}"
-            self._done.not_applied.append(f"{username} is the last enabled administrator: {then} is not applied.")
+        if column != "api_tokens" and self._is_last(user, administrators, event):
             return
         setattr(user, column, value)
         self._session.flush()
@@ -211,13 +210,19 @@ class Reapplying:
         administrators, user = users.lock_administrators(self._session), users.hold(self._session, user_id)
         if user is None or user.deleted_at is not None or (self._has_run_on and user.created_at >= event.at):
             return
-        if administrators == [user_id]:
-            then = f"{event.action} at {utc_text(event.at)}"
-            self._done.not_applied.append(f"{user.username} is the last enabled administrator: {then} is not applied.")
+        if self._is_last(user, administrators, event):
             return
         deleted = self._deletion.delete(self._session, user, _revocation(event, WITH_THE_USER))
         self._record(event.action, ("user", deleted.user.username), event, None, **about(deleted))
         self._done.changes.append(f"{deleted.user.username}: deleted, as since {utc_text(event.at)}.")
+
+    def _is_last(self, user: UserRow, administrators: list[int], event: AuditEvent) -> bool:
+        """Whether a user is the only one of these administrators, so that the event is not applied."""
+        if administrators != [user.id]:
+            return False
+        then = f"{event.action} at {utc_text(event.at)}"
+        self._done.not_applied.append(f"{user.username} is the last enabled administrator: {then} is not applied.")
+        return True
 
     def _remove_people(self, username: str, event: AuditEvent) -> None:
         """Those who answered for a service account and do not since; nobody is given it."""
@@ -227,8 +232,7 @@ class Reapplying:
             return
         self._done.changes += [f"{username}: {each} does not answer for it any more." for each in gone]
         users.read_names(self._session, user)
-        names = {each: getattr(user, each) or "" for each in ANSWERING}
-        self._record("user.responsible_changed", ("user", username), event, **names)
+        self._record(ANSWERING_CHANGED, ("user", username), event, **answering(user))
 
     def _change_setting(self, key: str, event: AuditEvent) -> None:
         after, setting = str(event.detail.get("after")), find_setting(key)

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from app.domain.audit import AuditEvent
 from app.domain.tokens import TokenStatus
 from app.domain.withdrawals import Withdrawals
-from app.storage import moving, renaming, users
-from app.storage.moving import Movable
+from app.storage import both_tiers, moving, renaming, users
+from app.storage.both_tiers import StoredToken
 
 LABELS = ("name", "description")
 
@@ -20,15 +20,15 @@ LABELS = ("name", "description")
 class Changed(NamedTuple):
     """A token and the event that changed it. `is_done`: False where the new owner is not in the database."""
 
-    token: Movable
+    token: StoredToken
     event: AuditEvent
     is_done: bool = True
 
 
 def move_again(session: Session, lost: Withdrawals, *, has_run_on: bool) -> Iterator[Changed]:
     """Give tokens to their last owner. `has_run_on`: the database may have given an id to another user since."""
-    held = [found for each in lost.moved if (found := moving.find(session, each)) is not None]
-    for token in moving.lock(session, held):
+    held = [found for each in lost.moved if (found := both_tiers.find(session, each)) is not None]
+    for token in both_tiers.lock(session, held):
         event = lost.moved[token.public_id]
         owner_id = int(event.detail.get("after_id") or 0)
         if token.status == TokenStatus.REVOKED or owner_id == token.user_id:
@@ -43,7 +43,7 @@ def move_again(session: Session, lost: Withdrawals, *, has_run_on: bool) -> Iter
 def label_again(session: Session, lost: Withdrawals) -> Iterator[Changed]:
     """Give tokens their last names and descriptions, which filters look for."""
     for (public_id, column), event in lost.labels.items():
-        token, after = moving.find(session, public_id), str(event.detail.get("after"))
+        token, after = both_tiers.find(session, public_id), str(event.detail.get("after"))
         if token is not None and renaming.label(session, token, {column: after or None}):
             yield Changed(token, event)
 

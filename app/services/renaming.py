@@ -10,10 +10,10 @@ from app.domain.identity import Caller
 from app.domain.text import normal_description, normal_name
 from app.domain.tokens import TokenKind
 from app.services.listing import ListedToken, listed_token, refuse_unless_handle
-from app.storage import moving, renaming
+from app.storage import both_tiers, renaming
 from app.storage.audit import record
+from app.storage.both_tiers import StoredToken
 from app.storage.database import Database
-from app.storage.moving import Movable
 
 NO_NAME = "An API token has a description, and no name."
 HAS_ENDED = "This token has ended: its name and its description stay."
@@ -62,10 +62,10 @@ class Renaming:
             return listed_token(session, TokenKind(token.kind), token.id, now)
 
 
-def _hold(session: Session, public_id: str, only_of: int | None, kind: TokenKind | None) -> Movable:
+def _hold(session: Session, public_id: str, only_of: int | None, kind: TokenKind | None) -> StoredToken:
     """The token, locked. Refuses with NotFound and Conflict."""
-    found = moving.find(session, public_id)
-    token = found and moving.lock(session, [found])[0]
+    found = both_tiers.find(session, public_id)
+    token = found and both_tiers.lock(session, [found])[0]
     if token is None or only_of not in (None, token.user_id) or kind not in (None, token.kind):
         raise NotFound("token")
     if token.parent is not None:

@@ -13,8 +13,8 @@ from app.domain.identity import Kind, canonical_username
 from app.storage import named, users
 from app.storage.tables import UserRow
 
+NAMES = ("responsible", "deputy")
 PEOPLE = frozenset({"responsible_id", "deputy_id"})
-NAMED = frozenset({"responsible", "deputy"})
 
 ANSWERING_CHANGED = "user.responsible_changed"
 
@@ -32,9 +32,9 @@ def lock_together(session: Session, names: Iterable[str | None], user_ids: Itera
 
 def lock_for(session: Session, user: int | str, values: Mapping[str, Any]) -> None:
     """The same for a change of this user, by id or name, if it says who answers for an account."""
-    if not NAMED & values.keys():
+    if not set(NAMES) & values.keys():
         return
-    people = [values.get(name) for name in NAMED]
+    people = [values.get(name) for name in NAMES]
     lock_together(session, *([people, [user]] if isinstance(user, int) else [[*people, user]]))
 
 
@@ -51,7 +51,7 @@ def columns_of(session: Session, values: Mapping[str, Any], row: UserRow) -> dic
 
     Refuses as :func:`people`, and with BadRequest a person's.
     """
-    columns, given = dict(values), NAMED & values.keys()
+    columns, given = dict(values), set(NAMES) & values.keys()
     if not given:
         return columns
     if row.kind != Kind.SERVICE:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.clock import Clock
 from app.domain.credentials import Credential, CredentialKind
-from app.domain.errors import NotFound, NotPermitted, TokenMalformed
+from app.domain.errors import NotFound, NotPermitted, TokenMalformed, Unavailable
 from app.domain.identity import Caller
 from app.domain.ladder import Act
 from app.domain.oauth_client import Client
@@ -23,7 +23,7 @@ from app.services.listing import refuse_unless_handle
 from app.services.named_users import held_user
 from app.services.permitting import refuse_unless_allowed
 from app.services.verifying import TokenVerifier
-from app.storage import access_tokens, moving, refresh_tokens, users
+from app.storage import access_tokens, both_tiers, refresh_tokens, users
 from app.storage.audit import record
 from app.storage.database import Database
 from app.storage.made_with import Made
@@ -142,7 +142,8 @@ class Revoking:
 
         A caller who is not authenticated acts as its owner. `client`: who may revoke itself and its access tokens.
         The rest is as for :meth:`revoke`. Refuses with TokenMalformed, TokenUnknown (also for an invented secret with a
-        known public id), NotFound (another client's), NotPermitted (another user's), and BadRequest (the reason).
+        known public id), NotFound (another client's), NotPermitted (another user's), BadRequest (the reason), and with
+        Unavailable where the token moves to another owner meanwhile.
         """
         held = self._recognise(secret)
         if client is not None and held.client_id != client.id:
@@ -153,8 +154,10 @@ class Revoking:
         if not caller.name:
             caller = caller.as_user(held.owner_id, held.owner_name, held.credential)
         with self._database.transaction() as session:
+            # Before the refresh token, as everywhere.
+            if _find_and_hold_owner(session, held.public_id, None).user_id != held.owner_id:
+                raise Unavailable("the token is being moved to another owner")
             if held.refresh_token_id is not None:
-                users.lock(session, held.owner_id)  # before the refresh token, as everywhere
                 refresh_tokens.lock(session, [held.refresh_token_id])
                 if self._held_tokens.find(session, BySecret(secret)).is_replaced(self._clock()):
                     return held.public_id, Revoked(0, 0)
@@ -194,7 +197,7 @@ def revoke_tokens_of(session: Session, user: UserRow, reason: str, now: datetime
 
 def _find(session: Session, public_id: str, only_of: int | None) -> Made:
     """The token with this public id. Refuses with NotFound."""
-    found = moving.find(session, public_id)
+    found = both_tiers.find(session, public_id)
     if found is None or only_of not in (None, found.user_id):
         raise NotFound("token")
     return Made(found.kind, found.id, public_id, found.parent, found.user_id)

@@ -13,7 +13,7 @@ from app.domain.identity import Caller
 from app.domain.ladder import Act
 from app.domain.rotation import Secrets, SecretUse, possible_successors_of, secrets_of, successor_of
 from app.domain.secrets import KeyRing, TokenFormat, new_token_text
-from app.domain.tokens import Issued, RefreshToken, TokenKind
+from app.domain.tokens import Issued, RefreshToken, TokenKind, secret_made_at
 from app.services import budgets
 from app.services.held_tokens import BySecret, Claim, HeldToken, HeldTokens
 from app.services.idempotency import Idempotency, IdempotencyKey
@@ -113,7 +113,7 @@ class Rotating:
             until = old_secret_until(row, now)
             if until is not None:
                 return secrets_of(row.secret_number, until, secret_uses.of_token(session, row.id))
-        begun = max(filter(None, (row.created_at, row.rotated_at, row.regenerated_at)))
+        begun = secret_made_at(row.created_at, row.regenerated_at, row.rotated_at)
         if row.last_used_at is None or row.last_used_at < begun:
             return Secrets()
         return Secrets(SecretUse(row.secret_number, row.last_used_at, row.last_used_ip, row.last_used_agent))

@@ -116,6 +116,10 @@ class ServiceAccounts:
             held = overview.count_active_of_users(session, [user.id for user in found], self._clock())
         return [Holding(user, *held[user.id]) for user in found]
 
+    def left_by(self, person_id: int) -> list[Holding]:
+        """Those of them that the person is responsible for: without the person, nobody is."""
+        return [each for each in self.of(person_id) if each.user.responsible_id == person_id]
+
     def open(self, user_id: int, caller: Caller) -> User:
         """The account, for those who answer for it; refuses others with NotFound.
 

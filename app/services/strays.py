@@ -17,11 +17,12 @@ from app.domain.identity import Caller
 from app.domain.masking import tokens_in
 from app.domain.secrets import KeyRing, TokenFormat, TokenText
 from app.domain.tokens import TokenKind, TokenStatus
+from app.services.old_secrets import is_old_secret, works_as_old
 from app.storage import access_tokens, refresh_tokens
 from app.storage.access_tokens import as_access_token
 from app.storage.audit import record
 from app.storage.database import Database
-from app.storage.refresh_tokens import StoredRefreshToken, old_secret_until
+from app.storage.refresh_tokens import StoredRefreshToken
 from app.storage.strays import note_secret_seen
 from app.storage.tables import AccessTokenRow
 
@@ -120,17 +121,12 @@ class Strays:
             stored = refresh_tokens.find(session, token.public_id)
             if stored is None or stored.status == TokenStatus.REVOKED:
                 return False
-            return self._fits(token, stored) or self._is_old_secret(token, stored, stray.at)
+            works = works_as_old(stored, stray.at)
+            return self._fits(token, stored) or (works and is_old_secret(self._ring, token, stored))
         row = access_tokens.find(session, token.public_id)
         if row is None or as_access_token(row, stray.at).status is not TokenStatus.ACTIVE:
             return False
         return self._fits(token, row)
-
-    def _is_old_secret(self, token: TokenText, stored: StoredRefreshToken, now: datetime) -> bool:
-        """Whether it is the secret before the current one, and works."""
-        if old_secret_until(stored, now) is None or stored.previous_key_id is None or stored.previous_mac is None:
-            return False
-        return self._ring.verifies(token, stored.previous_key_id, stored.previous_mac)
 
     def _fits(self, token: TokenText, stored: StoredRefreshToken | AccessTokenRow) -> bool:
         return self._ring.verifies(token, stored.key_id, stored.mac)

@@ -51,16 +51,14 @@ def normal_values(values: Values) -> dict[str, Any]:
     return normal | ({"username": normal_username(str(values["username"]))} if "username" in values else {})
 
 
-def change(
-    session: Session, row: UserRow, values: Values, now: datetime, caller: Caller, usernames: Usernames
-) -> list[str]:
-    """Change what differs of a user whose row is locked; the names of the columns.
+def change(session: Session, row: UserRow, values: Values, now: datetime, caller: Caller, usernames: Usernames) -> None:
+    """Change what differs of a user whose row is locked.
 
     `values`: normal ones. Refuses with NotPermitted, as :func:`columns_of`, and with Conflict a user name that is or
     was somebody else's.
     """
     values = columns_of(session, values, row)
-    changed = {column: value for column, value in values.items() if getattr(row, column) != value}
+    changed = _differing(row, values)
     for column, value in changed.items():
         refuse_unless_allowed(session, act_of_change(column, getattr(row, column), value), caller)
     before = row.username
@@ -68,18 +66,15 @@ def change(
     if not row.is_active:
         sessions.end_of_user(session, row.id)
     users.read_names(session, row)
-    for name, detail in _audited(changed, before, row):
-        record(session, now, caller, name, ("user", row.username), **detail)
-    return list(changed)
+    _record(session, changed, before, row, now, caller)
 
 
 def change_own(session: Session, row: UserRow, names: Mapping[str, str], now: datetime, caller: Caller) -> None:
     """Change what differs of a user's own names: no right depends on them."""
-    changed = {column: value for column, value in names.items() if getattr(row, column) != value}
+    changed = _differing(row, names)
     for column, value in changed.items():
         setattr(row, column, value)
-    for name, detail in _audited(changed, row.username, row):
-        record(session, now, caller, name, ("user", row.username), **detail)
+    _record(session, changed, row.username, row, now, caller)
 
 
 def write(session: Session, row: UserRow, changed: Values, now: datetime, usernames: Usernames) -> None:
@@ -100,6 +95,15 @@ def refuse_to_leave_none(administrators: list[int], row: UserRow) -> None:
     stays = row.is_active and row.role == Role.SERVER_ADMIN
     if administrators == [row.id] and not stays:
         raise Conflict(LAST_ADMINISTRATOR)
+
+
+def _differing(row: UserRow, values: Values) -> dict[str, Any]:
+    return {column: value for column, value in values.items() if getattr(row, column) != value}
+
+
+def _record(session: Session, changed: Values, username: str, row: UserRow, now: datetime, caller: Caller) -> None:
+    for action, detail in _audited(changed, username, row):
+        record(session, now, caller, action, ("user", row.username), **detail)
 
 
 def _audited(changed: Values, username: str, row: UserRow) -> Iterator[tuple[str, dict[str, str | bool]]]:

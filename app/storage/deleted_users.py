@@ -5,10 +5,10 @@ from collections.abc import Collection
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.domain.identity import Kind
 from app.storage.many_rows import lock_in_order
 from app.storage.operating_tables import IdempotencyKeyRow
 from app.storage.secret_tables import SecretUseRow
+from app.storage.service_accounts import IS_SERVICE
 from app.storage.tables import AccessTokenRow, InstanceSettingRow, RefreshTokenRow, UserRow
 
 
@@ -43,6 +43,6 @@ def forget_answering(session: Session, user_id: int) -> list[int]:
     """That the user answers for service accounts, as a deputy or otherwise; the ids of these accounts."""
     found: set[int] = set()
     for column in (UserRow.deputy_id, UserRow.responsible_id):
-        statement = update(UserRow).where(UserRow.kind == Kind.SERVICE, column == user_id)
+        statement = update(UserRow).where(IS_SERVICE, column == user_id)
         found.update(session.scalars(statement.values({column: None}).returning(UserRow.id)))
     return sorted(found)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Integer, Select, exists, func, literal, null, or_, select
+from sqlalchemy import ColumnElement, Integer, Select, exists, func, literal, null, or_, select, union
 from sqlalchemy.orm import Session, aliased
 
 from app.domain.tokens import TokenKind
@@ -103,7 +103,7 @@ def _made_with(session: Session, makers: Sequence[Made], most: int | None) -> li
     """What these tokens made themselves. Each condition by itself, so that it finds its index."""
     access = [each.public_id for each in makers if each.kind == TokenKind.ACCESS]
     refresh = [each.id for each in makers if each.kind == TokenKind.REFRESH]
-    owners, found = _owners(session, refresh) if refresh else [], list[Made]()
+    found: list[Made] = []
     for table in (RefreshTokenRow, AccessTokenRow):
         if access:
             made = _columns(table).where(table.created_with.in_(access))
@@ -111,18 +111,18 @@ def _made_with(session: Session, makers: Sequence[Made], most: int | None) -> li
         if refresh:
             maker = aliased(AccessTokenRow)
             parent = select(maker.refresh_token_id).where(maker.public_id == table.created_with).scalar_subquery()
-            made = _columns(table).where(table.user_id.in_(owners), table.created_with.is_not(None))
+            made = _columns(table).where(table.user_id.in_(_owners(refresh)), table.created_with.is_not(None))
             made = made.where(parent.in_(refresh))  # not a join, which would read all that a refresh token minted
             found += _read(session, made, table, most)
     return found
 
 
-def _owners(session: Session, refresh_token_ids: Sequence[int]) -> list[int]:
+def _owners(refresh_token_ids: Sequence[int]) -> Select[Any]:
     """Those of these refresh tokens, earlier ones too: what was made before a move stays with its owner. And service
-    accounts, for which those who answer for them make tokens with their own."""
+    accounts, for which those who answer for them make tokens with their own. No list of ids: there may be many."""
     present = select(RefreshTokenRow.user_id).where(RefreshTokenRow.id.in_(refresh_token_ids))
     earlier = select(EarlierOwnerRow.user_id).where(EarlierOwnerRow.refresh_token_id.in_(refresh_token_ids))
-    return list(session.scalars(present.union(earlier, select(UserRow.id).where(IS_SERVICE))))
+    return select(union(present, earlier, select(UserRow.id).where(IS_SERVICE)).subquery().c[0])
 
 
 def _read(session: Session, made: Select[Any], table: TokenTable, most: int | None) -> Iterator[Made]:

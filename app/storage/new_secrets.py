@@ -27,7 +27,7 @@ def regenerate(
 
     `maker`: None where its own secret does it; what made that, and its limit, stay.
     """
-    _retire(session, held, Mac(held.key_id, held.mac), now)
+    retired_secrets.add(session, held.id, Mac(held.key_id, held.mac), now)
     _retire_old(session, held, now)
     values = _new_secret(held, mac, expires_at) | NO_OLD_SECRET | {"regenerated_at": now, "previous_until": None}
     values |= {"status": TokenStatus.ACTIVE, "sharing_seen_at": None, "secret_seen_at": None}
@@ -55,7 +55,7 @@ def rotate(
     if until > now:
         values |= {"previous_key_id": present.key_id, "previous_mac": present.digest}
     else:
-        _retire(session, held, present, now)
+        retired_secrets.add(session, held.id, present, now)
         values |= NO_OLD_SECRET
     if maker.public_id is not None:
         values["created_with"] = maker.public_id
@@ -84,14 +84,11 @@ def _still_seen() -> Any:
 
 def _retire_old(session: Session, held: StoredRefreshToken, now: datetime) -> None:
     if held.previous_mac is not None and held.previous_key_id is not None:
-        _retire(session, held, Mac(held.previous_key_id, held.previous_mac), capped(now, held.previous_until))
+        old = Mac(held.previous_key_id, held.previous_mac)
+        retired_secrets.add(session, held.id, old, capped(now, held.previous_until))
     if held.rotated_at is not None:
-        old = SecretUseRow.secret_number < held.secret_number
-        session.execute(delete(SecretUseRow).where(SecretUseRow.refresh_token_id == held.id, old))
-
-
-def _retire(session: Session, held: StoredRefreshToken, mac: Mac, now: datetime) -> None:
-    retired_secrets.add(session, held.id, mac, now)
+        is_earlier = SecretUseRow.secret_number < held.secret_number
+        session.execute(delete(SecretUseRow).where(SecretUseRow.refresh_token_id == held.id, is_earlier))
 
 
 def _update(

@@ -30,7 +30,6 @@ busy; with one connection shared by all threads a fifth to a quarter fewer.
 
 WAITS = 10
 
-
 Row = TypeVar("Row")
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import null, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.tokens import FINAL, TokenKind
-from app.storage.moving import Movable
+from app.storage.both_tiers import StoredToken
 from app.storage.tables import AccessTokenRow, RefreshTokenRow
 
 
@@ -18,7 +18,7 @@ class Labels(NamedTuple):
     description: str | None
 
 
-def labels_of(session: Session, token: Movable) -> Labels:
+def labels_of(session: Session, token: StoredToken) -> Labels:
     """Of a locked token."""
     if token.kind == TokenKind.REFRESH:
         columns: tuple[Any, ...] = (RefreshTokenRow.name, RefreshTokenRow.description)
@@ -27,7 +27,7 @@ def labels_of(session: Session, token: Movable) -> Labels:
     return Labels._make(session.execute(select(*columns).where(AccessTokenRow.id == token.id)).one())
 
 
-def label(session: Session, token: Movable, values: Mapping[str, str | None]) -> bool:
+def label(session: Session, token: StoredToken, values: Mapping[str, str | None]) -> bool:
     """Change the columns named; False where the token has ended, or is another owner's, meanwhile."""
     table = RefreshTokenRow if token.kind == TokenKind.REFRESH else AccessTokenRow
     statement = update(table).where(table.id == token.id, table.user_id == token.user_id, table.status.not_in(FINAL))

@@ -14,7 +14,6 @@ from app.storage.access_tokens import CURRENT_IN_INDEX, TABLE
 
 NONE_SPARED = -1
 
-
 _ACTIVE_UNDER = select(TABLE).where(
     TABLE.c.refresh_token_id == bindparam("parent"),
     CURRENT_IN_INDEX,
@@ -24,7 +23,7 @@ _ACTIVE_UNDER = select(TABLE).where(
 
 
 def find_active_under(session: Session, refresh_token_id: int, now: datetime) -> Row[Any] | None:
-    """The active one that is not replaced. The caller holds the refresh token."""
+    """The active one that is not replaced."""
     return session.execute(_ACTIVE_UNDER, {"parent": refresh_token_id, "now": now}).one_or_none()
 
 
@@ -44,7 +43,7 @@ _LATEST_UNDER = (
 def find_latest_with(session: Session, refresh_token_id: int, secret_number: int, now: datetime) -> Row[Any] | None:
     """The latest that works of those minted with this secret, if only one with the other secret took its place.
 
-    Of two secrets each has its own, under `reuse`. The caller holds the refresh token.
+    Of two secrets each has its own, under `reuse`.
     """
     values = {"parent": refresh_token_id, "number": secret_number, "now": now}
     return session.execute(_LATEST_UNDER, values).one_or_none()
@@ -57,7 +56,7 @@ def supersede(
 
     It works for at most `overlap` more; earlier overlapping ones stop now. One that has expired, marked or not, stays
     expired, and becomes superseded on a clock by which it has not. `spared`: with an overlap, the number of a secret
-    whose tokens work on until they expire. The caller holds the refresh token.
+    whose tokens work on until they expire.
     """
     values: dict[str, Any] = {"parent": refresh_token_id, "now": now, "end": now + overlap}
     if overlap:

@@ -3,7 +3,7 @@
 from flask import Response, redirect
 from flask.typing import ResponseReturnValue
 
-from app.domain.errors import BadRequest, Conflict, LimitReached, NotFound, NotPermitted, Refusal
+from app.domain.errors import Refusal
 from app.domain.ladder import Act, gains_rights
 from app.http.acts import does
 from app.http.context import caller, services
@@ -17,7 +17,7 @@ from app.web.rendering import page
 from app.web.returning import way_back
 from app.web.token_homes import OWN as HOME
 from app.web.token_homes import PREFERENCES
-from app.web.token_moves import about_refusal
+from app.web.token_moves import REFUSALS, about_refusal
 
 BLUEPRINT = own_changes
 """The one of :mod:`app.web.own_changes`, with these routes too."""
@@ -53,7 +53,7 @@ def _move(listed: ListedToken) -> ResponseReturnValue:
     public_id, owner_id = listed.token.public_id, web_session().user.id
     try:
         moved = services().moving.move(public_id, read_form().get("to", ""), caller(), only_of=owner_id)
-    except (BadRequest, Conflict, LimitReached, NotFound, NotPermitted) as refusal:
+    except REFUSALS as refusal:
         return _dialog(listed, refusal)
     return redirect(after_act(_home(listed), done="moved", token=public_id, after=str(moved.token.user_id)), 303)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from app.domain.errors import LimitReached, NotFound, Refusal
+from app.domain.errors import BadRequest, Conflict, LimitReached, NotFound, NotPermitted, Refusal
 from app.domain.text import count_of
 from app.domain.tokens import TokenKind
 from app.http.context import services
@@ -12,6 +12,8 @@ from app.web.forms import field_errors, message, status_of
 from app.web.guards import web_session
 from app.web.token_homes import token_owner
 
+REFUSALS = (BadRequest, Conflict, LimitReached, NotFound, NotPermitted)
+"""Of a move, which its dialog shows."""
 NO_SUCH_USER = "There is no user with this name."
 
 

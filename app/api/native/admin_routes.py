@@ -8,7 +8,7 @@ from app.api.native.errors import PREFIX, TOKEN_ERRORS
 from app.api.native.idempotency_key import idempotency_key
 from app.api.native.paging import Answer, page_of
 from app.api.native.schemas import SecretsOut, TokenOut, TokenPage, UserOut, token_members
-from app.api.native.service_schemas import ServiceAccounts
+from app.api.native.service_schemas import ServiceAccounts, account_members
 from app.domain.identity import Kind, Role, User, parse_user_id
 from app.domain.ladder import OF_USERS, Act
 from app.domain.rotation import Secrets
@@ -41,11 +41,7 @@ instance = _blueprint("native_instance", "The instance")
 @users.response(200, admin_schemas.UserPage)
 def list_users(query: Members) -> Answer:
     """Users, newest first; deleted ones only where they are asked for."""
-    part, role, kind = query.get("username"), query.get("role"), query.get("kind")
-    page = services().user_list.users(
-        part, role, query.get("is_active"), query["cursor"], query["limit"], kind=kind,
-        is_deleted=query.get("is_deleted", False),
-    )  # fmt: skip
+    page = services().user_list.users(query.pop("username", None), **query)
     return page_of(page, vars)
 
 
@@ -94,7 +90,7 @@ def delete_user(user_id: str) -> Members:
 def service_accounts_of_user(user_id: str) -> Members:
     """The service accounts that a person answers for: to move before the person is disabled."""
     person = services().accounts.by_id(parse_user_id(user_id))
-    return {"items": [vars(held.user) for held in services().service_accounts.of(person.id)]}
+    return account_members(services().service_accounts.of(person.id))
 
 
 @users.post("/<user_id>/end-sessions")

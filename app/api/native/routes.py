@@ -47,6 +47,19 @@ BY_HOLDER, BY_OWNER = "revoked by its holder", "revoked by its owner"
 REPEATED = "A repeat under the same Idempotency-Key"
 
 
+def issued_for(user_id: int, body: Members) -> Issued[RefreshToken]:
+    """A new refresh token of this user, as the body says."""
+    return services().issuing.issue(
+        user_id,
+        body["name"],
+        caller(),
+        idempotency_key(body),
+        reissue=body["access_token_reissue"],
+        lifetime_days=body.get("expires_in_days"),
+        description=body.get("description"),
+    )
+
+
 def created(issued: Issued[RefreshToken] | Issued[AccessToken]) -> Created:
     """The answer to what creates a token."""
     return schemas.issued_members(issued), 201
@@ -111,16 +124,7 @@ def revoke_mine(query: Members, public_id: str) -> Response:
 @does(Act.CREATE_REFRESH_TOKEN)
 def create_refresh_token(body: Members) -> Created:
     """Create a refresh token, while an administrator allows that with an access token alone."""
-    issued = services().issuing.issue(
-        principal().user_id,
-        body["name"],
-        caller(),
-        idempotency_key(body),
-        reissue=body["access_token_reissue"],
-        lifetime_days=body.get("expires_in_days"),
-        description=body.get("description"),
-    )
-    return created(issued)
+    return created(issued_for(principal().user_id, body))
 
 
 @own.patch("/refresh-tokens/<public_id>")

@@ -9,12 +9,12 @@ from app.api.native import schemas, service_schemas
 from app.api.native.errors import PREFIX, TOKEN_ERRORS
 from app.api.native.idempotency_key import idempotency_key
 from app.api.native.paging import Answer, page_of
-from app.api.native.routes import REPEATED, created, rotated
+from app.api.native.routes import REPEATED, created, issued_for, rotated
 from app.domain.identity import parse_user_id
 from app.domain.ladder import Act
 from app.domain.service_accounts import REVOKED_FOR_ACCOUNT
 from app.domain.token_filter import TokenFilter
-from app.domain.tokens import AccessToken, Issued, RefreshToken
+from app.domain.tokens import AccessToken, Issued
 from app.http.acts import does
 from app.http.context import caller, principal, services
 from app.http.guards import TOKEN_HOLDER, GuardedBlueprint
@@ -44,7 +44,7 @@ def _account(user_id: str) -> int:
 @accounts.response(200, service_schemas.ServiceAccounts)
 def my_service_accounts() -> Members:
     """The service accounts that you answer for, as responsible person or as deputy."""
-    return {"items": [vars(held.user) for held in services().service_accounts.of(principal().user_id)]}
+    return service_schemas.account_members(services().service_accounts.of(principal().user_id))
 
 
 @accounts.get("users/<user_id>/tokens")
@@ -64,16 +64,7 @@ def tokens_of_account(query: Members, user_id: str) -> Answer:
 @does(Act.CREATE_FOR_SERVICE_ACCOUNT)
 def create_for_account(body: Members, user_id: str) -> Created:
     """Create a refresh token of a service account."""
-    issued: Issued[RefreshToken] = services().issuing.issue(
-        _account(user_id),
-        body["name"],
-        caller(),
-        idempotency_key(body),
-        reissue=body["access_token_reissue"],
-        lifetime_days=body.get("expires_in_days"),
-        description=body.get("description"),
-    )
-    return created(issued)
+    return created(issued_for(_account(user_id), body))
 
 
 @accounts.post("users/<user_id>/api-tokens")

@@ -1,5 +1,6 @@
 """Members about service accounts, in bodies and answers."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
@@ -7,6 +8,7 @@ from marshmallow import Schema, ValidationError, fields, validates_schema
 from app.api.native.fields import Strict, Word, entered, number, text
 from app.api.native.schemas import UserOut
 from app.domain.identity import Kind
+from app.services.overview import Holding
 
 RESPONSIBLE = "Of a service account: the user name of a person."
 
@@ -44,3 +46,7 @@ class NewApiToken(Strict):
 
 class ServiceAccounts(Schema):
     items = fields.List(fields.Nested(UserOut))
+
+
+def account_members(held: Iterable[Holding]) -> dict[str, Any]:
+    return {"items": [vars(each.user) for each in held]}

@@ -3,7 +3,7 @@
 ``docs/oauth.md``.
 """
 
-from app.api.oauth import routes, token_routes
+from app.api.oauth import routes
 from app.api.oauth.errors import DIALECT
 from app.http.openapi import Document
 
@@ -12,7 +12,7 @@ DOCUMENT = Document(
     "OAuth",
     "Access tokens for OAuth clients (RFC 6749), introspection (RFC 7662) and revocation (RFC 7009). Paths work with "
     "and without a trailing slash; those of Alation begin with /oauth/v2/.",
-    (token_routes.granting, routes.introspection, routes.revocation, token_routes.authorization),
+    (routes.granting, routes.introspection, routes.revocation, routes.authorization),
 )
 
 __all__ = ["DIALECT", "DOCUMENT"]

@@ -1,24 +1,38 @@
-"""The endpoints for introspection and revocation."""
+"""The endpoints for access tokens, introspection and revocation, and one for clients that demand authorization."""
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
-from flask import Response
+from flask import Response, request
 
 from app.api.oauth import schemas
-from app.api.oauth.errors import ERRORS, keep_nowhere
-from app.api.oauth.schemas import FormParser, TokenForm
-from app.domain.errors import NotFound, TokenRefused
+from app.api.oauth.errors import ERRORS, TOKEN_ERRORS, keep_nowhere
+from app.api.oauth.schemas import FormParser, GrantForm, TokenForm
+from app.api.oauth.unsupported import UnsupportedResponse
+from app.domain.errors import BadRequest, NotFound, TokenRefused
 from app.domain.identity import Role
 from app.domain.ladder import Act
+from app.domain.oauth_client import GrantType
+from app.domain.tokens import AccessToken, Issued
 from app.http.acts import does
 from app.http.context import caller, current_user_or_none, issuer, services
-from app.http.guards import GuardedBlueprint
+from app.http.guards import ANYBODY, GuardedBlueprint
 from app.http.introspection import introspected
-from app.http.oauth_guards import INTROSPECTOR, PRESENTER, client
+from app.http.oauth_guards import CLIENT, INTROSPECTOR, PRESENTER, client
+from app.http.sent_client import sent_client
+from app.http.tracing import add_token_headers
 
 PREFIX = "/oauth"
 
+granting = GuardedBlueprint(
+    "oauth_granting",
+    __name__,
+    url_prefix=PREFIX,
+    guard=CLIENT,
+    errors=TOKEN_ERRORS,
+    title="Access tokens",
+    parser=FormParser(),
+)
 introspection = GuardedBlueprint(
     "oauth_introspection",
     __name__,
@@ -37,13 +51,40 @@ revocation = GuardedBlueprint(
     title="Revocation",
     parser=FormParser(),
 )
+authorization = GuardedBlueprint(
+    "oauth_authorization", __name__, url_prefix=PREFIX, guard=ANYBODY, errors=TOKEN_ERRORS, title="Authorization"
+)
 
-for _each in (introspection, revocation):
+for _each in (granting, introspection, revocation, authorization):
     _each.after_request(keep_nowhere)
 
 Members = dict[str, Any]
 
 REASON = "revoked with its secret"
+
+
+@granting.post("/v2/token")
+@granting.post("/token")
+@granting.arguments(GrantForm, location="form")
+@granting.response(200, schemas.Granted)
+@does(Act.MINT)
+def token(sent: Members) -> Members:
+    """Request an access token: as a client, with client_credentials, or with a refresh_token.
+
+    The client id is the public id of a refresh token, and the client secret its text.
+    """
+    issued = _granted(sent)
+    add_token_headers(issued)
+    return schemas.granted(issued)
+
+
+def _granted(sent: Members) -> Issued[AccessToken]:
+    client = sent_client(request.headers.get("Authorization", ""), sent)
+    if sent["grant_type"] is GrantType.CLIENT_CREDENTIALS:
+        return services().granting.to_client(client, caller())
+    if "refresh_token" not in sent:
+        raise BadRequest("The parameter refresh_token is missing.")
+    return services().granting.for_refresh_token(sent["refresh_token"], client, caller())
 
 
 @introspection.post("/v2/introspect")
@@ -79,3 +120,12 @@ def _only_of() -> int | None:
     """The id of the user whose tokens alone may be revoked; None for all."""
     user = current_user_or_none()
     return None if user is None or user.role is Role.SERVER_ADMIN else user.user_id
+
+
+@authorization.post("/authorize")
+@authorization.get("/authorize")
+@authorization.response(200)
+@does()
+def authorize() -> NoReturn:
+    """Answer 400 to everybody: some clients refuse metadata without an authorization endpoint, and none uses it."""
+    raise UnsupportedResponse

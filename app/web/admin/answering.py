@@ -6,7 +6,7 @@ Not here: their tokens (``app.web.service_accounts``).
 from flask import Response, redirect
 from flask.typing import ResponseReturnValue
 
-from app.domain.errors import BadRequest, Conflict, LimitReached, NotFound, NotPermitted, Refusal
+from app.domain.errors import BadRequest, Conflict, NotFound, Refusal
 from app.domain.identity import USER_ID, Role, User
 from app.domain.ladder import Act
 from app.domain.token_view import Group, TokenView
@@ -23,6 +23,7 @@ from app.web.done import after_act
 from app.web.forms import field_errors, idempotency_key, message, read_form, status_of
 from app.web.guards import ADMINISTRATOR_IN_SESSION
 from app.web.rendering import page
+from app.web.token_moves import REFUSALS
 
 answering = GuardedBlueprint("web_answering", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix=LIST,
                              template_folder="../templates")  # fmt: skip
@@ -90,7 +91,7 @@ def hand_over(user_id: str) -> ResponseReturnValue:
     person, form = user_in_path(user_id), read_form()
     try:
         return _hand_over_tokens(person, form) if OWNER in form else _hand_over_accounts(person, form)
-    except (BadRequest, Conflict, LimitReached, NotFound, NotPermitted) as refusal:
+    except REFUSALS as refusal:
         return _hand_over(person, refusal)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from flask import Response, redirect, request
 from flask.typing import ResponseReturnValue
 
-from app.domain.errors import BadRequest, Conflict, LimitReached, NotFound, NotPermitted, Refusal
+from app.domain.errors import BadRequest, Refusal
 from app.domain.identity import parse_user_id
 from app.domain.ladder import Act
 from app.domain.text import count_of
@@ -23,7 +23,7 @@ from app.web.done import after_act, what_was_done
 from app.web.forms import message, read_form, status_of
 from app.web.rendering import page
 from app.web.returning import way_back
-from app.web.token_moves import about_refusal
+from app.web.token_moves import REFUSALS, about_refusal
 
 BLUEPRINT = token_changes
 """The one of :mod:`app.web.admin.token_changes`, with these routes too."""
@@ -49,7 +49,7 @@ def move_chosen() -> ResponseReturnValue:
         if not proposals or form.get("confirmed") != proposals[0].target.username:
             return _dialog(form, proposals=proposals)
         moved = services().moving.move_each(public_ids, to, caller(), form.get("reason", "").strip())
-    except (BadRequest, Conflict, LimitReached, NotFound, NotPermitted) as refusal:
+    except REFUSALS as refusal:
         return _dialog(form, refusal)
     about = {"moved": len(moved), "after": proposals[0].target.id}
     return redirect(after_act(way_back(HOME), done=DONE, **about), 303)

@@ -3,7 +3,7 @@
 from flask import Response, redirect
 from flask.typing import ResponseReturnValue
 
-from app.domain.errors import BadRequest, Conflict, LimitReached, NotFound, NotPermitted, Refusal
+from app.domain.errors import BadRequest, Conflict, Refusal
 from app.domain.ladder import Act
 from app.http.acts import does
 from app.http.context import caller, services
@@ -16,7 +16,7 @@ from app.web.guards import ADMINISTRATOR_IN_SESSION
 from app.web.rendering import page
 from app.web.returning import way_back
 from app.web.token_labels import edit_dialog, labels
-from app.web.token_moves import about_refusal
+from app.web.token_moves import REFUSALS, about_refusal
 
 token_changes = GuardedBlueprint("web_token_changes", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix=HOME,
                                  template_folder="../templates")  # fmt: skip
@@ -56,7 +56,7 @@ def move(public_id: str) -> ResponseReturnValue:
         if proposal.gains_rights and form.get("confirmed") != proposal.target.username:
             return _move(public_id, proposal=proposal)
         services().moving.move(public_id, to, caller(), form.get("reason", "").strip())
-    except (BadRequest, Conflict, LimitReached, NotFound, NotPermitted) as refusal:
+    except REFUSALS as refusal:
         return _move(public_id, refusal)
     about = {"token": public_id, "before": str(proposal.owner.id), "after": str(proposal.target.id)}
     return redirect(after_act(f"{HOME}/{public_id}", done="moved", **about), 303)

@@ -127,10 +127,10 @@ def _api_tokens(user: User, refusal: Refusal | None = None) -> ResponseReturnVal
 
 
 def _state(template: str, user: User, refusal: Refusal | None = None) -> ResponseReturnValue:
-    held = [each.user for each in services().service_accounts.of(user.id)]
-    accounts = [each for each in held if each.responsible_id == user.id]
+    accounts = [each.user for each in services().service_accounts.left_by(user.id)]
     about = {"holding": services().overview.holdings([user])[0], "accounts": accounts}
-    return dialog(template, user, refusal, **about, deputy_of=len(held) - len(accounts))
+    deputy_of = len(services().service_accounts.of(user.id)) - len(accounts)
+    return dialog(template, user, refusal, **about, deputy_of=deputy_of)
 
 
 def _confirm(user: User, refusal: Refusal | None = None) -> ResponseReturnValue:

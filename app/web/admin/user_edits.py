@@ -87,7 +87,7 @@ def _username(user: User, refusal: Refusal | None = None) -> ResponseReturnValue
 def _deletion(user: User, refusal: Refusal | None = None) -> ResponseReturnValue:
     revocable, sessions = services().overview.revocable_of(user.id), services().sessions.of_user(user.id)
     tokens = count_of_tokens(revocable.refresh_tokens, revocable.access_tokens)
-    accounts = [each.user for each in services().service_accounts.of(user.id) if each.user.responsible_id == user.id]
+    accounts = [each.user for each in services().service_accounts.left_by(user.id)]
     effects = [f"revokes {tokens}"] if any((revocable.refresh_tokens, revocable.access_tokens)) else []
     effects += [f"ends {count_of(len(sessions), 'session')}"] if sessions else []
     return dialog("admin_user_delete.html", user, refusal, effects=" and ".join(effects), accounts=accounts)

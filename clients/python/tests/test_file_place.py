@@ -174,6 +174,14 @@ def test_a_file_that_is_gone_or_too_large_is_not_written(tmp_path: Path) -> None
     assert left_in(tmp_path) == ["daypass.env"]
 
 
+def test_nothing_is_begun_where_the_file_has_another_name_that_would_keep_the_old_secret(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    (tmp_path / "other.env").hardlink_to(path)
+    with pytest.raises(ConfigurationError, match="a hard link"):
+        rotate(path)
+    assert path.read_bytes() == LINES.encode() and left_in(tmp_path) == ["daypass.env", "other.env"]
+
+
 MOUNTS = """
 cd "$1" && mkdir fixed full one && cp -p daypass.env fixed && mount --bind fixed fixed &&
 mount -o remount,ro,bind fixed && mount -t tmpfs -o size=16k none full && cp -p daypass.env full &&

@@ -275,6 +275,7 @@ def test_what_a_person_has_is_listed_and_handed_over_before_they_are_disabled(
         ("service account", "svc-c", "anna"),
         ("refresh token", "nightly-etl", None),
     ]  # fmt: skip
+    assert "anna has these tokens" in daypass.misuse("user", "hand-over", "anna", "--tokens-to", "anna")
     assert "no deputy of svc-b" in daypass.refusal("user", "hand-over", "anna", "--to-deputies")
     assert services.accounts.get("svc-a").responsible == "anna", "all or none"
     rest = daypass.text("user", "hand-over", "anna", "--service-accounts-to", "berta", "--tokens-to", "svc-b")

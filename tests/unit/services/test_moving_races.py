@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select
 
-from app.domain.errors import Conflict, Refusal
-from app.domain.identity import User
+from app.domain.errors import Conflict, Refusal, Unavailable
+from app.domain.identity import Caller, User
 from app.services import Services
 from app.services.held_tokens import ByOwner
 from app.storage import users
@@ -122,6 +122,26 @@ def test_revoking_or_regenerating_a_token_that_is_being_moved_ends_what_it_ends(
         assert not isinstance(ended, Refusal)
         assert rows.alive_under(database, refresh.token.id) == []
         assert owners(database, refresh) == {anna.id if isinstance(moved, Refusal) else berta.id}
+
+
+def test_a_token_that_moves_once_its_secret_was_recognised_is_revoked_when_asked_again(
+    services: Services, refresh: Refresh, berta: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fails when the owner of before is held, or named in the audit log: who revokes then holds two in any order."""
+    recognise = services.revoking._recognise
+    revoke_it = partial(services.revoking.revoke_secret, refresh.secret, "", Caller(""))
+
+    def and_move(secret: str) -> Any:
+        held = recognise(secret)
+        move(services, refresh)
+        return held
+
+    with monkeypatch.context() as patched:
+        patched.setattr(services.revoking, "_recognise", and_move)
+        assert isinstance(attempt(revoke_it), Unavailable)
+    _, revoked = revoke_it()
+    assert revoked.refresh_tokens == 1
+    assert services.audit_list.events(limit=1).items[0].actor_id == berta.id
 
 
 def test_two_moves_at_once_leave_one_owner(services: Services, database: Database, anna: User, berta: User) -> None:

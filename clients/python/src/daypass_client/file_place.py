@@ -63,6 +63,8 @@ class FilePlace:
                 raise self._unkept("it is on a read-only file system, or in a volume of Kubernetes")
         if _is_mount(path):
             raise self._unkept("it is a mount of its own; mount its folder instead")
+        if path.stat().st_nlink > 1:
+            raise self._unkept("it has another name, a hard link, which would keep the old secret; make that a copy")
         if path.stat().st_mode & 0o200 and not os.access(path, os.W_OK):
             raise PermissionError("it may not be changed")
 
