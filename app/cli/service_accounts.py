@@ -39,12 +39,18 @@ def answering(user: User) -> str:
 
 @click.command("hand-over")
 @click.argument("username")
-@click.option("--service-accounts-to", "accounts_to", help="The person who becomes responsible for them.")
-@click.option("--to-deputies", is_flag=True, help="The deputy of each becomes responsible for it.")
+@click.option(
+    "--service-accounts-to", "accounts_to", help="The person who gets USERNAME's place, as responsible or deputy."
+)
+@click.option(
+    "--to-deputies",
+    is_flag=True,
+    help="The deputy of each becomes responsible for it; where USERNAME is deputy, nobody is.",
+)
 @click.option("--tokens-to", help="The user or service account that gets the active tokens.")
 @as_json
 def hand_over(username: str, accounts_to: str | None, to_deputies: bool, tokens_to: str | None, as_json: bool) -> None:
-    """Move what a person is responsible for, and their tokens, to others; without options, list it.
+    """Move what a person answers for, and their tokens, to others; without options, list it.
 
     Nothing stops working. Do it before `disable`.
     """
@@ -69,8 +75,8 @@ def left_behind(person: User) -> str:
 
 
 def _belongings(person: User) -> Iterator[Row]:
-    """The service accounts that a person is responsible for, and the person's active tokens."""
-    for account in _accounts(person):
+    """The service accounts that a person answers for, and the person's active tokens."""
+    for account in _answered_for(person):
         yield {"kind": "service account", "name": account.username, "public_id": None, "deputy": account.deputy}
     for token in services().token_lists.active_of(person.id, MOST_AT_ONCE):
         kind, name = (
@@ -80,12 +86,13 @@ def _belongings(person: User) -> Iterator[Row]:
 
 
 def _hand_over_accounts(person: User, successor: str | None) -> None:
-    """Make `successor`, or without one the deputy of each, responsible for a person's accounts. All or none."""
-    accounts = _accounts(person)
-    without = [each.username for each in accounts if not (successor or each.deputy)]
+    """Give `successor` the person's place, or without one make the deputy of each responsible. All or none."""
+    without = [each.username for each in _accounts(person) if not (successor or each.deputy)]
     if without:
         raise click.ClickException(f"There is no deputy of {', '.join(without)}: give --service-accounts-to.")
-    names = {each.id: successor or each.deputy or "" for each in accounts}
+    accounts = _answered_for(person)
+    deputies = {each.id: each.deputy if each.responsible_id == person.id else None for each in accounts}
+    names = {account_id: successor or deputy or "" for account_id, deputy in deputies.items()}
     services().service_accounts.hand_over(person.id, names, operator())
 
 
@@ -98,4 +105,10 @@ def _hand_over_tokens(person: User, owner: str) -> None:
 
 
 def _accounts(person: User) -> list[User]:
+    """Those that the person is responsible for."""
     return [each.user for each in services().service_accounts.left_by(person.id)]
+
+
+def _answered_for(person: User) -> list[User]:
+    """The same, and those whose deputy the person is."""
+    return [each.user for each in services().service_accounts.of(person.id)]

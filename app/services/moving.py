@@ -50,13 +50,23 @@ class Moving:
 
     def propose(self, public_id: str, to: str, caller: Caller, only_of: int | None = None) -> Proposal:
         """What :meth:`move` would do. Changes nothing, and refuses the same, but for the caller's credential."""
-        refuse_unless_handle(public_id)
+        return self.propose_each([public_id], to, caller, only_of)[0]
+
+    def propose_each(
+        self, public_ids: Sequence[str], to: str, caller: Caller, only_of: int | None = None
+    ) -> list[Proposal]:
+        """The same of :meth:`move_each`, but for what only all of them together exceed."""
+        _refuse_bad_handles(public_ids)
         with self._database.reading() as session:
-            token, target = _existing(session, public_id, only_of), users.as_user(_target(session, to, only_of))
-            owner = users.as_user(existing_user(session, token.user_id))
-            _refuse_owners(caller, owner, target, only_of)
-            _refuse_token(session, token, target, read_policy(session), self._clock())
-            return Proposal(owner, target, gains_rights(owner.role, target.role))
+            policy, now, proposals = read_policy(session), self._clock(), []
+            target = users.as_user(_target(session, to, only_of))
+            for public_id in public_ids:
+                token = _existing(session, public_id, only_of)
+                owner = users.as_user(existing_user(session, token.user_id))
+                _refuse_owners(caller, owner, target, only_of)
+                _refuse_token(session, token, target, policy, now)
+                proposals.append(Proposal(owner, target, gains_rights(owner.role, target.role)))
+            return proposals
 
     def move(
         self, public_id: str, to: str, caller: Caller, reason: str = "", *, only_of: int | None = None
@@ -76,10 +86,7 @@ class Moving:
     ) -> list[ListedToken]:
         """The same for some tokens, at most MOST_AT_ONCE: all of them or none."""
         reason = normal_reason(reason)
-        for public_id in public_ids:
-            refuse_unless_handle(public_id)
-        if len(public_ids) > MOST_AT_ONCE:
-            raise Conflict(f"At most {MOST_AT_ONCE} tokens can be moved at once.")
+        _refuse_bad_handles(public_ids)
         with self._database.transaction() as session:
             found = [_existing(session, each, only_of) for each in dict.fromkeys(public_ids)]
             target_id = _target(session, to, only_of).id
@@ -92,6 +99,13 @@ class Moving:
             for token in both_tiers.lock(session, found):
                 _move(session, token, owners, target_id, caller, reason, only_of, now)
             return [listed_token(session, TokenKind(each.kind), each.id, now) for each in found]
+
+
+def _refuse_bad_handles(public_ids: Sequence[str]) -> None:
+    for public_id in public_ids:
+        refuse_unless_handle(public_id)
+    if len(public_ids) > MOST_AT_ONCE:
+        raise Conflict(f"At most {MOST_AT_ONCE} tokens can be moved at once.")
 
 
 def _move(

@@ -77,11 +77,12 @@ class ServiceAccounts:
             raise taken(name) from None
 
     def hand_over(self, person_id: int, successors: Mapping[int, str], caller: Caller) -> list[User]:
-        """Make others responsible for accounts of a person, such as before that is disabled: all of them or none.
+        """Let others answer for accounts of a person, such as before that is disabled: all of them or none.
 
-        `successors`: user names, by account id. A deputy who becomes responsible is deputy no more. Refuses with
-        NotFound (an account that the person is not responsible for), NotPermitted, and BadRequest as ``people``; the
-        field is ``to-<account id>``.
+        `successors`: user names, by account id; each gets the person's place, as responsible or as deputy. Nobody has
+        both places: a deputy who becomes responsible is deputy no more. An empty name: no deputy. Refuses with NotFound
+        (an account that the person does not answer for), NotPermitted, and BadRequest as ``people``; the field is
+        ``to-<account id>``.
         """
         with self._database.transaction() as session:
             lock_together(session, successors.values(), successors)
@@ -90,13 +91,17 @@ class ServiceAccounts:
 
     def _hand_over(self, session: Session, person_id: int, account_id: int, name: str, caller: Caller) -> User:
         row = users.get(session, account_id)
-        if row is None or row.kind != Kind.SERVICE or row.responsible_id != person_id:
+        if row is None or row.kind != Kind.SERVICE or person_id not in (row.responsible_id, row.deputy_id):
             raise NotFound("user")
+        is_responsible = row.responsible_id == person_id
         try:
-            found = people(session, name, None)
+            successor = people(session, name, None)["responsible_id"] if name or is_responsible else None
         except BadRequest as refusal:
             raise BadRequest(refusal.message, {f"to-{account_id}": [refusal.message]}) from None
-        row.responsible_id = found["responsible_id"]
+        if is_responsible:
+            row.responsible_id = successor
+        else:
+            row.deputy_id = successor
         row.deputy_id = None if row.deputy_id == row.responsible_id else row.deputy_id
         users.read_names(session, row)
         record(session, self._clock(), caller, ANSWERING_CHANGED, ("user", row.username), **answering(row))

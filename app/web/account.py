@@ -22,7 +22,7 @@ from app.http.guards import GuardedBlueprint
 from app.services.listing import ListedToken
 from app.services.revoking import Revoked
 from app.web.csv_export import csv_answer
-from app.web.done import after_act, what_was_done
+from app.web.done import after_act, number_done, what_was_done
 from app.web.forms import is_checked
 from app.web.guards import IN_SESSION, web_session
 from app.web.histories import lines_of
@@ -154,7 +154,7 @@ def _message() -> str:
 
 
 def _numbers(done: Mapping[str, str]) -> Revoked:
-    return Revoked(*(int(done[f"done-{name}"]) for name in ("refresh_tokens", "access_tokens", "descendants")))
+    return Revoked(*(number_done(done, name) for name in ("refresh_tokens", "access_tokens", "descendants")))
 
 
 def revoked_text(name: str, revoked: Revoked) -> str:

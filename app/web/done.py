@@ -4,6 +4,7 @@ The address is sealed for the session, so that a link of somebody else makes no 
 """
 
 import hmac
+import re
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
@@ -32,6 +33,12 @@ def what_was_done() -> dict[str, str]:
     named = {name: value for name, value in request.args.items() if is_of_an_act(name)}
     seal = named.pop(SEAL, "")
     return named if hmac.compare_digest(seal.encode(), seal_of(named, _form_token()).encode()) else {}
+
+
+def number_done(done: Mapping[str, str], name: str) -> int:
+    """The number of this name. Zero where it is missing or none: who has the session can seal any text."""
+    text = done.get(f"done-{name}", "")
+    return int(text) if re.fullmatch("[0-9]{1,9}", text) else 0
 
 
 def seal_of(named: Mapping[str, str], form_token: str) -> str:

@@ -101,7 +101,7 @@ def _overlap(entry: Entry) -> str:
     until = parse_instant(entry.note) if entry.note else entry.at
     if until <= entry.at:
         return "The old secret stopped working at once"
-    return f"The old secret had until {until.day} {until:%B}, {until:%H:%M} UTC"
+    return f"Overlap of both secrets until {until.day} {until:%B}, {until:%H:%M} UTC"
 
 
 def _means(credential: str) -> str:

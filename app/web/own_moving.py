@@ -4,7 +4,7 @@ from flask import Response, redirect
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import Refusal
-from app.domain.ladder import Act
+from app.domain.ladder import Act, gains_rights
 from app.http.acts import does
 from app.http.context import caller, services
 from app.services.listing import ListedToken
@@ -61,12 +61,14 @@ def _move(listed: ListedToken) -> ResponseReturnValue:
 def _dialog(listed: ListedToken, refusal: Refusal | None = None) -> Response:
     status, fields, error = about_refusal(refusal)
     public_id, home = listed.token.public_id, _home(listed)
-    accounts = [each.user.username for each in services().service_accounts.of(web_session().user.id)]
+    user = web_session().user
+    accounts = [each.user for each in services().service_accounts.of(user.id)]
+    possible = [each.username for each in accounts if each.is_active and not gains_rights(user.role, each.role)]
     return page(
         "own_token_move.html",
         status,
         listed=listed,
-        accounts=[(name, name) for name in accounts],
+        accounts=[(name, name) for name in possible],
         to=read_form().get("to", "") if refusal else "",
         action=f"{page_of(public_id) if home == HOME else f'{home}/{public_id}'}/move",
         home=home,

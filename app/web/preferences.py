@@ -17,7 +17,7 @@ from app.http.guards import GuardedBlueprint
 from app.services.listing import ListedToken
 from app.web.account import denial_of
 from app.web.csv_export import csv_answer
-from app.web.done import after_act, what_was_done
+from app.web.done import after_act, number_done, what_was_done
 from app.web.forms import field_errors, idempotency_key, is_checked, message, read_form, status_of
 from app.web.guards import IN_SESSION, web_session
 from app.web.histories import lines_of
@@ -142,7 +142,7 @@ def _message() -> str:
         return ""
     if listed.token.user_id != token_owner().user.id or listed.token.status is TokenStatus.ACTIVE:
         return ""
-    made, name = int(done.get("done-descendants", "0")), listed.name or listed.token.public_id
+    made, name = number_done(done, "descendants"), listed.name or listed.token.public_id
     return (
         f"Deleted {name} and {count_of(made, 'token')} created with it."
         if made

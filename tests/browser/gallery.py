@@ -338,7 +338,7 @@ VIEWS = [
     View("admin-user-create-wrong", CLARA, filled(at("/admin/users/new"), "Create User", username="Zoë!")),
     View("admin-user-create-asks", sample.AWAY, at("/admin/users/new")),
     View("admin-users-service", CLARA, at("/admin/users?state=service")),
-    View("admin-service-account-create", CLARA, opened("/admin/users", "New service account"), is_dialog=True),
+    View("admin-service-account-create", CLARA, opened("/admin/users", "Create service account"), is_dialog=True),
     View("admin-service-account-create-wrong", CLARA, filled(
         at("/admin/users/new-service-account"), "Create service account", username="svc-etl", responsible="nobody"
     )),
@@ -410,6 +410,12 @@ VIEWS = [
     View("admin-token-move-wrong", CLARA, filled(
         below(followed(ETL, "nightly-etl"), "/move"), "Move", to="nobody"
     )),
+    View("admin-move-chosen", CLARA, after(
+        chosen("/admin/tokens?kind=refresh&status=active", 3), leading_to("move-chosen", "Move")
+    )),
+    View("admin-move-chosen-confirm", CLARA, filled(after(
+        chosen("/admin/tokens?kind=refresh&status=active", 3), leading_to("move-chosen", "Move")
+    ), "Move 3 tokens", to="svc-warehouse")),
     View("admin-revoke-chosen", CLARA, after(
         chosen("/admin/tokens?kind=refresh&status=active", 3), leading_to("revoke-chosen", "Revoke")
     )),

@@ -82,7 +82,7 @@ def fill(past: Past) -> None:
     set_api_tokens(past.services, PERSON, ApiTokens.ALLOW, signed_in(clara))
     warehouse = make_service_account(past.services, anna, crowd[-1], username="svc-warehouse")
     set_api_tokens(past.services, warehouse.username, ApiTokens.ALLOW, signed_in(clara))
-    past.generate(warehouse, "dashboard of the loading dock", 90)
+    past.generate(warehouse, "dashboard of the loading dock", 365)
     make_service_account(past.services, crowd[0], anna, username="svc-lineage")
     make_service_account(past.services, anna, role=Role.SERVER_ADMIN, username="svc-administration")
     lives = [

@@ -99,7 +99,8 @@ def shown(fields: list[tuple[str, Field]]) -> dict[str, str]:
 
 def every_form(app: Flask, asker: Somebody, values: dict[str, str | int]) -> Iterator[tuple[str, str, int]]:
     """Each form of each page: the page, its address, and which of the page's it is."""
-    of_many = (f"revoke-by-filter?owner={asker.user.username}", f"revoke-chosen?pick-{values['public_id']}=on")
+    chosen = f"pick-{values['public_id']}=on"
+    of_many = f"revoke-by-filter?owner={asker.user.username}", f"revoke-chosen?{chosen}", f"move-chosen?{chosen}"
     for path in sorted({*addresses(app, "GET", **values), *(f"/admin/tokens/{each}" for each in of_many)}):
         if path.startswith(("/account", "/admin", "/preferences")):
             answer = asker.pages.get(path)

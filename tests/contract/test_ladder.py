@@ -145,6 +145,10 @@ class World:
         preview = self.services.revoking_by_filter.preview(TokenFilter(public_ids=[public_id]))
         return {f"pick-{public_id}": "on", "confirmation": preview.confirmation, "reason": "x"}
 
+    def to_be_moved(self) -> Members:
+        public_id, to = issue(self.services, make_user(self.services)).token.public_id, self.target()["to"]
+        return {f"pick-{public_id}": "on", "to": to, "confirmed": to}
+
     def confirmed_in_api(self) -> Members:
         sent = self.confirmed()
         return {"filter": {"owner": sent.pop("owner")}, **sent}
@@ -296,6 +300,7 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", "/admin/tokens/<public_id>/end-old-secret", Act.REVOKE_OF_OTHERS): by_admin(World.refresh_id),
     ("POST", "/admin/tokens/<public_id>/move", Act.MOVE_OF_OTHERS): by_admin(World.refresh_id, World.target),
     ("POST", "/admin/tokens/revoke-by-filter", Act.REVOKE_OF_OTHERS): by_admin(members=World.confirmed),
+    ("POST", "/admin/tokens/move-chosen", Act.MOVE_OF_OTHERS): by_admin(members=World.to_be_moved),
     ("POST", "/admin/tokens/revoke-chosen", Act.REVOKE_OF_OTHERS): by_admin(members=World.chosen),
     ("POST", "/admin/settings/<key>", Act.WIDEN_SETTING): by_admin(lambda _: LIFESPAN, lambda its: its.lifespan(+1)),
     ("POST", "/admin/settings/<key>", Act.CHANGE_SETTING): by_admin(lambda _: LIFESPAN, lambda its: its.lifespan(-1)),

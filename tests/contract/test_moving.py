@@ -4,6 +4,7 @@ Not here: what is moved and refused (``tests/unit/services/test_moving``, ``test
 """
 
 from functools import partial
+from urllib.parse import urlencode
 
 import pytest
 from flask import Flask
@@ -19,7 +20,17 @@ from tests.contract.asking_native import Person, fields_of, problem
 from tests.contract.asking_pages import Somebody, somebody
 from tests.contract.conftest import Setting
 from tests.drivers.pages import page, words
-from tests.factories import OPERATOR, allowed_user, disable, generate, issue, make_service_account, make_user
+from tests.factories import (
+    OPERATOR,
+    allowed_user,
+    disable,
+    generate,
+    issue,
+    make_service_account,
+    make_user,
+    mint,
+    revoke,
+)
 
 MANAGES = {"api_can_manage_users": "on"}
 
@@ -115,7 +126,7 @@ def test_an_administrator_moves_a_token_and_reads_which_user_id_programs_send_no
     refresh = issue(services, owner, "catalog-sync")
     here = f"/admin/tokens/{refresh.token.public_id}"
     dialog = words(clara.pages.get(f"{here}/move"))
-    assert f"With {owner.id} they are refused" in dialog and "Its secret stays" in dialog
+    assert f"Those that send {owner.id} are refused" in dialog and "Its secret stays" in dialog
     answer = clara.pages.post(f"{here}/move", {"to": f" {berta.username.upper()} ", "reason": "left"})
     assert answer.status_code == 303 and answer.location.startswith(f"{here}?")
     shown = words(clara.pages.get(answer.location))
@@ -134,10 +145,10 @@ def test_a_move_through_which_somebody_gains_rights_is_made_after_a_warning_abou
     other = make_user(services, role=Role.CATALOG_ADMIN)
     move = f"/admin/tokens/{refresh.token.public_id}/move"
     warned = clara.pages.post(move, {"to": steward.username})
-    assert warned.status_code == 200 and "gains rights" in words(warned) and "STEWARD" in words(warned)
+    assert warned.status_code == 200 and "gains rights" in words(warned) and "Steward" in words(warned)
     confirmed = page(warned).form(move).fields["confirmed"]
     again = clara.pages.post(move, {"to": other.username, "confirmed": confirmed})
-    assert again.status_code == 200 and "CATALOG_ADMIN" in words(again)
+    assert again.status_code == 200 and "Catalog Admin" in words(again)
     assert services.listing.find(refresh.token.public_id).token.user_id == refresh.token.user_id
     assert clara.pages.post(move, {"to": steward.username, "confirmed": confirmed}).status_code == 303
 
@@ -224,6 +235,18 @@ def test_the_message_about_a_move_tells_nothing_of_tokens_of_others(services: Se
         assert "of-berta" not in shown and berta.username not in shown
 
 
+def test_an_address_that_its_user_sealed_with_anything_in_it_breaks_no_page(services: Services, app: Flask) -> None:
+    clara, one = somebody(app, Role.SERVER_ADMIN), generate(services, allowed_user(services)).token.public_id
+    mine, paths = generate(services, allowed_user(services)), ("/account/auth", "/preferences/access-tokens")
+    for path in (*paths, "/admin/tokens", "/admin/users", f"/admin/tokens/{one}", "/account/security"):
+        clara.pages.get(path)
+        for done in ("revoked", "deleted", "moved", "moved-chosen", "edited", "disabled", "old-secret-ended", "x"):
+            for others in ({}, {"done-token": mine.token.public_id}, {"done-access": "x", "done-descendants": "-1"}):
+                named = {"done": done} | others
+                seal = seal_of(named, unpadded(clara.pages.form_token))
+                assert clara.pages.get(path, query_string=named | {SEAL: seal}).status_code in (200, 404), (path, named)
+
+
 def test_an_owner_is_told_the_same_of_an_account_of_others_as_of_none(services: Services, app: Flask) -> None:
     """◆ Enabled, disabled, a person's: nobody learns which user names there are by moving a token."""
     anna, berta, carl = somebody(app), make_user(services), make_user(services)
@@ -234,3 +257,51 @@ def test_an_owner_is_told_the_same_of_an_account_of_others_as_of_none(services: 
         answer = anna.pages.post(f"/account/auth/refresh-tokens/{public_id}/move", {"to": name})
         told.add((answer.status_code, words(answer).replace(name, "NAME")))
     assert len(told) == 1, told
+
+
+def test_chosen_tokens_of_a_list_move_at_once_after_a_page_that_names_the_new_owner(
+    services: Services, clara: Somebody
+) -> None:
+    """◆ Those that cannot be moved are counted, and stay."""
+    anna, berta = allowed_user(services), make_user(services)
+    first, second, single = issue(services, anna), issue(services, anna), generate(services, anna)
+    minted = mint(services, first)
+    chosen = {f"pick-{each.token.public_id}": "on" for each in (first, second, single, minted)}
+    back = f"/admin/tokens?owner={anna.username}"
+    asked = clara.pages.get(f"/admin/tokens/move-chosen?{urlencode(chosen | {'back': back})}")
+    assert "This moves 2 refresh tokens with their access tokens and 1 API token to another owner" in words(asked)
+    assert "1 selected token stays: ended, or moved with the refresh token." in words(asked)
+    sent = chosen | {"to": berta.username, "back": back}
+    named = clara.pages.post("/admin/tokens/move-chosen", sent)
+    assert f"to {berta.username} . From the next check on" in words(named)
+    assert f"Move 3 tokens to {berta.username}" in words(named)
+    assert services.listing.find(first.token.public_id).owner == anna.username
+    done = clara.pages.post("/admin/tokens/move-chosen", sent | {"confirmed": berta.username})
+    assert done.status_code == 303 and done.location.startswith(back)
+    assert f"Moved 3 tokens to {berta.username}." in words(clara.pages.get(done.location))
+    assert {services.listing.find(each.token.public_id).owner for each in (first, second, single)} == {berta.username}
+    revoke(services, first)
+    none = clara.pages.get(f"/admin/tokens/move-chosen?pick-{first.token.public_id}=on")
+    assert "None of the selected tokens can be moved" in words(none)
+
+
+def test_moving_chosen_tokens_warns_where_rights_are_gained_and_says_what_is_wrong(
+    services: Services, clara: Somebody
+) -> None:
+    anna, stronger = make_user(services), make_user(services, role=Role.STEWARD)
+    refresh = issue(services, anna)
+    chosen = {f"pick-{refresh.token.public_id}": "on"}
+    warned = words(clara.pages.post("/admin/tokens/move-chosen", chosen | {"to": stronger.username}))
+    assert "gains rights" in warned and f"rights that {anna.username} does not have" in warned
+    wrong = clara.pages.post("/admin/tokens/move-chosen", chosen | {"to": "nobody"})
+    assert wrong.status_code == 404 and "There is no user with this name." in words(wrong)
+    assert "No token was chosen" in words(clara.pages.get("/admin/tokens/move-chosen"))
+    assert services.listing.find(refresh.token.public_id).owner == anna.username
+
+
+def test_owners_are_offered_only_accounts_to_which_their_token_can_be_moved(services: Services, app: Flask) -> None:
+    anna = somebody(app)
+    refresh, weaker = issue(services, anna.user), make_service_account(services, anna.user)
+    stronger = make_service_account(services, anna.user, role=Role.STEWARD)
+    dialog = anna.pages.get(f"/account/auth/refresh-tokens/{refresh.token.public_id}/move").text
+    assert f">{weaker.username}<" in dialog and f">{stronger.username}<" not in dialog

@@ -273,6 +273,8 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", "/admin/tokens/revoke-by-filter"): Line(administrators(400), form={"confirmation": "x"}),
     ("GET", "/admin/tokens/revoke-chosen"): Line(administrators(400)),  # of none
     ("POST", "/admin/tokens/revoke-chosen"): Line(administrators(400), form={"confirmation": "x"}),
+    ("GET", "/admin/tokens/move-chosen"): Line(administrators(400)),  # of none
+    ("POST", "/admin/tokens/move-chosen"): Line(administrators(400), form={"to": "nobody"}),
     ("GET", "/admin/tokens/export"): Line(administrators(200)),
     ("GET", "/admin/identify"): Line(administrators(200)),
     ("POST", "/admin/identify"): Line(administrators(200), form={"secret": "x"}),

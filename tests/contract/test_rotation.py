@@ -129,7 +129,7 @@ def test_the_page_rotates_shows_the_secret_once_and_who_uses_which(
 ) -> None:
     mine = f"{TOKENS}/{refresh.token.public_id}"
     dialog = words(owner.pages.get(f"{mine}/rotate"))
-    assert "Its current secret works for 24 hours more" in dialog
+    assert "Its current secret works for another 24 hours" in dialog
     new = next(each for each in secrets_in(owner.pages.post(f"{mine}/rotate").text) if each.startswith("dpr_"))
     assert works(services, refresh) and new != refresh.secret
     assert "No address has moved to the new secret yet." in words(owner.pages.get(mine))
@@ -137,7 +137,7 @@ def test_the_page_rotates_shows_the_secret_once_and_who_uses_which(
         mint_with(services, secret, None, Caller("", address=address))
     shown = words(owner.pages.get(mine))
     assert "1 address has moved to the new secret. 192.0.2.7 last used the old one" in shown
-    assert "Rotated by you on a page" in shown and "The old secret had until" in shown
+    assert "Rotated by you on a page" in shown and "Overlap of both secrets until" in shown
     again = words(owner.pages.get(f"{mine}/rotate"))
     assert "192.0.2.7 still used the old secret" in again and "rotating again ends that secret at once" in again
 

@@ -133,6 +133,12 @@ def test_disabling_a_person_lists_what_they_have_and_offers_to_move_it(
     chosen = {f"pick-{own.token.public_id}": "on", "owner": account.username}
     clara.pages.post(f"/admin/users/{anna.user.id}/hand-over", chosen)
     assert services.listing.find(own.token.public_id).owner == account.username
+    second = make_service_account(services, deputy, anna.user)
+    offered = clara.pages.get(f"/admin/users/{anna.user.id}/hand-over")
+    assert f"New deputy of {second.username}" in words(offered)
+    assert "the deputy of 1 service account" in words(clara.pages.get(f"/admin/users/{anna.user.id}/disable"))
+    clara.pages.post(f"/admin/users/{anna.user.id}/hand-over", {f"to-{second.id}": clara.user.username})
+    assert services.accounts.get(second.username).deputy == clara.user.username
     disable(services, deputy.username)
     assert works(services, refresh)
     assert "Unattended" in words(clara.pages.get("/admin/users?state=unanswered"))

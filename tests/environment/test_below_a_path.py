@@ -29,7 +29,7 @@ PATH = "/daypass"
 ADDRESSES = {"a": "href", "link": "href", "script": "src", "img": "src", "form": "action", "main": "data-url"}
 FORMS_ONLY = (
     "/theme", "/logout", "/account/auth/test-token", "/account/security/end-all", "/account/security/end-others",
-    "/account/security/sessions/*/end", "/admin/tokens/revoke-chosen",
+    "/account/security/sessions/*/end", "/admin/tokens/revoke-chosen", "/admin/tokens/move-chosen",
 )  # fmt: skip
 """Addresses without a page of their own, or only with what is chosen in a list."""
 

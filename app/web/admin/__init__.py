@@ -5,10 +5,10 @@ from app.web.admin.audit import audit
 from app.web.admin.by_filter import by_filter
 from app.web.admin.identify import identify
 from app.web.admin.instance import instance
+from app.web.admin.moving_chosen import BLUEPRINT as token_changes
 from app.web.admin.old_secrets import BLUEPRINT as tokens
 from app.web.admin.overview import overview
 from app.web.admin.settings import settings
-from app.web.admin.token_changes import token_changes
 from app.web.admin.user_access import user_access
 from app.web.admin.user_changes import user_changes
 from app.web.admin.user_edits import user_edits

@@ -77,14 +77,14 @@ def change_responsible(user_id: str) -> ResponseReturnValue:
 
 @answering.get("/<user_id>/hand-over")
 def confirm_hand_over(user_id: str) -> ResponseReturnValue:
-    """The dialog to move what a person is responsible for, and their tokens, to others."""
+    """The dialog to move what a person answers for, and their tokens, to others."""
     return _hand_over(user_in_path(user_id))
 
 
 @answering.post("/<user_id>/hand-over")
 @does(Act.MAKE_RESPONSIBLE, Act.MOVE_OF_OTHERS)
 def hand_over(user_id: str) -> ResponseReturnValue:
-    """Make others responsible for the person's service accounts, or move the chosen tokens to another owner."""
+    """Let others answer for the person's service accounts, or move the chosen tokens to another owner."""
     person, form = user_in_path(user_id), read_form()
     try:
         return _hand_over_tokens(person, form) if OWNER in form else _hand_over_accounts(person, form)
@@ -131,8 +131,10 @@ def _responsible(account: User, refusal: Refusal | None = None) -> Response:
 
 
 def _hand_over(person: User, refusal: Refusal | None = None, proposal: Proposal | None = None) -> Response:
-    form, accounts = read_form() if refusal or proposal else {}, services().service_accounts.left_by(person.id)
-    names = {each.user.id: form.get(f"{TO}{each.user.id}", each.user.deputy or "") for each in accounts}
+    form = read_form() if refusal or proposal else {}
+    accounts = [each.user for each in services().service_accounts.of(person.id)]
+    proposed = {each.id: (each.deputy or "") if each.responsible_id == person.id else "" for each in accounts}
+    names = {account_id: form.get(f"{TO}{account_id}", name) for account_id, name in proposed.items()}
     tokens = services().token_lists.active_of(person.id, MOST_AT_ONCE)
     left_out = [each.public_id for each in tokens if OWNER in form and f"{PICK}{each.public_id}" not in form]
     values = {"accounts": accounts, "names": names, "tokens": tokens, "owner": form.get(OWNER, "")}

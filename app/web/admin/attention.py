@@ -47,7 +47,7 @@ def concerns(summary: Summary, jobs: Sequence[JobHealth], clock_warning: str | N
             yield Concern("warning", text, rest, url_for("web_tokens.list_tokens", warning=warning))
     if number := summary.unanswered:
         text = f"{count_of(number, 'service account')} {'has' if number == 1 else 'have'} no active responsible person"
-        yield Concern("users", text, "their tokens go on working", url_for("web_users.list_users", state="unanswered"))
+        yield Concern("users", text, "tokens keep working", url_for("web_users.list_users", state="unanswered"))
     if number := summary.expiring:
         text = f"{count_of(number, 'token')} expire{'s' if number == 1 else ''} within {SOON.days} days"
         yield Concern("clock", text, "unless somebody regenerates or replaces them", soon(), summary.first)

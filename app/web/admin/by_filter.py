@@ -5,13 +5,14 @@ from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadRequest, Conflict
 from app.domain.ladder import Act
-from app.domain.secrets import PUBLIC_ID
 from app.domain.token_filter import TokenFilter
 from app.http.acts import does
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
 from app.services.revoking_by_filter import Preview
 from app.web.admin import queries, token_queries
+from app.web.admin.chosen import chosen, some_chosen
+from app.web.admin.chosen import kept as kept_choice
 from app.web.admin.queries import Form
 from app.web.admin.revoked import HOME, after_revoking
 from app.web.forms import field_errors, message, read_form, status_of
@@ -23,11 +24,6 @@ by_filter = GuardedBlueprint("web_by_filter", __name__, guard=ADMINISTRATOR_IN_S
                              template_folder="../templates")  # fmt: skip
 
 SHOWN = 20
-
-PICK = "pick-"
-"""How the name of each chosen token's field begins; its public id follows."""
-
-NONE_CHOSEN = "No token was chosen. Select some in the list."
 
 
 @by_filter.get("/revoke-by-filter")
@@ -70,24 +66,16 @@ def _is_of_chosen() -> bool:
     return request.path.endswith("/revoke-chosen")
 
 
-def _chosen(form: Form) -> list[str]:
-    """The public ids of the chosen tokens, in order."""
-    picked = (name.removeprefix(PICK) for name in form if name.startswith(PICK))
-    return sorted(public_id for public_id in picked if PUBLIC_ID.fullmatch(public_id))
-
-
 def _criteria(form: Form) -> TokenFilter:
     if not _is_of_chosen():
         return token_queries.token_view(form).narrowed
-    if not _chosen(form):
-        raise BadRequest(NONE_CHOSEN, {"tokens": [NONE_CHOSEN]})
-    return TokenFilter(public_ids=_chosen(form))
+    return TokenFilter(public_ids=some_chosen(form))
 
 
 def _kept(form: Form) -> dict[str, str]:
     """What the form sends again: the chosen tokens, or the criteria as they were entered."""
     if _is_of_chosen():
-        return {f"{PICK}{public_id}": "on" for public_id in _chosen(form)}
+        return kept_choice(form)
     return {name: value for name, value in queries.entered(form, token_queries.NAMES).items() if value}
 
 
@@ -104,7 +92,7 @@ def _preview(form: Form, status: int = 200, error: str = "", fields: dict[str, s
         status,
         criteria=[] if _is_of_chosen() else token_queries.criteria_in_words(form),
         is_of_chosen=_is_of_chosen(),
-        chosen=len(_chosen(form)),
+        chosen=len(chosen(form)),
         kept=_kept(form),
         preview=preview,
         shown=SHOWN,

@@ -1,6 +1,7 @@
 """After a revocation: the way back to the list as it was, and the message there, which says what was revoked."""
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from flask import redirect
 from werkzeug.wrappers import Response
@@ -10,7 +11,7 @@ from app.domain.text import count_of
 from app.domain.tokens import TokenStatus
 from app.http.context import services
 from app.services.revoking import Revoked
-from app.web.done import after_act, what_was_done
+from app.web.done import after_act, number_done, what_was_done
 from app.web.returning import way_back
 
 HOME = "/admin/tokens"
@@ -40,10 +41,10 @@ def message_after_revoking() -> Message | None:
     done = what_was_done()
     if done.get("done") != "revoked":
         return None
-    refresh, access = (int(done[f"done-{name}"]) for name in ("refresh_tokens", "access_tokens"))
+    refresh, access = (number_done(done, name) for name in ("refresh_tokens", "access_tokens"))
     if "done-token" in done:
         return _of_token(done["done-token"], refresh, access)
-    return Message(f"/admin/audit?object={done['done-filter']}", in_words(refresh, access))
+    return Message(f"/admin/audit?object={quote(done.get('done-filter', ''))}", in_words(refresh, access))
 
 
 def _of_token(public_id: str, refresh: int, access: int) -> Message | None:

@@ -15,6 +15,7 @@ from app.http.guards import GuardedBlueprint
 from app.services.listing import ListedToken
 from app.services.token_lists import TokenPage
 from app.web.admin import queries, token_queries
+from app.web.admin.moving_chosen import moved_chosen_text
 from app.web.admin.revoked import HOME, after_revoking, message_after_revoking
 from app.web.csv_export import csv_answer
 from app.web.forms import field_errors, is_checked, message, read_form, status_of
@@ -114,6 +115,7 @@ def _list(view: ListView, found: TokenPage[ListedToken], status: int = 200, erro
         csv=f"{url_for('web_tokens.export')}{view.address().removeprefix(view.path)}",
         searched=token_queries.searched(view),
         error=error,
+        moved=moved_chosen_text(),
         done=message_after_revoking(),
     )
 

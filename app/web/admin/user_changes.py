@@ -128,7 +128,9 @@ def _api_tokens(user: User, refusal: Refusal | None = None) -> ResponseReturnVal
 
 def _state(template: str, user: User, refusal: Refusal | None = None) -> ResponseReturnValue:
     accounts = [each.user for each in services().service_accounts.left_by(user.id)]
-    return dialog(template, user, refusal, holding=services().overview.holdings([user])[0], accounts=accounts)
+    about = {"holding": services().overview.holdings([user])[0], "accounts": accounts}
+    deputy_of = len(services().service_accounts.of(user.id)) - len(accounts)
+    return dialog(template, user, refusal, **about, deputy_of=deputy_of)
 
 
 def _confirm(user: User, refusal: Refusal | None = None) -> ResponseReturnValue:

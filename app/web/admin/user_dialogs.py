@@ -8,7 +8,7 @@ from app.domain.errors import Conflict, Refusal
 from app.domain.identity import User, parse_user_id
 from app.http.context import services
 from app.services.named_users import DELETED
-from app.web.admin.user_messages import began_in
+from app.web.admin.user_messages import LIST, began_in
 from app.web.forms import field_errors, message, status_of
 from app.web.rendering import page
 
@@ -27,5 +27,6 @@ def dialog(template: str, user: User, refusal: Refusal | None = None, **values: 
     fields = field_errors(refusal) if refusal else {}
     error = message(refusal) if refusal and not fields else ""
     status = status_of(refusal) if refusal else 200
-    values = {"error": error, "fields": fields} | values
+    crumbs = [("Administration", "/admin"), ("Users", LIST), (user.username, f"{LIST}/{user.id}")]
+    values = {"error": error, "fields": fields, "crumbs": crumbs} | values
     return page(template, status, user=user, back=back, **values)

@@ -3,7 +3,6 @@
 That page is the user's, or the list that the act began in, as it was.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask import redirect, request
@@ -13,7 +12,7 @@ from app.domain.identity import User
 from app.domain.text import count_of, count_of_tokens
 from app.services.revoking import Revoked
 from app.services.user_profiles import UserProfile
-from app.web.done import after_act, what_was_done
+from app.web.done import after_act, number_done, what_was_done
 from app.web.forms import read_form
 from app.web.returning import way_back
 
@@ -29,7 +28,7 @@ TEXTS = {
     "renamed": "The user name is {user} now. Tokens, sessions and the password stay.",
     "deleted": "Deleted the account, now called {user}: revoked {tokens}, and ended {sessions}.",
     "responsible": "Changed who is responsible for {user}. It is effective at once.",
-    "handed-over": "Made others responsible for {accounts} of {user}.",
+    "handed-over": "Others answer for {accounts} of {user} now.",
     "moved": "Moved {moved} of {user}. They work as before, with their new owner's rights.",
     "unchanged": "Nothing was changed.",
     "disabled": "Disabled {user}: signed out, and tokens no longer work.",
@@ -78,8 +77,8 @@ def message_after_act(profile: UserProfile | None = None) -> Message | None:
     user = profile.user.username if profile else args.get("done-user", "")
     if done not in TEXTS or (profile is not None and not _is_true(done, profile)):
         return None
-    tokens = count_of_tokens(_number(args, "refresh"), _number(args, "access"))
-    counted = {name: count_of(_number(args, name), noun) for name, noun in COUNTED.items()}
+    tokens = count_of_tokens(number_done(args, "refresh"), number_done(args, "access"))
+    counted = {name: count_of(number_done(args, name), noun) for name, noun in COUNTED.items()}
     return Message(TEXTS[done].format(user=user, tokens=tokens, **counted), user)
 
 
@@ -94,7 +93,3 @@ def _is_true(done: str, profile: UserProfile) -> bool:
         "password-revoked": held > 0,
     }
     return not untrue.get(done, False)
-
-
-def _number(args: Mapping[str, str], name: str) -> int:
-    return int(args.get(f"done-{name}", "0"))

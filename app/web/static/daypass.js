@@ -183,11 +183,12 @@ function sameElement(element) {
   return element.closest("thead") ? "thead [aria-sort] a" : element.closest(".segments") ? ".segments [aria-current]" : "#content";
 }
 
-// A form may have a field named "action", which hides the property.
-const actionOf = (form) => new URL(form.getAttribute("action"), window.location.href);
+// A form may have a field named "action", which hides the property; a button may lead elsewhere than its form.
+const actionOf = (form, submitter) =>
+  new URL(submitter?.getAttribute("formaction") ?? form.getAttribute("action"), window.location.href);
 
 function addressOf(form, submitter) {
-  const address = actionOf(form);
+  const address = actionOf(form, submitter);
   const entered = [...new FormData(form, submitter)].filter(([, value]) => value !== "");
   address.search = new URLSearchParams(entered).toString();
   return address.href;

@@ -267,10 +267,12 @@ def test_what_a_person_has_is_listed_and_handed_over_before_they_are_disabled(
     anna, berta = make_user(services, "anna"), make_user(services, "berta")
     make_service_account(services, anna, berta, username="svc-a")
     account = make_service_account(services, anna, username="svc-b")
+    make_service_account(services, services.accounts.get("berta"), anna, username="svc-c")
     refresh = issue(services, anna)
     listed = daypass.json("user", "hand-over", "anna")
     assert [(each["kind"], each["name"], each["deputy"]) for each in listed] == [
         ("service account", "svc-a", "berta"), ("service account", "svc-b", None),
+        ("service account", "svc-c", "anna"),
         ("refresh token", "nightly-etl", None),
     ]  # fmt: skip
     assert "anna has these tokens" in daypass.misuse("user", "hand-over", "anna", "--tokens-to", "anna")
@@ -279,6 +281,7 @@ def test_what_a_person_has_is_listed_and_handed_over_before_they_are_disabled(
     rest = daypass.text("user", "hand-over", "anna", "--service-accounts-to", "berta", "--tokens-to", "svc-b")
     assert rest == "anna has nothing to hand over.\n"
     assert (services.accounts.get("svc-a").responsible, services.accounts.get("svc-a").deputy) == ("berta", None)
+    assert (services.accounts.get("svc-c").responsible, services.accounts.get("svc-c").deputy) == ("berta", None)
     assert mint_with(services, refresh.secret).token.user_id == account.id
     done = daypass.text("user", "disable", "berta")
-    assert done.endswith("2 service accounts: svc-a, svc-b. Run `daypass user hand-over berta`.\n")
+    assert done.endswith("3 service accounts: svc-a, svc-b, svc-c. Run `daypass user hand-over berta`.\n")

@@ -269,3 +269,21 @@ def test_people_find_the_accounts_that_they_answer_for(
     other = make_service_account(services, berta, username="svc-a")
     assert [each.user.username for each in services.service_accounts.of(anna.id)] == ["svc-etl"]
     assert [each.user for each in services.service_accounts.of(berta.id)] == [other, account]
+
+
+def test_a_deputy_is_handed_over_as_who_is_responsible_is(
+    services: Services, account: User, anna: User, berta: User
+) -> None:
+    """◆ The other place stays, and nobody has both."""
+    carl, hand_over = make_user(services), services.service_accounts.hand_over
+    (changed,) = hand_over(berta.id, {account.id: carl.username}, OPERATOR)
+    assert (changed.responsible, changed.deputy) == (anna.username, carl.username)
+    with pytest.raises(NotFound):
+        hand_over(berta.id, {account.id: carl.username}, OPERATOR)
+    (changed,) = hand_over(carl.id, {account.id: anna.username}, OPERATOR)
+    assert (changed.responsible, changed.deputy) == (anna.username, None)
+    services.accounts.change(account.username, {"deputy": carl.username}, OPERATOR)
+    (changed,) = hand_over(carl.id, {account.id: ""}, OPERATOR)
+    assert (changed.responsible, changed.deputy) == (anna.username, None)
+    with pytest.raises(BadRequest):
+        hand_over(anna.id, {account.id: ""}, OPERATOR)
