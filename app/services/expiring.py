@@ -22,9 +22,9 @@ from app.services.throttling import KEPT_FOR
 from app.storage import (
     access_tokens,
     check_counts,
+    ended_refresh_tokens,
     from_the_future,
     idempotency,
-    refresh_tokens,
     retired_secrets,
     sessions,
     throttle,
@@ -52,7 +52,8 @@ class Expiring:
 
         Refuses with Conflict where this host's clock does not agree (``clock_agreement``).
         """
-        return sum(self._repeat(batch, timedelta(0)) for batch in (access_tokens.expire_due, refresh_tokens.expire_due))
+        marking = (access_tokens.expire_due, ended_refresh_tokens.expire_due)
+        return sum(self._repeat(batch, timedelta(0)) for batch in marking)
 
     def purge(self, caller: Caller) -> int:
         """Delete tokens that ended ``retention_days`` ago, and old counters, keys and sessions; how many rows.
@@ -66,7 +67,7 @@ class Expiring:
         for what, batch in (
             ("access_tokens", access_tokens.purge),
             ("retired_secrets", retired_secrets.purge),
-            ("refresh_tokens", refresh_tokens.purge),
+            ("refresh_tokens", ended_refresh_tokens.purge),
         ):
             rows += self._repeat(batch, retention, (caller, what))
         self._bring_back()

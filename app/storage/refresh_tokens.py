@@ -1,6 +1,7 @@
 """Queries on refresh tokens. Writes are conditional.
 
-Not here: why a condition is not met (``app.services.held_tokens``), lists (``listing``), new secrets (``new_secrets``).
+Not here: why a condition is not met (``app.services.held_tokens``), lists (``listing``), new secrets (``new_secrets``),
+marking and deleting those that have ended (``ended_refresh_tokens``).
 """
 
 from collections.abc import Sequence
@@ -16,8 +17,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    delete,
-    exists,
     func,
     insert,
     select,
@@ -31,11 +30,10 @@ from app.domain.identity import User
 from app.domain.secrets import Mac, TokenText
 from app.domain.tokens import RefreshToken, TokenStatus, is_from_future, seems_shared_at, status_at
 from app.storage import budgets
-from app.storage.liveness import ended_before, is_active_at, is_due
+from app.storage.liveness import is_active_at
 from app.storage.made_with import NO_TOKEN, Maker, maker_columns
 from app.storage.many_rows import lock_in_order, rows_of
-from app.storage.secret_tables import RetiredSecretRow, SecretUseRow
-from app.storage.tables import AccessTokenRow, InstanceSettingRow, RefreshTokenRow, UserRow
+from app.storage.tables import InstanceSettingRow, RefreshTokenRow, UserRow
 from app.storage.users import as_user
 
 TABLE = cast(Table, RefreshTokenRow.__table__)
@@ -217,25 +215,6 @@ def _revoking(session: Session, which: ColumnElement[bool], revocation: Revocati
 def count_active(session: Session, user_id: int, now: datetime) -> int:
     query = select(func.count()).select_from(RefreshTokenRow)
     return session.scalar(query.where(RefreshTokenRow.user_id == user_id, is_active_at(RefreshTokenRow, now))) or 0
-
-
-def expire_due(session: Session, now: datetime, most: int) -> int:
-    """Mark at most `most` expired tokens as such; how many."""
-    due = select(RefreshTokenRow.id).where(is_due(RefreshTokenRow, now)).limit(most)
-    ids = list(session.scalars(due.with_for_update(skip_locked=True)))
-    session.execute(update(RefreshTokenRow).where(RefreshTokenRow.id.in_(ids)).values(status=TokenStatus.EXPIRED))
-    return len(ids)
-
-
-def purge(session: Session, cutoff: datetime, most: int) -> int:
-    """Delete at most `most` that ended by `cutoff` and have no access tokens left; how many."""
-    kept = exists().where(AccessTokenRow.refresh_token_id == RefreshTokenRow.id)
-    old = select(RefreshTokenRow.id).where(ended_before(RefreshTokenRow, cutoff), ~kept).limit(most)
-    ids = list(session.scalars(old.with_for_update(skip_locked=True)))
-    for kept_of in (RetiredSecretRow, SecretUseRow):
-        session.execute(delete(kept_of).where(kept_of.refresh_token_id.in_(ids)))
-    session.execute(delete(RefreshTokenRow).where(RefreshTokenRow.id.in_(ids)))
-    return len(ids)
 
 
 def as_refresh_token(row: StoredRefreshToken | RefreshTokenRow, now: datetime) -> RefreshToken:

@@ -6,14 +6,14 @@ import pytest
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from app.storage import access_tokens, refresh_tokens, retired_secrets
+from app.storage import access_tokens, ended_refresh_tokens, refresh_tokens, retired_secrets
 from app.storage.secret_tables import RetiredSecretRow
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 from tests.unit.storage.planting import HOUR, MICROSECOND, NOW, plant_access_token, plant_refresh_token
 
 pytestmark = pytest.mark.both_databases
 
-TIERS = {"refresh": (refresh_tokens, plant_refresh_token), "access": (access_tokens, plant_access_token)}
+TIERS = {"refresh": (ended_refresh_tokens, plant_refresh_token), "access": (access_tokens, plant_access_token)}
 LATER = NOW + MICROSECOND
 
 
@@ -63,16 +63,17 @@ def test_what_ended_long_enough_ago_is_deleted_in_batches(
     handles = [plant(session, owner, **values).public_id for _ in range(5)]
     assert [module.purge(session, NOW, 2) for _ in range(4)] == ([2, 2, 1, 0] if goes else [0] * 4)
     session.expunge_all()
-    assert {module.find(session, handle) is None for handle in handles} == {goes}
+    found = refresh_tokens.find if tier == "refresh" else access_tokens.find
+    assert {found(session, handle) is None for handle in handles} == {goes}
 
 
 def test_a_refresh_token_is_deleted_after_its_access_tokens_with_old_secrets(session: Session, owner: UserRow) -> None:
     row = plant_refresh_token(session, owner, status="expired", expires_at=NOW)
     child = plant_access_token(session, owner, row, status="expired", expires_at=NOW + HOUR)
     plant_retired(session, row, NOW + HOUR)
-    assert refresh_tokens.purge(session, NOW, 10) == 0
+    assert ended_refresh_tokens.purge(session, NOW, 10) == 0
     session.execute(delete(AccessTokenRow).where(AccessTokenRow.id == child.id))
-    assert refresh_tokens.purge(session, NOW, 10) == 1
+    assert ended_refresh_tokens.purge(session, NOW, 10) == 1
     assert session.scalar(select(func.count()).select_from(RetiredSecretRow)) == 0
 
 
