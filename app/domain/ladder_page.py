@@ -56,7 +56,7 @@ RULES = """
   weaker one, and creating tokens is not denied to them: nobody gets a right through an account. Administrators set its
   role, its permission and who answers for it. A token of it that a person's access token created has that as its
   origin, and is revoked with the line ([service-accounts.md](service-accounts.md)).
-- **Moving** a token to another owner creates nothing, but whoever knows its secret gets the new owner's rights. So
+- **Moving** a token to another owner creates nothing, but anyone who knows its secret gets the new owner's rights. So
   administrators move none to an account through which the permissions of a server administrator or an introspector
   would be gained, and owners only to a service account that they answer for and whose role is theirs or weaker. What
   was created with a token before it moved stays its creator's, and is revoked with the line.

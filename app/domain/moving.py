@@ -13,7 +13,7 @@ def refuse_target(owner: User, target: User) -> None:
     """Refuse with NotPermitted an owner through whom those who know the secret gain permissions in Daypass itself."""
     if gains_rights(owner.role, target.role) and target.role.may_introspect:
         raise NotPermitted(
-            f"A token of {owner.username} can't become {target.username}'s: whoever knows its secret would get the "
+            f"A token of {owner.username} can't become {target.username}'s: anyone who knows its secret would get the "
             f"permissions of {target.role}. Create a token for {target.username} instead."
         )
 

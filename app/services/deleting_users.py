@@ -55,7 +55,7 @@ class Deleted:
 
 @dataclass(frozen=True)
 class Deletion:
-    """What deleting a user takes, whoever decides it."""
+    """What deleting a user needs, behind whichever access guard."""
 
     throttle: LoginThrottle
     usernames: Usernames

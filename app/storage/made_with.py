@@ -81,7 +81,7 @@ class Made(NamedTuple):
 
 
 def made_from(session: Session, roots: Sequence[Made], most: int | None = None) -> Iterator[Made]:
-    """What was made with these tokens, and with that, and so on, whoever owns it; each once, without the roots.
+    """What was made with these tokens, and with that, and so on, of any owner; each once, without the roots.
 
     In any state, but for access tokens that are final and made no other, of which a program can leave any number. With
     a refresh token: what was made with its access tokens. A level at a time, so that no more is read than found; with

@@ -34,7 +34,7 @@ def find_sign_in(session: Session, username: str | None, email: str | None) -> S
     The user name wins whatever that user's state, so that nobody's e-mail catches another's sign-in. One statement that
     always reads one row, so that an unknown user takes the same time.
     """
-    # None would be compared as IS NULL, and find whoever has no e-mail. Nobody has an empty one.
+    # None would be compared as IS NULL, and find a user without one. Nobody has an empty one.
     one, with_email = select(literal(1)).subquery(), _enabled_with(email or "")
     by_name = select(TABLE.c.id).where(TABLE.c.username == (username or "")).correlate(None).scalar_subquery()
     is_only_one = case((func.count() == 1, func.min(with_email.c.id)))

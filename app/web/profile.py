@@ -21,7 +21,7 @@ profile = GuardedBlueprint("web_profile", __name__, guard=IN_SESSION, url_prefix
 
 @profile.get("")
 def edit_names() -> ResponseReturnValue:
-    """The form to change one's own names, with what else is stored."""
+    """The form to change your own names, with what else is stored."""
     user = web_session().user
     names: dict[str, Any] = {"first_name": user.first_name, "last_name": user.last_name}
     return page("account_profile.html", user=user, done=what_was_done().get("done"), fields={}, **names)
@@ -30,7 +30,7 @@ def edit_names() -> ResponseReturnValue:
 @profile.post("")
 @does()
 def change_names() -> ResponseReturnValue:
-    """Change one's own names. No right depends on them."""
+    """Change your own names. No right depends on them."""
     user = web_session().user
     names: dict[str, Any] = {name: read_form().get(name, "").strip() for name in OWN_NAMES}
     try:

@@ -157,7 +157,7 @@ def test_a_move_through_which_somebody_gains_rights_is_made_after_a_warning_abou
     ("about", "status", "said"),
     [
         ({}, 404, "There is no user with this name"),
-        ({"role": Role.SERVER_ADMIN}, 403, "whoever knows its secret would get the permissions of SERVER_ADMIN"),
+        ({"role": Role.SERVER_ADMIN}, 403, "anyone who knows its secret would get the permissions of SERVER_ADMIN"),
     ],
 )
 def test_a_move_that_is_refused_says_why_in_the_dialog(

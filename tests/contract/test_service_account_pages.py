@@ -156,7 +156,7 @@ def test_tokens_are_handed_over_to_a_stronger_role_only_after_a_warning_about_th
     chosen = {f"pick-{first.token.public_id}": "on", "owner": steward.username}
     for confirmed in ({}, {"confirmed": "another"}):
         warned = clara.pages.post(path, chosen | confirmed)
-        assert "Whoever knows the secrets of these tokens gains rights." in words(warned)
+        assert "Anyone who knows the secrets of these tokens gains rights." in words(warned)
         assert f'name="confirmed" value="{steward.username}"' in warned.text
         assert services.listing.find(first.token.public_id).owner == anna.user.username
     clara.pages.post(path, chosen | {"confirmed": steward.username})

@@ -4,13 +4,14 @@ At `url_one` each has the host with Daypass's compatibility layers. ``tests/driv
 """
 
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
 
 from tests.drivers.nginx import API, DEPLOY, ONE, TOKENS, Process
 
 
-class Proxy(Process):
+class Proxy(Process, ABC):
     """`files`: the shipped ones, the first of which is named to the program."""
 
     files: tuple[str, ...]
@@ -37,9 +38,9 @@ class Proxy(Process):
         yield "127.0.0.1:8080", f"127.0.0.1:{daypass_port}"
         yield "127.0.0.1:5000", f"127.0.0.1:{api_port}"
 
+    @abstractmethod
     def words(self) -> tuple[str, ...]:
         """The arguments of the program."""
-        raise NotImplementedError
 
 
 class Caddy(Proxy):

@@ -101,7 +101,7 @@ def _hand_over_accounts(person: User, form: queries.Form) -> ResponseReturnValue
 
 
 def _hand_over_tokens(person: User, form: queries.Form) -> ResponseReturnValue:
-    """Where whoever knows their secrets gains rights by that, only after a warning about this owner."""
+    """Where anyone who knows their secrets gains rights by it, only after a warning about this owner."""
     chosen = [name.removeprefix(PICK) for name in form if name.startswith(PICK)]
     proposal = services().moving.propose(chosen[0], form[OWNER], caller()) if chosen else None
     if proposal is not None and proposal.gains_rights and form.get("confirmed") != proposal.target.username:

@@ -48,7 +48,7 @@ def choose_owner(public_id: str) -> ResponseReturnValue:
 @token_changes.post("/<public_id>/move")
 @does(Act.MOVE_OF_OTHERS)
 def move(public_id: str) -> ResponseReturnValue:
-    """Move a token; where whoever knows its secret gains rights by that, only after a warning about this owner."""
+    """Move a token; where anyone who knows its secret gains rights by it, only after a warning about this owner."""
     form = read_form()
     to = form.get("to", "").strip().lower()
     try:
