@@ -209,4 +209,4 @@ def test_as_process_1_of_a_container_it_obeys_sigterm_and_takes_orphans_away(tmp
         subprocess.run(namespace, check=True)
         supervised.until(lambda: not [each for each in init.children() if each.name() in ("sleep", "sh")])
         init.terminate()
-        assert supervised.process.wait(5) == 0
+        assert supervised.process.wait(20) == 0

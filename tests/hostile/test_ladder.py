@@ -171,7 +171,7 @@ def test_who_makes_tokens_as_fast_as_possible_keeps_none_when_the_first_is_revok
 ) -> None:
     """◆ From several connections to both workers. Fails when the maker is not read again under its owner's lock."""
     user = allowed_user(services)
-    first, made, is_over = generate(services, user), list[str](), threading.Event()
+    first, made, is_under_way = generate(services, user), list[str](), threading.Event()
 
     def climb() -> None:
         secret = first.secret
@@ -181,10 +181,11 @@ def test_who_makes_tokens_as_fast_as_possible_keeps_none_when_the_first_is_revok
             answer = make(live_server, secret, 60)
             if answer.status_code == 201:
                 made.append(answer.json()["tokenValue"])
-        is_over.set()
+            if len(made) > 3 * MAKERS:
+                is_under_way.set()
 
     def revoke() -> None:
-        threading.Event().wait(0.3)
+        assert is_under_way.wait(30)
         services.revoking.revoke(first.token.public_id, "", OPERATOR, with_descendants=True)
 
     all_at_once([revoke, *[climb] * MAKERS])
