@@ -42,7 +42,7 @@ LOCKING = re.compile(r"BEGIN IMMEDIATE|FROM users.* FOR ", re.DOTALL)
 """The statements with which a move waits for who changes an owner."""
 
 MOMENT_SECONDS = 0.01
-"""Within which all that race begin; at the very same time, whoever waits first is first."""
+"""Within which all that race begin; at the very same time, the one that waits first is first."""
 
 
 @pytest.fixture

@@ -110,7 +110,7 @@ def test_no_password_can_be_set_and_one_that_is_stored_opens_nothing(
 def test_the_responsible_person_and_the_deputy_act_for_an_account_and_nobody_else(
     services: Services, account: User, anna: User, berta: User
 ) -> None:
-    """◆ For others it does not exist, whoever's token they name."""
+    """◆ For others it does not exist, the token of any user they name."""
     set_api_tokens(services, account.username, ApiTokens.ALLOW)
     for person in (anna, berta):
         refresh = issue_for(services, account, signed_in(person))
