@@ -12,7 +12,7 @@ from app.web.done import SEAL, seal_of
 from app.web.form_tokens import unpadded
 from tests.browser import sample
 from tests.browser.past import Past
-from tests.drivers.browser import Visitor
+from tests.drivers.browser import Visitor, settled
 from tests.drivers.server import LiveServer
 from tests.factories import PASSWORD
 
@@ -473,7 +473,7 @@ class Guests:
         """Go there."""
         visitor = self._visitor(view.who)
         view.go(visitor)
-        return visitor.page
+        return settled(visitor.page)
 
     def close(self) -> None:
         for visitor in self._known.values():

@@ -8,7 +8,7 @@ from playwright.sync_api import Error, Page, Route, expect
 from app.domain.clock import system_clock
 from app.domain.identity import User
 from tests.browser.conftest import Instance, Visit
-from tests.drivers.browser import Visitor
+from tests.drivers.browser import Visitor, settled
 from tests.factories import PASSWORD
 from tests.secrecy import secrets_in
 
@@ -165,4 +165,4 @@ def _all_that_a_page_holds(page: Page) -> str:
 
 
 def _background(page: Page) -> str:
-    return str(page.evaluate("getComputedStyle(document.documentElement).backgroundColor"))
+    return str(settled(page).evaluate("getComputedStyle(document.documentElement).backgroundColor"))

@@ -24,6 +24,12 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+def settled(page: Page) -> Page:
+    """Once its document is whole: a click returns when the next page begins, which has no body yet."""
+    page.wait_for_function("document.readyState === 'complete'")
+    return page
+
+
 class Visitor:
     """Somebody with a browser of their own: cookies and all."""
 
@@ -43,7 +49,8 @@ class Visitor:
         self.page.goto(at)
         self.page.get_by_label("User name").fill(username)
         self.page.get_by_label("Password").fill(password)
-        self.page.get_by_role("button", name="Sign in").click()
+        with self.page.expect_navigation():
+            self.page.get_by_role("button", name="Sign in").click()
 
     def click(self, name: str, role: Any = "button") -> None:
         self.page.get_by_role(role, name=name, exact=True).click()
