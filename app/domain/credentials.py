@@ -9,6 +9,8 @@ class CredentialKind(StrEnum):
     """In the words that people read in the audit log."""
 
     PASSWORD = "password"
+    PROVIDER = "single sign-on"
+    PROXY = "reverse proxy"
     SESSION = "session"
     ACCESS_TOKEN = "access token"
     REFRESH_TOKEN = "refresh token"
@@ -18,7 +20,8 @@ class CredentialKind(StrEnum):
 
 @dataclass(frozen=True)
 class Credential:
-    """`id`: a token's public id, a session's number, a command's system user, a job's name; empty for a password.
+    """`id`: a token's public id, a session's number, a command's system user, a job's name; empty for a password,
+    single sign-on and a reverse proxy.
 
     `is_fresh`: of a session, whether the password was entered recently. Of an access token, `is_single_tier`: whether
     it has no refresh token; `until`: when it, or its refresh token, expires, and what is made with it at the latest;
@@ -37,3 +40,5 @@ class Credential:
 
 
 BY_PASSWORD = Credential(CredentialKind.PASSWORD)
+BY_PROVIDER = Credential(CredentialKind.PROVIDER)
+BY_PROXY = Credential(CredentialKind.PROXY)

@@ -29,6 +29,8 @@ class Proof(StrEnum):
     FRESH_SESSION = "A session whose password was entered in the last ten minutes"
     SESSION = "A session"
     PASSWORD = "A password"
+    PROVIDER = "A sign-in at a provider"
+    PROXY = "The header of a trusted proxy"
     SINGLE_TIER_TOKEN = "An API token without a refresh token"
     TWO_TIER_TOKEN = "An access token of a refresh token"
     OWN_SECRET = "The token's own secret"
@@ -72,7 +74,7 @@ class Rule:
 class Act(Enum):
     """The table."""
 
-    SIGN_IN = Rule("sign in on the pages", Effect.CREATES, _each(Proof.PASSWORD))
+    SIGN_IN = Rule("sign in on the pages", Effect.CREATES, _each(Proof.PASSWORD, Proof.PROVIDER, Proof.PROXY))
     CREATE_REFRESH_TOKEN = Rule(
         "create a refresh token", Effect.CREATES, _ON_PAGES | _each(Proof.PASSWORD) | _TOKENS_BY_API
     )
@@ -149,6 +151,8 @@ OF_USERS = (
 
 _PROOFS = {
     CredentialKind.PASSWORD: Proof.PASSWORD,
+    CredentialKind.PROVIDER: Proof.PROVIDER,
+    CredentialKind.PROXY: Proof.PROXY,
     CredentialKind.SESSION: Proof.SESSION,
     CredentialKind.ACCESS_TOKEN: Proof.TWO_TIER_TOKEN,
     CredentialKind.REFRESH_TOKEN: Proof.OWN_SECRET,

@@ -9,6 +9,7 @@ FILE = Path(__file__).parent.parent.parent / "docs" / "ladder.md"
 COLUMNS: dict[str, tuple[Proof, ...]] = {
     "page": (Proof.FRESH_SESSION, Proof.SESSION),
     "password": (Proof.PASSWORD,),
+    "single sign-on": (Proof.PROVIDER, Proof.PROXY),
     "API token": (Proof.SINGLE_TIER_TOKEN,),
     "access token of a refresh token": (Proof.TWO_TIER_TOKEN,),
     "the token's own secret": (Proof.OWN_SECRET,),

@@ -8,6 +8,7 @@ from app.domain.clock import CLOCK_TOLERANCE
 from app.domain.credentials import Credential, CredentialKind
 from app.domain.errors import NotFound
 from app.domain.identity import User
+from app.domain.sign_ins import SignInMethod
 
 IDLE = timedelta(minutes=30)
 """A session without requests for so long ends."""
@@ -27,10 +28,11 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 @dataclass(frozen=True)
 class WebSession:
-    """The session of a user signed in on the pages. `proved_at`: when they last entered their password.
+    """The session of a user signed in on the pages. `proved_at`: when they last proved who they are.
 
     `address`, `device` (:func:`app.domain.devices.device_of`): where it began; None where that is not known.
     `digest`: of its cookie. `answers_for_accounts`: whether the user is responsible for a service account, or a deputy.
+    `method`, `identity_id`: how it began (:class:`app.domain.sign_ins.Arrival`).
     """
 
     id: int
@@ -43,6 +45,8 @@ class WebSession:
     device: str | None = None
     digest: str | None = field(default=None, repr=False)
     answers_for_accounts: bool = False
+    method: SignInMethod = SignInMethod.PASSWORD
+    identity_id: int | None = None
 
     @property
     def must_change_password(self) -> bool:

@@ -5,18 +5,18 @@ Not here: the cookie (``app.web``).
 """
 
 import re
-import secrets
 from contextlib import suppress
 
 from app.domain.clock import Clock
-from app.domain.credentials import BY_PASSWORD
 from app.domain.devices import device_of
 from app.domain.errors import BadCredentials, NotFound, SessionEnded, Unavailable
 from app.domain.identity import Caller
 from app.domain.ladder import Act
 from app.domain.seals import Seal
 from app.domain.sessions import MOST, WebSession
+from app.domain.sign_ins import Arrival
 from app.services.accounts import Accounts, Proof
+from app.services.beginning import BeginningSessions, new_cookie
 from app.services.kept_forms import KeptForms
 from app.services.known_devices import KnownDevices
 from app.services.named_users import existing_user
@@ -25,11 +25,7 @@ from app.storage import sessions, users
 from app.storage.audit import record
 from app.storage.database import Database
 
-ID_BYTES = 32
 COOKIE = re.compile(r"[A-Za-z0-9_-]{43}")
-
-MOST_ENDED = 10
-"""The maximum number of sessions beyond the limit that one sign-in ends."""
 
 SEEN_EVERY_SECONDS = 60
 """How often at most `seen_at` is updated."""
@@ -45,12 +41,13 @@ class Sessions:
         self.known_devices = KnownDevices(clock, key)
         self.kept_forms = KeptForms(key)
         self._seal = Seal(key, "session")
+        self.beginning = BeginningSessions(self._seal)
         self._forms = Seal(key, "form")
 
     @staticmethod
     def new_cookie() -> str:
         """A new random value."""
-        return secrets.token_urlsafe(ID_BYTES)
+        return new_cookie()
 
     def sign_in(
         self,
@@ -74,23 +71,14 @@ class Sessions:
 
     def _begin(self, proof: Proof, caller: Caller, before: str | None, device: str) -> str | None:
         """The cookie of a new session; None where the proof is not valid any more."""
-        cookie = self.new_cookie()
         with self._database.transaction() as session:
-            now = self._clock()
             owner = users.get_and_lock(session, proof.user.id)
             if owner is None:
                 raise BadCredentials
             if owner.password_hash != proof.digest:
                 return None
-            owner.last_login_at = now
-            if before is not None:
-                sessions.end(session, self._digest(before))
-            row = sessions.insert(session, self._digest(cookie), owner.id, now, caller.address, device)
-            known, subject = caller.as_user(owner.id, owner.username, BY_PASSWORD), ("user", owner.username)
-            record(session, now, known, "session.began", subject, number=row.id, **proof.detail)
-            for number in sessions.end_oldest(session, owner.id, MOST, MOST_ENDED):
-                record(session, now, known, "session.ended", subject, number=number, because=f"{MOST} at most")
-        return cookie
+            arrival = Arrival(detail=proof.detail)
+            return self.beginning.begin(session, owner, arrival, caller, self._clock(), before, device)
 
     def find(self, cookie: str | None) -> WebSession | None:
         """The session of this cookie, unless it has ended."""
@@ -126,7 +114,7 @@ class Sessions:
         Who had read that one does not share what the session can do now. Refuses with SessionEnded, also where another
         request renewed it.
         """
-        renewed = self.new_cookie()
+        renewed = new_cookie()
         with self._database.transaction() as session:
             if not sessions.renew(session, known, self._digest(renewed), self._clock()):
                 raise SessionEnded

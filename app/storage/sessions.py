@@ -6,17 +6,36 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.sessions import WebSession
+from app.domain.sign_ins import Arrival, SignInMethod
 from app.storage.many_rows import rows_of
 from app.storage.service_accounts import answers_for_any
 from app.storage.tables import SessionRow, UserRow
 from app.storage.users import as_user
 
+BY_PASSWORD_NOW = Arrival()
+
 
 def insert(
-    session: Session, digest: str, user_id: int, now: datetime, address: str | None = None, device: str | None = None
+    session: Session,
+    digest: str,
+    user_id: int,
+    now: datetime,
+    address: str | None = None,
+    device: str | None = None,
+    arrival: Arrival = BY_PASSWORD_NOW,
 ) -> SessionRow:
     row = SessionRow(
-        digest=digest, user_id=user_id, created_at=now, seen_at=now, proved_at=now, address=address, device=device
+        digest=digest,
+        user_id=user_id,
+        created_at=now,
+        seen_at=now,
+        proved_at=arrival.proved_at or now,
+        address=address,
+        device=device,
+        method=arrival.method,
+        identity_id=arrival.identity_id,
+        provider_session=arrival.provider_session,
+        id_token=arrival.id_token,
     )
     session.add(row)
     session.flush()
@@ -105,4 +124,6 @@ def as_session(row: SessionRow, owner: UserRow, answers_for_accounts: bool = Fal
         device=row.device,
         digest=row.digest,
         answers_for_accounts=answers_for_accounts,
+        method=SignInMethod(row.method),
+        identity_id=row.identity_id,
     )

@@ -16,13 +16,16 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     String,
+    Text,
     false,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.domain.sign_ins import SignInMethod
 from app.domain.tokens import TokenStatus
 from app.storage.database import Base
+from app.storage.identity_tables import IdentityRow as IdentityRow
 from app.storage.instants import UtcDateTime
 from app.storage.user_table import BigId as BigId
 from app.storage.user_table import UserRow as UserRow
@@ -35,6 +38,11 @@ IS_MADE = "created_with IS NOT NULL"
 """The condition of the indexes of tokens that were made with an access token: by that token, and of a user. Few are."""
 
 _ONLY_MADE: dict[str, Any] = {"sqlite_where": text(IS_MADE), "postgresql_where": text(IS_MADE)}
+
+IS_IDENTIFIED = "identity_id IS NOT NULL"
+"""The condition of the index of sessions that began at a provider."""
+
+_ONLY_IDENTIFIED: dict[str, Any] = {"sqlite_where": text(IS_IDENTIFIED), "postgresql_where": text(IS_IDENTIFIED)}
 
 
 class RefreshTokenRow(Base):
@@ -201,10 +209,16 @@ class AccessTokenRow(Base):
 
 
 class SessionRow(Base):
-    """A web session. `digest`: of the cookie's value; `proved_at`: when the password was last entered."""
+    """A web session. `digest`: of the cookie's value; `proved_at`: when the person last proved who they are.
+
+    The last four as in :class:`app.domain.sign_ins.Arrival`. `identity_id`: no foreign key, which SQLite can't add.
+    """
 
     __tablename__ = "sessions"
-    __table_args__ = ({"sqlite_autoincrement": True},)  # audit events name the id
+    __table_args__ = (
+        Index("ix_sessions_identity", "identity_id", **_ONLY_IDENTIFIED),
+        {"sqlite_autoincrement": True},  # audit events name the id
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     digest: Mapped[str] = mapped_column(String(64), unique=True)
@@ -214,6 +228,12 @@ class SessionRow(Base):
     proved_at: Mapped[datetime] = mapped_column(UtcDateTime)
     address: Mapped[str | None] = mapped_column(String(45))
     device: Mapped[str | None] = mapped_column(String(60))
+    method: Mapped[str] = mapped_column(
+        String(10), default=SignInMethod.PASSWORD, server_default=SignInMethod.PASSWORD.value
+    )
+    identity_id: Mapped[int | None] = mapped_column(BigId)
+    provider_session: Mapped[str | None] = mapped_column(String(255))
+    id_token: Mapped[str | None] = mapped_column(Text)
 
 
 class InstanceSettingRow(Base):

@@ -32,7 +32,8 @@ class UserRow(Base):
     """`responsible_id`, `deputy_id`: no foreign keys, which SQLite can't add to a table.
 
     `email_key`: the e-mail in its form for look-up, set with it. `first_username`: None while it is the present one. A
-    deleted user's row stays, with `DELETED_NAME` for a user name.
+    deleted user's row stays, with `DELETED_NAME` for a user name. `vouched_at`: when a provider last signed the user in,
+    or an administrator or SCIM enabled them since; None for a user whom no provider knows.
     """
 
     __tablename__ = "users"
@@ -63,6 +64,7 @@ class UserRow(Base):
     email_key: Mapped[str | None] = mapped_column(String(254))
     first_username: Mapped[str | None] = mapped_column(String(150))
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    vouched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     responsible: Mapped[str | None] = column_property(
         _name_of(responsible_id, "responsible_person"), expire_on_flush=False

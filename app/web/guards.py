@@ -89,7 +89,11 @@ def _require_administrator() -> None:
 
 
 IN_SESSIONS = (Proof.SESSION, Proof.FRESH_SESSION)
-VISITOR = Guard("anybody, on the pages", _accept_visitor, proofs=(Proof.PASSWORD, *IN_SESSIONS))
+VISITOR = Guard(
+    "anybody, on the pages",
+    _accept_visitor,
+    proofs=(Proof.PASSWORD, Proof.PROVIDER, Proof.PROXY, *IN_SESSIONS),
+)
 IN_SESSION = Guard("user, signed in on the pages", _require_user, proofs=(Proof.PASSWORD, *IN_SESSIONS))
 ADMINISTRATOR_IN_SESSION = Guard(
     "administrator, signed in on the pages", _require_administrator, proofs=IN_SESSIONS, is_for_administrators=True

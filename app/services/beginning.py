@@ -1,0 +1,64 @@
+"""How a web session begins, whatever proved who the person is. Not here: the proof, and what comes after it."""
+
+import secrets
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from app.domain.credentials import BY_PASSWORD, BY_PROVIDER, BY_PROXY
+from app.domain.identity import Caller
+from app.domain.seals import Seal
+from app.domain.sessions import MOST
+from app.domain.sign_ins import Arrival, SignInMethod
+from app.storage import sessions
+from app.storage.audit import record
+from app.storage.tables import UserRow
+
+ID_BYTES = 32
+
+MOST_ENDED = 10
+"""The maximum number of sessions beyond the limit that one sign-in ends."""
+
+CREDENTIALS = {
+    SignInMethod.PASSWORD: BY_PASSWORD,
+    SignInMethod.PROVIDER: BY_PROVIDER,
+    SignInMethod.PROXY: BY_PROXY,
+}
+
+
+def new_cookie() -> str:
+    """A new random value."""
+    return secrets.token_urlsafe(ID_BYTES)
+
+
+class BeginningSessions:
+    """Begins sessions. `seal`: of their cookies."""
+
+    def __init__(self, seal: Seal) -> None:
+        self._seal = seal
+
+    def begin(
+        self,
+        session: Session,
+        owner: UserRow,
+        arrival: Arrival,
+        caller: Caller,
+        now: datetime,
+        before: str | None,
+        device: str,
+    ) -> str:
+        """Create a session for an enabled user whose row is locked; its cookie.
+
+        `before`: the previous cookie, whose session ends. `device`: as :func:`app.domain.devices.device_of` has it.
+        """
+        cookie = new_cookie()
+        owner.last_login_at = now
+        if before is not None:
+            sessions.end(session, self._seal.of(before))
+        row = sessions.insert(session, self._seal.of(cookie), owner.id, now, caller.address, device, arrival)
+        credential = CREDENTIALS[arrival.method]
+        known, subject = caller.as_user(owner.id, owner.username, credential), ("user", owner.username)
+        record(session, now, known, "session.began", subject, number=row.id, **arrival.detail)
+        for number in sessions.end_oldest(session, owner.id, MOST, MOST_ENDED):
+            record(session, now, known, "session.ended", subject, number=number, because=f"{MOST} at most")
+        return cookie
