@@ -32,8 +32,8 @@ class UserRow(Base):
     """`responsible_id`, `deputy_id`: no foreign keys, which SQLite can't add to a table.
 
     `email_key`: the e-mail in its form for look-up, set with it. `first_username`: None while it is the present one. A
-    deleted user's row stays, with `DELETED_NAME` for a user name. `vouched_at`: when a provider last signed the user in,
-    or an administrator or SCIM enabled them since; None for a user whom no provider knows.
+    deleted user's row stays, with `DELETED_NAME` for a user name. `vouched_at`: when a provider last signed the user
+    in, or an administrator or SCIM enabled them since; None for a user whom no provider knows.
     """
 
     __tablename__ = "users"
