@@ -69,16 +69,21 @@ ACTIONS: dict[str, Words] = {
     "user.disabled": Words("User disabled", "disabled the user {object}"),
     "user.edited": Words("User edited", "edited {object}: {fields}"),
     "user.enabled": Words("User enabled", "enabled the user {object}"),
+    "user.linked": Words("User linked to a provider", "linked {object} to {person} at {issuer}"),
     "user.password_changed": Words("Password set", "set the password of {object}"),
     "user.password_removed": Words("Password removed", "removed the password of {object}"),
     "user.renamed": Words("User name changed", "changed the user name {before} to {object}"),
     "user.responsible_changed": Words(
         "Responsible person changed", "changed who answers for the service account {object}"
     ),
+    "user.role_kept": Words(
+        "Role kept", "kept the role {role} of {object} although the provider says {said}: {because}"
+    ),
     "user.role_changed": Words("Role changed", "changed the role of {object} to {role}"),
     "user.sessions_ended": Words("Sessions ended", "ended {sessions:session} of {object}"),
     "user.sign_in_locked": Words("Sign-in limited", "used up the attempts to sign in as {object}"),
     "user.sign_in_unlocked": Words("Sign-in unlocked", "unlocked sign-in of {object}"),
+    "user.unlinked": Words("User unlinked from a provider", "unlinked {object} from {person} at {issuer}"),
     "user.tokens_revoked": Words("All tokens of a user revoked", "revoked {tokens} of {object}"),
 }
 """By code name. A test compares it with what Daypass records."""

@@ -7,6 +7,7 @@
     ├── BadCredentials          unknown user, wrong password, disabled account, account without a password
     ├── SessionEnded            the session ended while the request was under way
     ├── TemporaryPassword       the right password, but a temporary one that has expired
+    ├── SignInRefused           the person is proved, but may not sign in this way
     ├── NotPermitted            authenticated, but not allowed
     ├── LimitReached            allowed, but the limit is reached
     ├── NotFound                it does not exist, or belongs to another user
@@ -79,6 +80,15 @@ class TemporaryPassword(Refusal):
 
     what: str
     reason: ClassVar[str] = "temporary_password"
+
+
+@dataclass(eq=False)
+class SignInRefused(Refusal):
+    """Only for who has proved who they are. `what`: why, and what to do, as sentences; `why`: a stable word for it."""
+
+    what: str
+    why: str
+    reason: ClassVar[str] = "sign_in_refused"
 
 
 @dataclass(eq=False)

@@ -25,8 +25,10 @@ from app.services.instance_settings import InstanceSettings
 from app.services.introspecting import Introspecting
 from app.services.issuing import Issuing
 from app.services.job_runs import JobRuns
+from app.services.joining import Joining
 from app.services.key_fingerprints import KeyFingerprints
 from app.services.last_use import LastUse
+from app.services.linking import Linking
 from app.services.listing import Listing
 from app.services.minting import Minting
 from app.services.moving import Moving
@@ -93,6 +95,8 @@ class Services:
     last_use: LastUse
     check_counts: CheckCounts
     sessions: Sessions
+    joining: Joining
+    linking: Linking
     changing_passwords: ChangingPasswords
     deleting_users: DeletingUsers
     ring: KeyRing
@@ -148,7 +152,9 @@ def build_services(
         setting_effects=SettingEffects(database, clock), job_runs=JobRuns(database, clock),
         clock_agreement=clock_agreement,
         sightings=sightings, strays=strays, last_use=last_use, check_counts=check_counts,
-        sessions=sessions, changing_passwords=changing, deleting_users=DeletingUsers(database, clock, deletion),
+        sessions=sessions, joining=Joining(database, clock, sessions.beginning, deletion.usernames, pepper),
+        linking=Linking(database, clock), changing_passwords=changing,
+        deleting_users=DeletingUsers(database, clock, deletion),
         ring=ring, key_fingerprints=key_fingerprints, health=health, audit=audit,
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ from app.domain.withdrawals import Withdrawals, takes_away
 from app.services.deleting_users import WITH_THE_USER, Deletion, about
 from app.services.reapplying_moves import label_again, move_again, was_changed_later
 from app.services.reapplying_secrets import end_old_secret_again
-from app.services.reapplying_users import remove_people_but
+from app.services.reapplying_users import remove_people_but, unlink_again
 from app.services.responsibility import ANSWERING_CHANGED, answering
 from app.storage import access_tokens, listing, reapplying, refresh_tokens, sessions, settings, users
 from app.storage.audit import record
@@ -75,6 +75,8 @@ class Reapplying:
             self._remove_password(username, event)
         for username, event in lost.answering.items():
             self._remove_people(username, event)
+        for event in lost.unlinked.values():
+            self._unlink(event)
         for user_id, event in lost.deleted.items():
             self._delete(user_id, event)
         for key, event in lost.settings.items():
@@ -233,6 +235,13 @@ class Reapplying:
         self._done.changes += [f"{username}: {each} does not answer for it any more." for each in gone]
         users.read_names(self._session, user)
         self._record(ANSWERING_CHANGED, ("user", username), event, **answering(user))
+
+    def _unlink(self, event: AuditEvent) -> None:
+        if (done := unlink_again(self._session, event, has_run_on=self._has_run_on)) is None:
+            return
+        username, person = done
+        self._record(event.action, ("user", username), event, **person.detail)
+        self._done.changes.append(f"{username}: unlinked from {person.subject or person.email} at {person.issuer}.")
 
     def _change_setting(self, key: str, event: AuditEvent) -> None:
         after, setting = str(event.detail.get("after")), find_setting(key)

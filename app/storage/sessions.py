@@ -1,6 +1,7 @@
 """Queries on the sessions of the web pages. Not here: when one is over (``app.domain.sessions``)."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -68,11 +69,33 @@ def touch(session: Session, row_id: int, **instants: datetime) -> None:
     session.execute(update(SessionRow).where(SessionRow.id == row_id).values(**instants))
 
 
-def renew(session: Session, known: WebSession, digest: str, now: datetime) -> bool:
-    """Give a session another cookie, proved now; False where it has ended or was renewed."""
+def renew(
+    session: Session, known: WebSession, digest: str, proved_at: datetime, arrival: Arrival | None = None
+) -> bool:
+    """Give a session another cookie, proved then; False where it has ended or was renewed.
+
+    `arrival`: where the proof was a provider's, by which the session goes on.
+    """
+    values: dict[str, Any] = {"digest": digest, "proved_at": proved_at}
+    if arrival is not None:
+        values |= {
+            "method": arrival.method,
+            "identity_id": arrival.identity_id,
+            "provider_session": arrival.provider_session,
+            "id_token": arrival.id_token,
+        }
     which = (SessionRow.id == known.id, SessionRow.digest == known.digest)
-    statement = update(SessionRow).where(*which).values(digest=digest, proved_at=now)
-    return session.scalar(statement.returning(SessionRow.id)) is not None
+    return session.scalar(update(SessionRow).where(*which).values(values).returning(SessionRow.id)) is not None
+
+
+def id_token_of(session: Session, row_id: int) -> str | None:
+    """What the logout at the provider asks for, encrypted."""
+    return session.scalar(select(SessionRow.id_token).where(SessionRow.id == row_id))
+
+
+def end_of_identity(session: Session, identity_id: int) -> int:
+    """Delete the sessions that this identity of a provider began; how many."""
+    return rows_of(session, delete(SessionRow).where(SessionRow.identity_id == identity_id))
 
 
 def end(session: Session, digest: str) -> int | None:

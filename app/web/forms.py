@@ -17,6 +17,7 @@ from app.domain.errors import (
     RateLimited,
     Refusal,
     SessionEnded,
+    SignInRefused,
     TemporaryPassword,
     TokenRefused,
     Unavailable,
@@ -92,7 +93,7 @@ def message(refusal: Refusal) -> str:
         return "Daypass is temporarily unavailable: the database is away or busy. Nothing was changed. Try again."
     if isinstance(refusal, TokenRefused):
         return TOKEN_MESSAGES.get(refusal.reason, "There is no such token, or it does not work.")
-    assert isinstance(refusal, TemporaryPassword | NotPermitted | FeatureOff | Conflict)
+    assert isinstance(refusal, TemporaryPassword | SignInRefused | NotPermitted | FeatureOff | Conflict)
     return REPEATS.get(refusal.what, refusal.what)
 
 
@@ -109,6 +110,7 @@ STATUSES: dict[type[Refusal], int] = {
     BadCredentials: 401,
     TemporaryPassword: 401,
     SessionEnded: 401,
+    SignInRefused: 403,
     NotPermitted: 403,
     LimitReached: 409,
     NotFound: 404,
