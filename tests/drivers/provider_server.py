@@ -19,9 +19,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
+from tests.drivers.provider import CLIENT, SECRET
 from tests.drivers.provider_tokens import LIFETIME_SECONDS, Claims, changed, half_hash, key_set, now, sign
-
-CLIENT, SECRET = "daypass-of-the-tests", "pass-word-of-the-client"
 
 ANNA = {"sub": "248289761001", "preferred_username": "anna", "email": "anna@example.com", "email_verified": True}
 
