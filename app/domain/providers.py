@@ -1,4 +1,4 @@
-"""An OpenID provider as it is configured, and the reasons why a sign-in with one is refused.
+"""An OpenID provider as it is configured, a sign-in with it, and the reasons why its answers are refused.
 
 Not here: talking to it (``app.providers``), what it says of a person (``sign_ins``), and whose account that is.
 """
@@ -29,11 +29,31 @@ class Provider:
     domains: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """What makes a sign-in one of its own; three random values. `is_fresh`: the person has to sign in anew."""
+
+    state: str
+    nonce: str = field(repr=False)
+    verifier: str = field(repr=False)
+    redirect_uri: str
+    is_fresh: bool = False
+
+
+@dataclass(frozen=True)
+class LoggedOut:
+    """Whom a provider signed out: one session there, or all of a person's. `id`: of the token that says so."""
+
+    issuer: str
+    id: str
+    subject: str | None
+    session: str | None
+
+
 AGAIN = "Go back and try again."
 ADMINISTRATOR = (
     "Try again. If it goes on, an administrator finds the reason in the audit log, by the request id on this page."
 )
-ASK = "If you need access, ask an administrator."
 
 
 @dataclass(frozen=True)
@@ -90,27 +110,14 @@ class Why(Enum):
         "{provider} names no verified e-mail address of yours in a domain that may sign in here.",
         "Sign in with your address at work, or ask an administrator.",
     )
-    NOT_FRESH = Reason(
-        "not_fresh",
-        "{provider} did not ask you to sign in again, or does not say when you did.",
-        "Try again. If it goes on, an administrator has to let the provider send auth_time in its ID tokens.",
-    )
-    OTHER_PERSON = Reason(
-        "other_person",
-        "You signed in with {provider} as somebody else. Nothing was changed.",
-        "Confirm with the account that you are signed in with here.",
-    )
-    NO_ACCOUNT = Reason("no_account", "You have no account here, and none is created by signing in.", ASK)
-    DISABLED = Reason("disabled", "Your account here is disabled.", ASK)
-    ACCOUNT = Reason("account", "Your account at {provider} can't be joined with an account here.", ASK)
 
     @property
     def word(self) -> str:
         return self.value.word
 
 
-class SignInRefused(Exception):
-    """A sign-in with a provider is refused. No :class:`app.domain.errors.Refusal`: no API ever answers with it.
+class ProviderRefused(Exception):
+    """A provider's answer is refused. No :class:`app.domain.errors.Refusal`: no API ever answers with it.
 
     `detail`: for the audit log, such as the name of a claim or an error word of the provider; never a value that the
     person has there. `to_do`: where it is another than the table's.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from app.domain.providers import SignInRefused, Why
+from app.domain.providers import ProviderRefused, Why
 from app.providers.fetching import Exchange
 
 PATH = "/.well-known/openid-configuration"
@@ -49,7 +49,9 @@ class Discovery:
             if self._known is None or self._monotonic() - self._known[0] > KEPT_SECONDS:
                 answer = exchange.get(self._issuer.rstrip("/") + PATH)
                 if answer.status != 200:
-                    raise SignInRefused(Why.AWAY if answer.status >= 500 else Why.DISCOVERY, f"status {answer.status}")
+                    raise ProviderRefused(
+                        Why.AWAY if answer.status >= 500 else Why.DISCOVERY, f"status {answer.status}"
+                    )
                 self._known = (self._monotonic(), parse(answer.body, self._issuer))
             return self._known[1]
 
@@ -60,12 +62,12 @@ def parse(document: dict[str, Any], issuer: str) -> Metadata:
     Sources: OpenID Connect Discovery 1.0, sections 3 and 4.3; RFC 8414, section 2; RFC 9207, section 3.
     """
     if document.get("issuer") != issuer:
-        raise SignInRefused(Why.DISCOVERY, "issuer")
+        raise ProviderRefused(Why.DISCOVERY, "issuer")
 
     def endpoint(member: str) -> str:
         url = document.get(member)
         if not isinstance(url, str) or not _is_safe(url, issuer):
-            raise SignInRefused(Why.DISCOVERY, member)
+            raise ProviderRefused(Why.DISCOVERY, member)
         return url
 
     def endpoint_if_any(member: str) -> str | None:
@@ -89,7 +91,7 @@ def _words(document: dict[str, Any], member: str, default: tuple[str, ...]) -> t
     if found is None:
         return default
     if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
-        raise SignInRefused(Why.DISCOVERY, member)
+        raise ProviderRefused(Why.DISCOVERY, member)
     return tuple(found)
 
 

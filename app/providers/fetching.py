@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from app.domain.providers import SignInRefused, Why
+from app.domain.providers import ProviderRefused, Why
 
 TOTAL_SECONDS = 10.0
 """For all requests of one sign-in together."""
@@ -58,7 +58,7 @@ class Fetching:
     def exchange(self) -> Iterator["Exchange"]:
         """All requests of one sign-in. Refuses with BUSY, where no place is given back soon."""
         if not self._places.acquire(timeout=PATIENCE_SECONDS):
-            raise SignInRefused(Why.BUSY)
+            raise ProviderRefused(Why.BUSY)
         try:
             with self._aside():
                 yield Exchange(time.monotonic() + self._seconds)
@@ -85,15 +85,15 @@ class Exchange:
     def _send(self, method: str, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None) -> Answer:
         left = self._until - time.monotonic()
         if left <= 0:
-            raise SignInRefused(Why.AWAY, "timeout")
+            raise ProviderRefused(Why.AWAY, "timeout")
         try:
             status, content = _run(_request(method, url, headers, form, left))
         except (TimeoutError, httpx.TimeoutException):
-            raise SignInRefused(Why.AWAY, "timeout") from None
+            raise ProviderRefused(Why.AWAY, "timeout") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise SignInRefused(Why.AWAY, type(error).__name__) from None
+            raise ProviderRefused(Why.AWAY, type(error).__name__) from None
         if status in REDIRECTS:
-            raise SignInRefused(Why.REDIRECTED, str(status))
+            raise ProviderRefused(Why.REDIRECTED, str(status))
         return Answer(status, _json_object(content))
 
 
@@ -122,12 +122,12 @@ async def _request(
         client.stream(method, url, headers=plain, data=form) as answer,
     ):
         if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise SignInRefused(Why.ANSWER, "compressed")
+            raise ProviderRefused(Why.ANSWER, "compressed")
         content = bytearray()
         async for piece in answer.aiter_raw():
             content += piece
             if len(content) > LARGEST:
-                raise SignInRefused(Why.TOO_LARGE)
+                raise ProviderRefused(Why.TOO_LARGE)
         return answer.status_code, bytes(content)
 
 
@@ -141,7 +141,7 @@ def _json_object(content: bytes) -> dict[str, Any]:
     try:
         found = json.loads(content)
     except (ValueError, RecursionError):
-        raise SignInRefused(Why.ANSWER, "no JSON") from None
+        raise ProviderRefused(Why.ANSWER, "no JSON") from None
     if not isinstance(found, dict):
-        raise SignInRefused(Why.ANSWER, "no JSON object")
+        raise ProviderRefused(Why.ANSWER, "no JSON object")
     return found

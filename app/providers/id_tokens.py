@@ -6,7 +6,7 @@ from typing import Any
 from authlib.oidc.core import CodeIDToken
 from joserfc.errors import ClaimError, ExpiredTokenError, JoseError
 
-from app.domain.providers import Provider, SignInRefused, Why
+from app.domain.providers import Provider, ProviderRefused, Why
 from app.providers.signed import LEEWAY_SECONDS, Signed
 
 LONGEST_SUBJECT = 255
@@ -36,12 +36,12 @@ def judge(signed: Signed, provider: Provider, nonce: str, access_token: str, now
     try:
         token.validate(int(now.timestamp()), LEEWAY_SECONDS)
     except ExpiredTokenError:
-        raise SignInRefused(Why.EXPIRED) from None
+        raise ProviderRefused(Why.EXPIRED) from None
     except ClaimError as error:
-        raise SignInRefused(BY_CLAIM.get(error.claim, Why.CLAIM), error.claim[:40]) from None
+        raise ProviderRefused(BY_CLAIM.get(error.claim, Why.CLAIM), error.claim[:40]) from None
     except (JoseError, ValueError, TypeError, OverflowError):
-        raise SignInRefused(Why.CLAIM) from None
+        raise ProviderRefused(Why.CLAIM) from None
     subject = signed.claims["sub"]
     if not 0 < len(subject) <= LONGEST_SUBJECT or not subject.isascii() or not subject.isprintable():
-        raise SignInRefused(Why.CLAIM, "sub")
+        raise ProviderRefused(Why.CLAIM, "sub")
     return signed.claims

@@ -13,7 +13,7 @@ from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import JWKRegistry, Key
 from joserfc.jws import JWSRegistry
 
-from app.domain.providers import SignInRefused, Why
+from app.domain.providers import ProviderRefused, Why
 from app.providers.fetching import Exchange
 
 KEPT_SECONDS = 3600
@@ -52,14 +52,14 @@ class Keys:
                 self._read(url, exchange)
                 found = self._fitting(algorithm, key_id)
         if not found or (key_id is None and len(found) > 1):
-            raise SignInRefused(Why.KEY)
+            raise ProviderRefused(Why.KEY)
         return found[0]
 
     def _read(self, url: str, exchange: Exchange) -> None:
         answer = exchange.get(url)
         listed = answer.body.get("keys")
         if answer.status != 200 or not isinstance(listed, list) or len(listed) > MOST_KEYS:
-            raise SignInRefused(Why.ANSWER, "keys")
+            raise ProviderRefused(Why.ANSWER, "keys")
         self._keys = [key for each in listed if (key := _public_key(each)) is not None]
         self._read_at = self._monotonic()
 

@@ -1,13 +1,12 @@
 """The judgement of a logout token (OpenID Connect Back-Channel Logout 1.0, section 2.6)."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from joserfc.errors import JoseError
 from joserfc.jwt import JWTClaimsRegistry
 
-from app.domain.providers import Provider, SignInRefused, Why
+from app.domain.providers import LoggedOut, Provider, ProviderRefused, Why
 from app.providers.signed import LEEWAY_SECONDS, Signed
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
@@ -16,16 +15,6 @@ OLDEST_SECONDS = 600
 """Since a token was issued. It is remembered for longer, so that each counts once."""
 
 LONGEST_ID = 255
-
-
-@dataclass(frozen=True)
-class LoggedOut:
-    """Whose sessions end: those of one session at the provider, or all of a person. `id`: the token's own."""
-
-    issuer: str
-    id: str
-    subject: str | None
-    session: str | None
 
 
 def judge(signed: Signed, provider: Provider, now: datetime) -> LoggedOut:
@@ -42,22 +31,22 @@ def judge(signed: Signed, provider: Provider, now: datetime) -> LoggedOut:
     try:
         registry.validate(claims)
     except (JoseError, ValueError, TypeError, OverflowError) as error:
-        raise SignInRefused(Why.CLAIM, str(getattr(error, "claim", ""))[:40]) from None
+        raise ProviderRefused(Why.CLAIM, str(getattr(error, "claim", ""))[:40]) from None
     if claims["iat"] < now.timestamp() - OLDEST_SECONDS:
-        raise SignInRefused(Why.EXPIRED, "iat")
+        raise ProviderRefused(Why.EXPIRED, "iat")
     events: Any = claims.get("events")
     if not isinstance(events, dict) or not isinstance(events.get(EVENT), dict):
-        raise SignInRefused(Why.CLAIM, "events")
+        raise ProviderRefused(Why.CLAIM, "events")
     if "nonce" in claims:  # so that no ID token is taken for one
-        raise SignInRefused(Why.CLAIM, "nonce")
+        raise ProviderRefused(Why.CLAIM, "nonce")
     subject, session = (_text(claims, name) for name in ("sub", "sid"))
     if subject is None and session is None:
-        raise SignInRefused(Why.CLAIM, "sub")
+        raise ProviderRefused(Why.CLAIM, "sub")
     return LoggedOut(provider.issuer, claims["jti"], subject, session)
 
 
 def _text(claims: dict[str, Any], name: str) -> str | None:
     value = claims.get(name)
     if value is not None and (not isinstance(value, str) or not 0 < len(value) <= LONGEST_ID):
-        raise SignInRefused(Why.CLAIM, name)
+        raise ProviderRefused(Why.CLAIM, name)
     return value

@@ -9,7 +9,7 @@ from typing import Any
 from app.domain.emails import canonical_email, normal_email
 from app.domain.errors import BadRequest
 from app.domain.identity import Role
-from app.domain.providers import Provider, SignInRefused, Why
+from app.domain.providers import Provider, ProviderRefused, Why
 from app.domain.sign_ins import ProvidedPerson
 from app.domain.text import normal_text
 
@@ -72,11 +72,11 @@ def _text(value: Any, name: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise SignInRefused(Why.CLAIM, name)
+        raise ProviderRefused(Why.CLAIM, name)
     try:
         return normal_text(name, value.strip())
     except BadRequest:
-        raise SignInRefused(Why.CLAIM, name) from None
+        raise ProviderRefused(Why.CLAIM, name) from None
 
 
 def _verified_email(claims: dict[str, Any]) -> str:
@@ -87,7 +87,7 @@ def _verified_email(claims: dict[str, Any]) -> str:
     try:
         return normal_email(text)
     except BadRequest:
-        raise SignInRefused(Why.CLAIM, "email") from None
+        raise ProviderRefused(Why.CLAIM, "email") from None
 
 
 def _refuse_domain(provider: Provider, email: str, hosted: Any) -> None:
@@ -95,7 +95,7 @@ def _refuse_domain(provider: Provider, email: str, hosted: Any) -> None:
         return
     domain = (canonical_email(email) or "").rpartition("@")[2]
     if domain not in provider.domains or (provider.issuer == GOOGLE and hosted not in provider.domains):
-        raise SignInRefused(Why.DOMAIN)
+        raise ProviderRefused(Why.DOMAIN)
 
 
 def _role(provider: Provider, claims: dict[str, Any]) -> Role | None:
@@ -103,7 +103,7 @@ def _role(provider: Provider, claims: dict[str, Any]) -> Role | None:
     value = _at(claims, provider.role_claim)
     values = [] if value is None else [value] if isinstance(value, str) else value
     if not isinstance(values, list) or len(values) > MOST_VALUES or not all(isinstance(each, str) for each in values):
-        raise SignInRefused(Why.ROLE_CLAIM, provider.role_claim)
+        raise ProviderRefused(Why.ROLE_CLAIM, provider.role_claim)
     return next((role for name, role in provider.roles if name in values), None)
 
 
@@ -111,11 +111,11 @@ def _instant(value: Any) -> datetime | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e11:
-        raise SignInRefused(Why.CLAIM, "auth_time")
+        raise ProviderRefused(Why.CLAIM, "auth_time")
     return datetime.fromtimestamp(value, UTC)
 
 
 def _session(value: Any) -> str | None:
     if value is not None and (not isinstance(value, str) or not 0 < len(value) <= LONGEST_SESSION):
-        raise SignInRefused(Why.CLAIM, "sid")
+        raise ProviderRefused(Why.CLAIM, "sid")
     return value

@@ -6,20 +6,18 @@ Not here: which browser a sign-in belongs to (``app.services.single_sign_on``).
 import re
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from app.domain.clock import Clock
-from app.domain.providers import Provider, SignInRefused, Why
+from app.domain.providers import Attempt, LoggedOut, Provider, ProviderRefused, Why
 from app.domain.sign_ins import ProvidedPerson
 from app.providers import id_tokens, logout_tokens, people, signed
 from app.providers.discovery import Discovery, Metadata
 from app.providers.fetching import Answer, Exchange, Fetching
 from app.providers.keys import Keys
-from app.providers.logout_tokens import LoggedOut
 
 ERROR_WORD = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,40}")
 
@@ -28,19 +26,8 @@ LONGEST_HINT = 6000
 """Characters of an ID token in an address, which servers limit to about 8,000."""
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """What makes a sign-in one of its own, each value random. `is_fresh`: the person has to sign in anew."""
-
-    state: str
-    nonce: str = field(repr=False)
-    verifier: str = field(repr=False)
-    redirect_uri: str
-    is_fresh: bool = False
-
-
 class RelyingParty:
-    """One client of one provider. All methods refuse with :class:`SignInRefused`."""
+    """One client of one provider. All methods refuse with :class:`ProviderRefused`."""
 
     def __init__(self, provider: Provider, fetching: Fetching, clock: Clock) -> None:
         self.provider = provider
@@ -75,7 +62,7 @@ class RelyingParty:
             tokens = self._redeem(metadata, _code_of(answer), attempt, exchange)
             access_token = tokens.get("access_token")
             if not isinstance(access_token, str) or str(tokens.get("token_type")).lower() != "bearer":
-                raise SignInRefused(Why.ANSWER, "access_token")
+                raise ProviderRefused(Why.ANSWER, "access_token")
             found = signed.verify(tokens.get("id_token"), metadata, self._keys, exchange)
             claims = id_tokens.judge(found, self.provider, attempt.nonce, access_token, self._clock())
             claims = self._with_user_info(claims, metadata, access_token, exchange)
@@ -93,7 +80,9 @@ class RelyingParty:
         return _with_query(metadata.end_session_endpoint, asked)
 
     def logged_out(self, logout_token: str) -> LoggedOut:
-        """Whom the provider signed out."""
+        """Whom the provider signed out. Refuses with ISSUER a token that is another's, without asking anybody."""
+        if len(logout_token) > signed.LONGEST or signed.issuer_in(logout_token) != self.provider.issuer:
+            raise ProviderRefused(Why.ISSUER)
         with self._fetching.exchange() as exchange:
             metadata = self._discovery.metadata(exchange)
             found = signed.verify(logout_token, metadata, self._keys, exchange)
@@ -102,7 +91,7 @@ class RelyingParty:
     def _refuse_other_issuer(self, metadata: Metadata, issuer: str | None) -> None:
         """By RFC 9207, against a mix-up: of an error too, and before the code goes anywhere."""
         if issuer != self.provider.issuer and (issuer is not None or metadata.sends_issuer):
-            raise SignInRefused(Why.MIX_UP)
+            raise ProviderRefused(Why.MIX_UP)
 
     def _redeem(self, metadata: Metadata, code: str, attempt: Attempt, exchange: Exchange) -> dict[str, Any]:
         """The tokens for the code (RFC 6749, section 4.1.3; RFC 7636, section 4.5)."""
@@ -115,9 +104,9 @@ class RelyingParty:
         credentials, headers = self._credentials(metadata)
         answer = exchange.post(metadata.token_endpoint, form | credentials, headers)
         if answer.status >= 500:
-            raise SignInRefused(Why.AWAY, f"status {answer.status}")
+            raise ProviderRefused(Why.AWAY, f"status {answer.status}")
         if answer.status != 200:
-            raise SignInRefused(Why.CODE, _word(answer.body.get("error")) or f"status {answer.status}")
+            raise ProviderRefused(Why.CODE, _word(answer.body.get("error")) or f"status {answer.status}")
         return answer.body
 
     def _credentials(self, metadata: Metadata) -> tuple[dict[str, str], dict[str, str]]:
@@ -141,23 +130,23 @@ class RelyingParty:
         answer = exchange.get(metadata.userinfo_endpoint, {"Authorization": f"Bearer {access_token}"})
         _refuse_useless(answer)
         if answer.body.get("sub") != claims["sub"]:
-            raise SignInRefused(Why.SUBJECT)
+            raise ProviderRefused(Why.SUBJECT)
         kept = {name: value for name, value in claims.items() if name not in missing}
         return kept | {name: answer.body[name] for name in missing if name in answer.body}
 
 
 def _refuse_useless(user_info: Answer) -> None:
     if user_info.status != 200:
-        raise SignInRefused(Why.AWAY if user_info.status >= 500 else Why.ANSWER, f"userinfo {user_info.status}")
+        raise ProviderRefused(Why.AWAY if user_info.status >= 500 else Why.ANSWER, f"userinfo {user_info.status}")
 
 
 def _code_of(answer: Mapping[str, str]) -> str:
     if "error" in answer:
         word = _word(answer["error"])
-        raise SignInRefused(Why.DENIED if word == "access_denied" else Why.ERROR, word)
+        raise ProviderRefused(Why.DENIED if word == "access_denied" else Why.ERROR, word)
     code = answer.get("code", "")
     if not 0 < len(code) <= LONGEST_CODE:
-        raise SignInRefused(Why.ERROR, "no code")
+        raise ProviderRefused(Why.ERROR, "no code")
     return code
 
 
