@@ -171,7 +171,7 @@ def build_services(
         sightings=sightings, strays=strays, last_use=last_use, check_counts=check_counts,
         sessions=sessions, joining=joining, linking=Linking(database, clock),
         single_sign_on=SingleSignOn(database, clock, joining, sightings, parties, pepper),
-        provider_logout=ProviderLogout(database, clock, joining, parties, pepper),
+        provider_logout=ProviderLogout(database, clock, joining, sightings, parties, pepper),
         changing_passwords=changing, deleting_users=DeletingUsers(database, clock, deletion),
         ring=ring, key_fingerprints=key_fingerprints, health=health, audit=audit,
     )  # fmt: skip
