@@ -552,7 +552,7 @@ FAULTS = (
           'return f"{request.script_root}{target}" if is_local(target)', "return target if is_local(target)",
           PUBLIC_URL),
     Fault("session id kept at a proof", "◆ a session has a new id once the password was entered again",
-          "app/storage/sessions.py", "values(digest=digest, proved_at=now)", "values(proved_at=now)", WEB_SESSIONS),
+          "app/storage/sessions.py", '"digest": digest, "proved_at"', '"proved_at"', WEB_SESSIONS),
     Fault("credential read once", "◆ no late request makes what outlives its credential", "app/services/permitting.py",
           "if act.rule.effect is not Effect.ENDS:", "if False:", ENDED_CREDENTIALS),
     Fault("ladder asked only before the digest", "◆ no late request makes what outlives its credential",
