@@ -19,7 +19,8 @@ from app.providers.discovery import Discovery, Metadata
 from app.providers.fetching import Answer, Exchange, Fetching
 from app.providers.keys import Keys
 
-ERROR_WORD = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,40}")
+ERROR_WORD = re.compile(r"[a-z][a-z0-9_]{0,39}")
+"""As all that are registered are (RFC 6749, section 11.4): anybody can send a browser back with another."""
 
 LONGEST_CODE = 4096
 LONGEST_HINT = 6000
@@ -151,7 +152,7 @@ def _code_of(answer: Mapping[str, str]) -> str:
 
 
 def _word(error: Any) -> str:
-    """An error's code, if it is one (RFC 6749, section 4.1.2.1): it goes to the audit log."""
+    """An error's code, if it is one: it goes to the audit log."""
     return error if isinstance(error, str) and ERROR_WORD.fullmatch(error) else ""
 
 
