@@ -12,6 +12,7 @@ from app.domain.secrets import KeyRing, TokenFormat
 from app.services.accounts import Accounts
 from app.services.audit_list import AuditList
 from app.services.audit_log import AuditLog, audit_log
+from app.services.break_glass import BreakGlass
 from app.services.changing_passwords import ChangingPasswords
 from app.services.check_counts import CheckCounts
 from app.services.clients import Clients
@@ -153,9 +154,8 @@ def build_services(
         introspecting=Introspecting(verifier, held_tokens, last_use, sightings),
         single_tier=SingleTierTokens(database, clock, ring, format, idempotency),
         verifier=verifier, held_tokens=held_tokens, listing=listing,
-        revoking=Revoking(database, clock, held_tokens, verifier),
-        moving=Moving(database, clock), renaming=Renaming(database, clock),
-        revoking_by_filter=RevokingByFilter(database, clock, pepper),
+        revoking=Revoking(database, clock, held_tokens, verifier), moving=Moving(database, clock),
+        renaming=Renaming(database, clock), revoking_by_filter=RevokingByFilter(database, clock, pepper),
         restoring=Restoring(database, clock, deletion),
         identifying=Identifying(format, verifier, held_tokens, listing),
         expiring=Expiring(database, clock, clock_agreement),
@@ -164,10 +164,9 @@ def build_services(
         user_list=UserList(database, clock, pepper),
         user_profiles=UserProfiles(database, clock, accounts, sessions),
         service_accounts=ServiceAccounts(database, clock, idempotency, deletion.usernames),
-        audit_list=AuditList(database, pepper),
-        overview=Overview(database, clock), instance_settings=InstanceSettings(database, clock),
-        setting_effects=SettingEffects(database, clock), job_runs=JobRuns(database, clock),
-        clock_agreement=clock_agreement,
+        audit_list=AuditList(database, pepper), overview=Overview(database, clock),
+        instance_settings=InstanceSettings(database, clock), setting_effects=SettingEffects(database, clock),
+        job_runs=JobRuns(database, clock), clock_agreement=clock_agreement,
         sightings=sightings, strays=strays, last_use=last_use, check_counts=check_counts,
         sessions=sessions, joining=joining, linking=Linking(database, clock),
         single_sign_on=SingleSignOn(database, clock, joining, sightings, parties, pepper),
@@ -210,5 +209,9 @@ def _guardians(
     """What watches over the clock, the keys, the audit log and the whole."""
     agreement, fingerprints = ClockAgreement(database, clock), KeyFingerprints(database, clock, token_keys, pepper)
     audit = audit_log(database, clock, agreement, pepper)
-    warnings = {"clock jumps": agreement.warning, "audit": audit.sealing.warning}
+    warnings = {
+        "clock jumps": agreement.warning,
+        "audit": audit.sealing.warning,
+        "break-glass": BreakGlass(database).warning,
+    }
     return agreement, fingerprints, audit, Health(database, clock, fingerprints, warnings)

@@ -1,6 +1,5 @@
 """Applying withdrawals to a restored database: tokens, users, passwords, settings. Never gives anything back."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
@@ -16,6 +15,7 @@ from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind
 from app.domain.withdrawals import Withdrawals, takes_away
 from app.services.deleting_users import WITH_THE_USER, Deletion, about
+from app.services.reapplied import Reapplied
 from app.services.reapplying_moves import label_again, move_again, was_changed_later
 from app.services.reapplying_secrets import end_old_secret_again
 from app.services.reapplying_users import remove_people_but, unlink_again
@@ -29,16 +29,6 @@ from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 
 REGENERATED = "its secret of the backup was replaced later"
 REPLACED = "a newer access token had replaced it"
-
-
-@dataclass
-class Reapplied:
-    """The public ids of the tokens that were revoked, and sentences about the rest."""
-
-    refresh_tokens: set[str] = field(default_factory=set)
-    access_tokens: set[str] = field(default_factory=set)
-    changes: list[str] = field(default_factory=list)
-    not_applied: list[str] = field(default_factory=list)
 
 
 class Reapplying:
