@@ -120,12 +120,3 @@ def test_a_provider_ends_no_session_of_another(provided: Provided, inside: Visit
         assert send(provided.app.test_client(), evil.issuer.sign(logout_claims(evil, **named))).status_code == 200
         assert inside.is_signed_in()
     assert not evil.is_signed_in(), "its own person is signed out"
-
-
-def test_a_crowd_with_invented_logout_tokens_reaches_no_key_twice(provided: Provided) -> None:
-    """◆ Each names an unknown key. Fails when each has the keys read anew."""
-    visitor = provided.visitor("issuer-2")
-    for number in range(30):
-        token = visitor.issuer.sign(logout_claims(visitor), kid=f"{MARK}-{number}")
-        assert send(provided.app.test_client(), token).status_code == 400
-    assert len(visitor.issuer.asked("keys")) == 1
