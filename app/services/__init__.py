@@ -145,7 +145,7 @@ def build_services(
     minting = Minting(database, clock, ring, format, held_tokens, idempotency)
     clients = Clients(ClientLookup(database, lookup), held_tokens, clock, ring, format)
     clock_agreement, key_fingerprints, audit, health = _guardians(database, clock, token_keys, pepper)
-    joining = Joining(database, clock, sessions.beginning, deletion.usernames, pepper)
+    joining, sign_on, logout = _of_providers(database, clock, sessions, deletion, sightings, parties, pepper)
     return Services(
         accounts=accounts,
         issuing=Issuing(database, clock, ring, format, held_tokens, accounts, idempotency),
@@ -159,8 +159,7 @@ def build_services(
         restoring=Restoring(database, clock, deletion),
         identifying=Identifying(format, verifier, held_tokens, listing),
         expiring=Expiring(database, clock, clock_agreement),
-        token_lists=TokenLists(database, clock, pepper),
-        token_history=TokenHistory(database, clock),
+        token_lists=TokenLists(database, clock, pepper), token_history=TokenHistory(database, clock),
         user_list=UserList(database, clock, pepper),
         user_profiles=UserProfiles(database, clock, accounts, sessions),
         service_accounts=ServiceAccounts(database, clock, idempotency, deletion.usernames),
@@ -169,9 +168,8 @@ def build_services(
         job_runs=JobRuns(database, clock), clock_agreement=clock_agreement,
         sightings=sightings, strays=strays, last_use=last_use, check_counts=check_counts,
         sessions=sessions, joining=joining, linking=Linking(database, clock),
-        single_sign_on=SingleSignOn(database, clock, joining, sightings, parties, pepper),
-        provider_logout=ProviderLogout(database, clock, joining, parties, pepper),
-        changing_passwords=changing, deleting_users=DeletingUsers(database, clock, deletion),
+        single_sign_on=sign_on, provider_logout=logout, changing_passwords=changing,
+        deleting_users=DeletingUsers(database, clock, deletion),
         ring=ring, key_fingerprints=key_fingerprints, health=health, audit=audit,
     )  # fmt: skip
 
@@ -189,6 +187,21 @@ def _people(
     sessions = Sessions(database, clock, accounts, pepper)
     changing = ChangingPasswords(database, clock, passwords, accounts)
     return accounts, sessions, changing, Deletion(throttle, usernames)
+
+
+def _of_providers(
+    database: Database,
+    clock: Clock,
+    sessions: Sessions,
+    deletion: Deletion,
+    sightings: Sightings,
+    parties: Mapping[str, "RelyingParty"],
+    pepper: bytes,
+) -> tuple[Joining, SingleSignOn, ProviderLogout]:
+    """Single sign-on: whose account a person is, and the way to a provider and back."""
+    joining = Joining(database, clock, sessions.beginning, deletion.usernames, pepper)
+    sign_on = SingleSignOn(database, clock, joining, sightings, parties, pepper)
+    return joining, sign_on, ProviderLogout(database, clock, joining, parties, pepper)
 
 
 def _recorders(
