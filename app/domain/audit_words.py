@@ -44,6 +44,9 @@ ACTIONS: dict[str, Words] = {
     "database.restored": Words("Backup restored", "restored the database from {object}"),
     "instance_setting.changed": Words("Setting changed", "changed {object} from {before} to {after}"),
     "keys.adopted": Words("Keys adopted", "adopted other keys: {changed}"),
+    "provider.sign_in_refused": Words(
+        "Single sign-on refused", "could not sign in with the provider {object}: {reason}"
+    ),
     "refresh_token.created": Words("Refresh token created", "created the refresh token {object}"),
     "refresh_token.described": Words("Refresh token described", "changed the description of {object}"),
     "refresh_token.found_shared": Words("Sharing noticed", "used the refresh token {object}, which seems shared"),
@@ -59,6 +62,7 @@ ACTIONS: dict[str, Words] = {
     "refresh_token.secret_found": Words("Secret of a refresh token found", "sent the secret of {object} in {place}"),
     "session.began": Words("Signed in", "signed in"),
     "session.ended": Words("Session ended", "ended a session"),
+    "sessions.ended_by_provider": Words("Signed out by the provider", "ended {sessions:session} of {object}"),
     "sign_in.refused": Words("Sign-in refused", "could not sign in as {object}: {reason}"),
     "sign_in.throttled": Words("Sign-in stopped", "could not sign in as {object}: too many attempts"),
     "tokens.purged": Words("Ended tokens deleted", "deleted {rows:row} of {object} that ended long ago"),

@@ -34,6 +34,9 @@ class _Class:
 
 
 def _authentication(event: AuditEvent) -> Members:
+    """Of an answer that was refused, whom it was about is not known."""
+    if event.object_kind == "provider":
+        return {"user": _user("(unknown)"), "service": {"name": PRODUCT}, "auth_protocol": "OpenID Connect"}
     return {"user": _user(event.object_id), "service": {"name": PRODUCT}}
 
 
@@ -75,6 +78,8 @@ CLASSES: dict[str, tuple[_Class, int]] = {
     "session.began": (AUTHENTICATION, LOGON),
     "session.ended": (AUTHENTICATION, LOGOFF),
     "user.sessions_ended": (AUTHENTICATION, LOGOFF),
+    "sessions.ended_by_provider": (AUTHENTICATION, LOGOFF),
+    "provider.sign_in_refused": (AUTHENTICATION, LOGON),
     "sign_in.refused": (AUTHENTICATION, LOGON),
     "sign_in.throttled": (AUTHENTICATION, LOGON),
     "user.created": (ACCOUNT_CHANGE, 1),

@@ -3,7 +3,9 @@
 Here belong decisions that need both rules and storage. Not here: HTTP, the command line, deployment settings.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from app.domain.clock import Clock
 from app.domain.secrets import KeyRing, TokenFormat
@@ -35,6 +37,7 @@ from app.services.minting import Minting
 from app.services.moving import Moving
 from app.services.overview import Overview
 from app.services.passwords import Passwords
+from app.services.provider_logout import ProviderLogout
 from app.services.renaming import Renaming
 from app.services.restoring import Restoring
 from app.services.revoking import Revoking
@@ -44,6 +47,7 @@ from app.services.service_accounts import ServiceAccounts
 from app.services.sessions import Sessions
 from app.services.setting_effects import SettingEffects
 from app.services.sightings import Sightings
+from app.services.single_sign_on import SingleSignOn
 from app.services.single_tier import SingleTierTokens
 from app.services.strays import Strays
 from app.services.throttling import LoginThrottle
@@ -56,6 +60,9 @@ from app.services.verifying import TokenVerifier
 from app.storage.check import TokenLookup
 from app.storage.client_check import ClientLookup
 from app.storage.database import Database
+
+if TYPE_CHECKING:
+    from app.providers.relying_party import RelyingParty
 
 
 @dataclass(frozen=True)
@@ -98,6 +105,8 @@ class Services:
     sessions: Sessions
     joining: Joining
     linking: Linking
+    single_sign_on: SingleSignOn
+    provider_logout: ProviderLogout
     changing_passwords: ChangingPasswords
     deleting_users: DeletingUsers
     ring: KeyRing
@@ -111,6 +120,9 @@ class Services:
         self.verifier.close()
 
 
+NO_PARTIES: Mapping[str, "RelyingParty"] = {}
+
+
 def build_services(
     database: Database,
     clock: Clock,
@@ -119,8 +131,12 @@ def build_services(
     pepper: bytes,
     prefixes: tuple[str, ...],
     passwords: Passwords,
+    parties: Mapping[str, "RelyingParty"] = NO_PARTIES,
 ) -> Services:
-    """Create the use cases from the values of the settings (described in ``config.Settings``)."""
+    """Create the use cases from the values of the settings (described in ``config.Settings``).
+
+    `parties`: Daypass as a client of each OpenID provider, by its name.
+    """
     ring, format, idempotency = KeyRing(token_keys), TokenFormat(prefixes), Idempotency(pepper)
     lookup = TokenLookup(database)
     verifier, check_counts, sightings, strays, last_use = _recorders(database, clock, ring, format, lookup)
@@ -129,6 +145,7 @@ def build_services(
     minting = Minting(database, clock, ring, format, held_tokens, idempotency)
     clients = Clients(ClientLookup(database, lookup), held_tokens, clock, ring, format)
     clock_agreement, key_fingerprints, audit, health = _guardians(database, clock, token_keys, pepper)
+    joining = Joining(database, clock, sessions.beginning, deletion.usernames, pepper)
     return Services(
         accounts=accounts,
         issuing=Issuing(database, clock, ring, format, held_tokens, accounts, idempotency),
@@ -151,9 +168,10 @@ def build_services(
         instance_settings=InstanceSettings(database, clock), setting_effects=SettingEffects(database, clock),
         job_runs=JobRuns(database, clock), clock_agreement=clock_agreement,
         sightings=sightings, strays=strays, last_use=last_use, check_counts=check_counts,
-        sessions=sessions, joining=Joining(database, clock, sessions.beginning, deletion.usernames, pepper),
-        linking=Linking(database, clock), changing_passwords=changing,
-        deleting_users=DeletingUsers(database, clock, deletion),
+        sessions=sessions, joining=joining, linking=Linking(database, clock),
+        single_sign_on=SingleSignOn(database, clock, joining, sightings, parties, pepper),
+        provider_logout=ProviderLogout(database, clock, joining, parties, pepper),
+        changing_passwords=changing, deleting_users=DeletingUsers(database, clock, deletion),
         ring=ring, key_fingerprints=key_fingerprints, health=health, audit=audit,
     )  # fmt: skip
 
