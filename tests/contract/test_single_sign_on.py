@@ -1,8 +1,8 @@
 """Sign-in with a provider, through the pages: there and back, a fresh proof, and signing out in both directions."""
 
 import re
-import time
 from dataclasses import replace
+from secrets import token_hex
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -184,7 +184,7 @@ def logout_token(issuer: Issuer, **claims: Any) -> str:
         "aud": CLIENT,
         "iat": now,
         "exp": now + 120,
-        "jti": str(time.time_ns()),
+        "jti": token_hex(),
         "events": event,
     }
     return issuer.sign(given | claims, typ="logout+jwt")
