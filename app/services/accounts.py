@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from app.domain.audit import SIGN_IN_REFUSED, SIGN_IN_THROTTLED
 from app.domain.clock import Clock
 from app.domain.emails import canonical_email
-from app.domain.errors import BadCredentials, NotFound, RateLimited, TemporaryPassword
+from app.domain.errors import BadCredentials, MustSignIn, NotFound, RateLimited, TemporaryPassword
 from app.domain.identity import Caller, Role, User, canonical_username
 from app.domain.ladder import Act
 from app.domain.passwords import EXPIRED, TEMPORARY
@@ -88,7 +88,8 @@ class Accounts:
 
         Refuses with BadCredentials, with no difference, in time either, between an unknown user, an e-mail of several,
         a wrong password, a disabled account and one without a password; with RateLimited and Unavailable before the
-        password is checked; and the right password, where it was temporary and has expired, with TemporaryPassword.
+        password is checked; and the right password, where it was temporary and has expired, with TemporaryPassword, and
+        of somebody who must sign in at the provider first, with MustSignIn.
         """
         found = self._find(username)
         try:
@@ -189,7 +190,7 @@ class Accounts:
         values = normal_values(values)
         with self._database.transaction() as session:
             # Locked before reading the administrators: two changes at once must not leave none.
-            administrators = users.lock_administrators(session)
+            administrators = users.lock_administrators(session, self._clock())
             lock_for(session, user, values)
             row = changeable_user(session, user)
             change(session, row, values, self._clock(), caller, self._usernames)
@@ -209,8 +210,8 @@ class Accounts:
         """What becomes of an attempt that was counted."""
         try:
             proof = self._prove(typed, attempt.claim.account, password, caller)
-            _refuse_expired(proof.user, self._clock())
-        except (BadCredentials, TemporaryPassword):
+            _refuse_out_of_time(proof.user, self._clock())
+        except (BadCredentials, TemporaryPassword, MustSignIn):
             self.throttle.failed(attempt, caller)
             raise
         self.throttle.succeeded(attempt)
@@ -245,6 +246,8 @@ def _counted_by(found: SignIn, typed: str) -> str:
     return found.user.counted_by if found.user else canonical_username(typed) or canonical_email(typed) or typed
 
 
-def _refuse_expired(user: User, now: datetime) -> None:
+def _refuse_out_of_time(user: User, now: datetime) -> None:
+    if user.is_away(now):
+        raise MustSignIn
     if user.password_expires_at is not None and now >= user.password_expires_at:
         raise TemporaryPassword(EXPIRED)

@@ -12,6 +12,7 @@ from app.domain.errors import (
     Conflict,
     FeatureOff,
     LimitReached,
+    MustSignIn,
     NotFound,
     NotPermitted,
     RateLimited,
@@ -21,6 +22,7 @@ from app.domain.errors import (
     TokenRefused,
     Unavailable,
 )
+from app.domain.leavers import FIRST_SIGN_IN
 from app.domain.text import count_of
 from app.http.context import parts
 from app.services.idempotency import ANOTHER_REQUEST, NO_LONGER_WORKS, IdempotencyKey
@@ -30,6 +32,7 @@ KEY_FIELD = "form_id"
 TOKEN_MESSAGES: dict[str, str] = {
     "token_expired": "This token has expired. Regenerate it to use it again.",
     "token_revoked": "This token was revoked, which can't be undone. Create a new one.",
+    "owner_must_sign_in": "The owner has not signed in for too long. Once they do, this token works again.",
     "owner_disabled": "This account is disabled. A server administrator can enable it.",
 }
 """By the refusal's reason."""
@@ -78,6 +81,8 @@ def message(refusal: Refusal) -> str:
         return refusal.message
     if isinstance(refusal, BadCredentials):
         return "Incorrect user name or password."
+    if isinstance(refusal, MustSignIn):
+        return FIRST_SIGN_IN
     if isinstance(refusal, SessionEnded):
         return "Your session has ended. Nothing was changed. Sign in to continue."
     if isinstance(refusal, LimitReached):
@@ -108,6 +113,7 @@ STATUSES: dict[type[Refusal], int] = {
     BadRequest: 400,
     BadCredentials: 401,
     TemporaryPassword: 401,
+    MustSignIn: 401,
     SessionEnded: 401,
     NotPermitted: 403,
     LimitReached: 409,
