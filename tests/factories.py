@@ -7,10 +7,13 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, TypeAlias
 
+from app.domain.clock import system_clock
 from app.domain.credentials import Credential, CredentialKind
 from app.domain.errors import TokenRefused
 from app.domain.identity import ApiTokens, Caller, Role, User
 from app.domain.reissue import Reissue
+from app.domain.sessions import WebSession
+from app.domain.sign_ins import ProvidedPerson
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.services import Services
 from app.services.held_tokens import ByOwner, BySecret
@@ -221,3 +224,19 @@ def vouch(services: Services, user: User, at: datetime | None) -> None:
         row = users.get(session, user.id)
         assert row is not None
         row.vouched_at = at
+
+
+ISSUER = "https://login.example.com"
+
+
+def person(subject: str = "anna-at-the-provider", **says: Any) -> ProvidedPerson:
+    """What a provider says of that person, who has just proved there who they are."""
+    said: dict[str, Any] = {"username": "anna", "signed_in_at": system_clock()} | says
+    return ProvidedPerson("corporate", said.pop("issuer", ISSUER), subject, **said)
+
+
+def sign_in_by_provider(services: Services, known: ProvidedPerson, before: str | None = None) -> WebSession:
+    """The session that begins with it."""
+    session = services.sessions.find(services.joining.sign_in(known, Caller("", address="192.0.2.10"), before))
+    assert session is not None
+    return session

@@ -7,7 +7,7 @@
     ├── BadCredentials          unknown user, wrong password, disabled account, account without a password
     ├── SessionEnded            the session ended while the request was under way
     ├── TemporaryPassword       the right password, but a temporary one that has expired
-    ├── MustSignIn              the right password, but of somebody who must sign in at the provider first
+    ├── SignInRefused           the person is proved, but may not sign in this way
     ├── NotPermitted            authenticated, but not allowed
     ├── LimitReached            allowed, but the limit is reached
     ├── NotFound                it does not exist, or belongs to another user
@@ -84,10 +84,13 @@ class TemporaryPassword(Refusal):
     reason: ClassVar[str] = "temporary_password"
 
 
-class MustSignIn(Refusal):
-    """Only for the right password."""
+@dataclass(eq=False)
+class SignInRefused(Refusal):
+    """Only for who has proved who they are. `what`: why, and what to do, as sentences; `why`: a stable word for it."""
 
-    reason = "must_sign_in"
+    what: str
+    why: str
+    reason: ClassVar[str] = "sign_in_refused"
 
 
 @dataclass(eq=False)

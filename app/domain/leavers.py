@@ -11,6 +11,9 @@ MUST_SIGN_IN = "Sign in on the pages with single sign-on; then it works again."
 FIRST_SIGN_IN = "You have not signed in with single sign-on for too long. Sign in with it on the pages first."
 """For the right password of such a person."""
 
+AWAY = "no recent single sign-on"
+"""For the audit log."""
+
 TOLD_BEFORE = timedelta(days=7)
 """How long before, people and administrators are told, at most: not in the first half of the time."""
 

@@ -21,7 +21,7 @@ class Group(Enum):
     LIFETIMES = ("Lifetimes", "How long new tokens work.")
     API_TOKENS = ("API tokens", "Tokens that work without a refresh token, such as those of Preferences.")
     PERMISSIONS = ("Permissions", "Who may create what, and with which credential.")
-    SIGN_IN = ("Sign-in", "How people and scripts sign in, and for how long that counts.")
+    SIGN_IN = ("Sign-in", "How people sign in, and for how long that counts.")
     LIMITS = ("Limits", "How much one user, or one refresh token, may do.")
     RETENTION = ("Retention", "How long Daypass keeps what has ended.")
     DOCUMENTS = ("API documents", "The pages and files that describe the APIs.")

@@ -26,6 +26,7 @@ from app.storage import (
     access_tokens,
     deleted_users,
     former_usernames,
+    identities,
     refresh_tokens,
     service_accounts,
     sessions,
@@ -73,6 +74,7 @@ class Deletion:
         deleted_users.forget_places(session, row.id)
         deleted_users.forget_author(session, row.id, names, then)
         accounts = deleted_users.forget_answering(session, row.id)
+        identities.forget(session, row.id)
         self.usernames.forget(session, row, revocation.at)
         _remove_person(row, revocation.at)
         session.flush()

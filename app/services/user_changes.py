@@ -71,7 +71,7 @@ def change(session: Session, row: UserRow, values: Values, now: datetime, caller
 
 
 def change_own(session: Session, row: UserRow, names: Mapping[str, str], now: datetime, caller: Caller) -> None:
-    """Change what differs of a user's own names: no right depends on them."""
+    """Change what differs of a user's own names, and of an e-mail that a provider says is theirs."""
     changed = _differing(row, names)
     for column, value in changed.items():
         setattr(row, column, value)

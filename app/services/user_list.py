@@ -1,7 +1,9 @@
 """Lists of users, page by page."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy.orm import Session
 
 from app.domain.clock import Clock
 from app.domain.identity import Kind, Role, User
@@ -9,7 +11,7 @@ from app.domain.user_search import UserCounts, UserSearch
 from app.services.cursors import Cursors
 from app.services.keyset import LARGEST_PAGE, Page, page_at, page_of, place_of, row_of
 from app.services.overview import Holding
-from app.storage import leavers, overview, service_accounts, user_list
+from app.storage import identities, leavers, overview, service_accounts, user_list
 from app.storage.database import Database
 from app.storage.users import as_user
 
@@ -27,6 +29,8 @@ class FoundUsers:
     counts: UserCounts
     first: int
     unanswered: frozenset[int] = frozenset()
+    providers: Mapping[int, str] = field(default_factory=dict)
+    """By user id, the names of those who sign them in."""
 
 
 class UserList:
@@ -69,9 +73,10 @@ class UserList:
             ids = [user.id for user in page.items]
             held = overview.count_active_of_users(session, ids, now)
             unanswered = service_accounts.unanswered_among(session, ids, old)
+            providers = _providers_of(session, ids)
         holdings = [Holding(user, *held[user.id]) for user in page.items]
         sealed = (self._cursors.write(name, each) for each in (page.cursor, page.newer))
-        return FoundUsers(Page(holdings, *sealed), counts, before + 1, frozenset(unanswered))
+        return FoundUsers(Page(holdings, *sealed), counts, before + 1, frozenset(unanswered), providers)
 
     def every(self, search: UserSearch) -> Iterator[Holding]:
         """All that match, in the same order, read in pages."""
@@ -86,3 +91,12 @@ class UserList:
             if len(rows) < LARGEST_PAGE:
                 return
             after = rows[-1].id
+
+
+def _providers_of(session: Session, user_ids: Sequence[int]) -> dict[int, str]:
+    """Of those who have one; one that nobody has used yet is called by its issuer."""
+    linked = identities.of_users(session, user_ids)
+    return {
+        user_id: ", ".join(sorted({each.provider or each.issuer for each in found}))
+        for user_id, found in linked.items()
+    }

@@ -7,11 +7,13 @@ from sqlalchemy.orm import Session
 
 from app.domain.audit import AuditEvent
 from app.domain.clock import Clock
+from app.domain.identities import Links
 from app.domain.identity import User
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenStatus
 from app.services.accounts import Accounts
 from app.services.audit_list import as_event
+from app.services.linking import links_of
 from app.services.listing import ListedToken, list_access_tokens, list_refresh_tokens
 from app.services.overview import Holding
 from app.services.sessions import Sessions
@@ -43,6 +45,7 @@ class UserProfile:
     former_usernames: list[str]
     accounts: list[User]
     """The service accounts that the user answers for."""
+    links: Links
     is_unanswered: bool
     """Whether it is an enabled service account without an active responsible person."""
 
@@ -76,6 +79,7 @@ class UserProfiles:
                 events=[as_event(row) for row in events],
                 former_usernames=former,
                 accounts=[as_user(row) for row in service_accounts.of_person(session, user_id, MOST_ACCOUNTS)],
+                links=links_of(session, user_id),
                 is_unanswered=user_id in service_accounts.unanswered_among(session, [user_id], old),
             )
 

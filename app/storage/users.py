@@ -53,6 +53,11 @@ def _enabled_with(email: str) -> Subquery:
     return select(TABLE.c.id).where(TABLE.c.email_key == email, *signs_in).limit(2).correlate(None).subquery()
 
 
+def is_email_of_another(session: Session, email_key: str, user_id: int | None = None) -> bool:
+    """Whether an enabled person other than this one has an e-mail, in its form for look-up."""
+    return any(each != user_id for each in session.scalars(select(_enabled_with(email_key))))
+
+
 def find_ever(session: Session, username: str) -> UserRow | None:
     """By the present user name, or else by a former one; a deleted user only as they are called now."""
     present = find(session, username)

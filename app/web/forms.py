@@ -12,17 +12,16 @@ from app.domain.errors import (
     Conflict,
     FeatureOff,
     LimitReached,
-    MustSignIn,
     NotFound,
     NotPermitted,
     RateLimited,
     Refusal,
     SessionEnded,
+    SignInRefused,
     TemporaryPassword,
     TokenRefused,
     Unavailable,
 )
-from app.domain.leavers import FIRST_SIGN_IN
 from app.domain.text import count_of
 from app.http.context import parts
 from app.services.idempotency import ANOTHER_REQUEST, NO_LONGER_WORKS, IdempotencyKey
@@ -81,8 +80,6 @@ def message(refusal: Refusal) -> str:
         return refusal.message
     if isinstance(refusal, BadCredentials):
         return "Incorrect user name or password."
-    if isinstance(refusal, MustSignIn):
-        return FIRST_SIGN_IN
     if isinstance(refusal, SessionEnded):
         return "Your session has ended. Nothing was changed. Sign in to continue."
     if isinstance(refusal, LimitReached):
@@ -97,7 +94,7 @@ def message(refusal: Refusal) -> str:
         return "Daypass is temporarily unavailable: the database is away or busy. Nothing was changed. Try again."
     if isinstance(refusal, TokenRefused):
         return TOKEN_MESSAGES.get(refusal.reason, "There is no such token, or it does not work.")
-    assert isinstance(refusal, TemporaryPassword | NotPermitted | FeatureOff | Conflict)
+    assert isinstance(refusal, TemporaryPassword | SignInRefused | NotPermitted | FeatureOff | Conflict)
     return REPEATS.get(refusal.what, refusal.what)
 
 
@@ -113,8 +110,8 @@ STATUSES: dict[type[Refusal], int] = {
     BadRequest: 400,
     BadCredentials: 401,
     TemporaryPassword: 401,
-    MustSignIn: 401,
     SessionEnded: 401,
+    SignInRefused: 403,
     NotPermitted: 403,
     LimitReached: 409,
     NotFound: 404,

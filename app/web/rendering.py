@@ -94,6 +94,7 @@ def _common_values() -> dict[str, Any]:
     cookie = g.get("new_cookie") or session_cookie()
     return {
         "me": g.web_session.user if "web_session" in g else None,
+        "signed_in_by": g.web_session.signed_in_by if "web_session" in g else "",
         "has_temporary_password": "web_session" in g and g.web_session.has_temporary_password,
         "must_change_password": "web_session" in g and g.web_session.must_change_password,
         "form_token": _form_token(cookie),

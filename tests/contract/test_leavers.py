@@ -49,7 +49,7 @@ def test_a_person_is_told_on_every_page_from_a_week_before(
         vouch(services, login.user, clock() - timedelta(days=VALID))
         assert login.pages.get("/account/auth").status_code == 303
         page = login.pages.sign_in(login.user.username, PASSWORD)
-        assert page.status_code == 401
+        assert page.status_code == 403
         assert "You have not signed in with single sign-on for too long." in words(page)
     assert NOTICE not in words(login.pages.get("/account/auth")), "off again"
 

@@ -11,7 +11,6 @@ from werkzeug.exceptions import HTTPException
 from app.api.integration_v1.schemas import ErrorOut
 from app.domain import errors
 from app.domain.errors import Refusal, TokenRefused, every_refusal
-from app.domain.leavers import FIRST_SIGN_IN
 from app.domain.masking import mask
 from app.domain.tokens import TokenKind
 from app.http.challenges import bearer
@@ -32,7 +31,7 @@ TABLE: dict[type[Refusal], tuple[int, str]] = {
     errors.BadCredentials: (401, "Unable to log in with provided credentials."),
     errors.SessionEnded: (401, "The session has ended."),
     errors.TemporaryPassword: (401, "{what}"),
-    errors.MustSignIn: (401, FIRST_SIGN_IN),
+    errors.SignInRefused: (403, "{what}"),
     errors.NotPermitted: (403, "{what}"),
     errors.LimitReached: (403, "The limit of {what} for this account is {limit}; revoke some first."),
     errors.NotFound: (404, "Not found."),

@@ -13,7 +13,6 @@ from app.api.native.admin_schemas import CreatedUserOut
 from app.api.native.schemas import ProblemOut
 from app.domain import errors
 from app.domain.errors import Refusal, TokenRefused, every_refusal
-from app.domain.leavers import FIRST_SIGN_IN
 from app.domain.masking import mask
 from app.domain.tokens import TokenKind
 from app.http.challenges import bearer
@@ -32,7 +31,7 @@ TABLE: dict[type[Refusal], tuple[int, str]] = {
     errors.BadCredentials: (401, "The user does not exist or is disabled."),
     errors.SessionEnded: (401, "The session has ended."),
     errors.TemporaryPassword: (401, "{what}"),
-    errors.MustSignIn: (401, FIRST_SIGN_IN),
+    errors.SignInRefused: (403, "{what}"),
     errors.NotPermitted: (403, "{what}"),
     errors.LimitReached: (403, "This account already has {limit} {what}. Revoke one first."),
     errors.NotFound: (404, "There is no such {what}."),

@@ -11,7 +11,6 @@ from werkzeug.exceptions import HTTPException
 from app.api.oauth.schemas import ErrorOut
 from app.domain import errors
 from app.domain.errors import Refusal, TokenRefused
-from app.domain.leavers import FIRST_SIGN_IN
 from app.domain.tokens import TokenKind
 from app.http.challenges import BASIC, bearer
 from app.http.errors import Dialect, reason_of
@@ -28,7 +27,7 @@ TABLE: dict[type[Refusal], tuple[int, str, str]] = {
     errors.BadCredentials: (401, "invalid_client", "Unable to log in with provided credentials."),
     errors.SessionEnded: (401, "invalid_client", "The session has ended."),
     errors.TemporaryPassword: (401, "invalid_client", "{what}"),
-    errors.MustSignIn: (401, "invalid_client", FIRST_SIGN_IN),
+    errors.SignInRefused: (401, "invalid_client", "{what}"),
     errors.NotPermitted: (403, "insufficient_scope", "{what}"),
     errors.LimitReached: (400, "invalid_request", "The limit of {what} is {limit}."),
     errors.NotFound: (400, "invalid_request", "There is no such {what}."),

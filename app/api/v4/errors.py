@@ -9,7 +9,6 @@ from werkzeug.exceptions import HTTPException
 from app.api.v4.schemas import ErrorOut
 from app.domain import errors
 from app.domain.errors import Refusal
-from app.domain.leavers import FIRST_SIGN_IN
 from app.http.challenges import BASIC, bearer
 from app.http.errors import Dialect
 from app.http.openapi import ErrorAnswers
@@ -31,7 +30,7 @@ TABLE: dict[type[Refusal], tuple[int, tuple[str, str], str]] = {
     errors.BadCredentials: (401, MISSING, "Incorrect user name or password."),
     errors.SessionEnded: (401, MISSING, "The session has ended."),
     errors.TemporaryPassword: (401, MISSING, "{what}"),
-    errors.MustSignIn: (401, MISSING, FIRST_SIGN_IN),
+    errors.SignInRefused: (403, FORBIDDEN, "{what}"),
     errors.NotPermitted: (403, FORBIDDEN, "{what}"),
     errors.LimitReached: (403, FORBIDDEN, "The limit of {what} is {limit}; delete some first."),
     errors.NotFound: (404, NO_DATA, "There is no such {what}."),

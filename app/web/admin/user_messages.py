@@ -31,6 +31,8 @@ TEXTS = {
     "responsible": "Changed who is responsible for {user}. It is effective at once.",
     "handed-over": "Others answer for {accounts} of {user} now.",
     "moved": "Moved {moved} of {user}. They work as before, with their new owner's rights.",
+    "linked": "Linked {user}: the person can sign in.",
+    "unlinked": "Unlinked {user}: the person can no longer sign in.",
     "unchanged": "Nothing was changed.",
     "disabled": "Disabled {user}: signed out, and tokens no longer work.",
     "enabled": "Enabled {user}. Tokens that have not expired or been revoked work again.",

@@ -11,6 +11,7 @@ from app.domain.identity import ApiTokens, Role, User
 from app.domain.policy import INSTANCE_SETTINGS, Policy, find_setting
 from app.domain.reissue import Reissue
 from app.domain.setting import ON_OFF, UNLIMITED, Counted, From, Group, Setting
+from app.domain.sign_in_settings import PasswordSignIn
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -30,6 +31,8 @@ DECLARED: dict[str, tuple[str, str, tuple[object, ...], From, object, str, objec
     "api_can_create_refresh_tokens": ("", "off", ON_OFF, From.AT_ONCE, False, "on", True),
     "api_can_manage_users": ("", "off", ON_OFF, From.AT_ONCE, False, "on", True),
     "password_api_enabled": ("", "on", ON_OFF, From.AT_ONCE, True, "off", False),
+    "password_sign_in": ("", "on", tuple(PasswordSignIn), From.AT_ONCE, PasswordSignIn.ON, "off", PasswordSignIn.OFF),
+    "oidc_create_users": ("", "off", ON_OFF, From.AT_ONCE, False, "on", True),
     "sign_in_valid": ("_days", "0", (0, 3650), From.AT_ONCE, timedelta(0), "30", timedelta(30)),
     "max_refresh_tokens_per_user": ("", "10000", (1, 1_000_000), From.AT_ONCE, 10_000, "3", 3),
     "max_api_tokens_per_user": ("", "10000", (1, 1_000_000), From.AT_ONCE, 10_000, "3", 3),

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from app.domain.errors import BadCredentials, BadRequest, Conflict, MustSignIn, OwnerMustSignIn
+from app.domain.errors import BadCredentials, BadRequest, Conflict, OwnerMustSignIn, SignInRefused
 from app.domain.identity import Role, User
 from app.domain.oauth_client import SentClient
 from app.domain.sign_ins import Arrival, SignInMethod
@@ -98,7 +98,7 @@ def test_a_password_is_not_a_sign_in_at_the_provider(services: Services, clock: 
     sign_in = partial(services.accounts.authenticate, "anna", caller=ANONYMOUS)
     assert sign_in(password=PASSWORD).user.id == anna.id
     clock.now = NOW + VALID * DAY
-    assert refusal_of(partial(sign_in, password=PASSWORD)) is MustSignIn
+    assert refusal_of(partial(sign_in, password=PASSWORD)) is SignInRefused
     assert refusal_of(partial(sign_in, password=f"{PASSWORD}-wrong")) is BadCredentials
 
 
