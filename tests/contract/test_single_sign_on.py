@@ -11,6 +11,7 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from app.domain.clock import system_clock
 from app.http.context import parts
 from app.services import Services
 from app.storage.audit_tables import AuditEventRow
@@ -177,7 +178,7 @@ def test_signing_out_leads_on_to_the_provider(app: Flask, corp: Issuer) -> None:
 
 def logout_token(issuer: Issuer, **claims: Any) -> str:
     event = {"http://schemas.openid.net/event/backchannel-logout": {}}
-    now = int(time.time())
+    now = int(system_clock().timestamp())
     given = {
         "iss": issuer.url,
         "aud": CLIENT,

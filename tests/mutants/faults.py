@@ -561,7 +561,7 @@ FAULTS = (
           '"path": request.script_root or "/"', '"path": "/"', PUBLIC_URL),
     Fault("form from plain HTTP", "◆ of the public host, only the public scheme is accepted", "app/web/guards.py",
           "return origin == public_url.origin", "return True", PUBLIC_URL),
-    Fault("onward out of the path", "◆ signing in never leads out of the public URL's path", "app/web/signing_in.py",
+    Fault("onward out of the path", "◆ signing in never leads out of the public URL's path", "app/web/returning.py",
           'return f"{request.script_root}{target}" if is_local(target)', "return target if is_local(target)",
           PUBLIC_URL),
     Fault("session id kept at a proof", "◆ a session has a new id once the password was entered again",
