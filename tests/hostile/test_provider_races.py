@@ -71,6 +71,18 @@ def tokens_of(provided: Provided, username: str) -> int:
         return session.scalar(query) or 0
 
 
+def test_the_longest_that_a_provider_may_say_signs_in(provided_on_each: Provided) -> None:
+    """As long as a column, or longer: PostgreSQL would refuse the row, and the page would fail."""
+    provided = provided_on_each
+    sizes = {"sub": 255, "sid": 255, "given_name": 150, "family_name": 255, "preferred_username": 255}
+    said = {name: "x" * size for name, size in sizes.items()}
+    visitor = provided.visitor(person=person("longest") | said | {"padding": "x" * 40_000})
+    for _ in range(2):
+        assert visitor.sign_in_there().status_code == 303
+        assert visitor.is_signed_in() and len(name_of(provided, visitor)) == 150
+        visitor.post("/logout")
+
+
 def test_of_many_first_sign_ins_of_a_person_one_makes_the_account(provided_on_each: Provided) -> None:
     provided = provided_on_each
     first = provided.visitor(person=person("newcomer"))
