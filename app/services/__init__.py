@@ -197,7 +197,7 @@ def _of_providers(
     """Single sign-on: whose account a person is, and the way to a provider and back."""
     joining = Joining(database, clock, sessions.beginning, deletion.usernames, pepper)
     sign_on = SingleSignOn(database, clock, joining, sightings, parties, pepper)
-    return joining, sign_on, ProviderLogout(database, clock, joining, parties, pepper)
+    return joining, sign_on, ProviderLogout(database, clock, joining, sightings, parties, pepper)
 
 
 def _recorders(
