@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, g, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.domain.errors import BadCredentials, NotFound, RateLimited, TemporaryPassword, Unavailable
+from app.domain.errors import BadCredentials, NotFound, RateLimited, SignInRefused, TemporaryPassword, Unavailable
 from app.domain.ladder import Act
 from app.http.acts import does
 from app.http.compression import from_memory
@@ -17,6 +17,7 @@ from app.web.guards import VISITOR, find_session
 from app.web.provider_logout import page_on_the_way
 from app.web.rendering import STATIC, asset_content, asset_version, page, retry_after
 from app.web.returning import below_root, is_local, onward
+from app.web.ways_in import by_password, providers
 
 entrance = GuardedBlueprint("web_entrance", __name__, guard=VISITOR, template_folder="templates")
 
@@ -71,7 +72,7 @@ def sign_in() -> ResponseReturnValue:
         device = services().sessions.known_devices.find(cookies.device_cookie(), account)
         agent = request.headers.get("User-Agent")
         cookie = services().sessions.sign_in(username, form.get("password", ""), caller(), before, device, agent)
-    except (BadCredentials, TemporaryPassword, RateLimited, Unavailable) as refusal:
+    except (BadCredentials, TemporaryPassword, SignInRefused, RateLimited, Unavailable) as refusal:
         error = message(refusal) + (ELSEWHERE if isinstance(refusal, RateLimited) else "")
         is_wrong = isinstance(refusal, BadCredentials)
         again = _login_page(target, username=username, error=error, is_wrong=is_wrong, status=status_of(refusal))
@@ -125,4 +126,4 @@ def file(name: str) -> Response:
 
 def _login_page(target: str, status: int = 200, **values: Any) -> Response:
     target = target if is_local(below_root(target)) else ""
-    return page("login.html", status, next=target, providers=services().single_sign_on.providers, **values)
+    return page("login.html", status, next=target, providers=providers(), by_password=by_password(), **values)
