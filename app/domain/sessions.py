@@ -23,12 +23,6 @@ FRESH = timedelta(minutes=10)
 """How long after the password was entered sensitive actions do not ask for it again."""
 
 
-WAYS_IN = {
-    SignInMethod.PASSWORD: "password",
-    SignInMethod.PROVIDER: "single sign-on",
-    SignInMethod.PROXY: "reverse proxy",
-}
-
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
@@ -54,11 +48,6 @@ class WebSession:
     method: SignInMethod = SignInMethod.PASSWORD
     identity_id: int | None = None
     provider: str | None = None
-
-    @property
-    def signed_in_by(self) -> str:
-        """In the words of the pages."""
-        return self.provider or WAYS_IN[self.method]
 
     @property
     def must_change_password(self) -> bool:

@@ -78,6 +78,11 @@ class Accounts:
         self._sightings = sightings
         self._usernames = usernames
 
+    def note_refused(self, user: User, caller: Caller, reason: str) -> None:
+        """For the audit log: the password was right, and this is why it did not sign the user in."""
+        subject = subject_of(user)
+        self._sightings.note(SIGN_IN_REFUSED, subject, caller, reason=reason)
+
     def counted_by(self, typed: str) -> str:
         """What attempts with this user name or e-mail are counted by, and devices known by (:class:`Claim`)."""
         return _counted_by(self._find(typed), typed)

@@ -70,6 +70,8 @@ RESTORING = "tests/unit/services/test_restoring.py"
 IN_MOVING = "app/services/moving.py"
 BY_FILTER = "tests/unit/services/test_revoking_by_filter.py"
 RACES = "tests/unit/services/test_revoking_races.py"
+JOINING = "tests/unit/services/test_joining.py"
+PASSWORD_SIGN_IN = "tests/unit/services/test_password_sign_in.py"
 WEB_SESSIONS = "tests/unit/services/test_sessions.py"
 SIGHTINGS = "tests/unit/services/test_sightings.py"
 SINGLE_TIER = "tests/unit/services/test_single_tier.py"
@@ -995,5 +997,44 @@ FAULTS = (
           SERVICE_ACCOUNTS),
     Fault("owner not compared at rename", "◆ another user's token keeps its name", "app/services/renaming.py",
           "only_of not in (None, token.user_id) or kind", "kind", "tests/unit/services/test_renaming.py"),
+    # Whose account a person of a provider is
+    Fault("found by subject alone", "◆ an account is found by issuer and subject", "app/storage/identities.py",
+          "where(IdentityRow.issuer == issuer, IdentityRow.subject", "where(IdentityRow.subject", JOINING),
+    Fault("joined by an e-mail of another issuer", "◆ a named e-mail links once, at its issuer",
+          "app/storage/identities.py",
+          "which = (ExpectedIdentityRow.issuer == issuer, ExpectedIdentityRow.email_key == email_key)",
+          "which = (ExpectedIdentityRow.email_key == email_key,)", JOINING),
+    Fault("named for good", "◆ a named e-mail links once, at its issuer", "app/services/first_sign_ins.py",
+          "identities.no_longer_expect(session, expected.id)", "pass", JOINING),
+    Fault("an administrator by e-mail", "◆ an e-mail named for a user opens no administrator's account",
+          "app/services/first_sign_ins.py", "and not expected.for_administrator", "and False", JOINING),
+    Fault("a provider makes the first administrator", "◆ a provider never makes the first administrator",
+          "app/services/following_providers.py", 'return "" if standing.administrators else NO_ADMINISTRATOR',
+          'return ""', JOINING),
+    Fault("the last administrator demoted", "◆ a provider leaves an administrator, and one with a password",
+          "app/services/following_providers.py", "if standing.administrators == (row.id,):", "if False:", JOINING),
+    Fault("the last password demoted", "◆ a provider leaves an administrator, and one with a password",
+          "app/services/following_providers.py", "if standing.local == (row.id,)", "if False", JOINING),
+    Fault("disabled and signed in", "◆ who is disabled is signed in by no provider", "app/services/joining.py",
+          "refuse_disabled(account.row)", "pass", JOINING),
+    Fault("somebody else proves", "◆ a fresh proof is the same person's", "app/services/joining.py",
+          "account is None or account.row.id != known.user.id", "account is None", JOINING),
+    Fault("an old sign-in proves", "◆ a fresh proof is a new sign-in at the provider", "app/services/joining.py",
+          "proved_at is None or now >= proved_at + FRESH", "proved_at is None", JOINING),
+    Fault("fresh without a time", "◆ a sign-in that may be old is not fresh", "app/services/joining.py",
+          "_proved_at(person, now) or now - FRESH", "_proved_at(person, now) or now", JOINING),
+    Fault("an e-mail of two", "◆ no provider takes the sign-in by e-mail from another",
+          "app/services/following_providers.py",
+          "if email is not None and users.is_email_of_another(session, email, user_id):", "if False:", JOINING),
+    Fault("sessions of a link go on", "◆ who is unlinked is signed out", "app/services/linking.py",
+          "sessions.end_of_identity(session, identity.id)", "pass", "tests/unit/services/test_linking.py"),
+    Fault("passwords beside the setting", "◆ who may not sign in with a password does not",
+          "app/services/password_sign_in.py", "elif not is_break_glass(session, user, now):", "elif False:",
+          PASSWORD_SIGN_IN),
+    Fault("nobody left with a password", "◆ one administrator always signs in with a password",
+          "app/services/password_sign_in.py", "return user.id in (unknown or local)", "return user.id in unknown",
+          PASSWORD_SIGN_IN),
+    Fault("links come back", "◆ a restore brings no link back", "app/services/reapplying_users.py",
+          "    unlink(session, user.id, named)", "    pass", RESTORING),
 )
 # fmt: on
