@@ -124,6 +124,10 @@ IN_LOOKUP = "app/storage/plain_lookup.py"
 IN_VERIFYING = "app/services/verifying.py"
 IN_SEALS_MIGRATION = "migrations/versions/0014_audit_seals.py"
 
+SINGLE_SIGN_ON = "tests/contract/test_single_sign_on.py"
+PROVIDER, PROVIDER_ANSWERS, PROVIDER_PEOPLE = (
+    f"tests/hostile/test_provider{end}.py" for end in ("", "_answers", "_people")
+)
 STRICT = "tests/contract/test_strict_input.py"
 STRAYS = "tests/contract/test_stray_secrets.py"
 FILES = "tests/environment/test_files.py"
@@ -1036,5 +1040,33 @@ FAULTS = (
           PASSWORD_SIGN_IN),
     Fault("links come back", "◆ a restore brings no link back", "app/services/reapplying_users.py",
           "    unlink(session, user.id, named)", "    pass", RESTORING),
+    # Sign-in with a provider
+    Fault("a state of any browser", "◆ a sign-in ends in the browser where it began", "app/services/single_sign_on.py",
+          "self._encryption.encrypt(json.dumps(kept), state)", 'self._encryption.encrypt(json.dumps(kept), "")',
+          SINGLE_SIGN_ON),
+    Fault("a state used twice", "◆ a sign-in counts once", "app/services/single_sign_on.py",
+          "if not single_uses.use(session, self._states.of(state), self._clock()):", "if False:", SINGLE_SIGN_ON),
+    Fault("a proof by anybody", "◆ a proof is for the session that asked", "app/services/single_sign_on.py",
+          "if known is None or known.id != session_id:", "if known is None:", PROVIDER_PEOPLE),
+    Fault("any nonce", "◆ an ID token belongs to its sign-in", "app/providers/id_tokens.py",
+          '"nonce": nonce, ', "", PROVIDER),
+    Fault("an algorithm with a shared key", "◆ no ID token is signed with a secret", "app/providers/signed.py",
+          "if ASYMMETRIC.fullmatch(name) and name in known", "if name in known", PROVIDER_ANSWERS),
+    Fault("a mix-up", "◆ a code goes to the provider that gave it", "app/providers/relying_party.py",
+          "self._refuse_other_issuer(metadata, answer.get(\"iss\"))", "pass", PROVIDER),
+    Fault("user info of anybody", "◆ the user info is of the same person", "app/providers/relying_party.py",
+          'if answer.body.get("sub") != claims["sub"]:', "if False:", PROVIDER_ANSWERS),
+    Fault("any e-mail is verified", "◆ an e-mail counts if the provider verified it", "app/providers/people.py",
+          'if claims.get("email_verified") is not True and claims.get("email_verified") != "true":',
+          'if "email_verified" not in claims:', "tests/unit/providers/test_people.py"),
+    Fault("a key looked for each time", "◆ a stranger makes no request to a provider", "app/providers/keys.py",
+          "age > AGAIN_SECONDS", "True", "tests/unit/providers/test_keys.py"),
+    Fault("a logout token twice", "◆ a logout token counts once", "app/services/provider_logout.py",
+          "if not single_uses.use(session, self._tokens.of(logged_out.issuer, logged_out.id), now):", "if False:",
+          SINGLE_SIGN_ON),
+    Fault("a provider ends sessions of another", "◆ a provider ends its own sessions",
+          "app/storage/provider_sessions.py",
+          "select(IdentityRow.id).where(IdentityRow.issuer == logged_out.issuer)", "select(IdentityRow.id)",
+          "tests/hostile/test_provider_logout.py"),
 )
 # fmt: on
