@@ -1,111 +1,64 @@
-"""Requests to a provider: one limit of time for all of it, of bytes, and of how many at once."""
+"""Who waits for a provider, how long, and what that costs others."""
 
-import socket
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Never
 
 import pytest
 
+from app.domain.errors import Unavailable
 from app.domain.providers import ProviderRefused, Why
-from app.providers.fetching import LARGEST, Fetching
-from tests.unit.providers.answering import serving
-
-BEGINNING = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-FOR_EVER = 3600
-
-Talk = Callable[[socket.socket], None]
+from app.providers import fetching
+from app.providers.fetching import ASIDE, Fetching
+from tests.crowds import PATIENCE_SECONDS, all_at_once
 
 
-def sending(content: bytes) -> Talk:
-    return lambda connection: connection.sendall(content)
+def test_who_waits_for_a_place_keeps_no_other_request_from_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """◆ Also before the place is there. Fails when the wait begins before stepping aside."""
+    monkeypatch.setattr(fetching, "PATIENCE_SECONDS", PATIENCE_SECONDS)
+    aside = threading.Semaphore(0)
+
+    @contextmanager
+    def step_aside() -> Iterator[None]:
+        aside.release()
+        yield
+
+    slow, is_over = Fetching(1, step_aside), threading.Event()
+
+    def hold() -> None:
+        with slow.exchange():
+            assert is_over.wait(PATIENCE_SECONDS)
+
+    def look() -> None:
+        try:
+            assert all(aside.acquire(timeout=PATIENCE_SECONDS) for _ in range(ASIDE)), "somebody waits with a turn"
+            with pytest.raises(ProviderRefused) as refused, slow.exchange():  # one more than may wait
+                pass
+            assert refused.value.why is Why.BUSY
+        finally:
+            is_over.set()
+
+    all_at_once([look, *[hold] * ASIDE])
 
 
-def dripping(beginning: bytes, drop: bytes) -> Talk:
-    """A few bytes, again and again: no single wait is long."""
-
-    def drip(connection: socket.socket) -> None:
-        connection.sendall(beginning)
-        while True:
-            connection.sendall(drop)
-            time.sleep(0.05)
-
-    return drip
-
-
-def silent(connection: socket.socket) -> None:
-    connection.recv(1)  # until it is closed
-
-
-def why(url: str, seconds: float = 30) -> Why:
-    with pytest.raises(ProviderRefused) as refused, Fetching(seconds=seconds).exchange() as exchange:
-        exchange.get(url)
-    return refused.value.why
-
-
-def test_an_answer_is_a_status_and_a_json_object() -> None:
-    with serving(sending(BEGINNING + b'Content-Length: 7\r\n\r\n{"a":1}')) as url, Fetching().exchange() as exchange:
-        answer = exchange.post(url, {"code": "x"})
-    assert (answer.status, answer.body) == (200, {"a": 1})
-
-
-@pytest.mark.parametrize(
-    ("talk", "expected"),
-    [
-        (sending(BEGINNING + b"Content-Length: 2\r\n\r\n[]"), Why.ANSWER),
-        (sending(BEGINNING + b"Content-Length: 1\r\n\r\n{"), Why.ANSWER),
-        (sending(BEGINNING + b"Content-Length: 200000\r\n\r\n" + b"[" * 200000), Why.ANSWER),
-        (sending(BEGINNING + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}"), Why.ANSWER),
-        (sending(b"HTTP/1.1 302 Found\r\nLocation: http://10.0.0.1/\r\nContent-Length: 0\r\n\r\n"), Why.REDIRECTED),
-        (sending(BEGINNING + b"\r\n" + b" " * (LARGEST + 1)), Why.TOO_LARGE),
-        (sending(b"SSH-2.0-x\r\n"), Why.AWAY),
-        (sending(b""), Why.AWAY),
-    ],
-)
-def test_what_is_no_short_json_object_of_the_provider_itself_is_refused(talk: Talk, expected: Why) -> None:
-    with serving(talk) as url:
-        assert why(url) is expected
-
-
-@pytest.mark.parametrize(
-    "talk", [silent, dripping(BEGINNING, b"X-More: 1\r\n"), dripping(BEGINNING + b"\r\n", b" ")],
-    ids=["silence", "headers", "body"],
-)  # fmt: skip
-def test_one_limit_holds_for_all_the_time_that_an_answer_takes(talk: Talk) -> None:
-    """◆ Each of many waits is short. Fails when only single reads have a limit: then this never ends."""
-    with serving(talk) as url:
-        assert why(url, seconds=0.5) is Why.AWAY
-
-
-def test_the_requests_of_a_sign_in_have_their_time_together() -> None:
-    with serving(silent) as url, Fetching(seconds=0.2).exchange() as exchange:
-        for _ in range(2):  # for the second one, nothing is left
-            with pytest.raises(ProviderRefused):
-                exchange.get(url)
-
-
-def test_no_more_sign_ins_at_once_than_there_are_places() -> None:
-    """A slow provider occupies no more threads."""
-    fetching, is_in, leave = Fetching(at_once=1), threading.Event(), threading.Event()
-
-    def stay() -> None:
-        with fetching.exchange():
-            is_in.set()
-            leave.wait(60)
-
-    thread = threading.Thread(target=stay)
-    thread.start()
-    assert is_in.wait(60)
-    with pytest.raises(ProviderRefused) as refused, fetching.exchange():
-        pass
-    leave.set()
-    thread.join()
-    assert refused.value.why is Why.BUSY
-    with fetching.exchange():
+def test_a_place_that_is_not_given_back_soon_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "PATIENCE_SECONDS", 0.01)
+    slow = Fetching(1)
+    with slow.exchange():
+        for _ in range(2 * ASIDE):
+            with pytest.raises(ProviderRefused) as refused, slow.exchange():
+                pass
+            assert refused.value.why is Why.BUSY
+    with slow.exchange():
         pass
 
 
-def test_who_is_not_there_is_away() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
-    assert why(f"http://127.0.0.1:{port}/") is Why.AWAY
+def test_a_server_that_has_no_thread_to_spare_is_busy_too() -> None:
+    def no_place() -> Never:
+        raise Unavailable("too many request bodies are being received at once")
+
+    for _ in range(2 * ASIDE):
+        with pytest.raises(ProviderRefused) as refused, Fetching(1, no_place).exchange():
+            pass
+        assert refused.value.why is Why.BUSY
