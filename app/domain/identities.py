@@ -32,3 +32,11 @@ class ExpectedIdentity:
     email: str
     created_at: datetime
     linked_by: str
+
+
+@dataclass(frozen=True)
+class Links:
+    """Who signs in as a user, and who is expected to."""
+
+    identities: list[Identity]
+    expected: list[ExpectedIdentity]

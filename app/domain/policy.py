@@ -236,8 +236,10 @@ def _allows(users_may: bool, user: User) -> bool:
     return user.api_tokens is ApiTokens.ALLOW
 
 
+_DECLARED = [each for part in (Policy, SignInSettings) for each in vars(part).values() if isinstance(each, Setting)]
+
 INSTANCE_SETTINGS: tuple[Setting[Any], ...] = tuple(
-    each for part in (Policy, SignInSettings) for each in vars(part).values() if isinstance(each, Setting)
+    each for group in Group for each in _DECLARED if each.group is group
 )
 
 _BY_NAME = {name: each for each in INSTANCE_SETTINGS for name in (each.key, each.alias) if name}

@@ -19,7 +19,8 @@ from app.providers.discovery import Discovery, Metadata
 from app.providers.fetching import Answer, Exchange, Fetching
 from app.providers.keys import Keys
 
-ERROR_WORD = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,40}")
+ERROR_WORD = re.compile(r"[a-z][a-z0-9_]{0,39}")
+"""As all that are registered are (RFC 6749, section 11.4): anybody can send a browser back with another."""
 
 LONGEST_CODE = 4096
 LONGEST_HINT = 6000
@@ -79,9 +80,13 @@ class RelyingParty:
             asked["id_token_hint"] = id_token
         return _with_query(metadata.end_session_endpoint, asked)
 
+    def is_named_in(self, logout_token: str) -> bool:
+        """Whether the token says that it is of this provider, which is not asked for anything to know that."""
+        return len(logout_token) <= signed.LONGEST and signed.issuer_in(logout_token) == self.provider.issuer
+
     def logged_out(self, logout_token: str) -> LoggedOut:
         """Whom the provider signed out. Refuses with ISSUER a token that is another's, without asking anybody."""
-        if len(logout_token) > signed.LONGEST or signed.issuer_in(logout_token) != self.provider.issuer:
+        if not self.is_named_in(logout_token):
             raise ProviderRefused(Why.ISSUER)
         with self._fetching.exchange() as exchange:
             metadata = self._discovery.metadata(exchange)
@@ -151,7 +156,7 @@ def _code_of(answer: Mapping[str, str]) -> str:
 
 
 def _word(error: Any) -> str:
-    """An error's code, if it is one (RFC 6749, section 4.1.2.1): it goes to the audit log."""
+    """An error's code, if it is one: it goes to the audit log."""
     return error if isinstance(error, str) and ERROR_WORD.fullmatch(error) else ""
 
 

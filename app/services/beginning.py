@@ -73,7 +73,7 @@ class BeginningSessions:
         Who had read that one does not share what the session can do now. Refuses with SessionEnded, also where another
         request renewed it. `arrival`: of a proof by a provider.
         """
-        cookie = new_cookie()
-        if not sessions.renew(session, known, self._seal.of(cookie), proved_at, arrival):
+        renewed = new_cookie()
+        if not sessions.renew(session, known, self._seal.of(renewed), proved_at, arrival):
             raise SessionEnded
-        return cookie
+        return renewed

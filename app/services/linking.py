@@ -14,7 +14,7 @@ from app.domain.clock import Clock
 from app.domain.emails import RULE as EMAIL_RULE
 from app.domain.emails import canonical_email
 from app.domain.errors import BadRequest, Conflict, NotFound
-from app.domain.identities import ExpectedIdentity, Identity
+from app.domain.identities import Links
 from app.domain.identity import Caller, Kind, Role
 from app.domain.ladder import Act
 from app.domain.text import refuse_secret
@@ -55,14 +55,6 @@ class NamedPerson:
         return {"issuer": self.issuer, "person": self.subject or self.email, "by": by}
 
 
-@dataclass(frozen=True)
-class Links:
-    """Who signs in as a user, and who is expected to."""
-
-    identities: list[Identity]
-    expected: list[ExpectedIdentity]
-
-
 def named_person(issuer: str, subject: str = "", email: str = "") -> NamedPerson:
     """Refuses with BadRequest what no provider can say."""
     issuer, subject, email = issuer.strip(), subject.strip(), email.strip()
@@ -90,7 +82,7 @@ class Linking:
     def of(self, user: int | str) -> Links:
         """By id or name; refuses with NotFound."""
         with self._database.reading() as session:
-            return _links(session, existing_user(session, user).id)
+            return links_of(session, existing_user(session, user).id)
 
     def link(self, user: int | str, person: NamedPerson, caller: Caller) -> Links:
         """Let this person sign in as a user, by id or name; what is so already changes nothing.
@@ -109,7 +101,7 @@ class Linking:
                 write = _link_subject if person.subject else _expect_email
                 if write(session, row, person, now, caller):
                     record(session, now, caller, LINKED, ("user", row.username), **person.detail)
-                return _links(session, row.id)
+                return links_of(session, row.id)
         except IntegrityError:  # another request linked the person at the same time
             raise Conflict(LINKED_TO_ANOTHER.format("another user")) from None
 
@@ -124,7 +116,11 @@ class Linking:
             if not unlink(session, row.id, person):
                 raise NotFound("link")
             record(session, self._clock(), caller, UNLINKED, ("user", row.username), **person.detail)
-            return _links(session, row.id)
+            return links_of(session, row.id)
+
+
+def links_of(session: Session, user_id: int) -> Links:
+    return Links(identities.of_user(session, user_id), identities.expected_of_user(session, user_id))
 
 
 def unlink(session: Session, user_id: int, person: NamedPerson) -> bool:
@@ -139,10 +135,6 @@ def unlink(session: Session, user_id: int, person: NamedPerson) -> bool:
     sessions.end_of_identity(session, identity.id)
     identities.remove(session, identity.id)
     return True
-
-
-def _links(session: Session, user_id: int) -> Links:
-    return Links(identities.of_user(session, user_id), identities.expected_of_user(session, user_id))
 
 
 def _link_subject(session: Session, row: UserRow, person: NamedPerson, now: datetime, caller: Caller) -> bool:

@@ -3,14 +3,14 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, delete, literal, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.sessions import WebSession
 from app.domain.sign_ins import Arrival, SignInMethod
 from app.storage.many_rows import rows_of
 from app.storage.service_accounts import answers_for_any
-from app.storage.tables import SessionRow, UserRow
+from app.storage.tables import IdentityRow, SessionRow, UserRow
 from app.storage.users import as_user
 
 BY_PASSWORD_NOW = Arrival()
@@ -45,8 +45,7 @@ def insert(
 
 def find(session: Session, digest: str) -> WebSession | None:
     """The session with its current user, ended or not."""
-    query = select(SessionRow, UserRow, answers_for_any(SessionRow.user_id.expression))
-    query = query.join(UserRow, UserRow.id == SessionRow.user_id)
+    query = _with_provider(SessionRow, UserRow, answers_for_any(SessionRow.user_id.expression))
     found = session.execute(query.where(SessionRow.digest == digest)).one_or_none()
     return None if found is None else as_session(*found)
 
@@ -59,7 +58,7 @@ def has(session: Session, row_id: int, digest: str) -> bool:
 
 def of_user(session: Session, user_id: int, most: int) -> list[WebSession]:
     """The newest `most` of a user, ended or not, newest first."""
-    query = select(SessionRow, UserRow).join(UserRow, UserRow.id == SessionRow.user_id)
+    query = _with_provider(SessionRow, UserRow, literal(False))
     found = session.execute(query.where(SessionRow.user_id == user_id).order_by(SessionRow.id.desc()).limit(most))
     return [as_session(*each) for each in found]
 
@@ -135,7 +134,15 @@ def purge(session: Session, cutoff: datetime, most: int) -> int:
     return len(session.scalars(statement).all())
 
 
-def as_session(row: SessionRow, owner: UserRow, answers_for_accounts: bool = False) -> WebSession:
+def _with_provider(*columns: Any) -> Select[Any]:
+    """With the name of the provider that began the session, as the identity's last sign-in has it."""
+    query = select(*columns, IdentityRow.provider).join(UserRow, UserRow.id == SessionRow.user_id)
+    return query.outerjoin(IdentityRow, IdentityRow.id == SessionRow.identity_id)
+
+
+def as_session(
+    row: SessionRow, owner: UserRow, answers_for_accounts: bool = False, provider: str | None = None
+) -> WebSession:
     return WebSession(
         id=row.id,
         user=as_user(owner),
@@ -149,4 +156,5 @@ def as_session(row: SessionRow, owner: UserRow, answers_for_accounts: bool = Fal
         answers_for_accounts=answers_for_accounts,
         method=SignInMethod(row.method),
         identity_id=row.identity_id,
+        provider=provider,
     )

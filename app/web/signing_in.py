@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, g, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.domain.errors import BadCredentials, NotFound, RateLimited, TemporaryPassword, Unavailable
+from app.domain.errors import BadCredentials, NotFound, RateLimited, SignInRefused, TemporaryPassword, Unavailable
 from app.domain.ladder import Act
 from app.http.acts import does
 from app.http.compression import from_memory
@@ -71,7 +71,7 @@ def sign_in() -> ResponseReturnValue:
         device = services().sessions.known_devices.find(cookies.device_cookie(), account)
         agent = request.headers.get("User-Agent")
         cookie = services().sessions.sign_in(username, form.get("password", ""), caller(), before, device, agent)
-    except (BadCredentials, TemporaryPassword, RateLimited, Unavailable) as refusal:
+    except (BadCredentials, TemporaryPassword, SignInRefused, RateLimited, Unavailable) as refusal:
         error = message(refusal) + (ELSEWHERE if isinstance(refusal, RateLimited) else "")
         is_wrong = isinstance(refusal, BadCredentials)
         again = _login_page(target, username=username, error=error, is_wrong=is_wrong, status=status_of(refusal))

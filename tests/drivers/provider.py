@@ -1,5 +1,6 @@
 """The tests' own OpenID provider, as tests start it and tell it what to do; ``provider_server`` is its process."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -49,7 +50,12 @@ class Issuer:
 
     def asked(self, endpoint: str) -> list[dict[str, str]]:
         """The parameters of each request to that endpoint since :meth:`reset`, oldest first."""
-        return [each["asked"] for each in self._control("tell", {})["requests"] if each["endpoint"] == endpoint]
+        return [each["asked"] for each in self.requests() if each["endpoint"] == endpoint]
+
+    def requests(self) -> list[dict[str, Any]]:
+        """All requests since :meth:`reset`: `endpoint`, or the path of another, and what was `asked`."""
+        told: list[dict[str, Any]] = self._control("tell", {})["requests"]
+        return told
 
     @property
     def session(self) -> str:
@@ -73,7 +79,8 @@ class Issuer:
 
     def _control(self, verb: str, told: dict[str, Any]) -> dict[str, Any]:
         base = self.url.removesuffix(f"/{self.name}")
-        answer = requests.post(f"{base}/control/{self.name}/{verb}", json=told, timeout=PATIENCE_SECONDS)
+        told_all = json.dumps(told)  # NaN included, which requests would refuse
+        answer = requests.post(f"{base}/control/{self.name}/{verb}", told_all, timeout=PATIENCE_SECONDS)
         answer.raise_for_status()
         done: dict[str, Any] = answer.json()
         return done

@@ -1,6 +1,6 @@
 """Keys and signed tokens of the tests' own OpenID provider (``provider_server``), the forged ones included.
 
-Forgeries are put together by hand: libraries rightly refuse to make them.
+Put together by hand: libraries rightly refuse to make forgeries.
 """
 
 import base64
@@ -10,7 +10,8 @@ import json
 from functools import lru_cache
 from typing import Any
 
-from joserfc import jws
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc.jwk import RSAKey
 
 from app.domain.clock import system_clock
@@ -63,8 +64,8 @@ def sign(owner: str, claims: Claims, header: Claims, signed_by: str = "key") -> 
         secret = key_of(owner).as_pem(private=False)
         return f"{signed}.{_encoded(hmac.digest(secret, signed.encode(), 'sha256'))}"
     key = key_of("stranger" if signed_by == "stranger" else owner)
-    protected = changed({"alg": "RS256", "kid": key_of(owner).kid}, header)
-    return jws.serialize_compact(protected, json.dumps(claims).encode(), key, ["RS256"])
+    signed = f"{_part(changed({'alg': 'RS256', 'kid': key_of(owner).kid}, header))}.{_part(claims)}"
+    return f"{signed}.{_encoded(key.private_key.sign(signed.encode(), PKCS1v15(), SHA256()))}"
 
 
 def _part(value: Claims) -> str:

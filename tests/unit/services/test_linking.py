@@ -41,6 +41,8 @@ def test_a_linked_person_signs_in_as_the_user_and_an_unlinked_one_no_longer(
     assert sign_in_by_provider(services, person()).user.id == anna.id
     assert services.linking.of(anna.id).identities[0].provider == "corporate"
     assert services.linking.unlink(anna.id, ANNA, OPERATOR).identities == []
+    event = services.audit_list.events(limit=1).items[0]
+    assert (event.action, event.object_id, event.detail) == ("user.unlinked", "anna", ANNA.detail)
     assert rows.count(database, SessionRow) == 0
     with pytest.raises(SignInRefused):
         sign_in_by_provider(services, person())
