@@ -23,7 +23,7 @@ def test_a_person_of_the_directory_signs_in_with_its_password_and_has_the_role_o
     anna = visit(LABEL)
     anna.arrive("ldap-anna")
     created = instance.user("ldap-anna")
-    assert (created.email, created.last_name, created.role) == ("anna@example.com", "Example", Role.STEWARD)
+    assert (created.email, created.last_name, created.role) == ("ldap-anna@example.com", "Example", Role.STEWARD)
     directory.move("ldap-anna", "stewards", "viewers")
     directory.set("ldap-anna", "sn", "Sample")
     anna.sign_out()

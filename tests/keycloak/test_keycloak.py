@@ -102,12 +102,16 @@ def test_a_logout_at_keycloak_ends_the_sessions_at_once(staff: Keycloak, instanc
     assert {event["object_id"] for event in events} == {"anna"}
 
 
-def test_a_user_disabled_in_keycloak_cannot_sign_in(staff: Keycloak, visit: Visit) -> None:
+def test_who_is_disabled_in_keycloak_cannot_sign_in_but_their_session_goes_on(staff: Keycloak, visit: Visit) -> None:
+    """As the page says: Keycloak tells nobody."""
+    before, after = visit(), visit()
+    before.arrive("clara")
     staff.update_user(REALM, "clara", enabled=False)
-    clara = visit()
-    clara.arrive("clara")
-    assert not clara.is_here
-    expect(clara.page.get_by_text("Account is disabled")).to_be_visible()
+    after.arrive("clara")
+    assert not after.is_here
+    expect(after.page.get_by_text("Account is disabled")).to_be_visible()
+    before.page.goto("/account/profile")
+    assert before.page.url.endswith("/account/profile")
     staff.update_user(REALM, "clara", enabled=True)
 
 
