@@ -3,7 +3,7 @@
 Passwords begin with ``secrecy.PASSWORD_MARK``; users have none unless asked for.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, TypeAlias
 
@@ -20,6 +20,7 @@ from app.services.held_tokens import ByOwner, BySecret
 from app.services.revoking import Revoked
 from app.services.service_accounts import People
 from app.services.throttling import ACCOUNT_LIMIT, NEW_PLACE_LIMIT, Claim
+from app.storage import users
 from tests.secrecy import PASSWORD_MARK
 
 Refresh: TypeAlias = Issued[RefreshToken]
@@ -215,6 +216,14 @@ def lock_sign_in(services: Services, username: str) -> None:
         attempt = services.accounts.throttle.begin(Claim(username, address))
         assert attempt is not None
         services.accounts.throttle.failed(attempt, Caller("", address=address))
+
+
+def vouch(services: Services, user: User, at: datetime | None) -> None:
+    """As if a provider had last signed the user in then."""
+    with services.accounts._database.transaction() as session:
+        row = users.get(session, user.id)
+        assert row is not None
+        row.vouched_at = at
 
 
 ISSUER = "https://login.example.com"

@@ -24,6 +24,7 @@
         ├── TokenRevoked        it was revoked, or its secret was replaced
         ├── TokenSuperseded     a newer access token took its place
         ├── OwnerDisabled       its owner is disabled
+        ├── OwnerMustSignIn     its owner has not signed in at the provider for too long
         ├── OwnerDenied         it is a single-tier token and its owner may not have any
         └── ApiTokensOff        single-tier tokens are turned off
 
@@ -36,6 +37,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
+from app.domain.leavers import MUST_SIGN_IN
 from app.domain.mistakes import Mistake, hint_at
 from app.domain.tokens import TokenKind
 
@@ -47,7 +49,7 @@ class Refusal(Exception):
 
     @property
     def hint(self) -> str | None:
-        """What is wrong with what was sent and what to do, as a sentence; None where no mistake is recognised."""
+        """What is wrong with what was sent, or what to do, as a sentence; None where no mistake is recognised."""
         return None
 
 
@@ -211,6 +213,14 @@ class TokenSuperseded(TokenRefused):
 
 class OwnerDisabled(TokenRefused):
     reason = "owner_disabled"
+
+
+class OwnerMustSignIn(TokenRefused):
+    reason = "owner_must_sign_in"
+
+    @property
+    def hint(self) -> str | None:
+        return MUST_SIGN_IN
 
 
 class OwnerDenied(TokenRefused):

@@ -60,7 +60,7 @@ class WebSession:
 
     def is_over(self, now: datetime) -> bool:
         """Over **at** the instant, as tokens expire."""
-        return now >= self.seen_at + IDLE or now >= self.created_at + LONGEST or not self.user.is_active
+        return now >= self.seen_at + IDLE or now >= self.created_at + LONGEST or not self.user.is_enabled(now)
 
     def is_fresh(self, now: datetime) -> bool:
         """Whether the password was entered less than FRESH ago; not if that is said to be in the future."""

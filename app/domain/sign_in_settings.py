@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from app.domain.setting import SWITCH, Affects, Counted, From, Group, Kind, Setting
+from app.domain.setting import DAYS, SWITCH, Affects, Counted, From, Group, Kind, Setting
 
 OLD_REMAIN = "What they have is not affected."
 
@@ -43,4 +43,13 @@ class SignInSettings:
              "linked or named before.",
         affects=(Affects(None, "Everybody whom a provider accepts can get an account.",
                          "Who has no account gets none by signing in. Accounts that were created stay."),),
+    )  # fmt: skip
+    sign_in_valid = Setting(
+        DAYS, "0", low=0, high=3650, suffix="_days", zero="unlimited", group=Group.SIGN_IN,
+        label="Single sign-on counts for", effective=From.AT_ONCE,
+        help="A person whom a provider signs in, and who has not signed in there for so long, is treated as disabled, "
+             "tokens included, until they sign in there again or an administrator enables them; 0: unlimited.",
+        affects=(Affects(Counted.PEOPLE_AT_PROVIDERS, "They can sign in, and their tokens work.",
+                         "They are treated as disabled, and their tokens stop working, until they sign in at their "
+                         "provider."),),
     )  # fmt: skip

@@ -41,7 +41,9 @@ def lock_standing(session: Session, person: ProvidedPerson, now: datetime) -> St
     """Call it before any other row of a user is locked."""
     if not person.maps_roles:
         return Standing()
-    return Standing(tuple(users.lock_administrators(session)), tuple(identities.local_administrators(session, now)))
+    return Standing(
+        tuple(users.lock_administrators(session, now)), tuple(identities.local_administrators(session, now))
+    )
 
 
 def first_role(person: ProvidedPerson, standing: Standing) -> Role:

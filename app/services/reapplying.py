@@ -164,7 +164,7 @@ class Reapplying:
         user, value = users.find(self._session, username), event.detail.get(column, "")
         if user is None or not takes_away(column, getattr(user, column), value):
             return
-        administrators = users.lock_administrators(self._session)
+        administrators = users.lock_administrators(self._session, self._now)
         if column != "api_tokens" and self._is_last(user, administrators, event):
             return
         setattr(user, column, value)
@@ -199,7 +199,8 @@ class Reapplying:
         self._done.changes.append(f"{username}: renamed to {event.object_id}, as since {utc_text(event.at)}.")
 
     def _delete(self, user_id: int, event: AuditEvent) -> None:
-        administrators, user = users.lock_administrators(self._session), users.hold(self._session, user_id)
+        administrators = users.lock_administrators(self._session, self._now)
+        user = users.hold(self._session, user_id)
         if user is None or user.deleted_at is not None or (self._has_run_on and user.created_at >= event.at):
             return
         if self._is_last(user, administrators, event):

@@ -17,7 +17,7 @@ from app.services.linking import links_of
 from app.services.listing import ListedToken, list_access_tokens, list_refresh_tokens
 from app.services.overview import Holding
 from app.services.sessions import Sessions
-from app.storage import audit_list, former_usernames, overview, service_accounts, user_profiles
+from app.storage import audit_list, former_usernames, leavers, overview, service_accounts, user_profiles
 from app.storage.database import Database
 from app.storage.throttle import Filled
 from app.storage.users import as_user
@@ -64,6 +64,7 @@ class UserProfiles:
         user, now = self._accounts.by_id(user_id), self._clock()
         lock, sessions = self._accounts.throttle.lock_of(user.counted_by), self._sessions.of_user(user_id)
         with self._database.reading() as session:
+            old = leavers.too_old(session, now)
             held = overview.count_active_of_users(session, [user_id], now)[user_id]
             former = former_usernames.of_user(session, user_id)
             events = audit_list.events_about(session, [user.username, *former], MOST_EVENTS)
@@ -79,7 +80,7 @@ class UserProfiles:
                 former_usernames=former,
                 accounts=[as_user(row) for row in service_accounts.of_person(session, user_id, MOST_ACCOUNTS)],
                 links=links_of(session, user_id),
-                is_unanswered=user_id in service_accounts.unanswered_among(session, [user_id]),
+                is_unanswered=user_id in service_accounts.unanswered_among(session, [user_id], old),
             )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.identities import ExpectedIdentity, Identity
 from app.domain.identity import Kind, Role
+from app.storage.leavers import is_enabled, too_old
 from app.storage.tables import ExpectedIdentityRow, IdentityRow, UserRow
 
 
@@ -123,12 +124,12 @@ def forget(session: Session, user_id: int) -> None:
 
 
 def local_administrators(session: Session, now: datetime) -> list[int]:
-    """The ids of the enabled administrators with a password that has not expired."""
+    """The ids of the administrators who are enabled, not away, and have a password that has not expired."""
     expires_at = UserRow.password_expires_at
     works = or_(~UserRow.has_temporary_password, expires_at.is_(None), expires_at > now)
     query = select(UserRow.id).where(
         UserRow.role == Role.SERVER_ADMIN,
-        UserRow.is_active,
+        is_enabled(UserRow, too_old(session, now)),
         UserRow.kind == Kind.PERSON,
         UserRow.password_hash.is_not(None),
         works,

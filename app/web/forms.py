@@ -31,6 +31,7 @@ KEY_FIELD = "form_id"
 TOKEN_MESSAGES: dict[str, str] = {
     "token_expired": "This token has expired. Regenerate it to use it again.",
     "token_revoked": "This token was revoked, which can't be undone. Create a new one.",
+    "owner_must_sign_in": "The owner has not signed in for too long. Once they do, this token works again.",
     "owner_disabled": "This account is disabled. A server administrator can enable it.",
 }
 """By the refusal's reason."""

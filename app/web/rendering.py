@@ -75,6 +75,8 @@ def install_rendering(app: Flask) -> None:
     app.jinja_env.filters["provider"] = provider_label
     app.jinja_env.filters["way_in"] = way_in
     app.jinja_env.tests["expiring_soon"] = is_expiring_soon
+    app.jinja_env.tests["enabled"] = lambda user: user.is_enabled(parts().clock())
+    app.jinja_env.tests["leaving_soon"] = lambda user: user.is_leaving_soon(parts().clock())
     app.jinja_env.globals.update(
         new_idempotency_key=new_idempotency_key,
         asset=asset,

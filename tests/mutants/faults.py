@@ -32,6 +32,7 @@ PAGES = "tests/contract/test_pages_security.py"
 COMPRESSION, ERROR_PAGES = "tests/contract/test_compression.py", "tests/contract/test_error_pages.py"
 PUBLIC_URL = "tests/contract/test_public_url.py"
 MATRIX = "tests/contract/test_access_matrix.py"
+LEAVERS = "tests/unit/services/test_leavers.py"
 IDENTITY = "tests/unit/domain/test_identity.py"
 POLICY = "tests/unit/domain/test_policy.py"
 SECRETS = "tests/unit/domain/test_secrets.py"
@@ -150,6 +151,18 @@ FAULTS = (
           "MAYBE_ACTIVE), table.expires_at > now", "MAYBE_ACTIVE), table.expires_at >= now", LIVENESS),
     Fault("refresh token not looked at", "◆ a revoked refresh token stops its access tokens", IN_VERIFYING,
           "if row.refresh_token_status is not None:", "if False:", VERIFYING),
+    Fault("leaver accepted", "◆ who has not signed in for too long has no tokens that work", IN_VERIFYING,
+          "is_away(row.user_vouched_at, row.sign_in_valid_days, now)", "False", LEAVERS),
+    Fault("leaver mints", "◆ who has not signed in for too long requests no access token", IN_HELD_TOKENS,
+          "if owner.is_away(now):", "if False:", LEAVERS),
+    Fault("leaver stays signed in", "who has not signed in for too long has no session", "app/domain/sessions.py",
+          "not self.user.is_enabled(now)", "not self.user.is_active", LEAVERS),
+    Fault("leaver uses a password", "◆ a password is not a sign-in at the provider", "app/services/accounts.py",
+          "if proof.user.is_away(self._clock()):", "if False:", LEAVERS),
+    Fault("leaver away too late", "a sign-in counts until the instant", "app/domain/leavers.py",
+          "now >= until\n\n\ndef is_told", "now > until\n\n\ndef is_told", "tests/unit/domain/test_leavers.py"),
+    Fault("leaver is the last administrator", "◆ one administrator who can sign in is left", "app/storage/users.py",
+          "if not is_away(vouched_at, days, now)]", "]", LEAVERS),
     Fault("disabled owner accepted", "◆ disabling a user stops their tokens", IN_VERIFYING,
           "if not row.user_is_active:", "if row.user_is_active is None:", VERIFYING),
     Fault("check cached", "◆ no cache: a revocation is effective for the next check", IN_VERIFYING,
@@ -168,7 +181,7 @@ FAULTS = (
     Fault("client id not compared", "the client id beside a secret must be its own", IN_CLIENTS,
           "if sent.id not in (None, token.public_id):", "if False:", GRANTS),
     Fault("expired client accepted", "a client that has ended is refused", IN_CLIENTS,
-          "return status_at(TokenStatus(row.status), row.expires_at, self._clock()) is TokenStatus.ACTIVE",
+          "return status_at(TokenStatus(row.status), row.expires_at, now) is TokenStatus.ACTIVE",
           "return True", OAUTH_CLIENTS),
     Fault("another's refresh token granted", "a client mints with its own refresh token alone", IN_GRANTING,
           "elif client is not None and self._clients.authenticate(client).id != token.public_id:",
@@ -977,7 +990,7 @@ FAULTS = (
           "app/domain/service_accounts.py", "if person.api_tokens is ApiTokens.DENY:", "if False:", SERVICE_ACCOUNTS),
     Fault("a former responsible person goes on", "◆ at the next request, a former responsible person does nothing",
           "app/services/responsibility.py",
-          'columns["responsible_id"] = _person(session, "responsible", columns.pop("responsible") or "")',
+          'columns["responsible_id"] = _person(session, "responsible", columns.pop("responsible") or "", now)',
           'columns.pop("responsible")', SERVICE_ACCOUNTS),
     Fault("an account left as administrator", "◆ a service account is not the last administrator who can sign in",
           "app/storage/users.py", "UserRow.is_active, UserRow.kind == Kind.PERSON)", "UserRow.is_active)",

@@ -47,6 +47,7 @@ TABLE: dict[type[Refusal], tuple[int, str]] = {
     errors.TokenRevoked: (401, ENDED),
     errors.TokenSuperseded: (401, ENDED),
     errors.OwnerDisabled: (401, ENDED),
+    errors.OwnerMustSignIn: (401, ENDED),
     errors.OwnerDenied: (401, ENDED),
     errors.ApiTokensOff: (401, ENDED),
 }

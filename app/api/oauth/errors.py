@@ -43,6 +43,7 @@ TABLE: dict[type[Refusal], tuple[int, str, str]] = {
     errors.TokenRevoked: (401, "invalid_token", BAD_TOKEN),
     errors.TokenSuperseded: (401, "invalid_token", BAD_TOKEN),
     errors.OwnerDisabled: (401, "invalid_token", BAD_TOKEN),
+    errors.OwnerMustSignIn: (401, "invalid_token", BAD_TOKEN),
     errors.OwnerDenied: (401, "invalid_token", BAD_TOKEN),
     errors.ApiTokensOff: (401, "invalid_token", BAD_TOKEN),
 }
@@ -59,6 +60,7 @@ REFRESH_TOKENS: dict[type[TokenRefused], str] = {
     errors.TokenExpired: "The refresh token has expired.",
     errors.TokenRevoked: "The refresh token was revoked, or its secret was replaced.",
     errors.OwnerDisabled: "The owner of the refresh token is disabled.",
+    errors.OwnerMustSignIn: "The owner of the refresh token has not signed in for too long.",
 }
 """The description of each refusal of a refresh token; any other is a :data:`BAD_CLIENT`."""
 

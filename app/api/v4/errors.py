@@ -46,6 +46,7 @@ TABLE: dict[type[Refusal], tuple[int, tuple[str, str], str]] = {
     errors.TokenRevoked: (401, MISSING, "The access token was deleted or revoked."),
     errors.TokenSuperseded: (401, MISSING, "The access token was replaced by a newer one."),
     errors.OwnerDisabled: (401, MISSING, "The owner of the token is disabled."),
+    errors.OwnerMustSignIn: (401, MISSING, "The owner of the token has not signed in for too long."),
     errors.OwnerDenied: (401, MISSING, "API access tokens are disabled for the owner of the token."),
     errors.ApiTokensOff: (401, MISSING, "API access tokens are turned off. An administrator can turn them on."),
 }

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from app.domain.identity import User
 from app.domain.text import count_of, count_of_tokens
+from app.http.context import parts
 from app.services.revoking import Revoked
 from app.services.user_profiles import UserProfile
 from app.web.done import after_act, number_done, what_was_done
@@ -88,7 +89,7 @@ def _is_true(done: str, profile: UserProfile) -> bool:
     held = profile.holding.refresh_tokens + profile.holding.api_tokens
     untrue = {
         "disabled": profile.user.is_active,
-        "enabled": not profile.user.is_active,
+        "enabled": not profile.user.is_enabled(parts().clock()),
         "unlocked": profile.lock is not None,
         "revoked": held > 0,
         "nothing": held > 0,

@@ -10,6 +10,7 @@ REASONS = {
     "limit_reached", "not_found", "feature_off", "conflict",
     "rate_limited", "unavailable", "token_missing", "token_malformed", "token_unknown", "user_id_mismatch",
     "token_expired", "token_revoked", "token_superseded", "owner_disabled", "owner_denied", "api_tokens_off",
+    "owner_must_sign_in",
 }  # fmt: skip
 """Clients test these words: changing one breaks them, so it has to be changed here too."""
 
