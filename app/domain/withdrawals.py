@@ -23,7 +23,9 @@ GRANTS_AND_NOTES = frozenset(
         "database.restored", "keys.adopted", "refresh_token.created", "refresh_token.described",
         "refresh_token.found_shared", "refresh_token.secret_found", "session.began", "session.ended", "tokens.purged",
         "user.created", "user.edited", "user.enabled", "user.sessions_ended", "user.sign_in_locked",
-        "user.sign_in_unlocked", *SIGHTINGS,
+        "user.sign_in_unlocked", "user.provisioned", "user.deprovisioned", "user.role_kept", "user.handed_to_scim",
+        "user.taken_from_scim", "scim_token.created", "scim_group.created", "scim_group.changed", "scim_group.deleted",
+        "scim_group.mapped", *SIGHTINGS,
     }
 )  # fmt: skip
 """Actions that take nothing away, or whose effect is not in a restored state."""
@@ -79,6 +81,9 @@ class Withdrawals:
     answering: dict[str, AuditEvent] = field(default_factory=dict)
     """By service account: who answers for it changed."""
     settings: dict[str, AuditEvent] = field(default_factory=dict)
+    scim_tokens: dict[str, AuditEvent] = field(default_factory=dict)
+    unmapped: dict[str, AuditEvent] = field(default_factory=dict)
+    """Groups of a directory that gave a role, by name."""
     unknown: Counter[str] = field(default_factory=Counter)
     """Events that are not applied, by what they are."""
 
@@ -99,6 +104,8 @@ def withdrawals(events: Iterable[AuditEvent]) -> Withdrawals:
         "user.password_removed": found.passwords,
         "user.responsible_changed": found.answering,
         "instance_setting.changed": found.settings,
+        "scim_token.revoked": found.scim_tokens,
+        "scim_group.unmapped": found.unmapped,
     }
     for event in events:
         if column := _CHANGES.get(event.action):

@@ -37,6 +37,7 @@ from app.services.restoring import Restoring
 from app.services.revoking import Revoking
 from app.services.revoking_by_filter import RevokingByFilter
 from app.services.rotating import Rotating
+from app.services.scim import Scim, build_scim
 from app.services.service_accounts import ServiceAccounts
 from app.services.sessions import Sessions
 from app.services.setting_effects import SettingEffects
@@ -95,6 +96,7 @@ class Services:
     sessions: Sessions
     changing_passwords: ChangingPasswords
     deleting_users: DeletingUsers
+    scim: Scim
     ring: KeyRing
     key_fingerprints: KeyFingerprints
     health: Health
@@ -136,19 +138,19 @@ def build_services(
         moving=Moving(database, clock), renaming=Renaming(database, clock),
         revoking_by_filter=RevokingByFilter(database, clock, pepper),
         restoring=Restoring(database, clock, deletion),
-        identifying=Identifying(format, verifier, held_tokens, listing),
+        identifying=Identifying(format, verifier, held_tokens, listing), audit_list=AuditList(database, pepper),
         expiring=Expiring(database, clock, clock_agreement),
         token_lists=TokenLists(database, clock, pepper),
         token_history=TokenHistory(database, clock),
         user_list=UserList(database, clock, pepper),
         user_profiles=UserProfiles(database, clock, accounts, sessions),
         service_accounts=ServiceAccounts(database, clock, idempotency, deletion.usernames),
-        audit_list=AuditList(database, pepper),
         overview=Overview(database, clock), instance_settings=InstanceSettings(database, clock),
         setting_effects=SettingEffects(database, clock), job_runs=JobRuns(database, clock),
         clock_agreement=clock_agreement,
         sightings=sightings, strays=strays, last_use=last_use, check_counts=check_counts,
         sessions=sessions, changing_passwords=changing, deleting_users=DeletingUsers(database, clock, deletion),
+        scim=build_scim(database, clock, ring, prefixes, idempotency, deletion.usernames),
         ring=ring, key_fingerprints=key_fingerprints, health=health, audit=audit,
     )  # fmt: skip
 

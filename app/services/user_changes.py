@@ -58,9 +58,14 @@ def change(session: Session, row: UserRow, values: Values, now: datetime, caller
     was somebody else's.
     """
     values = columns_of(session, values, row)
-    changed = _differing(row, values)
+    changed = differing(row, values)
     for column, value in changed.items():
         refuse_unless_allowed(session, act_of_change(column, getattr(row, column), value), caller)
+    apply(session, row, changed, now, caller, usernames)
+
+
+def apply(session: Session, row: UserRow, changed: Values, now: datetime, caller: Caller, usernames: Usernames) -> None:
+    """Write values that differ, for a caller who may, with an event for each kind. Refuses as :func:`write`."""
     before = row.username
     write(session, row, changed, now, usernames)
     if not row.is_active:
@@ -71,7 +76,7 @@ def change(session: Session, row: UserRow, values: Values, now: datetime, caller
 
 def change_own(session: Session, row: UserRow, names: Mapping[str, str], now: datetime, caller: Caller) -> None:
     """Change what differs of a user's own names: no right depends on them."""
-    changed = _differing(row, names)
+    changed = differing(row, names)
     for column, value in changed.items():
         setattr(row, column, value)
     _record(session, changed, row.username, row, now, caller)
@@ -82,6 +87,8 @@ def write(session: Session, row: UserRow, changed: Values, now: datetime, userna
     for column, value in changed.items():
         if column != "username":
             setattr(row, column, value)
+    if changed.get("is_active"):
+        row.left_at = None
     if "username" not in changed:
         return
     try:
@@ -97,7 +104,8 @@ def refuse_to_leave_none(administrators: list[int], row: UserRow) -> None:
         raise Conflict(LAST_ADMINISTRATOR)
 
 
-def _differing(row: UserRow, values: Values) -> dict[str, Any]:
+def differing(row: UserRow, values: Values) -> dict[str, Any]:
+    """Those that the row does not have."""
     return {column: value for column, value in values.items() if getattr(row, column) != value}
 
 
