@@ -75,6 +75,17 @@ class ProvisionedGroup:
     version: int
 
 
+@dataclass(frozen=True)
+class MappedGroup:
+    """A group that has a role, and how many members it has; None: there is no such group."""
+
+    name: str
+    role: Role
+    mapped_at: datetime
+    mapped_by: str
+    members: int | None
+
+
 class Attribute(StrEnum):
     """What a directory finds users and groups by."""
 

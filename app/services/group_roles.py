@@ -12,12 +12,12 @@ from app.domain.clock import Clock
 from app.domain.errors import NotFound
 from app.domain.identity import Caller, Role
 from app.domain.ladder import Act
-from app.domain.provisioned import normal_group_name, refuse_unmappable, strongest
+from app.domain.provisioned import MappedGroup, normal_group_name, refuse_unmappable, strongest
 from app.services.permitting import refuse_unless_allowed
 from app.storage import scim_groups, users
 from app.storage.audit import record
 from app.storage.database import Database
-from app.storage.scim_groups import MappedGroup, Standing
+from app.storage.scim_groups import Standing
 
 KEPT = "the last enabled administrator"
 

@@ -105,6 +105,10 @@ class ScimTokens:
         with self._database.reading() as session:
             return [scim_tokens.as_scim_token(each) for each in scim_tokens.newest(session, LISTED)]
 
+    def status_of(self, token: ScimToken) -> str:
+        """``active``, ``expired`` or ``revoked``, at this moment."""
+        return token.status_at(self._clock())
+
     def accept(self, secret: str, caller: Caller) -> ScimToken:
         """The token with this text. Refuses with TokenMalformed, TokenUnknown, TokenRevoked and TokenExpired."""
         text = self._format.parse(secret)

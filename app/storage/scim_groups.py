@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.identity import Role
-from app.domain.provisioned import Attribute, Condition, Group, ProvisionedGroup, name_key
+from app.domain.provisioned import Attribute, Condition, Group, MappedGroup, ProvisionedGroup, name_key
 from app.storage.database import insert_unless_present
 from app.storage.many_rows import rows_of
 from app.storage.scim_tables import ScimGroupRow, ScimMemberRow, ScimRoleRow
@@ -24,16 +24,6 @@ _COLUMNS: dict[Attribute, Any] = {
     Attribute.NAME: ScimGroupRow.name_key,
     Attribute.EXTERNAL_ID: ScimGroupRow.external_id,
 }
-
-
-class MappedGroup(NamedTuple):
-    """A group that has a role, and how many members it has; None: there is no such group."""
-
-    name: str
-    role: Role
-    mapped_at: datetime
-    mapped_by: str
-    members: int | None
 
 
 def insert_group(session: Session, group: Group, now: datetime) -> ScimGroupRow:

@@ -8,6 +8,7 @@ from sqlalchemy import Row, Select, Subquery, Table, and_, case, func, literal, 
 from sqlalchemy.orm import Session
 
 from app.domain.identity import ApiTokens, Kind, Role, User
+from app.domain.provisioned import Managed
 from app.storage.user_table import FormerUsernameRow, UserRow
 
 TABLE = cast(Table, UserRow.__table__)
@@ -199,4 +200,5 @@ def as_user(row: UserRow | Row[Any]) -> User:
         deputy_id=row.deputy_id,
         responsible=row.responsible if isinstance(row, UserRow) else None,
         deputy=row.deputy if isinstance(row, UserRow) else None,
+        is_managed=row.managed_by == Managed.SCIM,
     )

@@ -67,7 +67,7 @@ class Directory:
 
 
 def check(answer: TestResponse) -> None:
-    """Never kept, never a 5xx but 501 and 503, no secrets; JSON of SCIM's own media type, and failures in its schema."""
+    """Never kept, no 5xx but 501 and 503, no secrets; JSON of SCIM's own media type, and failures in its schema."""
     assert answer.headers["Cache-Control"] == "no-store"
     assert re.fullmatch("[0-9a-f]{32}", answer.headers["X-Request-Id"])
     assert answer.status_code < 500 or answer.status_code in (501, 503), answer.status

@@ -31,6 +31,8 @@ TEXTS = {
     "handed-over": "Others answer for {accounts} of {user} now.",
     "moved": "Moved {moved} of {user}. They work as before, with their new owner's rights.",
     "unchanged": "Nothing was changed.",
+    "handed-to-scim": "SCIM manages {user} now. Tokens, role and password stay.",
+    "taken-from-scim": "{user} is a local user now. Tokens, role and password stay.",
     "disabled": "Disabled {user}: signed out, and tokens no longer work.",
     "enabled": "Enabled {user}. Tokens that have not expired or been revoked work again.",
     "revoked": "Revoked {tokens} of {user}.",
@@ -87,6 +89,8 @@ def _is_true(done: str, profile: UserProfile) -> bool:
     untrue = {
         "disabled": profile.user.is_active,
         "enabled": not profile.user.is_active,
+        "handed-to-scim": not profile.user.is_managed,
+        "taken-from-scim": profile.user.is_managed,
         "unlocked": profile.lock is not None,
         "revoked": held > 0,
         "nothing": held > 0,
