@@ -1,4 +1,7 @@
-"""How a web session begins, whatever proved who the person is. Not here: the proof, and what comes after it."""
+"""How a web session begins, and goes on under another cookie, whatever proved who the person is.
+
+Not here: the proof, and what comes after it.
+"""
 
 import secrets
 from datetime import datetime
@@ -6,9 +9,10 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app.domain.credentials import BY_PASSWORD, BY_PROVIDER, BY_PROXY
+from app.domain.errors import SessionEnded
 from app.domain.identity import Caller
 from app.domain.seals import Seal
-from app.domain.sessions import MOST
+from app.domain.sessions import MOST, WebSession
 from app.domain.sign_ins import Arrival, SignInMethod
 from app.storage import sessions
 from app.storage.audit import record
@@ -32,7 +36,7 @@ def new_cookie() -> str:
 
 
 class BeginningSessions:
-    """Begins sessions. `seal`: of their cookies."""
+    """Begins and renews sessions. `seal`: of their cookies."""
 
     def __init__(self, seal: Seal) -> None:
         self._seal = seal
@@ -62,3 +66,14 @@ class BeginningSessions:
         for number in sessions.end_oldest(session, owner.id, MOST, MOST_ENDED):
             record(session, now, known, "session.ended", subject, number=number, because=f"{MOST} at most")
         return cookie
+
+    def renew(self, session: Session, known: WebSession, proved_at: datetime, arrival: Arrival | None = None) -> str:
+        """The new cookie of a session whose person proved who they are again; the one of before is worth nothing.
+
+        Who had read that one does not share what the session can do now. Refuses with SessionEnded, also where another
+        request renewed it. `arrival`: of a proof by a provider.
+        """
+        renewed = new_cookie()
+        if not sessions.renew(session, known, self._seal.of(renewed), proved_at, arrival):
+            raise SessionEnded
+        return renewed

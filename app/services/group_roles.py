@@ -42,9 +42,9 @@ class GroupRoles:
         name = normal_group_name(group)
         refuse_unmappable(role)
         with self._database.transaction() as session:
-            administrators = users.lock_administrators(session)
-            refuse_unless_allowed(session, Act.MAP_GROUP, caller)
             now = self._clock()
+            administrators = users.lock_administrators(session, now)
+            refuse_unless_allowed(session, Act.MAP_GROUP, caller)
             before = scim_groups.put_role(session, name, role, now, caller.name)
             if before is not role:
                 record(session, now, caller, "scim_group.mapped", ("scim_group", name), role=role, before=before)
@@ -58,9 +58,9 @@ class GroupRoles:
         """
         name = normal_group_name(group)
         with self._database.transaction() as session:
-            administrators = users.lock_administrators(session)
-            refuse_unless_allowed(session, Act.UNMAP_GROUP, caller)
             now = self._clock()
+            administrators = users.lock_administrators(session, now)
+            refuse_unless_allowed(session, Act.UNMAP_GROUP, caller)
             before = scim_groups.remove_role(session, name)
             if before is None:
                 raise NotFound("group with a role")
@@ -94,7 +94,9 @@ def settle(
         if role is each.role:
             continue
         if left == {each.user_id}:
-            record(session, now, caller, "user.role_kept", ("user", each.username), role=each.role, because=KEPT)
+            record(
+                session, now, caller, "user.role_kept", ("user", each.username), role=each.role, said=role, because=KEPT
+            )
             continue
         left.discard(each.user_id)
         changing.setdefault(role, []).append(each)

@@ -82,7 +82,7 @@ class Provisioning:
                 if row is None:
                     row = users.insert(session, name, DEFAULT_ROLE, None, now, managed_by=Managed.SCIM, **values)
                     self._usernames.refuse_former(session, name, row.id)
-                    row.is_active, row.vouched_at, row.left_at = is_active, now, None if is_active else now
+                    row.is_active, row.left_at = is_active, None if is_active else now
                 else:
                     row.managed_by = Managed.SCIM
                     changed = _decided(row, values | {"username": name, "is_active": is_active}, now)
@@ -130,7 +130,7 @@ class Provisioning:
         now = self._clock()
         hold_token(session, caller, now)
         refuse_unless_allowed(session, act, caller)
-        return now, users.lock_administrators(session)
+        return now, users.lock_administrators(session, now)
 
 
 def _columns(person: Person) -> dict[str, Any]:
@@ -152,9 +152,7 @@ def _decided(row: UserRow, values: dict[str, Any], now: datetime) -> dict[str, A
     changed = differing(row, values)
     if changed.get("is_active") and row.left_at is None:
         del changed["is_active"]
-    elif changed.get("is_active"):
-        changed["vouched_at"] = now
-    elif "is_active" in changed:
+    elif changed.get("is_active") is False:
         changed["left_at"] = now
     return changed
 

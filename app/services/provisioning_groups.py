@@ -131,7 +131,7 @@ class GroupProvisioning:
                 now = self._clock()
                 hold_token(session, caller, now)
                 refuse_unless_allowed(session, act, caller)
-                yield session, now, users.lock_administrators(session)
+                yield session, now, users.lock_administrators(session, now)
         except IntegrityError:
             raise Conflict(NAME_TAKEN.format(name or "that"), is_taken=True) from None
 

@@ -29,7 +29,8 @@ class ScimAdoption:
         Refuses with NotFound, NotPermitted, BadRequest (a service account) and Conflict (managed, or deleted).
         """
         with self._database.transaction() as session:
-            users.lock_administrators(session)
+            now = self._clock()
+            users.lock_administrators(session, now)
             refuse_unless_allowed(session, Act.HAND_TO_SCIM, caller)
             row = changeable_user(session, user)
             if row.kind != Kind.PERSON:
@@ -37,18 +38,19 @@ class ScimAdoption:
             if row.managed_by == Managed.SCIM:
                 raise Conflict(MANAGED.format(row.username))
             row.managed_by = Managed.SCIM
-            record(session, self._clock(), caller, "user.handed_to_scim", ("user", row.username))
+            record(session, now, caller, "user.handed_to_scim", ("user", row.username))
         return users.as_user(row)
 
     def release(self, user: int | str, caller: Caller) -> User:
         """Make a user local, whom SCIM does not see any more. Refuses in the same way."""
         with self._database.transaction() as session:
-            users.lock_administrators(session)
+            now = self._clock()
+            users.lock_administrators(session, now)
             refuse_unless_allowed(session, Act.HAND_TO_SCIM, caller)
             row = changeable_user(session, user)
             if row.managed_by is None:
                 raise Conflict(NOT_MANAGED.format(row.username))
             scim_groups.leave_all(session, row.id)
             row.managed_by = row.external_id = row.left_at = None
-            record(session, self._clock(), caller, "user.taken_from_scim", ("user", row.username))
+            record(session, now, caller, "user.taken_from_scim", ("user", row.username))
         return users.as_user(row)

@@ -75,9 +75,9 @@ class ScimTokens:
             raise BadRequest(WHEN, {"days": [WHEN]})
         text = new_scim_text()
         with self._database.transaction() as session:
-            users.lock_administrators(session)  # two at once must not make three
-            refuse_unless_allowed(session, Act.CREATE_SCIM_TOKEN, caller)
             now = self._clock()
+            users.lock_administrators(session, now)  # two at once must not make three
+            refuse_unless_allowed(session, Act.CREATE_SCIM_TOKEN, caller)
             self._idempotency.refuse_repeat(session, key, caller.user_id, ("scim_token", text.public_id), now)
             if len(scim_tokens.active(session, now)) >= MOST_ACTIVE:
                 raise LimitReached("active SCIM tokens", MOST_ACTIVE)

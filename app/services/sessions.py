@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from app.domain.clock import Clock
 from app.domain.devices import device_of
-from app.domain.errors import BadCredentials, NotFound, SessionEnded, Unavailable
+from app.domain.errors import BadCredentials, NotFound, Unavailable
 from app.domain.identity import Caller
 from app.domain.ladder import Act
 from app.domain.seals import Seal
@@ -20,6 +20,7 @@ from app.services.beginning import BeginningSessions, new_cookie
 from app.services.kept_forms import KeptForms
 from app.services.known_devices import KnownDevices
 from app.services.named_users import existing_user
+from app.services.password_sign_in import refuse_unless_by_password
 from app.services.permitting import refuse_unless_allowed
 from app.storage import sessions, users
 from app.storage.audit import record
@@ -60,7 +61,8 @@ class Sessions:
     ) -> str:
         """Create a session for the user with this name and password; its cookie.
 
-        `before`: the previous cookie, whose session ends. `device`, and refusals: as :meth:`Accounts.authenticate`.
+        `before`: the previous cookie, whose session ends. `device`, and refusals: as :meth:`Accounts.authenticate`;
+        and with SignInRefused who may not sign in with a password.
         """
         while True:
             proof = self._accounts.authenticate(username, password, caller, device)
@@ -77,6 +79,7 @@ class Sessions:
                 raise BadCredentials
             if owner.password_hash != proof.digest:
                 return None
+            refuse_unless_by_password(session, users.as_user(owner), self._clock())
             arrival = Arrival(detail=proof.detail)
             return self.beginning.begin(session, owner, arrival, caller, self._clock(), before, device)
 
@@ -103,22 +106,17 @@ class Sessions:
         return found if found is not None and found.is_over(self._clock()) else None
 
     def prove(self, known: WebSession, password: str, caller: Caller) -> str:
-        """The user entered the password again: as :meth:`renew`. Refuses as :meth:`Accounts.authenticate` too."""
+        """The user entered the password again: as :meth:`renew`. Refuses as :meth:`sign_in` too."""
         device = device_in(known)
-        self._accounts.authenticate(known.user.username, password, caller, device)
+        proof = self._accounts.authenticate(known.user.username, password, caller, device)
+        with self._database.reading() as session:
+            refuse_unless_by_password(session, proof.user, self._clock())
         return self.renew(known)
 
     def renew(self, known: WebSession) -> str:
-        """The new cookie of a session whose password was entered again; the one of before is worth nothing.
-
-        Who had read that one does not share what the session can do now. Refuses with SessionEnded, also where another
-        request renewed it.
-        """
-        renewed = new_cookie()
+        """The new cookie of a session whose password was entered again (:meth:`BeginningSessions.renew`)."""
         with self._database.transaction() as session:
-            if not sessions.renew(session, known, self._digest(renewed), self._clock()):
-                raise SessionEnded
-        return renewed
+            return self.beginning.renew(session, known, self._clock())
 
     def is_fresh(self, known: WebSession) -> bool:
         """Whether the password was entered recently (:meth:`WebSession.is_fresh`)."""

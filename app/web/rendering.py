@@ -72,6 +72,8 @@ def install_rendering(app: Flask) -> None:
     app.jinja_env.filters["exact"] = exact
     app.jinja_env.filters["utc_time"] = utc_time
     app.jinja_env.tests["expiring_soon"] = is_expiring_soon
+    app.jinja_env.tests["enabled"] = lambda user: user.is_enabled(parts().clock())
+    app.jinja_env.tests["leaving_soon"] = lambda user: user.is_leaving_soon(parts().clock())
     app.jinja_env.globals.update(
         new_idempotency_key=new_idempotency_key,
         asset=asset,
@@ -92,6 +94,7 @@ def _common_values() -> dict[str, Any]:
     cookie = g.get("new_cookie") or session_cookie()
     return {
         "me": g.web_session.user if "web_session" in g else None,
+        "signed_in_by": g.web_session.signed_in_by if "web_session" in g else "",
         "has_temporary_password": "web_session" in g and g.web_session.has_temporary_password,
         "must_change_password": "web_session" in g and g.web_session.must_change_password,
         "form_token": _form_token(cookie),

@@ -12,7 +12,7 @@ from app.web.done import SEAL, seal_of
 from app.web.form_tokens import unpadded
 from tests.browser import sample
 from tests.browser.past import Past
-from tests.drivers.browser import Visitor, settled
+from tests.drivers.browser import Visitor, posted, settled
 from tests.drivers.server import LiveServer
 from tests.factories import PASSWORD
 
@@ -71,9 +71,8 @@ def filled(go: Go, button: str, **fields: str) -> Go:
     def send(visitor: Visitor) -> None:
         for name, value in fields.items():
             visitor.page.locator(f"main [name={name}], dialog [name={name}]").last.fill(value)
-        visitor.click(button)
-        visitor.page.locator("form[data-sent]").wait_for(state="detached")
-        visitor.page.wait_for_load_state()
+        with posted(visitor.page):
+            visitor.click(button)
 
     return after(go, send)
 
@@ -220,6 +219,7 @@ CONFIRM = filled(
     opened(with_menu(ETL, "Actions for nightly-etl"), "Revoke nightly-etl"), "Revoke nightly-etl", reason="in a log"
 )
 USER = followed("/admin/users?q=anna", "anna")
+LINKED_USER = followed("/admin/users?q=frieda", "frieda")
 WAREHOUSE = followed(ACCOUNTS, "svc-warehouse")
 API_TOKENS = below(WAREHOUSE, "/api-tokens")
 GENERATE = opened(PREFERENCES, "Generate New Token")
@@ -363,6 +363,10 @@ VIEWS = [
     View("admin-user-edit", CLARA, opened(with_more(USER), "Edit anna"), True),
     View("admin-user-edit-wrong", CLARA, filled(below(USER, "/edit"), "Save", email="Anna <anna@example.com>")),
     View("admin-user-rename", CLARA, opened(with_more(USER), "Change user name"), True),
+    View("admin-user-linked", CLARA, LINKED_USER),
+    View("admin-user-link", CLARA, opened(LINKED_USER, "Link frieda"), True),
+    View("admin-user-link-wrong", CLARA, filled(below(LINKED_USER, "/link"), "Link", issuer="login.example.com")),
+    View("admin-user-unlink", CLARA, opened(LINKED_USER, "Unlink 00u1f96ECLNVOKVMUSEA"), True),
     View("admin-user-delete", CLARA, opened(with_more(USER), "Delete anna"), True),
     View("admin-user-deleted", CLARA, followed("/admin/users?state=deleted", "Deleted user")),
     View("admin-user-renamed", CLARA, after_act(

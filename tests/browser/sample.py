@@ -5,15 +5,18 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, timedelta
 
 from app.domain.identity import ApiTokens, Caller, Role, User
+from app.services.linking import named_person
 from app.storage import check_counts
 from tests.browser.past import HOUR, Life, Past
 from tests.factories import (
+    ISSUER,
     OPERATOR,
     PASSWORD,
     disable,
     fight_over,
     lock_sign_in,
     make_service_account,
+    person,
     set_api_tokens,
     set_role,
     signed_in,
@@ -244,6 +247,10 @@ def _denied(past: Past) -> Life:
     yield 9 * DAY
     past.services.accounts.change(renamed.id, {"username": "frieda", "last_name": "Ω"}, OPERATOR)
     past.services.deleting_users.delete(gone.id, OPERATOR)
+    past.services.linking.link(renamed.id, named_person(ISSUER, "00u1f96ECLNVOKVMUSEA"), OPERATOR)
+    past.services.linking.link(renamed.id, named_person(ISSUER, email="frieda@example.com"), OPERATOR)
+    says = person("00u1f96ECLNVOKVMUSEA", signed_in_at=None)
+    past.services.joining.sign_in(says, Caller("", address="192.0.2.10"), None, LAPTOP)
 
 
 def _locked(past: Past) -> Life:
