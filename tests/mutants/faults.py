@@ -31,6 +31,7 @@ SERVICE_ACCOUNTS = "tests/unit/services/test_service_accounts.py"
 PAGES = "tests/contract/test_pages_security.py"
 COMPRESSION, ERROR_PAGES = "tests/contract/test_compression.py", "tests/contract/test_error_pages.py"
 PUBLIC_URL = "tests/contract/test_public_url.py"
+SCIM, PROVISIONING = "app/services/provisioning.py", "tests/unit/services/test_provisioning.py"
 MATRIX = "tests/contract/test_access_matrix.py"
 LEAVERS = "tests/unit/services/test_leavers.py"
 IDENTITY = "tests/unit/domain/test_identity.py"
@@ -347,7 +348,7 @@ FAULTS = (
     Fault("kind left out of the digest", "a refresh token is never an access token", "app/domain/secrets.py",
           "v1|{token.kind}|", "v1|", SECRETS),
     Fault("checksum not checked", "◆ one spelling: any edit of a token is refused", "app/domain/secrets.py",
-          "if match is None or _checksum(text[:-CHECKSUM_LENGTH]) != match[4]:", "if match is None:", SECRETS),
+          "if match is None or checksum(text[:-CHECKSUM_LENGTH]) != match[4]:", "if match is None:", SECRETS),
     Fault("text trimmed", "◆ one spelling: nothing is trimmed", "app/domain/secrets.py",
           "match = self._pattern.fullmatch(text)", "match = self._pattern.fullmatch(text := text.strip())", SECRETS),
     Fault("secret in the audit log", "◆ no secret is stored", "app/services/issuing.py",
@@ -659,7 +660,8 @@ FAULTS = (
     Fault("repeat done again", "an Idempotency-Key is remembered for a day", "app/services/idempotency.py",
           "digest, now - KEPT_FOR)", "digest, now)", REPEATS),
     Fault("repeat answers for a revoked token", "a repeat never answers for a token that no longer works",
-          "app/services/idempotency.py", 'if kind != "user" and not _works(', "if False and _works(", REPEATS),
+          "app/services/idempotency.py", 'if kind not in ("user", "scim_token") and not _works(',
+          "if False and _works(", REPEATS),
     Fault("key looked up before the token", "a repeat never answers for a refresh token that was revoked", IN_MINTING,
           "held = self._held",
           "self._idempotency.refuse_repeat(session, once, caller.user_id, ('access_token', text.public_id), now)\n"
@@ -999,6 +1001,22 @@ FAULTS = (
     Fault("an account left as administrator", "◆ a service account is not the last administrator who can sign in",
           "app/storage/users.py", "UserRow.is_active, UserRow.kind == Kind.PERSON)", "UserRow.is_active)",
           SERVICE_ACCOUNTS),
+    Fault("SCIM enables whom an administrator disabled", "◆ who an administrator disabled stays disabled", SCIM,
+          'if changed.get("is_active") and row.left_at is None:', "if False:", PROVISIONING),
+    Fault("SCIM sees local users", "◆ a directory neither sees nor changes local users", "app/storage/scim_users.py",
+          "UserRow.managed_by == Managed.SCIM, ", "", f"{PROVISIONING} -k neither_sees"),
+    Fault("an account for somebody of the same name", "◆ nobody gets the account of who left by their user name", SCIM,
+          "if row.external_id != normal_external_id(external_id):", "if False:", PROVISIONING),
+    Fault("a SCIM token revoked meanwhile", "◆ a revoked SCIM token changes nothing", "app/storage/scim_tokens.py",
+          "row.public_id == public_id, row.revoked_at.is_(None), ", "row.public_id == public_id, ",
+          "tests/unit/services/test_scim_tokens.py -k meanwhile"),
+    Fault("SCIM disables the last administrator", "◆ SCIM leaves one enabled administrator", SCIM,
+          "refuse_to_leave_none(administrators, row)\n            return", "return", f"{PROVISIONING} -k last_enabled"),
+    Fault("groups leave no administrator", "◆ SCIM leaves one enabled administrator", "app/services/group_roles.py",
+          "if left == {each.user_id}:", "if False:", f"{PROVISIONING} -k last_enabled"),
+    Fault("single sign-on joins local users", "◆ a claim joins nobody to a local user", "app/storage/identities.py",
+          "where(IS_MANAGED, column == wanted)", "where(column == wanted)",
+          "tests/unit/services/test_joining.py -k configured_attribute"),
     Fault("owner not compared at rename", "◆ another user's token keeps its name", "app/services/renaming.py",
           "only_of not in (None, token.user_id) or kind", "kind", "tests/unit/services/test_renaming.py"),
     # Whose account a person of a provider is
