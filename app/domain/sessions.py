@@ -33,6 +33,7 @@ class WebSession:
     `address`, `device` (:func:`app.domain.devices.device_of`): where it began; None where that is not known.
     `digest`: of its cookie. `answers_for_accounts`: whether the user is responsible for a service account, or a deputy.
     `method`, `identity_id`: how it began (:class:`app.domain.sign_ins.Arrival`). `provider`: its name here.
+    `has_password`: whether the user has one.
     """
 
     id: int
@@ -48,6 +49,7 @@ class WebSession:
     method: SignInMethod = SignInMethod.PASSWORD
     identity_id: int | None = None
     provider: str | None = None
+    has_password: bool = True
 
     @property
     def must_change_password(self) -> bool:

@@ -7,6 +7,7 @@ Not here: the cookie (``app.web``).
 import re
 from contextlib import suppress
 
+from app.domain.audit import SIGN_IN_REFUSED
 from app.domain.clock import Clock
 from app.domain.devices import device_of
 from app.domain.errors import BadCredentials, NotFound, SignInRefused, Unavailable
@@ -22,6 +23,7 @@ from app.services.known_devices import KnownDevices
 from app.services.named_users import existing_user
 from app.services.password_sign_in import refuse_unless_by_password
 from app.services.permitting import refuse_unless_allowed
+from app.services.refused_sign_ins import subject_of
 from app.storage import sessions, users
 from app.storage.audit import record
 from app.storage.database import Database
@@ -89,7 +91,7 @@ class Sessions:
             with self._database.reading() as session:
                 refuse_unless_by_password(session, user, self._clock())
         except SignInRefused:
-            self._accounts.note_refused(user, caller, "password sign-in is off")
+            self._accounts.sightings.note(SIGN_IN_REFUSED, subject_of(user), caller, reason="password sign-in is off")
             raise
 
     def find(self, cookie: str | None) -> WebSession | None:

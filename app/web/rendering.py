@@ -98,6 +98,7 @@ def _common_values() -> dict[str, Any]:
     return {
         "me": g.web_session.user if "web_session" in g else None,
         "signed_in_by": way_in(g.web_session) if "web_session" in g else "",
+        "has_password": "web_session" in g and g.web_session.has_password,
         "has_temporary_password": "web_session" in g and g.web_session.has_temporary_password,
         "must_change_password": "web_session" in g and g.web_session.must_change_password,
         "form_token": _form_token(cookie),

@@ -88,6 +88,9 @@ def test_a_session_says_what_it_began_with(app: Flask, clara: Somebody, services
     assert "corporate" in words(pages.get("/account/security"))
     profile = words(pages.get("/account/profile"))
     assert "Single sign-on corporate last signed in" in profile and "each time you sign in with it" in profile
+    assert "You have no password: you sign in with corporate." in words(pages.get("/account/password"))
+    assert "Change password" not in words(pages.get("/account/security"))
+    assert "Change password" in words(clara.pages.get("/account/security"))
     assert "Signed in with" in words(clara.pages.get("/account/security"))
 
 

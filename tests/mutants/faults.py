@@ -647,7 +647,7 @@ FAULTS = (
     Fault("typed name in the audit log", "◆ what is typed as a name is not stored", IN_ACCOUNTS,
           "note(SIGN_IN_REFUSED, subject_of(user),", 'note(SIGN_IN_REFUSED, ("user", typed),', SIGHTINGS),
     Fault("throttling not recorded", "throttling of sign-ins is an event", IN_ACCOUNTS,
-          "self._sightings.note(SIGN_IN_THROTTLED, subject_of(found.user), caller)", "pass", SIGHTINGS),
+          "self.sightings.note(SIGN_IN_THROTTLED, subject_of(found.user), caller)", "pass", SIGHTINGS),
     Fault("made-up token recorded", "nobody can write made-up tokens into the audit log", "app/services/sightings.py",
           "or seen.subject[1] in existing", "or existing", SIGHTINGS),
     Fault("refused act not recorded", "refused administrative acts are events", "app/http/errors.py",
