@@ -1068,5 +1068,18 @@ FAULTS = (
           "app/storage/provider_sessions.py",
           "select(IdentityRow.id).where(IdentityRow.issuer == logged_out.issuer)", "select(IdentityRow.id)",
           "tests/hostile/test_provider_logout.py"),
+    Fault("a redirect of a provider", "◆ no redirect of a provider is followed", "app/providers/fetching.py",
+          "follow_redirects=False", "follow_redirects=True", PROVIDER_ANSWERS),
+    Fault("an error word of anybody", "◆ nobody writes what they like into the audit log",
+          "app/providers/relying_party.py", "ERROR_WORD.fullmatch(error)", "error", PROVIDER),
+    Fault("a wait with a turn", "◆ who waits for a provider keeps no check waiting", "app/providers/fetching.py",
+          "_take(held, self._all, 0)\n", "_take(held, self._all, 0)\n            _take(held, self._places, 1)\n",
+          "tests/unit/providers/test_fetching.py"),
+    Fault("a proof of the future", "◆ a time that is to come proves nothing", "app/services/joining.py",
+          "said is None or said > now + CLOCK_TOLERANCE", "said is None", PROVIDER_PEOPLE),
+    Fault("a sign-in of a neighbour", "◆ no other host plants a sign-in", "app/web/cookies.py",
+          'return _prefixed(f"{SIGN_IN}{state[:8]}")', 'return f"{SIGN_IN}{state[:8]}"', PROVIDER),
+    Fault("a role of before", "◆ a provider takes a role at once", "app/services/following_providers.py",
+          "    row.role = said\n", "    row.role = max(row.role, said)\n", PROVIDER_PEOPLE),
 )
 # fmt: on
