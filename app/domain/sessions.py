@@ -32,7 +32,8 @@ class WebSession:
 
     `address`, `device` (:func:`app.domain.devices.device_of`): where it began; None where that is not known.
     `digest`: of its cookie. `answers_for_accounts`: whether the user is responsible for a service account, or a deputy.
-    `method`, `identity_id`: how it began (:class:`app.domain.sign_ins.Arrival`).
+    `method`, `identity_id`: how it began (:class:`app.domain.sign_ins.Arrival`). `provider`: its name here.
+    `has_password`: whether the user has one.
     """
 
     id: int
@@ -47,6 +48,8 @@ class WebSession:
     answers_for_accounts: bool = False
     method: SignInMethod = SignInMethod.PASSWORD
     identity_id: int | None = None
+    provider: str | None = None
+    has_password: bool = True
 
     @property
     def must_change_password(self) -> bool:
@@ -59,7 +62,7 @@ class WebSession:
 
     def is_over(self, now: datetime) -> bool:
         """Over **at** the instant, as tokens expire."""
-        return now >= self.seen_at + IDLE or now >= self.created_at + LONGEST or not self.user.is_active
+        return now >= self.seen_at + IDLE or now >= self.created_at + LONGEST or not self.user.is_enabled(now)
 
     def is_fresh(self, now: datetime) -> bool:
         """Whether the password was entered less than FRESH ago; not if that is said to be in the future."""

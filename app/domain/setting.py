@@ -21,6 +21,7 @@ class Group(Enum):
     LIFETIMES = ("Lifetimes", "How long new tokens work.")
     API_TOKENS = ("API tokens", "Tokens that work without a refresh token, such as those of Preferences.")
     PERMISSIONS = ("Permissions", "Who may create what, and with which credential.")
+    SIGN_IN = ("Sign-in", "How people sign in, and for how long that counts.")
     LIMITS = ("Limits", "How much one user, or one refresh token, may do.")
     RETENTION = ("Retention", "How long Daypass keeps what has ended.")
     DOCUMENTS = ("API documents", "The pages and files that describe the APIs.")
@@ -69,6 +70,9 @@ class Counted(Enum):
     USERS_AT_THE_LIMIT = ("user", "user* with so many active refresh tokens")
     USERS_AT_THE_API_TOKEN_LIMIT = ("user", "user* with so many API tokens")
     ENABLED_USERS = ("user", "enabled user*")
+    PEOPLE_AT_PROVIDERS = (
+        "user", "enabled user* whose last single sign-on is older than one of the values allows, but not the other"
+    )  # fmt: skip
 
     @property
     def noun(self) -> str:
@@ -93,9 +97,9 @@ class Affects:
     is_unaffected: bool = False
     example: str = ""
 
-    def statement_of(self, before: Any, after: Any) -> str:
-        """The sentence for a change between these values."""
-        return self.lowered if self.lowered and after < before else self.statement
+    def statement_of(self, *, is_lowered: bool) -> str:
+        """The sentence for a change to a lower value, or to another."""
+        return self.lowered if self.lowered and is_lowered else self.statement
 
     def example_of(self, after: Any, now: datetime) -> str:
         """The example for a lifetime; empty without one, and where it is unlimited."""
@@ -187,6 +191,11 @@ class Setting(Generic[T]):
             return False
         ranks = [self._rank(value) for value in (before, after)]
         return self.widens is Widens.ANY or None in ranks or ranks[0] < ranks[1]  # type: ignore[operator]
+
+    def is_lowered(self, before: str, after: str) -> bool:
+        """Whether a change between these values is to a lower number, a limit, off, or an earlier choice."""
+        ranks = [self._rank(value) for value in (before, after)]
+        return None not in ranks and ranks[1] < ranks[0]  # type: ignore[operator]
 
     def _rank(self, value: str) -> float | None:
         if self.choices:

@@ -13,9 +13,10 @@ from sqlalchemy.exc import IntegrityError
 from app.domain.audit import SIGN_IN_REFUSED, SIGN_IN_THROTTLED
 from app.domain.clock import Clock
 from app.domain.emails import canonical_email
-from app.domain.errors import BadCredentials, NotFound, RateLimited, TemporaryPassword
+from app.domain.errors import BadCredentials, NotFound, RateLimited, SignInRefused, TemporaryPassword
 from app.domain.identity import Caller, Role, User, canonical_username
 from app.domain.ladder import Act
+from app.domain.leavers import AWAY, FIRST_SIGN_IN
 from app.domain.passwords import EXPIRED, TEMPORARY
 from app.services.ended_credentials import as_of_now
 from app.services.idempotency import Idempotency, IdempotencyKey
@@ -74,7 +75,7 @@ class Accounts:
         self._passwords = passwords
         self.throttle = throttle
         self._idempotency = idempotency
-        self._sightings = sightings
+        self.sightings = sightings
         self._usernames = usernames
 
     def counted_by(self, typed: str) -> str:
@@ -88,13 +89,14 @@ class Accounts:
 
         Refuses with BadCredentials, with no difference, in time either, between an unknown user, an e-mail of several,
         a wrong password, a disabled account and one without a password; with RateLimited and Unavailable before the
-        password is checked; and the right password, where it was temporary and has expired, with TemporaryPassword.
+        password is checked; and the right password, where it was temporary and has expired, with TemporaryPassword, and
+        of somebody who must sign in with single sign-on first, with SignInRefused.
         """
         found = self._find(username)
         try:
             return self._authenticate(username, _counted_by(found, username), password, caller, device)
         except RateLimited:
-            self._sightings.note(SIGN_IN_THROTTLED, subject_of(found.user), caller)
+            self.sightings.note(SIGN_IN_THROTTLED, subject_of(found.user), caller)
             raise
 
     def _authenticate(self, typed: str, account: str, password: str, caller: Caller, device: str | None) -> Proof:
@@ -189,7 +191,7 @@ class Accounts:
         values = normal_values(values)
         with self._database.transaction() as session:
             # Locked before reading the administrators: two changes at once must not leave none.
-            administrators = users.lock_administrators(session)
+            administrators = users.lock_administrators(session, self._clock())
             lock_for(session, user, values)
             row = changeable_user(session, user)
             change(session, row, values, self._clock(), caller, self._usernames)
@@ -209,8 +211,9 @@ class Accounts:
         """What becomes of an attempt that was counted."""
         try:
             proof = self._prove(typed, attempt.claim.account, password, caller)
+            self._refuse_away(proof, caller)
             _refuse_expired(proof.user, self._clock())
-        except (BadCredentials, TemporaryPassword):
+        except (BadCredentials, SignInRefused, TemporaryPassword):
             self.throttle.failed(attempt, caller)
             raise
         self.throttle.succeeded(attempt)
@@ -227,9 +230,15 @@ class Accounts:
         if user is None or digest is None or not matches or not user.is_active:
             LOG.warning("sign_in_refused", user_id=user.id if user else None, address=caller.address)
             reason = reason_of(user, digest, matches)
-            self._sightings.note(SIGN_IN_REFUSED, subject_of(user), caller, reason=reason, **signed_in_by(user, typed))
+            self.sightings.note(SIGN_IN_REFUSED, subject_of(user), caller, reason=reason, **signed_in_by(user, typed))
             raise BadCredentials
         return Proof(user, digest, signed_in_by(user, typed))
+
+    def _refuse_away(self, proof: Proof, caller: Caller) -> None:
+        """A password is no sign-in at the provider: who has left the organisation may still know it."""
+        if proof.user.is_away(self._clock()):
+            self.sightings.note(SIGN_IN_REFUSED, subject_of(proof.user), caller, reason=AWAY, **proof.detail)
+            raise SignInRefused(FIRST_SIGN_IN, AWAY)
 
     def _upgrade_digest(self, proof: Proof, typed: str, password: str, caller: Caller) -> Proof:
         digest = self._passwords.digest(password)

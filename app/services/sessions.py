@@ -7,10 +7,11 @@ Not here: the cookie (``app.web``).
 import re
 from contextlib import suppress
 
+from app.domain.audit import SIGN_IN_REFUSED
 from app.domain.clock import Clock
 from app.domain.devices import device_of
-from app.domain.errors import BadCredentials, NotFound, SessionEnded, Unavailable
-from app.domain.identity import Caller
+from app.domain.errors import BadCredentials, NotFound, SignInRefused, Unavailable
+from app.domain.identity import Caller, User
 from app.domain.ladder import Act
 from app.domain.seals import Seal
 from app.domain.sessions import MOST, WebSession
@@ -20,7 +21,9 @@ from app.services.beginning import BeginningSessions, new_cookie
 from app.services.kept_forms import KeptForms
 from app.services.known_devices import KnownDevices
 from app.services.named_users import existing_user
+from app.services.password_sign_in import refuse_unless_by_password
 from app.services.permitting import refuse_unless_allowed
+from app.services.refused_sign_ins import subject_of
 from app.storage import sessions, users
 from app.storage.audit import record
 from app.storage.database import Database
@@ -60,10 +63,12 @@ class Sessions:
     ) -> str:
         """Create a session for the user with this name and password; its cookie.
 
-        `before`: the previous cookie, whose session ends. `device`, and refusals: as :meth:`Accounts.authenticate`.
+        `before`: the previous cookie, whose session ends. `device`, and refusals: as :meth:`Accounts.authenticate`;
+        and with SignInRefused who may not sign in with a password.
         """
         while True:
             proof = self._accounts.authenticate(username, password, caller, device)
+            self._refuse_unless_by_password(proof.user, caller)
             cookie = self._begin(proof, caller, before, device_of(user_agent))
             if cookie is not None:
                 return cookie
@@ -79,6 +84,15 @@ class Sessions:
                 return None
             arrival = Arrival(detail=proof.detail)
             return self.beginning.begin(session, owner, arrival, caller, self._clock(), before, device)
+
+    def _refuse_unless_by_password(self, user: User, caller: Caller) -> None:
+        """Before anything else is asked for; what begins a session looks again."""
+        try:
+            with self._database.reading() as session:
+                refuse_unless_by_password(session, user, self._clock())
+        except SignInRefused:
+            self._accounts.sightings.note(SIGN_IN_REFUSED, subject_of(user), caller, reason="password sign-in is off")
+            raise
 
     def find(self, cookie: str | None) -> WebSession | None:
         """The session of this cookie, unless it has ended."""
@@ -103,22 +117,16 @@ class Sessions:
         return found if found is not None and found.is_over(self._clock()) else None
 
     def prove(self, known: WebSession, password: str, caller: Caller) -> str:
-        """The user entered the password again: as :meth:`renew`. Refuses as :meth:`Accounts.authenticate` too."""
+        """The user entered the password again: as :meth:`renew`. Refuses as :meth:`sign_in` too."""
         device = device_in(known)
+        self._refuse_unless_by_password(known.user, caller)
         self._accounts.authenticate(known.user.username, password, caller, device)
         return self.renew(known)
 
     def renew(self, known: WebSession) -> str:
-        """The new cookie of a session whose password was entered again; the one of before is worth nothing.
-
-        Who had read that one does not share what the session can do now. Refuses with SessionEnded, also where another
-        request renewed it.
-        """
-        renewed = new_cookie()
+        """The new cookie of a session whose password was entered again (:meth:`BeginningSessions.renew`)."""
         with self._database.transaction() as session:
-            if not sessions.renew(session, known, self._digest(renewed), self._clock()):
-                raise SessionEnded
-        return renewed
+            return self.beginning.renew(session, known, self._clock())
 
     def is_fresh(self, known: WebSession) -> bool:
         """Whether the password was entered recently (:meth:`WebSession.is_fresh`)."""

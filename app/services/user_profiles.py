@@ -7,15 +7,17 @@ from sqlalchemy.orm import Session
 
 from app.domain.audit import AuditEvent
 from app.domain.clock import Clock
+from app.domain.identities import Links
 from app.domain.identity import User
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenStatus
 from app.services.accounts import Accounts
 from app.services.audit_list import as_event
+from app.services.linking import links_of
 from app.services.listing import ListedToken, list_access_tokens, list_refresh_tokens
 from app.services.overview import Holding
 from app.services.sessions import Sessions
-from app.storage import audit_list, former_usernames, overview, service_accounts, user_profiles
+from app.storage import audit_list, former_usernames, leavers, overview, service_accounts, user_profiles
 from app.storage.database import Database
 from app.storage.throttle import Filled
 from app.storage.users import as_user
@@ -43,6 +45,7 @@ class UserProfile:
     former_usernames: list[str]
     accounts: list[User]
     """The service accounts that the user answers for."""
+    links: Links
     is_unanswered: bool
     """Whether it is an enabled service account without an active responsible person."""
 
@@ -61,6 +64,7 @@ class UserProfiles:
         user, now = self._accounts.by_id(user_id), self._clock()
         lock, sessions = self._accounts.throttle.lock_of(user.counted_by), self._sessions.of_user(user_id)
         with self._database.reading() as session:
+            old = leavers.too_old(session, now)
             held = overview.count_active_of_users(session, [user_id], now)[user_id]
             former = former_usernames.of_user(session, user_id)
             events = audit_list.events_about(session, [user.username, *former], MOST_EVENTS)
@@ -75,7 +79,8 @@ class UserProfiles:
                 events=[as_event(row) for row in events],
                 former_usernames=former,
                 accounts=[as_user(row) for row in service_accounts.of_person(session, user_id, MOST_ACCOUNTS)],
-                is_unanswered=user_id in service_accounts.unanswered_among(session, [user_id]),
+                links=links_of(session, user_id),
+                is_unanswered=user_id in service_accounts.unanswered_among(session, [user_id], old),
             )
 
 

@@ -10,15 +10,18 @@ from app.web.errors import DIALECTS, PAGES_ANYWHERE
 from app.web.own_moving import BLUEPRINT as changes
 from app.web.preferences import preferences
 from app.web.profile import profile
+from app.web.provider_logout import backchannel
 from app.web.rendering import install_rendering
 from app.web.rotations import BLUEPRINT as own_tokens
 from app.web.security import passwords, security
 from app.web.service_api_tokens import BLUEPRINT as service_accounts
 from app.web.signing_in import entrance
+from app.web.single_sign_on import single_sign_on
 from app.web.starts import starts
 
 BLUEPRINTS = (
-    *(entrance, starts, own_tokens, security, passwords, profile, preferences, changes, service_accounts, documents),
+    *(entrance, single_sign_on, backchannel, starts, own_tokens, security, passwords, profile, preferences, changes),
+    *(service_accounts, documents),
     *ADMIN,
 )
 

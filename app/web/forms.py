@@ -17,6 +17,7 @@ from app.domain.errors import (
     RateLimited,
     Refusal,
     SessionEnded,
+    SignInRefused,
     TemporaryPassword,
     TokenRefused,
     Unavailable,
@@ -30,6 +31,7 @@ KEY_FIELD = "form_id"
 TOKEN_MESSAGES: dict[str, str] = {
     "token_expired": "This token has expired. Regenerate it to use it again.",
     "token_revoked": "This token was revoked, which can't be undone. Create a new one.",
+    "owner_must_sign_in": "The owner has not signed in for too long. Once they do, this token works again.",
     "owner_disabled": "This account is disabled. A server administrator can enable it.",
 }
 """By the refusal's reason."""
@@ -92,7 +94,7 @@ def message(refusal: Refusal) -> str:
         return "Daypass is temporarily unavailable: the database is away or busy. Nothing was changed. Try again."
     if isinstance(refusal, TokenRefused):
         return TOKEN_MESSAGES.get(refusal.reason, "There is no such token, or it does not work.")
-    assert isinstance(refusal, TemporaryPassword | NotPermitted | FeatureOff | Conflict)
+    assert isinstance(refusal, TemporaryPassword | SignInRefused | NotPermitted | FeatureOff | Conflict)
     return REPEATS.get(refusal.what, refusal.what)
 
 
@@ -109,6 +111,7 @@ STATUSES: dict[type[Refusal], int] = {
     BadCredentials: 401,
     TemporaryPassword: 401,
     SessionEnded: 401,
+    SignInRefused: 403,
     NotPermitted: 403,
     LimitReached: 409,
     NotFound: 404,

@@ -31,6 +31,7 @@ TABLE: dict[type[Refusal], tuple[int, str]] = {
     errors.BadCredentials: (401, "Unable to log in with provided credentials."),
     errors.SessionEnded: (401, "The session has ended."),
     errors.TemporaryPassword: (401, "{what}"),
+    errors.SignInRefused: (403, "{what}"),
     errors.NotPermitted: (403, "{what}"),
     errors.LimitReached: (403, "The limit of {what} for this account is {limit}; revoke some first."),
     errors.NotFound: (404, "Not found."),
@@ -46,6 +47,7 @@ TABLE: dict[type[Refusal], tuple[int, str]] = {
     errors.TokenRevoked: (401, ENDED),
     errors.TokenSuperseded: (401, ENDED),
     errors.OwnerDisabled: (401, ENDED),
+    errors.OwnerMustSignIn: (401, ENDED),
     errors.OwnerDenied: (401, ENDED),
     errors.ApiTokensOff: (401, ENDED),
 }

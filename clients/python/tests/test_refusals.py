@@ -53,6 +53,7 @@ def test_alations_refusal_without_a_reason_means_an_inactive_token(
     "refusal",
     [
         Answer(401, {"reason": "owner_disabled"}),
+        Answer(401, {"reason": "owner_must_sign_in"}),
         Answer(403, {"reason": "not_permitted"}),
         Answer(403, {"reason": "token_missing"} | ALATIONS_REFUSAL),
         Answer(403, {"reason": "token_revoked"}, {"X-Auth-Reason": "not_permitted"}),
