@@ -347,7 +347,7 @@ FAULTS = (
     Fault("kind left out of the digest", "a refresh token is never an access token", "app/domain/secrets.py",
           "v1|{token.kind}|", "v1|", SECRETS),
     Fault("checksum not checked", "◆ one spelling: any edit of a token is refused", "app/domain/secrets.py",
-          "if match is None or _checksum(text[:-CHECKSUM_LENGTH]) != match[4]:", "if match is None:", SECRETS),
+          "if match is None or checksum(text[:-CHECKSUM_LENGTH]) != match[4]:", "if match is None:", SECRETS),
     Fault("text trimmed", "◆ one spelling: nothing is trimmed", "app/domain/secrets.py",
           "match = self._pattern.fullmatch(text)", "match = self._pattern.fullmatch(text := text.strip())", SECRETS),
     Fault("secret in the audit log", "◆ no secret is stored", "app/services/issuing.py",
@@ -659,7 +659,8 @@ FAULTS = (
     Fault("repeat done again", "an Idempotency-Key is remembered for a day", "app/services/idempotency.py",
           "digest, now - KEPT_FOR)", "digest, now)", REPEATS),
     Fault("repeat answers for a revoked token", "a repeat never answers for a token that no longer works",
-          "app/services/idempotency.py", 'if kind != "user" and not _works(', "if False and _works(", REPEATS),
+          "app/services/idempotency.py", 'if kind not in ("user", "scim_token") and not _works(',
+          "if False and _works(", REPEATS),
     Fault("key looked up before the token", "a repeat never answers for a refresh token that was revoked", IN_MINTING,
           "held = self._held",
           "self._idempotency.refuse_repeat(session, once, caller.user_id, ('access_token', text.public_id), now)\n"
