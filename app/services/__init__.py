@@ -38,6 +38,7 @@ from app.services.moving import Moving
 from app.services.overview import Overview
 from app.services.passwords import Passwords
 from app.services.provider_logout import ProviderLogout
+from app.services.proxy_sign_in import ProxySignIn
 from app.services.renaming import Renaming
 from app.services.restoring import Restoring
 from app.services.revoking import Revoking
@@ -104,6 +105,7 @@ class Services:
     check_counts: CheckCounts
     sessions: Sessions
     joining: Joining
+    proxy_sign_in: ProxySignIn
     linking: Linking
     single_sign_on: SingleSignOn
     provider_logout: ProviderLogout
@@ -169,6 +171,7 @@ def build_services(
         job_runs=JobRuns(database, clock), clock_agreement=clock_agreement,
         sightings=sightings, strays=strays, last_use=last_use, check_counts=check_counts,
         sessions=sessions, joining=joining, linking=Linking(database, clock),
+        proxy_sign_in=ProxySignIn(database, clock, sessions.beginning, sightings),
         single_sign_on=SingleSignOn(database, clock, joining, sightings, parties, pepper),
         provider_logout=ProviderLogout(database, clock, joining, parties, pepper),
         changing_passwords=changing, deleting_users=DeletingUsers(database, clock, deletion),
