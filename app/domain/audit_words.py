@@ -44,6 +44,9 @@ ACTIONS: dict[str, Words] = {
     "database.restored": Words("Backup restored", "restored the database from {object}"),
     "instance_setting.changed": Words("Setting changed", "changed {object} from {before} to {after}"),
     "keys.adopted": Words("Keys adopted", "adopted other keys: {changed}"),
+    "provider.logout_refused": Words(
+        "Sign-out by a provider refused", "could not end sessions for the provider {object}: {reason}"
+    ),
     "provider.sign_in_refused": Words(
         "Single sign-on refused", "could not sign in with the provider {object}: {reason}"
     ),

@@ -132,7 +132,7 @@ class Act(Enum):
     DELETE_USER = Rule("delete a user, for good", Effect.ENDS, _GRANTS, is_of_others=True)
     DENY_API_TOKENS = Rule("no longer allow a user API tokens", Effect.ENDS, _ENDS, is_of_others=True)
     CHANGE_SETTING = Rule("change an instance setting otherwise", Effect.ENDS, _ENDS, is_of_others=True)
-    SIGN_OUT = Rule("sign out", Effect.ENDS, _IN_A_SESSION | _each(Proof.PROVIDER))
+    SIGN_OUT = Rule("sign out", Effect.ENDS, _IN_A_SESSION)
 
     @property
     def rule(self) -> Rule:

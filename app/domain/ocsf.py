@@ -79,6 +79,7 @@ CLASSES: dict[str, tuple[_Class, int]] = {
     "session.ended": (AUTHENTICATION, LOGOFF),
     "user.sessions_ended": (AUTHENTICATION, LOGOFF),
     "sessions.ended_by_provider": (AUTHENTICATION, LOGOFF),
+    "provider.logout_refused": (AUTHENTICATION, LOGOFF),
     "provider.sign_in_refused": (AUTHENTICATION, LOGON),
     "sign_in.refused": (AUTHENTICATION, LOGON),
     "sign_in.throttled": (AUTHENTICATION, LOGON),

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from app.domain.audit import PROVIDER_REFUSED, SIGHTINGS, AuditEvent
+from app.domain.audit import LOGOUT_REFUSED, PROVIDER_REFUSED, SIGHTINGS, AuditEvent
 from app.domain.clock import parse_instant
 from app.domain.identity import Role
 from app.domain.ladder import STRENGTH, is_weaker
@@ -20,7 +20,8 @@ from app.domain.tokens import TokenKind, TokenStatus
 GRANTS_AND_NOTES = frozenset(
     {
         "access_token.created", "access_token.secret_found", "audit.purged", "clock.accepted", "database.backed_up",
-        "database.restored", "keys.adopted", PROVIDER_REFUSED, "refresh_token.created", "refresh_token.described",
+        "database.restored", "keys.adopted", LOGOUT_REFUSED, PROVIDER_REFUSED,
+        "refresh_token.created", "refresh_token.described",
         "refresh_token.found_shared", "refresh_token.secret_found", "session.began", "session.ended",
         "sessions.ended_by_provider", "tokens.purged", "user.created", "user.edited", "user.enabled", "user.role_kept",
         "user.sessions_ended", "user.sign_in_locked", "user.sign_in_unlocked", *SIGHTINGS,

@@ -27,6 +27,9 @@ LARGEST = 256 * 1024
 PATIENCE_SECONDS = 1.0
 """How long a sign-in waits for a place."""
 
+ASIDE = 8
+"""How many times as many sign-ins may wait as are talking: of many people at once, all get their turn."""
+
 REDIRECTS = range(300, 400)
 
 
@@ -41,7 +44,7 @@ class Answer:
 class Fetching:
     """Talks to one provider, at most `at_once` sign-ins at a time, so that a slow one occupies no more threads.
 
-    `aside`: within it, this thread waits for others than clients of the database, and keeps no check from its turn.
+    `aside`: within it, this thread waits for another server, or for its place there, and keeps no check from its turn.
     """
 
     def __init__(
@@ -51,19 +54,25 @@ class Fetching:
         seconds: float = TOTAL_SECONDS,
     ) -> None:
         self._places = threading.BoundedSemaphore(at_once)
+        self._all = threading.BoundedSemaphore(ASIDE * at_once)
         self._aside = aside
         self._seconds = seconds
 
     @contextmanager
     def exchange(self) -> Iterator["Exchange"]:
-        """All requests of one sign-in. Refuses with BUSY, where no place is given back soon."""
-        if not self._places.acquire(timeout=PATIENCE_SECONDS):
+        """All requests of one sign-in. Refuses with BUSY, where no place is given back soon, or too many wait."""
+        if not self._all.acquire(blocking=False):
             raise ProviderRefused(Why.BUSY)
         try:
-            with self._aside():
-                yield Exchange(time.monotonic() + self._seconds)
+            with self._aside():  # while it waits for a place, too
+                if not self._places.acquire(timeout=PATIENCE_SECONDS):
+                    raise ProviderRefused(Why.BUSY)
+                try:
+                    yield Exchange(time.monotonic() + self._seconds)
+                finally:
+                    self._places.release()
         finally:
-            self._places.release()
+            self._all.release()
 
 
 class Exchange:

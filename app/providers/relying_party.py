@@ -80,9 +80,13 @@ class RelyingParty:
             asked["id_token_hint"] = id_token
         return _with_query(metadata.end_session_endpoint, asked)
 
+    def is_named_in(self, logout_token: str) -> bool:
+        """Whether the token says that it is of this provider, which is not asked for anything to know that."""
+        return len(logout_token) <= signed.LONGEST and signed.issuer_in(logout_token) == self.provider.issuer
+
     def logged_out(self, logout_token: str) -> LoggedOut:
         """Whom the provider signed out. Refuses with ISSUER a token that is another's, without asking anybody."""
-        if len(logout_token) > signed.LONGEST or signed.issuer_in(logout_token) != self.provider.issuer:
+        if not self.is_named_in(logout_token):
             raise ProviderRefused(Why.ISSUER)
         with self._fetching.exchange() as exchange:
             metadata = self._discovery.metadata(exchange)

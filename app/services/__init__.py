@@ -147,34 +147,28 @@ def build_services(
     minting = Minting(database, clock, ring, format, held_tokens, idempotency)
     clients = Clients(ClientLookup(database, lookup), held_tokens, clock, ring, format)
     clock_agreement, key_fingerprints, audit, health = _guardians(database, clock, token_keys, pepper)
-    joining = Joining(database, clock, sessions.beginning, deletion.usernames, pepper)
+    joining, sign_on, logout = _of_providers(database, clock, sessions, deletion, sightings, parties, pepper)
     return Services(
         accounts=accounts,
         issuing=Issuing(database, clock, ring, format, held_tokens, accounts, idempotency),
         rotating=Rotating(database, clock, ring, format, held_tokens, idempotency),
-        minting=minting, granting=Granting(minting, clients), clients=clients,
+        minting=minting, granting=Granting(minting, clients), clients=clients, held_tokens=held_tokens, listing=listing,
         introspecting=Introspecting(verifier, held_tokens, last_use, sightings),
         single_tier=SingleTierTokens(database, clock, ring, format, idempotency),
-        verifier=verifier, held_tokens=held_tokens, listing=listing,
-        revoking=Revoking(database, clock, held_tokens, verifier), moving=Moving(database, clock),
+        verifier=verifier, revoking=Revoking(database, clock, held_tokens, verifier), moving=Moving(database, clock),
         renaming=Renaming(database, clock), revoking_by_filter=RevokingByFilter(database, clock, pepper),
-        restoring=Restoring(database, clock, deletion),
+        restoring=Restoring(database, clock, deletion), expiring=Expiring(database, clock, clock_agreement),
         identifying=Identifying(format, verifier, held_tokens, listing),
-        expiring=Expiring(database, clock, clock_agreement),
-        token_lists=TokenLists(database, clock, pepper),
-        token_history=TokenHistory(database, clock),
-        user_list=UserList(database, clock, pepper),
-        user_profiles=UserProfiles(database, clock, accounts, sessions),
+        token_lists=TokenLists(database, clock, pepper), token_history=TokenHistory(database, clock),
+        user_list=UserList(database, clock, pepper), user_profiles=UserProfiles(database, clock, accounts, sessions),
         service_accounts=ServiceAccounts(database, clock, idempotency, deletion.usernames),
         audit_list=AuditList(database, pepper), overview=Overview(database, clock),
         instance_settings=InstanceSettings(database, clock), setting_effects=SettingEffects(database, clock),
-        job_runs=JobRuns(database, clock), clock_agreement=clock_agreement,
-        sightings=sightings, strays=strays, last_use=last_use, check_counts=check_counts,
-        sessions=sessions, joining=joining, linking=Linking(database, clock),
+        job_runs=JobRuns(database, clock), clock_agreement=clock_agreement, check_counts=check_counts,
+        sightings=sightings, strays=strays, last_use=last_use, sessions=sessions, joining=joining,
+        linking=Linking(database, clock), single_sign_on=sign_on, provider_logout=logout, changing_passwords=changing,
+        deleting_users=DeletingUsers(database, clock, deletion),
         proxy_sign_in=ProxySignIn(database, clock, sessions.beginning, sightings),
-        single_sign_on=SingleSignOn(database, clock, joining, sightings, parties, pepper),
-        provider_logout=ProviderLogout(database, clock, joining, parties, pepper),
-        changing_passwords=changing, deleting_users=DeletingUsers(database, clock, deletion),
         ring=ring, key_fingerprints=key_fingerprints, health=health, audit=audit,
     )  # fmt: skip
 
@@ -192,6 +186,21 @@ def _people(
     sessions = Sessions(database, clock, accounts, pepper)
     changing = ChangingPasswords(database, clock, passwords, accounts)
     return accounts, sessions, changing, Deletion(throttle, usernames)
+
+
+def _of_providers(
+    database: Database,
+    clock: Clock,
+    sessions: Sessions,
+    deletion: Deletion,
+    sightings: Sightings,
+    parties: Mapping[str, "RelyingParty"],
+    pepper: bytes,
+) -> tuple[Joining, SingleSignOn, ProviderLogout]:
+    """Single sign-on: whose account a person is, and the way to a provider and back."""
+    joining = Joining(database, clock, sessions.beginning, deletion.usernames, pepper)
+    sign_on = SingleSignOn(database, clock, joining, sightings, parties, pepper)
+    return joining, sign_on, ProviderLogout(database, clock, joining, sightings, parties, pepper)
 
 
 def _recorders(

@@ -21,8 +21,8 @@ FORM = "daypass_form"
 SIGN_IN = "daypass_sign_in_"
 """The beginning; what follows is of the `state`, so that two tabs can be at a provider at once."""
 
-MOST_SIGN_INS = 4
-"""Begun at once in a browser; one more takes the place of all."""
+MOST_SIGN_INS = 2
+"""Begun at once in a browser; one more takes the place of all: of a long way on, each has 3 KB."""
 
 STATE = re.compile(r"[0-9a-f]{64}")
 HOST, SECURE = "__Host-", "__Secure-"
@@ -98,11 +98,15 @@ def kept_sign_in(state: str) -> str | None:
 
 
 def keep_sign_in(answer: Response, state: str, value: str) -> None:
-    """Keep it for ten minutes, for the way back alone."""
+    """Keep it for ten minutes.
+
+    As the session's cookie, it can't be set by another host of the same domain, which would sign its visitors in as
+    somebody else.
+    """
     others = [name for name in request.cookies if name.startswith(_sign_in_name(""))]
     for name in others if len(others) >= MOST_SIGN_INS else ():
-        answer.delete_cookie(name, **_sign_in_attributes())
-    answer.set_cookie(_sign_in_name(state), value, max_age=TEN_MINUTES, **_sign_in_attributes())
+        answer.delete_cookie(name, **_attributes())
+    answer.set_cookie(_sign_in_name(state), value, max_age=TEN_MINUTES, **_attributes())
 
 
 def forget_sign_in(state: str) -> None:
@@ -112,16 +116,12 @@ def forget_sign_in(state: str) -> None:
 
     @after_this_request
     def forget(answer: FlaskResponse) -> FlaskResponse:
-        answer.delete_cookie(_sign_in_name(state), **_sign_in_attributes())
+        answer.delete_cookie(_sign_in_name(state), **_attributes())
         return answer
 
 
 def _sign_in_name(state: str) -> str:
-    return f"{SECURE if _is_secure() else ''}{SIGN_IN}{state[:8]}"
-
-
-def _sign_in_attributes() -> dict[str, Any]:
-    return _attributes() | {"path": f"{request.script_root}/login/oidc"}
+    return _prefixed(f"{SIGN_IN}{state[:8]}")
 
 
 def theme() -> str | None:

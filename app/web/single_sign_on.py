@@ -48,11 +48,10 @@ def begin(name: str) -> ResponseReturnValue:
     A GET: nothing changes here by it, a portal of an organization can link to it, and browsers would not follow the
     redirect of a form to another site (``form-action``).
     """
-    known = find_session()
+    known, back = find_session(), f"{base_url()}/login/oidc/{services().single_sign_on.provider(name).name}/callback"
     proves = known is not None and "proof" in request.args
     if known is not None and not proves:
         return redirect(onward(_target()), 303)
-    back = f"{base_url()}/login/oidc/{name}/callback"
     begun = services().single_sign_on.begin(name, _target(), back, caller(), known if proves else None)
     answer = Response(status=303, headers={"Location": begun.url})
     cookies.keep_sign_in(answer, begun.state, begun.kept)

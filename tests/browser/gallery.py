@@ -12,7 +12,7 @@ from app.web.done import SEAL, seal_of
 from app.web.form_tokens import unpadded
 from tests.browser import sample
 from tests.browser.past import Past
-from tests.drivers.browser import Visitor, settled
+from tests.drivers.browser import Visitor, posted, settled
 from tests.drivers.server import LiveServer
 from tests.factories import PASSWORD
 
@@ -71,9 +71,8 @@ def filled(go: Go, button: str, **fields: str) -> Go:
     def send(visitor: Visitor) -> None:
         for name, value in fields.items():
             visitor.page.locator(f"main [name={name}], dialog [name={name}]").last.fill(value)
-        visitor.click(button)
-        visitor.page.locator("form[data-sent]").wait_for(state="detached")
-        visitor.page.wait_for_load_state()
+        with posted(visitor.page):
+            visitor.click(button)
 
     return after(go, send)
 

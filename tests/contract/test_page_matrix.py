@@ -149,6 +149,9 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", "/login"): Line((200, 303, 303, 303, 303, 200, 200)),
     ("POST", "/login"): Line(everyone(401)),
     ("POST", "/logout"): Line(everyone(303)),
+    ("GET", "/login/oidc/<name>"): Line(everyone(404), lambda world: "corp"),  # none is configured
+    ("GET", "/login/oidc/<name>/callback"): Line(everyone(404), lambda world: "corp"),
+    ("POST", "/oidc/backchannel-logout"): Line(everyone(400)),
     ("POST", "/theme"): Line(everyone(303)),
     ("GET", "/static/<name>"): Line(everyone(200), lambda world: "daypass.css"),
     ("GET", "/docs"): Line(everyone(200)),

@@ -140,12 +140,15 @@ def test_a_code_of_one_provider_never_goes_to_another(provided: Provided, path: 
 
 
 def test_a_hundred_unknown_keys_fetch_the_keys_once(provided: Provided) -> None:
-    """◆ Anybody at the provider can cause these. Fails when each unknown key is looked for anew."""
-    visitor = provided.visitor("issuer-0", header={"kid": MARK})
-    with provided.refusing(times=100) as reasons:
-        for _ in range(100):
+    """◆ Anybody can send them. Fails when each unknown key is looked for anew."""
+    visitor, client = provided.visitor("issuer-0", header={"kid": MARK}), provided.app.test_client()
+    with provided.refusing(times=10) as reasons:
+        for _ in range(10):
             visitor.sign_in_there()
     assert set(reasons) == {"unknown_key"}
+    for number in range(90):
+        logout_token = visitor.issuer.sign({"iss": visitor.issuer.url}, kid=f"{MARK}-{number}")
+        assert client.post("/oidc/backchannel-logout", data={"logout_token": logout_token}).status_code == 400
     assert len(visitor.issuer.asked("keys")) == 1
     visitor.issuer.behave(header={})
     assert visitor.sign_in_there().status_code == 303
@@ -172,3 +175,14 @@ def test_a_crowd_with_invented_returns_writes_a_few_events_a_minute(provided: Pr
         for number in range(60):
             assert stranger.follow(f"/login/oidc/honest/callback?state={number}&code={number}").status_code == 403
         assert len(provided.events(REFUSED, after=before)) <= 2 * 20  # a minute can end meanwhile
+
+
+def test_no_neighbour_can_plant_the_sign_in_that_a_browser_keeps(provided: Provided) -> None:
+    """◆ Another host of the domain would sign its visitors in as somebody else. Fails without the prefix."""
+    begun = provided.visitor().client.get("/login/oidc/honest", base_url="https://tokens.example.com")
+    kept = [each for each in begun.headers.getlist("Set-Cookie") if "sign_in" in each]
+    assert len(kept) == 1 and kept[0].startswith("__Host-")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(kept[0].split("; ")) and "Domain" not in kept[0]
+    longest = "/account/auth?search=" + "x" * 1900
+    begun = provided.visitor().client.get("/login/oidc/honest", query_string={"next": longest})
+    assert all(len(each) < 4096 for each in begun.headers.getlist("Set-Cookie")), "browsers drop longer ones"

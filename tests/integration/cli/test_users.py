@@ -208,7 +208,7 @@ def at_a_terminal(server: LiveServer, *words: str, typed: list[str]) -> tuple[in
         if typed and screen.endswith((b"assword: ", b"again: ")):
             os.write(ours, typed.pop(0).encode() + b"\n")
     os.close(ours)
-    return process.wait(10), screen.decode()
+    return process.wait(60), screen.decode()
 
 
 def test_at_a_terminal_the_password_is_asked_for_twice_and_not_shown(
