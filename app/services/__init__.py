@@ -167,9 +167,8 @@ def build_services(
         job_runs=JobRuns(database, clock), clock_agreement=clock_agreement, check_counts=check_counts,
         sightings=sightings, strays=strays, last_use=last_use, sessions=sessions, joining=joining,
         linking=Linking(database, clock), single_sign_on=sign_on, provider_logout=logout, changing_passwords=changing,
-        deleting_users=DeletingUsers(database, clock, deletion),
-        proxy_sign_in=ProxySignIn(database, clock, sessions.beginning, sightings),
-        ring=ring, key_fingerprints=key_fingerprints, health=health, audit=audit,
+        deleting_users=DeletingUsers(database, clock, deletion), ring=ring, key_fingerprints=key_fingerprints,
+        proxy_sign_in=ProxySignIn(database, clock, sessions.beginning, sightings), health=health, audit=audit,
     )  # fmt: skip
 
 

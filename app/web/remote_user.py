@@ -57,7 +57,7 @@ def way_back_in() -> dict[str, str | None]:
     """For the sign-in page: as whom the proxy would sign in, and where its own sign-out is."""
     text = name_from_proxy()
     name = None if text is None else canonical_username(text.strip())
-    return {"proxied": name, "proxy_sign_out": parts().remote_user.sign_out if name else None}
+    return {"proxied": name, "proxy_sign_out": parts().remote_user.sign_out if text else None}
 
 
 def sign_in_page() -> str:

@@ -54,7 +54,7 @@ def login() -> ResponseReturnValue:
     try:
         arrived = remote_user.arrive(known)
     except (SignInRefused, Unavailable) as refusal:
-        return retry_after(_first_page(target, status_of(refusal), error=message(refusal)), refusal)
+        return retry_after(_first_page(target, status_of(refusal), error=message(refusal), is_refused=True), refusal)
     if arrived is not None or known is not None:
         return arrived or redirect(onward(target), 303)
     return _first_page(target, notice=NOTICES.get(request.args.get("why", ""), ""))

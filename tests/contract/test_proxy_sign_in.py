@@ -195,7 +195,7 @@ def test_a_fresh_proof_is_the_password_of_who_has_one_and_another_sign_in_of_oth
     browser = Proxied(app, owner.username)
     arrive(browser)
     form = {"name": "by-proxy", "lifetime": "", "form_id": "a" * 24}
-    browser.get("/account/auth/refresh-tokens/new")
+    browser.get("/account/auth/refresh-tokens")
     assert "Confirm your password" in words(browser.post("/account/auth/refresh-tokens", form))
     done = browser.post("/account/auth/refresh-tokens", form | {"current_password": PASSWORD})
     assert "Token Secret Key" in words(done)
@@ -203,7 +203,7 @@ def test_a_fresh_proof_is_the_password_of_who_has_one_and_another_sign_in_of_oth
     browser = Proxied(app, user.username)
     arrive(browser)
     with clock.later(minutes=11):
-        browser.get("/account/auth/refresh-tokens/new")
+        browser.get("/account/auth/refresh-tokens")
         asked = browser.post("/account/auth/refresh-tokens", form)
         assert "Sign in again. You come back to this form, with what you entered" in words(asked)
         [again] = [
