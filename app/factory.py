@@ -123,7 +123,7 @@ def _parties(settings: Settings, bodies: BodyReader, clock: Clock) -> dict[str, 
     """Daypass as a client of each OpenID provider. Who waits for one has a place of those that wait for bodies."""
     if not settings.providers:
         return {}
-    from app.providers.fetching import Fetching  # with httpx and cryptography: 40 MB that others need not have
+    from app.providers.fetching import Fetching  # with httpx and cryptography: 13 MB that others need not have
     from app.providers.relying_party import RelyingParty
 
     at_once = max(1, settings.threads // 4)

@@ -7,7 +7,16 @@ from typing import Any, cast
 from flask import Response, abort, after_this_request, current_app, g, redirect, request, url_for
 from werkzeug.exceptions import HTTPException
 
-from app.domain.errors import BadCredentials, BadRequest, NotPermitted, RateLimited, Refusal, SessionEnded, Unavailable
+from app.domain.errors import (
+    BadCredentials,
+    BadRequest,
+    NotPermitted,
+    RateLimited,
+    Refusal,
+    SessionEnded,
+    SignInRefused,
+    Unavailable,
+)
 from app.domain.identity import refuse_unless_may_use_apis
 from app.domain.ladder import ADMINISTRATORS_ONLY, Proof
 from app.domain.masking import mask
@@ -204,7 +213,7 @@ def _require_fresh_proof() -> None:
         abort(_confirm_password(None))
     try:
         prove(password)
-    except (BadCredentials, RateLimited, Unavailable) as refusal:
+    except (BadCredentials, SignInRefused, RateLimited, Unavailable) as refusal:
         abort(_confirm_password(refusal))
 
 

@@ -17,6 +17,7 @@ from app.web.guards import VISITOR, find_session
 from app.web.provider_logout import page_on_the_way
 from app.web.rendering import STATIC, asset_content, asset_version, page, retry_after
 from app.web.returning import below_root, is_local, onward
+from app.web.ways_in import by_password, providers
 
 entrance = GuardedBlueprint("web_entrance", __name__, guard=VISITOR, template_folder="templates")
 
@@ -134,5 +135,5 @@ def _first_page(target: str, status: int = 200, **values: Any) -> Response:
 
 def _login_page(target: str, status: int = 200, **values: Any) -> Response:
     target = target if is_local(below_root(target)) else ""
-    values |= {"providers": services().single_sign_on.providers} | remote_user.way_back_in()
+    values |= {"providers": providers(), "by_password": by_password()} | remote_user.way_back_in()
     return page("login.html", status, next=target, **values)

@@ -35,6 +35,11 @@ ADMINISTRATOR, AWAY, PERSON, DENIED, NEWCOMER, LATE, OFF = (
 asked for the password again; the denied may not create tokens; the newcomer has a temporary password,
 and so had the late one, whose has expired."""
 
+BY_PROVIDER, SAID_LONG_AGO = "frieda", person("00u1f96ECLNVOKVMUSEA", signed_in_at=None)
+"""Who signs in with a provider, which does not say when it last asked for a password."""
+
+VISIT = Caller("", address="192.0.2.10")
+
 STRONGER = "frida"
 """Somebody with another role than Anna's, which is not weaker."""
 
@@ -253,8 +258,7 @@ def _denied(past: Past) -> Life:
     past.services.deleting_users.delete(gone.id, OPERATOR)
     past.services.linking.link(renamed.id, named_person(ISSUER, "00u1f96ECLNVOKVMUSEA"), OPERATOR)
     past.services.linking.link(renamed.id, named_person(ISSUER, email="frieda@example.com"), OPERATOR)
-    says = person("00u1f96ECLNVOKVMUSEA", signed_in_at=None)
-    past.services.joining.sign_in(says, Caller("", address="192.0.2.10"), None, LAPTOP)
+    past.services.joining.sign_in(SAID_LONG_AGO, VISIT, None, LAPTOP)
 
 
 def _leaver(past: Past) -> Life:

@@ -12,7 +12,6 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from app.domain.clock import system_clock
-from app.http.context import parts
 from app.services import Services
 from app.storage.audit_tables import AuditEventRow
 from app.storage.database import Database
@@ -213,26 +212,3 @@ def test_the_provider_ends_the_sessions_that_it_names(app: Flask, corp: Issuer, 
         "invalid_request",
         "no-store",
     )
-
-
-@pytest.mark.parametrize(
-    "claims",
-    [{"nonce": "x"}, {"events": {}}, {"events": None}, {"aud": "other"}, {"iat": 1000000000}, {"jti": None},
-     {"sub": None}, {"exp": 1000000000}, {"sid": 7}],
-)  # fmt: skip
-def test_a_logout_token_that_is_none_ends_nothing(app: Flask, corp: Issuer, claims: dict[str, Any]) -> None:
-    corp.behave(person={"sub": "stays", "preferred_username": "stays"})
-    browser = Pages(app)
-    go(browser, corp)
-    token = logout_token(corp, **{"sub": "stays"} | claims)
-    assert app.test_client().post("/oidc/backchannel-logout", data={"logout_token": token}).status_code == 400
-    assert browser.is_signed_in()
-
-
-def test_a_logout_token_is_of_its_own_issuer(app: Flask, corp: Issuer) -> None:
-    for token in ("", "x", "a.b.c", logout_token(corp, sub="1", iss="https://other.example"),
-                  corp.sign({"iss": corp.url, "sub": "1"}, signed_by="nobody"),
-                  logout_token(corp, sub="1") + "x"):  # fmt: skip
-        answer = app.test_client().post("/oidc/backchannel-logout", data={"logout_token": token})
-        assert answer.status_code == 400, token
-    assert parts(app).services.single_sign_on.providers[0].label == "Example SSO"
