@@ -33,6 +33,7 @@ COMPRESSION, ERROR_PAGES = "tests/contract/test_compression.py", "tests/contract
 PUBLIC_URL = "tests/contract/test_public_url.py"
 SCIM, PROVISIONING = "app/services/provisioning.py", "tests/unit/services/test_provisioning.py"
 MATRIX = "tests/contract/test_access_matrix.py"
+PROXY_SIGN_IN = "tests/contract/test_proxy_sign_in.py"
 LEAVERS = "tests/unit/services/test_leavers.py"
 IDENTITY = "tests/unit/domain/test_identity.py"
 POLICY = "tests/unit/domain/test_policy.py"
@@ -156,6 +157,19 @@ FAULTS = (
           "MAYBE_ACTIVE), table.expires_at > now", "MAYBE_ACTIVE), table.expires_at >= now", LIVENESS),
     Fault("refresh token not looked at", "◆ a revoked refresh token stops its access tokens", IN_VERIFYING,
           "if row.refresh_token_status is not None:", "if False:", VERIFYING),
+    Fault("proxy's header from anybody", "◆ only a trusted proxy's header signs in", "app/web/remote_user.py",
+          "if not found.is_trusted:", "if False:", PROXY_SIGN_IN),
+    Fault("proxy's session for anybody", "◆ a proxy's session is of nobody else whom it names", "app/web/guards.py",
+          "if session is not None and is_of_another(session):", "if session is None:", PROXY_SIGN_IN),
+    Fault("proxy's word is a password", "◆ a proxy gives no fresh proof to who has a password",
+          "app/services/proxy_sign_in.py", "proved_at = now - FRESH if", "proved_at = now if", PROXY_SIGN_IN),
+    Fault("signed in again by the proxy", "a sign-out does not sign in again", "app/web/remote_user.py",
+          'request.args.get("why") == SIGNED_OUT or ', "", PROXY_SIGN_IN),
+    Fault("sessions begun by pictures", "another site's page begins no session", "app/web/remote_user.py",
+          ' and whole_page != "document"', ' and whole_page == "x"', PROXY_SIGN_IN),
+    Fault("proxy's header without proxies", "◆ start-up refuses a header that anybody could send",
+          "config/remote_user.py", "if not trusted_proxies.strip():", "if False:",
+          "tests/unit/config/test_remote_user.py"),
     Fault("leaver accepted", "◆ who has not signed in for too long has no tokens that work", IN_VERIFYING,
           "is_away(row.user_vouched_at, row.sign_in_valid_days, now)", "False", LEAVERS),
     Fault("leaver mints", "◆ who has not signed in for too long requests no access token", IN_HELD_TOKENS,
