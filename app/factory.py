@@ -6,7 +6,7 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
 from app import cli, logs
-from app.api import integration_v1, native, oauth, v4
+from app.api import integration_v1, native, oauth, scim, v4
 from app.domain.clock import Clock, system_clock
 from app.domain.errors import Conflict
 from app.domain.identity import Role
@@ -81,9 +81,9 @@ def create_app(settings: Settings | None = None, keys: Keys | None = None, clock
     install_rendering(app)
     dialects = [blueprint for dialect in DIALECTS for blueprint in dialect.DOCUMENT.blueprints]
     operations = (health_blueprint(services.health), security_txt_blueprint(*settings.security_txt), metadata)
-    for blueprint in (*dialects, documents_blueprint(documents), *operations, *PAGES):
+    for blueprint in (*dialects, *scim.BLUEPRINTS, documents_blueprint(documents), *operations, *PAGES):
         app.register_blueprint(blueprint)
-    install_error_dispatch(app, [*(dialect.DIALECT for dialect in DIALECTS), *PAGE_DIALECTS], PAGES_ANYWHERE)
+    install_error_dispatch(app, [*(dialect.DIALECT for dialect in (*DIALECTS, scim)), *PAGE_DIALECTS], PAGES_ANYWHERE)
     refuse_unguarded_routes(app)
     for command in cli.COMMANDS:
         app.cli.add_command(command)
@@ -140,6 +140,7 @@ def _provider(settings: ProviderSettings) -> Provider:
         client_secret=settings.client_secret,
         scopes=settings.scope_words,
         username_claim=settings.username_claim,
+        scim_match=settings.scim_pair,
         role_claim=settings.role_claim,
         roles=tuple((value, Role(role)) for value, role in settings.roles),
         domains=settings.domains,

@@ -175,6 +175,11 @@ def is_fresh() -> bool:
     return current_user().credential.is_fresh
 
 
+def is_proved_at_provider() -> bool:
+    """Whether a provider proves who the person of this session is; else their password does."""
+    return web_session().method is SignInMethod.PROVIDER
+
+
 def prove(password: str) -> None:
     """Enter the password again for this session, which gets a new cookie. Refuses as :meth:`Sessions.prove`."""
     _go_on_with(services().sessions.prove(web_session(), password, caller()))
@@ -202,12 +207,14 @@ def _require_fresh_proof() -> None:
     The form's other fields are kept, hidden.
     """
     declared = declared_of(current_app, request.endpoint or "")
-    if request.method not in CHANGING or is_fresh() or declared is None or not declared.asks_for_password:
+    if request.method not in CHANGING or is_fresh() or declared is None or not declared.needs_fresh_proof:
         return
-    if web_session().method is SignInMethod.PROVIDER:
+    if is_proved_at_provider():
         abort(_confirm_at_provider())
     if web_session().method is SignInMethod.PROXY and not services().proxy_sign_in.asks_for_password(web_session()):
         abort(_confirm_at_proxy())
+    if not declared.asks_for_password:
+        return
     password = read_form().get(PASSWORD_FIELD)
     if password is None:
         abort(_confirm_password(None))

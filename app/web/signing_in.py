@@ -87,11 +87,13 @@ def sign_in() -> ResponseReturnValue:
 @entrance.post("/logout")
 @does(Act.SIGN_OUT)
 def logout() -> ResponseReturnValue:
-    """End the session, on the server; and, with the person, that of the provider it began with."""
-    cookie, way = cookies.session_cookie(), page_on_the_way(find_session())
+    """End the session, on the server; then the browser goes on to the provider that it began with, if any."""
+    cookie, known = cookies.session_cookie(), find_session()
+    hint = None if known is None else services().provider_logout.hint(known)
     if cookie is not None:
-        services().sessions.sign_out(cookie, caller())
-    return signed_out(way)
+        services().sessions.sign_out(cookie, caller())  # before the provider is asked, which can be slow
+    g.pop("web_session", None)  # it is over, for the page too
+    return signed_out(page_on_the_way(hint))
 
 
 def signed_out(way: Response | None = None) -> ResponseReturnValue:
