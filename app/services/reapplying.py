@@ -17,6 +17,7 @@ from app.domain.withdrawals import Withdrawals, takes_away
 from app.services.deleting_users import WITH_THE_USER, Deletion, about
 from app.services.reapplied import Reapplied
 from app.services.reapplying_moves import label_again, move_again, was_changed_later
+from app.services.reapplying_scim import take_from_scim_again
 from app.services.reapplying_secrets import end_old_secret_again
 from app.services.reapplying_users import remove_people_but, unlink_again
 from app.services.responsibility import ANSWERING_CHANGED, answering
@@ -71,6 +72,7 @@ class Reapplying:
             self._delete(user_id, event)
         for key, event in lost.settings.items():
             self._change_setting(key, event)
+        self._done.changes += take_from_scim_again(self._session, lost, self._record)
         for action, number in lost.unknown.items():
             self._done.not_applied.append(f"{count_of(number, 'event')} {action}.")
         return self._done

@@ -374,6 +374,7 @@ VIEWS = [
     )),
     View("admin-user-long-names", CLARA, followed("/admin/users?q=walter", "walter")),
     View("admin-user-disabled", CLARA, followed("/admin/users?q=olga", "olga")),
+    View("admin-user-away", CLARA, followed("/admin/users?q=carl", "carl")),
     View("admin-user-locked", CLARA, followed("/admin/users?q=yusuf", "yusuf")),
     View("admin-user-disable", CLARA, opened(with_more(USER), "Disable anna"), True),
     View("admin-user-enable", CLARA, opened(followed("/admin/users?q=olga", "olga"), "Enable olga"), True),

@@ -12,6 +12,7 @@ from tests.factories import (
     ISSUER,
     OPERATOR,
     PASSWORD,
+    configure,
     disable,
     fight_over,
     lock_sign_in,
@@ -20,6 +21,7 @@ from tests.factories import (
     set_api_tokens,
     set_role,
     signed_in,
+    vouch,
     with_token,
 )
 
@@ -98,7 +100,9 @@ def fill(past: Past) -> None:
         *_lives_of_crowd(past, chance, crowd, clara),
         *_lives_of_anna(past, anna, clara),
     ]
-    past.live([*lives, _life_of_clara(past, clara), _life_of_wordy(past), *_others(past), _sign_ins(past)])
+    past.live(
+        [*lives, _life_of_clara(past, clara), _life_of_wordy(past), *_others(past), _leaver(past), _sign_ins(past)]
+    )
     _fill_checks(past, chance)
     past.ago(timedelta(0))
 
@@ -255,6 +259,15 @@ def _denied(past: Past) -> Life:
     past.services.linking.link(renamed.id, named_person(ISSUER, "00u1f96ECLNVOKVMUSEA"), OPERATOR)
     past.services.linking.link(renamed.id, named_person(ISSUER, email="frieda@example.com"), OPERATOR)
     past.services.joining.sign_in(SAID_LONG_AGO, VISIT, None, LAPTOP)
+
+
+def _leaver(past: Past) -> Life:
+    """Who has not signed in with a provider for too long; the linked one is about to."""
+    yield 30 * DAY
+    gone = past.user("carl")
+    yield 6 * DAY
+    vouch(past.services, gone, past.present - 20 * DAY)
+    configure(past.services, sign_in_valid_days=14)
 
 
 def _locked(past: Past) -> Life:

@@ -34,6 +34,8 @@ TEXTS = {
     "linked": "Linked {user}: the person can sign in.",
     "unlinked": "Unlinked {user}: the person can no longer sign in.",
     "unchanged": "Nothing was changed.",
+    "handed-to-scim": "SCIM manages {user} now. Tokens, role and password stay.",
+    "taken-from-scim": "{user} is a local user now. Tokens, role and password stay.",
     "disabled": "Disabled {user}: signed out, and tokens no longer work.",
     "enabled": "Enabled {user}. Tokens that have not expired or been revoked work again.",
     "revoked": "Revoked {tokens} of {user}.",
@@ -90,6 +92,8 @@ def _is_true(done: str, profile: UserProfile) -> bool:
     untrue = {
         "disabled": profile.user.is_active,
         "enabled": not profile.user.is_enabled(parts().clock()),
+        "handed-to-scim": not profile.user.is_managed,
+        "taken-from-scim": profile.user.is_managed,
         "unlocked": profile.lock is not None,
         "revoked": held > 0,
         "nothing": held > 0,

@@ -106,6 +106,9 @@ ELSEWHERE = {
     "tokens.purged", "refresh_token.found_shared", "user.password_removed", "user.responsible_changed",
     "user.sign_in_locked", "user.sign_in_unlocked", "user.role_kept", "user.unlinked",
     "access_token.secret_found", "refresh_token.secret_found", "refresh_token.old_secret_ended",
+    "user.provisioned", "user.deprovisioned", "user.handed_to_scim", "user.taken_from_scim",
+    "scim_token.created", "scim_token.revoked", "scim_group.created", "scim_group.changed", "scim_group.deleted",
+    "scim_group.mapped", "scim_group.unmapped",
 }  # fmt: skip
 """Recorded as well, and tested by themselves."""
 
@@ -113,7 +116,11 @@ ELSEWHERE = {
 def test_every_action_that_the_services_record_is_in_the_table_above() -> None:
     folder = Path(app.services.__file__).parent
     source = "".join(module.read_text(encoding="utf-8") for module in folder.glob("*.py"))
-    recorded = set(re.findall(r'"((?:user|refresh_token|access_token|instance_setting|tokens)\.[a-z_]+)"', source))
+    recorded = set(
+        re.findall(
+            r'"((?:user|refresh_token|access_token|instance_setting|tokens|scim_token|scim_group)\.[a-z_]+)"', source
+        )
+    )
     recorded |= {f"user.{column}_changed" for column in ("role", "api_tokens")}  # composed in ``accounts``
     assert recorded == {action for action, _, _ in CHANGES} | ELSEWHERE
 
