@@ -67,6 +67,7 @@ CALLBACKS: dict[str, dict[str, str | None]] = {
     "with a state of 100 KB": {"state": MARK * 25_000},
     "without a code": {"code": None},
     "with another code": {"code": MARK},
+    "with a code of no characters": {"code": f"{MARK}\0\r\n\u202e\U0001f511"},
     "with a code of 100 KB": {"code": MARK * 25_000},
     "with a refusal that is a script": {"code": None, "error": "access_denied", "error_description": SCRIPT},
     "with a refusal that nobody knows": {"code": None, "error": SCRIPT, "error_uri": f"javascript:{SCRIPT}"},
