@@ -21,6 +21,8 @@ STRANGER = key_of("stranger").as_dict(private=False)
 TOKENS: dict[str, dict[str, Any]] = {
     "signed by nobody": {"signed_by": "nobody"},
     "signed by nobody, in other letters": {"signed_by": "nobody", "header": {"alg": "nOnE"}},
+    "signed in a way of no name": {"header": {"alg": MARK}},
+    "signed in a list of ways": {"header": {"alg": [MARK]}},
     "signed with the public key as a shared secret": {"signed_by": "public key"},
     "signed by a stranger": {"signed_by": "stranger"},
     "signed by a stranger whose key comes with it": {"signed_by": "stranger", "header": {"jwk": STRANGER}},
