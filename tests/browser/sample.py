@@ -2,9 +2,12 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, timedelta
 
+from app.domain.credentials import Credential, CredentialKind
 from app.domain.identity import ApiTokens, Caller, Role, User
+from app.domain.provisioned import Group, Person
 from app.services.linking import named_person
 from app.storage import check_counts
 from tests.browser.past import HOUR, Life, Past
@@ -101,7 +104,14 @@ def fill(past: Past) -> None:
         *_lives_of_anna(past, anna, clara),
     ]
     past.live(
-        [*lives, _life_of_clara(past, clara), _life_of_wordy(past), *_others(past), _leaver(past), _sign_ins(past)]
+        [
+            *lives,
+            _life_of_clara(past, clara),
+            _life_of_wordy(past),
+            *_others(past, clara),
+            _leaver(past),
+            _sign_ins(past),
+        ]
     )
     _fill_checks(past, chance)
     past.ago(timedelta(0))
@@ -237,12 +247,29 @@ def _life_of_wordy(past: Past) -> Life:
     past.spend_creations(wordy)
 
 
-def _others(past: Past) -> Iterator[Life]:
+def _others(past: Past, clara: User) -> Iterator[Life]:
     """Those who can't do all that one can."""
     yield _denied(past)
     yield _locked(past)
+    yield _directory(past, clara)
     for name, age in ((LATE, 80 * HOUR), (NEWCOMER, 5 * HOUR)):
         yield _newcomer(past, name, age)
+
+
+def _directory(past: Past, clara: User) -> Life:
+    """A directory that creates users, with groups that give roles."""
+    yield 70 * DAY
+    scim = past.services.scim
+    token, secret = scim.tokens.create("Entra ID", 365, signed_in(clara))
+    credential = Credential(CredentialKind.SCIM_TOKEN, token.public_id)
+    caller = Caller("scim:Entra ID", address="192.0.2.80", credential=credential)
+    scim.roles.map("Data stewards", Role.STEWARD, signed_in(clara))
+    scim.roles.map("Catalog administrators", Role.CATALOG_ADMIN, signed_in(clara))
+    people = [scim.users.add(Person(name, f"e-{name}", f"{name}@example.com"), caller).id for name in ("selma", "theo")]
+    scim.groups.add(Group("Data stewards", None, frozenset(people)), caller)
+    yield 3 * HOUR
+    scim.tokens.accept(secret, caller)
+    scim.users.change(people[1], lambda user: replace(user.person, is_active=False), caller)
 
 
 def _denied(past: Past) -> Life:

@@ -31,6 +31,7 @@ SERVICE_ACCOUNTS = "tests/unit/services/test_service_accounts.py"
 PAGES = "tests/contract/test_pages_security.py"
 COMPRESSION, ERROR_PAGES = "tests/contract/test_compression.py", "tests/contract/test_error_pages.py"
 PUBLIC_URL = "tests/contract/test_public_url.py"
+SCIM, PROVISIONING = "app/services/provisioning.py", "tests/unit/services/test_provisioning.py"
 MATRIX = "tests/contract/test_access_matrix.py"
 PROXY_SIGN_IN = "tests/contract/test_proxy_sign_in.py"
 LEAVERS = "tests/unit/services/test_leavers.py"
@@ -1014,6 +1015,22 @@ FAULTS = (
     Fault("an account left as administrator", "◆ a service account is not the last administrator who can sign in",
           "app/storage/users.py", "UserRow.is_active, UserRow.kind == Kind.PERSON)", "UserRow.is_active)",
           SERVICE_ACCOUNTS),
+    Fault("SCIM enables whom an administrator disabled", "◆ who an administrator disabled stays disabled", SCIM,
+          'if changed.get("is_active") and row.left_at is None:', "if False:", PROVISIONING),
+    Fault("SCIM sees local users", "◆ a directory neither sees nor changes local users", "app/storage/scim_users.py",
+          "UserRow.managed_by == Managed.SCIM, ", "", f"{PROVISIONING} -k neither_sees"),
+    Fault("an account for somebody of the same name", "◆ nobody gets the account of who left by their user name", SCIM,
+          "if row.external_id != normal_external_id(external_id):", "if False:", PROVISIONING),
+    Fault("a SCIM token revoked meanwhile", "◆ a revoked SCIM token changes nothing", "app/storage/scim_tokens.py",
+          "row.public_id == public_id, row.revoked_at.is_(None), ", "row.public_id == public_id, ",
+          "tests/unit/services/test_scim_tokens.py -k meanwhile"),
+    Fault("SCIM disables the last administrator", "◆ SCIM leaves one enabled administrator", SCIM,
+          "refuse_to_leave_none(administrators, row)\n            return", "return", f"{PROVISIONING} -k last_enabled"),
+    Fault("groups leave no administrator", "◆ SCIM leaves one enabled administrator", "app/services/group_roles.py",
+          "if left == {each.user_id}:", "if False:", f"{PROVISIONING} -k last_enabled"),
+    Fault("single sign-on joins local users", "◆ a claim joins nobody to a local user", "app/storage/identities.py",
+          "where(IS_MANAGED, column == wanted)", "where(column == wanted)",
+          "tests/unit/services/test_joining.py -k configured_attribute"),
     Fault("owner not compared at rename", "◆ another user's token keeps its name", "app/services/renaming.py",
           "only_of not in (None, token.user_id) or kind", "kind", "tests/unit/services/test_renaming.py"),
     # Whose account a person of a provider is
