@@ -70,6 +70,8 @@ class FirstSignIns:
         managed = person.provisioned and identities.of_provisioned(session, *person.provisioned)
         if managed:
             return self._managed(session, managed, person, now, caller)
+        if person.provisioned and identities.was_provisioned(session, *person.provisioned):
+            raise SignInRefused(DISABLED, "disabled")  # an account of their own would undo what the directory did
         if not read_policy(session).oidc_create_users:
             raise SignInRefused(NO_ACCOUNT.format(subject=person.subject, issuer=person.issuer), "no_account")
         return self._created(session, person, standing, now, caller)

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, or_, select
+from sqlalchemy import ColumnElement, delete, exists, false, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain.emails import canonical_email
 from app.domain.identities import ExpectedIdentity, Identity
 from app.domain.identity import Kind, Role, canonical_username
+from app.domain.provisioned import Managed
 from app.storage.leavers import is_enabled, too_old
 from app.storage.scim_users import IS_MANAGED
 from app.storage.tables import ExpectedIdentityRow, IdentityRow, UserRow
@@ -35,18 +36,26 @@ def of_provisioned(session: Session, attribute: str, value: str) -> UserRow | No
 
     None where there are several: nobody is then known by it. The row stays locked.
     """
+    query = select(UserRow).where(IS_MANAGED, _has(attribute, value)).order_by(UserRow.id).limit(2)
+    held = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    found = list(session.scalars(held))
+    return found[0] if len(found) == 1 else None
+
+
+def was_provisioned(session: Session, attribute: str, value: str) -> bool:
+    """Whether SCIM has deleted a user with this value, who is disabled since and waits for their return."""
+    has_left = (UserRow.managed_by == Managed.LEFT, UserRow.deleted_at.is_(None), UserRow.is_active.is_(False))
+    return session.scalar(select(exists().where(*has_left, _has(attribute, value)))) is True
+
+
+def _has(attribute: str, value: str) -> ColumnElement[bool]:
     columns: dict[str, tuple[Any, str | None]] = {
         "externalId": (UserRow.external_id, value),
         "userName": (UserRow.username, canonical_username(value)),
         "emails": (UserRow.email_key, canonical_email(value)),
     }
     column, wanted = columns[attribute]
-    if wanted is None:
-        return None
-    query = select(UserRow).where(IS_MANAGED, column == wanted).order_by(UserRow.id).limit(2)
-    held = query.with_for_update(key_share=True).execution_options(populate_existing=True)
-    found = list(session.scalars(held))
-    return found[0] if len(found) == 1 else None
+    return false() if wanted is None else column == wanted
 
 
 def has_of_issuer(session: Session, user_id: int, issuer: str) -> bool:

@@ -9,6 +9,7 @@ from app.domain.identity import Role
 from app.domain.sessions import WebSession
 from app.services.linking import named_person
 from app.storage.tables import UserRow
+from tests.contract.asking_scim import Directory, body, new_token, user
 from tests.drivers.pages import words
 from tests.factories import OPERATOR, PASSWORD, configure, disable, make_user, set_role
 from tests.hostile.provided import MARK, SCRIPT, Provided, Visitor, assert_refused
@@ -37,6 +38,8 @@ CLAIMS: dict[str, dict[str, Any]] = {
     "a sign-in before all time": {"auth_time": -1},
 }
 """Claims in a form that they may not have."""
+
+NOT_ACTIVE = {"active": False}
 
 
 @pytest.mark.parametrize("strange", CLAIMS)
@@ -158,6 +161,19 @@ WAYS = [
 def test_the_way_on_leads_to_no_other_host(provided: Provided, way: str) -> None:
     visitor = provided.visitor(person=person("wanderer"))
     assert visitor.sign_in_there(next=way).headers["Location"] == "/account/auth"
+
+
+@pytest.mark.parametrize("by", ["PATCH", "DELETE"])
+def test_whom_their_directory_took_away_before_the_first_sign_in_gets_no_account(provided: Provided, by: str) -> None:
+    """◆ Nor a second one beside. Fails when those who are disabled are not looked for."""
+    directory, name = Directory(provided.app.test_client(), new_token(provided.services)), f"early-{by.lower()}"
+    path = f"/Users/{body(directory.post('/Users', user(name, externalId=f'sub-of-{name}')))['id']}"
+    left = directory.delete(path) if by == "DELETE" else directory.patch(path, {"op": "replace", "value": NOT_ACTIVE})
+    assert left.status_code in (200, 204)
+    visitor = provided.visitor(person=person(name))
+    with provided.refusing() as reasons:
+        assert_refused(visitor.sign_in_there(), visitor)
+    assert reasons == ["disabled"]
 
 
 # Roles

@@ -522,8 +522,8 @@ FAULTS = (
     Fault("anybody may introspect", "only administrators and introspectors ask about tokens", "app/domain/identity.py",
           "return self in (Role.SERVER_ADMIN, Role.INTROSPECTOR)", "return True", IDENTITY),
     # Bodies and pages
-    Fault("body one byte too long", "a body has at most 16 KiB", "app/http/body.py", "if len(raw) > LARGEST_BODY:",
-          "if len(raw) > LARGEST_BODY + 1:", "tests/unit/http/test_body.py"),
+    Fault("body one byte too long", "a body has at most 16 KiB", "app/http/body.py", "if len(raw) > largest:",
+          "if len(raw) > largest + 1:", "tests/unit/http/test_body.py"),
     Fault("turn kept by a slow body", "◆ a stalled client holds nothing but its own place, never a check",
           "app/http/turns.py", "            self._give()\n            try:\n                yield\n"
           "            finally:\n                self._take()\n", "            yield\n",
@@ -1029,7 +1029,7 @@ FAULTS = (
     Fault("groups leave no administrator", "◆ SCIM leaves one enabled administrator", "app/services/group_roles.py",
           "if left == {each.user_id}:", "if False:", f"{PROVISIONING} -k last_enabled"),
     Fault("single sign-on joins local users", "◆ a claim joins nobody to a local user", "app/storage/identities.py",
-          "where(IS_MANAGED, column == wanted)", "where(column == wanted)",
+          "where(IS_MANAGED, _has(attribute, value))", "where(_has(attribute, value))",
           "tests/unit/services/test_joining.py -k configured_attribute"),
     Fault("owner not compared at rename", "◆ another user's token keeps its name", "app/services/renaming.py",
           "only_of not in (None, token.user_id) or kind", "kind", "tests/unit/services/test_renaming.py"),
@@ -1113,5 +1113,8 @@ FAULTS = (
           'return _prefixed(f"{SIGN_IN}{state[:8]}")', 'return f"{SIGN_IN}{state[:8]}"', PROVIDER),
     Fault("a role of before", "◆ a provider takes a role at once", "app/services/following_providers.py",
           "    row.role = said\n", "    row.role = max(row.role, said)\n", PROVIDER_PEOPLE),
+    Fault("a second account for who left", "◆ whom the directory deleted gets no account by signing in",
+          "app/services/first_sign_ins.py", "identities.was_provisioned(session, *person.provisioned)", "False",
+          f"{PROVIDER_PEOPLE} -k directory"),
 )
 # fmt: on
