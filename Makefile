@@ -7,7 +7,7 @@ SDK    := .venv-trifacta
 ALATION := .venv-alation
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test check fuzz soak rotation-soak kill-rounds rotation-rounds honest-load clock-rounds edge-load sign-in-attack mutants lint lock docs sbom screenshots axe bench trifacta-sdk alation-sdk clients clean
+.PHONY: help run test check fuzz soak rotation-soak kill-rounds rotation-rounds honest-load clock-rounds edge-load sign-in-attack mutants lint lock docs sbom screenshots axe bench trifacta-sdk alation-sdk clients test-keycloak clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -123,6 +123,9 @@ alation-sdk: $(ALATION)/.installed ## Install Alation's agent and data quality S
 clients: $(VENV)/.dev-installed ## Clients of Go, Node, Java and MCP through a whole life, where their tools are; OPTIONS="--only Spring"
 	$(MEMORY) $(BIN)/python -m tests.clients $(OPTIONS)
 
+test-keycloak: $(VENV)/.dev-installed ## Sign-in with a real Keycloak, and with people of slapd; needs Java 17, Maven, slapd, Chromium
+	$(MEMORY) $(BIN)/python -m pytest -p no:cacheprovider --timeout=900 tests/keycloak
+
 clean: ## Remove all that the other targets made
 	rm -rf $(VENV) $(BENCH) $(SDK) $(ALATION) screenshots build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis \
 	    clients/python/build clients/python/src/*.egg-info
@@ -153,7 +156,7 @@ $(BENCH)/.installed: bench/requirements.txt pyproject.toml
 $(SDK)/.installed: requirements/trifacta.txt requirements/trifacta-sdk.txt
 	@test -x $(SDK)/bin/python || $(BIN)/python -m venv --without-pip $(SDK)
 	@echo "Installing Trifacta's SDK and what it needs ..."
-	@$(PIP) --python $(SDK)/bin/python install --no-deps --ignore-requires-python --require-hashes \
+	@$(PIP) --python $(SDK)/bin/python install --no-compile --no-deps --ignore-requires-python --require-hashes \
 	    --requirement requirements/trifacta.txt --requirement requirements/trifacta-sdk.txt
 	@touch $@
 
@@ -162,8 +165,8 @@ $(SDK)/.installed: requirements/trifacta.txt requirements/trifacta-sdk.txt
 $(ALATION)/.installed: requirements/alation.txt requirements/alation-sdk.txt requirements/alation-sdk-older.txt
 	@test -x $(ALATION)/bin/python || $(BIN)/python -m venv --without-pip $(ALATION)
 	@echo "Installing Alation's SDKs and what they need ..."
-	@$(PIP) --python $(ALATION)/bin/python install --no-deps --require-hashes \
+	@$(PIP) --python $(ALATION)/bin/python install --no-compile --no-deps --require-hashes \
 	    --requirement requirements/alation.txt --requirement requirements/alation-sdk.txt
-	@$(PIP) --python $(ALATION)/bin/python install --no-deps --require-hashes --upgrade --target $(ALATION)/older \
+	@$(PIP) --python $(ALATION)/bin/python install --no-compile --no-deps --require-hashes --upgrade --target $(ALATION)/older \
 	    --requirement requirements/alation-sdk-older.txt
 	@touch $@

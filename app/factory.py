@@ -26,6 +26,7 @@ from app.http.oauth_metadata import metadata
 from app.http.openapi import Documents
 from app.http.proxies import TrustedProxies
 from app.http.public_url import BelowPath, PublicUrl, shadowed_route
+from app.http.remote_user import RemoteUserHeader
 from app.http.security_txt import security_txt_blueprint
 from app.http.tracing import install_tracing
 from app.jobs import JOBS
@@ -70,8 +71,9 @@ def create_app(settings: Settings | None = None, keys: Keys | None = None, clock
     documents = Documents([dialect.DOCUMENT for dialect in DIALECTS], str(public_url or ""))
     schedule = {job.name: job.every for job in JOBS}
     app.extensions[EXTENSION] = Parts(
-        services, bodies, proxies, schedule, clock, documents, public_url, settings.prefixes[0]
-    )
+        services, bodies, proxies, schedule, clock, documents, public_url, settings.prefixes[0],
+        RemoteUserHeader(settings.remote_user_header, settings.remote_user_sign_out),
+    )  # fmt: skip
     app.extensions["daypass_database"] = database
     install_tracing(app)
     install_large_answers(app)
@@ -121,7 +123,7 @@ def _parties(settings: Settings, bodies: BodyReader, clock: Clock) -> dict[str, 
     """Daypass as a client of each OpenID provider. Who waits for one has a place of those that wait for bodies."""
     if not settings.providers:
         return {}
-    from app.providers.fetching import Fetching  # with httpx and cryptography: 40 MB that others need not have
+    from app.providers.fetching import Fetching  # with httpx and cryptography: 13 MB that others need not have
     from app.providers.relying_party import RelyingParty
 
     at_once = max(1, settings.threads // 4)

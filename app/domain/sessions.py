@@ -23,12 +23,6 @@ FRESH = timedelta(minutes=10)
 """How long after the password was entered sensitive actions do not ask for it again."""
 
 
-WAYS_IN = {
-    SignInMethod.PASSWORD: "password",
-    SignInMethod.PROVIDER: "single sign-on",
-    SignInMethod.PROXY: "reverse proxy",
-}
-
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
@@ -39,6 +33,7 @@ class WebSession:
     `address`, `device` (:func:`app.domain.devices.device_of`): where it began; None where that is not known.
     `digest`: of its cookie. `answers_for_accounts`: whether the user is responsible for a service account, or a deputy.
     `method`, `identity_id`: how it began (:class:`app.domain.sign_ins.Arrival`). `provider`: its name here.
+    `has_password`: whether the user has one.
     """
 
     id: int
@@ -54,11 +49,7 @@ class WebSession:
     method: SignInMethod = SignInMethod.PASSWORD
     identity_id: int | None = None
     provider: str | None = None
-
-    @property
-    def signed_in_by(self) -> str:
-        """In the words of the pages."""
-        return self.provider or WAYS_IN[self.method]
+    has_password: bool = True
 
     @property
     def must_change_password(self) -> bool:

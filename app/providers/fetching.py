@@ -9,13 +9,14 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import httpx
 
+from app.domain.errors import Unavailable
 from app.domain.providers import ProviderRefused, Why
 
 TOTAL_SECONDS = 10.0
@@ -61,18 +62,20 @@ class Fetching:
     @contextmanager
     def exchange(self) -> Iterator["Exchange"]:
         """All requests of one sign-in. Refuses with BUSY, where no place is given back soon, or too many wait."""
-        if not self._all.acquire(blocking=False):
-            raise ProviderRefused(Why.BUSY)
-        try:
-            with self._aside():  # while it waits for a place, too
-                if not self._places.acquire(timeout=PATIENCE_SECONDS):
-                    raise ProviderRefused(Why.BUSY)
-                try:
-                    yield Exchange(time.monotonic() + self._seconds)
-                finally:
-                    self._places.release()
-        finally:
-            self._all.release()
+        with ExitStack() as held:
+            _take(held, self._all, 0)
+            try:
+                held.enter_context(self._aside())  # while it waits for a place, too
+            except Unavailable:
+                raise ProviderRefused(Why.BUSY) from None
+            _take(held, self._places, PATIENCE_SECONDS)
+            yield Exchange(time.monotonic() + self._seconds)
+
+
+def _take(held: ExitStack, places: threading.BoundedSemaphore, patience: float) -> None:
+    if not places.acquire(timeout=patience):
+        raise ProviderRefused(Why.BUSY)
+    held.callback(places.release)
 
 
 class Exchange:

@@ -38,6 +38,7 @@ from app.services.moving import Moving
 from app.services.overview import Overview
 from app.services.passwords import Passwords
 from app.services.provider_logout import ProviderLogout
+from app.services.proxy_sign_in import ProxySignIn
 from app.services.renaming import Renaming
 from app.services.restoring import Restoring
 from app.services.revoking import Revoking
@@ -105,6 +106,7 @@ class Services:
     check_counts: CheckCounts
     sessions: Sessions
     joining: Joining
+    proxy_sign_in: ProxySignIn
     linking: Linking
     single_sign_on: SingleSignOn
     provider_logout: ProviderLogout
@@ -166,6 +168,7 @@ def build_services(
         linking=Linking(database, clock), single_sign_on=sign_on, provider_logout=logout, changing_passwords=changing,
         deleting_users=DeletingUsers(database, clock, deletion),
         scim=build_scim(database, clock, ring, prefixes, idempotency, deletion.usernames),
+        proxy_sign_in=ProxySignIn(database, clock, sessions.beginning, sightings),
         ring=ring, key_fingerprints=key_fingerprints, health=health, audit=audit,
     )  # fmt: skip
 

@@ -75,7 +75,7 @@ class Accounts:
         self._passwords = passwords
         self.throttle = throttle
         self._idempotency = idempotency
-        self._sightings = sightings
+        self.sightings = sightings
         self._usernames = usernames
 
     def counted_by(self, typed: str) -> str:
@@ -96,7 +96,7 @@ class Accounts:
         try:
             return self._authenticate(username, _counted_by(found, username), password, caller, device)
         except RateLimited:
-            self._sightings.note(SIGN_IN_THROTTLED, subject_of(found.user), caller)
+            self.sightings.note(SIGN_IN_THROTTLED, subject_of(found.user), caller)
             raise
 
     def _authenticate(self, typed: str, account: str, password: str, caller: Caller, device: str | None) -> Proof:
@@ -230,14 +230,14 @@ class Accounts:
         if user is None or digest is None or not matches or not user.is_active:
             LOG.warning("sign_in_refused", user_id=user.id if user else None, address=caller.address)
             reason = reason_of(user, digest, matches)
-            self._sightings.note(SIGN_IN_REFUSED, subject_of(user), caller, reason=reason, **signed_in_by(user, typed))
+            self.sightings.note(SIGN_IN_REFUSED, subject_of(user), caller, reason=reason, **signed_in_by(user, typed))
             raise BadCredentials
         return Proof(user, digest, signed_in_by(user, typed))
 
     def _refuse_away(self, proof: Proof, caller: Caller) -> None:
         """A password is no sign-in at the provider: who has left the organisation may still know it."""
         if proof.user.is_away(self._clock()):
-            self._sightings.note(SIGN_IN_REFUSED, subject_of(proof.user), caller, reason=AWAY, **proof.detail)
+            self.sightings.note(SIGN_IN_REFUSED, subject_of(proof.user), caller, reason=AWAY, **proof.detail)
             raise SignInRefused(FIRST_SIGN_IN, AWAY)
 
     def _upgrade_digest(self, proof: Proof, typed: str, password: str, caller: Caller) -> Proof:

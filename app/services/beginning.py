@@ -14,9 +14,11 @@ from app.domain.identity import Caller
 from app.domain.seals import Seal
 from app.domain.sessions import MOST, WebSession
 from app.domain.sign_ins import Arrival, SignInMethod
+from app.services.password_sign_in import refuse_unless_by_password
 from app.storage import sessions
 from app.storage.audit import record
 from app.storage.tables import UserRow
+from app.storage.users import as_user
 
 ID_BYTES = 32
 
@@ -53,8 +55,12 @@ class BeginningSessions:
     ) -> str:
         """Create a session for an enabled user whose row is locked; its cookie.
 
+        Refuses with SignInRefused who may not sign in with a password, where that was the proof.
+
         `before`: the previous cookie, whose session ends. `device`: as :func:`app.domain.devices.device_of` has it.
         """
+        if arrival.method is SignInMethod.PASSWORD:
+            refuse_unless_by_password(session, as_user(owner), now)
         cookie = new_cookie()
         owner.last_login_at = now
         if before is not None:

@@ -7,10 +7,11 @@ Not here: the cookie (``app.web``).
 import re
 from contextlib import suppress
 
+from app.domain.audit import SIGN_IN_REFUSED
 from app.domain.clock import Clock
 from app.domain.devices import device_of
-from app.domain.errors import BadCredentials, NotFound, Unavailable
-from app.domain.identity import Caller
+from app.domain.errors import BadCredentials, NotFound, SignInRefused, Unavailable
+from app.domain.identity import Caller, User
 from app.domain.ladder import Act
 from app.domain.seals import Seal
 from app.domain.sessions import MOST, WebSession
@@ -22,6 +23,7 @@ from app.services.known_devices import KnownDevices
 from app.services.named_users import existing_user
 from app.services.password_sign_in import refuse_unless_by_password
 from app.services.permitting import refuse_unless_allowed
+from app.services.refused_sign_ins import subject_of
 from app.storage import sessions, users
 from app.storage.audit import record
 from app.storage.database import Database
@@ -66,6 +68,7 @@ class Sessions:
         """
         while True:
             proof = self._accounts.authenticate(username, password, caller, device)
+            self._refuse_unless_by_password(proof.user, caller)
             cookie = self._begin(proof, caller, before, device_of(user_agent))
             if cookie is not None:
                 return cookie
@@ -79,9 +82,17 @@ class Sessions:
                 raise BadCredentials
             if owner.password_hash != proof.digest:
                 return None
-            refuse_unless_by_password(session, users.as_user(owner), self._clock())
             arrival = Arrival(detail=proof.detail)
             return self.beginning.begin(session, owner, arrival, caller, self._clock(), before, device)
+
+    def _refuse_unless_by_password(self, user: User, caller: Caller) -> None:
+        """Before anything else is asked for; what begins a session looks again."""
+        try:
+            with self._database.reading() as session:
+                refuse_unless_by_password(session, user, self._clock())
+        except SignInRefused:
+            self._accounts.sightings.note(SIGN_IN_REFUSED, subject_of(user), caller, reason="password sign-in is off")
+            raise
 
     def find(self, cookie: str | None) -> WebSession | None:
         """The session of this cookie, unless it has ended."""
@@ -108,9 +119,8 @@ class Sessions:
     def prove(self, known: WebSession, password: str, caller: Caller) -> str:
         """The user entered the password again: as :meth:`renew`. Refuses as :meth:`sign_in` too."""
         device = device_in(known)
-        proof = self._accounts.authenticate(known.user.username, password, caller, device)
-        with self._database.reading() as session:
-            refuse_unless_by_password(session, proof.user, self._clock())
+        self._refuse_unless_by_password(known.user, caller)
+        self._accounts.authenticate(known.user.username, password, caller, device)
         return self.renew(known)
 
     def renew(self, known: WebSession) -> str:

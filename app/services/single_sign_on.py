@@ -93,7 +93,9 @@ class SingleSignOn:
         """The provider that a session began with, while it is configured."""
         hint = self._joining.logout_hint(known)
         party = None if hint is None else self._parties.get(hint.provider)
-        return None if party is None else party.provider
+        if hint is None or party is None or party.provider.issuer != hint.issuer:
+            return None
+        return party.provider
 
     def begin(
         self, name: str, target: str, redirect_uri: str, caller: Caller, known: WebSession | None = None

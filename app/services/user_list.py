@@ -29,7 +29,7 @@ class FoundUsers:
     counts: UserCounts
     first: int
     unanswered: frozenset[int] = frozenset()
-    providers: Mapping[int, str] = field(default_factory=dict)
+    providers: Mapping[int, list[str]] = field(default_factory=dict)
     """By user id, the names of those who sign them in."""
 
 
@@ -93,10 +93,7 @@ class UserList:
             after = rows[-1].id
 
 
-def _providers_of(session: Session, user_ids: Sequence[int]) -> dict[int, str]:
+def _providers_of(session: Session, user_ids: Sequence[int]) -> dict[int, list[str]]:
     """Of those who have one; one that nobody has used yet is called by its issuer."""
     linked = identities.of_users(session, user_ids)
-    return {
-        user_id: ", ".join(sorted({each.provider or each.issuer for each in found}))
-        for user_id, found in linked.items()
-    }
+    return {user_id: sorted({each.provider or each.issuer for each in found}) for user_id, found in linked.items()}

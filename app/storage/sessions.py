@@ -157,4 +157,5 @@ def as_session(
         method=SignInMethod(row.method),
         identity_id=row.identity_id,
         provider=provider,
+        has_password=owner.password_hash is not None,
     )

@@ -14,7 +14,7 @@ from tests.browser import sample
 from tests.browser.past import Past
 from tests.drivers.browser import Visitor, posted, settled
 from tests.drivers.server import LiveServer
-from tests.factories import PASSWORD
+from tests.factories import ISSUER, PASSWORD
 
 AUTH, PREFERENCES = "/account/auth", "/preferences/access-tokens"
 
@@ -108,6 +108,14 @@ def after_act(go: Go, **about: str) -> Go:
 def under_its_own_name(server: LiveServer) -> LiveServer:
     """With the public URL, so that it refuses other names."""
     server.environment["DAYPASS_PUBLIC_URL"] = server.url
+    return with_providers(server)
+
+
+def with_providers(server: LiveServer) -> LiveServer:
+    """With two that are away, and need not be there for pages."""
+    for name, label, issuer in (("CORPORATE", "Example SSO", ISSUER), ("PARTNER", "Partner ID", "http://localhost:9")):
+        known = {"ISSUER": issuer, "CLIENT_ID": "daypass", "LABEL": label}
+        server.environment |= {f"DAYPASS_OIDC_{name}_{setting}": value for setting, value in known.items()}
     return server
 
 
@@ -180,12 +188,17 @@ def tested(go: Go) -> Go:
     return after(go, test)
 
 
-def sent_twice(visitor: Visitor) -> None:
-    """Without the script, a reload sends the form again."""
+def submitted(visitor: Visitor) -> None:
+    """Without the script, a form as it is sent."""
     visitor.page.goto(f"{AUTH}/refresh-tokens")
     visitor.page.get_by_label("Name", exact=True).fill("weekly-report")
     with visitor.page.expect_navigation():
         visitor.page.locator("main form.form").evaluate("(form) => form.submit()")
+
+
+def sent_twice(visitor: Visitor) -> None:
+    """Without the script, a reload sends the form again."""
+    submitted(visitor)
     visitor.page.reload()
 
 
@@ -231,6 +244,10 @@ VIEWS = [
     View("login-refused", "", filled(at("/login"), "Sign in", username="nobody", password=WRONG)),
     View("login-limited", "", login_limited),
     View("login-ended", "", at("/login?why=ended")),
+    View("login-provider-away", "", at("/login/oidc/partner?next=/account/security")),
+    View("login-provider-refused", "", at("/login/oidc/partner/callback?state=unknown&code=x")),
+    View("confirm-at-provider", sample.BY_PROVIDER, filled(CREATE, "Create Refresh Token", name="weekly-report"), True),
+    View("confirm-at-provider-page", sample.BY_PROVIDER, submitted),
     View("login-temporary-expired", "", filled(at("/login"), "Sign in", username=sample.LATE, password=PASSWORD)),
     View("misdirected", "", under_another_name),
     View("account-tokens", ANNA, at(AUTH)),
@@ -358,6 +375,7 @@ VIEWS = [
     )),
     View("admin-user-long-names", CLARA, followed("/admin/users?q=walter", "walter")),
     View("admin-user-disabled", CLARA, followed("/admin/users?q=olga", "olga")),
+    View("admin-user-away", CLARA, followed("/admin/users?q=carl", "carl")),
     View("admin-user-locked", CLARA, followed("/admin/users?q=yusuf", "yusuf")),
     View("admin-user-disable", CLARA, opened(with_more(USER), "Disable anna"), True),
     View("admin-user-enable", CLARA, opened(followed("/admin/users?q=olga", "olga"), "Enable olga"), True),
@@ -508,7 +526,10 @@ class Guests:
             # Nothing moves: colours that are still changing can neither be measured nor compared.
             self._known[who] = visitor = Visitor(self._browser, self._url, reduced_motion="reduce", **self._options)
             visitor.page.on("console", self._listen)
-            if who:
+            if who == sample.BY_PROVIDER:
+                cookie = self._past.services.joining.sign_in(sample.SAID_LONG_AGO, sample.VISIT, None)
+                visitor.context.add_cookies([{"name": "daypass", "value": cookie, "url": self._url}])
+            elif who:
                 visitor.sign_in(who, PASSWORD)
             if who == sample.AWAY:
                 self._past.forget_passwords(who)

@@ -15,6 +15,7 @@ from tests.factories import (
     ISSUER,
     OPERATOR,
     PASSWORD,
+    configure,
     disable,
     fight_over,
     lock_sign_in,
@@ -23,6 +24,7 @@ from tests.factories import (
     set_api_tokens,
     set_role,
     signed_in,
+    vouch,
     with_token,
 )
 
@@ -35,6 +37,11 @@ ADMINISTRATOR, AWAY, PERSON, DENIED, NEWCOMER, LATE, OFF = (
 """Who can sign in with ``PASSWORD``, but for the one who is disabled. The second is an administrator as well, who is
 asked for the password again; the denied may not create tokens; the newcomer has a temporary password,
 and so had the late one, whose has expired."""
+
+BY_PROVIDER, SAID_LONG_AGO = "frieda", person("00u1f96ECLNVOKVMUSEA", signed_in_at=None)
+"""Who signs in with a provider, which does not say when it last asked for a password."""
+
+VISIT = Caller("", address="192.0.2.10")
 
 STRONGER = "frida"
 """Somebody with another role than Anna's, which is not weaker."""
@@ -96,7 +103,16 @@ def fill(past: Past) -> None:
         *_lives_of_crowd(past, chance, crowd, clara),
         *_lives_of_anna(past, anna, clara),
     ]
-    past.live([*lives, _life_of_clara(past, clara), _life_of_wordy(past), *_others(past, clara), _sign_ins(past)])
+    past.live(
+        [
+            *lives,
+            _life_of_clara(past, clara),
+            _life_of_wordy(past),
+            *_others(past, clara),
+            _leaver(past),
+            _sign_ins(past),
+        ]
+    )
     _fill_checks(past, chance)
     past.ago(timedelta(0))
 
@@ -269,8 +285,16 @@ def _denied(past: Past) -> Life:
     past.services.deleting_users.delete(gone.id, OPERATOR)
     past.services.linking.link(renamed.id, named_person(ISSUER, "00u1f96ECLNVOKVMUSEA"), OPERATOR)
     past.services.linking.link(renamed.id, named_person(ISSUER, email="frieda@example.com"), OPERATOR)
-    says = person("00u1f96ECLNVOKVMUSEA", signed_in_at=None)
-    past.services.joining.sign_in(says, Caller("", address="192.0.2.10"), None, LAPTOP)
+    past.services.joining.sign_in(SAID_LONG_AGO, VISIT, None, LAPTOP)
+
+
+def _leaver(past: Past) -> Life:
+    """Who has not signed in with a provider for too long; the linked one is about to."""
+    yield 30 * DAY
+    gone = past.user("carl")
+    yield 6 * DAY
+    vouch(past.services, gone, past.present - 20 * DAY)
+    configure(past.services, sign_in_valid_days=14)
 
 
 def _locked(past: Past) -> Life:

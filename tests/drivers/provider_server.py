@@ -39,12 +39,12 @@ Answer = tuple[int, dict[str, str], bytes]
 
 @dataclass
 class Issuer:
-    """`codes`: the authorization request and time of sign-in by code; `told`: whose userinfo, by access token."""
+    """`codes`: by code, the authorization request, the time of sign-in and the person; `told`: by access token."""
 
     name: str
     url: str
     behaviour: dict[str, Any] = field(default_factory=lambda: dict(HONEST))
-    codes: dict[str, tuple[dict[str, str], int]] = field(default_factory=dict)
+    codes: dict[str, tuple[dict[str, str], int, Claims]] = field(default_factory=dict)
     told: dict[str, Claims] = field(default_factory=dict)
     requests: list[dict[str, Any]] = field(default_factory=list)
     session: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -74,7 +74,7 @@ class Issuer:
         if not is_sound or asked.get("code_challenge_method") != "S256" or not asked.get("code_challenge"):
             return self._back(asked, {"error": "invalid_request"})
         code = secrets.token_urlsafe(24)
-        self.codes[code] = (asked, self._proved(asked))
+        self.codes[code] = (asked, self._proved(asked), self.behaviour["person"])
         return self._back(asked, {"code": code})
 
     def _proved(self, asked: dict[str, str]) -> int:
@@ -93,7 +93,7 @@ class Issuer:
 
     def token(self, form: dict[str, str], client: tuple[str, str]) -> Answer:
         """Tokens for a code, once, to the client that began, with its verifier."""
-        asked, proved_at = self.codes.get(form.get("code", ""), ({}, 0))
+        asked, proved_at, person = self.codes.get(form.get("code", ""), ({}, 0, {}))
         if not self.behaviour["codes_again"]:
             self.codes.pop(form.get("code", ""), None)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(form.get("code_verifier", "").encode()).digest())
@@ -105,7 +105,6 @@ class Issuer:
         if not asked or not (is_right or self.behaviour["any_client"]):
             return _json({"error": "invalid_grant" if client == (CLIENT, SECRET) else "invalid_client"}, 400)
         access = secrets.token_urlsafe(24)
-        person = self.behaviour["person"]
         self.told[access] = person | self.behaviour["userinfo"]
         claims = changed(self._about(access, asked, proved_at) | person, self.behaviour["claims"])
         id_token = sign(self.name, claims, self.behaviour["header"], self.behaviour["signed_by"])

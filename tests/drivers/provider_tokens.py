@@ -7,7 +7,7 @@ import base64
 import hashlib
 import hmac
 import json
-from functools import lru_cache
+import threading
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -24,10 +24,16 @@ IN = "in"
 """``{"in": -60}`` as the value of a claim: a minute ago, in seconds since 1970."""
 
 
-@lru_cache
+_keys: dict[str, RSAKey] = {}
+_making = threading.Lock()
+
+
 def key_of(owner: str) -> RSAKey:
-    """The key pair with that name; made when it is first used."""
-    return RSAKey.generate_key(2048, {"kid": f"key-of-{owner}", "use": "sig", "alg": "RS256"})
+    """The key pair with that name; made when it is first used, once."""
+    with _making:
+        if owner not in _keys:
+            _keys[owner] = RSAKey.generate_key(2048, {"kid": f"key-of-{owner}", "use": "sig", "alg": "RS256"})
+        return _keys[owner]
 
 
 def key_set(owner: str) -> Claims:
@@ -63,9 +69,10 @@ def sign(owner: str, claims: Claims, header: Claims, signed_by: str = "key") -> 
         signed = f"{_part(changed({'alg': 'HS256', 'kid': key_of(owner).kid}, header))}.{_part(claims)}"
         secret = key_of(owner).as_pem(private=False)
         return f"{signed}.{_encoded(hmac.digest(secret, signed.encode(), 'sha256'))}"
-    key = key_of("stranger" if signed_by == "stranger" else owner)
+    key = key_of("stranger" if signed_by == "stranger" else owner).private_key
+    assert key is not None
     signed = f"{_part(changed({'alg': 'RS256', 'kid': key_of(owner).kid}, header))}.{_part(claims)}"
-    return f"{signed}.{_encoded(key.private_key.sign(signed.encode(), PKCS1v15(), SHA256()))}"
+    return f"{signed}.{_encoded(key.sign(signed.encode(), PKCS1v15(), SHA256()))}"
 
 
 def _part(value: Claims) -> str:

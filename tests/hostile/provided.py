@@ -41,6 +41,13 @@ class Visitor(Pages):
         super().__init__(app)
         self.issuer = issuer
 
+    def twin(self) -> "Visitor":
+        """The same browser in another thread: with its cookie and the form token of its page."""
+        twin = Visitor(self.client.application, self.issuer)
+        twin.set_cookie(self.cookie or "")
+        twin.form_token = self.form_token
+        return twin
+
     def begin(self, **query: str) -> TestResponse:
         """Click the button on the sign-in page; `proof`: that of a page that asks for a fresh proof."""
         path, environ = f"/login/oidc/{self.issuer.name}", {"REMOTE_ADDR": self.address}
@@ -128,4 +135,4 @@ def assert_refused(answer: TestResponse, visitor: Visitor) -> None:
     ways = [named.get("href") or named.get("action") or "" for tag, named in page(answer).tags if tag in ("a", "form")]
     assert any(way.startswith("/login") for way in ways), "no way on"
     assert "sign" in words(answer).lower()
-    assert not visitor.is_signed_in()
+    assert parts(visitor.client.application).services.sessions.find(visitor.cookie) is None

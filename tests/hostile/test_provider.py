@@ -91,8 +91,9 @@ def test_who_comes_back_otherwise_than_sent_is_not_signed_in(provided: Provided,
     assert "code" not in visitor.issuer.asked("token") or CALLBACKS[way].get("code")
 
 
-def test_a_return_signs_in_once(provided: Provided) -> None:
-    """◆ Who reads the address later has nothing, in this browser or another. Fails when a state counts twice."""
+def test_a_return_signs_in_once(provided: Provided, log_lines: list[str]) -> None:
+    """◆ Who reads the address later has nothing, in this browser or another; no log has it. Fails when a state counts
+    twice."""
     visitor = provided.visitor(codes_again=True)
     returned = visitor.issuer.come_back(visitor.leave())
     assert visitor.follow(returned).status_code == 303 and visitor.is_signed_in()
@@ -101,7 +102,10 @@ def test_a_return_signs_in_once(provided: Provided) -> None:
         assert visitor.follow(returned).status_code == 403
         assert_refused(thief.follow(returned), thief)
     assert visitor.is_signed_in()
-    assert len(visitor.issuer.asked("token")) == 1
+    sent = visitor.issuer.asked("token")
+    assert len(sent) == 1
+    secrets = (query_of(returned)["code"], query_of(returned)["state"], sent[0]["code_verifier"])
+    assert log_lines and not [line for line in log_lines if any(each in line for each in secrets)]
 
 
 def test_of_many_equal_returns_one_signs_in(provided: Provided) -> None:

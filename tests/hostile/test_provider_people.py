@@ -10,8 +10,8 @@ from app.domain.sessions import WebSession
 from app.services.linking import named_person
 from app.storage.tables import UserRow
 from tests.drivers.pages import words
-from tests.factories import OPERATOR, PASSWORD, disable, make_user, set_role
-from tests.hostile.provided import MARK, Provided, Visitor, assert_refused
+from tests.factories import OPERATOR, PASSWORD, configure, disable, make_user, set_role
+from tests.hostile.provided import MARK, SCRIPT, Provided, Visitor, assert_refused
 
 DEEP: Any = MARK
 for _ in range(200):
@@ -129,6 +129,35 @@ def test_a_disabled_person_is_told_so_and_not_signed_in(provided: Provided) -> N
     with provided.refusing() as reasons:
         assert_refused(again.sign_in_there(), again)
     assert reasons == ["disabled"] and not visitor.is_signed_in()
+
+
+def test_a_page_repeats_nothing_that_a_browser_would_run(provided: Provided) -> None:
+    """Who has no account reads how the provider calls them, for the administrator whom they ask."""
+    visitor = provided.visitor(person=person("nobody") | {"sub": SCRIPT})
+    configure(provided.services, oidc_create_users="off")
+    try:
+        answer = visitor.sign_in_there()
+    finally:
+        configure(provided.services, oidc_create_users="on")
+    assert answer.status_code == 403
+    shown = answer.get_data(as_text=True)
+    assert SCRIPT not in shown and "&lt;script&gt;" in shown
+
+
+WAYS = [
+    "//example.com",
+    "/\\example.com",
+    "https://example.com/",
+    "javascript:alert(1)",
+    "/logout",
+    "/account/\r\nX: y",
+]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_way_on_leads_to_no_other_host(provided: Provided, way: str) -> None:
+    visitor = provided.visitor(person=person("wanderer"))
+    assert visitor.sign_in_there(next=way).headers["Location"] == "/account/auth"
 
 
 # Roles

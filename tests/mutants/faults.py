@@ -33,6 +33,7 @@ COMPRESSION, ERROR_PAGES = "tests/contract/test_compression.py", "tests/contract
 PUBLIC_URL = "tests/contract/test_public_url.py"
 SCIM, PROVISIONING = "app/services/provisioning.py", "tests/unit/services/test_provisioning.py"
 MATRIX = "tests/contract/test_access_matrix.py"
+PROXY_SIGN_IN = "tests/contract/test_proxy_sign_in.py"
 LEAVERS = "tests/unit/services/test_leavers.py"
 IDENTITY = "tests/unit/domain/test_identity.py"
 POLICY = "tests/unit/domain/test_policy.py"
@@ -71,6 +72,8 @@ RESTORING = "tests/unit/services/test_restoring.py"
 IN_MOVING = "app/services/moving.py"
 BY_FILTER = "tests/unit/services/test_revoking_by_filter.py"
 RACES = "tests/unit/services/test_revoking_races.py"
+JOINING = "tests/unit/services/test_joining.py"
+PASSWORD_SIGN_IN = "tests/unit/services/test_password_sign_in.py"
 WEB_SESSIONS = "tests/unit/services/test_sessions.py"
 SIGHTINGS = "tests/unit/services/test_sightings.py"
 SINGLE_TIER = "tests/unit/services/test_single_tier.py"
@@ -123,6 +126,10 @@ IN_LOOKUP = "app/storage/plain_lookup.py"
 IN_VERIFYING = "app/services/verifying.py"
 IN_SEALS_MIGRATION = "migrations/versions/0014_audit_seals.py"
 
+SINGLE_SIGN_ON = "tests/contract/test_single_sign_on.py"
+PROVIDER, PROVIDER_ANSWERS, PROVIDER_PEOPLE = (
+    f"tests/hostile/test_provider{end}.py" for end in ("", "_answers", "_people")
+)
 STRICT = "tests/contract/test_strict_input.py"
 STRAYS = "tests/contract/test_stray_secrets.py"
 FILES = "tests/environment/test_files.py"
@@ -150,6 +157,19 @@ FAULTS = (
           "MAYBE_ACTIVE), table.expires_at > now", "MAYBE_ACTIVE), table.expires_at >= now", LIVENESS),
     Fault("refresh token not looked at", "◆ a revoked refresh token stops its access tokens", IN_VERIFYING,
           "if row.refresh_token_status is not None:", "if False:", VERIFYING),
+    Fault("proxy's header from anybody", "◆ only a trusted proxy's header signs in", "app/web/remote_user.py",
+          "if not found.is_trusted:", "if False:", PROXY_SIGN_IN),
+    Fault("proxy's session for anybody", "◆ a proxy's session is of nobody else whom it names", "app/web/guards.py",
+          "if session is not None and is_of_another(session):", "if session is None:", PROXY_SIGN_IN),
+    Fault("proxy's word is a password", "◆ a proxy gives no fresh proof to who has a password",
+          "app/services/proxy_sign_in.py", "proved_at = now - FRESH if", "proved_at = now if", PROXY_SIGN_IN),
+    Fault("signed in again by the proxy", "a sign-out does not sign in again", "app/web/remote_user.py",
+          'request.args.get("why") == SIGNED_OUT or ', "", PROXY_SIGN_IN),
+    Fault("sessions begun by pictures", "another site's page begins no session", "app/web/remote_user.py",
+          ' and whole_page != "document"', ' and whole_page == "x"', PROXY_SIGN_IN),
+    Fault("proxy's header without proxies", "◆ start-up refuses a header that anybody could send",
+          "config/remote_user.py", "if not trusted_proxies.strip():", "if False:",
+          "tests/unit/config/test_remote_user.py"),
     Fault("leaver accepted", "◆ who has not signed in for too long has no tokens that work", IN_VERIFYING,
           "is_away(row.user_vouched_at, row.sign_in_valid_days, now)", "False", LEAVERS),
     Fault("leaver mints", "◆ who has not signed in for too long requests no access token", IN_HELD_TOKENS,
@@ -642,7 +662,7 @@ FAULTS = (
     Fault("typed name in the audit log", "◆ what is typed as a name is not stored", IN_ACCOUNTS,
           "note(SIGN_IN_REFUSED, subject_of(user),", 'note(SIGN_IN_REFUSED, ("user", typed),', SIGHTINGS),
     Fault("throttling not recorded", "throttling of sign-ins is an event", IN_ACCOUNTS,
-          "self._sightings.note(SIGN_IN_THROTTLED, subject_of(found.user), caller)", "pass", SIGHTINGS),
+          "self.sightings.note(SIGN_IN_THROTTLED, subject_of(found.user), caller)", "pass", SIGHTINGS),
     Fault("made-up token recorded", "nobody can write made-up tokens into the audit log", "app/services/sightings.py",
           "or seen.subject[1] in existing", "or existing", SIGHTINGS),
     Fault("refused act not recorded", "refused administrative acts are events", "app/http/errors.py",
@@ -1013,5 +1033,85 @@ FAULTS = (
           "tests/unit/services/test_joining.py -k configured_attribute"),
     Fault("owner not compared at rename", "◆ another user's token keeps its name", "app/services/renaming.py",
           "only_of not in (None, token.user_id) or kind", "kind", "tests/unit/services/test_renaming.py"),
+    # Whose account a person of a provider is
+    Fault("found by subject alone", "◆ an account is found by issuer and subject", "app/storage/identities.py",
+          "where(IdentityRow.issuer == issuer, IdentityRow.subject", "where(IdentityRow.subject", JOINING),
+    Fault("joined by an e-mail of another issuer", "◆ a named e-mail links once, at its issuer",
+          "app/storage/identities.py",
+          "which = (ExpectedIdentityRow.issuer == issuer, ExpectedIdentityRow.email_key == email_key)",
+          "which = (ExpectedIdentityRow.email_key == email_key,)", JOINING),
+    Fault("named for good", "◆ a named e-mail links once, at its issuer", "app/services/first_sign_ins.py",
+          "identities.no_longer_expect(session, expected.id)", "pass", JOINING),
+    Fault("an administrator by e-mail", "◆ an e-mail named for a user opens no administrator's account",
+          "app/services/first_sign_ins.py", "and not expected.for_administrator", "and False", JOINING),
+    Fault("a provider makes the first administrator", "◆ a provider never makes the first administrator",
+          "app/services/following_providers.py", 'return "" if standing.administrators else NO_ADMINISTRATOR',
+          'return ""', JOINING),
+    Fault("the last administrator demoted", "◆ a provider leaves an administrator, and one with a password",
+          "app/services/following_providers.py", "if standing.administrators == (row.id,):", "if False:", JOINING),
+    Fault("the last password demoted", "◆ a provider leaves an administrator, and one with a password",
+          "app/services/following_providers.py", "if standing.local == (row.id,)", "if False", JOINING),
+    Fault("disabled and signed in", "◆ who is disabled is signed in by no provider", "app/services/joining.py",
+          "refuse_disabled(account.row)", "pass", JOINING),
+    Fault("somebody else proves", "◆ a fresh proof is the same person's", "app/services/joining.py",
+          "account is None or account.row.id != known.user.id", "account is None", JOINING),
+    Fault("an old sign-in proves", "◆ a fresh proof is a new sign-in at the provider", "app/services/joining.py",
+          "proved_at is None or now >= proved_at + FRESH", "proved_at is None", JOINING),
+    Fault("fresh without a time", "◆ a sign-in that may be old is not fresh", "app/services/joining.py",
+          "_proved_at(person, now) or now - FRESH", "_proved_at(person, now) or now", JOINING),
+    Fault("an e-mail of two", "◆ no provider takes the sign-in by e-mail from another",
+          "app/services/following_providers.py",
+          "if email is not None and users.is_email_of_another(session, email, user_id):", "if False:", JOINING),
+    Fault("sessions of a link go on", "◆ who is unlinked is signed out", "app/services/linking.py",
+          "sessions.end_of_identity(session, identity.id)", "pass", "tests/unit/services/test_linking.py"),
+    Fault("passwords beside the setting", "◆ who may not sign in with a password does not",
+          "app/services/password_sign_in.py", "elif not is_break_glass(session, user, now):", "elif False:",
+          PASSWORD_SIGN_IN),
+    Fault("nobody left with a password", "◆ one administrator always signs in with a password",
+          "app/services/password_sign_in.py", "return user.id in (unknown or local)", "return user.id in unknown",
+          PASSWORD_SIGN_IN),
+    Fault("links come back", "◆ a restore brings no link back", "app/services/reapplying_users.py",
+          "    unlink(session, user.id, named)", "    pass", RESTORING),
+    # Sign-in with a provider
+    Fault("a state of any browser", "◆ a sign-in ends in the browser where it began", "app/services/single_sign_on.py",
+          "self._encryption.encrypt(json.dumps(kept), state)", 'self._encryption.encrypt(json.dumps(kept), "")',
+          SINGLE_SIGN_ON),
+    Fault("a state used twice", "◆ a sign-in counts once", "app/services/single_sign_on.py",
+          "if not single_uses.use(session, self._states.of(state), self._clock()):", "if False:", SINGLE_SIGN_ON),
+    Fault("a proof by anybody", "◆ a proof is for the session that asked", "app/services/single_sign_on.py",
+          "if known is None or known.id != session_id:", "if known is None:", PROVIDER_PEOPLE),
+    Fault("any nonce", "◆ an ID token belongs to its sign-in", "app/providers/id_tokens.py",
+          '"nonce": nonce, ', "", PROVIDER),
+    Fault("an algorithm with a shared key", "◆ no ID token is signed with a secret", "app/providers/signed.py",
+          "if ASYMMETRIC.fullmatch(name) and name in known", "if name in known", PROVIDER_ANSWERS),
+    Fault("a mix-up", "◆ a code goes to the provider that gave it", "app/providers/relying_party.py",
+          "self._refuse_other_issuer(metadata, answer.get(\"iss\"))", "pass", PROVIDER),
+    Fault("user info of anybody", "◆ the user info is of the same person", "app/providers/relying_party.py",
+          'if answer.body.get("sub") != claims["sub"]:', "if False:", PROVIDER_ANSWERS),
+    Fault("any e-mail is verified", "◆ an e-mail counts if the provider verified it", "app/providers/people.py",
+          'if claims.get("email_verified") is not True and claims.get("email_verified") != "true":',
+          'if "email_verified" not in claims:', "tests/unit/providers/test_people.py"),
+    Fault("a key looked for each time", "◆ a stranger makes no request to a provider", "app/providers/keys.py",
+          "age > AGAIN_SECONDS", "True", "tests/unit/providers/test_keys.py"),
+    Fault("a logout token twice", "◆ a logout token counts once", "app/services/provider_logout.py",
+          "if not single_uses.use(session, self._tokens.of(logged_out.issuer, logged_out.id), now):", "if False:",
+          SINGLE_SIGN_ON),
+    Fault("a provider ends sessions of another", "◆ a provider ends its own sessions",
+          "app/storage/provider_sessions.py",
+          "select(IdentityRow.id).where(IdentityRow.issuer == logged_out.issuer)", "select(IdentityRow.id)",
+          "tests/hostile/test_provider_logout.py"),
+    Fault("a redirect of a provider", "◆ no redirect of a provider is followed", "app/providers/fetching.py",
+          "follow_redirects=False", "follow_redirects=True", PROVIDER_ANSWERS),
+    Fault("an error word of anybody", "◆ nobody writes what they like into the audit log",
+          "app/providers/relying_party.py", "ERROR_WORD.fullmatch(error)", "error", PROVIDER),
+    Fault("a wait with a turn", "◆ who waits for a provider keeps no check waiting", "app/providers/fetching.py",
+          "_take(held, self._all, 0)\n", "_take(held, self._all, 0)\n            _take(held, self._places, 1)\n",
+          "tests/unit/providers/test_fetching.py"),
+    Fault("a proof of the future", "◆ a time that is to come proves nothing", "app/services/joining.py",
+          "said is None or said > now + CLOCK_TOLERANCE", "said is None", PROVIDER_PEOPLE),
+    Fault("a sign-in of a neighbour", "◆ no other host plants a sign-in", "app/web/cookies.py",
+          'return _prefixed(f"{SIGN_IN}{state[:8]}")', 'return f"{SIGN_IN}{state[:8]}"', PROVIDER),
+    Fault("a role of before", "◆ a provider takes a role at once", "app/services/following_providers.py",
+          "    row.role = said\n", "    row.role = max(row.role, said)\n", PROVIDER_PEOPLE),
 )
 # fmt: on

@@ -14,6 +14,7 @@ from app.web.admin.user_dialogs import dialog, user_in_path
 from app.web.admin.user_messages import shown_next
 from app.web.forms import read_form
 from app.web.guards import ADMINISTRATOR_IN_SESSION
+from app.web.ways_in import providers
 
 user_links = GuardedBlueprint("web_user_links", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix="/admin/users",
                               template_folder="../templates")  # fmt: skip
@@ -61,4 +62,6 @@ def _person(given: dict[str, str]) -> NamedPerson:
 
 def _form(user: User, refusal: Refusal | None = None) -> ResponseReturnValue:
     form = read_form() if refusal else {}
-    return dialog("admin_user_link.html", user, refusal, **{name: form.get(name, "") for name in FIELDS})
+    known = [(each.issuer, each.label) for each in providers()]
+    entered = {name: form.get(name, "") for name in FIELDS}
+    return dialog("admin_user_link.html", user, refusal, providers=known, **entered)

@@ -23,7 +23,7 @@ from app.web.admin.user_messages import message_after_act
 from app.web.csv_export import csv_answer
 from app.web.done import after_act
 from app.web.forms import field_errors, idempotency_key, is_checked, message, read_form, status_of
-from app.web.guards import ADMINISTRATOR_IN_SESSION, PASSWORD_FIELD, is_fresh, prove
+from app.web.guards import ADMINISTRATOR_IN_SESSION, PASSWORD_FIELD, is_fresh, is_proved_at_provider, prove
 from app.web.list_view import ListView
 from app.web.rendering import page
 
@@ -160,6 +160,11 @@ def _form(refusal: Refusal | None, **entered: str) -> Response:
         status, fields = 403, {PASSWORD_FIELD: "Enter your own password to continue."}
     values: dict[str, Any] = {name: entered.get(name, "") for name in NEW}
     values |= {"is_permanent": refusal is not None and is_checked("is_permanent")}
-    values |= {"rules": RULES, "permanent_hint": PERMANENT_HINT, "roles": ROLES, "is_proved": is_fresh()}
+    values |= {
+        "rules": RULES,
+        "permanent_hint": PERMANENT_HINT,
+        "roles": ROLES,
+        "is_proved": is_fresh() or is_proved_at_provider(),
+    }
     error = "" if fields.keys() & SHOWS_ERROR else error
     return page("admin_user_new.html", status, error=error, fields=fields, **values)

@@ -15,7 +15,17 @@ from app.domain.identity import ApiTokens, Role
 from app.services import Services
 from tests.crowds import all_at_once
 from tests.drivers.server import LiveServer
-from tests.factories import OPERATOR, PASSWORD, issue, lock_sign_in, make_service_account, make_user, mint, mint_with
+from tests.factories import (
+    ISSUER,
+    OPERATOR,
+    PASSWORD,
+    issue,
+    lock_sign_in,
+    make_service_account,
+    make_user,
+    mint,
+    mint_with,
+)
 from tests.integration.cli.conftest import CommandLine, signs_in
 from tests.secrecy import PASSWORD_MARK
 
@@ -285,3 +295,16 @@ def test_what_a_person_has_is_listed_and_handed_over_before_they_are_disabled(
     assert mint_with(services, refresh.secret).token.user_id == account.id
     done = daypass.text("user", "disable", "berta")
     assert done.endswith("3 service accounts: svc-a, svc-b, svc-c. Run `daypass user hand-over berta`.\n")
+
+
+def test_a_person_at_a_provider_is_linked_listed_and_unlinked(daypass: CommandLine, services: Services) -> None:
+    make_user(services, "anna")
+    assert daypass.text("user", "identities", "anna") == "Nobody at a provider signs in as anna.\n"
+    subject, email = ["--issuer", ISSUER, "--subject", "1-2-3"], ["--issuer", ISSUER, "--email", "Anna@example.org"]
+    assert daypass.text("user", "link", "anna", *subject) == f"Linked anna to 1-2-3 at {ISSUER}.\n"
+    assert daypass.json("user", "link", "anna", *email)["person"] == "anna@example.org"
+    listed = daypass.json("user", "identities", "anna")
+    assert [(each["person"], each["by"]) for each in listed] == [("1-2-3", "subject"), ("anna@example.org", "e-mail")]
+    assert daypass.text("user", "unlink", "anna", *email) == f"Unlinked anna from anna@example.org at {ISSUER}.\n"
+    assert daypass.refusal("user", "unlink", "anna", *email) == "There is no such link."
+    assert "Give either" in daypass.refusal("user", "link", "anna", "--issuer", ISSUER)

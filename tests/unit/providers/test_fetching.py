@@ -3,9 +3,11 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Never
 
 import pytest
 
+from app.domain.errors import Unavailable
 from app.domain.providers import ProviderRefused, Why
 from app.providers import fetching
 from app.providers.fetching import ASIDE, Fetching
@@ -50,3 +52,13 @@ def test_a_place_that_is_not_given_back_soon_is_a_refusal(monkeypatch: pytest.Mo
             assert refused.value.why is Why.BUSY
     with slow.exchange():
         pass
+
+
+def test_a_server_that_has_no_thread_to_spare_is_busy_too() -> None:
+    def no_place() -> Never:
+        raise Unavailable("too many request bodies are being received at once")
+
+    for _ in range(2 * ASIDE):
+        with pytest.raises(ProviderRefused) as refused, Fetching(1, no_place).exchange():
+            pass
+        assert refused.value.why is Why.BUSY

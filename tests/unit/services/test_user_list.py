@@ -48,6 +48,6 @@ def test_a_cursor_of_another_order_is_refused(services: Services) -> None:
 def test_each_user_comes_with_the_names_of_their_providers(services: Services) -> None:
     user = make_user(services, "linked")
     services.linking.link(user.id, named_person(ISSUER, "linked"), OPERATOR)
-    assert services.user_list.found(UserSearch("linked")).providers == {user.id: ISSUER}
+    assert services.user_list.found(UserSearch("linked")).providers == {user.id: [ISSUER]}
     sign_in_by_provider(services, person("linked"))
-    assert services.user_list.found(UserSearch("linked")).providers == {user.id: "corporate"}
+    assert services.user_list.found(UserSearch("linked")).providers == {user.id: ["corporate"]}
