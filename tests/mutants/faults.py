@@ -522,8 +522,8 @@ FAULTS = (
     Fault("anybody may introspect", "only administrators and introspectors ask about tokens", "app/domain/identity.py",
           "return self in (Role.SERVER_ADMIN, Role.INTROSPECTOR)", "return True", IDENTITY),
     # Bodies and pages
-    Fault("body one byte too long", "a body has at most 16 KiB", "app/http/body.py", "if len(raw) > LARGEST_BODY:",
-          "if len(raw) > LARGEST_BODY + 1:", "tests/unit/http/test_body.py"),
+    Fault("body one byte too long", "a body has at most 16 KiB", "app/http/body.py", "if len(raw) > largest:",
+          "if len(raw) > largest + 1:", "tests/unit/http/test_body.py"),
     Fault("turn kept by a slow body", "◆ a stalled client holds nothing but its own place, never a check",
           "app/http/turns.py", "            self._give()\n            try:\n                yield\n"
           "            finally:\n                self._take()\n", "            yield\n",
