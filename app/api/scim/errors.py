@@ -24,7 +24,7 @@ TABLE: dict[type[Refusal], tuple[int, str, str]] = {
     errors.BadCredentials: (401, "", BAD_TOKEN),
     errors.SessionEnded: (401, "", BAD_TOKEN),
     errors.TemporaryPassword: (401, "", "{what}"),
-    errors.SignInRefused: (403, "", "{what}"),
+    errors.SignInRefused: (401, "", BAD_TOKEN),
     errors.NotPermitted: (403, "", "{what}"),
     errors.LimitReached: (403, "", "The limit of {what} is {limit}."),
     errors.NotFound: (404, "", "There is no such {what}."),
