@@ -21,6 +21,7 @@ class Group(Enum):
     LIFETIMES = ("Lifetimes", "How long new tokens work.")
     API_TOKENS = ("API tokens", "Tokens that work without a refresh token, such as those of Preferences.")
     PERMISSIONS = ("Permissions", "Who may create what, and with which credential.")
+    SIGN_IN = ("Sign-in", "How people sign in, and for how long that counts.")
     LIMITS = ("Limits", "How much one user, or one refresh token, may do.")
     RETENTION = ("Retention", "How long Daypass keeps what has ended.")
     DOCUMENTS = ("API documents", "The pages and files that describe the APIs.")
@@ -51,6 +52,7 @@ class Widens(StrEnum):
     """
 
     RAISED = "raised"
+    LOWERED = "lowered"
     ANY = "any"
     NEVER = "never"
 
@@ -69,6 +71,8 @@ class Counted(Enum):
     USERS_AT_THE_LIMIT = ("user", "user* with so many active refresh tokens")
     USERS_AT_THE_API_TOKEN_LIMIT = ("user", "user* with so many API tokens")
     ENABLED_USERS = ("user", "enabled user*")
+    ADMINISTRATORS_WITHOUT_FACTOR = ("user", "enabled administrator* with a password and without a second factor")
+    USERS_WITH_FACTOR = ("user", "enabled user* with a second factor")
 
     @property
     def noun(self) -> str:
@@ -181,11 +185,14 @@ class Setting(Generic[T]):
     def is_wider(self, before: str, after: str) -> bool:
         """Whether a change between these values allows more: a higher number, unlimited, on, a later choice.
 
-        Any other change of text without an order does: what a setting means is decided where it is declared.
+        With LOWERED, the other way round. Any other change of text without an order does: what a setting means is
+        decided where it is declared.
         """
         if self.widens is Widens.NEVER or before == after:
             return False
         ranks = [self._rank(value) for value in (before, after)]
+        if self.widens is Widens.LOWERED:
+            ranks.reverse()
         return self.widens is Widens.ANY or None in ranks or ranks[0] < ranks[1]  # type: ignore[operator]
 
     def _rank(self, value: str) -> float | None:

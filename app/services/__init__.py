@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from app.domain.clock import Clock
 from app.domain.secrets import KeyRing, TokenFormat
 from app.services.accounts import Accounts
+from app.services.attempts import Attempts
 from app.services.audit_list import AuditList
 from app.services.audit_log import AuditLog, audit_log
 from app.services.changing_passwords import ChangingPasswords
@@ -15,6 +16,7 @@ from app.services.check_counts import CheckCounts
 from app.services.clients import Clients
 from app.services.clock_agreement import ClockAgreement
 from app.services.deleting_users import DeletingUsers, Deletion
+from app.services.enrolling import Enrolling
 from app.services.expiring import Expiring
 from app.services.granting import Granting
 from app.services.health import Health
@@ -37,6 +39,7 @@ from app.services.restoring import Restoring
 from app.services.revoking import Revoking
 from app.services.revoking_by_filter import RevokingByFilter
 from app.services.rotating import Rotating
+from app.services.second_factors import FactorSecrets, SecondFactors
 from app.services.service_accounts import ServiceAccounts
 from app.services.sessions import Sessions
 from app.services.setting_effects import SettingEffects
@@ -93,6 +96,7 @@ class Services:
     last_use: LastUse
     check_counts: CheckCounts
     sessions: Sessions
+    enrolling: Enrolling
     changing_passwords: ChangingPasswords
     deleting_users: DeletingUsers
     ring: KeyRing
@@ -119,7 +123,7 @@ def build_services(
     ring, format, idempotency = KeyRing(token_keys), TokenFormat(prefixes), Idempotency(pepper)
     lookup = TokenLookup(database)
     verifier, check_counts, sightings, strays, last_use = _recorders(database, clock, ring, format, lookup)
-    accounts, sessions, changing, deletion = _people(database, clock, pepper, passwords, sightings)
+    accounts, sessions, enrolling, changing, deletion = _people(database, clock, pepper, passwords, sightings)
     held_tokens, listing = HeldTokens(database, clock, ring, format), Listing(database, clock, pepper)
     minting = Minting(database, clock, ring, format, held_tokens, idempotency)
     clients = Clients(ClientLookup(database, lookup), held_tokens, clock, ring, format)
@@ -146,9 +150,9 @@ def build_services(
         audit_list=AuditList(database, pepper),
         overview=Overview(database, clock), instance_settings=InstanceSettings(database, clock),
         setting_effects=SettingEffects(database, clock), job_runs=JobRuns(database, clock),
-        clock_agreement=clock_agreement,
-        sightings=sightings, strays=strays, last_use=last_use, check_counts=check_counts,
-        sessions=sessions, changing_passwords=changing, deleting_users=DeletingUsers(database, clock, deletion),
+        clock_agreement=clock_agreement, check_counts=check_counts,
+        sightings=sightings, strays=strays, last_use=last_use, sessions=sessions, enrolling=enrolling,
+        changing_passwords=changing, deleting_users=DeletingUsers(database, clock, deletion),
         ring=ring, key_fingerprints=key_fingerprints, health=health, audit=audit,
     )  # fmt: skip
 
@@ -159,13 +163,17 @@ def _people(
     pepper: bytes,
     passwords: Passwords,
     sightings: Sightings,
-) -> tuple[Accounts, Sessions, ChangingPasswords, Deletion]:
-    """What signs users in, what changes their passwords, and what deleting them takes."""
+) -> tuple[Accounts, Sessions, Enrolling, ChangingPasswords, Deletion]:
+    """What signs users in, what changes what proves them, and what deleting them takes."""
     throttle, idempotency, usernames = LoginThrottle(database, clock, pepper), Idempotency(pepper), Usernames(pepper)
-    accounts = Accounts(database, clock, passwords, throttle, idempotency, sightings, usernames)
-    sessions = Sessions(database, clock, accounts, pepper)
-    changing = ChangingPasswords(database, clock, passwords, accounts)
-    return accounts, sessions, changing, Deletion(throttle, usernames)
+    attempts, secrets = Attempts(passwords, throttle, sightings), FactorSecrets(pepper)
+    factors = SecondFactors(database, clock, secrets, throttle, attempts, sightings)
+    accounts = Accounts(
+        database, clock, passwords, throttle, idempotency, sightings, usernames, attempts, factors
+    )  # fmt: skip
+    sessions = Sessions(database, clock, accounts, factors, pepper)
+    changing = ChangingPasswords(database, clock, passwords, accounts, factors)
+    return accounts, sessions, Enrolling(database, clock, secrets), changing, Deletion(throttle, usernames)
 
 
 def _recorders(

@@ -16,6 +16,7 @@ from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind
 from app.domain.withdrawals import Withdrawals, takes_away
 from app.services.deleting_users import WITH_THE_USER, Deletion, about
+from app.services.reapplying_factors import asked_again, outdated_by, remove_spent_codes, take_back_outdated
 from app.services.reapplying_moves import label_again, move_again, was_changed_later
 from app.services.reapplying_secrets import end_old_secret_again
 from app.services.reapplying_users import remove_people_but
@@ -71,8 +72,10 @@ class Reapplying:
             self._revoke_matching(event, criteria)
         for (username, column), event in lost.users.items():
             self._change_user(username, column, event)
-        for username, event in lost.passwords.items():
+        for username, event in (lost.passwords | take_back_outdated(self._session, lost)).items():
             self._remove_password(username, event)
+        self._done.not_applied += asked_again(self._session, lost)
+        self._done.changes += remove_spent_codes(self._session, lost)
         for username, event in lost.answering.items():
             self._remove_people(username, event)
         for user_id, event in lost.deleted.items():
@@ -191,7 +194,7 @@ class Reapplying:
         self._session.flush()
         self._record("user.password_removed", ("user", username), event)
         self._done.changes.append(
-            f"{username}: the password of the backup, changed at {utc_text(event.at)}, was removed: "
+            f"{username}: the password of the backup, {outdated_by(event)} at {utc_text(event.at)}, was removed: "
             f"run `daypass user set-password {username}`."
         )
 

@@ -6,6 +6,10 @@ Not here: the cookie (``app.web``).
 
 import re
 from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.orm import Session
 
 from app.domain.clock import Clock
 from app.domain.devices import device_of
@@ -21,9 +25,12 @@ from app.services.kept_forms import KeptForms
 from app.services.known_devices import KnownDevices
 from app.services.named_users import existing_user
 from app.services.permitting import refuse_unless_allowed
+from app.services.second_factors import SecondFactors
+from app.services.second_steps import SecondStep, SecondSteps
 from app.storage import sessions, users
 from app.storage.audit import record
 from app.storage.database import Database
+from app.storage.tables import UserRow
 
 COOKIE = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -31,13 +38,24 @@ SEEN_EVERY_SECONDS = 60
 """How often at most `seen_at` is updated."""
 
 
+@dataclass(frozen=True)
+class WaitsForCode:
+    """The password is right, and a code is asked for next. `text`: what the browser keeps until then."""
+
+    text: str = field(repr=False)
+
+
 class Sessions:
     """Manages sessions. `cookie`: the browser's value. `key`: a secret of the instance."""
 
-    def __init__(self, database: Database, clock: Clock, accounts: Accounts, key: bytes) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, accounts: Accounts, second_factors: SecondFactors, key: bytes
+    ) -> None:
         self._database = database
         self._clock = clock
         self._accounts = accounts
+        self._second_factors = second_factors
+        self._second_steps = SecondSteps(database, key)
         self.known_devices = KnownDevices(clock, key)
         self.kept_forms = KeptForms(key)
         self._seal = Seal(key, "session")
@@ -57,13 +75,16 @@ class Sessions:
         before: str | None,
         device: str | None = None,
         user_agent: str | None = None,
-    ) -> str:
+    ) -> str | WaitsForCode:
         """Create a session for the user with this name and password; its cookie.
 
-        `before`: the previous cookie, whose session ends. `device`, and refusals: as :meth:`Accounts.authenticate`.
+        Of an account with a second factor: a text that this browser keeps for :meth:`second_step`. `before`: the
+        previous cookie, whose session ends. `device`, and refusals: as :meth:`Accounts.authenticate`.
         """
         while True:
-            proof = self._accounts.authenticate(username, password, caller, device)
+            proof = self._accounts.authenticate(username, password, caller, device, asks_code=True)
+            if proof.needs_code:
+                return WaitsForCode(self._second_steps.text_of(proof, before or "", self._clock()))
             cookie = self._begin(proof, caller, before, device_of(user_agent))
             if cookie is not None:
                 return cookie
@@ -79,6 +100,33 @@ class Sessions:
                 return None
             arrival = Arrival(detail=proof.detail)
             return self.beginning.begin(session, owner, arrival, caller, self._clock(), before, device)
+
+    def second_step(self, text: str | None, before: str | None) -> SecondStep | None:
+        """Who has shown the password in this browser and is asked for a code; None where nobody is, or too late."""
+        return self._second_steps.find(text, before, self._clock())
+
+    def sign_in_with_code(
+        self,
+        step: SecondStep,
+        code: str,
+        caller: Caller,
+        before: str | None,
+        device: str | None = None,
+        user_agent: str | None = None,
+    ) -> str:
+        """Create a session for a user who has shown the password, with a code of the second factor; its cookie.
+
+        The code is used up in the same transaction. Refuses as :meth:`SecondFactors.after_code`, and with
+        BadCredentials where the password was changed meanwhile.
+        """
+
+        def begin(session: Session, owner: UserRow) -> str:
+            if owner.password_hash != step.digest:
+                raise BadCredentials
+            arrival, agent = Arrival(detail=step.detail), device_of(user_agent)
+            return self.beginning.begin(session, owner, arrival, caller, self._clock(), before, agent)
+
+        return self._second_factors.after_code(step.user, code, caller, device, begin)
 
     def find(self, cookie: str | None) -> WebSession | None:
         """The session of this cookie, unless it has ended."""
@@ -102,22 +150,32 @@ class Sessions:
             found = sessions.find(session, self._digest(cookie))
         return found if found is not None and found.is_over(self._clock()) else None
 
-    def prove(self, known: WebSession, password: str, caller: Caller) -> str:
-        """The user entered the password again: as :meth:`renew`. Refuses as :meth:`Accounts.authenticate` too."""
-        device = device_in(known)
-        self._accounts.authenticate(known.user.username, password, caller, device)
-        return self.renew(known)
+    def prove(self, known: WebSession, password: str, caller: Caller, code: str = "") -> str:
+        """The user entered the password again, and a code where the account has a second factor: as :meth:`renew`.
 
-    def renew(self, known: WebSession) -> str:
+        Refuses as :meth:`Accounts.authenticate` and :meth:`SecondFactors.after_code` too.
+        """
+        device = device_in(known)
+        proof = self._accounts.authenticate(known.user.username, password, caller, device, asks_code=True)
+        if not proof.needs_code:
+            return self.renew(known)
+        return self._second_factors.after_code(
+            known.user, code, caller, device, lambda session, _: self._renew(session, known, self._clock())
+        )
+
+    def renew(self, known: WebSession, *, is_proof: bool = True) -> str:
         """The new cookie of a session whose password was entered again; the one of before is worth nothing.
 
-        Who had read that one does not share what the session can do now. Refuses with SessionEnded, also where another
-        request renewed it.
+        Who had read that one does not share what the session can do now. `is_proof`: whether all was shown that proves
+        who the user is. Refuses with SessionEnded, also where another request renewed it.
         """
-        renewed = new_cookie()
         with self._database.transaction() as session:
-            if not sessions.renew(session, known, self._digest(renewed), self._clock()):
-                raise SessionEnded
+            return self._renew(session, known, self._clock() if is_proof else known.proved_at)
+
+    def _renew(self, session: Session, known: WebSession, proved_at: datetime) -> str:
+        renewed = new_cookie()
+        if not sessions.renew(session, known, self._digest(renewed), proved_at):
+            raise SessionEnded
         return renewed
 
     def is_fresh(self, known: WebSession) -> bool:

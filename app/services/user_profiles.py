@@ -15,7 +15,7 @@ from app.services.audit_list import as_event
 from app.services.listing import ListedToken, list_access_tokens, list_refresh_tokens
 from app.services.overview import Holding
 from app.services.sessions import Sessions
-from app.storage import audit_list, former_usernames, overview, service_accounts, user_profiles
+from app.storage import audit_list, former_usernames, overview, second_factors, service_accounts, user_profiles
 from app.storage.database import Database
 from app.storage.throttle import Filled
 from app.storage.users import as_user
@@ -43,6 +43,8 @@ class UserProfile:
     former_usernames: list[str]
     accounts: list[User]
     """The service accounts that the user answers for."""
+    factor_added_at: datetime | None
+    """Since when there is a second factor, if there is one."""
     is_unanswered: bool
     """Whether it is an enabled service account without an active responsible person."""
 
@@ -63,6 +65,7 @@ class UserProfiles:
         with self._database.reading() as session:
             held = overview.count_active_of_users(session, [user_id], now)[user_id]
             former = former_usernames.of_user(session, user_id)
+            factor = second_factors.find(session, user_id)
             events = audit_list.events_about(session, [user.username, *former], MOST_EVENTS)
             return UserProfile(
                 user=user,
@@ -75,6 +78,7 @@ class UserProfiles:
                 events=[as_event(row) for row in events],
                 former_usernames=former,
                 accounts=[as_user(row) for row in service_accounts.of_person(session, user_id, MOST_ACCOUNTS)],
+                factor_added_at=factor.added_at if factor is not None else None,
                 is_unanswered=user_id in service_accounts.unanswered_among(session, [user_id]),
             )
 

@@ -5,9 +5,12 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from app.domain.second_factors import NO_FACTOR, FactorStanding
 from app.domain.sessions import WebSession
 from app.domain.sign_ins import Arrival, SignInMethod
 from app.storage.many_rows import rows_of
+from app.storage.second_factor_tables import SecondFactorRow
+from app.storage.second_factors import FOR_ADMINISTRATORS, as_standing
 from app.storage.service_accounts import answers_for_any
 from app.storage.tables import SessionRow, UserRow
 from app.storage.users import as_user
@@ -44,10 +47,15 @@ def insert(
 
 def find(session: Session, digest: str) -> WebSession | None:
     """The session with its current user, ended or not."""
-    query = select(SessionRow, UserRow, answers_for_any(SessionRow.user_id.expression))
+    answers_for_accounts = answers_for_any(SessionRow.user_id.expression)
+    query = select(SessionRow, UserRow, answers_for_accounts, SecondFactorRow, FOR_ADMINISTRATORS)
     query = query.join(UserRow, UserRow.id == SessionRow.user_id)
-    found = session.execute(query.where(SessionRow.digest == digest)).one_or_none()
-    return None if found is None else as_session(*found)
+    query = query.outerjoin(SecondFactorRow, SecondFactorRow.user_id == SessionRow.user_id)
+    row = session.execute(query.where(SessionRow.digest == digest)).one_or_none()
+    if row is None:
+        return None
+    found, owner, answers, factor, for_administrators = row
+    return as_session(found, owner, answers, as_standing(factor, for_administrators))
 
 
 def has(session: Session, row_id: int, digest: str) -> bool:
@@ -68,10 +76,10 @@ def touch(session: Session, row_id: int, **instants: datetime) -> None:
     session.execute(update(SessionRow).where(SessionRow.id == row_id).values(**instants))
 
 
-def renew(session: Session, known: WebSession, digest: str, now: datetime) -> bool:
-    """Give a session another cookie, proved now; False where it has ended or was renewed."""
+def renew(session: Session, known: WebSession, digest: str, proved_at: datetime) -> bool:
+    """Give a session another cookie, proved at that time; False where it has ended or was renewed."""
     which = (SessionRow.id == known.id, SessionRow.digest == known.digest)
-    statement = update(SessionRow).where(*which).values(digest=digest, proved_at=now)
+    statement = update(SessionRow).where(*which).values(digest=digest, proved_at=proved_at)
     return session.scalar(statement.returning(SessionRow.id)) is not None
 
 
@@ -112,7 +120,12 @@ def purge(session: Session, cutoff: datetime, most: int) -> int:
     return len(session.scalars(statement).all())
 
 
-def as_session(row: SessionRow, owner: UserRow, answers_for_accounts: bool = False) -> WebSession:
+def as_session(
+    row: SessionRow,
+    owner: UserRow,
+    answers_for_accounts: bool = False,
+    second_factor: FactorStanding = NO_FACTOR,
+) -> WebSession:
     return WebSession(
         id=row.id,
         user=as_user(owner),
@@ -126,4 +139,5 @@ def as_session(row: SessionRow, owner: UserRow, answers_for_accounts: bool = Fal
         answers_for_accounts=answers_for_accounts,
         method=SignInMethod(row.method),
         identity_id=row.identity_id,
+        second_factor=second_factor,
     )

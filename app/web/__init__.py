@@ -12,13 +12,16 @@ from app.web.preferences import preferences
 from app.web.profile import profile
 from app.web.rendering import install_rendering
 from app.web.rotations import BLUEPRINT as own_tokens
+from app.web.second_factor import second_factor
+from app.web.second_step import second_step
 from app.web.security import passwords, security
 from app.web.service_api_tokens import BLUEPRINT as service_accounts
 from app.web.signing_in import entrance
 from app.web.starts import starts
 
 BLUEPRINTS = (
-    *(entrance, starts, own_tokens, security, passwords, profile, preferences, changes, service_accounts, documents),
+    *(entrance, second_step, starts, own_tokens, security, passwords, second_factor, profile, preferences, changes),
+    *(service_accounts, documents),
     *ADMIN,
 )
 

@@ -1,4 +1,4 @@
-"""The cookies of the pages: the session, the device, the theme, and a form that was not sent.
+"""The cookies of the pages: the session, the device, the theme, a form that was not sent, and a second step.
 
 Not here: what a session is (``app.services.sessions``), and what a device proves (``app.services.known_devices``).
 """
@@ -16,6 +16,7 @@ from app.services.known_devices import KEPT_FOR
 SESSION = "daypass"
 DEVICE = "daypass_device"
 FORM = "daypass_form"
+STEP = "daypass_step"
 HOST, SECURE = "__Host-", "__Secure-"
 """Browsers accept a cookie with these prefixes only over HTTPS, the first only for all paths of this one host
 (RFC 6265bis)."""
@@ -23,7 +24,7 @@ HOST, SECURE = "__Host-", "__Secure-"
 THEME = "daypass_theme"
 THEMES = ("light", "dark")
 A_YEAR = 365 * 24 * 3600
-HALF_AN_HOUR = 1800
+HALF_AN_HOUR, FIVE_MINUTES = 1800, 300
 
 
 def is_loopback() -> bool:
@@ -66,20 +67,34 @@ def set_device_cookie(answer: Response, value: str) -> None:
 
 def form_cookie() -> str | None:
     """The form that this browser kept for this page, if any."""
-    return request.cookies.get(_form_name())
+    return request.cookies.get(_name_for_one_path(FORM))
 
 
 def set_form_cookie(answer: Response, value: str, page: str) -> None:
     """Keep a form for half an hour. `page`: the only path for which the browser sends it."""
-    answer.set_cookie(_form_name(), value, max_age=HALF_AN_HOUR, **_attributes() | {"path": page})
+    answer.set_cookie(_name_for_one_path(FORM), value, max_age=HALF_AN_HOUR, **_attributes() | {"path": page})
 
 
 def delete_form_cookie(answer: Response, page: str) -> None:
-    answer.delete_cookie(_form_name(), **_attributes() | {"path": page})
+    answer.delete_cookie(_name_for_one_path(FORM), **_attributes() | {"path": page})
 
 
-def _form_name() -> str:
-    return f"{SECURE}{FORM}" if _is_secure() else FORM  # not for all paths of the host
+def step_cookie() -> str | None:
+    """What this browser keeps between password and code, if anything."""
+    return request.cookies.get(_name_for_one_path(STEP))
+
+
+def set_step_cookie(answer: Response, value: str, page: str) -> None:
+    """Keep it for five minutes. `page`: the only path for which the browser sends it."""
+    answer.set_cookie(_name_for_one_path(STEP), value, max_age=FIVE_MINUTES, **_attributes() | {"path": page})
+
+
+def delete_step_cookie(answer: Response, page: str) -> None:
+    answer.delete_cookie(_name_for_one_path(STEP), **_attributes() | {"path": page})
+
+
+def _name_for_one_path(name: str) -> str:
+    return f"{SECURE}{name}" if _is_secure() else name  # HOST is for all paths of the host
 
 
 def theme() -> str | None:

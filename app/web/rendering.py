@@ -93,6 +93,9 @@ def _common_values() -> dict[str, Any]:
     return {
         "me": g.web_session.user if "web_session" in g else None,
         "has_temporary_password": "web_session" in g and g.web_session.has_temporary_password,
+        "has_second_factor": "web_session" in g and g.web_session.second_factor.is_on,
+        "second_factor": g.web_session.second_factor if "web_session" in g else None,
+        "must_add_second_factor": "web_session" in g and g.web_session.must_add_second_factor,
         "must_change_password": "web_session" in g and g.web_session.must_change_password,
         "form_token": _form_token(cookie),
         "theme": theme(),

@@ -1,4 +1,4 @@
-"""Sign-in, sign-out, the theme, and static files."""
+"""Sign-in, sign-out, the theme, and static files. Not here: the code of a second factor (``second_step``)."""
 
 from typing import Any
 
@@ -11,6 +11,7 @@ from app.http.acts import does
 from app.http.compression import from_memory
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
+from app.services.sessions import WaitsForCode
 from app.web import cookies
 from app.web.forms import message, read_form, status_of
 from app.web.guards import VISITOR, find_session
@@ -28,6 +29,7 @@ ENDED = (
 
 NOTICES = {
     "ended": ENDED,
+    "late": "The password was entered too long ago, or in another browser. Sign in again.",
     "kept": f"{ENDED} What you entered is kept: you find it in the form, but for passwords.",
 }
 """By why the browser was sent here."""
@@ -49,7 +51,7 @@ def home() -> ResponseReturnValue:
 def login() -> ResponseReturnValue:
     """The sign-in form; a redirect where a user is signed in."""
     if find_session() is not None:
-        return redirect(_next(request.args.get("next", "")), 303)
+        return redirect(next_page(request.args.get("next", "")), 303)
     cookie = cookies.session_cookie() or services().sessions.new_cookie()
     g.new_cookie = cookie
     notice = NOTICES.get(request.args.get("why", ""), "")
@@ -75,10 +77,19 @@ def sign_in() -> ResponseReturnValue:
         is_wrong = isinstance(refusal, BadCredentials)
         answer = _login_page(target, username=username, error=error, is_wrong=is_wrong, status=status_of(refusal))
         return retry_after(answer, refusal)
-    onward = redirect(_next(target), 303)
+    if isinstance(cookie, WaitsForCode):
+        onward = redirect(url_for("web_second_step.enter_code", next=target or None), 303)
+        cookies.set_step_cookie(onward, cookie.text, step_path())
+        return onward
+    return signed_in(cookie, target, account)
+
+
+def signed_in(cookie: str, target: str, account: str) -> Response:
+    """The response that begins a session in this browser, which is known for the account from now on."""
+    onward = redirect(next_page(target), 303)
     cookies.set_session_cookie(onward, cookie)
     cookies.set_device_cookie(onward, services().sessions.known_devices.add(cookies.device_cookie(), account))
-    return onward
+    return onward  # type: ignore[return-value]
 
 
 @entrance.post("/logout")
@@ -105,7 +116,7 @@ def choose_theme() -> ResponseReturnValue:
     """Set the theme: light, dark, or the system's."""
     form = read_form()
     is_signed_in = find_session() is not None
-    answer = redirect(_next(form.get("next", "")) if is_signed_in else url_for("web_entrance.login"), 303)
+    answer = redirect(next_page(form.get("next", "")) if is_signed_in else url_for("web_entrance.login"), 303)
     chosen = form.get("theme")
     cookies.set_theme_cookie(answer, chosen if chosen in cookies.THEMES else None)
     return answer
@@ -126,7 +137,12 @@ def _login_page(target: str, status: int = 200, **values: Any) -> Response:
     return page("login.html", status, next=target if is_local(below_root(target)) else "", **values)
 
 
-def _next(target: str) -> str:
+def step_path() -> str:
+    """The only path for which the browser sends the cookie between password and code."""
+    return url_for("web_second_step.enter_code")
+
+
+def next_page(target: str) -> str:
     """Always below the public URL's path: other paths of the host can belong to others."""
     target = below_root(target)
     return f"{request.script_root}{target}" if is_local(target) else url_for("web_account.list_tokens")

@@ -36,6 +36,7 @@ TEXTS = {
     "revoked": "Revoked {tokens} of {user}.",
     "nothing": "{user} had nothing to revoke.",
     "unlocked": "Unlocked. {user} can sign in from new devices and networks again.",
+    "second-factor-reset": "Reset the second factor of {user}, who signs in with the password alone now.",
     "signed-out": "Ended {sessions} of {user}. Tokens keep working.",
     "password": "Set the password of {user}. Their sessions have ended; tokens keep working.",
     "password-revoked": "Set the password of {user}, ended their sessions, and revoked {tokens}.",
@@ -87,6 +88,7 @@ def _is_true(done: str, profile: UserProfile) -> bool:
     untrue = {
         "disabled": profile.user.is_active,
         "enabled": not profile.user.is_active,
+        "second-factor-reset": profile.factor_added_at is not None,
         "unlocked": profile.lock is not None,
         "revoked": held > 0,
         "nothing": held > 0,
