@@ -30,6 +30,8 @@ DECLARED: dict[str, tuple[str, str, tuple[object, ...], From, object, str, objec
     "password_api_enabled": ("", "on", ON_OFF, From.AT_ONCE, True, "off", False),
     "api_can_create_refresh_tokens": ("", "off", ON_OFF, From.AT_ONCE, False, "on", True),
     "api_can_manage_users": ("", "off", ON_OFF, From.AT_ONCE, False, "on", True),
+    "second_factor_for_administrators": ("", "off", ON_OFF, From.AT_ONCE, False, "on", True),
+    "password_api_with_second_factor": ("", "off", ON_OFF, From.AT_ONCE, False, "on", True),
     "max_refresh_tokens_per_user": ("", "10000", (1, 1_000_000), From.AT_ONCE, 10_000, "3", 3),
     "max_api_tokens_per_user": ("", "10000", (1, 1_000_000), From.AT_ONCE, 10_000, "3", 3),
     "creations_per_hour": ("", "3600", (60, 1_000_000), From.AT_ONCE, 3600, "100", 100),
@@ -53,7 +55,8 @@ def test_every_setting_is_declared_with_its_documented_name_bounds_default_and_s
     assert [each.key for each in INSTANCE_SETTINGS] == list(stored)
     defaults, changed = Policy.of({}), Policy.of(stored | {"a_setting_of_another_release": "x"})
     found = {}
-    for name, each in ((name, each) for name, each in vars(Policy).items() if isinstance(each, Setting)):
+    members = [(name, each) for part in Policy.__mro__ for name, each in vars(part).items()]
+    for name, each in ((name, each) for name, each in members if isinstance(each, Setting)):
         bounds = each.choices or (each.low, each.high)
         values = getattr(defaults, name), stored[each.key], getattr(changed, name)
         found[name] = (each.suffix, each.default, bounds, each.effective, *values)

@@ -104,6 +104,8 @@ ELSEWHERE = {
     "tokens.purged", "refresh_token.found_shared", "user.password_removed", "user.responsible_changed",
     "user.sign_in_locked", "user.sign_in_unlocked",
     "access_token.secret_found", "refresh_token.secret_found", "refresh_token.old_secret_ended",
+    "second_factor.added", "second_factor.removed", "second_factor.reset", "second_factor.recovery_codes_replaced",
+    "second_factor.used_recovery_code",
 }  # fmt: skip
 """Recorded as well, and tested by themselves."""
 
@@ -111,7 +113,9 @@ ELSEWHERE = {
 def test_every_action_that_the_services_record_is_in_the_table_above() -> None:
     folder = Path(app.services.__file__).parent
     source = "".join(module.read_text(encoding="utf-8") for module in folder.glob("*.py"))
-    recorded = set(re.findall(r'"((?:user|refresh_token|access_token|instance_setting|tokens)\.[a-z_]+)"', source))
+    recorded = set(
+        re.findall(r'"((?:user|refresh_token|access_token|instance_setting|second_factor|tokens)\.[a-z_]+)"', source)
+    )
     recorded |= {f"user.{column}_changed" for column in ("role", "api_tokens")}  # composed in ``accounts``
     assert recorded == {action for action, _, _ in CHANGES} | ELSEWHERE
 

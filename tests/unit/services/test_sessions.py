@@ -12,8 +12,7 @@ from sqlalchemy import select, update
 from app.domain.errors import BadCredentials, NotFound, RateLimited, SessionEnded, Unavailable
 from app.domain.identity import Caller, Role, User
 from app.domain.sessions import IDLE, LONGEST, WebSession
-from app.services import Services, throttling
-from app.services import beginning
+from app.services import Services, beginning, throttling
 from app.services import sessions as module
 from app.services.sessions import SEEN_EVERY_SECONDS
 from app.storage.database import Database
