@@ -33,7 +33,7 @@ def example(kind: type[Refusal]) -> Refusal:
     arguments: dict[type[Refusal], tuple[Any, ...]] = {
         errors.BadRequest: ("A message with {braces}.",),
         errors.TemporaryPassword: ("It has {expired}.",),
-        errors.SecondFactorRequired: ("Not {alone}.",),
+        errors.SecondFactorRequired: ("Not {allowed}.",),
         errors.NotPermitted: ("Not {allowed}.",),
         errors.LimitReached: ("active refresh tokens", 3),
         errors.NotFound: ("user",),
