@@ -12,7 +12,7 @@ from app.web.preferences import preferences
 from app.web.profile import profile
 from app.web.rendering import install_rendering
 from app.web.rotations import BLUEPRINT as own_tokens
-from app.web.second_factor import second_factor
+from app.web.second_factor import own_factor
 from app.web.second_step import second_step
 from app.web.security import passwords, security
 from app.web.service_api_tokens import BLUEPRINT as service_accounts
@@ -20,7 +20,7 @@ from app.web.signing_in import entrance
 from app.web.starts import starts
 
 BLUEPRINTS = (
-    *(entrance, second_step, starts, own_tokens, security, passwords, second_factor, profile, preferences, changes),
+    *(entrance, second_step, starts, own_tokens, security, passwords, own_factor, profile, preferences, changes),
     *(service_accounts, documents),
     *ADMIN,
 )

@@ -1,6 +1,6 @@
 """Account Settings: a user's own second factor. Not here: entering its codes (``second_step``, ``guards``)."""
 
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from flask import Response, redirect
 from flask.typing import ResponseReturnValue
@@ -18,20 +18,20 @@ from app.web.guards import IN_SESSION, web_session
 from app.web.qr_codes import qr_code
 from app.web.rendering import base_url, page
 
-second_factor = GuardedBlueprint("web_second_factor", __name__, guard=IN_SESSION,
+own_factor = GuardedBlueprint("web_second_factor", __name__, guard=IN_SESSION,
                                  url_prefix="/account/second-factor", template_folder="templates")  # fmt: skip
 
 HOME = "/account/second-factor"
 OFFERED = "offered_secret"
 
 
-@second_factor.get("")
+@own_factor.get("")
 def show() -> ResponseReturnValue:
     """Whether there is one, and how many recovery codes are left."""
     return _show()
 
 
-@second_factor.post("/new")
+@own_factor.post("/new")
 @does(Act.ADD_SECOND_FACTOR)
 def offer() -> ResponseReturnValue:
     """Show a new secret; nothing is stored until a code of it is entered."""
@@ -41,7 +41,7 @@ def offer() -> ResponseReturnValue:
         return _show(refusal)
 
 
-@second_factor.post("")
+@own_factor.post("")
 @does(Act.ADD_SECOND_FACTOR)
 def add() -> ResponseReturnValue:
     """Add it once a code is right, and show the recovery codes."""
@@ -55,27 +55,27 @@ def add() -> ResponseReturnValue:
     return page("recovery_codes.html", codes=codes, is_new=True)
 
 
-@second_factor.get("/recovery-codes")
+@own_factor.get("/recovery-codes")
 def confirm_replace_codes() -> ResponseReturnValue:
     """The dialog to replace the recovery codes."""
     factor = services().enrolling.own(web_session().user.id)
     return page("recovery_codes_replace.html", factor=factor, total=RECOVERY_CODES)
 
 
-@second_factor.post("/recovery-codes")
+@own_factor.post("/recovery-codes")
 @does(Act.REPLACE_RECOVERY_CODES)
 def replace_codes() -> ResponseReturnValue:
     """Replace them, and show the new ones."""
     return page("recovery_codes.html", codes=services().enrolling.replace_recovery_codes(web_session(), caller()))
 
 
-@second_factor.get("/remove")
+@own_factor.get("/remove")
 def confirm_remove() -> ResponseReturnValue:
     """The dialog to remove it."""
     return page("second_factor_remove.html", is_required=web_session().second_factor.is_required)
 
 
-@second_factor.post("/remove")
+@own_factor.post("/remove")
 @does(Act.REMOVE_SECOND_FACTOR)
 def remove() -> ResponseReturnValue:
     """Remove it: the password alone signs in again."""
@@ -83,7 +83,7 @@ def remove() -> ResponseReturnValue:
     return redirect(after_act(HOME, done="removed"), 303)
 
 
-@second_factor.post("/reset-read")
+@own_factor.post("/reset-read")
 @does()
 def forget_reset() -> ResponseReturnValue:
     """The user has read that somebody reset it."""
@@ -112,5 +112,5 @@ def _address(secret: str) -> str:
 
 
 def _issuer() -> str:
-    """With the host, so that people tell the codes of several instances apart; a colon would end it."""
-    return f"Daypass {base_url().partition('://')[2].partition('/')[0]}".replace(":", " ")
+    """With the host, so that people tell the codes of several instances apart. Without its port: a colon ends it."""
+    return f"Daypass {(urlsplit(base_url()).hostname or '').replace(':', ' ')}".strip()

@@ -30,6 +30,9 @@ ADMINISTRATOR, AWAY, PERSON, DENIED, NEWCOMER, LATE, OFF = (
 asked for the password again; the denied may not create tokens; the newcomer has a temporary password,
 and so had the late one, whose has expired."""
 
+GUARDED, GUARDED_AWAY, RESET = "greta", "gisa", "rolf"
+"""Who have a second factor, the second asked for password and code again, and one who had one, which was reset."""
+
 STRONGER = "frida"
 """Somebody with another role than Anna's, which is not weaker."""
 
@@ -92,6 +95,10 @@ def fill(past: Past) -> None:
     ]
     past.live([*lives, _life_of_clara(past, clara), _life_of_wordy(past), *_others(past), _sign_ins(past)])
     _fill_checks(past, chance)
+    past.ago(timedelta(minutes=5))
+    for name in (GUARDED, GUARDED_AWAY):
+        past.guarded(name)
+    past.services.enrolling.reset(past.guarded(RESET).id, signed_in(clara))
     past.ago(timedelta(0))
 
 
