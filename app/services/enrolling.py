@@ -13,7 +13,7 @@ from app.domain.clock import Clock
 from app.domain.errors import BadCredentials, BadRequest, Conflict
 from app.domain.identity import Caller, User
 from app.domain.ladder import Act
-from app.domain.second_factors import accepted_steps, new_recovery_codes, recovery_code, timed_code
+from app.domain.second_factors import accepted_steps, in_groups, new_recovery_codes, recovery_code, timed_code
 from app.domain.sessions import WebSession
 from app.services.named_users import changeable_user
 from app.services.permitting import refuse_unless_allowed
@@ -38,6 +38,11 @@ class Offer:
 
     secret: str = field(repr=False)
     sealed: str = field(repr=False)
+
+    @property
+    def in_groups(self) -> str:
+        """The secret as people type it."""
+        return in_groups(self.secret)
 
 
 @dataclass(frozen=True)

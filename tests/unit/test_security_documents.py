@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.domain.policy import Policy
-from app.domain.setting import Setting
+from app.domain.policy import INSTANCE_SETTINGS
 from config.settings import Settings, variable
 
 ROOT = Path(__file__).parent.parent.parent
@@ -38,7 +37,7 @@ def test_the_files_settings_and_pages_that_a_document_names_exist(name: str) -> 
     assert [each for each in links if not ((ROOT / name).parent / each).is_file()] == []
     settings = set(re.findall(r"\bDAYPASS_[A-Z_]+", text))
     assert settings <= {variable(each) for each in fields(Settings)}
-    policies = {each.key for each in vars(Policy).values() if isinstance(each, Setting)}
+    policies = {each.key for each in INSTANCE_SETTINGS}
     assert set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", text)) <= policies
 
 
