@@ -9,8 +9,7 @@ import click
 import pytest
 
 from app.cli import command_line
-from app.domain.policy import Policy
-from app.domain.setting import Setting
+from app.domain.policy import INSTANCE_SETTINGS
 from app.factory import create_app
 from tests.drivers.documents import PAGES, QUOTED, ROOT, RUN, WITH_LINKS, anchors, blocks, prose, targets
 
@@ -77,7 +76,7 @@ def commands_in(page: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("page", WITH_LINKS, ids=_name)
 def test_every_command_in_the_text_exists(page: Path) -> None:
-    keys = {each.key for each in vars(Policy).values() if isinstance(each, Setting)}
+    keys = {each.key for each in INSTANCE_SETTINGS}
     for command in commands_in(page):
         words = shlex.split(command.replace("…", "X"))[1:]
         found: click.Command = command_line(create_app)
