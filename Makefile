@@ -7,7 +7,7 @@ SDK    := .venv-trifacta
 ALATION := .venv-alation
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test check fuzz soak rotation-soak kill-rounds rotation-rounds honest-load clock-rounds edge-load sign-in-attack mutants lint lock docs sbom screenshots axe bench trifacta-sdk alation-sdk clients clean
+.PHONY: help run test check fuzz soak rotation-soak kill-rounds rotation-rounds honest-load clock-rounds edge-load sign-in-attack mutants lint lock docs sbom screenshots axe bench trifacta-sdk alation-sdk clients test-keycloak clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -122,6 +122,9 @@ alation-sdk: $(ALATION)/.installed ## Install Alation's agent and data quality S
 
 clients: $(VENV)/.dev-installed ## Clients of Go, Node, Java and MCP through a whole life, where their tools are; OPTIONS="--only Spring"
 	$(MEMORY) $(BIN)/python -m tests.clients $(OPTIONS)
+
+test-keycloak: $(VENV)/.dev-installed ## Sign-in with a real Keycloak, and with people of slapd; needs Java 17, Maven, slapd, Chromium
+	$(MEMORY) $(BIN)/python -m pytest -p no:cacheprovider --timeout=900 tests/keycloak
 
 clean: ## Remove all that the other targets made
 	rm -rf $(VENV) $(BENCH) $(SDK) $(ALATION) screenshots build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis \

@@ -1,5 +1,7 @@
 """``create_app()``: creates the parts from the settings, and registers blueprints and handlers."""
 
+from typing import TYPE_CHECKING
+
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
@@ -7,6 +9,8 @@ from app import cli, logs
 from app.api import integration_v1, native, oauth, v4
 from app.domain.clock import Clock, system_clock
 from app.domain.errors import Conflict
+from app.domain.identity import Role
+from app.domain.providers import Provider
 from app.gate.gate import PATHS as GATE_PATHS
 from app.http.body import LARGEST_BODY, BodyReader
 from app.http.compression import install_compression
@@ -32,7 +36,10 @@ from app.storage.file_use import share_database
 from app.web import BLUEPRINTS as PAGES
 from app.web import DIALECTS as PAGE_DIALECTS
 from app.web import PAGES_ANYWHERE, install_rendering
-from config import Keys, Settings, SettingsError, load_settings, read_keys
+from config import Keys, ProviderSettings, Settings, SettingsError, load_settings, read_keys
+
+if TYPE_CHECKING:
+    from app.providers.relying_party import RelyingParty
 
 DIALECTS = (integration_v1, v4, native, oauth)
 
@@ -56,8 +63,8 @@ def create_app(settings: Settings | None = None, keys: Keys | None = None, clock
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.json.sort_keys = False  # type: ignore[attr-defined]
     database = _connect(app, settings)
-    services = _services(database, clock, settings, keys)
     bodies = BodyReader(settings.threads // 2 - 1)  # passwords may occupy as many: two threads are left for checks
+    services = _services(database, clock, settings, keys, _parties(settings, bodies, clock))
     public_url = PublicUrl.parse(settings.normal_public_url)
     proxies = _proxies(settings, public_url)
     documents = Documents([dialect.DOCUMENT for dialect in DIALECTS], str(public_url or ""))
@@ -110,7 +117,36 @@ def _connect(app: Flask, settings: Settings) -> Database:
         return Database(db.engine)
 
 
-def _services(database: Database, clock: Clock, settings: Settings, keys: Keys) -> Services:
+def _parties(settings: Settings, bodies: BodyReader, clock: Clock) -> dict[str, "RelyingParty"]:
+    """Daypass as a client of each OpenID provider. Who waits for one has a place of those that wait for bodies."""
+    if not settings.providers:
+        return {}
+    from app.providers.fetching import Fetching  # with httpx and cryptography: 13 MB that others need not have
+    from app.providers.relying_party import RelyingParty
+
+    at_once = max(1, settings.threads // 4)
+    providers = [_provider(each) for each in settings.providers]
+    return {each.name: RelyingParty(each, Fetching(at_once, bodies.aside), clock) for each in providers}
+
+
+def _provider(settings: ProviderSettings) -> Provider:
+    return Provider(
+        name=settings.name,
+        label=settings.label or settings.name,
+        issuer=settings.issuer,
+        client_id=settings.client_id,
+        client_secret=settings.client_secret,
+        scopes=settings.scope_words,
+        username_claim=settings.username_claim,
+        role_claim=settings.role_claim,
+        roles=tuple((value, Role(role)) for value, role in settings.roles),
+        domains=settings.domains,
+    )
+
+
+def _services(
+    database: Database, clock: Clock, settings: Settings, keys: Keys, parties: dict[str, "RelyingParty"]
+) -> Services:
     return build_services(
         database,
         clock,
@@ -118,4 +154,5 @@ def _services(database: Database, clock: Clock, settings: Settings, keys: Keys) 
         pepper=keys.pepper,
         prefixes=settings.prefixes,
         passwords=Passwords(keys.pepper, settings.bcrypt_cost, *hashing_capacity(settings.workers, settings.threads)),
+        parties=parties,
     )

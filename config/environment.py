@@ -58,12 +58,16 @@ SWITCHES = {
 def read_values(declared: Mapping[str, "Field[Any]"]) -> dict[str, Any]:
     """The values by field name; `declared`: the fields by variable. Empty is the same as unset.
 
-    Refuses a variable whose name is near a setting's, and a value of the wrong type or out of bounds.
+    Refuses a value of the wrong type or out of bounds.
     """
+    return {each.name: _value(name, each) for name, each in declared.items()}
+
+
+def refuse_misspelt(declared: Mapping[str, "Field[Any]"]) -> None:
+    """Refuse a variable whose name is near that of one of these settings."""
     for name in unknown_variables(declared):
         if nearest := _nearest(name, declared):
-            raise ValueError(f"unknown setting {_printable(name)}: did you mean {nearest}? See docs/settings.md")
-    return {each.name: _value(name, each) for name, each in declared.items()}
+            raise ValueError(f"unknown setting {printable(name)}: did you mean {nearest}? See docs/settings.md")
 
 
 def unknown_variables(declared: Mapping[str, "Field[Any]"]) -> list[str]:
@@ -72,7 +76,7 @@ def unknown_variables(declared: Mapping[str, "Field[Any]"]) -> list[str]:
     return sorted(
         name
         for name, value in os.environ.items()
-        if name.startswith(PREFIX) and name not in known and not name.startswith(OWN) and not _is_link(name, value)
+        if name.startswith(PREFIX) and name not in known and not name.startswith(OWN) and not is_link(name, value)
     )
 
 
@@ -81,7 +85,8 @@ def secret_values(declared: Mapping[str, "Field[Any]"]) -> list[str]:
     return [value for name, each in declared.items() if each.metadata["secret"] and (value := os.environ.get(name))]
 
 
-def _is_link(name: str, value: str) -> bool:
+def is_link(name: str, value: str) -> bool:
+    """Whether Kubernetes or Docker sets it, for a service of that name."""
     if name == f"{PREFIX}NAME" or name.endswith("_NAME"):
         return value.startswith("/")
     if name.endswith("PORT") and LINK_PORT.fullmatch(value):
@@ -159,7 +164,7 @@ def _without_wrapping(name: str, text: str, verbatim: bool) -> str:
 def _content(name: str, path: str) -> str:
     """The text of a file with a secret, without the line break at its end."""
     # A secret that was put there by mistake must not be shown.
-    file = _printable(path) if path.startswith(("/", ".")) and "://" not in path else "its file"
+    file = printable(path) if path.startswith(("/", ".")) and "://" not in path else "its file"
     try:
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a named pipe would block
         with open(number, "rb") as opened:  # noqa: PTH123
@@ -179,5 +184,6 @@ def _content(name: str, path: str) -> str:
     return text
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """The text with escapes for what does not show."""
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

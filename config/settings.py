@@ -2,13 +2,15 @@
 
 import ipaddress
 import re
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass
 from pathlib import Path
 from typing import Any
 
+from config import oidc
 from config.database_url import engine_url, sqlite_url
+from config.declaring import setting, settings_of, words_of
 from config.environment import PREFIX as PREFIX
-from config.environment import read_values, secret_values, unknown_variables
+from config.environment import read_values, refuse_misspelt, secret_values, unknown_variables
 from config.networks import parse_network
 from config.public_url import is_host, normalized_url
 from config.security_txt import refuse_unusable
@@ -25,108 +27,94 @@ class SettingsError(Exception):
     """A setting is missing, out of range or unknown; the message is one line."""
 
 
-def _setting(
-    default: str | int | bool,
-    help: str,
-    *,
-    low: int | None = None,
-    high: int | None = None,
-    choices: tuple[str, ...] = (),
-    secret: bool = False,
-    verbatim: bool = False,
-) -> Any:
-    """A field. `secret`: a variable that ends in ``_FILE`` can name a file with it. `verbatim`: any text."""
-    metadata = {"help": help, "low": low, "high": high, "choices": choices, "secret": secret, "verbatim": verbatim}
-    return field(default=default, repr=not secret, metadata=metadata)
-
-
 @dataclass(frozen=True)
 class Settings:
-    """The deployment settings; created by :func:`load_settings`."""
+    """The deployment settings; created by :func:`load_settings`. `providers`: of single sign-on (``oidc``)."""
 
-    instance: str = _setting("instance", "Folder of the keys and, with SQLite, the database.")
-    database_url: str = _setting(
+    instance: str = setting("instance", "Folder of the keys and, with SQLite, the database.")
+    database_url: str = setting(
         "",
         "`postgresql://user:password@host/name`, as for `psql`, also with several hosts; or `sqlite:///path`. Empty: "
         "`daypass.db` in that folder.",
         secret=True,
     )
-    host: str = _setting(
+    host: str = setting(
         "127.0.0.1",
         "Address to listen on, or `unix:/path` for a Unix socket. Off loopback, put a buffering proxy in front.",
     )
-    port: int = _setting(8080, "Port to listen on.", low=1, high=65535)
-    socket_mode: str = _setting(
+    port: int = setting(8080, "Port to listen on.", low=1, high=65535)
+    socket_mode: str = setting(
         "0660", "Permissions of the Unix socket, in octal: clients need to be able to write to it."
     )
-    workers: int = _setting(2, "Server processes.", low=1, high=256)
-    threads: int = _setting(
+    workers: int = setting(2, "Server processes.", low=1, high=256)
+    threads: int = setting(
         16,
         "Requests that each process works on at once. Passwords can occupy less than half of them, slow bodies none.",
         low=4,
         high=256,
     )
-    one_core_per_worker: bool = _setting(
+    one_core_per_worker: bool = setting(
         True,
         "Whether each worker uses only one core, its own (Linux): several times as many checks. Turn it off where "
         "other programs or containers keep the cores busy.",
     )
-    http2: bool = _setting(
+    http2: bool = setting(
         False,
         "Whether HTTP/2 is spoken besides HTTP/1.1, for proxies that need it. No shipped configuration does.",
     )
-    scheduler: bool = _setting(
+    scheduler: bool = setting(
         True, "Whether `daypass serve` also runs the jobs. Turn it off where `daypass scheduler` does."
     )
-    token_keys: str = _setting(
+    token_keys: str = setting(
         "",
         "Keys that sign tokens, `id:hex[,id:hex…]`: the first signs, all verify. Empty: read from the keys file.",
         secret=True,
     )
-    password_pepper: str = _setting(
+    password_pepper: str = setting(
         "", "Key mixed into every password, in hex. Empty: read from the keys file.", secret=True
     )
-    token_prefixes: str = _setting(
+    token_prefixes: str = setting(
         "dp", "Prefixes of token text, `new[,earlier…]`: the first is issued, all are accepted."
     )
-    bcrypt_cost: int = _setting(12, "Cost of a password hash, as a power of two.", low=10, high=14)
-    public_url: str = _setting(
+    bcrypt_cost: int = setting(12, "Cost of a password hash, as a power of two.", low=10, high=14)
+    public_url: str = setting(
         "",
         "Address of Daypass for users, such as `https://tools.example.com/daypass`. Needed below a path; makes links, "
         "examples and cookies right behind any proxy. Empty: the address that each request names.",
     )
-    other_hosts: str = _setting(
+    other_hosts: str = setting(
         "",
         "Names under which requests are answered besides that of `DAYPASS_PUBLIC_URL`, such as those that clients in a "
         "cluster use: `daypass,daypass.tools.svc[,…]`, without ports; `*`: all. Health, `/auth/verify` and static "
         "files are answered under any name.",
     )
-    trusted_proxies: str = _setting(
+    trusted_proxies: str = setting(
         "",
         "Proxies whose headers name the client: addresses and networks, `10.0.0.0/8,192.0.2.1[,…]`, and `unix` for the "
         "peers of a Unix socket. Empty: none.",
     )
-    forwarded_header: str = _setting(
+    forwarded_header: str = setting(
         "x-forwarded-for",
         "Header of those proxies that is believed: `x-forwarded-for`, with `X-Forwarded-Proto`, or `forwarded` "
         "(RFC 7239). The other is ignored.",
         choices=FORWARDED_HEADERS,
     )
-    admin_username: str = _setting("admin", "`daypass init`: name of the first administrator.")
-    admin_password: str = _setting(
+    admin_username: str = setting("admin", "`daypass init`: name of the first administrator.")
+    admin_password: str = setting(
         "",
         "`daypass init`: password of the first administrator. Empty: one is generated and shown once.",
         secret=True,
         verbatim=True,
     )
-    security_contact: str = _setting(
+    security_contact: str = setting(
         "",
         "Where to report a vulnerability of this instance: addresses that begin with `mailto:`, `https:` or `tel:`, "
         "`preferred[,other…]`, for `/.well-known/security.txt` (RFC 9116). Empty: there is no such file.",
     )
-    security_policy: str = _setting("", "Address of the policy for such reports, `https:`, for the same file.")
-    security_languages: str = _setting("en", "Languages that such reports are read in, `en[,de…]`, for the same file.")
-    log_level: str = _setting("INFO", "Lowest level that is logged.", choices=LOG_LEVELS)
+    security_policy: str = setting("", "Address of the policy for such reports, `https:`, for the same file.")
+    security_languages: str = setting("en", "Languages that such reports are read in, `en[,de…]`, for the same file.")
+    log_level: str = setting("INFO", "Lowest level that is logged.", choices=LOG_LEVELS)
+    providers: tuple[oidc.ProviderSettings, ...] = ()
 
     @property
     def socket_path(self) -> Path | None:
@@ -150,24 +138,24 @@ class Settings:
 
     @property
     def prefixes(self) -> tuple[str, ...]:
-        return _words(self.token_prefixes)
+        return words_of(self.token_prefixes)
 
     @property
     def other_names(self) -> tuple[str, ...]:
-        return _words(self.other_hosts.lower())
+        return words_of(self.other_hosts.lower())
 
     @property
     def proxies(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-        return tuple(parse_network(word) for word in _words(self.trusted_proxies) if word.lower() != UNIX)
+        return tuple(parse_network(word) for word in words_of(self.trusted_proxies) if word.lower() != UNIX)
 
     @property
     def trusts_unix_peers(self) -> bool:
-        return UNIX in _words(self.trusted_proxies.lower())
+        return UNIX in words_of(self.trusted_proxies.lower())
 
     @property
     def security_txt(self) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
         """Its contacts, policy and languages."""
-        return _words(self.security_contact), self.security_policy, _words(self.security_languages)
+        return words_of(self.security_contact), self.security_policy, words_of(self.security_languages)
 
     @property
     def normal_public_url(self) -> str:
@@ -181,7 +169,10 @@ def load_settings() -> Settings:
     Raises :class:`SettingsError` for a misspelt ``DAYPASS_*`` name, and for a value of the wrong type or out of bounds.
     """
     try:
-        settings = Settings(**read_values(_declared()))
+        refuse_misspelt(_declared() | oidc.variables())
+        oidc.refuse_misspelt(ignored_variables())
+        settings = Settings(**read_values(_declared()), providers=oidc.read_providers())
+        oidc.refuse_doubled(settings.providers)
         refuse_unusable(*settings.security_txt)
     except ValueError as error:
         raise SettingsError(str(error)) from None
@@ -191,24 +182,24 @@ def load_settings() -> Settings:
 
 def ignored_variables() -> list[str]:
     """The unknown ``DAYPASS_*`` variables that are near no setting."""
-    return unknown_variables(_declared())
+    return unknown_variables(_declared() | oidc.variables())
 
 
 def without_secret_settings(text: str) -> str:
     """The text without any value of a secret setting that the environment holds, nor the password in a URL."""
-    for secret in secret_values(_declared()):
+    for secret in secret_values(_declared() | oidc.variables()):
         if len(secret) > 4:  # a shorter one is part of many words
             text = text.replace(secret, "***")
     return re.sub(r"(\w://[^\s:/@]*):[^\s@]*@", r"\1:***@", text)
 
 
 def _declared() -> "dict[str, Field[Any]]":
-    return {variable(each): each for each in fields(Settings)}
+    return {variable(each): each for each in settings_of(Settings)}
 
 
-def variable(setting: "Field[Any]") -> str:
+def variable(declared: "Field[Any]") -> str:
     """The environment variable of a field of :class:`Settings`."""
-    return PREFIX + setting.name.upper()
+    return PREFIX + declared.name.upper()
 
 
 def _check(settings: Settings) -> None:
@@ -249,7 +240,3 @@ def _check_other_hosts(settings: Settings) -> None:
         raise SettingsError(
             f"{PREFIX}OTHER_HOSTS must be names or addresses without ports, joined by commas, or * for all"
         )
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())

@@ -25,6 +25,7 @@ from app.storage.tables import InstanceSettingRow
 from config import Settings
 from tests.databases import CHEAPEST_COST, PostgresDatabases, SqliteFiles, application, run_folder
 from tests.drivers.false_clock import library
+from tests.drivers.provider import Provider, running_provider
 from tests.drivers.server import LiveServer
 from tests.groups import FUNCTIONAL, SHARE_A_SERVER, InGroups, place_of
 from tests.secrecy import PASSWORD_MARK, secrets_in
@@ -94,6 +95,13 @@ def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresD
         databases = PostgresDatabases(tmp_path_factory.mktemp("own_postgresql"))
     yield databases
     databases.close()
+
+
+@pytest.fixture(scope="session")
+def provider() -> Iterator[Provider]:
+    """The tests' own OpenID provider, in a process of its own."""
+    with running_provider() as provider:
+        yield provider
 
 
 @contextmanager

@@ -3,20 +3,24 @@
 Passwords begin with ``secrecy.PASSWORD_MARK``; users have none unless asked for.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, TypeAlias
 
+from app.domain.clock import system_clock
 from app.domain.credentials import Credential, CredentialKind
 from app.domain.errors import TokenRefused
 from app.domain.identity import ApiTokens, Caller, Role, User
 from app.domain.reissue import Reissue
+from app.domain.sessions import WebSession
+from app.domain.sign_ins import ProvidedPerson
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.services import Services
 from app.services.held_tokens import ByOwner, BySecret
 from app.services.revoking import Revoked
 from app.services.service_accounts import People
 from app.services.throttling import ACCOUNT_LIMIT, NEW_PLACE_LIMIT, Claim
+from app.storage import users
 from tests.secrecy import PASSWORD_MARK
 
 Refresh: TypeAlias = Issued[RefreshToken]
@@ -212,3 +216,27 @@ def lock_sign_in(services: Services, username: str) -> None:
         attempt = services.accounts.throttle.begin(Claim(username, address))
         assert attempt is not None
         services.accounts.throttle.failed(attempt, Caller("", address=address))
+
+
+def vouch(services: Services, user: User, at: datetime | None) -> None:
+    """As if a provider had last signed the user in then."""
+    with services.accounts._database.transaction() as session:
+        row = users.get(session, user.id)
+        assert row is not None
+        row.vouched_at = at
+
+
+ISSUER = "https://login.example.com"
+
+
+def person(subject: str = "anna-at-the-provider", **says: Any) -> ProvidedPerson:
+    """What a provider says of that person, who has just proved there who they are."""
+    said: dict[str, Any] = {"username": "anna", "signed_in_at": system_clock()} | says
+    return ProvidedPerson("corporate", said.pop("issuer", ISSUER), subject, **said)
+
+
+def sign_in_by_provider(services: Services, known: ProvidedPerson, before: str | None = None) -> WebSession:
+    """The session that begins with it."""
+    session = services.sessions.find(services.joining.sign_in(known, Caller("", address="192.0.2.10"), before))
+    assert session is not None
+    return session

@@ -27,6 +27,7 @@ SHARE_A_SERVER = (
 
 BY_MODULE = (
     "tests/contract/",
+    "tests/hostile/test_provider",
     f"{FUNCTIONAL}documentation.py",
     f"{FUNCTIONAL}http_edge.py",
     f"{FUNCTIONAL}nginx.py",

@@ -18,6 +18,7 @@ from app.cli import (
     init,
     jobs,
     keys,
+    links,
     rotations,
     service_accounts,
     serving,
@@ -45,7 +46,7 @@ COMMANDS: tuple[click.Command, ...] = (
     doctor.doctor,
 )
 
-for _command in (service_accounts.hand_over, *user_edits.COMMANDS):
+for _command in (service_accounts.hand_over, *user_edits.COMMANDS, *links.COMMANDS):
     users.user.add_command(_command)
 for _command in rotations.COMMANDS:
     tokens.token.add_command(_command)

@@ -64,6 +64,8 @@ def message(refusal: Refusal) -> str:
             return what
         case errors.TemporaryPassword(what=what) | errors.SecondFactorRequired(what=what):
             return what
+        case errors.SignInRefused(what=what):
+            return what
         case errors.LimitReached(what=what, limit=limit):
             return f"The user has {count_of(limit, what.removesuffix('s'))}, which is the limit."
         case errors.Unavailable(what=what):

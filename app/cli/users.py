@@ -13,7 +13,7 @@ from app.cli.service_accounts import add_account, answering, answering_options, 
 from app.domain.identity import ApiTokens, Kind, Role, User
 from app.domain.text import count_of
 
-COLUMNS = ("id", "username", "kind", "role", "is_active", "email", "last_login_at")
+COLUMNS = ("id", "username", "kind", "role", "is_active", "email", "last_login_at", "sign_in_by")
 
 NOT_LOCKED = "Nothing to unlock: {} can sign in from new places."
 
@@ -145,7 +145,10 @@ def disable(username: str, as_json: bool) -> None:
 @click.argument("username")
 @as_json
 def enable(username: str, as_json: bool) -> None:
-    """Enable a disabled user; their active tokens work again."""
+    """Enable a disabled user; their active tokens work again.
+
+    Also a user of single sign-on who has not signed in for too long (sign_in_valid_days): it counts as a sign-in.
+    """
     user = services().accounts.change(username, {"is_active": True}, operator())
     show_result(user_row(user), f"Enabled {user.username}.", as_json)
 
@@ -223,6 +226,7 @@ def user_row(user: User) -> Row:
         "api_tokens": user.api_tokens.value,
         "created_at": user.created_at,
         "last_login_at": user.last_login_at,
+        "sign_in_by": user.sign_in_by,
         "password_expires_at": user.password_expires_at,
         "kind": user.kind.value,
         "responsible": user.responsible,

@@ -26,6 +26,9 @@ SUPERSEDED_PRESENTED = "access_token.superseded_presented"
 PRESENTED_AS_ACCESS = "refresh_token.presented_as_access"
 ADMINISTRATION_REFUSED = "administration.refused"
 
+PROVIDER_REFUSED, LOGOUT_REFUSED = "provider.sign_in_refused", "provider.logout_refused"
+"""Sampled too, and in the ordinary stream."""
+
 SIGHTINGS = (SIGN_IN_REFUSED, SIGN_IN_THROTTLED, SUPERSEDED_PRESENTED, PRESENTED_AS_ACCESS, ADMINISTRATION_REFUSED)
 """What was tried in vain. Anybody can cause these at will, so they are sampled (``app.services.sightings``)."""
 

@@ -44,6 +44,12 @@ ACTIONS: dict[str, Words] = {
     "database.restored": Words("Backup restored", "restored the database from {object}"),
     "instance_setting.changed": Words("Setting changed", "changed {object} from {before} to {after}"),
     "keys.adopted": Words("Keys adopted", "adopted other keys: {changed}"),
+    "provider.logout_refused": Words(
+        "Sign-out by a provider refused", "could not end sessions for the provider {object}: {reason}"
+    ),
+    "provider.sign_in_refused": Words(
+        "Single sign-on refused", "could not sign in with the provider {object}: {reason}"
+    ),
     "refresh_token.created": Words("Refresh token created", "created the refresh token {object}"),
     "refresh_token.described": Words("Refresh token described", "changed the description of {object}"),
     "refresh_token.found_shared": Words("Sharing noticed", "used the refresh token {object}, which seems shared"),
@@ -66,6 +72,7 @@ ACTIONS: dict[str, Words] = {
     "second_factor.used_recovery_code": Words("Recovery code used", "used a recovery code of {object}, {left} left"),
     "session.began": Words("Signed in", "signed in"),
     "session.ended": Words("Session ended", "ended a session"),
+    "sessions.ended_by_provider": Words("Signed out by the provider", "ended {sessions:session} of {object}"),
     "sign_in.refused": Words("Sign-in refused", "could not sign in as {object}: {reason}"),
     "sign_in.throttled": Words("Sign-in stopped", "could not sign in as {object}: too many attempts"),
     "tokens.purged": Words("Ended tokens deleted", "deleted {rows:row} of {object} that ended long ago"),
@@ -76,16 +83,21 @@ ACTIONS: dict[str, Words] = {
     "user.disabled": Words("User disabled", "disabled the user {object}"),
     "user.edited": Words("User edited", "edited {object}: {fields}"),
     "user.enabled": Words("User enabled", "enabled the user {object}"),
+    "user.linked": Words("User linked to a provider", "linked {object} to {person} at {issuer}"),
     "user.password_changed": Words("Password set", "set the password of {object}"),
     "user.password_removed": Words("Password removed", "removed the password of {object}"),
     "user.renamed": Words("User name changed", "changed the user name {before} to {object}"),
     "user.responsible_changed": Words(
         "Responsible person changed", "changed who answers for the service account {object}"
     ),
+    "user.role_kept": Words(
+        "Role kept", "kept the role {role} of {object} although the provider says {said}: {because}"
+    ),
     "user.role_changed": Words("Role changed", "changed the role of {object} to {role}"),
     "user.sessions_ended": Words("Sessions ended", "ended {sessions:session} of {object}"),
     "user.sign_in_locked": Words("Sign-in limited", "used up the attempts to sign in as {object}"),
     "user.sign_in_unlocked": Words("Sign-in unlocked", "unlocked sign-in of {object}"),
+    "user.unlinked": Words("User unlinked from a provider", "unlinked {object} from {person} at {issuer}"),
     "user.tokens_revoked": Words("All tokens of a user revoked", "revoked {tokens} of {object}"),
 }
 """By code name. A test compares it with what Daypass records."""

@@ -9,6 +9,7 @@
     ├── SessionEnded            the session ended while the request was under way
     ├── TemporaryPassword       the right password, but a temporary one that has expired
     ├── SecondFactorRequired    the right password, but of an account that needs a second factor, too
+    ├── SignInRefused           the person is proved, but may not sign in this way
     ├── NotPermitted            authenticated, but not allowed
     ├── LimitReached            allowed, but the limit is reached
     ├── NotFound                it does not exist, or belongs to another user
@@ -25,6 +26,7 @@
         ├── TokenRevoked        it was revoked, or its secret was replaced
         ├── TokenSuperseded     a newer access token took its place
         ├── OwnerDisabled       its owner is disabled
+        ├── OwnerMustSignIn     its owner has not signed in at the provider for too long
         ├── OwnerDenied         it is a single-tier token and its owner may not have any
         └── ApiTokensOff        single-tier tokens are turned off
 
@@ -37,6 +39,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
+from app.domain.leavers import MUST_SIGN_IN
 from app.domain.mistakes import Mistake, hint_at
 from app.domain.tokens import TokenKind
 
@@ -48,7 +51,7 @@ class Refusal(Exception):
 
     @property
     def hint(self) -> str | None:
-        """What is wrong with what was sent and what to do, as a sentence; None where no mistake is recognised."""
+        """What is wrong with what was sent, or what to do, as a sentence; None where no mistake is recognised."""
         return None
 
 
@@ -96,6 +99,15 @@ class SecondFactorRequired(Refusal):
 
     what: str
     reason: ClassVar[str] = "second_factor_required"
+
+
+@dataclass(eq=False)
+class SignInRefused(Refusal):
+    """Only for who has proved who they are. `what`: why, and what to do, as sentences; `why`: a stable word for it."""
+
+    what: str
+    why: str
+    reason: ClassVar[str] = "sign_in_refused"
 
 
 @dataclass(eq=False)
@@ -218,6 +230,14 @@ class TokenSuperseded(TokenRefused):
 
 class OwnerDisabled(TokenRefused):
     reason = "owner_disabled"
+
+
+class OwnerMustSignIn(TokenRefused):
+    reason = "owner_must_sign_in"
+
+    @property
+    def hint(self) -> str | None:
+        return MUST_SIGN_IN
 
 
 class OwnerDenied(TokenRefused):

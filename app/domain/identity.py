@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from app.domain.credentials import Credential, CredentialKind
 from app.domain.errors import NotFound, NotPermitted
+from app.domain.leavers import has_passed, is_told
 from app.domain.tokens import TokenKind
 
 USERNAME = re.compile(r"[a-z0-9._@+-]{1,150}")
@@ -77,6 +78,8 @@ class User:
     `password_expires_at`: of a temporary password, which somebody else chose; None for all others. `first_username`:
     where it was another one. `deleted_at`: then only the id is left of the person. `responsible_id`, `deputy_id`: the
     persons who answer for a service account; `responsible`, `deputy`: their user names, where they are read with it.
+    `vouched_at`: when a provider last signed them in, or somebody enabled them since; `sign_in_by`: when they are
+    treated as disabled unless it does so again (``leavers``); None: never.
     """
 
     id: int
@@ -98,6 +101,20 @@ class User:
     deputy_id: int | None = None
     responsible: str | None = None
     deputy: str | None = None
+    vouched_at: datetime | None = None
+    sign_in_by: datetime | None = None
+
+    def is_away(self, now: datetime) -> bool:
+        """Whether the user is treated as disabled until they sign in."""
+        return has_passed(self.sign_in_by, now)
+
+    def is_leaving_soon(self, now: datetime) -> bool:
+        """Whether they and administrators are told of that, before and while it is so."""
+        return self.is_active and is_told(self.vouched_at, self.sign_in_by, now)
+
+    def is_enabled(self, now: datetime) -> bool:
+        """Whether the user is neither disabled nor away."""
+        return self.is_active and not self.is_away(now)
 
     @property
     def is_service(self) -> bool:

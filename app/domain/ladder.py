@@ -115,6 +115,7 @@ class Act(Enum):
     )
     MOVE_OWN = Rule("move your own token to a service account that you are responsible for", Effect.GRANTS, _ON_PAGES)
     MOVE_OF_OTHERS = Rule("move a token to another owner", Effect.GRANTS, _GRANTS, is_of_others=True)
+    LINK_USER = Rule("let a person at a provider sign in as a user", Effect.GRANTS, _GRANTS, is_of_others=True)
     UNLOCK_SIGN_IN = Rule("let a user sign in from new places again", Effect.GRANTS, _ON_PAGES, is_of_others=True)
     RESET_SECOND_FACTOR = Rule("remove another user's second factor", Effect.GRANTS, _ON_PAGES, is_of_others=True)
     WIDEN_SETTING = Rule(
@@ -132,6 +133,7 @@ class Act(Enum):
     END_SESSIONS_OF_OTHERS = Rule("sign other users out", Effect.ENDS, _ENDS, is_of_others=True)
     LOWER_ROLE = Rule("give a user a weaker role", Effect.ENDS, _ENDS, is_of_others=True)
     DISABLE_USER = Rule("disable a user", Effect.ENDS, _ENDS, is_of_others=True)
+    UNLINK_USER = Rule("no longer let a person at a provider sign in as a user", Effect.ENDS, _ENDS, is_of_others=True)
     DELETE_USER = Rule("delete a user, for good", Effect.ENDS, _GRANTS, is_of_others=True)
     DENY_API_TOKENS = Rule("no longer allow a user API tokens", Effect.ENDS, _ENDS, is_of_others=True)
     CHANGE_SETTING = Rule("change an instance setting otherwise", Effect.ENDS, _ENDS, is_of_others=True)

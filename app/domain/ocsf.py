@@ -34,6 +34,9 @@ class _Class:
 
 
 def _authentication(event: AuditEvent) -> Members:
+    """Of an answer that was refused, whom it was about is not known."""
+    if event.object_kind == "provider":
+        return {"user": _user("(unknown)"), "service": {"name": PRODUCT}, "auth_protocol": "OpenID Connect"}
     return {"user": _user(event.object_id), "service": {"name": PRODUCT}}
 
 
@@ -75,6 +78,9 @@ CLASSES: dict[str, tuple[_Class, int]] = {
     "session.began": (AUTHENTICATION, LOGON),
     "session.ended": (AUTHENTICATION, LOGOFF),
     "user.sessions_ended": (AUTHENTICATION, LOGOFF),
+    "sessions.ended_by_provider": (AUTHENTICATION, LOGOFF),
+    "provider.logout_refused": (AUTHENTICATION, LOGOFF),
+    "provider.sign_in_refused": (AUTHENTICATION, LOGON),
     "sign_in.refused": (AUTHENTICATION, LOGON),
     "sign_in.throttled": (AUTHENTICATION, LOGON),
     "user.created": (ACCOUNT_CHANGE, 1),
@@ -85,6 +91,8 @@ CLASSES: dict[str, tuple[_Class, int]] = {
     "user.deleted": (ACCOUNT_CHANGE, 6),
     "user.edited": (ACCOUNT_CHANGE, OTHER),
     "user.renamed": (ACCOUNT_CHANGE, OTHER),
+    "user.linked": (ACCOUNT_CHANGE, OTHER),
+    "user.unlinked": (ACCOUNT_CHANGE, OTHER),
     "user.sign_in_locked": (ACCOUNT_CHANGE, 9),
     "user.sign_in_unlocked": (ACCOUNT_CHANGE, 12),
     "second_factor.added": (ACCOUNT_CHANGE, 10),
@@ -94,6 +102,7 @@ CLASSES: dict[str, tuple[_Class, int]] = {
     "second_factor.used_recovery_code": (ACCOUNT_CHANGE, OTHER),
     "user.responsible_changed": (USER_ACCESS, 1),
     "user.role_changed": (USER_ACCESS, 1),
+    "user.role_kept": (USER_ACCESS, OTHER),
     "user.api_tokens_changed": (USER_ACCESS, 1),
     "access_token.minted": (AUTHORIZE_SESSION, 1),
     "access_token.created": (ENTITY_MANAGEMENT, CREATE),

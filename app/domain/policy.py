@@ -28,20 +28,23 @@ from app.domain.setting import (
     Setting,
     Widens,
 )
+from app.domain.sign_in_settings import OLD_REMAIN, SignInSettings
 
 LONGEST_LIFETIME = timedelta(days=36_500)
 """A hundred years: dates end at the year 9999."""
 
 WHO = "Off: only administrators and users who are allowed individually. On or off, a user who is denied can't."
-OLD_REMAIN = "What they have is not affected."
 FULL = f"They can't create more until they have fewer. {OLD_REMAIN}"
 BY_TOKEN = "create refresh tokens, request access tokens from them, and regenerate them"
 TO_GRANT = "create users, give rights, and change settings so that they allow more"
 
 
 @dataclass(frozen=True)
-class Policy(SecondFactorSettings):
-    """All instance settings, parsed. A maximum of None is unlimited. `values`: by key; the attributes read them."""
+class Policy(SignInSettings, SecondFactorSettings):
+    """All instance settings, parsed. A maximum of None is unlimited.
+
+    `values`: by key; the attributes read them.
+    """
 
     values: Mapping[str, Any]
 
@@ -112,13 +115,6 @@ class Policy(SecondFactorSettings):
         SWITCH, "off", group=Group.PERMISSIONS, label="Users create API tokens", effective=From.AT_ONCE, help=WHO,
         affects=(Affects(Counted.UNDECIDED_USERS, "They may create API tokens while API tokens are on.",
                          f"They may not create API tokens. {OLD_REMAIN}"),),
-    )  # fmt: skip
-    password_api_enabled = Setting(
-        SWITCH, "on", group=Group.PERMISSIONS, label="Scripts create refresh tokens with a password",
-        help="Off: no refresh token is created with a user name and a password. The pages still create them.",
-        effective=From.AT_ONCE,
-        affects=(Affects(Counted.USERS_WITH_PASSWORD, "Those who may create refresh tokens can do so with it.",
-                         f"They can't create refresh tokens with it. {OLD_REMAIN}"),),
     )  # fmt: skip
     api_can_create_refresh_tokens = Setting(
         SWITCH, "off", group=Group.PERMISSIONS, label="Access tokens create tokens", effective=From.AT_ONCE,

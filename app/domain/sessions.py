@@ -33,7 +33,8 @@ class WebSession:
 
     `address`, `device` (:func:`app.domain.devices.device_of`): where it began; None where that is not known.
     `digest`: of its cookie. `answers_for_accounts`: whether the user is responsible for a service account, or a deputy.
-    `method`, `identity_id`: how it began (:class:`app.domain.sign_ins.Arrival`). `second_factor`: the user's.
+    `method`, `identity_id`: how it began (:class:`app.domain.sign_ins.Arrival`). `provider`: its name here.
+    `has_password`: whether the user has one. `second_factor`: the user's.
     """
 
     id: int
@@ -48,6 +49,8 @@ class WebSession:
     answers_for_accounts: bool = False
     method: SignInMethod = SignInMethod.PASSWORD
     identity_id: int | None = None
+    provider: str | None = None
+    has_password: bool = True
     second_factor: FactorStanding = NO_FACTOR
 
     @property
@@ -67,7 +70,7 @@ class WebSession:
 
     def is_over(self, now: datetime) -> bool:
         """Over **at** the instant, as tokens expire."""
-        return now >= self.seen_at + IDLE or now >= self.created_at + LONGEST or not self.user.is_active
+        return now >= self.seen_at + IDLE or now >= self.created_at + LONGEST or not self.user.is_enabled(now)
 
     def is_fresh(self, now: datetime) -> bool:
         """Whether the password was entered less than FRESH ago; not if that is said to be in the future."""

@@ -73,6 +73,9 @@ class Counted(Enum):
     ENABLED_USERS = ("user", "enabled user*")
     ADMINISTRATORS_WITHOUT_FACTOR = ("user", "enabled administrator* with a password and without a second factor")
     USERS_WITH_FACTOR = ("user", "enabled user* with a second factor")
+    PEOPLE_AT_PROVIDERS = (
+        "user", "enabled user* whose last single sign-on is older than one of the values allows, but not the other"
+    )  # fmt: skip
 
     @property
     def noun(self) -> str:
@@ -97,9 +100,9 @@ class Affects:
     is_unaffected: bool = False
     example: str = ""
 
-    def statement_of(self, before: Any, after: Any) -> str:
-        """The sentence for a change between these values."""
-        return self.lowered if self.lowered and after < before else self.statement
+    def statement_of(self, *, is_lowered: bool) -> str:
+        """The sentence for a change to a lower value, or to another."""
+        return self.lowered if self.lowered and is_lowered else self.statement
 
     def example_of(self, after: Any, now: datetime) -> str:
         """The example for a lifetime; empty without one, and where it is unlimited."""
@@ -194,6 +197,11 @@ class Setting(Generic[T]):
         if self.widens is Widens.LOWERED:
             ranks.reverse()
         return self.widens is Widens.ANY or None in ranks or ranks[0] < ranks[1]  # type: ignore[operator]
+
+    def is_lowered(self, before: str, after: str) -> bool:
+        """Whether a change between these values is to a lower number, a limit, off, or an earlier choice."""
+        ranks = [self._rank(value) for value in (before, after)]
+        return None not in ranks and ranks[1] < ranks[0]  # type: ignore[operator]
 
     def _rank(self, value: str) -> float | None:
         if self.choices:

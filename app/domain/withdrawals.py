@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from app.domain.audit import SIGHTINGS, AuditEvent
+from app.domain.audit import LOGOUT_REFUSED, PROVIDER_REFUSED, SIGHTINGS, AuditEvent
 from app.domain.clock import parse_instant
 from app.domain.identity import Role
 from app.domain.ladder import STRENGTH, is_weaker
@@ -20,10 +20,11 @@ from app.domain.tokens import TokenKind, TokenStatus
 GRANTS_AND_NOTES = frozenset(
     {
         "access_token.created", "access_token.secret_found", "audit.purged", "clock.accepted", "database.backed_up",
-        "database.restored", "keys.adopted", "refresh_token.created", "refresh_token.described",
-        "refresh_token.found_shared", "refresh_token.secret_found", "session.began", "session.ended", "tokens.purged",
-        "user.created", "user.edited", "user.enabled", "user.sessions_ended", "user.sign_in_locked",
-        "user.sign_in_unlocked", *SIGHTINGS,
+        "database.restored", "keys.adopted", LOGOUT_REFUSED, PROVIDER_REFUSED,
+        "refresh_token.created", "refresh_token.described",
+        "refresh_token.found_shared", "refresh_token.secret_found", "session.began", "session.ended",
+        "sessions.ended_by_provider", "tokens.purged", "user.created", "user.edited", "user.enabled", "user.role_kept",
+        "user.sessions_ended", "user.sign_in_locked", "user.sign_in_unlocked", *SIGHTINGS,
     }
 )  # fmt: skip
 """Actions that take nothing away, or whose effect is not in a restored state."""
@@ -81,6 +82,8 @@ class Withdrawals:
     """By user id."""
     answering: dict[str, AuditEvent] = field(default_factory=dict)
     """By service account: who answers for it changed."""
+    unlinked: dict[tuple[str, str, str], AuditEvent] = field(default_factory=dict)
+    """By issuer, by what the person is named, and the person; not where the same user was linked again."""
     settings: dict[str, AuditEvent] = field(default_factory=dict)
     unknown: Counter[str] = field(default_factory=Counter)
     """Events that are not applied, by what they are."""
@@ -115,10 +118,8 @@ def withdrawals(events: Iterable[AuditEvent]) -> Withdrawals:
             found.labels[event.object_id, column] = event
         elif event.action == "access_token.minted":
             found.minted[str(event.detail.get("refresh_token"))] = event
-        elif event.action == "tokens.revoked":
-            _add_filter(found, event)
-        elif event.action == "user.renamed":
-            _rename(found, event)
+        elif read := _READERS.get(event.action):
+            read(found, event)
         elif event.action == "user.deleted":
             found.deleted[int(event.detail.get("user_id", 0))] = event
         elif event.action in by_handle:
@@ -149,6 +150,15 @@ def _rename(found: Withdrawals, event: AuditEvent) -> None:
     ]
 
 
+def _unlink(found: Withdrawals, event: AuditEvent) -> None:
+    detail = event.detail
+    person = str(detail.get("issuer")), str(detail.get("by", "subject")), str(detail.get("person"))
+    if event.action == "user.unlinked":
+        found.unlinked[person] = event
+    elif person in found.unlinked and found.unlinked[person].object_id == event.object_id:
+        del found.unlinked[person]
+
+
 def _add_filter(found: Withdrawals, event: AuditEvent) -> None:
     text = str(event.detail.get("filter", ""))
     try:
@@ -157,6 +167,15 @@ def _add_filter(found: Withdrawals, event: AuditEvent) -> None:
         found.unknown[f"{event.action} ({text})"] += 1
         return
     found.by_filter.append((event, criteria))
+
+
+_READERS = {
+    "tokens.revoked": _add_filter,
+    "user.renamed": _rename,
+    "user.linked": _unlink,
+    "user.unlinked": _unlink,
+}
+"""What reads the events of other actions."""
 
 
 def takes_away(column: str, present: object, value: object) -> bool:

@@ -54,6 +54,7 @@ ANSWERS: dict[type[Refusal], tuple[int, str]] = {
     errors.TokenRevoked: (401, "The access token was revoked. {remedy}"),
     errors.TokenSuperseded: (401, "The access token was replaced by a newer one."),
     errors.OwnerDisabled: (401, "The owner of the token is disabled."),
+    errors.OwnerMustSignIn: (401, "The owner of the token has not signed in for too long."),
     errors.OwnerDenied: (401, "The owner of the token may not have API tokens."),
     errors.ApiTokensOff: (401, "API tokens without a refresh token are turned off."),
     errors.NotPermitted: (403, "{what}"),

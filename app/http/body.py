@@ -5,12 +5,13 @@ Not here: the members of a body (each dialect's ``schemas``).
 
 import json
 import math
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from io import BytesIO
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
-from flask import Request
+from flask import Request, has_request_context
+from flask import request as current_request
 from werkzeug.exceptions import ClientDisconnected, LengthRequired, RequestEntityTooLarge, UnsupportedMediaType
 
 from app.domain.errors import BadRequest
@@ -55,6 +56,10 @@ class BodyReader:
             raw = self._receive(request)
         members = request.environ[MEMBERS] = _members(request, raw)
         return members
+
+    def aside(self) -> AbstractContextManager[None]:
+        """A place for a request that waits for another server: it has no turn meanwhile, as for a slow body."""
+        return self._place(current_request) if has_request_context() else nullcontext()
 
     def _place(self, request: Request) -> AbstractContextManager[None]:
         turns: Turns | None = request.environ.get(TURNS)

@@ -3,7 +3,9 @@
 Here belong decisions that need both rules and storage. Not here: HTTP, the command line, deployment settings.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from app.domain.clock import Clock
 from app.domain.secrets import KeyRing, TokenFormat
@@ -11,6 +13,7 @@ from app.services.accounts import Accounts
 from app.services.attempts import Attempts
 from app.services.audit_list import AuditList
 from app.services.audit_log import AuditLog, audit_log
+from app.services.break_glass import BreakGlass
 from app.services.changing_passwords import ChangingPasswords
 from app.services.check_counts import CheckCounts
 from app.services.clients import Clients
@@ -27,13 +30,16 @@ from app.services.instance_settings import InstanceSettings
 from app.services.introspecting import Introspecting
 from app.services.issuing import Issuing
 from app.services.job_runs import JobRuns
+from app.services.joining import Joining
 from app.services.key_fingerprints import KeyFingerprints
 from app.services.last_use import LastUse
+from app.services.linking import Linking
 from app.services.listing import Listing
 from app.services.minting import Minting
 from app.services.moving import Moving
 from app.services.overview import Overview
 from app.services.passwords import Passwords
+from app.services.provider_logout import ProviderLogout
 from app.services.renaming import Renaming
 from app.services.restoring import Restoring
 from app.services.revoking import Revoking
@@ -44,6 +50,7 @@ from app.services.service_accounts import ServiceAccounts
 from app.services.sessions import Sessions
 from app.services.setting_effects import SettingEffects
 from app.services.sightings import Sightings
+from app.services.single_sign_on import SingleSignOn
 from app.services.single_tier import SingleTierTokens
 from app.services.strays import Strays
 from app.services.throttling import LoginThrottle
@@ -56,6 +63,9 @@ from app.services.verifying import TokenVerifier
 from app.storage.check import TokenLookup
 from app.storage.client_check import ClientLookup
 from app.storage.database import Database
+
+if TYPE_CHECKING:
+    from app.providers.relying_party import RelyingParty
 
 
 @dataclass(frozen=True)
@@ -97,6 +107,10 @@ class Services:
     check_counts: CheckCounts
     sessions: Sessions
     enrolling: Enrolling
+    joining: Joining
+    linking: Linking
+    single_sign_on: SingleSignOn
+    provider_logout: ProviderLogout
     changing_passwords: ChangingPasswords
     deleting_users: DeletingUsers
     ring: KeyRing
@@ -110,6 +124,9 @@ class Services:
         self.verifier.close()
 
 
+NO_PARTIES: Mapping[str, "RelyingParty"] = {}
+
+
 def build_services(
     database: Database,
     clock: Clock,
@@ -118,8 +135,12 @@ def build_services(
     pepper: bytes,
     prefixes: tuple[str, ...],
     passwords: Passwords,
+    parties: Mapping[str, "RelyingParty"] = NO_PARTIES,
 ) -> Services:
-    """Create the use cases from the values of the settings (described in ``config.Settings``)."""
+    """Create the use cases from the values of the settings (described in ``config.Settings``).
+
+    `parties`: Daypass as a client of each OpenID provider, by its name.
+    """
     ring, format, idempotency = KeyRing(token_keys), TokenFormat(prefixes), Idempotency(pepper)
     lookup = TokenLookup(database)
     verifier, check_counts, sightings, strays, last_use = _recorders(database, clock, ring, format, lookup)
@@ -128,31 +149,27 @@ def build_services(
     minting = Minting(database, clock, ring, format, held_tokens, idempotency)
     clients = Clients(ClientLookup(database, lookup), held_tokens, clock, ring, format)
     clock_agreement, key_fingerprints, audit, health = _guardians(database, clock, token_keys, pepper)
+    joining, sign_on, logout = _of_providers(database, clock, sessions, deletion, sightings, parties, pepper)
     return Services(
         accounts=accounts,
         issuing=Issuing(database, clock, ring, format, held_tokens, accounts, idempotency),
         rotating=Rotating(database, clock, ring, format, held_tokens, idempotency),
-        minting=minting, granting=Granting(minting, clients), clients=clients,
+        minting=minting, granting=Granting(minting, clients), clients=clients, held_tokens=held_tokens, listing=listing,
         introspecting=Introspecting(verifier, held_tokens, last_use, sightings),
         single_tier=SingleTierTokens(database, clock, ring, format, idempotency),
-        verifier=verifier, held_tokens=held_tokens, listing=listing,
-        revoking=Revoking(database, clock, held_tokens, verifier),
-        moving=Moving(database, clock), renaming=Renaming(database, clock),
-        revoking_by_filter=RevokingByFilter(database, clock, pepper),
-        restoring=Restoring(database, clock, deletion),
+        verifier=verifier, revoking=Revoking(database, clock, held_tokens, verifier), moving=Moving(database, clock),
+        renaming=Renaming(database, clock), revoking_by_filter=RevokingByFilter(database, clock, pepper),
+        restoring=Restoring(database, clock, deletion), expiring=Expiring(database, clock, clock_agreement),
         identifying=Identifying(format, verifier, held_tokens, listing),
-        expiring=Expiring(database, clock, clock_agreement),
-        token_lists=TokenLists(database, clock, pepper),
-        token_history=TokenHistory(database, clock),
-        user_list=UserList(database, clock, pepper),
-        user_profiles=UserProfiles(database, clock, accounts, sessions),
+        token_lists=TokenLists(database, clock, pepper), token_history=TokenHistory(database, clock),
+        user_list=UserList(database, clock, pepper), user_profiles=UserProfiles(database, clock, accounts, sessions),
         service_accounts=ServiceAccounts(database, clock, idempotency, deletion.usernames),
-        audit_list=AuditList(database, pepper),
-        overview=Overview(database, clock), instance_settings=InstanceSettings(database, clock),
-        setting_effects=SettingEffects(database, clock), job_runs=JobRuns(database, clock),
-        clock_agreement=clock_agreement, check_counts=check_counts,
-        sightings=sightings, strays=strays, last_use=last_use, sessions=sessions, enrolling=enrolling,
-        changing_passwords=changing, deleting_users=DeletingUsers(database, clock, deletion),
+        audit_list=AuditList(database, pepper), overview=Overview(database, clock),
+        instance_settings=InstanceSettings(database, clock), setting_effects=SettingEffects(database, clock),
+        job_runs=JobRuns(database, clock), clock_agreement=clock_agreement, check_counts=check_counts,
+        sightings=sightings, strays=strays, last_use=last_use, sessions=sessions, enrolling=enrolling, joining=joining,
+        linking=Linking(database, clock), single_sign_on=sign_on, provider_logout=logout, changing_passwords=changing,
+        deleting_users=DeletingUsers(database, clock, deletion),
         ring=ring, key_fingerprints=key_fingerprints, health=health, audit=audit,
     )  # fmt: skip
 
@@ -176,6 +193,21 @@ def _people(
     return accounts, sessions, Enrolling(database, clock, secrets), changing, Deletion(throttle, usernames)
 
 
+def _of_providers(
+    database: Database,
+    clock: Clock,
+    sessions: Sessions,
+    deletion: Deletion,
+    sightings: Sightings,
+    parties: Mapping[str, "RelyingParty"],
+    pepper: bytes,
+) -> tuple[Joining, SingleSignOn, ProviderLogout]:
+    """Single sign-on: whose account a person is, and the way to a provider and back."""
+    joining = Joining(database, clock, sessions.beginning, deletion.usernames, pepper)
+    sign_on = SingleSignOn(database, clock, joining, sightings, parties, pepper)
+    return joining, sign_on, ProviderLogout(database, clock, joining, sightings, parties, pepper)
+
+
 def _recorders(
     database: Database, clock: Clock, ring: KeyRing, format: TokenFormat, lookup: TokenLookup
 ) -> tuple[TokenVerifier, CheckCounts, Sightings, Strays, LastUse]:
@@ -194,5 +226,9 @@ def _guardians(
     """What watches over the clock, the keys, the audit log and the whole."""
     agreement, fingerprints = ClockAgreement(database, clock), KeyFingerprints(database, clock, token_keys, pepper)
     audit = audit_log(database, clock, agreement, pepper)
-    warnings = {"clock jumps": agreement.warning, "audit": audit.sealing.warning}
+    warnings = {
+        "clock jumps": agreement.warning,
+        "audit": audit.sealing.warning,
+        "break-glass": BreakGlass(database).warning,
+    }
     return agreement, fingerprints, audit, Health(database, clock, fingerprints, warnings)

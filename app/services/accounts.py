@@ -13,9 +13,10 @@ from sqlalchemy.exc import IntegrityError
 from app.domain.audit import SIGN_IN_REFUSED
 from app.domain.clock import Clock
 from app.domain.emails import canonical_email
-from app.domain.errors import BadCredentials, NotFound, TemporaryPassword
+from app.domain.errors import BadCredentials, NotFound, SignInRefused, TemporaryPassword
 from app.domain.identity import Caller, Role, User, canonical_username
 from app.domain.ladder import Act
+from app.domain.leavers import AWAY, FIRST_SIGN_IN
 from app.domain.passwords import EXPIRED, TEMPORARY
 from app.services.attempts import Attempts
 from app.services.ended_credentials import as_of_now
@@ -80,7 +81,7 @@ class Accounts:
         self._passwords = passwords
         self.throttle = throttle
         self._idempotency = idempotency
-        self._sightings = sightings
+        self.sightings = sightings
         self._usernames = usernames
         self._attempts = attempts
         self._second_factors = second_factors
@@ -100,7 +101,8 @@ class Accounts:
         Refuses with BadCredentials, with no difference, in time either, between an unknown user, an e-mail of several,
         a wrong password, a disabled account and one without a password; with RateLimited and Unavailable before the
         password is checked; and the right password, where it was temporary and has expired, with TemporaryPassword, and
-        where it is not enough, with SecondFactorRequired.
+        where it is not enough, with SecondFactorRequired; and that of somebody who must sign in with single sign-on
+        first, with SignInRefused.
         """
         found = self._find(username)
         claim = Claim(_counted_by(found, username), caller.address, device)
@@ -188,7 +190,7 @@ class Accounts:
         values = normal_values(values)
         with self._database.transaction() as session:
             # Locked before reading the administrators: two changes at once must not leave none.
-            administrators = users.lock_administrators(session)
+            administrators = users.lock_administrators(session, self._clock())
             lock_for(session, user, values)
             row = changeable_user(session, user)
             change(session, row, values, self._clock(), caller, self._usernames)
@@ -208,8 +210,9 @@ class Accounts:
         """What becomes of an attempt that was counted."""
         try:
             proof = self._prove(typed, attempt.claim.account, password, caller)
+            self._refuse_away(proof, caller)
             _refuse_expired(proof.user, self._clock())
-        except (BadCredentials, TemporaryPassword):
+        except (BadCredentials, SignInRefused, TemporaryPassword):
             self.throttle.failed(attempt, caller)
             raise
         needs_code = self._second_factors.after_password(attempt, proof.user, caller, asks_code, proof.detail)
@@ -227,9 +230,15 @@ class Accounts:
         if user is None or digest is None or not matches or not user.is_active:
             LOG.warning("sign_in_refused", user_id=user.id if user else None, address=caller.address)
             reason = reason_of(user, digest, matches)
-            self._sightings.note(SIGN_IN_REFUSED, subject_of(user), caller, reason=reason, **signed_in_by(user, typed))
+            self.sightings.note(SIGN_IN_REFUSED, subject_of(user), caller, reason=reason, **signed_in_by(user, typed))
             raise BadCredentials
         return Proof(user, digest, signed_in_by(user, typed))
+
+    def _refuse_away(self, proof: Proof, caller: Caller) -> None:
+        """A password is no sign-in at the provider: who has left the organisation may still know it."""
+        if proof.user.is_away(self._clock()):
+            self.sightings.note(SIGN_IN_REFUSED, subject_of(proof.user), caller, reason=AWAY, **proof.detail)
+            raise SignInRefused(FIRST_SIGN_IN, AWAY)
 
     def _upgrade_digest(self, proof: Proof, typed: str, password: str, caller: Caller) -> Proof:
         digest = self._passwords.digest(password)

@@ -1,4 +1,7 @@
-"""How a web session begins, whatever proved who the person is. Not here: the proof, and what comes after it."""
+"""How a web session begins, and goes on under another cookie, whatever proved who the person is.
+
+Not here: the proof, and what comes after it.
+"""
 
 import secrets
 from datetime import datetime
@@ -6,13 +9,16 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app.domain.credentials import BY_PASSWORD, BY_PROVIDER, BY_PROXY
+from app.domain.errors import SessionEnded
 from app.domain.identity import Caller
 from app.domain.seals import Seal
-from app.domain.sessions import MOST
+from app.domain.sessions import MOST, WebSession
 from app.domain.sign_ins import Arrival, SignInMethod
+from app.services.password_sign_in import refuse_unless_by_password
 from app.storage import sessions
 from app.storage.audit import record
 from app.storage.tables import UserRow
+from app.storage.users import as_user
 
 ID_BYTES = 32
 
@@ -32,7 +38,7 @@ def new_cookie() -> str:
 
 
 class BeginningSessions:
-    """Begins sessions. `seal`: of their cookies."""
+    """Begins and renews sessions. `seal`: of their cookies."""
 
     def __init__(self, seal: Seal) -> None:
         self._seal = seal
@@ -49,8 +55,12 @@ class BeginningSessions:
     ) -> str:
         """Create a session for an enabled user whose row is locked; its cookie.
 
+        Refuses with SignInRefused who may not sign in with a password, where that was the proof.
+
         `before`: the previous cookie, whose session ends. `device`: as :func:`app.domain.devices.device_of` has it.
         """
+        if arrival.method is SignInMethod.PASSWORD:
+            refuse_unless_by_password(session, as_user(owner), now)
         cookie = new_cookie()
         owner.last_login_at = now
         if before is not None:
@@ -62,3 +72,14 @@ class BeginningSessions:
         for number in sessions.end_oldest(session, owner.id, MOST, MOST_ENDED):
             record(session, now, known, "session.ended", subject, number=number, because=f"{MOST} at most")
         return cookie
+
+    def renew(self, session: Session, known: WebSession, proved_at: datetime, arrival: Arrival | None = None) -> str:
+        """The new cookie of a session whose person proved who they are again; the one of before is worth nothing.
+
+        Who had read that one does not share what the session can do now. Refuses with SessionEnded, also where another
+        request renewed it. `arrival`: of a proof by a provider.
+        """
+        renewed = new_cookie()
+        if not sessions.renew(session, known, self._seal.of(renewed), proved_at, arrival):
+            raise SessionEnded
+        return renewed

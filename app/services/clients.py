@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from app.domain.clock import Clock
 from app.domain.errors import BadCredentials, TokenMalformed, TokenMissing, TokenRefused, TokenUnknown
 from app.domain.identity import Role
+from app.domain.leavers import is_away
 from app.domain.mistakes import mistake_in
 from app.domain.oauth_client import Client, SentClient
 from app.domain.secrets import KeyRing, TokenFormat, TokenText
@@ -72,8 +73,10 @@ class Clients:
     def _works(self, token: TokenText, row: ClientRow) -> bool:
         if not self._ring.verifies(token, row.key_id, row.mac) or not row.owner_is_active:
             return False
-        # The clock is read after the row, as in the check of an access token.
-        return status_at(TokenStatus(row.status), row.expires_at, self._clock()) is TokenStatus.ACTIVE
+        now = self._clock()  # read after the row, as in the check of an access token
+        if is_away(row.owner_vouched_at, row.sign_in_valid_days, now):
+            return False
+        return status_at(TokenStatus(row.status), row.expires_at, now) is TokenStatus.ACTIVE
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from app.storage import (
     access_tokens,
     deleted_users,
     former_usernames,
+    identities,
     refresh_tokens,
     second_factors,
     service_accounts,
@@ -75,6 +76,7 @@ class Deletion:
         deleted_users.forget_places(session, row.id)
         deleted_users.forget_author(session, row.id, names, then)
         accounts = deleted_users.forget_answering(session, row.id)
+        identities.forget(session, row.id)
         self.usernames.forget(session, row, revocation.at)
         _remove_person(row, revocation.at)
         session.flush()
@@ -97,7 +99,7 @@ class DeletingUsers:
         and who is responsible for service accounts.
         """
         with self._database.transaction() as session:
-            administrators = users.lock_administrators(session)
+            administrators = users.lock_administrators(session, self._clock())
             row = changeable_user(session, user)
             # It can't be undone, so the caller must still be who they were when the request began.
             refuse_unless_allowed(session, Act.DELETE_USER, as_of_now(session, caller))
@@ -136,5 +138,5 @@ def _remove_person(row: UserRow, now: datetime) -> None:
     row.first_name = row.last_name = row.title = ""
     row.password_hash, row.has_temporary_password, row.password_expires_at = None, False, None
     row.role, row.api_tokens, row.is_active = Role.VIEWER, ApiTokens.INHERIT, False
-    row.last_login_at, row.deleted_at = None, now
+    row.last_login_at, row.vouched_at, row.deleted_at = None, None, now
     row.responsible_id = row.deputy_id = None

@@ -27,12 +27,17 @@ from app.storage import (
     idempotency,
     retired_secrets,
     sessions,
+    single_uses,
     throttle,
 )
 from app.storage.audit import record
 from app.storage.database import Database
 
 BATCH = 1000
+
+SINGLE_USES_KEPT_FOR = timedelta(days=1)
+"""Longer than anything is accepted that counts once (``single_sign_on``, ``logout_tokens``)."""
+
 LONGEST_REST_SECONDS = 0.2
 
 Batch = Callable[[Session, datetime, int], int]
@@ -73,6 +78,7 @@ class Expiring:
         self._bring_back()
         rows += self._repeat(idempotency.purge, KEYS_KEPT_FOR)
         rows += self._repeat(sessions.purge, LONGEST)
+        rows += self._repeat(single_uses.purge, SINGLE_USES_KEPT_FOR)
         rows += self._repeat(check_counts.purge, CHECKS_KEPT_FOR)
         return rows + self._repeat(_purge_throttle, timedelta(0))
 

@@ -12,6 +12,7 @@ from app.domain.clock import Clock
 from app.domain.errors import (
     NotFound,
     OwnerDisabled,
+    OwnerMustSignIn,
     TokenExpired,
     TokenMalformed,
     TokenRefused,
@@ -135,7 +136,7 @@ class HeldTokens:
         found = self.find(session, claim)
         now = self._clock()
         _refuse_unless_active(found, now)
-        return HeldToken(found.stored, found.text, *_owner(session, found.stored), found.is_old), now
+        return HeldToken(found.stored, found.text, *_owner(session, found.stored, now), found.is_old), now
 
     def find(self, session: Session, claim: Claim) -> FoundToken:
         """The refresh token, in any state.
@@ -163,7 +164,7 @@ class HeldTokens:
         """An active refresh token, locked and with its generation incremented.
 
         `is_use`: a mint, by this `caller`; `allow_expired`: a regeneration, which no old secret does. Both are counted.
-        Refuses as :meth:`find`, with a TokenRefused (expired, unless `allow_expired`; revoked; owner disabled),
+        Refuses as :meth:`find`, with a TokenRefused (expired, unless `allow_expired`; revoked; owner disabled or away),
         RateLimited, and with Unavailable where others changed it meanwhile. Not here: whether the caller's credential
         is enough (``permitting``).
         """
@@ -190,7 +191,7 @@ class HeldTokens:
             raise Unavailable("the refresh token is being changed")
         if stored.user_id != found.stored.user_id:  # moved during the wait: no longer that user's, if one is named
             self.find(session, claim)
-        owner, policy = _owner(session, stored)
+        owner, policy = _owner(session, stored, now)
         if is_use or allow_expired:
             budgets.refuse_overspent(stored, policy, now, is_mint=is_use)
         return HeldToken(stored, text, owner, policy, is_old)
@@ -235,9 +236,11 @@ def _refuse_unless_active(found: FoundToken, now: datetime, allow_expired: bool 
         raise TokenRevoked(TokenKind.REFRESH, row.public_id, row.previous_until, how=what_became_of_old(row, now))
 
 
-def _owner(session: Session, row: StoredRefreshToken) -> tuple[User, Policy]:
-    """Read after the lock, to see a user disabled before it. Refuses with OwnerDisabled."""
+def _owner(session: Session, row: StoredRefreshToken, now: datetime) -> tuple[User, Policy]:
+    """Read after the lock, to see a user disabled before it. Refuses with OwnerDisabled and OwnerMustSignIn."""
     owner, settings = refresh_tokens.find_owner(session, row.user_id)
     if not owner.is_active:
         raise OwnerDisabled(TokenKind.REFRESH, row.public_id)
+    if owner.is_away(now):
+        raise OwnerMustSignIn(TokenKind.REFRESH, row.public_id)
     return owner, Policy.of(settings)

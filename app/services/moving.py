@@ -63,7 +63,7 @@ class Moving:
             for public_id in public_ids:
                 token = _existing(session, public_id, only_of)
                 owner = users.as_user(existing_user(session, token.user_id))
-                _refuse_owners(caller, owner, target, only_of)
+                _refuse_owners(caller, owner, target, only_of, now)
                 _refuse_token(session, token, target, policy, now)
                 proposals.append(Proposal(owner, target, gains_rights(owner.role, target.role)))
             return proposals
@@ -126,7 +126,7 @@ def _move(
         raise Conflict(MOVED_MEANWHILE)
     if only_of not in (None, owner.id):
         raise NotFound("token")
-    _refuse_owners(caller, owner, target, only_of)
+    _refuse_owners(caller, owner, target, only_of, now)
     _refuse_token(session, token, target, read_policy(session), now)
     with_it = moving.give(session, token, target.id)
     detail: dict[str, str | int] = {"before": owner.username, "before_id": owner.id}
@@ -155,11 +155,13 @@ def _target(session: Session, to: str, only_of: int | None) -> UserRow:
         raise rules.not_responsible_for(name) from None
 
 
-def _refuse_owners(caller: Caller, owner: User, target: User, only_of: int | None) -> None:
+def _refuse_owners(caller: Caller, owner: User, target: User, only_of: int | None, now: datetime) -> None:
     if only_of is not None:
         rules.refuse_target_of_owner(caller.user_id, owner, target)
     if not target.is_active:
         raise Conflict(f"{target.username} is disabled. Enable the account first, or choose another.")
+    if target.is_away(now):
+        raise Conflict(f"{target.username} must sign in first: their last sign-in is too long ago. Choose another.")
     rules.refuse_target(owner, target)
 
 

@@ -11,7 +11,7 @@ from app.domain.token_view import DAYS_BEFORE_EXPIRY
 from app.domain.token_warnings import TokenWarning
 from app.domain.tokens import AccessToken, Ending
 from app.services.revoking import Revoked
-from app.storage import overview, service_accounts, summary
+from app.storage import leavers, overview, service_accounts, summary
 from app.storage.access_tokens import as_access_token
 from app.storage.database import Database
 
@@ -77,7 +77,8 @@ class Overview:
         """In a fixed number of statements."""
         now = self._clock()
         with self._database.reading() as session:
-            people = summary.users_by_state(session)
+            old = leavers.too_old(session, now)
+            people = summary.users_by_state(session, old)
             warnings = summary.warnings(session, now)
             access_tokens, api_tokens = summary.access_tokens_by_status(session, now, warnings.had_expired)
             endings = summary.endings(session, now, _midnight_after(now, DAYS_AHEAD), now + SOON)
@@ -92,7 +93,7 @@ class Overview:
                 endings=_every_day(now.date(), endings.by_day),
                 expiring=sum(each.soon for each in endings.by_day),
                 first=endings.first,
-                unanswered=service_accounts.count_unanswered(session),
+                unanswered=service_accounts.count_unanswered(session, old),
             )
 
 

@@ -1,6 +1,5 @@
 """Applying withdrawals to a restored database: tokens, users, passwords, settings. Never gives anything back."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
@@ -16,10 +15,11 @@ from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind
 from app.domain.withdrawals import Withdrawals, takes_away
 from app.services.deleting_users import WITH_THE_USER, Deletion, about
+from app.services.reapplied import Reapplied
 from app.services.reapplying_factors import asked_again, outdated_by, remove_spent_codes, take_back_outdated
 from app.services.reapplying_moves import label_again, move_again, was_changed_later
 from app.services.reapplying_secrets import end_old_secret_again
-from app.services.reapplying_users import remove_people_but
+from app.services.reapplying_users import remove_people_but, unlink_again
 from app.services.responsibility import ANSWERING_CHANGED, answering
 from app.storage import access_tokens, listing, reapplying, refresh_tokens, sessions, settings, users
 from app.storage.audit import record
@@ -30,16 +30,6 @@ from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 
 REGENERATED = "its secret of the backup was replaced later"
 REPLACED = "a newer access token had replaced it"
-
-
-@dataclass
-class Reapplied:
-    """The public ids of the tokens that were revoked, and sentences about the rest."""
-
-    refresh_tokens: set[str] = field(default_factory=set)
-    access_tokens: set[str] = field(default_factory=set)
-    changes: list[str] = field(default_factory=list)
-    not_applied: list[str] = field(default_factory=list)
 
 
 class Reapplying:
@@ -78,6 +68,8 @@ class Reapplying:
         self._done.changes += remove_spent_codes(self._session, lost)
         for username, event in lost.answering.items():
             self._remove_people(username, event)
+        for event in lost.unlinked.values():
+            self._unlink(event)
         for user_id, event in lost.deleted.items():
             self._delete(user_id, event)
         for key, event in lost.settings.items():
@@ -175,7 +167,7 @@ class Reapplying:
         user, value = users.find(self._session, username), event.detail.get(column, "")
         if user is None or not takes_away(column, getattr(user, column), value):
             return
-        administrators = users.lock_administrators(self._session)
+        administrators = users.lock_administrators(self._session, self._now)
         if column != "api_tokens" and self._is_last(user, administrators, event):
             return
         setattr(user, column, value)
@@ -210,7 +202,8 @@ class Reapplying:
         self._done.changes.append(f"{username}: renamed to {event.object_id}, as since {utc_text(event.at)}.")
 
     def _delete(self, user_id: int, event: AuditEvent) -> None:
-        administrators, user = users.lock_administrators(self._session), users.hold(self._session, user_id)
+        administrators = users.lock_administrators(self._session, self._now)
+        user = users.hold(self._session, user_id)
         if user is None or user.deleted_at is not None or (self._has_run_on and user.created_at >= event.at):
             return
         if self._is_last(user, administrators, event):
@@ -236,6 +229,13 @@ class Reapplying:
         self._done.changes += [f"{username}: {each} does not answer for it any more." for each in gone]
         users.read_names(self._session, user)
         self._record(ANSWERING_CHANGED, ("user", username), event, **answering(user))
+
+    def _unlink(self, event: AuditEvent) -> None:
+        if (done := unlink_again(self._session, event, has_run_on=self._has_run_on)) is None:
+            return
+        username, person = done
+        self._record(event.action, ("user", username), event, **person.detail)
+        self._done.changes.append(f"{username}: unlinked from {person.subject or person.email} at {person.issuer}.")
 
     def _change_setting(self, key: str, event: AuditEvent) -> None:
         after, setting = str(event.detail.get("after")), find_setting(key)

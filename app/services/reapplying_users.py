@@ -1,7 +1,14 @@
-"""Who no longer answers for a service account of a restored database. Not here: recording it (``reapplying``)."""
+"""Who no longer answers for a service account of a restored database, and who no longer signs in as a user.
+
+Not here: recording it (``reapplying``).
+"""
+
+from sqlalchemy.orm import Session
 
 from app.domain.audit import AuditEvent
+from app.services.linking import NamedPerson, unlink
 from app.services.responsibility import NAMES
+from app.storage import identities, users
 from app.storage.tables import UserRow
 
 
@@ -13,3 +20,20 @@ def remove_people_but(account: UserRow, event: AuditEvent) -> list[str]:
     for each in gone:
         setattr(account, f"{each}_id", None)
     return names
+
+
+def unlink_again(session: Session, event: AuditEvent, *, has_run_on: bool) -> tuple[str, NamedPerson] | None:
+    """Unlink the person of the event from whom they sign in as in the database: the user's name, and the person.
+
+    None where they sign in as nobody, or were linked again since the restore.
+    """
+    issuer, person = str(event.detail.get("issuer")), str(event.detail.get("person"))
+    by_email = event.detail.get("by") == "e-mail"
+    named = NamedPerson(issuer, email=person) if by_email else NamedPerson(issuer, person)
+    find = identities.find_expected if by_email else identities.find
+    found = find(session, issuer, person)
+    user = None if found is None else users.hold(session, found.user_id)
+    if found is None or user is None or (has_run_on and found.created_at >= event.at):
+        return None
+    unlink(session, user.id, named)
+    return user.username, named

@@ -4,6 +4,7 @@ Not here: what they may do (``acting_for``), and the accounts themselves (``serv
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -38,15 +39,14 @@ def lock_for(session: Session, user: int | str, values: Mapping[str, Any]) -> No
     lock_together(session, *([people, [user]] if isinstance(user, int) else [[*people, user]]))
 
 
-def people(session: Session, responsible: str, deputy: str | None) -> dict[str, int | None]:
+def people(session: Session, responsible: str, deputy: str | None, now: datetime) -> dict[str, int | None]:
     """The columns of a new service account. Refuses with BadRequest a name that is no active person's."""
     lock_together(session, (responsible, deputy))
-    return _refuse_one_for_both(
-        {"responsible_id": _person(session, "responsible", responsible), "deputy_id": _deputy(session, deputy)}
-    )
+    first = _person(session, "responsible", responsible, now)
+    return _refuse_one_for_both({"responsible_id": first, "deputy_id": _deputy(session, deputy, now)})
 
 
-def columns_of(session: Session, values: Mapping[str, Any], row: UserRow) -> dict[str, Any]:
+def columns_of(session: Session, values: Mapping[str, Any], row: UserRow, now: datetime) -> dict[str, Any]:
     """What changes of a user are in columns: the names of ``responsible`` and ``deputy`` become ids.
 
     Refuses as :func:`people`, and with BadRequest a person's.
@@ -58,9 +58,9 @@ def columns_of(session: Session, values: Mapping[str, Any], row: UserRow) -> dic
         message = ONLY_SERVICE.format(row.username)
         raise BadRequest(message, {name: [message] for name in given})
     if "responsible" in given:
-        columns["responsible_id"] = _person(session, "responsible", columns.pop("responsible") or "")
+        columns["responsible_id"] = _person(session, "responsible", columns.pop("responsible") or "", now)
     if "deputy" in given:
-        columns["deputy_id"] = _deputy(session, columns.pop("deputy"))
+        columns["deputy_id"] = _deputy(session, columns.pop("deputy"), now)
     both = {column: columns.get(column, getattr(row, column)) for column in PEOPLE}
     _refuse_one_for_both(both)
     return columns
@@ -71,14 +71,14 @@ def answering(account: UserRow) -> dict[str, str]:
     return {"responsible": account.responsible or "", "deputy": account.deputy or ""}
 
 
-def _deputy(session: Session, name: str | None) -> int | None:
-    return _person(session, "deputy", name) if name else None
+def _deputy(session: Session, name: str | None, now: datetime) -> int | None:
+    return _person(session, "deputy", name, now) if name else None
 
 
-def _person(session: Session, member: str, name: str) -> int:
+def _person(session: Session, member: str, name: str, now: datetime) -> int:
     """The id of an active person, whose row stays locked, so that they are not disabled meanwhile unseen."""
     row = users.hold(session, canonical_username(name) or "")
-    if row is None or not row.is_active or row.kind != Kind.PERSON:
+    if row is None or not users.as_user(row).is_enabled(now) or row.kind != Kind.PERSON:
         message = NO_ACTIVE_PERSON.format(name) if name else REQUIRED
         raise BadRequest(message, {member: [message]})
     return row.id

@@ -16,7 +16,8 @@ from app.domain.errors import Conflict
 from app.domain.identity import Caller
 from app.domain.withdrawals import Withdrawals, withdrawals
 from app.services.deleting_users import Deletion
-from app.services.reapplying import Reapplied, Reapplying
+from app.services.reapplied import Reapplied
+from app.services.reapplying import Reapplying
 from app.storage import access_tokens, reapplying, refresh_tokens, users
 from app.storage.audit import record
 from app.storage.database import Database

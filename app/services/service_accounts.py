@@ -64,8 +64,8 @@ class ServiceAccounts:
         try:
             with self._database.transaction() as session:
                 refuse_unless_allowed(session, Act.CREATE_USER, caller)
-                columns |= people(session, answering.responsible, answering.deputy)
                 now = self._clock()
+                columns |= people(session, answering.responsible, answering.deputy, now)
                 self._idempotency.refuse_repeat(session, key, caller.user_id, ("user", name), now)
                 row = users.insert(session, name, role, None, now, kind=Kind.SERVICE, **columns)
                 self._usernames.refuse_former(session, name, row.id)
@@ -95,7 +95,7 @@ class ServiceAccounts:
             raise NotFound("user")
         is_responsible = row.responsible_id == person_id
         try:
-            successor = people(session, name, None)["responsible_id"] if name or is_responsible else None
+            successor = people(session, name, None, self._clock())["responsible_id"] if name or is_responsible else None
         except BadRequest as refusal:
             raise BadRequest(refusal.message, {f"to-{account_id}": [refusal.message]}) from None
         if is_responsible:

@@ -7,14 +7,14 @@ Not here: the cookie (``app.web``).
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from app.domain.audit import SIGN_IN_REFUSED
 from app.domain.clock import Clock
 from app.domain.devices import device_of
-from app.domain.errors import BadCredentials, NotFound, SessionEnded, Unavailable
-from app.domain.identity import Caller
+from app.domain.errors import BadCredentials, NotFound, SignInRefused, Unavailable
+from app.domain.identity import Caller, User
 from app.domain.ladder import Act
 from app.domain.seals import Seal
 from app.domain.sessions import MOST, WebSession
@@ -24,7 +24,9 @@ from app.services.beginning import BeginningSessions, new_cookie
 from app.services.kept_forms import KeptForms
 from app.services.known_devices import KnownDevices
 from app.services.named_users import existing_user
+from app.services.password_sign_in import refuse_unless_by_password
 from app.services.permitting import refuse_unless_allowed
+from app.services.refused_sign_ins import subject_of
 from app.services.second_factors import SecondFactors
 from app.services.second_steps import SecondStep, SecondSteps
 from app.storage import sessions, users
@@ -79,10 +81,12 @@ class Sessions:
         """Create a session for the user with this name and password; its cookie.
 
         Of an account with a second factor: a text that this browser keeps for :meth:`second_step`. `before`: the
-        previous cookie, whose session ends. `device`, and refusals: as :meth:`Accounts.authenticate`.
+        previous cookie, whose session ends. `device`, and refusals: as :meth:`Accounts.authenticate`; and with
+        SignInRefused who may not sign in with a password.
         """
         while True:
             proof = self._accounts.authenticate(username, password, caller, device, asks_code=True)
+            self._refuse_unless_by_password(proof.user, caller)
             if proof.needs_code:
                 return WaitsForCode(self._second_steps.text_of(proof, before or "", self._clock()))
             cookie = self._begin(proof, caller, before, device_of(user_agent))
@@ -128,6 +132,15 @@ class Sessions:
 
         return self._second_factors.after_code(step.user, code, caller, device, begin)
 
+    def _refuse_unless_by_password(self, user: User, caller: Caller) -> None:
+        """Before anything else is asked for; what begins a session looks again."""
+        try:
+            with self._database.reading() as session:
+                refuse_unless_by_password(session, user, self._clock())
+        except SignInRefused:
+            self._accounts.sightings.note(SIGN_IN_REFUSED, subject_of(user), caller, reason="password sign-in is off")
+            raise
+
     def find(self, cookie: str | None) -> WebSession | None:
         """The session of this cookie, unless it has ended."""
         if cookie is None or not COOKIE.fullmatch(cookie):
@@ -153,30 +166,26 @@ class Sessions:
     def prove(self, known: WebSession, password: str, caller: Caller, code: str = "") -> str:
         """The user entered the password again, and a code where the account has a second factor: as :meth:`renew`.
 
-        Refuses as :meth:`Accounts.authenticate` and :meth:`SecondFactors.after_code` too.
+        Refuses as :meth:`sign_in` and :meth:`SecondFactors.after_code` too.
         """
         device = device_in(known)
+        self._refuse_unless_by_password(known.user, caller)
         proof = self._accounts.authenticate(known.user.username, password, caller, device, asks_code=True)
         if not proof.needs_code:
             return self.renew(known)
-        return self._second_factors.after_code(
-            known.user, code, caller, device, lambda session, _: self._renew(session, known, self._clock())
-        )
+
+        def renew(session: Session, _: UserRow) -> str:
+            return self.beginning.renew(session, known, self._clock())
+
+        return self._second_factors.after_code(known.user, code, caller, device, renew)
 
     def renew(self, known: WebSession, *, is_proof: bool = True) -> str:
-        """The new cookie of a session whose password was entered again; the one of before is worth nothing.
+        """The new cookie of a session whose password was entered again (:meth:`BeginningSessions.renew`).
 
-        Who had read that one does not share what the session can do now. `is_proof`: whether all was shown that proves
-        who the user is. Refuses with SessionEnded, also where another request renewed it.
+        `is_proof`: whether all was shown that proves who the user is.
         """
         with self._database.transaction() as session:
-            return self._renew(session, known, self._clock() if is_proof else known.proved_at)
-
-    def _renew(self, session: Session, known: WebSession, proved_at: datetime) -> str:
-        renewed = new_cookie()
-        if not sessions.renew(session, known, self._digest(renewed), proved_at):
-            raise SessionEnded
-        return renewed
+            return self.beginning.renew(session, known, self._clock() if is_proof else known.proved_at)
 
     def is_fresh(self, known: WebSession) -> bool:
         """Whether the password was entered recently (:meth:`WebSession.is_fresh`)."""

@@ -59,12 +59,14 @@ class SettingEffects:
         with self._database.reading() as session:
             stored = settings.stored(session)
             before, after = Policy.of(stored), Policy.of(stored | {setting.key: value})
+            current = stored.get(setting.key, setting.default)
+            is_lowered = setting.is_lowered(current, value)
 
             def effect(affects: Affects) -> Effect:
                 new = after.values[setting.key]
-                sentences = affects.statement_of(before.values[setting.key], new), affects.example_of(new, now)
+                sentences = affects.statement_of(is_lowered=is_lowered), affects.example_of(new, now)
                 counted = affects.counted and count(session, affects.counted, now, before, after)
                 return Effect(affects, " ".join(filter(None, sentences)), counted)
 
             effects = [effect(each) for each in setting.affects if after != before]
-        return Forecast(setting.key, stored.get(setting.key, setting.default), value, effects)
+        return Forecast(setting.key, current, value, effects)

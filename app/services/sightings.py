@@ -42,12 +42,13 @@ class _Sighting:
     subject: tuple[str, str]
     caller: Caller
     detail: tuple[tuple[str, str], ...] = ()
+    apart: str = ""
     left_out: int = 0
     others_left_out: int = 0
 
     @property
     def key(self) -> Key:
-        return self.action, self.subject[1], self.caller.name, counted_network(self.caller.address)
+        return self.action, f"{self.subject[1]} {self.apart}", self.caller.name, counted_network(self.caller.address)
 
 
 @dataclass
@@ -82,10 +83,13 @@ class Sightings:
         elif isinstance(refusal, TokenMalformed) and refusal.refresh_token is not None:
             self.note(PRESENTED_AS_ACCESS, ("refresh_token", refusal.refresh_token), caller)
 
-    def note(self, action: str, subject: tuple[str, str], caller: Caller, **detail: str) -> None:
-        """Record that `caller` tried `action` on `subject`, or count it. Refuses nothing. `detail`: never a secret."""
+    def note(self, action: str, subject: tuple[str, str], caller: Caller, apart: str = "", **detail: str) -> None:
+        """Record that `caller` tried `action` on `subject`, or count it. Refuses nothing. `detail`: never a secret.
+
+        `apart`: what tells it from others of the same subject and network, where each has a row of its own.
+        """
         kind, handle = subject
-        sighting = _Sighting(self._clock(), action, (kind, handle[:150]), caller, tuple(detail.items()))
+        sighting = _Sighting(self._clock(), action, (kind, handle[:150]), caller, tuple(detail.items()), apart)
         with self._lock:
             self._add(sighting)
         with suppress(RuntimeError):  # the process is exiting and starts no threads

@@ -15,6 +15,7 @@ from app.domain.emails import normal_email
 from app.domain.errors import Conflict
 from app.domain.identity import Caller, Role
 from app.domain.ladder import act_of_change
+from app.domain.leavers import is_away
 from app.domain.text import normal_text
 from app.services.permitting import refuse_unless_allowed
 from app.services.responsibility import ANSWERING_CHANGED, PEOPLE, answering, columns_of
@@ -57,8 +58,8 @@ def change(session: Session, row: UserRow, values: Values, now: datetime, caller
     `values`: normal ones. Refuses with NotPermitted, as :func:`columns_of`, and with Conflict a user name that is or
     was somebody else's.
     """
-    values = columns_of(session, values, row)
-    changed = _differing(row, values)
+    values = columns_of(session, values, row, now)
+    changed = _differing(row, values) | _vouched_for(row, values, now)
     for column, value in changed.items():
         refuse_unless_allowed(session, act_of_change(column, getattr(row, column), value), caller)
     before = row.username
@@ -70,7 +71,7 @@ def change(session: Session, row: UserRow, values: Values, now: datetime, caller
 
 
 def change_own(session: Session, row: UserRow, names: Mapping[str, str], now: datetime, caller: Caller) -> None:
-    """Change what differs of a user's own names: no right depends on them."""
+    """Change what differs of a user's own names, and of an e-mail that a provider says is theirs."""
     changed = _differing(row, names)
     for column, value in changed.items():
         setattr(row, column, value)
@@ -78,10 +79,15 @@ def change_own(session: Session, row: UserRow, names: Mapping[str, str], now: da
 
 
 def write(session: Session, row: UserRow, changed: Values, now: datetime, usernames: Usernames) -> None:
-    """Write these values. Refuses with Conflict a user name that is or was somebody else's."""
+    """Write these values. Who enables somebody that a provider knows vouches for them.
+
+    Refuses with Conflict a user name that is or was somebody else's.
+    """
     for column, value in changed.items():
         if column != "username":
             setattr(row, column, value)
+    if changed.get("is_active") and row.vouched_at is not None:
+        row.vouched_at = now
     if "username" not in changed:
         return
     try:
@@ -95,6 +101,12 @@ def refuse_to_leave_none(administrators: list[int], row: UserRow) -> None:
     stays = row.is_active and row.role == Role.SERVER_ADMIN
     if administrators == [row.id] and not stays:
         raise Conflict(LAST_ADMINISTRATOR)
+
+
+def _vouched_for(row: UserRow, values: Values, now: datetime) -> dict[str, Any]:
+    """What enabling changes of somebody who is not disabled, but has not signed in for too long."""
+    is_enabled = values.get("is_active") is True and is_away(row.vouched_at, row.sign_in_valid_days, now)
+    return {"is_active": True} if is_enabled else {}
 
 
 def _differing(row: UserRow, values: Values) -> dict[str, Any]:

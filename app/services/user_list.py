@@ -1,7 +1,9 @@
 """Lists of users, page by page."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy.orm import Session
 
 from app.domain.clock import Clock
 from app.domain.identity import Kind, Role, User
@@ -9,7 +11,7 @@ from app.domain.user_search import UserCounts, UserSearch
 from app.services.cursors import Cursors
 from app.services.keyset import LARGEST_PAGE, Page, page_at, page_of, place_of, row_of
 from app.services.overview import Holding
-from app.storage import overview, service_accounts, user_list
+from app.storage import identities, leavers, overview, service_accounts, user_list
 from app.storage.database import Database
 from app.storage.users import as_user
 
@@ -27,6 +29,8 @@ class FoundUsers:
     counts: UserCounts
     first: int
     unanswered: frozenset[int] = frozenset()
+    providers: Mapping[int, list[str]] = field(default_factory=dict)
+    """By user id, the names of those who sign them in."""
 
 
 class UserList:
@@ -59,26 +63,37 @@ class UserList:
         """Users that match, in the order of the search, with their counts. `cursor`: of the page beside."""
         name = f"{USERS} by {search.order} {search.is_descending}"
         place = place_of(self._cursors.read(name, cursor))
+        now = self._clock()
         with self._database.reading() as session:
-            rows = user_list.found(session, search, place.row_id, limit + 1, is_backwards=place.is_backwards)
+            old = leavers.too_old(session, now)
+            rows = user_list.found(session, search, old, place.row_id, limit + 1, is_backwards=place.is_backwards)
             page = page_at(place, [as_user(row) for row in rows], limit, lambda user: user.id)
-            counts = user_list.counts(session, search)
-            before = user_list.count_before(session, search, page.items[0].id) if page.items and page.newer else 0
+            counts = user_list.counts(session, search, old)
+            before = user_list.count_before(session, search, old, page.items[0].id) if page.items and page.newer else 0
             ids = [user.id for user in page.items]
-            held = overview.count_active_of_users(session, ids, self._clock())
-            unanswered = service_accounts.unanswered_among(session, ids)
+            held = overview.count_active_of_users(session, ids, now)
+            unanswered = service_accounts.unanswered_among(session, ids, old)
+            providers = _providers_of(session, ids)
         holdings = [Holding(user, *held[user.id]) for user in page.items]
         sealed = (self._cursors.write(name, each) for each in (page.cursor, page.newer))
-        return FoundUsers(Page(holdings, *sealed), counts, before + 1, frozenset(unanswered))
+        return FoundUsers(Page(holdings, *sealed), counts, before + 1, frozenset(unanswered), providers)
 
     def every(self, search: UserSearch) -> Iterator[Holding]:
         """All that match, in the same order, read in pages."""
         after: int | None = None
         while True:
             with self._database.reading() as session:
-                rows = [as_user(row) for row in user_list.found(session, search, after, LARGEST_PAGE)]
-                held = overview.count_active_of_users(session, [user.id for user in rows], self._clock())
+                now = self._clock()
+                old = leavers.too_old(session, now)
+                rows = [as_user(row) for row in user_list.found(session, search, old, after, LARGEST_PAGE)]
+                held = overview.count_active_of_users(session, [user.id for user in rows], now)
             yield from (Holding(user, *held[user.id]) for user in rows)
             if len(rows) < LARGEST_PAGE:
                 return
             after = rows[-1].id
+
+
+def _providers_of(session: Session, user_ids: Sequence[int]) -> dict[int, list[str]]:
+    """Of those who have one; one that nobody has used yet is called by its issuer."""
+    linked = identities.of_users(session, user_ids)
+    return {user_id: sorted({each.provider or each.issuer for each in found}) for user_id, found in linked.items()}

@@ -7,15 +7,25 @@ from sqlalchemy.orm import Session
 
 from app.domain.audit import AuditEvent
 from app.domain.clock import Clock
+from app.domain.identities import Links
 from app.domain.identity import User
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenStatus
 from app.services.accounts import Accounts
 from app.services.audit_list import as_event
+from app.services.linking import links_of
 from app.services.listing import ListedToken, list_access_tokens, list_refresh_tokens
 from app.services.overview import Holding
 from app.services.sessions import Sessions
-from app.storage import audit_list, former_usernames, overview, second_factors, service_accounts, user_profiles
+from app.storage import (
+    audit_list,
+    former_usernames,
+    leavers,
+    overview,
+    second_factors,
+    service_accounts,
+    user_profiles,
+)
 from app.storage.database import Database
 from app.storage.throttle import Filled
 from app.storage.users import as_user
@@ -45,6 +55,7 @@ class UserProfile:
     """The service accounts that the user answers for."""
     factor_added_at: datetime | None
     """Since when there is a second factor, if there is one."""
+    links: Links
     is_unanswered: bool
     """Whether it is an enabled service account without an active responsible person."""
 
@@ -63,6 +74,7 @@ class UserProfiles:
         user, now = self._accounts.by_id(user_id), self._clock()
         lock, sessions = self._accounts.throttle.lock_of(user.counted_by), self._sessions.of_user(user_id)
         with self._database.reading() as session:
+            old = leavers.too_old(session, now)
             held = overview.count_active_of_users(session, [user_id], now)[user_id]
             former = former_usernames.of_user(session, user_id)
             factor = second_factors.find(session, user_id)
@@ -79,7 +91,8 @@ class UserProfiles:
                 former_usernames=former,
                 accounts=[as_user(row) for row in service_accounts.of_person(session, user_id, MOST_ACCOUNTS)],
                 factor_added_at=factor.added_at if factor is not None else None,
-                is_unanswered=user_id in service_accounts.unanswered_among(session, [user_id]),
+                links=links_of(session, user_id),
+                is_unanswered=user_id in service_accounts.unanswered_among(session, [user_id], old),
             )
 
 

@@ -46,6 +46,10 @@ class Usernames:
         if owner_id not in (None, user_id):
             raise Conflict(f"{name} was another account's user name: nobody else can have it.")
 
+    def is_former(self, session: Session, name: str) -> bool:
+        """Whether anybody had this name."""
+        return former_usernames.owner_of(session, self._digest(name)) is not None
+
     def rename(self, session: Session, row: UserRow, name: str, now: datetime) -> None:
         """Give a user, whose row is locked, another name. Refuses with Conflict a former name of somebody else."""
         former, row.username = row.username, name

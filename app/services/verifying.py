@@ -12,6 +12,7 @@ from app.domain.errors import (
     NotPermitted,
     OwnerDenied,
     OwnerDisabled,
+    OwnerMustSignIn,
     TokenExpired,
     TokenMalformed,
     TokenRefused,
@@ -21,6 +22,7 @@ from app.domain.errors import (
     UserIdMismatch,
 )
 from app.domain.identity import ApiTokens, Principal, Role
+from app.domain.leavers import is_away
 from app.domain.mistakes import mistake_in
 from app.domain.secrets import KeyRing, TokenFormat, TokenText
 from app.domain.tokens import TokenKind, TokenStatus, status_at
@@ -56,8 +58,8 @@ class TokenVerifier:
         """The principal of an access token; counted as accepted or refused. With `user_id`, only if it is that user's.
 
         `permit`: refuses with NotPermitted an active token without permission. Refuses with a TokenRefused (malformed,
-        unknown, another user's, expired, revoked, superseded, owner disabled), and with Unavailable, not counted, when
-        the database is away.
+        unknown, another user's, expired, revoked, superseded, owner disabled or away), and with Unavailable, not
+        counted, when the database is away.
         """
         try:
             principal = self.examine(text, user_id)
@@ -109,6 +111,8 @@ def _refuse_unless_active(public_id: str, row: CheckedRow, now: datetime) -> Non
             raise _REFUSED[parent](TokenKind.ACCESS, public_id, row.refresh_token_expires_at)
     if not row.user_is_active:
         raise OwnerDisabled(TokenKind.ACCESS, public_id)
+    if row.user_vouched_at is not None and is_away(row.user_vouched_at, row.sign_in_valid_days, now):
+        raise OwnerMustSignIn(TokenKind.ACCESS, public_id)
     if row.user_api_tokens == ApiTokens.DENY:
         raise OwnerDenied(TokenKind.ACCESS, public_id)
     if row.api_tokens_enabled == "off":

@@ -8,12 +8,14 @@ from sqlalchemy import bindparam, case, literal_column, select
 from app.storage.database import Database
 from app.storage.plain_lookup import PlainLookup
 from app.storage.tables import AccessTokenRow, InstanceSettingRow, RefreshTokenRow, UserRow
+from app.storage.user_table import VALID_DAYS
 
 
 class CheckedRow(NamedTuple):
     """The columns of the statement below, in order.
 
-    `user_api_tokens`, `api_tokens_enabled`: for single-tier tokens only.
+    `user_api_tokens`, `api_tokens_enabled`: for single-tier tokens only. `sign_in_valid_days`: only for users whom a
+    provider knows.
     """
 
     token_id: int
@@ -40,6 +42,8 @@ class CheckedRow(NamedTuple):
     api_tokens_enabled: str | None
     had_expired: bool = False
     refresh_token_public_id: str | None = None
+    user_vouched_at: datetime | None = None
+    sign_in_valid_days: str | None = None
 
 
 _IS_SINGLE_TIER = AccessTokenRow.refresh_token_id.is_(None)
@@ -72,6 +76,8 @@ _STATEMENT = (
         case((_IS_SINGLE_TIER, _ENABLED)),
         AccessTokenRow.had_expired,
         RefreshTokenRow.public_id,
+        UserRow.vouched_at,
+        case((UserRow.vouched_at.is_not(None), VALID_DAYS)),
     )
     .join(UserRow, UserRow.id == AccessTokenRow.user_id)
     .outerjoin(RefreshTokenRow, RefreshTokenRow.id == AccessTokenRow.refresh_token_id)

@@ -3,11 +3,12 @@
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, case, select
 
 from app.storage.database import Database
 from app.storage.plain_lookup import PlainLookup
 from app.storage.tables import RefreshTokenRow, UserRow
+from app.storage.user_table import VALID_DAYS
 
 
 class ClientRow(NamedTuple):
@@ -21,6 +22,8 @@ class ClientRow(NamedTuple):
     owner_name: str
     owner_role: str
     owner_is_active: bool
+    owner_vouched_at: datetime | None
+    sign_in_valid_days: str | None
 
 
 _STATEMENT = (
@@ -33,6 +36,8 @@ _STATEMENT = (
         UserRow.username,
         UserRow.role,
         UserRow.is_active,
+        UserRow.vouched_at,
+        case((UserRow.vouched_at.is_not(None), VALID_DAYS)),
     )
     .join(UserRow, UserRow.id == RefreshTokenRow.user_id)
     .where(RefreshTokenRow.public_id == bindparam("public_id"))

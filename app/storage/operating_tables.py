@@ -68,6 +68,15 @@ class IdempotencyKeyRow(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
+class SingleUseRow(Base):
+    """What was used and counts once, such as a provider's logout token: a keyed digest, until it is refused anyway."""
+
+    __tablename__ = "single_uses"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    used_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
 class KeyFingerprintRow(Base):
     """A key that the database is used with, as a digest from which nothing can be learned about it."""
 

@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from app.domain.identity import User
+from app.domain.policy import Policy
 from app.domain.secrets import Mac, TokenText
 from app.domain.tokens import RefreshToken, TokenStatus, is_from_future, seems_shared_at, status_at
 from app.storage import budgets
@@ -125,7 +126,8 @@ def find(session: Session, public_id: str) -> StoredRefreshToken | None:
 def find_owner(session: Session, user_id: int) -> tuple[User, dict[str, str]]:
     """The owner, and the stored instance settings, in one statement."""
     rows = session.execute(_OWNER, {"user_id": user_id}).all()
-    return as_user(rows[0]), {key: value for *_, key, value in rows if key is not None}
+    settings = {key: value for *_, key, value in rows if key is not None}
+    return as_user(rows[0], settings.get(Policy.sign_in_valid.key)), settings
 
 
 def hold(

@@ -1,11 +1,13 @@
 """Queries on service accounts, by those who answer for them."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, exists, func, literal_column, or_, select, union
 from sqlalchemy.orm import Session, aliased
 
 from app.domain.identity import Kind
+from app.storage.leavers import is_enabled
 from app.storage.tables import UserRow
 
 SERVICE: ColumnElement[str] = literal_column(f"'{Kind.SERVICE}'")
@@ -31,20 +33,23 @@ def answers_for_any(person_id: ColumnElement[int]) -> ColumnElement[bool]:
     )
 
 
-def count_unanswered(session: Session) -> int:
-    """How many enabled accounts have no active responsible person."""
-    return session.scalar(select(func.count()).select_from(UserRow).where(is_unanswered())) or 0
+def count_unanswered(session: Session, old: datetime | None) -> int:
+    """How many enabled accounts have no active responsible person. `old`: as :func:`is_unanswered`."""
+    return session.scalar(select(func.count()).select_from(UserRow).where(is_unanswered(old))) or 0
 
 
-def unanswered_among(session: Session, user_ids: Sequence[int]) -> set[int]:
+def unanswered_among(session: Session, user_ids: Sequence[int], old: datetime | None) -> set[int]:
     """Those of these users that are enabled accounts without an active responsible person."""
-    return set(session.scalars(select(UserRow.id).where(UserRow.id.in_(user_ids), is_unanswered())))
+    return set(session.scalars(select(UserRow.id).where(UserRow.id.in_(user_ids), is_unanswered(old))))
 
 
-def is_unanswered() -> ColumnElement[bool]:
-    """Whether a row is that of an enabled service account without an active responsible person."""
+def is_unanswered(old: datetime | None) -> ColumnElement[bool]:
+    """Whether a row is that of an enabled service account without an active responsible person.
+
+    `old`: the last sign-in of a person that is too old (``leavers``).
+    """
     person = aliased(UserRow)
-    answers = exists().where(person.id == UserRow.responsible_id, person.is_active).correlate(UserRow)
+    answers = exists().where(person.id == UserRow.responsible_id, is_enabled(person, old)).correlate(UserRow)
     return and_(IS_SERVICE, UserRow.is_active, ~answers)
 
 

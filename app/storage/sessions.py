@@ -1,8 +1,9 @@
 """Queries on the sessions of the web pages. Not here: when one is over (``app.domain.sessions``)."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, delete, literal, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.second_factors import NO_FACTOR, FactorStanding
@@ -12,7 +13,7 @@ from app.storage.many_rows import rows_of
 from app.storage.second_factor_tables import SecondFactorRow
 from app.storage.second_factors import FOR_ADMINISTRATORS, as_standing
 from app.storage.service_accounts import answers_for_any
-from app.storage.tables import SessionRow, UserRow
+from app.storage.tables import IdentityRow, SessionRow, UserRow
 from app.storage.users import as_user
 
 BY_PASSWORD_NOW = Arrival()
@@ -47,15 +48,14 @@ def insert(
 
 def find(session: Session, digest: str) -> WebSession | None:
     """The session with its current user, ended or not."""
-    answers_for_accounts = answers_for_any(SessionRow.user_id.expression)
-    query = select(SessionRow, UserRow, answers_for_accounts, SecondFactorRow, FOR_ADMINISTRATORS)
-    query = query.join(UserRow, UserRow.id == SessionRow.user_id)
+    further = SecondFactorRow, FOR_ADMINISTRATORS
+    query = _with_provider(SessionRow, UserRow, answers_for_any(SessionRow.user_id.expression), further=further)
     query = query.outerjoin(SecondFactorRow, SecondFactorRow.user_id == SessionRow.user_id)
     row = session.execute(query.where(SessionRow.digest == digest)).one_or_none()
     if row is None:
         return None
-    found, owner, answers, factor, for_administrators = row
-    return as_session(found, owner, answers, as_standing(factor, for_administrators))
+    found, owner, answers, provider, factor, for_administrators = row
+    return as_session(found, owner, answers, provider, as_standing(factor, for_administrators))
 
 
 def has(session: Session, row_id: int, digest: str) -> bool:
@@ -66,7 +66,7 @@ def has(session: Session, row_id: int, digest: str) -> bool:
 
 def of_user(session: Session, user_id: int, most: int) -> list[WebSession]:
     """The newest `most` of a user, ended or not, newest first."""
-    query = select(SessionRow, UserRow).join(UserRow, UserRow.id == SessionRow.user_id)
+    query = _with_provider(SessionRow, UserRow, literal(False))
     found = session.execute(query.where(SessionRow.user_id == user_id).order_by(SessionRow.id.desc()).limit(most))
     return [as_session(*each) for each in found]
 
@@ -76,11 +76,33 @@ def touch(session: Session, row_id: int, **instants: datetime) -> None:
     session.execute(update(SessionRow).where(SessionRow.id == row_id).values(**instants))
 
 
-def renew(session: Session, known: WebSession, digest: str, proved_at: datetime) -> bool:
-    """Give a session another cookie, proved at that time; False where it has ended or was renewed."""
+def renew(
+    session: Session, known: WebSession, digest: str, proved_at: datetime, arrival: Arrival | None = None
+) -> bool:
+    """Give a session another cookie, proved then; False where it has ended or was renewed.
+
+    `arrival`: where the proof was a provider's, by which the session goes on.
+    """
+    values: dict[str, Any] = {"digest": digest, "proved_at": proved_at}
+    if arrival is not None:
+        values |= {
+            "method": arrival.method,
+            "identity_id": arrival.identity_id,
+            "provider_session": arrival.provider_session,
+            "id_token": arrival.id_token,
+        }
     which = (SessionRow.id == known.id, SessionRow.digest == known.digest)
-    statement = update(SessionRow).where(*which).values(digest=digest, proved_at=proved_at)
-    return session.scalar(statement.returning(SessionRow.id)) is not None
+    return session.scalar(update(SessionRow).where(*which).values(values).returning(SessionRow.id)) is not None
+
+
+def id_token_of(session: Session, row_id: int) -> str | None:
+    """What the logout at the provider asks for, encrypted."""
+    return session.scalar(select(SessionRow.id_token).where(SessionRow.id == row_id))
+
+
+def end_of_identity(session: Session, identity_id: int) -> int:
+    """Delete the sessions that this identity of a provider began; how many."""
+    return rows_of(session, delete(SessionRow).where(SessionRow.identity_id == identity_id))
 
 
 def end(session: Session, digest: str) -> int | None:
@@ -120,10 +142,17 @@ def purge(session: Session, cutoff: datetime, most: int) -> int:
     return len(session.scalars(statement).all())
 
 
+def _with_provider(*columns: Any, further: tuple[Any, ...] = ()) -> Select[Any]:
+    """With the name of the provider that began the session, as the identity's last sign-in has it; then `further`."""
+    query = select(*columns, IdentityRow.provider, *further).join(UserRow, UserRow.id == SessionRow.user_id)
+    return query.outerjoin(IdentityRow, IdentityRow.id == SessionRow.identity_id)
+
+
 def as_session(
     row: SessionRow,
     owner: UserRow,
     answers_for_accounts: bool = False,
+    provider: str | None = None,
     second_factor: FactorStanding = NO_FACTOR,
 ) -> WebSession:
     return WebSession(
@@ -139,5 +168,7 @@ def as_session(
         answers_for_accounts=answers_for_accounts,
         method=SignInMethod(row.method),
         identity_id=row.identity_id,
+        provider=provider,
+        has_password=owner.password_hash is not None,
         second_factor=second_factor,
     )

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.token_warnings import TokenWarning
 from app.domain.tokens import FINAL, Ending, TokenStatus, status_at
+from app.storage.leavers import is_enabled
 from app.storage.liveness import MAYBE_ACTIVE, TokenTable
 from app.storage.single_tier import LISTED_IN_INDEX
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
@@ -78,10 +79,14 @@ def _states(stored: Iterable[Stored], now: datetime) -> Counter[str]:
     return +Counter({str(status): number for status, number in found.items()})
 
 
-def users_by_state(session: Session) -> dict[bool, int]:
-    """How many users are enabled (True) and disabled (False), without deleted ones."""
-    query = select(UserRow.is_active, func.count()).where(UserRow.deleted_at.is_(None)).group_by(UserRow.is_active)
-    return {is_active: number for is_active, number in session.execute(query)}
+def users_by_state(session: Session, old: datetime | None) -> dict[bool, int]:
+    """How many users are enabled (True), and disabled or away (False), without deleted ones.
+
+    `old`: the last sign-in of a person that is too old (``leavers``).
+    """
+    enabled = func.count().filter(is_enabled(UserRow, old))
+    there, number = session.execute(select(enabled, func.count()).where(UserRow.deleted_at.is_(None))).one()
+    return {True: there, False: number - there}
 
 
 def endings(session: Session, now: datetime, until: datetime, soon: datetime) -> Endings:

@@ -25,6 +25,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.domain.sign_ins import SignInMethod
 from app.domain.tokens import TokenStatus
 from app.storage.database import Base
+from app.storage.identity_tables import ExpectedIdentityRow as ExpectedIdentityRow
 from app.storage.identity_tables import IdentityRow as IdentityRow
 from app.storage.instants import UtcDateTime
 from app.storage.user_table import BigId as BigId

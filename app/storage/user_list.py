@@ -10,6 +10,7 @@ from sqlalchemy.sql.elements import SQLCoreOperations
 from app.domain.handles import public_id_in
 from app.domain.identity import USER_ID, Kind, Role
 from app.domain.user_search import UserCounts, UserOrder, UserSearch
+from app.storage.leavers import is_enabled
 from app.storage.service_accounts import is_unanswered
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 from app.storage.text_search import has_part
@@ -46,13 +47,20 @@ def users(
 
 
 def found(
-    session: Session, search: UserSearch, row_id: int | None, limit: int, *, is_backwards: bool = False
+    session: Session,
+    search: UserSearch,
+    old: datetime | None,
+    row_id: int | None,
+    limit: int,
+    *,
+    is_backwards: bool = False,
 ) -> list[UserRow]:
     """At most `limit` in the order of the search after the user with this id; backwards, before, in reverse.
 
+    `old`, here and below: the last sign-in of a person that is too old (``leavers``): who is away counts as disabled.
     Where that user has moved in the order meanwhile, the page begins at the new place.
     """
-    query = select(UserRow).where(*_conditions(search))
+    query = select(UserRow).where(*_conditions(search, old))
     is_descending = search.is_descending is not is_backwards
     if row_id is not None:
         query = query.where(_beyond(search.order, row_id, is_descending))
@@ -61,20 +69,20 @@ def found(
     return list(session.scalars(query.limit(limit)))
 
 
-def count_before(session: Session, search: UserSearch, row_id: int) -> int:
+def count_before(session: Session, search: UserSearch, old: datetime | None, row_id: int) -> int:
     """How many come before the user with this id."""
     beyond = _beyond(search.order, row_id, not search.is_descending)
-    return session.scalar(select(func.count()).select_from(UserRow).where(*_conditions(search), beyond)) or 0
+    return session.scalar(select(func.count()).select_from(UserRow).where(*_conditions(search, old), beyond)) or 0
 
 
-def counts(session: Session, search: UserSearch) -> UserCounts:
+def counts(session: Session, search: UserSearch, old: datetime | None) -> UserCounts:
     """In one statement."""
     exists = UserRow.deleted_at.is_(None)
     conditions = (
-        and_(*_of_search(search)),
+        and_(*_of_search(search, old)),
         exists,
-        UserRow.is_active,
-        exists & ~UserRow.is_active,
+        is_enabled(UserRow, old),
+        exists & ~is_enabled(UserRow, old),
         UserRow.role == Role.SERVER_ADMIN,
         exists & (UserRow.kind == Kind.SERVICE),
         ~exists,
@@ -94,13 +102,15 @@ def _there(order: UserOrder, row_id: int) -> Select[Any, int]:
     return select(ORDERS[order], UserRow.id).where(UserRow.id == row_id).correlate(None)
 
 
-def _conditions(search: UserSearch) -> list[ColumnElement[bool]]:
-    return _has_text(search.text) + _of_search(search)
+def _conditions(search: UserSearch, old: datetime | None) -> list[ColumnElement[bool]]:
+    return _has_text(search.text) + _of_search(search, old)
 
 
-def _of_search(search: UserSearch) -> list[ColumnElement[bool]]:
-    narrowed = _narrowing(search.role, search.is_active, search.kind, is_deleted=search.is_deleted)
-    return [*narrowed, is_unanswered()] if search.is_unanswered else narrowed
+def _of_search(search: UserSearch, old: datetime | None) -> list[ColumnElement[bool]]:
+    narrowed = _narrowing(search.role, None, search.kind, is_deleted=search.is_deleted)
+    if search.is_active is not None:
+        narrowed.append(is_enabled(UserRow, old) if search.is_active else ~is_enabled(UserRow, old))
+    return [*narrowed, is_unanswered(old)] if search.is_unanswered else narrowed
 
 
 def _narrowing(

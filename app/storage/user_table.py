@@ -3,7 +3,20 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, column, false, select, table, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    column,
+    false,
+    literal_column,
+    select,
+    table,
+    text,
+)
 from sqlalchemy.orm import Mapped, column_property, mapped_column, validates
 
 from app.domain.emails import canonical_email
@@ -22,6 +35,15 @@ _ONLY_SERVICE: dict[str, Any] = {"sqlite_where": text(IS_SERVICE), "postgresql_w
 _PERSON = table("users", column("id"), column("username"))
 
 
+VALID_DAYS: Any = (
+    select(column("value"))
+    .select_from(table("instance_settings", column("key"), column("value")))
+    .where(column("key") == literal_column("'sign_in_valid_days'"))
+    .scalar_subquery()
+)
+"""The setting as it is stored, in the statement that reads a user (``app.domain.leavers``)."""
+
+
 def _name_of(person_id: Any, alias: str) -> Any:
     """The user name of who answers for an account."""
     person = _PERSON.alias(alias)
@@ -33,7 +55,8 @@ class UserRow(Base):
 
     `email_key`: the e-mail in its form for look-up, set with it. `first_username`: None while it is the present one. A
     deleted user's row stays, with `DELETED_NAME` for a user name. `vouched_at`: when a provider last signed the user
-    in, or an administrator or SCIM enabled them since; None for a user whom no provider knows.
+    in, or an administrator or SCIM enabled them since; None for a user whom no provider knows. `sign_in_valid_days`:
+    the setting.
     """
 
     __tablename__ = "users"
@@ -70,6 +93,7 @@ class UserRow(Base):
         _name_of(responsible_id, "responsible_person"), expire_on_flush=False
     )
     deputy: Mapped[str | None] = column_property(_name_of(deputy_id, "deputy_person"), expire_on_flush=False)
+    sign_in_valid_days: Mapped[str | None] = column_property(VALID_DAYS, expire_on_flush=False)
 
     @validates("email")
     def _set_email_key(self, _: str, email: str) -> str:

@@ -8,7 +8,8 @@ from sqlalchemy import Row, Select, Subquery, Table, and_, case, func, literal, 
 from sqlalchemy.orm import Session
 
 from app.domain.identity import ApiTokens, Kind, Role, User
-from app.storage.user_table import FormerUsernameRow, UserRow
+from app.domain.leavers import is_away, sign_in_by
+from app.storage.user_table import VALID_DAYS, FormerUsernameRow, UserRow
 
 TABLE = cast(Table, UserRow.__table__)
 
@@ -39,15 +40,22 @@ def find_sign_in(session: Session, username: str | None, email: str | None) -> S
     by_name = select(TABLE.c.id).where(TABLE.c.username == (username or "")).correlate(None).scalar_subquery()
     is_only_one = case((func.count() == 1, func.min(with_email.c.id)))
     found = func.coalesce(by_name, select(is_only_one).select_from(with_email).scalar_subquery())
-    row = session.execute(select(TABLE).select_from(one.outerjoin(TABLE, TABLE.c.id == found))).one()
+    columns = select(TABLE, VALID_DAYS.label("valid_days"))
+    row = session.execute(columns.select_from(one.outerjoin(TABLE, TABLE.c.id == found))).one()
     # Whatever is stored: the release before would set a password.
-    return SignIn(None if row.id is None else as_user(row), None if row.kind == Kind.SERVICE else row.password_hash)
+    password_hash = None if row.kind == Kind.SERVICE else row.password_hash
+    return SignIn(None if row.id is None else as_user(row, row.valid_days), password_hash)
 
 
 def _enabled_with(email: str) -> Subquery:
     """Two at most: more make no difference."""
     signs_in = (TABLE.c.is_active, TABLE.c.kind != Kind.SERVICE)
     return select(TABLE.c.id).where(TABLE.c.email_key == email, *signs_in).limit(2).correlate(None).subquery()
+
+
+def is_email_of_another(session: Session, email_key: str, user_id: int | None = None) -> bool:
+    """Whether an enabled person other than this one has an e-mail, in its form for look-up."""
+    return any(each != user_id for each in session.scalars(select(_enabled_with(email_key))))
 
 
 def find_ever(session: Session, username: str) -> UserRow | None:
@@ -127,12 +135,16 @@ def lock_several(session: Session, user_ids: Iterable[int]) -> dict[int, UserRow
     return {row.id: row for row in session.scalars(query.execution_options(populate_existing=True))}
 
 
-def lock_administrators(session: Session) -> list[int]:
+def lock_administrators(session: Session, now: datetime) -> list[int]:
     """The ids of all enabled administrators who can sign in; the rows stay locked, so that two changes leave one.
 
-    Before any other row of a user, everywhere.
+    Without those who must sign in first, who may have left, unless there are no others. Before any other row of a user,
+    everywhere.
     """
-    return list(session.scalars(_held(select(UserRow.id).where(_ADMINISTERS).order_by(UserRow.id))))
+    query = select(UserRow.id, UserRow.vouched_at, VALID_DAYS).where(_ADMINISTERS).order_by(UserRow.id)
+    found = session.execute(_held(query)).all()
+    present = [user_id for user_id, vouched_at, days in found if not is_away(vouched_at, days, now)]
+    return present or [each.id for each in found]
 
 
 def _held(query: Select[Any]) -> Select[Any]:
@@ -171,13 +183,13 @@ def insert(
 
 
 def read_names(session: Session, row: UserRow) -> None:
-    """The names of those who answer for a service account that was written in this transaction."""
+    """What else is read with a user that was written in this transaction: the names of who answers for it."""
     session.flush()
-    session.refresh(row, ["responsible", "deputy"])
+    session.refresh(row, ["responsible", "deputy", "sign_in_valid_days"])
 
 
-def as_user(row: UserRow | Row[Any]) -> User:
-    """The row as a domain object, without the password's hash."""
+def as_user(row: UserRow | Row[Any], valid_days: str | None = None) -> User:
+    """The row as a domain object, without the password's hash. `valid_days`: the setting, for a row without it."""
     return User(
         id=row.id,
         username=row.username,
@@ -199,4 +211,6 @@ def as_user(row: UserRow | Row[Any]) -> User:
         deputy_id=row.deputy_id,
         responsible=row.responsible if isinstance(row, UserRow) else None,
         deputy=row.deputy if isinstance(row, UserRow) else None,
+        vouched_at=row.vouched_at,
+        sign_in_by=sign_in_by(row.vouched_at, row.sign_in_valid_days if isinstance(row, UserRow) else valid_days),
     )

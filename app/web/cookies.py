@@ -1,12 +1,14 @@
-"""The cookies of the pages: the session, the device, the theme, a form that was not sent, and a second step.
+"""The cookies of the pages: the session, the device, the theme, a form that was not sent, and a sign-in that was begun.
 
 Not here: what a session is (``app.services.sessions``), and what a device proves (``app.services.known_devices``).
 """
 
 import ipaddress
+import re
 from typing import Any
 
-from flask import request
+from flask import Response as FlaskResponse
+from flask import after_this_request, request
 from werkzeug import Response
 
 from app.domain.sessions import LONGEST
@@ -17,6 +19,13 @@ SESSION = "daypass"
 DEVICE = "daypass_device"
 FORM = "daypass_form"
 STEP = "daypass_step"
+SIGN_IN = "daypass_sign_in_"
+"""The beginning; what follows is of the `state`, so that two tabs can be at a provider at once."""
+
+MOST_SIGN_INS = 2
+"""Begun at once in a browser; one more takes the place of all: of a long way on, each has 3 KB."""
+
+STATE = re.compile(r"[0-9a-f]{64}")
 HOST, SECURE = "__Host-", "__Secure-"
 """Browsers accept a cookie with these prefixes only over HTTPS, the first only for all paths of this one host
 (RFC 6265bis)."""
@@ -24,7 +33,7 @@ HOST, SECURE = "__Host-", "__Secure-"
 THEME = "daypass_theme"
 THEMES = ("light", "dark")
 A_YEAR = 365 * 24 * 3600
-HALF_AN_HOUR, FIVE_MINUTES = 1800, 300
+HALF_AN_HOUR, TEN_MINUTES, FIVE_MINUTES = 1800, 600, 300
 
 
 def is_loopback() -> bool:
@@ -95,6 +104,38 @@ def delete_step_cookie(answer: Response, page: str) -> None:
 
 def _name_for_one_path(name: str) -> str:
     return f"{SECURE}{name}" if _is_secure() else name  # HOST is for all paths of the host
+
+
+def kept_sign_in(state: str) -> str | None:
+    """What this browser kept of the sign-in with this state."""
+    return request.cookies.get(_sign_in_name(state)) if STATE.fullmatch(state) else None
+
+
+def keep_sign_in(answer: Response, state: str, value: str) -> None:
+    """Keep it for ten minutes.
+
+    As the session's cookie, it can't be set by another host of the same domain, which would sign its visitors in as
+    somebody else.
+    """
+    others = [name for name in request.cookies if name.startswith(_sign_in_name(""))]
+    for name in others if len(others) >= MOST_SIGN_INS else ():
+        answer.delete_cookie(name, **_attributes())
+    answer.set_cookie(_sign_in_name(state), value, max_age=TEN_MINUTES, **_attributes())
+
+
+def forget_sign_in(state: str) -> None:
+    """Whatever the response will be."""
+    if kept_sign_in(state) is None:
+        return
+
+    @after_this_request
+    def forget(answer: FlaskResponse) -> FlaskResponse:
+        answer.delete_cookie(_sign_in_name(state), **_attributes())
+        return answer
+
+
+def _sign_in_name(state: str) -> str:
+    return _prefixed(f"{SIGN_IN}{state[:8]}")
 
 
 def theme() -> str | None:

@@ -13,6 +13,7 @@ VALUES: dict[str, Any] = {
     "filter": {"owner": "anna"},
     "grant_type": "client_credentials",
     "is_active": False,
+    "issuer": "https://login.example.com",
     "key": "retention_days",
     "lifetimeSeconds": 86400,
     "lifetime_days": 30,

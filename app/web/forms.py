@@ -18,6 +18,7 @@ from app.domain.errors import (
     Refusal,
     SecondFactorRequired,
     SessionEnded,
+    SignInRefused,
     TemporaryPassword,
     TokenRefused,
     Unavailable,
@@ -35,6 +36,7 @@ PASSWORD_FIELD, CODE_FIELD = "current_password", "current_code"
 TOKEN_MESSAGES: dict[str, str] = {
     "token_expired": "This token has expired. Regenerate it to use it again.",
     "token_revoked": "This token was revoked, which can't be undone. Create a new one.",
+    "owner_must_sign_in": "The owner has not signed in for too long. Once they do, this token works again.",
     "owner_disabled": "This account is disabled. A server administrator can enable it.",
 }
 """By the refusal's reason."""
@@ -102,7 +104,8 @@ def message(refusal: Refusal) -> str:
         return "Daypass is temporarily unavailable: the database is away or busy. Nothing was changed. Try again."
     if isinstance(refusal, TokenRefused):
         return TOKEN_MESSAGES.get(refusal.reason, "There is no such token, or it does not work.")
-    assert isinstance(refusal, TemporaryPassword | SecondFactorRequired | NotPermitted | FeatureOff | Conflict)
+    told = TemporaryPassword | SecondFactorRequired | SignInRefused | NotPermitted | FeatureOff | Conflict
+    assert isinstance(refusal, told)
     return REPEATS.get(refusal.what, refusal.what)
 
 
@@ -120,6 +123,7 @@ STATUSES: dict[type[Refusal], int] = {
     TemporaryPassword: 401,
     SecondFactorRequired: 401,
     SessionEnded: 401,
+    SignInRefused: 403,
     NotPermitted: 403,
     LimitReached: 409,
     NotFound: 404,

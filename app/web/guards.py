@@ -7,19 +7,29 @@ from typing import cast
 from flask import Response, abort, after_this_request, current_app, g, redirect, request, url_for
 from werkzeug.exceptions import HTTPException
 
-from app.domain.errors import BadCredentials, BadRequest, NotPermitted, RateLimited, Refusal, SessionEnded, Unavailable
+from app.domain.errors import (
+    BadCredentials,
+    BadRequest,
+    NotPermitted,
+    RateLimited,
+    Refusal,
+    SessionEnded,
+    SignInRefused,
+    Unavailable,
+)
 from app.domain.identity import refuse_unless_may_use_apis
 from app.domain.ladder import ADMINISTRATORS_ONLY, Proof
 from app.domain.masking import mask
 from app.domain.sessions import WebSession
+from app.domain.sign_ins import SignInMethod
 from app.http.acts import CHANGING, declared_of
 from app.http.context import CurrentUser, caller, current_user, parts, services
 from app.http.guards import Guard
 from app.http.openapi import refuse_doubled
-from app.web.cookies import session_cookie, set_session_cookie
+from app.web.cookies import session_cookie, set_form_cookie, set_session_cookie
 from app.web.form_tokens import unpadded
 from app.web.forms import CODE_FIELD, PASSWORD_FIELD, read_form, status_of
-from app.web.kept_forms import fill_in_kept_form, keep_form, page_of_form
+from app.web.kept_forms import fill_in_kept_form, keep_form, packed_form, page_of_form
 from app.web.rendering import page, retry_after
 
 FORM_REFUSED = "This form was not sent from a Daypass page in this browser. Reload the page and try again."
@@ -193,13 +203,27 @@ def _require_fresh_proof() -> None:
     declared = declared_of(current_app, request.endpoint or "")
     if request.method not in CHANGING or is_fresh() or declared is None or not declared.asks_for_password:
         return
+    if web_session().method is SignInMethod.PROVIDER:
+        abort(_confirm_at_provider())
     password = read_form().get(PASSWORD_FIELD)
     if password is None:
         abort(_confirm_password(None))
     try:
         prove(password, read_form().get(CODE_FIELD, ""))
-    except (BadCredentials, RateLimited, Unavailable) as refusal:
+    except (BadCredentials, SignInRefused, RateLimited, Unavailable) as refusal:
         abort(_confirm_password(refusal))
+
+
+def _confirm_at_provider() -> Response:
+    """The page that leads to a new sign-in there, and back to the page of this form, which is kept."""
+    provider, back = services().single_sign_on.provider_of(web_session()), page_of_form()
+    way = url_for("web_single_sign_on.begin", name=provider.name, proof=1, next=back) if provider else ""
+    kept = packed_form(web_session())
+    back_here = back.removeprefix(request.script_root)
+    answer = page("confirm_at_provider.html", provider=provider, way=way, back=back_here, is_kept=kept is not None)
+    if kept is not None:
+        set_form_cookie(answer, kept, back)
+    return answer
 
 
 def _confirm_password(refusal: Refusal | None) -> Response:

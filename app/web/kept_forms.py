@@ -28,17 +28,21 @@ def page_of_form() -> str:
     return url_for("web_account.list_tokens")
 
 
-def keep_form(answer: Response, ended: WebSession) -> bool:
-    """Keep the form of this request in the browser, for the user of the session that ended; whether that was done."""
+def packed_form(known: WebSession) -> str | None:
+    """The form of this request as the browser can keep it, for the user of this session; None for one too long."""
     fields: dict[str, str] = {}
     with suppress(Refusal, HTTPException):
         fields = read_form()
-    page = page_of_form()
-    packed = services().sessions.kept_forms.pack(ended.user.id, page, _action(), fields)
-    if not fields or packed is None:
-        return False
-    cookies.set_form_cookie(answer, packed, page)
-    return True
+    kept = services().sessions.kept_forms
+    return kept.pack(known.user.id, page_of_form(), _action(), fields) if fields else None
+
+
+def keep_form(answer: Response, known: WebSession) -> bool:
+    """Keep the form of this request in the browser, for the user of this session; whether that was done."""
+    packed = packed_form(known)
+    if packed is not None:
+        cookies.set_form_cookie(answer, packed, page_of_form())
+    return packed is not None
 
 
 def fill_in_kept_form(known: WebSession) -> None:

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from flask import redirect
+from flask import Response, redirect
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadRequest
+from app.domain.identity import User
 from app.http.acts import does
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
@@ -24,7 +25,7 @@ def edit_names() -> ResponseReturnValue:
     """The form to change your own names, with what else is stored."""
     user = web_session().user
     names: dict[str, Any] = {"first_name": user.first_name, "last_name": user.last_name}
-    return page("account_profile.html", user=user, done=what_was_done().get("done"), fields={}, **names)
+    return _page(user, done=what_was_done().get("done"), fields={}, **names)
 
 
 @profile.post("")
@@ -36,5 +37,10 @@ def change_names() -> ResponseReturnValue:
     try:
         services().accounts.change_own_names(user.id, names, caller())
     except BadRequest as refusal:
-        return page("account_profile.html", status_of(refusal), user=user, fields=field_errors(refusal), **names)
+        return _page(user, status_of(refusal), fields=field_errors(refusal), **names)
     return redirect(after_act("/account/profile", done="changed"), 303)
+
+
+def _page(user: User, status: int = 200, **values: Any) -> Response:
+    links = services().linking.of(user.id)
+    return page("account_profile.html", status, user=user, identities=links.identities, **values)

@@ -22,6 +22,7 @@ from app.web import histories, token_homes
 from app.web.cookies import session_cookie, theme
 from app.web.form_tokens import padded
 from app.web.forms import message, new_idempotency_key
+from app.web.ways_in import provider_label, way_in
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -71,7 +72,11 @@ def install_rendering(app: Flask) -> None:
     app.jinja_env.filters["utc"] = utc_text
     app.jinja_env.filters["exact"] = exact
     app.jinja_env.filters["utc_time"] = utc_time
+    app.jinja_env.filters["provider"] = provider_label
+    app.jinja_env.filters["way_in"] = way_in
     app.jinja_env.tests["expiring_soon"] = is_expiring_soon
+    app.jinja_env.tests["enabled"] = lambda user: user.is_enabled(parts().clock())
+    app.jinja_env.tests["leaving_soon"] = lambda user: user.is_leaving_soon(parts().clock())
     app.jinja_env.globals.update(
         new_idempotency_key=new_idempotency_key,
         asset=asset,
@@ -92,6 +97,8 @@ def _common_values() -> dict[str, Any]:
     cookie = g.get("new_cookie") or session_cookie()
     return {
         "me": g.web_session.user if "web_session" in g else None,
+        "signed_in_by": way_in(g.web_session) if "web_session" in g else "",
+        "has_password": "web_session" in g and g.web_session.has_password,
         "has_temporary_password": "web_session" in g and g.web_session.has_temporary_password,
         "has_second_factor": "web_session" in g and g.web_session.second_factor.is_on,
         "second_factor": g.web_session.second_factor if "web_session" in g else None,

@@ -3,7 +3,7 @@
 import re
 from urllib.parse import urlsplit
 
-from flask import request
+from flask import request, url_for
 
 from app.domain.masking import holds_secret
 from app.web.forms import read_form
@@ -26,6 +26,15 @@ def is_local(target: str) -> bool:
     if parsed is None or holds_secret(target):
         return False
     return not parsed.scheme and not parsed.netloc and not target.startswith("/log")
+
+
+def onward(target: str) -> str:
+    """Where to go after signing in: a page of this instance, if the target is one, or else the user's tokens.
+
+    Always below the public URL's path: other paths of the host can belong to others.
+    """
+    target = below_root(target)
+    return f"{request.script_root}{target}" if is_local(target) else url_for("web_account.list_tokens")
 
 
 def way_back(home: str) -> str:

@@ -13,8 +13,8 @@ from app.web import cookies
 from app.web.forms import message, read_form, status_of
 from app.web.guards import VISITOR, find_session
 from app.web.rendering import page, retry_after
-from app.web.returning import below_root, is_local
-from app.web.signing_in import ELSEWHERE, next_page, signed_in, step_path
+from app.web.returning import below_root, is_local, onward
+from app.web.signing_in import ELSEWHERE, signed_in, step_path
 
 second_step = GuardedBlueprint("web_second_step", __name__, guard=VISITOR, url_prefix="/login/code",
                                template_folder="templates")  # fmt: skip
@@ -24,7 +24,7 @@ second_step = GuardedBlueprint("web_second_step", __name__, guard=VISITOR, url_p
 def enter_code() -> ResponseReturnValue:
     """The form for the code; a redirect where no password was shown, or too long ago."""
     if find_session() is not None:
-        return redirect(next_page(request.args.get("next", "")), 303)
+        return redirect(onward(request.args.get("next", "")), 303)
     step = _present_step()
     return _begin_again(request.args.get("next", "")) if step is None else _form(step, request.args.get("next", ""))
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from flask import Response, g, redirect, request, url_for
+from flask import Response, g, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.domain.errors import BadCredentials, NotFound, RateLimited, TemporaryPassword, Unavailable
+from app.domain.errors import BadCredentials, NotFound, RateLimited, SignInRefused, TemporaryPassword, Unavailable
 from app.domain.ladder import Act
 from app.http.acts import does
 from app.http.compression import from_memory
@@ -15,8 +15,10 @@ from app.services.sessions import WaitsForCode
 from app.web import cookies
 from app.web.forms import message, read_form, status_of
 from app.web.guards import VISITOR, find_session
+from app.web.provider_logout import page_on_the_way
 from app.web.rendering import STATIC, asset_content, asset_version, page, retry_after
-from app.web.returning import below_root, is_local
+from app.web.returning import below_root, is_local, onward
+from app.web.ways_in import by_password, providers
 
 entrance = GuardedBlueprint("web_entrance", __name__, guard=VISITOR, template_folder="templates")
 
@@ -51,7 +53,7 @@ def home() -> ResponseReturnValue:
 def login() -> ResponseReturnValue:
     """The sign-in form; a redirect where a user is signed in."""
     if find_session() is not None:
-        return redirect(next_page(request.args.get("next", "")), 303)
+        return redirect(onward(request.args.get("next", "")), 303)
     cookie = cookies.session_cookie() or services().sessions.new_cookie()
     g.new_cookie = cookie
     notice = NOTICES.get(request.args.get("why", ""), "")
@@ -72,39 +74,39 @@ def sign_in() -> ResponseReturnValue:
         device = services().sessions.known_devices.find(cookies.device_cookie(), account)
         agent = request.headers.get("User-Agent")
         cookie = services().sessions.sign_in(username, form.get("password", ""), caller(), before, device, agent)
-    except (BadCredentials, TemporaryPassword, RateLimited, Unavailable) as refusal:
+    except (BadCredentials, TemporaryPassword, SignInRefused, RateLimited, Unavailable) as refusal:
         error = message(refusal) + (ELSEWHERE if isinstance(refusal, RateLimited) else "")
         is_wrong = isinstance(refusal, BadCredentials)
-        answer = _login_page(target, username=username, error=error, is_wrong=is_wrong, status=status_of(refusal))
-        return retry_after(answer, refusal)
+        again = _login_page(target, username=username, error=error, is_wrong=is_wrong, status=status_of(refusal))
+        return retry_after(again, refusal)
     if isinstance(cookie, WaitsForCode):
-        onward = redirect(url_for("web_second_step.enter_code", next=target or None), 303)
-        cookies.set_step_cookie(onward, cookie.text, step_path())
-        return onward
+        answer = redirect(url_for("web_second_step.enter_code", next=target or None), 303)
+        cookies.set_step_cookie(answer, cookie.text, step_path())
+        return answer
     return signed_in(cookie, target, account)
 
 
 def signed_in(cookie: str, target: str, account: str) -> Response:
     """The response that begins a session in this browser, which is known for the account from now on."""
-    onward = redirect(next_page(target), 303)
-    cookies.set_session_cookie(onward, cookie)
-    cookies.set_device_cookie(onward, services().sessions.known_devices.add(cookies.device_cookie(), account))
-    return onward  # type: ignore[return-value]
+    answer = redirect(onward(target), 303)
+    cookies.set_session_cookie(answer, cookie)
+    cookies.set_device_cookie(answer, services().sessions.known_devices.add(cookies.device_cookie(), account))
+    return answer  # type: ignore[return-value]
 
 
 @entrance.post("/logout")
 @does(Act.SIGN_OUT)
 def logout() -> ResponseReturnValue:
-    """End the session, on the server."""
-    cookie = cookies.session_cookie()
+    """End the session, on the server; and, with the person, that of the provider it began with."""
+    cookie, way = cookies.session_cookie(), page_on_the_way(find_session())
     if cookie is not None:
         services().sessions.sign_out(cookie, caller())
-    return signed_out()
+    return signed_out(way)
 
 
-def signed_out() -> ResponseReturnValue:
-    """The response after the session of this browser was ended."""
-    answer = redirect(url_for("web_entrance.login"), 303)
+def signed_out(way: Response | None = None) -> ResponseReturnValue:
+    """The response after the session of this browser was ended. `way`: a page that goes on to the provider."""
+    answer = way or make_response(redirect(url_for("web_entrance.login"), 303))
     cookies.delete_session_cookie(answer)
     answer.headers["Clear-Site-Data"] = '"cache"'
     return answer
@@ -116,7 +118,7 @@ def choose_theme() -> ResponseReturnValue:
     """Set the theme: light, dark, or the system's."""
     form = read_form()
     is_signed_in = find_session() is not None
-    answer = redirect(next_page(form.get("next", "")) if is_signed_in else url_for("web_entrance.login"), 303)
+    answer = redirect(onward(form.get("next", "")) if is_signed_in else url_for("web_entrance.login"), 303)
     chosen = form.get("theme")
     cookies.set_theme_cookie(answer, chosen if chosen in cookies.THEMES else None)
     return answer
@@ -134,15 +136,10 @@ def file(name: str) -> Response:
 
 
 def _login_page(target: str, status: int = 200, **values: Any) -> Response:
-    return page("login.html", status, next=target if is_local(below_root(target)) else "", **values)
+    target = target if is_local(below_root(target)) else ""
+    return page("login.html", status, next=target, providers=providers(), by_password=by_password(), **values)
 
 
 def step_path() -> str:
     """The only path for which the browser sends the cookie between password and code."""
     return url_for("web_second_step.enter_code")
-
-
-def next_page(target: str) -> str:
-    """Always below the public URL's path: other paths of the host can belong to others."""
-    target = below_root(target)
-    return f"{request.script_root}{target}" if is_local(target) else url_for("web_account.list_tokens")

@@ -12,9 +12,9 @@ from app.web.done import SEAL, seal_of
 from app.web.form_tokens import unpadded
 from tests.browser import sample
 from tests.browser.past import Past
-from tests.drivers.browser import Visitor, settled
+from tests.drivers.browser import Visitor, posted, settled
 from tests.drivers.server import LiveServer
-from tests.factories import PASSWORD
+from tests.factories import ISSUER, PASSWORD
 
 AUTH, PREFERENCES = "/account/auth", "/preferences/access-tokens"
 
@@ -71,9 +71,8 @@ def filled(go: Go, button: str, **fields: str) -> Go:
     def send(visitor: Visitor) -> None:
         for name, value in fields.items():
             visitor.page.locator(f"main [name={name}], dialog [name={name}]").last.fill(value)
-        visitor.click(button)
-        visitor.page.locator("form[data-sent]").wait_for(state="detached")
-        visitor.page.wait_for_load_state()
+        with posted(visitor.page):
+            visitor.click(button)
 
     return after(go, send)
 
@@ -109,6 +108,14 @@ def after_act(go: Go, **about: str) -> Go:
 def under_its_own_name(server: LiveServer) -> LiveServer:
     """With the public URL, so that it refuses other names."""
     server.environment["DAYPASS_PUBLIC_URL"] = server.url
+    return with_providers(server)
+
+
+def with_providers(server: LiveServer) -> LiveServer:
+    """With two that are away, and need not be there for pages."""
+    for name, label, issuer in (("CORPORATE", "Example SSO", ISSUER), ("PARTNER", "Partner ID", "http://localhost:9")):
+        known = {"ISSUER": issuer, "CLIENT_ID": "daypass", "LABEL": label}
+        server.environment |= {f"DAYPASS_OIDC_{name}_{setting}": value for setting, value in known.items()}
     return server
 
 
@@ -181,12 +188,17 @@ def tested(go: Go) -> Go:
     return after(go, test)
 
 
-def sent_twice(visitor: Visitor) -> None:
-    """Without the script, a reload sends the form again."""
+def submitted(visitor: Visitor) -> None:
+    """Without the script, a form as it is sent."""
     visitor.page.goto(f"{AUTH}/refresh-tokens")
     visitor.page.get_by_label("Name", exact=True).fill("weekly-report")
     with visitor.page.expect_navigation():
         visitor.page.locator("main form.form").evaluate("(form) => form.submit()")
+
+
+def sent_twice(visitor: Visitor) -> None:
+    """Without the script, a reload sends the form again."""
+    submitted(visitor)
     visitor.page.reload()
 
 
@@ -220,6 +232,7 @@ CONFIRM = filled(
     opened(with_menu(ETL, "Actions for nightly-etl"), "Revoke nightly-etl"), "Revoke nightly-etl", reason="in a log"
 )
 USER = followed("/admin/users?q=anna", "anna")
+LINKED_USER = followed("/admin/users?q=frieda", "frieda")
 WAREHOUSE = followed(ACCOUNTS, "svc-warehouse")
 API_TOKENS = below(WAREHOUSE, "/api-tokens")
 GENERATE = opened(PREFERENCES, "Generate New Token")
@@ -235,6 +248,10 @@ VIEWS = [
     View("login-refused", "", filled(at("/login"), "Sign in", username="nobody", password=WRONG)),
     View("login-limited", "", login_limited),
     View("login-ended", "", at("/login?why=ended")),
+    View("login-provider-away", "", at("/login/oidc/partner?next=/account/security")),
+    View("login-provider-refused", "", at("/login/oidc/partner/callback?state=unknown&code=x")),
+    View("confirm-at-provider", sample.BY_PROVIDER, filled(CREATE, "Create Refresh Token", name="weekly-report"), True),
+    View("confirm-at-provider-page", sample.BY_PROVIDER, submitted),
     View("login-temporary-expired", "", filled(at("/login"), "Sign in", username=sample.LATE, password=PASSWORD)),
     View("misdirected", "", under_another_name),
     View("account-tokens", ANNA, at(AUTH)),
@@ -368,6 +385,10 @@ VIEWS = [
     View("admin-user-edit", CLARA, opened(with_more(USER), "Edit anna"), True),
     View("admin-user-edit-wrong", CLARA, filled(below(USER, "/edit"), "Save", email="Anna <anna@example.com>")),
     View("admin-user-rename", CLARA, opened(with_more(USER), "Change user name"), True),
+    View("admin-user-linked", CLARA, LINKED_USER),
+    View("admin-user-link", CLARA, opened(LINKED_USER, "Link frieda"), True),
+    View("admin-user-link-wrong", CLARA, filled(below(LINKED_USER, "/link"), "Link", issuer="login.example.com")),
+    View("admin-user-unlink", CLARA, opened(LINKED_USER, "Unlink 00u1f96ECLNVOKVMUSEA"), True),
     View("admin-user-delete", CLARA, opened(with_more(USER), "Delete anna"), True),
     View("admin-user-deleted", CLARA, followed("/admin/users?state=deleted", "Deleted user")),
     View("admin-user-renamed", CLARA, after_act(
@@ -514,7 +535,10 @@ class Guests:
             # Nothing moves: colours that are still changing can neither be measured nor compared.
             self._known[who] = visitor = Visitor(self._browser, self._url, reduced_motion="reduce", **self._options)
             visitor.page.on("console", self._listen)
-            if who:
+            if who == sample.BY_PROVIDER:
+                cookie = self._past.services.joining.sign_in(sample.SAID_LONG_AGO, sample.VISIT, None)
+                visitor.context.add_cookies([{"name": "daypass", "value": cookie, "url": self._url}])
+            elif who:
                 visitor.sign_in(who, PASSWORD)
             if visitor.page.url.endswith("/login/code"):
                 visitor.enter_code(self._past.recovery_codes[who].pop())

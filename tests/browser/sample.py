@@ -5,15 +5,18 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, timedelta
 
 from app.domain.identity import ApiTokens, Caller, Role, User
+from app.services.linking import named_person
 from app.storage import check_counts
 from tests.browser.past import HOUR, Life, Past
 from tests.factories import (
+    ISSUER,
     OPERATOR,
     PASSWORD,
     disable,
     fight_over,
     lock_sign_in,
     make_service_account,
+    person,
     set_api_tokens,
     set_role,
     signed_in,
@@ -32,6 +35,10 @@ and so had the late one, whose has expired."""
 
 GUARDED, GUARDED_AWAY, RESET = "greta", "gisa", "rolf"
 """Who have a second factor, the second asked for password and code again, and one who had one, which was reset."""
+BY_PROVIDER, SAID_LONG_AGO = "frieda", person("00u1f96ECLNVOKVMUSEA", signed_in_at=None)
+"""Who signs in with a provider, which does not say when it last asked for a password."""
+
+VISIT = Caller("", address="192.0.2.10")
 
 STRONGER = "frida"
 """Somebody with another role than Anna's, which is not weaker."""
@@ -251,6 +258,9 @@ def _denied(past: Past) -> Life:
     yield 9 * DAY
     past.services.accounts.change(renamed.id, {"username": "frieda", "last_name": "Ω"}, OPERATOR)
     past.services.deleting_users.delete(gone.id, OPERATOR)
+    past.services.linking.link(renamed.id, named_person(ISSUER, "00u1f96ECLNVOKVMUSEA"), OPERATOR)
+    past.services.linking.link(renamed.id, named_person(ISSUER, email="frieda@example.com"), OPERATOR)
+    past.services.joining.sign_in(SAID_LONG_AGO, VISIT, None, LAPTOP)
 
 
 def _locked(past: Past) -> Life:

@@ -102,6 +102,8 @@ def test_what_takes_long_is_seen_to_be_busy(instance: Instance, visit: Visit) ->
     link = page.get_by_role("link", name="Create Refresh Token").first
     link.click()
     expect(link).to_have_attribute("aria-busy", "true")
+    while not held:
+        page.wait_for_timeout(50)
     held[0].continue_()
     expect(page.get_by_role("dialog")).to_be_visible()
     expect(link).not_to_have_attribute("aria-busy", "true")

@@ -10,6 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import Client, TestResponse
 
+from app.domain.leavers import MUST_SIGN_IN
 from app.domain.secrets import TokenFormat, new_token_text
 from app.domain.tokens import TokenKind
 from app.gate import Gate
@@ -108,9 +109,12 @@ def hint_of(answer: TestResponse) -> str | None:
 
 
 def without_hint(members: Members, reason: str) -> Members:
-    """The members but the hint, which is a sentence without a secret, and only where a token is malformed."""
+    """The members but the hint, a sentence without a secret where a token is malformed, or its owner must sign in."""
     hint = members.get("hint")
-    assert hint is None or (reason == "token_malformed" and HINT.fullmatch(hint) and not secrets_in(hint))
+    if reason == "owner_must_sign_in":
+        assert hint == MUST_SIGN_IN
+    else:
+        assert hint is None or (reason == "token_malformed" and HINT.fullmatch(hint) and not secrets_in(hint))
     return {name: value for name, value in members.items() if name != "hint"}
 
 
@@ -316,7 +320,8 @@ def _check_trifacta(answer: TestResponse) -> None:
         return
     body = json.loads(answer.data.decode("utf-8"))
     assert list(body) == ["exception"]
-    reason = "token_malformed" if body["exception"]["details"] == NOT_A_TOKEN else ""
+    details = str(body["exception"]["details"])
+    reason = "token_malformed" if details == NOT_A_TOKEN else "owner_must_sign_in" if "not signed in" in details else ""
     assert list(without_hint(body["exception"], reason)) == ["name", "message", "details"]
     assert (body["exception"]["name"], body["exception"]["message"]) in NAMES[answer.status_code]
     assert body["exception"]["details"] is None or body["exception"]["details"].strip()

@@ -1,13 +1,25 @@
 """Tokens in every state that a request may present, each with the reason for which it is refused."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 from app.services import Services
 from tests.contract.asking import TEXT
-from tests.factories import OPERATOR, disable, issue, make_user, mint, purge, regenerate, revoke, rotate
+from tests.factories import (
+    OPERATOR,
+    configure,
+    disable,
+    issue,
+    make_user,
+    mint,
+    purge,
+    regenerate,
+    revoke,
+    rotate,
+    vouch,
+)
 
 if TYPE_CHECKING:
     from tests.contract.conftest import MovableClock, Setting
@@ -47,6 +59,11 @@ class World:
 
     def disable(self) -> None:
         disable(self.services, self.user.username)
+
+    def stay_away(self) -> None:
+        """As if a provider had known the user, and last signed them in too long ago."""
+        configure(self.services, sign_in_valid_days=3650)
+        vouch(self.services, self.user, self.clock() - timedelta(days=3651))
 
     def expire(self) -> None:
         with self.clock.later(hours=-25):  # by more than clocks may differ
@@ -112,6 +129,7 @@ REFRESH_STATES: dict[str, tuple[Make, str]] = {
     "rotated and revoked": (refresh_token(World.rotate, World.revoke), "token_revoked"),
     "rotated and regenerated": (refresh_token(World.rotate, World.regenerate), "token_revoked"),
     "of a disabled user": (refresh_token(World.disable), "owner_disabled"),
+    "of a user who must sign in": (refresh_token(World.stay_away), "owner_must_sign_in"),
 }
 """Where a refresh token belongs."""
 
@@ -127,5 +145,6 @@ ACCESS_STATES: dict[str, tuple[Make, str]] = {
     "superseded after its overlap": (access_token(World.mint_with_an_overlap_that_is_over), "token_superseded"),
     "expired": (access_token(World.expire), "token_expired"),
     "of a disabled user": (access_token(World.disable), "owner_disabled"),
+    "of a user who must sign in": (access_token(World.stay_away), "owner_must_sign_in"),
 }
 """Where an access token belongs."""

@@ -22,6 +22,7 @@ from app.storage.audit_tables import AuditEventRow
 from app.storage.database import Database
 from tests import rows
 from tests.factories import (
+    ISSUER,
     PASSWORD,
     allowed_user,
     configure,
@@ -208,6 +209,11 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", f"{NATIVE}/users/<user_id>/service-accounts"): Line(administrators(200), World.user_id),
     ("PATCH", f"{NATIVE}/users/<user_id>"): Line(administrators(200), World.user_id, {"role": "STEWARD"}),
     ("DELETE", f"{NATIVE}/users/<user_id>"): Line(administrators(200), World.user_id),
+    ("GET", f"{NATIVE}/users/<user_id>/identities"): Line(administrators(200), World.user_id),
+    ("POST", f"{NATIVE}/users/<user_id>/identities"): Line(
+        administrators(200), World.user_id, lambda world: {"issuer": ISSUER, "subject": world.user_id()}
+    ),
+    ("DELETE", f"{NATIVE}/users/<user_id>/identities"): Line(administrators(400), World.user_id),
     ("POST", f"{NATIVE}/users/<user_id>/end-sessions"): Line(administrators(200), World.user_id),
     ("POST", f"{NATIVE}/users/<user_id>/revoke-tokens"): Line(administrators(200), World.user_id, {"reason": "x"}),
     ("GET", f"{NATIVE}/tokens"): Line(administrators(200)),

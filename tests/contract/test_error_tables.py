@@ -34,6 +34,7 @@ def example(kind: type[Refusal]) -> Refusal:
         errors.BadRequest: ("A message with {braces}.",),
         errors.TemporaryPassword: ("It has {expired}.",),
         errors.SecondFactorRequired: ("Not {allowed}.",),
+        errors.SignInRefused: ("Not {now}.", "no_account"),
         errors.NotPermitted: ("Not {allowed}.",),
         errors.LimitReached: ("active refresh tokens", 3),
         errors.NotFound: ("user",),
@@ -65,10 +66,10 @@ def test_every_api_has_an_answer_to_every_refusal(app: Flask, kind: type[Refusal
         assert body["message"] == body["detail"] != ""
         expected = "token_unknown" if kind is errors.TokenMalformed and method == "POST" else kind.reason
         assert body["reason"] == expected
-        assert "hint" not in body
+        assert ("hint" in body) is (kind is errors.OwnerMustSignIn)
 
     answer, body = refuse(app, v4, TOKENS, "GET", example(kind))
-    name, message, details = body["exception"].values()
+    name, message, details, *_ = body["exception"].values()
     assert (name, message) in (NAMES | {409: {("ConflictException", "Conflict")}})[answer.status_code]
     assert details and answer.headers["x-trifacta-request-id"]
     assert kind is not errors.RateLimited or answer.headers["x-retry-after"] == "7"

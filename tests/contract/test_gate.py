@@ -28,6 +28,7 @@ DETAILS = {
     "token_revoked": "The access token was revoked. Request a new one.",
     "token_superseded": "The access token was replaced by a newer one.",
     "owner_disabled": "The owner of the token is disabled.",
+    "owner_must_sign_in": "The owner of the token has not signed in for too long.",
 }
 
 

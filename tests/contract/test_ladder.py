@@ -20,12 +20,15 @@ from app.http.acts import CHANGING, declared_of
 from app.http.context import parts
 from app.http.guards import guard_of
 from app.services import Services
+from app.services.linking import NamedPerson
 from tests.authenticators import add_second_factor
 from tests.contract.asking import basic
 from tests.contract.asking_pages import offered_on_page
 from tests.contract.conftest import MovableClock, Setting
 from tests.drivers.pages import Pages, words
 from tests.factories import (
+    ISSUER,
+    OPERATOR,
     PASSWORD,
     allowed_user,
     disable,
@@ -143,6 +146,15 @@ class World:
     def new_user(self) -> Members:
         return {"username": f"made-beside-{self.someone()}"}
 
+    def new_person(self) -> Members:
+        return {"issuer": ISSUER, "subject": self.someone()}
+
+    def linked_person(self) -> Members:
+        """Of a user, whose id is ``linked``."""
+        person, self.linked = self.new_person(), self.someone()
+        self.services.linking.link(int(self.linked), NamedPerson(**person), OPERATOR)
+        return person
+
     def lifespan(self, by: int) -> Members:
         return {"value": str(int(self.services.instance_settings.get(LIFESPAN).value) + by)}
 
@@ -201,6 +213,7 @@ MINE = "/account/auth/refresh-tokens/<public_id>"
 PREFERENCES = "/preferences/access-tokens"
 USER = "/admin/users/<user_id>"
 ACCOUNTS = "/account/service-accounts"
+LINKED: Make = lambda world: world.linked  # noqa: E731
 ON_PAGES = f"{ACCOUNTS}/<user_id>/refresh-tokens/<public_id>"
 OF_ACCOUNT = f"{NATIVE}/users/<user_id>/refresh-tokens/<public_id>"
 
@@ -238,6 +251,8 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", f"{NATIVE}/users", Act.CREATE_USER): by_admin(members=World.new_user),
     **changes_of_users("PATCH", f"{NATIVE}/users/<user_id>", {"is_active": True}, {"is_active": False}),
     ("DELETE", f"{NATIVE}/users/<user_id>", Act.DELETE_USER): by_admin(World.someone),
+    ("POST", f"{NATIVE}/users/<user_id>/identities", Act.LINK_USER): by_admin(World.someone, World.new_person),
+    ("DELETE", f"{NATIVE}/users/<user_id>/identities", Act.UNLINK_USER): by_admin(LINKED, World.linked_person),
     ("POST", f"{NATIVE}/users/<user_id>/end-sessions", Act.END_SESSIONS_OF_OTHERS): by_admin(World.someone),
     ("POST", f"{NATIVE}/users/<user_id>/revoke-tokens", Act.REVOKE_OF_OTHERS): by_admin(World.someone, {"reason": "x"}),
     ("POST", f"{NATIVE}/tokens/<public_id>/revoke", Act.REVOKE_OF_OTHERS): by_admin(World.refresh_id, {"reason": "x"}),
@@ -306,6 +321,8 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", f"{USER}/edit", Act.EDIT_USER): by_admin(World.someone, {"title": "Analyst"}),
     ("POST", f"{USER}/rename", Act.RENAME_USER): by_admin(World.someone, World.new_user),
     ("POST", f"{USER}/delete", Act.DELETE_USER): by_admin(World.someone),
+    ("POST", f"{USER}/link", Act.LINK_USER): by_admin(World.someone, World.new_person),
+    ("POST", f"{USER}/unlink", Act.UNLINK_USER): by_admin(LINKED, World.linked_person),
     ("POST", "/admin/users/<user_id>/password", Act.SET_PASSWORD): by_admin(World.someone, {"password": PASSWORD}),
     ("POST", "/admin/users/<user_id>/password", Act.REVOKE_OF_OTHERS): by_admin(
         World.someone, {"password": PASSWORD, "revoke_tokens": "on"}
@@ -402,7 +419,8 @@ def send(world: World, clock: MovableClock, key: tuple[str, str, Act], proof: Pr
     line = LINES[key]
     who = world.admin if line.by_admin else world.user
     members = line.members(world) if callable(line.members) else line.members
-    body = {} if members is None else {"data" if "/oauth/" in path else "json": members}
+    place = "query_string" if method == "DELETE" else "data" if "/oauth/" in path else "json"
+    body = {} if members is None else {place: members}
     headers = {} if path.startswith((ALATION, f"{NATIVE}/access", f"{NATIVE}/refresh")) else world.headers(who, proof)
     return world.client.open(_filled_in(path, line, world), method=method, headers=headers, **body)
 

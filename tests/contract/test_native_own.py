@@ -19,7 +19,8 @@ def test_a_caller_sees_their_account_by_either_header_in_both_slash_forms(anna: 
     found = answer.get_json()
     assert list(found) == [
         "id", "username", "email", "first_name", "last_name", "title", "role", "is_active", "api_tokens",
-        "created_at", "last_login_at", "password_expires_at", "kind", "responsible", "deputy", "deleted_at",
+        "created_at", "last_login_at", "sign_in_by", "password_expires_at", "kind", "responsible", "deputy",
+        "deleted_at",
     ]  # fmt: skip
     assert (found["id"], found["username"], found["role"]) == (anna.user.id, anna.user.username, "VIEWER")
     assert found["created_at"] == anna.user.created_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -43,7 +43,7 @@ ENDED = {f"an access token, {name}": (make, "access_token") for name, (make, _) 
 ENDED |= {
     f"a refresh token, {name}": (make, "refresh_token")
     for name, (make, reason) in REFRESH_STATES.items()
-    if reason in ("token_revoked", "owner_disabled")
+    if reason in ("token_revoked", "owner_disabled", "owner_must_sign_in")
 }
 del ENDED["an access token, of the other kind"]
 
@@ -203,7 +203,7 @@ def test_presenting_a_token_revokes_it_and_what_is_under_it_with_any_hint(
     assert json.loads(event.detail)["reason"] == REASON
 
 
-@pytest.mark.parametrize("how", [each for each in ENDED if "disabled" not in each])
+@pytest.mark.parametrize("how", [each for each in ENDED if "disabled" not in each and "sign in" not in each])
 def test_revoking_what_has_ended_is_a_200_that_changes_nothing(
     oauth: OAuth, world: World, database: Database, how: str
 ) -> None:

@@ -16,6 +16,7 @@ from app.domain.tokens import AccessToken
 from app.http.context import parts
 from tests.drivers.pages import Pages
 from tests.factories import (
+    ISSUER,
     PASSWORD,
     allowed_user,
     disable,
@@ -150,6 +151,9 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", "/login/code"): Line(everyone(303)),
     ("POST", "/login/code"): Line(everyone(303), form={"code": "000000"}),
     ("POST", "/logout"): Line(everyone(303)),
+    ("GET", "/login/oidc/<name>"): Line(everyone(404), lambda world: "corp"),  # none is configured
+    ("GET", "/login/oidc/<name>/callback"): Line(everyone(404), lambda world: "corp"),
+    ("POST", "/oidc/backchannel-logout"): Line(everyone(400)),
     ("POST", "/theme"): Line(everyone(303)),
     ("GET", "/static/<name>"): Line(everyone(200), lambda world: "daypass.css"),
     ("GET", "/docs"): Line(everyone(200)),
@@ -265,6 +269,12 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", "/admin/users/<user_id>/edit"): Line(administrators(303), World.someone, {"title": "Analyst"}),
     ("GET", "/admin/users/<user_id>/rename"): Line(administrators(200), World.someone),
     ("POST", "/admin/users/<user_id>/rename"): Line(administrators(400), World.someone, {"username": "no name"}),
+    ("GET", "/admin/users/<user_id>/link"): Line(administrators(200), World.someone),
+    ("POST", "/admin/users/<user_id>/link"): Line(administrators(400), World.someone, {"issuer": "no address"}),
+    ("GET", "/admin/users/<user_id>/unlink"): Line(administrators(400), World.someone),
+    ("POST", "/admin/users/<user_id>/unlink"): Line(
+        administrators(404), World.someone, {"issuer": ISSUER, "subject": "nobody"}
+    ),
     ("GET", "/admin/users/<user_id>/delete"): Line(administrators(200), World.someone),
     ("POST", "/admin/users/<user_id>/delete"): Line(administrators(303), World.someone),
     ("GET", "/admin/users/<user_id>/end-sessions"): Line(administrators(200), World.someone),

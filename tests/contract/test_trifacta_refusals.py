@@ -28,6 +28,7 @@ DETAILS = {
     "token_revoked": "The access token was deleted or revoked.",
     "token_superseded": "The access token was replaced by a newer one.",
     "owner_disabled": "The owner of the token is disabled.",
+    "owner_must_sign_in": "The owner of the token has not signed in for too long.",
     "owner_denied": "API access tokens are disabled for the owner of the token.",
     "api_tokens_off": "API access tokens are turned off. An administrator can turn them on.",
 }

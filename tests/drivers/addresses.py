@@ -15,7 +15,7 @@ from config import Settings
 from config.settings import FORWARDED_HEADERS
 from tests.drivers.raw import Answer
 
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

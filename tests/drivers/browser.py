@@ -5,9 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+
+PATIENCE_MS = 60_000
+"""Of an act, and of what a page is expected to show: as long as it takes on a busy machine."""
+
+expect.set_options(timeout=PATIENCE_MS)
 
 MISSING = "The browser tests need Chromium. Install it: apt-get install chromium (or Google Chrome)."
 
@@ -25,9 +30,27 @@ def chromium() -> Iterator[Browser]:
 
 
 def settled(page: Page) -> Page:
-    """Once its document is whole: a click returns when the next page begins, which has no body yet."""
-    page.wait_for_function("document.readyState === 'complete'")
+    """Once its document is whole: a click returns when the next page begins, which has no body yet.
+
+    Not ``wait_for_function``: where it has to look again, the page's policy forbids it to (``eval``).
+    """
+    page.wait_for_load_state()
     return page
+
+
+@contextmanager
+def posted(page: Page) -> Iterator[None]:
+    """Send a form in this block; after it, what its answer leads to is whole.
+
+    The script fetches the answer, and goes on to another page where that says so: the click awaits neither.
+    """
+    page.evaluate("document.documentElement.dataset.before = ''")
+    with page.expect_response(lambda answer: answer.request.method == "POST") as answer:
+        yield
+    if 300 <= answer.value.status < 400:
+        page.locator("html[data-before]").wait_for(state="detached")
+    page.locator("form[data-sent]").wait_for(state="detached")
+    settled(page)
 
 
 class Visitor:
@@ -36,7 +59,7 @@ class Visitor:
     def __init__(self, browser: Browser, url: str, **options: Any) -> None:
         self.url = url
         self.context: BrowserContext = browser.new_context(base_url=url, **options)
-        self.context.set_default_timeout(10_000)
+        self.context.set_default_timeout(PATIENCE_MS)
         self.page: Page = self.context.new_page()
 
     def __enter__(self) -> "Visitor":

@@ -87,7 +87,7 @@ class Crowd:
         return self.tallies
 
     def _connect(self, client: "_Client") -> None:
-        client.socket = socket.create_connection(("127.0.0.1", self._port), timeout=10)
+        client.socket = socket.create_connection(("127.0.0.1", self._port), timeout=60)
         client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._selector.register(client.socket, selectors.EVENT_READ, client)
 

@@ -38,7 +38,7 @@ class Running:
         with suppress(ProcessLookupError):  # it has ended
             os.kill(self.pid, signal.SIGKILL)
 
-    def wait_for(self, text: str, most_seconds: float = 20) -> None:
+    def wait_for(self, text: str, most_seconds: float = 60) -> None:
         """Until it has printed that."""
         deadline = time.monotonic() + most_seconds
         while text not in self._forks.printed("stdout"):
@@ -68,7 +68,7 @@ class Forks:
     def __exit__(self, *_: object) -> None:
         assert self._server.stdin is not None and self._server.stdout is not None
         self._server.stdin.close()
-        self._server.wait(20)
+        self._server.wait(60)
         self._server.stdout.close()
 
     def start(self, *words: str, largest_file: int | None = None, **environment: str) -> Running:

@@ -13,7 +13,7 @@ import requests
 
 from tests.drivers.server import free_port
 
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
 TOKENS, API, ONE = "tokens.example.com", "api.example.com", "one.example.com"

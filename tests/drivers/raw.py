@@ -4,7 +4,7 @@ import socket
 from contextlib import suppress
 from dataclasses import dataclass
 
-PATIENCE_SECONDS = 5
+PATIENCE_SECONDS = 30
 
 
 @dataclass

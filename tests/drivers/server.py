@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -16,9 +17,12 @@ import requests
 
 from tests.databases import KEYS
 
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 START_SECONDS = 120
 """Its imports alone took half a minute on two cores with fifteen other programs."""
+
+PORTS = range(12_000, 32_000)
+"""Linux gives connections 32768 to 60999, macOS and Windows 49152 and more."""
 
 
 class LiveServer:
@@ -71,7 +75,7 @@ class LiveServer:
 
     def _is_ready(self) -> bool:
         with suppress(requests.ConnectionError):
-            return bool(requests.get(f"{self.url}/readyz", timeout=5).json()["ready"])
+            return bool(requests.get(f"{self.url}/readyz", timeout=60).json()["ready"])
         return False
 
     def stop(self) -> int:
@@ -90,7 +94,7 @@ class LiveServer:
         """Run a `daypass` command on this instance, whatever its exit code."""
         return subprocess.run(
             [*self.run_as, sys.executable, "-m", "app", *words],
-            env=self.environment, input=stdin, capture_output=True, text=True, timeout=60, check=False,
+            env=self.environment, input=stdin, capture_output=True, text=True, timeout=START_SECONDS, check=False,
         )  # fmt: skip
 
     def json(self, *words: str, stdin: str = "") -> Any:
@@ -101,8 +105,10 @@ class LiveServer:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        assert isinstance(port, int)
-        return port
+    """One that nobody listens on, nor gets before it is used: below those that the system gives to connections."""
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what is closing does not matter
+            probe.bind(("127.0.0.1", port))
+            return port

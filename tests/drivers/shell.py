@@ -47,7 +47,7 @@ class Shell:
 
     def __exit__(self, *_: object) -> None:
         self._server.terminate()
-        self._server.communicate(timeout=20)
+        self._server.communicate(timeout=60)
 
     def run(self, script: str, folder: Path, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
         """Run a script in `folder` to its end, or to its first command that fails."""

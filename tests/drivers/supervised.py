@@ -30,7 +30,7 @@ def application(environ, start_response):
     return [json.dumps([os.getpid(), environ["REMOTE_ADDR"], environ.get("LISTEN_FDS")]).encode()]
 """
 
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 
 
 class Supervised:

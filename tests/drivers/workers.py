@@ -47,9 +47,11 @@ class Connections(Generic[Connection]):
         self._opened = ExitStack()
         self._found: dict[tuple[int, int], dict[int, Connection]] = {}
         """By the server's port and the worker: connections by their own port."""
+        self._seen: set[int] = set()
 
     def __enter__(self) -> Self:
         for server in self._servers:
+            self._seen = set().union(*connections_of_workers(server).values())
             for _ in range(MOST_CONNECTIONS):
                 self._open(server)
                 of_server = [
@@ -70,15 +72,21 @@ class Connections(Generic[Connection]):
         return [list(found.values())[: self._each] for found in self._found.values()]
 
     def are_still_apart(self) -> bool:
-        """Whether every connection is still held by the worker that it was found to reach."""
+        """Whether each of them is still held by the worker that it was found to reach.
+
+        Those beyond `each` are idle, and end after half a minute.
+        """
         now = {server.port: connections_of_workers(server) for server in self._servers}
-        return all(found.keys() <= now[port].get(worker, set()) for (port, worker), found in self._found.items())
+        return all(
+            {*list(found)[: self._each]} <= now[port].get(worker, set())
+            for (port, worker), found in self._found.items()
+        )
 
     def _open(self, server: LiveServer) -> None:
-        before = connections_of_workers(server)
         connection = self._opened.enter_context(self._open_one(server))
         for worker, ports in connections_of_workers(server).items():
-            for port in ports - before.get(worker, set()):
+            for port in ports - self._seen:
+                self._seen.add(port)
                 self._found.setdefault((server.port, worker), {})[port] = connection
 
 
@@ -96,7 +104,7 @@ class WorkerClients(Connections[Alation]):
 def _client_of(server: LiveServer) -> Iterator[Alation]:
     with requests.Session() as session:
         client = Alation(server.url, session)
-        session.get(f"{server.url}/healthz", timeout=10).raise_for_status()
+        session.get(f"{server.url}/healthz", timeout=60).raise_for_status()
         yield client
 
 

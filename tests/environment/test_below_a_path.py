@@ -89,14 +89,14 @@ class Browser:
         self.page = Page("")
 
     def get(self, path: str) -> requests.Response:
-        return self._seen(self.session.get(f"{self.origin}{path}", allow_redirects=False, timeout=10))
+        return self._seen(self.session.get(f"{self.origin}{path}", allow_redirects=False, timeout=60))
 
     def post(self, action: str, **fields: str) -> requests.Response:
         """Send the form with this action of the last page, as a browser would."""
         form = self.page.form(action)
         headers = {"Origin": self.origin, "Sec-Fetch-Site": "same-origin"}
         answer = self.session.post(
-            f"{self.origin}{action}", form.fields | fields, headers=headers, allow_redirects=False, timeout=10
+            f"{self.origin}{action}", form.fields | fields, headers=headers, allow_redirects=False, timeout=60
         )
         return self._seen(answer)
 
@@ -182,15 +182,15 @@ def test_forms_work_and_examples_name_the_public_address(site: Site, proxy: str)
     minted = requests.post(
         f"{browser.origin}{PATH}/integration/v1/createAPIAccessToken/",
         {"refresh_token": secret, "user_id": site.administrator.id},
-        timeout=10,
+        timeout=60,
     )
     token = {"TOKEN": minted.json()["api_access_token"]}
     for address in (f"{browser.origin}{PATH}", site.daypass.url, f"{site.daypass.url}{PATH}"):
-        verified = requests.get(f"{address}/auth/verify?role=SERVER_ADMIN", headers=token, timeout=10)
+        verified = requests.get(f"{address}/auth/verify?role=SERVER_ADMIN", headers=token, timeout=60)
         assert (verified.status_code, verified.headers["X-Auth-User"]) == (200, site.administrator.username)
-        assert requests.get(f"{address}/auth/verify/more", headers=token, timeout=10).status_code == 404
-        assert requests.get(f"{address}/readyz", timeout=10).json()["ready"]
-        listed = requests.get(f"{address}/api/v1/me/tokens?limit=1", headers=token, timeout=10)
+        assert requests.get(f"{address}/auth/verify/more", headers=token, timeout=60).status_code == 404
+        assert requests.get(f"{address}/readyz", timeout=60).json()["ready"]
+        listed = requests.get(f"{address}/api/v1/me/tokens?limit=1", headers=token, timeout=60)
         assert listed.headers["Link"].startswith(f"<{PATH}/api/v1/me/tokens?")
     browser.get(f"{PATH}/account/auth")
     assert browser.post(f"{PATH}/theme", theme="dark").headers["Location"] == f"{PATH}/account/auth"
@@ -201,12 +201,12 @@ def test_forms_work_and_examples_name_the_public_address(site: Site, proxy: str)
 
 def test_what_is_wrong_is_answered_by_daypass_below_the_path_and_by_the_site_elsewhere(site: Site) -> None:
     for origin in (site.keeping, site.stripping):
-        missing = requests.get(f"{origin}{PATH}/account/nothing", timeout=10)
+        missing = requests.get(f"{origin}{PATH}/account/nothing", timeout=60)
         assert missing.status_code == 404 and f'href="{PATH}/static/' in missing.text
-        assert requests.get(f"{origin}{PATH}/nothing", timeout=10).json()["reason"] == "not_found"
-        assert requests.get(f"{origin}{PATH}/metrics", timeout=10).status_code == 404
+        assert requests.get(f"{origin}{PATH}/nothing", timeout=60).json()["reason"] == "not_found"
+        assert requests.get(f"{origin}{PATH}/metrics", timeout=60).status_code == 404
         for elsewhere in ("/", "/login", "/daypassport", "/static/daypass.css"):
-            assert requests.get(f"{origin}{elsewhere}", timeout=10).status_code == 418
+            assert requests.get(f"{origin}{elsewhere}", timeout=60).status_code == 418
 
 
 def test_clients_of_oauth_find_its_metadata_where_the_rfcs_have_it_and_below_the_path(site: Site) -> None:
@@ -214,8 +214,8 @@ def test_clients_of_oauth_find_its_metadata_where_the_rfcs_have_it_and_below_the
     for kind, names in (("oauth-authorization-server", "issuer"), ("oauth-protected-resource", "resource")):
         for path in (f"/.well-known/{kind}{PATH}", f"/.well-known/{kind}{PATH}/", f"{PATH}/.well-known/{kind}"):
             for origin in (site.keeping, site.stripping):
-                assert requests.get(f"{origin}{path}", timeout=10).json()[names] == issuer, (origin, path)
-        assert requests.get(f"{site.keeping}/.well-known/{kind}", timeout=10).status_code == 418
+                assert requests.get(f"{origin}{path}", timeout=60).json()[names] == issuer, (origin, path)
+        assert requests.get(f"{site.keeping}/.well-known/{kind}", timeout=60).status_code == 418
 
 
 def test_the_clients_address_arrives_and_the_terminal_names_the_public_address(site: Site) -> None:
@@ -224,7 +224,7 @@ def test_the_clients_address_arrives_and_the_terminal_names_the_public_address(s
         (f"{site.keeping}{PATH}", "6.6.6.6", "127.0.0.1"), (f"{site.stripping}{PATH}", "6.6.6.6", "127.0.0.1"),
         (site.daypass.url, "6.6.6.6, 1.2.3.4:5678", "1.2.3.4"),
     ):  # fmt: skip
-        asked = requests.get(f"{address}/healthz", headers={"X-Forwarded-For": forwarded}, timeout=10)
+        asked = requests.get(f"{address}/healthz", headers={"X-Forwarded-For": forwarded}, timeout=60)
         line = next(each for each in site.daypass.log().splitlines() if asked.headers["X-Request-Id"] in each)
         assert (json.loads(line)["address"], json.loads(line)["path"]) == (seen, "/healthz")
     log = site.daypass.log()

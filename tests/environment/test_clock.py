@@ -19,7 +19,7 @@ from tests.drivers.false_clock import FalseClock
 from tests.drivers.server import LiveServer
 from tests.factories import issue, make_user, mint, revoke, works
 
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 DAY = timedelta(days=1)
 
 

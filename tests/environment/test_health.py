@@ -85,7 +85,7 @@ class Place:
         return [supervisor, *supervisor.children(recursive=True)]
 
     def ready(self) -> tuple[int, str]:
-        answer = requests.get(f"{self.server.url}/readyz", timeout=5)
+        answer = requests.get(f"{self.server.url}/readyz", timeout=60)
         assert ("Retry-After" in answer.headers) == (answer.status_code == 503)
         assert answer.json()["ready"] == (answer.status_code == 200)
         return answer.status_code, answer.json()["detail"] or ""
@@ -95,7 +95,7 @@ class Place:
             return Alation(self.server.url, session).mint(self.refresh.secret, self.refresh.token.user_id)
 
     def checks(self, access: str) -> bool:
-        answer = requests.get(f"{self.server.url}/auth/verify", headers={"TOKEN": access}, timeout=5)
+        answer = requests.get(f"{self.server.url}/auth/verify", headers={"TOKEN": access}, timeout=60)
         return answer.status_code == 200
 
 
@@ -170,7 +170,7 @@ def test_damage_is_found_after_a_server_was_killed(place: Place) -> None:
 
 def answers(place: Place) -> bool:
     with suppress(requests.ConnectionError):
-        return requests.get(f"{place.server.url}/healthz", timeout=5).status_code == 200
+        return requests.get(f"{place.server.url}/healthz", timeout=60).status_code == 200
     return False
 
 
@@ -182,7 +182,7 @@ def refusal(done: "subprocess.CompletedProcess[str]") -> str:
     return line.removeprefix("Error: ")
 
 
-def until(is_true: Callable[[], bool], most_seconds: float = 20) -> None:
+def until(is_true: Callable[[], bool], most_seconds: float = 60) -> None:
     deadline = time.monotonic() + most_seconds
     while not is_true():
         assert time.monotonic() < deadline

@@ -163,7 +163,7 @@ def kill(server: LiveServer) -> None:
     main = psutil.Process(server.process.pid)
     for process in [main, *main.children(recursive=True)]:
         process.send_signal(signal.SIGKILL)
-    server.process.wait(10)
+    server.process.wait(60)
     server.process = None
 
 

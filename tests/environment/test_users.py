@@ -136,7 +136,7 @@ def test_the_first_process_of_a_container_ends_at_once_on_sigterm() -> None:
             first = next(iter(psutil.Process(outer.pid).children()), None)
             time.sleep(0.005)
         first.send_signal(signal.SIGTERM)
-        assert outer.wait(20) == 128 + signal.SIGTERM
+        assert outer.wait(60) == 128 + signal.SIGTERM
 
 
 def _handles_sigterm(process: psutil.Process) -> bool:

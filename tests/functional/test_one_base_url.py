@@ -67,7 +67,7 @@ class Host:
     api: SampleApi
 
     def get(self, path: str, **headers: str) -> requests.Response:
-        return requests.get(f"{self.url}{path}", headers=headers, timeout=10)
+        return requests.get(f"{self.url}{path}", headers=headers, timeout=60)
 
     def raw(self, path: str, *lines: str, name: str = ONE) -> Answer:
         """A GET of exactly this target, under that of the shipped names."""

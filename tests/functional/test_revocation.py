@@ -1,6 +1,7 @@
 """What has ended is refused by every worker, at once and whatever races with it."""
 
 import random
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ ROUNDS, CONNECTIONS, PIPELINED = 70, 6, 10
 RACES = 15
 RACING_MINTS = 16
 MOMENT_SECONDS = 0.02
-"""Within which all that race begin; together they take longer. At the very same time, whoever waits first is first."""
+"""Within which all mints begin; together they take longer. At the very same time, whoever waits first is first."""
 
 pytestmark = [pytest.mark.shares_server, pytest.mark.both_databases]
 
@@ -133,8 +134,7 @@ def test_a_mint_that_races_with_the_end_of_its_refresh_token_never_outlives_it(
     answers: list[requests.Response] = []
     for _ in range(RACES):
         now = begin_round(services, owner, clients[-1])
-        minting = [partial(client.mint, *now.proof) for client in clients[:-1]]
-        *answered, _ = all_at_once([partial(in_a_moment, act) for act in (*minting, partial(end, now))])
+        *answered, _ = race([partial(client.mint, *now.proof) for client in clients[:-1]], partial(end, now))
         assert rows.alive_under(database, now.refresh.token.id) == []
         for answer in answered:
             if answer.status_code == 201:
@@ -148,6 +148,20 @@ def test_a_mint_that_races_with_the_end_of_its_refresh_token_never_outlives_it(
         client.session.close()
 
 
-def in_a_moment(act: Callable[[], requests.Response]) -> requests.Response:
-    time.sleep(random.uniform(0, MOMENT_SECONDS))
-    return act()
+def race(minting: list[Callable[[], requests.Response]], end: Callable[[], object]) -> list[requests.Response]:
+    """What they and the end return, which begins once some of them are answered: how many, is left to chance."""
+    answers = threading.Semaphore(0)
+
+    def mint(act: Callable[[], requests.Response]) -> requests.Response:
+        time.sleep(random.uniform(0, MOMENT_SECONDS))
+        try:
+            return act()
+        finally:
+            answers.release()
+
+    def end_in_between() -> object:
+        for _ in range(random.randrange(len(minting))):
+            answers.acquire()
+        return end()
+
+    return all_at_once([*(partial(mint, act) for act in minting), end_in_between])

@@ -41,30 +41,35 @@ def test_a_server_that_gets_sigterm_under_load_answers_all_that_it_began_and_exi
     ]
     calls += [(200, lambda client: client.use(access.secret))] * 2
     calls += [(201, lambda client: client.issue("anna", PASSWORD, "nightly-etl"))] * SIGNING_IN_CLIENTS
+    answered: list[list[int]] = [[] for _ in calls]
     with ThreadPoolExecutor(len(calls)) as threads:
-        running = [threads.submit(_call_until_refused, live_server.url, call) for _, call in calls]
-        time.sleep(1)
+        running = [
+            threads.submit(_call_until_refused, live_server.url, call, statuses)
+            for (_, call), statuses in zip(calls, answered, strict=True)
+        ]
+        while not all(answered):
+            assert not any(each.done() for each in running)
+            time.sleep(0.01)
         a_moment_before = time.monotonic()
         time.sleep(0.1)
         assert live_server.stop() == 0
         ended = [each.result() for each in running]
-    assert [set(statuses) for statuses, _ in ended] == [{status} for status, _ in calls]
-    assert all(begun > a_moment_before for _, begun in ended), "a request that was under way broke off"
+    assert [set(statuses) for statuses in answered] == [{status} for status, _ in calls]
+    assert all(begun > a_moment_before for begun in ended), "a request that was under way broke off"
     counted = [rows.generation_of(database, each.token.id) for each in refresh]
-    assert [len(statuses) for statuses, _ in ended[:MINTING_CLIENTS]] == counted
+    assert [len(statuses) for statuses in answered[:MINTING_CLIENTS]] == counted
     assert "Traceback" not in live_server.log()
 
 
-def _call_until_refused(url: str, call: Call) -> tuple[list[int], float]:
-    """The statuses of whole answers; when the request was begun that met a closed or refused connection."""
-    statuses = []
+def _call_until_refused(url: str, call: Call, statuses: list[int]) -> float:
+    """When the request was begun that met a closed or refused connection. `statuses`: gets those of whole answers."""
     with requests.Session() as session:
         while True:
             begun = time.monotonic()
             try:
                 answer = call(Alation(url, session))
             except requests.exceptions.ConnectionError:  # an answer that breaks off is another exception
-                return statuses, begun
+                return begun
             assert isinstance(answer.json(), dict)
             statuses.append(answer.status_code)
 

@@ -33,11 +33,11 @@ class Thief:
     def sign_in(self) -> bool:
         """Through the form, on a connection of its own: each goes to either worker."""
         browser = requests.Session()
-        html = browser.get(f"{self._url}/login", timeout=10).text
+        html = browser.get(f"{self._url}/login", timeout=60).text
         found = re.search(r'name="form_token" value="([^"]+)"', html)
         assert found is not None
         form = {"form_token": found[1], "username": self._username, "password": PASSWORD, "next": ""}
-        answer = browser.post(f"{self._url}/login", form, allow_redirects=False, timeout=10)
+        answer = browser.post(f"{self._url}/login", form, allow_redirects=False, timeout=60)
         if answer.status_code == 303:
             self.sessions.append(browser)
         return answer.status_code == 303
@@ -47,7 +47,7 @@ class Thief:
         for browser in self.sessions:
             for headers in ({}, {"Connection": "close"}):
                 page = f"{self._url}/account/auth"
-                if browser.get(page, headers=headers, allow_redirects=False, timeout=10).status_code == 200:
+                if browser.get(page, headers=headers, allow_redirects=False, timeout=60).status_code == 200:
                     return True
         return False
 

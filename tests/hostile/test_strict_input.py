@@ -26,7 +26,7 @@ def test_what_would_have_to_be_converted_changes_nothing(
     api = f"{live_server.url}/api/v1"
 
     def refused(method: str, path: str, body: object = None) -> None:
-        answer = requests.request(method, f"{api}/{path}", json=body, headers={"TOKEN": token}, timeout=10)
+        answer = requests.request(method, f"{api}/{path}", json=body, headers={"TOKEN": token}, timeout=60)
         assert answer.status_code == 400 and answer.json()["reason"] == "bad_request", (path, answer.text)
 
     before = {name: found for name, found in rows.everything(database).items() if name not in CHANGED_BY_USE}
@@ -58,7 +58,7 @@ def test_a_cursor_of_one_worker_is_one_of_the_other(live_server: LiveServer, ser
         issue(services, anna)
     seen, path = [], "/api/v1/me/tokens?limit=1"
     while path:
-        answer = requests.get(live_server.url + path, headers={"TOKEN": token}, timeout=10)  # a connection of its own
+        answer = requests.get(live_server.url + path, headers={"TOKEN": token}, timeout=60)  # a connection of its own
         seen += [each["public_id"] for each in answer.json()["items"]]
         path = answer.headers.get("Link", "").partition(">")[0].removeprefix("<")
     assert len(seen) == len(set(seen)) == 9

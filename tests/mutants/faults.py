@@ -32,6 +32,7 @@ PAGES = "tests/contract/test_pages_security.py"
 COMPRESSION, ERROR_PAGES = "tests/contract/test_compression.py", "tests/contract/test_error_pages.py"
 PUBLIC_URL = "tests/contract/test_public_url.py"
 MATRIX = "tests/contract/test_access_matrix.py"
+LEAVERS = "tests/unit/services/test_leavers.py"
 IDENTITY = "tests/unit/domain/test_identity.py"
 POLICY = "tests/unit/domain/test_policy.py"
 SECRETS = "tests/unit/domain/test_secrets.py"
@@ -72,6 +73,8 @@ RESTORING = "tests/unit/services/test_restoring.py"
 IN_MOVING = "app/services/moving.py"
 BY_FILTER = "tests/unit/services/test_revoking_by_filter.py"
 RACES = "tests/unit/services/test_revoking_races.py"
+JOINING = "tests/unit/services/test_joining.py"
+PASSWORD_SIGN_IN = "tests/unit/services/test_password_sign_in.py"
 WEB_SESSIONS = "tests/unit/services/test_sessions.py"
 SIGHTINGS = "tests/unit/services/test_sightings.py"
 SINGLE_TIER = "tests/unit/services/test_single_tier.py"
@@ -124,6 +127,10 @@ IN_LOOKUP = "app/storage/plain_lookup.py"
 IN_VERIFYING = "app/services/verifying.py"
 IN_SEALS_MIGRATION = "migrations/versions/0014_audit_seals.py"
 
+SINGLE_SIGN_ON = "tests/contract/test_single_sign_on.py"
+PROVIDER, PROVIDER_ANSWERS, PROVIDER_PEOPLE = (
+    f"tests/hostile/test_provider{end}.py" for end in ("", "_answers", "_people")
+)
 STRICT = "tests/contract/test_strict_input.py"
 STRAYS = "tests/contract/test_stray_secrets.py"
 FILES = "tests/environment/test_files.py"
@@ -151,6 +158,18 @@ FAULTS = (
           "MAYBE_ACTIVE), table.expires_at > now", "MAYBE_ACTIVE), table.expires_at >= now", LIVENESS),
     Fault("refresh token not looked at", "◆ a revoked refresh token stops its access tokens", IN_VERIFYING,
           "if row.refresh_token_status is not None:", "if False:", VERIFYING),
+    Fault("leaver accepted", "◆ who has not signed in for too long has no tokens that work", IN_VERIFYING,
+          "is_away(row.user_vouched_at, row.sign_in_valid_days, now)", "False", LEAVERS),
+    Fault("leaver mints", "◆ who has not signed in for too long requests no access token", IN_HELD_TOKENS,
+          "if owner.is_away(now):", "if False:", LEAVERS),
+    Fault("leaver stays signed in", "who has not signed in for too long has no session", "app/domain/sessions.py",
+          "not self.user.is_enabled(now)", "not self.user.is_active", LEAVERS),
+    Fault("leaver uses a password", "◆ a password is not a sign-in at the provider", "app/services/accounts.py",
+          "if proof.user.is_away(self._clock()):", "if False:", LEAVERS),
+    Fault("leaver away too late", "a sign-in counts until the instant", "app/domain/leavers.py",
+          "now >= until\n\n\ndef is_told", "now > until\n\n\ndef is_told", "tests/unit/domain/test_leavers.py"),
+    Fault("leaver is the last administrator", "◆ one administrator who can sign in is left", "app/storage/users.py",
+          "if not is_away(vouched_at, days, now)]", "]", LEAVERS),
     Fault("disabled owner accepted", "◆ disabling a user stops their tokens", IN_VERIFYING,
           "if not row.user_is_active:", "if row.user_is_active is None:", VERIFYING),
     Fault("check cached", "◆ no cache: a revocation is effective for the next check", IN_VERIFYING,
@@ -169,7 +188,7 @@ FAULTS = (
     Fault("client id not compared", "the client id beside a secret must be its own", IN_CLIENTS,
           "if sent.id not in (None, token.public_id):", "if False:", GRANTS),
     Fault("expired client accepted", "a client that has ended is refused", IN_CLIENTS,
-          "return status_at(TokenStatus(row.status), row.expires_at, self._clock()) is TokenStatus.ACTIVE",
+          "return status_at(TokenStatus(row.status), row.expires_at, now) is TokenStatus.ACTIVE",
           "return True", OAUTH_CLIENTS),
     Fault("another's refresh token granted", "a client mints with its own refresh token alone", IN_GRANTING,
           "elif client is not None and self._clients.authenticate(client).id != token.public_id:",
@@ -551,12 +570,11 @@ FAULTS = (
           '"path": request.script_root or "/"', '"path": "/"', PUBLIC_URL),
     Fault("form from plain HTTP", "◆ of the public host, only the public scheme is accepted", "app/web/guards.py",
           "return origin == public_url.origin", "return True", PUBLIC_URL),
-    Fault("onward out of the path", "◆ signing in never leads out of the public URL's path", "app/web/signing_in.py",
+    Fault("onward out of the path", "◆ signing in never leads out of the public URL's path", "app/web/returning.py",
           'return f"{request.script_root}{target}" if is_local(target)', "return target if is_local(target)",
           PUBLIC_URL),
     Fault("session id kept at a proof", "◆ a session has a new id once the password was entered again",
-          "app/storage/sessions.py", "values(digest=digest, proved_at=proved_at)",
-          "values(proved_at=proved_at)", WEB_SESSIONS),
+          "app/storage/sessions.py", '"digest": digest, "proved_at"', '"proved_at"', WEB_SESSIONS),
     Fault("credential read once", "◆ no late request makes what outlives its credential", "app/services/permitting.py",
           "if act.rule.effect is not Effect.ENDS:", "if False:", ENDED_CREDENTIALS),
     Fault("ladder asked only before the digest", "◆ no late request makes what outlives its credential",
@@ -1004,12 +1022,79 @@ FAULTS = (
           "app/domain/service_accounts.py", "if person.api_tokens is ApiTokens.DENY:", "if False:", SERVICE_ACCOUNTS),
     Fault("a former responsible person goes on", "◆ at the next request, a former responsible person does nothing",
           "app/services/responsibility.py",
-          'columns["responsible_id"] = _person(session, "responsible", columns.pop("responsible") or "")',
+          'columns["responsible_id"] = _person(session, "responsible", columns.pop("responsible") or "", now)',
           'columns.pop("responsible")', SERVICE_ACCOUNTS),
     Fault("an account left as administrator", "◆ a service account is not the last administrator who can sign in",
           "app/storage/users.py", "UserRow.is_active, UserRow.kind == Kind.PERSON)", "UserRow.is_active)",
           SERVICE_ACCOUNTS),
     Fault("owner not compared at rename", "◆ another user's token keeps its name", "app/services/renaming.py",
           "only_of not in (None, token.user_id) or kind", "kind", "tests/unit/services/test_renaming.py"),
+    # Whose account a person of a provider is
+    Fault("found by subject alone", "◆ an account is found by issuer and subject", "app/storage/identities.py",
+          "where(IdentityRow.issuer == issuer, IdentityRow.subject", "where(IdentityRow.subject", JOINING),
+    Fault("joined by an e-mail of another issuer", "◆ a named e-mail links once, at its issuer",
+          "app/storage/identities.py",
+          "which = (ExpectedIdentityRow.issuer == issuer, ExpectedIdentityRow.email_key == email_key)",
+          "which = (ExpectedIdentityRow.email_key == email_key,)", JOINING),
+    Fault("named for good", "◆ a named e-mail links once, at its issuer", "app/services/first_sign_ins.py",
+          "identities.no_longer_expect(session, expected.id)", "pass", JOINING),
+    Fault("an administrator by e-mail", "◆ an e-mail named for a user opens no administrator's account",
+          "app/services/first_sign_ins.py", "and not expected.for_administrator", "and False", JOINING),
+    Fault("a provider makes the first administrator", "◆ a provider never makes the first administrator",
+          "app/services/following_providers.py", 'return "" if standing.administrators else NO_ADMINISTRATOR',
+          'return ""', JOINING),
+    Fault("the last administrator demoted", "◆ a provider leaves an administrator, and one with a password",
+          "app/services/following_providers.py", "if standing.administrators == (row.id,):", "if False:", JOINING),
+    Fault("the last password demoted", "◆ a provider leaves an administrator, and one with a password",
+          "app/services/following_providers.py", "if standing.local == (row.id,)", "if False", JOINING),
+    Fault("disabled and signed in", "◆ who is disabled is signed in by no provider", "app/services/joining.py",
+          "refuse_disabled(account.row)", "pass", JOINING),
+    Fault("somebody else proves", "◆ a fresh proof is the same person's", "app/services/joining.py",
+          "account is None or account.row.id != known.user.id", "account is None", JOINING),
+    Fault("an old sign-in proves", "◆ a fresh proof is a new sign-in at the provider", "app/services/joining.py",
+          "proved_at is None or now >= proved_at + FRESH", "proved_at is None", JOINING),
+    Fault("fresh without a time", "◆ a sign-in that may be old is not fresh", "app/services/joining.py",
+          "_proved_at(person, now) or now - FRESH", "_proved_at(person, now) or now", JOINING),
+    Fault("an e-mail of two", "◆ no provider takes the sign-in by e-mail from another",
+          "app/services/following_providers.py",
+          "if email is not None and users.is_email_of_another(session, email, user_id):", "if False:", JOINING),
+    Fault("sessions of a link go on", "◆ who is unlinked is signed out", "app/services/linking.py",
+          "sessions.end_of_identity(session, identity.id)", "pass", "tests/unit/services/test_linking.py"),
+    Fault("passwords beside the setting", "◆ who may not sign in with a password does not",
+          "app/services/password_sign_in.py", "elif not is_break_glass(session, user, now):", "elif False:",
+          PASSWORD_SIGN_IN),
+    Fault("nobody left with a password", "◆ one administrator always signs in with a password",
+          "app/services/password_sign_in.py", "return user.id in (unknown or local)", "return user.id in unknown",
+          PASSWORD_SIGN_IN),
+    Fault("links come back", "◆ a restore brings no link back", "app/services/reapplying_users.py",
+          "    unlink(session, user.id, named)", "    pass", RESTORING),
+    # Sign-in with a provider
+    Fault("a state of any browser", "◆ a sign-in ends in the browser where it began", "app/services/single_sign_on.py",
+          "self._encryption.encrypt(json.dumps(kept), state)", 'self._encryption.encrypt(json.dumps(kept), "")',
+          SINGLE_SIGN_ON),
+    Fault("a state used twice", "◆ a sign-in counts once", "app/services/single_sign_on.py",
+          "if not single_uses.use(session, self._states.of(state), self._clock()):", "if False:", SINGLE_SIGN_ON),
+    Fault("a proof by anybody", "◆ a proof is for the session that asked", "app/services/single_sign_on.py",
+          "if known is None or known.id != session_id:", "if known is None:", PROVIDER_PEOPLE),
+    Fault("any nonce", "◆ an ID token belongs to its sign-in", "app/providers/id_tokens.py",
+          '"nonce": nonce, ', "", PROVIDER),
+    Fault("an algorithm with a shared key", "◆ no ID token is signed with a secret", "app/providers/signed.py",
+          "if ASYMMETRIC.fullmatch(name) and name in known", "if name in known", PROVIDER_ANSWERS),
+    Fault("a mix-up", "◆ a code goes to the provider that gave it", "app/providers/relying_party.py",
+          "self._refuse_other_issuer(metadata, answer.get(\"iss\"))", "pass", PROVIDER),
+    Fault("user info of anybody", "◆ the user info is of the same person", "app/providers/relying_party.py",
+          'if answer.body.get("sub") != claims["sub"]:', "if False:", PROVIDER_ANSWERS),
+    Fault("any e-mail is verified", "◆ an e-mail counts if the provider verified it", "app/providers/people.py",
+          'if claims.get("email_verified") is not True and claims.get("email_verified") != "true":',
+          'if "email_verified" not in claims:', "tests/unit/providers/test_people.py"),
+    Fault("a key looked for each time", "◆ a stranger makes no request to a provider", "app/providers/keys.py",
+          "age > AGAIN_SECONDS", "True", "tests/unit/providers/test_keys.py"),
+    Fault("a logout token twice", "◆ a logout token counts once", "app/services/provider_logout.py",
+          "if not single_uses.use(session, self._tokens.of(logged_out.issuer, logged_out.id), now):", "if False:",
+          SINGLE_SIGN_ON),
+    Fault("a provider ends sessions of another", "◆ a provider ends its own sessions",
+          "app/storage/provider_sessions.py",
+          "select(IdentityRow.id).where(IdentityRow.issuer == logged_out.issuer)", "select(IdentityRow.id)",
+          "tests/hostile/test_provider_logout.py"),
 )
 # fmt: on

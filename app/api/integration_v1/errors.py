@@ -33,6 +33,7 @@ TABLE: dict[type[Refusal], tuple[int, str]] = {
     errors.TemporaryPassword: (401, "{what}"),
     errors.WrongCode: (401, "The code is wrong or was used."),
     errors.SecondFactorRequired: (401, "{what}"),
+    errors.SignInRefused: (403, "{what}"),
     errors.NotPermitted: (403, "{what}"),
     errors.LimitReached: (403, "The limit of {what} for this account is {limit}; revoke some first."),
     errors.NotFound: (404, "Not found."),
@@ -48,6 +49,7 @@ TABLE: dict[type[Refusal], tuple[int, str]] = {
     errors.TokenRevoked: (401, ENDED),
     errors.TokenSuperseded: (401, ENDED),
     errors.OwnerDisabled: (401, ENDED),
+    errors.OwnerMustSignIn: (401, ENDED),
     errors.OwnerDenied: (401, ENDED),
     errors.ApiTokensOff: (401, ENDED),
 }

@@ -33,6 +33,7 @@ TABLE: dict[type[Refusal], tuple[int, str]] = {
     errors.TemporaryPassword: (401, "{what}"),
     errors.WrongCode: (401, "The code is wrong or was used."),
     errors.SecondFactorRequired: (401, "{what}"),
+    errors.SignInRefused: (403, "{what}"),
     errors.NotPermitted: (403, "{what}"),
     errors.LimitReached: (403, "This account already has {limit} {what}. Revoke one first."),
     errors.NotFound: (404, "There is no such {what}."),
@@ -48,6 +49,7 @@ TABLE: dict[type[Refusal], tuple[int, str]] = {
     errors.TokenRevoked: (401, "The {label} was revoked, or its secret was replaced."),
     errors.TokenSuperseded: (401, "The {label} was replaced by a newer one."),
     errors.OwnerDisabled: (401, "The owner of the {label} is disabled."),
+    errors.OwnerMustSignIn: (401, "The owner of the {label} has not signed in for too long."),
     errors.OwnerDenied: (401, "API tokens are disabled for the owner of the {label}."),
     errors.ApiTokensOff: (401, "API tokens are turned off. A server administrator can turn them on."),
 }

@@ -155,6 +155,9 @@ class TokenPage(Schema):
     next_cursor = fields.String(allow_none=True)
 
 
+SIGN_IN_BY = "From then on treated as disabled, unless the user signs in with single sign-on before. Null: no limit."
+
+
 class UserOut(Schema):
     id = fields.Integer()
     username = fields.String()
@@ -167,6 +170,7 @@ class UserOut(Schema):
     api_tokens = fields.String()
     created_at = Instant()
     last_login_at = Instant(allow_none=True)
+    sign_in_by = Instant(allow_none=True, metadata={"description": SIGN_IN_BY})
     password_expires_at = Instant(allow_none=True, metadata={"description": "Of a temporary password."})
     kind = fields.String(metadata={"description": "`person` or `service`."})
     responsible = fields.String(allow_none=True, metadata={"description": "Of a service account: the user name."})

@@ -29,6 +29,7 @@ TABLE: dict[type[Refusal], tuple[int, str, str]] = {
     errors.TemporaryPassword: (401, "invalid_client", "{what}"),
     errors.WrongCode: (401, "invalid_client", "The code is wrong or was used."),
     errors.SecondFactorRequired: (401, "invalid_client", "{what}"),
+    errors.SignInRefused: (401, "invalid_client", "{what}"),
     errors.NotPermitted: (403, "insufficient_scope", "{what}"),
     errors.LimitReached: (400, "invalid_request", "The limit of {what} is {limit}."),
     errors.NotFound: (400, "invalid_request", "There is no such {what}."),
@@ -44,6 +45,7 @@ TABLE: dict[type[Refusal], tuple[int, str, str]] = {
     errors.TokenRevoked: (401, "invalid_token", BAD_TOKEN),
     errors.TokenSuperseded: (401, "invalid_token", BAD_TOKEN),
     errors.OwnerDisabled: (401, "invalid_token", BAD_TOKEN),
+    errors.OwnerMustSignIn: (401, "invalid_token", BAD_TOKEN),
     errors.OwnerDenied: (401, "invalid_token", BAD_TOKEN),
     errors.ApiTokensOff: (401, "invalid_token", BAD_TOKEN),
 }
@@ -60,6 +62,7 @@ REFRESH_TOKENS: dict[type[TokenRefused], str] = {
     errors.TokenExpired: "The refresh token has expired.",
     errors.TokenRevoked: "The refresh token was revoked, or its secret was replaced.",
     errors.OwnerDisabled: "The owner of the refresh token is disabled.",
+    errors.OwnerMustSignIn: "The owner of the refresh token has not signed in for too long.",
 }
 """The description of each refusal of a refresh token; any other is a :data:`BAD_CLIENT`."""
 

@@ -32,6 +32,7 @@ TABLE: dict[type[Refusal], tuple[int, tuple[str, str], str]] = {
     errors.TemporaryPassword: (401, MISSING, "{what}"),
     errors.WrongCode: (401, MISSING, "The code is wrong or was used."),
     errors.SecondFactorRequired: (401, MISSING, "{what}"),
+    errors.SignInRefused: (403, FORBIDDEN, "{what}"),
     errors.NotPermitted: (403, FORBIDDEN, "{what}"),
     errors.LimitReached: (403, FORBIDDEN, "The limit of {what} is {limit}; delete some first."),
     errors.NotFound: (404, NO_DATA, "There is no such {what}."),
@@ -47,6 +48,7 @@ TABLE: dict[type[Refusal], tuple[int, tuple[str, str], str]] = {
     errors.TokenRevoked: (401, MISSING, "The access token was deleted or revoked."),
     errors.TokenSuperseded: (401, MISSING, "The access token was replaced by a newer one."),
     errors.OwnerDisabled: (401, MISSING, "The owner of the token is disabled."),
+    errors.OwnerMustSignIn: (401, MISSING, "The owner of the token has not signed in for too long."),
     errors.OwnerDenied: (401, MISSING, "API access tokens are disabled for the owner of the token."),
     errors.ApiTokensOff: (401, MISSING, "API access tokens are turned off. An administrator can turn them on."),
 }

@@ -13,6 +13,7 @@ from app.web.admin.settings import settings
 from app.web.admin.user_access import user_access
 from app.web.admin.user_changes import user_changes
 from app.web.admin.user_edits import user_edits
+from app.web.admin.user_links import user_links
 from app.web.admin.users import users
 
 BLUEPRINTS = (
@@ -22,6 +23,7 @@ BLUEPRINTS = (
     user_access,
     user_edits,
     resetting,
+    user_links,
     answering,
     tokens,
     token_changes,

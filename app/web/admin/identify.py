@@ -19,6 +19,7 @@ REASONS = {
     "token_revoked": "It was revoked, or its secret was replaced by regeneration.",
     "token_superseded": "A newer access token took its place.",
     "owner_disabled": "Its owner is disabled.",
+    "owner_must_sign_in": "Its owner has not signed in with single sign-on for too long. Once they do, it works again.",
     "owner_denied": "Its owner may not have API tokens.",
     "api_tokens_off": "Single-tier API tokens are turned off.",
 }  # fmt: skip

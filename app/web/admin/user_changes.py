@@ -39,7 +39,8 @@ def change_state(user_id: str) -> ResponseReturnValue:
     except Conflict as refusal:
         return _state("admin_user_disable.html", user, refusal)
     done = "enabled" if changed.is_active else "disabled"
-    return shown_next(user, done if changed.is_active != user.is_active else "unchanged")
+    is_same = (changed.is_active, changed.sign_in_by) == (user.is_active, user.sign_in_by)
+    return shown_next(user, "unchanged" if is_same else done)
 
 
 @user_changes.get("/<user_id>/role")

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from app.domain.identity import User
 from app.domain.text import count_of, count_of_tokens
+from app.http.context import parts
 from app.services.revoking import Revoked
 from app.services.user_profiles import UserProfile
 from app.web.done import after_act, number_done, what_was_done
@@ -30,6 +31,8 @@ TEXTS = {
     "responsible": "Changed who is responsible for {user}. It is effective at once.",
     "handed-over": "Others answer for {accounts} of {user} now.",
     "moved": "Moved {moved} of {user}. They work as before, with their new owner's rights.",
+    "linked": "Linked {user}: the person can sign in.",
+    "unlinked": "Unlinked {user}: the person can no longer sign in.",
     "unchanged": "Nothing was changed.",
     "disabled": "Disabled {user}: signed out, and tokens no longer work.",
     "enabled": "Enabled {user}. Tokens that have not expired or been revoked work again.",
@@ -87,7 +90,7 @@ def _is_true(done: str, profile: UserProfile) -> bool:
     held = profile.holding.refresh_tokens + profile.holding.api_tokens
     untrue = {
         "disabled": profile.user.is_active,
-        "enabled": not profile.user.is_active,
+        "enabled": not profile.user.is_enabled(parts().clock()),
         "second-factor-reset": profile.factor_added_at is not None,
         "unlocked": profile.lock is not None,
         "revoked": held > 0,

@@ -12,7 +12,7 @@ from app.domain.passwords import RULES
 from app.domain.token_search import normal_search
 from app.domain.user_search import SEARCHED, UserCounts, UserOrder, UserSearch
 from app.http.acts import does
-from app.http.context import caller, services
+from app.http.context import caller, parts, services
 from app.http.guards import GuardedBlueprint
 from app.services.keyset import Page
 from app.services.overview import Holding
@@ -148,7 +148,7 @@ def _list(view: ListView, found: FoundUsers, status: int = 200, error: str = "")
 
 def _cells(held: Holding) -> dict[str, object]:
     user = held.user
-    is_active = "yes" if user.is_active else "no"
+    is_active = "yes" if user.is_enabled(parts().clock()) else "no"
     numbers = {"active_refresh_tokens": held.refresh_tokens, "active_single_tier_tokens": held.api_tokens}
     return vars(user) | {"user_id": user.id, "is_active": is_active} | numbers
 

@@ -25,7 +25,7 @@ datetime.datetime = Wrong
 from daypass_client import DaypassAuth, Session
 auth = DaypassAuth()
 with Session(auth) as session:
-    assert session.get("/api/v1/me", timeout=10).status_code == 200
+    assert session.get("/api/v1/me", timeout=60).status_code == 200
 print(auth.token())
 """
 

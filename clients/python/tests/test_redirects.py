@@ -19,18 +19,18 @@ Get = Callable[[str, dict[str, object]], object]
 
 
 def by_auth(url: str, options: dict[str, object]) -> object:
-    return requests.get(url, auth=DaypassAuth(**options), verify=VERIFY, timeout=10)  # type: ignore[arg-type]
+    return requests.get(url, auth=DaypassAuth(**options), verify=VERIFY, timeout=60)  # type: ignore[arg-type]
 
 
 def by_auth_of_a_session(url: str, options: dict[str, object]) -> object:
     with requests.Session() as session:
         session.auth = DaypassAuth(**options)  # type: ignore[arg-type]
-        return session.get(url, verify=VERIFY, timeout=10)
+        return session.get(url, verify=VERIFY, timeout=60)
 
 
 def by_our_session(url: str, options: dict[str, object]) -> object:
     with Session(DaypassAuth(**options)) as session:  # type: ignore[arg-type]
-        return session.get(url, verify=VERIFY, timeout=10)
+        return session.get(url, verify=VERIFY, timeout=60)
 
 
 def by_the_hook_of_our_session_alone(url: str, options: dict[str, object]) -> object:
@@ -38,7 +38,7 @@ def by_the_hook_of_our_session_alone(url: str, options: dict[str, object]) -> ob
     auth = DaypassAuth(**options)  # type: ignore[arg-type]
     auth._answered = lambda response, **_sending: response  # type: ignore[method-assign]
     with Session(auth) as session:
-        return session.get(url, verify=VERIFY, timeout=10)
+        return session.get(url, verify=VERIFY, timeout=60)
 
 
 def by_httpx(url: str, options: dict[str, object]) -> object:

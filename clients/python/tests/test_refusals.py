@@ -32,7 +32,7 @@ def test_an_inactive_token_is_replaced_and_the_request_repeated(
     members, headers = ({"reason": reason}, {}) if where == "body" else ({}, {"X-Auth-Reason": reason})
     recorder.script.append(Answer(status, members, headers))
     auth = auth_for(daypass, refresh, recorder.url)
-    answer = requests.post(f"{recorder.url}/x", json={"a": 1}, auth=auth, timeout=10)
+    answer = requests.post(f"{recorder.url}/x", json={"a": 1}, auth=auth, timeout=60)
     first, second = recorder.seen
     assert (answer.status_code, [each.status_code for each in answer.history]) == (200, [status])
     assert first.body == second.body == '{"a": 1}'
@@ -45,7 +45,7 @@ def test_alations_refusal_without_a_reason_means_an_inactive_token(
 ) -> None:
     recorder.script.append(Answer(403, ALATIONS_REFUSAL))
     auth = auth_for(daypass, refresh, recorder.url)
-    assert requests.get(recorder.url, auth=auth, timeout=10).status_code == 200
+    assert requests.get(recorder.url, auth=auth, timeout=60).status_code == 200
     assert daypass.mints(refresh) == 2
 
 
@@ -53,6 +53,7 @@ def test_alations_refusal_without_a_reason_means_an_inactive_token(
     "refusal",
     [
         Answer(401, {"reason": "owner_disabled"}),
+        Answer(401, {"reason": "owner_must_sign_in"}),
         Answer(403, {"reason": "not_permitted"}),
         Answer(403, {"reason": "token_missing"} | ALATIONS_REFUSAL),
         Answer(403, {"reason": "token_revoked"}, {"X-Auth-Reason": "not_permitted"}),
@@ -68,7 +69,7 @@ def test_any_other_refusal_is_returned_unchanged(
     daypass: Daypass, refresh: Issued[RefreshToken], recorder: Recorder, refusal: Answer
 ) -> None:
     recorder.answer = lambda _seen: refusal
-    answer = requests.get(recorder.url, auth=auth_for(daypass, refresh, recorder.url), timeout=10)
+    answer = requests.get(recorder.url, auth=auth_for(daypass, refresh, recorder.url), timeout=60)
     assert (answer.status_code, answer.json(), answer.history) == (refusal.status, refusal.members, [])
     assert len(recorder.seen) == 1
     assert daypass.mints(refresh) == 1
@@ -79,7 +80,7 @@ def test_a_refusal_of_the_new_token_is_returned(
 ) -> None:
     """One mint, one repetition: an API that uses another Daypass does not cause endless mints."""
     recorder.answer = lambda _seen: Answer(403, {"reason": "token_unknown"})
-    answer = requests.get(recorder.url, auth=auth_for(daypass, refresh, recorder.url), timeout=10)
+    answer = requests.get(recorder.url, auth=auth_for(daypass, refresh, recorder.url), timeout=60)
     assert answer.status_code == 403
     assert len(recorder.seen) == daypass.mints(refresh) == 2
 
@@ -94,8 +95,8 @@ def test_a_body_that_can_be_sent_only_once_is_sent_once_and_the_next_request_has
 ) -> None:
     recorder.script.append(Answer(401, {"reason": "token_expired"}))
     auth = auth_for(daypass, refresh, recorder.url)
-    refused = requests.post(recorder.url, data=chunks(), auth=auth, timeout=10)
-    again = requests.post(recorder.url, data=chunks(), auth=auth, timeout=10)
+    refused = requests.post(recorder.url, data=chunks(), auth=auth, timeout=60)
+    again = requests.post(recorder.url, data=chunks(), auth=auth, timeout=60)
     assert (refused.status_code, refused.json(), again.status_code) == (401, {"reason": "token_expired"}, 200)
     first, second = recorder.seen
     assert first.body == second.body == "onetwo"
@@ -111,7 +112,7 @@ def test_a_file_is_sent_again_from_its_first_position(
     file = io.BytesIO(b"skipped, sent")
     file.seek(9)
     auth = auth_for(daypass, refresh, recorder.url)
-    assert requests.put(recorder.url, data=file, auth=auth, timeout=10).status_code == 200
+    assert requests.put(recorder.url, data=file, auth=auth, timeout=60).status_code == 200
     assert [seen.body for seen in recorder.seen] == ["sent", "sent"]
 
 
@@ -150,10 +151,10 @@ def test_a_refresh_token_revoked_while_the_script_runs_raises_at_the_next_call(
     daypass: Daypass, refresh: Issued[RefreshToken]
 ) -> None:
     auth = auth_for(daypass, refresh)
-    assert requests.get(f"{daypass.url}/api/v1/me", auth=auth, timeout=10).status_code == 200
+    assert requests.get(f"{daypass.url}/api/v1/me", auth=auth, timeout=60).status_code == 200
     daypass.services.revoking.revoke(refresh.token.public_id, "a test", OPERATOR)
     with pytest.raises(daypass_client.RefreshTokenRevoked):
-        requests.get(f"{daypass.url}/api/v1/me", auth=auth, timeout=10)
+        requests.get(f"{daypass.url}/api/v1/me", auth=auth, timeout=60)
 
 
 @pytest.mark.parametrize(

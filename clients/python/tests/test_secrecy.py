@@ -28,15 +28,15 @@ def test_logs_at_debug_contain_no_secret(
     ) else Answer()  # fmt: skip
     auth = DaypassAuth(url=daypass.url, refresh_token=refresh.secret, apis=[recorder.url, "http://127.0.0.1:9"])
     with Session(auth) as session:
-        session.get("/api/v1/me", timeout=10)
-        session.get(f"{recorder.url}/start", timeout=10)
+        session.get("/api/v1/me", timeout=60)
+        session.get(f"{recorder.url}/start", timeout=60)
         daypass.services.revoking.revoke_access_tokens(BySecret(refresh.secret), OPERATOR)
-        session.get("/api/v1/me", timeout=10)
+        session.get("/api/v1/me", timeout=60)
         with pytest.raises(requests.ConnectionError) as away:
-            session.get("http://127.0.0.1:9/", timeout=10)
+            session.get("http://127.0.0.1:9/", timeout=60)
         daypass.services.revoking.revoke(refresh.token.public_id, "a test", OPERATOR)
         with pytest.raises(DaypassError) as refused:
-            session.get("/api/v1/me", timeout=10)
+            session.get("/api/v1/me", timeout=60)
     shown = "\n".join(log_lines)
     assert all(name in shown for name in (" urllib3.", " daypass_client "))
     for error in (away.value, refused.value):
@@ -57,7 +57,7 @@ def test_tracebacks_with_local_variables_contain_no_secret(daypass: Daypass) -> 
 
 def test_no_repr_contains_a_secret(daypass: Daypass, refresh: Issued[RefreshToken]) -> None:
     auth = DaypassAuth(url=daypass.url, refresh_token=refresh.secret)
-    answer = requests.get(f"{daypass.url}/api/v1/me", auth=auth, timeout=10)
+    answer = requests.get(f"{daypass.url}/api/v1/me", auth=auth, timeout=60)
     token = auth.token()
     shown = [
         auth,

@@ -13,11 +13,16 @@ from clients.python.tests.recording import Answer, Recorder
 from daypass_client import DaypassAuth, NotNow, RateLimited, ServerUnavailable
 from daypass_client import tokens as tokens_module
 from tests.crowds import all_at_once
+from tests.drivers.server import START_SECONDS
 
 MINTED = Answer(201, {"secret": "opaque-access-token"})
 
 
-def auth_at(url: str, patience: float = 30.0) -> DaypassAuth:
+PATIENCE_SECONDS = 30.0
+"""Of a client that is not told how much it has; the machine may be busy, so what takes a second may take half of it."""
+
+
+def auth_at(url: str, patience: float = PATIENCE_SECONDS) -> DaypassAuth:
     return DaypassAuth(url=url, refresh_token="opaque-refresh-token", patience=patience)
 
 
@@ -27,7 +32,7 @@ def test_a_client_waits_while_the_server_restarts(daypass: Daypass, refresh: Iss
     auth = DaypassAuth(url=server.url, refresh_token=refresh.secret)
     before = auth.token()
     found: list[str] = []
-    fresh = DaypassAuth(url=server.url, refresh_token=another.secret)
+    fresh = DaypassAuth(url=server.url, refresh_token=another.secret, patience=START_SECONDS)
     waiting = threading.Thread(target=lambda: found.append(fresh.token()))
     server.stop()
     try:
@@ -37,9 +42,9 @@ def test_a_client_waits_while_the_server_restarts(daypass: Daypass, refresh: Iss
         assert found == []
     finally:
         server.start()
-    waiting.join(30)
+    waiting.join(START_SECONDS)
     assert len(found) == 1
-    assert requests.get(f"{server.url}/api/v1/me", auth=auth, timeout=10).status_code == 200
+    assert requests.get(f"{server.url}/api/v1/me", auth=auth, timeout=60).status_code == 200
     assert (daypass.mints(refresh), daypass.mints(another)) == (1, 1)
 
 
@@ -68,7 +73,7 @@ def test_a_client_waits_as_long_as_retry_after_says(recorder: Recorder, status: 
     recorder.script.extend([Answer(status, {}, {"Retry-After": "1"}), MINTED])
     began = time.monotonic()
     assert auth_at(recorder.url).token() == "opaque-access-token"
-    assert 1.0 <= time.monotonic() - began < 3
+    assert 1.0 <= time.monotonic() - began < PATIENCE_SECONDS / 2
     assert len(recorder.seen) == 2
 
 
@@ -80,7 +85,7 @@ def test_a_client_does_not_wait_if_retry_after_is_longer_than_its_patience(
     began = time.monotonic()
     with pytest.raises(kind, match="in 3600 seconds") as caught:
         auth_at(recorder.url).token()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < PATIENCE_SECONDS / 2
     assert caught.value.retry_after == 3600
     assert len(recorder.seen) == 1
 
@@ -140,19 +145,19 @@ def test_an_unavailable_server_raises_when_patience_is_over() -> None:
     began = time.monotonic()
     with pytest.raises(ServerUnavailable, match="cannot be reached"):
         auth_at("http://127.0.0.1:9", patience=1).token()
-    assert 1 <= time.monotonic() - began < 3
+    assert 1 <= time.monotonic() - began < PATIENCE_SECONDS / 2
 
 
 def test_threads_wait_together_and_not_one_after_the_other() -> None:
-    """Fails if each thread tries by itself (tried): eight threads take eight times as long."""
+    """Fails if each thread tries by itself (tried): eight threads take eight times as long, 16 seconds."""
 
     def wait() -> float:
         began = time.monotonic()
         with pytest.raises(ServerUnavailable):
-            auth_at("http://127.0.0.1:9", patience=1).token()
+            auth_at("http://127.0.0.1:9", patience=2).token()
         return time.monotonic() - began
 
-    assert max(all_at_once([wait] * 8)) < 3
+    assert max(all_at_once([wait] * 8)) < 10
 
 
 def test_an_active_token_is_used_while_its_replacement_fails(

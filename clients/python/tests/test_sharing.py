@@ -154,12 +154,12 @@ import os, warnings
 from daypass_client import Session
 warnings.simplefilter("ignore")
 session = Session()
-session.get("/api/v1/me", timeout=5)
+session.get("/api/v1/me", timeout=60)
 path = "/api/v1/me/tokens?limit=%d" % 1
 child = os.fork()
 paths = ["/api/v1/me", "/api/v1/me/token"]
 path, member = (paths[0], "username") if child == 0 else (paths[1], "public_id")
-good = all(member in session.get(path, timeout=5).json() for _ in range(100))
+good = all(member in session.get(path, timeout=60).json() for _ in range(100))
 if child == 0:
     os._exit(0 if good else 1)
 print(good, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))

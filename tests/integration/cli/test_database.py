@@ -44,9 +44,6 @@ def test_a_newer_releases_schema_is_left_as_it_is(installed: CommandLine, databa
     assert installed.json("db", "upgrade") == {"revision": "9999"}
 
 
-pytestmark = pytest.mark.timeout(60)
-"""A server that should not have started would go on for ever."""
-
 CHECKING = ("serve", "db check")
 AWAY = "the database cannot be reached"
 COMMANDS = ("user list", "user add bert --no-password", "init")

@@ -16,9 +16,6 @@ from tests.factories import PASSWORD
 from tests.integration.cli.conftest import CommandLine, signs_in
 from tests.secrecy import PASSWORD_MARK
 
-pytestmark = pytest.mark.timeout(60)
-"""A server that should not have started would go on for ever."""
-
 
 @pytest.fixture
 def environment(environment: pytest.MonkeyPatch) -> pytest.MonkeyPatch:

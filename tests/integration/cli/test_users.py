@@ -16,12 +16,22 @@ from app.services import Services
 from tests.authenticators import add_second_factor
 from tests.crowds import all_at_once
 from tests.drivers.server import LiveServer
-from tests.factories import OPERATOR, PASSWORD, issue, lock_sign_in, make_service_account, make_user, mint, mint_with
+from tests.factories import (
+    ISSUER,
+    OPERATOR,
+    PASSWORD,
+    issue,
+    lock_sign_in,
+    make_service_account,
+    make_user,
+    mint,
+    mint_with,
+)
 from tests.integration.cli.conftest import CommandLine, signs_in
 from tests.secrecy import PASSWORD_MARK
 
 MEMBERS = "id username email first_name last_name title role is_active api_tokens created_at last_login_at"
-MEMBERS += " password_expires_at kind responsible deputy deleted_at"
+MEMBERS += " sign_in_by password_expires_at kind responsible deputy deleted_at"
 NEW_PASSWORD = f"{PASSWORD_MARK}-that-is-new"
 
 
@@ -61,10 +71,10 @@ def test_users_are_listed_in_order_of_name_and_shown_a_member_a_line(daypass: Co
     make_user(services, "bert", email="bert@example.org")
     make_user(services, "anna", Role.SERVER_ADMIN)
     heading, *lines = daypass.text("user", "list").splitlines()
-    assert heading.split() == ["ID", "USERNAME", "KIND", "ROLE", "IS", "ACTIVE", "EMAIL", "LAST", "LOGIN", "AT"]
+    assert " ".join(heading.split()) == "ID USERNAME KIND ROLE IS ACTIVE EMAIL LAST LOGIN AT SIGN IN BY"
     assert [line.split()[1:] for line in lines] == [
-        ["anna", "person", "SERVER_ADMIN", "yes", "-"],
-        ["bert", "person", "VIEWER", "yes", "bert@example.org", "-"],
+        ["anna", "person", "SERVER_ADMIN", "yes", "-", "-"],
+        ["bert", "person", "VIEWER", "yes", "bert@example.org", "-", "-"],
     ]
     assert [user["username"] for user in daypass.json("user", "list")] == ["anna", "bert"]
     shown = dict(line.split(maxsplit=1) for line in daypass.text("user", "show", "BERT").splitlines() if "@" in line)
@@ -218,7 +228,7 @@ def at_a_terminal(server: LiveServer, *words: str, typed: list[str]) -> tuple[in
         if typed and screen.endswith((b"assword: ", b"again: ")):
             os.write(ours, typed.pop(0).encode() + b"\n")
     os.close(ours)
-    return process.wait(10), screen.decode()
+    return process.wait(60), screen.decode()
 
 
 def test_at_a_terminal_the_password_is_asked_for_twice_and_not_shown(
@@ -295,3 +305,16 @@ def test_what_a_person_has_is_listed_and_handed_over_before_they_are_disabled(
     assert mint_with(services, refresh.secret).token.user_id == account.id
     done = daypass.text("user", "disable", "berta")
     assert done.endswith("3 service accounts: svc-a, svc-b, svc-c. Run `daypass user hand-over berta`.\n")
+
+
+def test_a_person_at_a_provider_is_linked_listed_and_unlinked(daypass: CommandLine, services: Services) -> None:
+    make_user(services, "anna")
+    assert daypass.text("user", "identities", "anna") == "Nobody at a provider signs in as anna.\n"
+    subject, email = ["--issuer", ISSUER, "--subject", "1-2-3"], ["--issuer", ISSUER, "--email", "Anna@example.org"]
+    assert daypass.text("user", "link", "anna", *subject) == f"Linked anna to 1-2-3 at {ISSUER}.\n"
+    assert daypass.json("user", "link", "anna", *email)["person"] == "anna@example.org"
+    listed = daypass.json("user", "identities", "anna")
+    assert [(each["person"], each["by"]) for each in listed] == [("1-2-3", "subject"), ("anna@example.org", "e-mail")]
+    assert daypass.text("user", "unlink", "anna", *email) == f"Unlinked anna from anna@example.org at {ISSUER}.\n"
+    assert daypass.refusal("user", "unlink", "anna", *email) == "There is no such link."
+    assert "Give either" in daypass.refusal("user", "link", "anna", "--issuer", ISSUER)

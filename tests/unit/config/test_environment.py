@@ -3,12 +3,12 @@
 import os
 import re
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from config import SettingsError, ignored_variables, load_settings, without_secret_settings
+from config.declaring import settings_of
 from config.environment import CLIENT
 from config.settings import Settings, variable
 from tests.variables import DOCKER, KUBERNETES
@@ -90,7 +90,7 @@ def test_a_port_may_be_a_link_and_no_other_number(refusal: Callable[[str, str], 
 
 
 def test_every_secret_can_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert tuple(variable(each)[8:] for each in fields(Settings) if each.metadata["secret"]) == SECRETS
+    assert tuple(variable(each)[8:] for each in settings_of(Settings) if each.metadata["secret"]) == SECRETS
     values = ("postgresql://u:p@db/x", "k1:00", "ab", "p w")
     for name, value in zip(SECRETS, values, strict=True):
         file = tmp_path / name

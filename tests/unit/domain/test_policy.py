@@ -11,6 +11,7 @@ from app.domain.identity import ApiTokens, Role, User
 from app.domain.policy import INSTANCE_SETTINGS, Policy, find_setting
 from app.domain.reissue import Reissue
 from app.domain.setting import ON_OFF, UNLIMITED, Counted, From, Group, Setting
+from app.domain.sign_in_settings import PasswordSignIn
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -27,9 +28,12 @@ DECLARED: dict[str, tuple[str, str, tuple[object, ...], From, object, str, objec
     "api_token_max_lifetime": ("_days", "-1", (1, 36500), From.NEW_TOKENS, None, "90", timedelta(90)),
     "refresh_tokens_for_users": ("", "on", ON_OFF, From.AT_ONCE, True, "off", False),
     "api_tokens_for_users": ("", "off", ON_OFF, From.AT_ONCE, False, "on", True),
-    "password_api_enabled": ("", "on", ON_OFF, From.AT_ONCE, True, "off", False),
     "api_can_create_refresh_tokens": ("", "off", ON_OFF, From.AT_ONCE, False, "on", True),
     "api_can_manage_users": ("", "off", ON_OFF, From.AT_ONCE, False, "on", True),
+    "password_api_enabled": ("", "on", ON_OFF, From.AT_ONCE, True, "off", False),
+    "password_sign_in": ("", "on", tuple(PasswordSignIn), From.AT_ONCE, PasswordSignIn.ON, "off", PasswordSignIn.OFF),
+    "oidc_create_users": ("", "off", ON_OFF, From.AT_ONCE, False, "on", True),
+    "sign_in_valid": ("_days", "0", (0, 3650), From.AT_ONCE, timedelta(0), "30", timedelta(30)),
     "second_factor_for_administrators": ("", "off", ON_OFF, From.AT_ONCE, False, "on", True),
     "password_api_with_second_factor": ("", "off", ON_OFF, From.AT_ONCE, False, "on", True),
     "max_refresh_tokens_per_user": ("", "10000", (1, 1_000_000), From.AT_ONCE, 10_000, "3", 3),
@@ -55,8 +59,8 @@ def test_every_setting_is_declared_with_its_documented_name_bounds_default_and_s
     assert [each.key for each in INSTANCE_SETTINGS] == list(stored)
     defaults, changed = Policy.of({}), Policy.of(stored | {"a_setting_of_another_release": "x"})
     found = {}
-    members = [(name, each) for part in Policy.__mro__ for name, each in vars(part).items()]
-    for name, each in ((name, each) for name, each in members if isinstance(each, Setting)):
+    declared = {each.key.removesuffix(each.suffix): each for each in INSTANCE_SETTINGS}
+    for name, each in declared.items():
         bounds = each.choices or (each.low, each.high)
         values = getattr(defaults, name), stored[each.key], getattr(changed, name)
         found[name] = (each.suffix, each.default, bounds, each.effective, *values)

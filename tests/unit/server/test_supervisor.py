@@ -72,13 +72,11 @@ def test_workers_that_always_end_with_a_signal_before_they_serve_are_given_up(
     assert len([*tmp_path.iterdir()]) == 5
 
 
-@pytest.mark.timeout(20)
 def test_a_worker_that_does_not_stop_is_killed_even_if_it_reports_meanwhile() -> None:
     """Fails when a report is not read while the supervisor stops: it would wait for ever, at full speed."""
     supervisor(partial(report_and_go_on)).run()
 
 
-@pytest.mark.timeout(20)
 def test_a_successor_that_hangs_is_killed_so_that_the_next_reload_has_an_effect(
     monkeypatch: pytest.MonkeyPatch, log_lines: list[str]
 ) -> None:
@@ -101,7 +99,6 @@ def test_a_successor_that_hangs_is_killed_so_that_the_next_reload_has_an_effect(
     assert NOT_IN_TIME in abandoned
 
 
-@pytest.mark.timeout(20)
 def test_workers_that_never_report_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.server.processes.START_SECONDS", 0)
     with pytest.raises(CannotServe, match=r"^no worker starts \(it did not serve within 0 seconds\)"):

@@ -17,13 +17,14 @@ from app.domain.identity import ApiTokens, Caller, Role, User
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind
 from app.services import Services, last_use, sightings
+from app.services.linking import named_person
 from app.services.sightings import SIGHTING_EVERY
 from app.storage.audit import record
 from app.storage.audit_tables import AuditEventRow
 from app.storage.database import Database
 from tests import factories, rows
 from tests.databases import destroy
-from tests.factories import OPERATOR, PASSWORD, Access, Refresh, issue, make_user, mint, revoke
+from tests.factories import ISSUER, OPERATOR, PASSWORD, Access, Refresh, issue, make_user, mint, revoke
 from tests.unit.services.verdicts import MICROSECOND, MINUTE, NOW, works
 
 CLIENT = Caller("", None, "192.0.2.7", "request-1")
@@ -95,6 +96,7 @@ CHANGES: tuple[tuple[str, str, Act], ...] = (
     ("user.edited", CLI, lambda its, _: its.accounts.change("dora", {"title": "Analyst"}, OPERATOR)),
     ("user.renamed", CLI, lambda its, _: its.accounts.change("dora", {"username": "dorothea"}, OPERATOR)),
     ("user.deleted", CLI, lambda its, _: its.deleting_users.delete(its.accounts.get_ever("dora").id, OPERATOR)),
+    ("user.linked", CLI, lambda its, _: its.linking.link("anna", named_person(ISSUER, "1"), OPERATOR)),
     ("user.disabled", CLI, lambda its, _: factories.disable(its, "anna")),
     ("user.enabled", CLI, lambda its, _: factories.enable(its, "carl")),
 )
@@ -102,7 +104,7 @@ CHANGES: tuple[tuple[str, str, Act], ...] = (
 
 ELSEWHERE = {
     "tokens.purged", "refresh_token.found_shared", "user.password_removed", "user.responsible_changed",
-    "user.sign_in_locked", "user.sign_in_unlocked",
+    "user.sign_in_locked", "user.sign_in_unlocked", "user.role_kept", "user.unlinked",
     "access_token.secret_found", "refresh_token.secret_found", "refresh_token.old_secret_ended",
     "second_factor.added", "second_factor.removed", "second_factor.reset", "second_factor.recovery_codes_replaced",
     "second_factor.used_recovery_code",

@@ -12,12 +12,14 @@ from app.domain.errors import BadCredentials, Conflict, SecondFactorRequired
 from app.domain.identity import ApiTokens, Caller, Role, User
 from app.domain.token_filter import TokenFilter
 from app.services import Services
+from app.services.linking import named_person
 from app.services.restoring import Restored
 from app.storage.database import Database
 from app.storage.tables import SessionRow
 from tests import rows
 from tests.authenticators import add_second_factor
 from tests.factories import (
+    ISSUER,
     OPERATOR,
     PASSWORD,
     Access,
@@ -194,6 +196,30 @@ def test_who_answers_is_found_again_by_whatever_the_account_and_the_people_are_c
     )
     found = services.accounts.by_id(account.id)
     assert (found.username, found.responsible, found.deputy) == ("svc-load", None, "berta.b")
+
+
+def test_who_was_unlinked_since_the_backup_does_not_sign_in_again(
+    services: Services, reapply: Reapply, anna: User
+) -> None:
+    """Fails when a link comes back, or one that was made again is taken away."""
+    kept, gone, expected = (
+        named_person(ISSUER, "kept"), named_person(ISSUER, "gone"), named_person(ISSUER, email="anna@example.com"),
+    )  # fmt: skip
+    for each in (kept, gone, expected):
+        services.linking.link(anna.id, each, OPERATOR)
+    restored = reapply(
+        ("user.unlinked", "anna", dict(kept.detail)),
+        ("user.linked", "anna", dict(kept.detail)),
+        ("user.unlinked", "anna", dict(gone.detail)),
+        ("user.unlinked", "anna", dict(expected.detail)),
+        ("user.unlinked", "anna", dict(named_person(ISSUER, "nobody").detail)),
+    )
+    links = services.linking.of(anna.id)
+    assert ([each.subject for each in links.identities], links.expected) == (["kept"], [])
+    assert restored.changes == [
+        f"anna: unlinked from gone at {ISSUER}.",
+        f"anna: unlinked from anna@example.com at {ISSUER}.",
+    ]
 
 
 def test_users_are_renamed_and_deleted_again(

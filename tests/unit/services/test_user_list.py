@@ -5,7 +5,8 @@ import pytest
 from app.domain.errors import BadRequest
 from app.domain.user_search import UserOrder, UserSearch
 from app.services import Services, user_list
-from tests.factories import allowed_user, generate, issue, make_user
+from app.services.linking import named_person
+from tests.factories import ISSUER, OPERATOR, allowed_user, generate, issue, make_user, person, sign_in_by_provider
 
 
 def test_pages_lead_to_those_beside_them_and_number_their_rows(
@@ -42,3 +43,11 @@ def test_a_cursor_of_another_order_is_refused(services: Services) -> None:
     cursor = services.user_list.found(UserSearch(), limit=1).page.cursor
     with pytest.raises(BadRequest):
         services.user_list.found(UserSearch(is_descending=False), cursor)
+
+
+def test_each_user_comes_with_the_names_of_their_providers(services: Services) -> None:
+    user = make_user(services, "linked")
+    services.linking.link(user.id, named_person(ISSUER, "linked"), OPERATOR)
+    assert services.user_list.found(UserSearch("linked")).providers == {user.id: [ISSUER]}
+    sign_in_by_provider(services, person("linked"))
+    assert services.user_list.found(UserSearch("linked")).providers == {user.id: ["corporate"]}

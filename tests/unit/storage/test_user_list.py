@@ -14,7 +14,7 @@ pytestmark = pytest.mark.both_databases
 
 
 def found(session: Session, search: UserSearch) -> set[str]:
-    return {row.username for row in user_list.found(session, search, None, 100)}
+    return {row.username for row in user_list.found(session, search, None, None, 100)}
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,8 @@ def test_roles_and_states_narrow_and_are_counted_apart_from_that(session: Sessio
     plant_user(session, username="carl")
     assert found(session, UserSearch("ann", is_active=False)) == {"annabel"}
     assert found(session, UserSearch(role=Role.SERVER_ADMIN)) == {"anna"}
-    assert user_list.counts(session, UserSearch("ann", is_active=False)) == UserCounts(1, 2, 1, 1, 1, 0)
-    assert user_list.counts(session, UserSearch()) == UserCounts(3, 3, 2, 1, 1, 0)
+    assert user_list.counts(session, UserSearch("ann", is_active=False), None) == UserCounts(1, 2, 1, 1, 1, 0)
+    assert user_list.counts(session, UserSearch(), None) == UserCounts(3, 3, 2, 1, 1, 0)
 
 
 @pytest.mark.parametrize("order", UserOrder)
@@ -65,13 +65,13 @@ def test_every_order_is_read_both_ways_page_by_page_without_a_gap(
         role = Role.STEWARD if number % 2 else Role.VIEWER
         plant_user(session, username=f"user-{(number * 3) % 7}", email=f"{number % 2}@x.y", role=role, **seen)
     search = UserSearch(order=order, is_descending=is_descending)
-    whole = [row.id for row in user_list.found(session, search, None, 100)]
+    whole = [row.id for row in user_list.found(session, search, None, None, 100)]
     if order is UserOrder.CREATED:
         assert whole == sorted(whole, reverse=is_descending)
     read: list[int] = []
-    while page := user_list.found(session, search, read[-1] if read else None, 3):
-        assert user_list.count_before(session, search, page[0].id) == len(read)
+    while page := user_list.found(session, search, None, read[-1] if read else None, 3):
+        assert user_list.count_before(session, search, None, page[0].id) == len(read)
         read += [row.id for row in page]
     assert read == whole
-    back = user_list.found(session, search, whole[4], 3, is_backwards=True)
+    back = user_list.found(session, search, None, whole[4], 3, is_backwards=True)
     assert [row.id for row in back] == whole[1:4][::-1]

@@ -59,7 +59,7 @@ def test_administrators_are_those_who_are_active(session: Session) -> None:
     plant_user(session, role=Role.SERVER_ADMIN, is_active=False)
     plant_user(session, role=Role.CATALOG_ADMIN)
     last = plant_user(session, role=Role.SERVER_ADMIN)
-    assert users.lock_administrators(session) == [first.id, last.id]
+    assert users.lock_administrators(session, NOW) == [first.id, last.id]
 
 
 def test_a_setting_has_the_value_that_was_put_last_and_who_put_it(session: Session) -> None:

@@ -11,6 +11,7 @@
     │   ├── RefreshTokenUnknown
     │   ├── UserIdMismatch
     │   └── OwnerDisabled
+    │       └── OwnerMustSignIn
     ├── MintingRefused          the server refuses for another reason
     └── NotNow                  the same may work later
         ├── RateLimited
@@ -52,6 +53,10 @@ class UserIdMismatch(RefreshTokenRefused):
 
 class OwnerDisabled(RefreshTokenRefused):
     """The user that the refresh token belongs to is disabled."""
+
+
+class OwnerMustSignIn(OwnerDisabled):
+    """That user has not signed in with single sign-on for too long: signing in on the pages is enough."""
 
 
 class MintingRefused(DaypassError):

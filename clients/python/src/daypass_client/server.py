@@ -50,6 +50,11 @@ REFUSALS: dict[str, tuple[type[DaypassError], str]] = {
         errors.OwnerDisabled,
         "The user that the refresh token {token} belongs to is disabled. Ask an administrator of {page}",
     ),
+    "owner_must_sign_in": (
+        errors.OwnerMustSignIn,
+        "The user that the refresh token {token} belongs to has not signed in for too long. Sign in at {page} with"
+        " single sign-on; then it works again",
+    ),
 }
 """By the server's `reason`."""
 

@@ -1,0 +1,161 @@
+"""Queries on identities: who at which provider is which user, or will be.
+
+They are written behind the lock of their user's row. Not here: their sessions (``sessions``).
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, exists, or_, select
+from sqlalchemy.orm import Session
+
+from app.domain.identities import ExpectedIdentity, Identity
+from app.domain.identity import Kind, Role
+from app.storage.leavers import is_enabled, too_old
+from app.storage.tables import ExpectedIdentityRow, IdentityRow, UserRow
+
+
+def find(session: Session, issuer: str, subject: str) -> IdentityRow | None:
+    """As it is now, whatever was read in this transaction before."""
+    query = select(IdentityRow).where(IdentityRow.issuer == issuer, IdentityRow.subject == subject)
+    return session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+
+
+def find_numbered(session: Session, user_id: int, identity_id: int) -> IdentityRow | None:
+    """Of this user, by its id."""
+    query = select(IdentityRow).where(IdentityRow.id == identity_id, IdentityRow.user_id == user_id)
+    return session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+
+
+def insert(
+    session: Session,
+    user_id: int,
+    issuer: str,
+    subject: str,
+    now: datetime,
+    provider: str = "",
+    linked_by: str | None = None,
+) -> IdentityRow:
+    """Raises IntegrityError where this person is linked already, to whomever."""
+    row = IdentityRow(
+        user_id=user_id, provider=provider, issuer=issuer, subject=subject, created_at=now, linked_by=linked_by
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def remove(session: Session, identity_id: int) -> None:
+    session.execute(delete(IdentityRow).where(IdentityRow.id == identity_id))
+
+
+def of_user(session: Session, user_id: int) -> list[Identity]:
+    """In the order in which they were linked."""
+    query = select(IdentityRow).where(IdentityRow.user_id == user_id).order_by(IdentityRow.id)
+    return [as_identity(row) for row in session.scalars(query)]
+
+
+def of_users(session: Session, user_ids: Sequence[int]) -> dict[int, list[Identity]]:
+    """The same of several, by user id; nothing of those who have none."""
+    query = select(IdentityRow).where(IdentityRow.user_id.in_(user_ids)).order_by(IdentityRow.id)
+    found: dict[int, list[Identity]] = {}
+    for row in session.scalars(query):
+        found.setdefault(row.user_id, []).append(as_identity(row))
+    return found
+
+
+def is_any(session: Session) -> bool:
+    """Whether anybody is linked."""
+    return session.scalar(select(exists(select(IdentityRow.id)))) is True
+
+
+def is_linked(session: Session, user_id: int) -> bool:
+    """Whether a provider knows this user."""
+    return session.scalar(select(exists().where(IdentityRow.user_id == user_id))) is True
+
+
+def expect(
+    session: Session,
+    user_id: int,
+    issuer: str,
+    email_key: str,
+    now: datetime,
+    linked_by: str,
+    *,
+    for_administrator: bool,
+) -> ExpectedIdentityRow:
+    """Raises IntegrityError where somebody is expected with this e-mail already."""
+    row = ExpectedIdentityRow(
+        user_id=user_id,
+        issuer=issuer,
+        email_key=email_key,
+        for_administrator=for_administrator,
+        created_at=now,
+        linked_by=linked_by,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def find_expected(session: Session, issuer: str, email_key: str) -> ExpectedIdentityRow | None:
+    """As it is now, whatever was read in this transaction before."""
+    which = (ExpectedIdentityRow.issuer == issuer, ExpectedIdentityRow.email_key == email_key)
+    query = select(ExpectedIdentityRow).where(*which).execution_options(populate_existing=True)
+    return session.scalars(query).one_or_none()
+
+
+def expected_of_user(session: Session, user_id: int) -> list[ExpectedIdentity]:
+    """In the order in which they were named."""
+    query = select(ExpectedIdentityRow).where(ExpectedIdentityRow.user_id == user_id)
+    return [as_expected(row) for row in session.scalars(query.order_by(ExpectedIdentityRow.id))]
+
+
+def no_longer_expect(session: Session, expected_id: int) -> bool:
+    """False where it is not expected any more."""
+    statement = delete(ExpectedIdentityRow).where(ExpectedIdentityRow.id == expected_id)
+    return session.scalar(statement.returning(ExpectedIdentityRow.id)) is not None
+
+
+def forget(session: Session, user_id: int) -> None:
+    """Remove all identities of a user, and all that are expected."""
+    for table in (IdentityRow, ExpectedIdentityRow):
+        session.execute(delete(table).where(table.user_id == user_id))
+
+
+def local_administrators(session: Session, now: datetime) -> list[int]:
+    """The ids of the administrators who are enabled, not away, and have a password that has not expired."""
+    expires_at = UserRow.password_expires_at
+    works = or_(~UserRow.has_temporary_password, expires_at.is_(None), expires_at > now)
+    query = select(UserRow.id).where(
+        UserRow.role == Role.SERVER_ADMIN,
+        is_enabled(UserRow, too_old(session, now)),
+        UserRow.kind == Kind.PERSON,
+        UserRow.password_hash.is_not(None),
+        works,
+    )
+    return list(session.scalars(query.order_by(UserRow.id)))
+
+
+def as_identity(row: IdentityRow) -> Identity:
+    return Identity(
+        id=row.id,
+        user_id=row.user_id,
+        provider=row.provider,
+        issuer=row.issuer,
+        subject=row.subject,
+        created_at=row.created_at,
+        linked_by=row.linked_by,
+        last_sign_in_at=row.last_sign_in_at,
+    )
+
+
+def as_expected(row: ExpectedIdentityRow) -> ExpectedIdentity:
+    return ExpectedIdentity(
+        id=row.id,
+        user_id=row.user_id,
+        issuer=row.issuer,
+        email=row.email_key,
+        created_at=row.created_at,
+        linked_by=row.linked_by,
+    )
