@@ -156,7 +156,7 @@ $(BENCH)/.installed: bench/requirements.txt pyproject.toml
 $(SDK)/.installed: requirements/trifacta.txt requirements/trifacta-sdk.txt
 	@test -x $(SDK)/bin/python || $(BIN)/python -m venv --without-pip $(SDK)
 	@echo "Installing Trifacta's SDK and what it needs ..."
-	@$(PIP) --python $(SDK)/bin/python install --no-deps --ignore-requires-python --require-hashes \
+	@$(PIP) --python $(SDK)/bin/python install --no-compile --no-deps --ignore-requires-python --require-hashes \
 	    --requirement requirements/trifacta.txt --requirement requirements/trifacta-sdk.txt
 	@touch $@
 
@@ -165,8 +165,8 @@ $(SDK)/.installed: requirements/trifacta.txt requirements/trifacta-sdk.txt
 $(ALATION)/.installed: requirements/alation.txt requirements/alation-sdk.txt requirements/alation-sdk-older.txt
 	@test -x $(ALATION)/bin/python || $(BIN)/python -m venv --without-pip $(ALATION)
 	@echo "Installing Alation's SDKs and what they need ..."
-	@$(PIP) --python $(ALATION)/bin/python install --no-deps --require-hashes \
+	@$(PIP) --python $(ALATION)/bin/python install --no-compile --no-deps --require-hashes \
 	    --requirement requirements/alation.txt --requirement requirements/alation-sdk.txt
-	@$(PIP) --python $(ALATION)/bin/python install --no-deps --require-hashes --upgrade --target $(ALATION)/older \
+	@$(PIP) --python $(ALATION)/bin/python install --no-compile --no-deps --require-hashes --upgrade --target $(ALATION)/older \
 	    --requirement requirements/alation-sdk-older.txt
 	@touch $@

@@ -6,7 +6,7 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
 from app import cli, logs
-from app.api import integration_v1, native, oauth, v4
+from app.api import integration_v1, native, oauth, scim, v4
 from app.domain.clock import Clock, system_clock
 from app.domain.errors import Conflict
 from app.domain.identity import Role
@@ -26,6 +26,7 @@ from app.http.oauth_metadata import metadata
 from app.http.openapi import Documents
 from app.http.proxies import TrustedProxies
 from app.http.public_url import BelowPath, PublicUrl, shadowed_route
+from app.http.remote_user import RemoteUserHeader
 from app.http.security_txt import security_txt_blueprint
 from app.http.tracing import install_tracing
 from app.jobs import JOBS
@@ -70,8 +71,9 @@ def create_app(settings: Settings | None = None, keys: Keys | None = None, clock
     documents = Documents([dialect.DOCUMENT for dialect in DIALECTS], str(public_url or ""))
     schedule = {job.name: job.every for job in JOBS}
     app.extensions[EXTENSION] = Parts(
-        services, bodies, proxies, schedule, clock, documents, public_url, settings.prefixes[0]
-    )
+        services, bodies, proxies, schedule, clock, documents, public_url, settings.prefixes[0],
+        RemoteUserHeader(settings.remote_user_header, settings.remote_user_sign_out),
+    )  # fmt: skip
     app.extensions["daypass_database"] = database
     install_tracing(app)
     install_large_answers(app)
@@ -79,9 +81,9 @@ def create_app(settings: Settings | None = None, keys: Keys | None = None, clock
     install_rendering(app)
     dialects = [blueprint for dialect in DIALECTS for blueprint in dialect.DOCUMENT.blueprints]
     operations = (health_blueprint(services.health), security_txt_blueprint(*settings.security_txt), metadata)
-    for blueprint in (*dialects, documents_blueprint(documents), *operations, *PAGES):
+    for blueprint in (*dialects, *scim.BLUEPRINTS, documents_blueprint(documents), *operations, *PAGES):
         app.register_blueprint(blueprint)
-    install_error_dispatch(app, [*(dialect.DIALECT for dialect in DIALECTS), *PAGE_DIALECTS], PAGES_ANYWHERE)
+    install_error_dispatch(app, [*(dialect.DIALECT for dialect in (*DIALECTS, scim)), *PAGE_DIALECTS], PAGES_ANYWHERE)
     refuse_unguarded_routes(app)
     for command in cli.COMMANDS:
         app.cli.add_command(command)
@@ -138,6 +140,7 @@ def _provider(settings: ProviderSettings) -> Provider:
         client_secret=settings.client_secret,
         scopes=settings.scope_words,
         username_claim=settings.username_claim,
+        scim_match=settings.scim_pair,
         role_claim=settings.role_claim,
         roles=tuple((value, Role(role)) for value, role in settings.roles),
         domains=settings.domains,

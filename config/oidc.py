@@ -31,6 +31,8 @@ ROLES = (
 SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 """A token of a scope (RFC 6749, section 3.3)."""
 
+SCIM_ATTRIBUTES = ("externalId", "userName", "emails")
+
 DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
 
 
@@ -47,6 +49,11 @@ class ProviderSettings:
     label: str = setting("", 'What the button says after "Continue with". Empty: the provider\'s name.')
     scopes: str = setting("openid profile email", "What is asked for, `openid` among it, with spaces between.")
     username_claim: str = setting("preferred_username", "Claim that a new user's name is made of.")
+    scim_match: str = setting(
+        "",
+        "Who of the users that SCIM manages a person is at the first sign-in: the user whose attribute has the value "
+        "of a claim, such as `externalId=sub`, `userName=preferred_username` or `emails=email`. Empty: nobody.",
+    )
     role_claim: str = setting(
         "",
         "Claim of roles or groups, such as `groups` or, within another claim, `realm_access.roles`. Empty: the "
@@ -63,6 +70,12 @@ class ProviderSettings:
         "be one of them. Empty: everybody whom the provider signs in.",
     )
     name: str = field(default="", kw_only=True)
+
+    @property
+    def scim_pair(self) -> tuple[str, str] | None:
+        """The attribute of SCIM and the claim; None without any."""
+        attribute, _, claim = self.scim_match.partition("=")
+        return (attribute.strip(), claim.strip()) if claim.strip() else None
 
     @property
     def scope_words(self) -> tuple[str, ...]:
@@ -168,6 +181,8 @@ def _read(shown: str) -> ProviderSettings:
 
 
 def _refuse_unusable(provider: ProviderSettings, start: str) -> None:
+    if provider.scim_match and (provider.scim_pair is None or provider.scim_pair[0] not in SCIM_ATTRIBUTES):
+        raise ValueError(f"{start}SCIM_MATCH is {' or '.join(SCIM_ATTRIBUTES)}, then = and the name of a claim")
     scopes = provider.scope_words
     if "openid" not in scopes or not all(SCOPE.fullmatch(each) for each in scopes):
         raise ValueError(f"{start}SCOPES must be words with spaces between, openid among them")

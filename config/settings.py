@@ -13,6 +13,7 @@ from config.environment import PREFIX as PREFIX
 from config.environment import read_values, refuse_misspelt, secret_values, unknown_variables
 from config.networks import parse_network
 from config.public_url import is_host, normalized_url
+from config.remote_user import refuse_unusable_header
 from config.security_txt import refuse_unusable
 
 UNIX_SOCKET = "unix:"
@@ -98,6 +99,14 @@ class Settings:
         "Header of those proxies that is believed: `x-forwarded-for`, with `X-Forwarded-Proto`, or `forwarded` "
         "(RFC 7239). The other is ignored.",
         choices=FORWARDED_HEADERS,
+    )
+    remote_user_header: str = setting(
+        "",
+        "Header in which those proxies name the user who is signed in there, such as `Remote-User`: it signs in on the "
+        "pages, and never in APIs. Needs `DAYPASS_TRUSTED_PROXIES`. Empty: none.",
+    )
+    remote_user_sign_out: str = setting(
+        "", "Address of the proxy's own sign-out, to which the pages link after signing out. Empty: not known."
     )
     admin_username: str = setting("admin", "`daypass init`: name of the first administrator.")
     admin_password: str = setting(
@@ -229,6 +238,10 @@ def _check(settings: Settings) -> None:
     except ValueError as error:
         raise SettingsError(f"{PREFIX}PUBLIC_URL {error}") from None
     _check_other_hosts(settings)
+    try:
+        refuse_unusable_header(settings.remote_user_header, settings.trusted_proxies, settings.remote_user_sign_out)
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}REMOTE_USER_{error}") from None
 
 
 def _check_other_hosts(settings: Settings) -> None:

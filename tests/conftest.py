@@ -23,13 +23,13 @@ from app.services import Services
 from app.storage.database import Database
 from app.storage.tables import InstanceSettingRow
 from config import Settings
+from tests.compiled_once import compile_once
 from tests.databases import CHEAPEST_COST, PostgresDatabases, SqliteFiles, application, run_folder
 from tests.drivers.false_clock import library
 from tests.drivers.provider import Provider, running_provider
 from tests.drivers.server import LiveServer
 from tests.groups import FUNCTIONAL, SHARE_A_SERVER, InGroups, place_of
 from tests.secrecy import PASSWORD_MARK, secrets_in
-from tests.url_builders import compile_once
 
 # Other tests run beside: how long an example takes says nothing about the code.
 hypothesis.settings.register_profile("daypass", deadline=None)

@@ -32,6 +32,7 @@ BY_MODULE = (
     f"{FUNCTIONAL}http_edge.py",
     f"{FUNCTIONAL}nginx.py",
     f"{FUNCTIONAL}one_base_url.py",
+    f"{FUNCTIONAL}proxy_sign_in.py",
     "tests/environment/test_below_a_path.py",
     "tests/environment/test_health.py",
 )

@@ -4,7 +4,7 @@ import re
 
 PASSWORD_MARK = "pass-word"
 
-TOKEN_TEXT = re.compile(r"[a-z]{1,12}[ra]_[a-z0-9]{12}_[0-9A-Za-z]{49}")
+TOKEN_TEXT = re.compile(r"[a-z]{1,12}[ras]_[a-z0-9]{12}_[0-9A-Za-z]{49}")
 BARE_SECRET = re.compile(r"(?<![0-9A-Za-z])[0-9A-Za-z]{43}(?:[0-9A-Za-z]{6})?(?![0-9A-Za-z])")
 
 

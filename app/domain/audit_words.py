@@ -70,6 +70,13 @@ ACTIONS: dict[str, Words] = {
     "second_factor.removed": Words("Second factor removed", "removed the second factor of {object}"),
     "second_factor.reset": Words("Second factor reset", "reset the second factor of {object}"),
     "second_factor.used_recovery_code": Words("Recovery code used", "used a recovery code of {object}, {left} left"),
+    "scim_group.changed": Words("Group changed by SCIM", "changed the group {object}"),
+    "scim_group.created": Words("Group created by SCIM", "created the group {object}"),
+    "scim_group.deleted": Words("Group deleted by SCIM", "deleted the group {object}"),
+    "scim_group.mapped": Words("Role of a group set", "gave the members of the group {object} the role {role}"),
+    "scim_group.unmapped": Words("Role of a group removed", "took the role {before} from the group {object}"),
+    "scim_token.created": Words("SCIM token created", "created the SCIM token {object}, {name}"),
+    "scim_token.revoked": Words("SCIM token revoked", "revoked the SCIM token {object}, {name}"),
     "session.began": Words("Signed in", "signed in"),
     "session.ended": Words("Session ended", "ended a session"),
     "sessions.ended_by_provider": Words("Signed out by the provider", "ended {sessions:session} of {object}"),
@@ -80,23 +87,27 @@ ACTIONS: dict[str, Words] = {
     "user.api_tokens_changed": Words("API-token permission changed", "set API tokens of {object} to {api_tokens}"),
     "user.created": Words("User created", "created the user {object}"),
     "user.deleted": Words("User deleted", "deleted an account, now called {object}"),
+    "user.deprovisioned": Words("User removed by SCIM", "removed {object} from SCIM"),
     "user.disabled": Words("User disabled", "disabled the user {object}"),
     "user.edited": Words("User edited", "edited {object}: {fields}"),
     "user.enabled": Words("User enabled", "enabled the user {object}"),
+    "user.handed_to_scim": Words("User handed to SCIM", "let SCIM manage the user {object}"),
     "user.linked": Words("User linked to a provider", "linked {object} to {person} at {issuer}"),
     "user.password_changed": Words("Password set", "set the password of {object}"),
     "user.password_removed": Words("Password removed", "removed the password of {object}"),
+    "user.provisioned": Words("User created by SCIM", "provisioned the user {object}"),
     "user.renamed": Words("User name changed", "changed the user name {before} to {object}"),
     "user.responsible_changed": Words(
         "Responsible person changed", "changed who answers for the service account {object}"
     ),
     "user.role_kept": Words(
-        "Role kept", "kept the role {role} of {object} although the provider says {said}: {because}"
+        "Role kept", "kept the role {role} of {object} although the provider or directory says {said}: {because}"
     ),
     "user.role_changed": Words("Role changed", "changed the role of {object} to {role}"),
     "user.sessions_ended": Words("Sessions ended", "ended {sessions:session} of {object}"),
     "user.sign_in_locked": Words("Sign-in limited", "used up the attempts to sign in as {object}"),
     "user.sign_in_unlocked": Words("Sign-in unlocked", "unlocked sign-in of {object}"),
+    "user.taken_from_scim": Words("User taken from SCIM", "made {object} a local user"),
     "user.unlinked": Words("User unlinked from a provider", "unlinked {object} from {person} at {issuer}"),
     "user.tokens_revoked": Words("All tokens of a user revoked", "revoked {tokens} of {object}"),
 }

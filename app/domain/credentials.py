@@ -16,6 +16,7 @@ class CredentialKind(StrEnum):
     REFRESH_TOKEN = "refresh token"
     COMMAND_LINE = "command line"
     JOB = "job"
+    SCIM_TOKEN = "SCIM token"
 
 
 @dataclass(frozen=True)

@@ -145,9 +145,10 @@ class FeatureOff(Refusal):
 
 @dataclass(eq=False)
 class Conflict(Refusal):
-    """`what`: the cause, as a sentence."""
+    """`what`: the cause, as a sentence. `is_taken`: somebody or something else has what must be unique."""
 
     what: str
+    is_taken: bool = False
     reason: ClassVar[str] = "conflict"
 
 

@@ -78,6 +78,7 @@ class User:
     `password_expires_at`: of a temporary password, which somebody else chose; None for all others. `first_username`:
     where it was another one. `deleted_at`: then only the id is left of the person. `responsible_id`, `deputy_id`: the
     persons who answer for a service account; `responsible`, `deputy`: their user names, where they are read with it.
+    `is_managed`: whether SCIM manages the user.
     `vouched_at`: when a provider last signed them in, or somebody enabled them since; `sign_in_by`: when they are
     treated as disabled unless it does so again (``leavers``); None: never.
     """
@@ -101,6 +102,7 @@ class User:
     deputy_id: int | None = None
     responsible: str | None = None
     deputy: str | None = None
+    is_managed: bool = False
     vouched_at: datetime | None = None
     sign_in_by: datetime | None = None
 

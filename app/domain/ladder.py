@@ -35,6 +35,7 @@ class Proof(StrEnum):
     TWO_TIER_TOKEN = "An access token of a refresh token"
     OWN_SECRET = "The token's own secret"
     COMMAND_LINE = "The command line"
+    SCIM_TOKEN = "A SCIM token"
 
 
 Needs = dict[Proof, str | None]
@@ -124,6 +125,10 @@ class Act(Enum):
         _GRANTS,
         is_of_others=True,
     )
+    CREATE_SCIM_TOKEN = Rule("create a SCIM token", Effect.CREATES, _ON_PAGES, is_of_others=True)
+    MAP_GROUP = Rule("give the members of a directory's group a role", Effect.GRANTS, _ON_PAGES, is_of_others=True)
+    HAND_TO_SCIM = Rule("let SCIM manage a local user, or no longer", Effect.GRANTS, _ON_PAGES, is_of_others=True)
+    PROVISION = Rule("create and change users and groups by SCIM", Effect.GRANTS, _each(Proof.SCIM_TOKEN))
     REVOKE_OWN = Rule("revoke your own token", Effect.ENDS, _REVOKES | _IN_A_SESSION | _each(Proof.OWN_SECRET))
     REVOKE_ALL_OWN = Rule("revoke all your own tokens", Effect.ENDS, _REVOKES)
     REVOKE_OF_SERVICE_ACCOUNT = Rule(
@@ -137,6 +142,9 @@ class Act(Enum):
     DELETE_USER = Rule("delete a user, for good", Effect.ENDS, _GRANTS, is_of_others=True)
     DENY_API_TOKENS = Rule("no longer allow a user API tokens", Effect.ENDS, _ENDS, is_of_others=True)
     CHANGE_SETTING = Rule("change an instance setting otherwise", Effect.ENDS, _ENDS, is_of_others=True)
+    REVOKE_SCIM_TOKEN = Rule("revoke a SCIM token", Effect.ENDS, _ON_PAGES, is_of_others=True)
+    UNMAP_GROUP = Rule("take its role from a directory's group", Effect.ENDS, _ON_PAGES, is_of_others=True)
+    DEPROVISION = Rule("disable users and delete groups by SCIM", Effect.ENDS, _each(Proof.SCIM_TOKEN))
     SIGN_OUT = Rule("sign out", Effect.ENDS, _IN_A_SESSION)
 
     @property
@@ -164,6 +172,7 @@ _PROOFS = {
     CredentialKind.ACCESS_TOKEN: Proof.TWO_TIER_TOKEN,
     CredentialKind.REFRESH_TOKEN: Proof.OWN_SECRET,
     CredentialKind.COMMAND_LINE: Proof.COMMAND_LINE,
+    CredentialKind.SCIM_TOKEN: Proof.SCIM_TOKEN,
 }
 
 

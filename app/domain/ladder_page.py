@@ -14,6 +14,7 @@ COLUMNS: dict[str, tuple[Proof, ...]] = {
     "access token of a refresh token": (Proof.TWO_TIER_TOKEN,),
     "the token's own secret": (Proof.OWN_SECRET,),
     "command line": (Proof.COMMAND_LINE,),
+    "SCIM token": (Proof.SCIM_TOKEN,),
 }
 
 HEADINGS = {

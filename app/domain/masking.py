@@ -27,7 +27,7 @@ MOST_LAYERS = 5
 
 _MAY_HOLD = re.compile(rf"[0-9A-Za-z]{{{LEAST_PART}}}")
 _SECRET = re.compile(
-    rf"((?:[a-z]{{1,12}}[ra]_)?[a-z0-9]{{{PUBLIC_ID_LENGTH}}})_([0-9a-z]{{{LEAST_PART},}})"
+    rf"((?:[a-z]{{1,12}}[ras]_)?[a-z0-9]{{{PUBLIC_ID_LENGTH}}})_([0-9a-z]{{{LEAST_PART},}})"
     rf"|[0-9a-z]{{{LEAST_ALONE},}}",
     re.ASCII | re.IGNORECASE,
 )

@@ -13,8 +13,9 @@ from app.domain.identity import Role
 class Provider:
     """`name`: in addresses; `label`: for people. `client_secret`: empty for a public client.
 
-    `role_claim`: a claim, or the way to one with dots; empty where the provider decides no roles. `roles`: values of it
-    and what they give, the first that a person has counts. `domains`: of verified e-mail addresses; empty for all.
+    `scim_match`: an attribute of the users that SCIM manages, and the claim that it is compared with. `role_claim`: a
+    claim, or the way to one with dots; empty where the provider decides no roles. `roles`: values of it and what they
+    give, the first that a person has counts. `domains`: of verified e-mail addresses; empty for all.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Provider:
     client_secret: str = field(default="", repr=False)
     scopes: tuple[str, ...] = ("openid", "profile", "email")
     username_claim: str = "preferred_username"
+    scim_match: tuple[str, str] | None = None
     role_claim: str = ""
     roles: tuple[tuple[str, Role], ...] = ()
     domains: tuple[str, ...] = ()

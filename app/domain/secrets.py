@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Protocol
 
 from app.domain.tokens import TokenKind
 
@@ -26,8 +27,19 @@ _KINDS = {kind.letter: kind for kind in TokenKind}
 
 PUBLIC_ID = re.compile(rf"[a-z0-9]{{{PUBLIC_ID_LENGTH}}}")
 
-ANY_TOKEN_TEXT = re.compile(r"\b([a-z]{1,12}[ra]_[a-z0-9]{12})_[0-9A-Za-z]{49}(?![0-9A-Za-z])")
-"""Token text of any prefix within other text."""
+ANY_TOKEN_TEXT = re.compile(r"\b([a-z]{1,12}[ras]_[a-z0-9]{12})_[0-9A-Za-z]{49}(?![0-9A-Za-z])")
+"""Token text of any prefix within other text, also that of SCIM (``scim_tokens``)."""
+
+
+class SecretText(Protocol):
+    """What a digest covers: the secret, whose it is, and the kind that it is good for."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def public_id(self) -> str: ...
+    @property
+    def secret(self) -> str: ...
 
 
 @dataclass(slots=True)  # not frozen: each check creates one, and that would take three times as long
@@ -70,12 +82,12 @@ class TokenFormat:
     def compose(self, token: TokenText) -> str:
         """The token text for the client."""
         body = f"{self._prefix}{token.kind.letter}_{token.public_id}_{token.secret}"
-        return body + _checksum(body)
+        return body + checksum(body)
 
     def parse(self, text: str) -> TokenText | None:
         """The parsed text; None where it is not exactly token text of this instance."""
         match = self._pattern.fullmatch(text)
-        if match is None or _checksum(text[:-CHECKSUM_LENGTH]) != match[4]:
+        if match is None or checksum(text[:-CHECKSUM_LENGTH]) != match[4]:
             return None
         return TokenText(_KINDS[match[1]], match[2], match[3])
 
@@ -97,8 +109,12 @@ class TokenFormat:
 
 def new_token_text(kind: TokenKind) -> TokenText:
     """A new public id and a new secret of 256 random bits."""
-    public_id = _digits(int.from_bytes(secrets.token_bytes(SECRET_BYTES)), _PUBLIC_ID_ALPHABET, PUBLIC_ID_LENGTH)
-    return TokenText(kind, public_id, encode_secret(secrets.token_bytes(SECRET_BYTES)))
+    return TokenText(kind, new_public_id(), encode_secret(secrets.token_bytes(SECRET_BYTES)))
+
+
+def new_public_id() -> str:
+    """Twelve random characters."""
+    return _digits(int.from_bytes(secrets.token_bytes(SECRET_BYTES)), _PUBLIC_ID_ALPHABET, PUBLIC_ID_LENGTH)
 
 
 def encode_secret(raw: bytes) -> str:
@@ -137,7 +153,7 @@ class KeyRing:
     def ids(self) -> tuple[str, ...]:
         return tuple(self._keys)
 
-    def sign(self, token: TokenText) -> Mac:
+    def sign(self, token: SecretText) -> Mac:
         """The digest of a secret under the current key. It covers the kind, so that tiers cannot be exchanged."""
         return Mac(self.current, _digest(self._keys[self.current], token))
 
@@ -145,7 +161,7 @@ class KeyRing:
         """The digests of a secret under all keys."""
         return [Mac(key_id, _digest(key, token)) for key_id, key in self._keys.items()]
 
-    def verifies(self, token: TokenText, key_id: str, digest: bytes) -> bool:
+    def verifies(self, token: SecretText, key_id: str, digest: bytes) -> bool:
         """Whether `digest` is of this secret, in constant time; an unknown key takes the same time."""
         key = self._keys.get(key_id, self._unknown_key)
         return hmac.compare_digest(_digest(key, token), digest)
@@ -159,14 +175,14 @@ class KeyRing:
             return None
         return encode_secret(_mac(self._keys[key_id], "|".join((purpose, *parts))))
 
-    def verify_dummy(self, token: TokenText) -> None:
+    def verify_dummy(self, token: SecretText) -> None:
         """Take the time of a comparison, so that an unknown public id is refused no faster than a wrong secret."""
         hmac.compare_digest(_digest(self._unknown_key, token), b"\0" * SECRET_BYTES)
 
 
 def is_token_of_any_prefix(text: str) -> bool:
     """Whether the text is token text, of this instance or another."""
-    return bool(ANY_TOKEN_TEXT.fullmatch(text)) and _checksum(text[:-CHECKSUM_LENGTH]) == text[-CHECKSUM_LENGTH:]
+    return bool(ANY_TOKEN_TEXT.fullmatch(text)) and checksum(text[:-CHECKSUM_LENGTH]) == text[-CHECKSUM_LENGTH:]
 
 
 def _keyed(key: bytes) -> hmac.HMAC:
@@ -179,15 +195,15 @@ def _mac(keyed: hmac.HMAC, message: str) -> bytes:
     return copy.digest()
 
 
-def _digest(keyed: hmac.HMAC, token: TokenText) -> bytes:
+def _digest(keyed: hmac.HMAC, token: SecretText) -> bytes:
     return _mac(keyed, f"v1|{token.kind}|{token.public_id}|{token.secret}")
 
 
 _PAIRS = [first + second for first in _BASE62 for second in _BASE62]
 
 
-def _checksum(body: str) -> str:
-    """Two digits at a time: every check computes this."""
+def checksum(body: str) -> str:
+    """The end of token text. Two digits at a time: every check computes this."""
     rest, last = divmod(zlib.crc32(body.encode("ascii")), len(_PAIRS))
     first, middle = divmod(rest, len(_PAIRS))
     return _PAIRS[first] + _PAIRS[middle] + _PAIRS[last]

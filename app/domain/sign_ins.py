@@ -37,8 +37,9 @@ class ProvidedPerson:
 
     `provider`: its name here; `subject`: never reused at that `issuer`. `username`: as the claim has it. `email`: empty
     unless the provider says that it is verified. `role`: by the provider's map; None where it maps no role.
-    `maps_roles`: whether the provider decides roles. `signed_in_at`: `auth_time`, when the person last proved there who
-    they are; None where it does not say. `session`: `sid`.
+    `maps_roles`: whether the provider decides roles. `provisioned`: SCIM's attribute and the value that the user has
+    whom SCIM manages, if that is the person; None: nobody is. `signed_in_at`: `auth_time`, when the person last proved
+    there who they are; None where it does not say. `session`: `sid`.
     """
 
     provider: str
@@ -50,6 +51,7 @@ class ProvidedPerson:
     last_name: str = ""
     role: Role | None = None
     maps_roles: bool = False
+    provisioned: tuple[str, str] | None = None
     signed_in_at: datetime | None = None
     session: str | None = None
     id_token: str | None = field(default=None, repr=False)

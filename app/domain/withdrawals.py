@@ -24,7 +24,9 @@ GRANTS_AND_NOTES = frozenset(
         "refresh_token.created", "refresh_token.described",
         "refresh_token.found_shared", "refresh_token.secret_found", "session.began", "session.ended",
         "sessions.ended_by_provider", "tokens.purged", "user.created", "user.edited", "user.enabled", "user.role_kept",
-        "user.sessions_ended", "user.sign_in_locked", "user.sign_in_unlocked", *SIGHTINGS,
+        "user.sessions_ended", "user.sign_in_locked", "user.sign_in_unlocked", "user.provisioned", "user.deprovisioned",
+        "user.handed_to_scim", "user.taken_from_scim", "scim_token.created", "scim_group.created",
+        "scim_group.changed", "scim_group.deleted", "scim_group.mapped", *SIGHTINGS,
     }
 )  # fmt: skip
 """Actions that take nothing away, or whose effect is not in a restored state."""
@@ -85,6 +87,9 @@ class Withdrawals:
     unlinked: dict[tuple[str, str, str], AuditEvent] = field(default_factory=dict)
     """By issuer, by what the person is named, and the person; not where the same user was linked again."""
     settings: dict[str, AuditEvent] = field(default_factory=dict)
+    scim_tokens: dict[str, AuditEvent] = field(default_factory=dict)
+    unmapped: dict[str, AuditEvent] = field(default_factory=dict)
+    """Groups of a directory that gave a role, by name."""
     unknown: Counter[str] = field(default_factory=Counter)
     """Events that are not applied, by what they are."""
 
@@ -110,6 +115,8 @@ def withdrawals(events: Iterable[AuditEvent]) -> Withdrawals:
         "second_factor.recovery_codes_replaced": found.recovery_codes,
         "user.responsible_changed": found.answering,
         "instance_setting.changed": found.settings,
+        "scim_token.revoked": found.scim_tokens,
+        "scim_group.unmapped": found.unmapped,
     }
     for event in events:
         if column := _CHANGES.get(event.action):

@@ -25,9 +25,14 @@ class Declared:
     has_password_field: bool = False
 
     @property
+    def needs_fresh_proof(self) -> bool:
+        """Whether an act needs a session that was proved recently."""
+        return any(act.asks_for_password for act in self.acts)
+
+    @property
     def asks_for_password(self) -> bool:
         """Whether a page asks for the password before."""
-        return not self.has_password_field and any(act.asks_for_password for act in self.acts)
+        return not self.has_password_field and self.needs_fresh_proof
 
 
 def does(*acts: Act, has_password_field: bool = False) -> Callable[[View], View]:

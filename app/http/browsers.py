@@ -10,7 +10,8 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
 OF_PROGRAMS = (
-    "/api", "/auth", "/healthz", "/integration", "/oauth", "/openapi", "/readyz", "/v4", "/.well-known",
+    "/api", "/auth", "/healthz", "/integration", "/oauth", "/openapi", "/readyz", "/scim", "/v4",
+    "/.well-known",
 )  # fmt: skip
 """The beginnings of paths whose answers are for programs, whatever they accept."""
 

@@ -14,6 +14,7 @@ from app.domain.text import agent_to_keep
 from app.http.body import BodyReader
 from app.http.proxies import TrustedProxies, client_address
 from app.http.public_url import PublicUrl
+from app.http.remote_user import NO_HEADER, RemoteUserHeader
 from app.services import Services
 from app.services.last_use import LastUse
 
@@ -39,6 +40,7 @@ class Parts:
     documents: "Documents"
     public_url: PublicUrl | None = None
     token_prefix: str = "dp"
+    remote_user: RemoteUserHeader = NO_HEADER
 
 
 @dataclass(frozen=True)

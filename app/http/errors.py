@@ -5,7 +5,7 @@ internal but the request id. Not here: the dialects' tables.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 import structlog
@@ -109,7 +109,7 @@ def _masked(refusal: Refusal) -> Refusal:
     if isinstance(refusal, BadRequest):
         fields = {mask(name): [*map(mask, messages)] for name, messages in refusal.fields.items()}
         return BadRequest(mask(refusal.message), fields)
-    return Conflict(mask(refusal.what)) if isinstance(refusal, Conflict) else refusal
+    return replace(refusal, what=mask(refusal.what)) if isinstance(refusal, Conflict) else refusal
 
 
 def _dialect(dialects: Sequence[Dialect], path: str) -> Dialect | None:

@@ -72,6 +72,12 @@ class TrustedProxies:
 NO_PROXIES = TrustedProxies()
 
 
+def is_from_proxy(environ: Mapping[str, Any], proxies: TrustedProxies) -> bool:
+    """Whether a trusted proxy sent this request."""
+    peer = environ.get("REMOTE_ADDR", "")
+    return proxies.trust(parse_address(peer), _is_unix(peer))
+
+
 def client_address(environ: Mapping[str, Any], proxies: TrustedProxies) -> str | None:
     """The client's address: the socket's, or behind trusted proxies the last in their header that is none of them.
 

@@ -38,10 +38,20 @@ def person_of(provider: Provider, claims: dict[str, Any], id_token: str) -> Prov
         last_name=_text(claims.get("family_name"), "family_name"),
         role=role,
         maps_roles=bool(provider.role_claim),
+        provisioned=_provisioned(provider, claims, email),
         signed_in_at=_instant(claims.get("auth_time")),
         session=_session(claims.get("sid")),
         id_token=id_token,
     )
+
+
+def _provisioned(provider: Provider, claims: dict[str, Any], email: str) -> tuple[str, str] | None:
+    """An e-mail counts where it is verified only."""
+    if provider.scim_match is None:
+        return None
+    attribute, claim = provider.scim_match
+    value = email if claim == "email" else _text(_at(claims, claim), claim)
+    return (attribute, value) if value else None
 
 
 def missing_claims(provider: Provider, claims: dict[str, Any]) -> set[str]:
@@ -52,7 +62,8 @@ def missing_claims(provider: Provider, claims: dict[str, Any]) -> set[str]:
     pair = {"email", "email_verified"}
     missing = set() if pair <= claims.keys() else set(pair)
     missing |= {name for name in ("given_name", "family_name") if name not in claims}
-    for name in filter(None, (provider.username_claim, provider.role_claim)):
+    of_scim = provider.scim_match[1] if provider.scim_match else ""
+    for name in filter(None, (provider.username_claim, provider.role_claim, of_scim)):
         if _at(claims, name) is None:
             missing |= {name, name.partition(".")[0]} - pair
     return missing

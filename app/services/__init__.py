@@ -40,11 +40,13 @@ from app.services.moving import Moving
 from app.services.overview import Overview
 from app.services.passwords import Passwords
 from app.services.provider_logout import ProviderLogout
+from app.services.proxy_sign_in import ProxySignIn
 from app.services.renaming import Renaming
 from app.services.restoring import Restoring
 from app.services.revoking import Revoking
 from app.services.revoking_by_filter import RevokingByFilter
 from app.services.rotating import Rotating
+from app.services.scim import Scim, build_scim
 from app.services.second_factors import FactorSecrets, SecondFactors
 from app.services.service_accounts import ServiceAccounts
 from app.services.sessions import Sessions
@@ -108,11 +110,13 @@ class Services:
     sessions: Sessions
     enrolling: Enrolling
     joining: Joining
+    proxy_sign_in: ProxySignIn
     linking: Linking
     single_sign_on: SingleSignOn
     provider_logout: ProviderLogout
     changing_passwords: ChangingPasswords
     deleting_users: DeletingUsers
+    scim: Scim
     ring: KeyRing
     key_fingerprints: KeyFingerprints
     health: Health
@@ -137,10 +141,7 @@ def build_services(
     passwords: Passwords,
     parties: Mapping[str, "RelyingParty"] = NO_PARTIES,
 ) -> Services:
-    """Create the use cases from the values of the settings (described in ``config.Settings``).
-
-    `parties`: Daypass as a client of each OpenID provider, by its name.
-    """
+    """Create the use cases from the values of ``config.Settings``; `parties`: Daypass as a client of each provider."""
     ring, format, idempotency = KeyRing(token_keys), TokenFormat(prefixes), Idempotency(pepper)
     lookup = TokenLookup(database)
     verifier, check_counts, sightings, strays, last_use = _recorders(database, clock, ring, format, lookup)
@@ -170,6 +171,8 @@ def build_services(
         sightings=sightings, strays=strays, last_use=last_use, sessions=sessions, enrolling=enrolling, joining=joining,
         linking=Linking(database, clock), single_sign_on=sign_on, provider_logout=logout, changing_passwords=changing,
         deleting_users=DeletingUsers(database, clock, deletion),
+        scim=build_scim(database, clock, ring, prefixes, idempotency, deletion.usernames),
+        proxy_sign_in=ProxySignIn(database, clock, sessions.beginning, sightings),
         ring=ring, key_fingerprints=key_fingerprints, health=health, audit=audit,
     )  # fmt: skip
 

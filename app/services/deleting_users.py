@@ -28,6 +28,7 @@ from app.storage import (
     former_usernames,
     identities,
     refresh_tokens,
+    scim_groups,
     second_factors,
     service_accounts,
     sessions,
@@ -76,6 +77,7 @@ class Deletion:
         deleted_users.forget_places(session, row.id)
         deleted_users.forget_author(session, row.id, names, then)
         accounts = deleted_users.forget_answering(session, row.id)
+        scim_groups.leave_all(session, row.id)
         identities.forget(session, row.id)
         self.usernames.forget(session, row, revocation.at)
         _remove_person(row, revocation.at)
@@ -140,3 +142,4 @@ def _remove_person(row: UserRow, now: datetime) -> None:
     row.role, row.api_tokens, row.is_active = Role.VIEWER, ApiTokens.INHERIT, False
     row.last_login_at, row.vouched_at, row.deleted_at = None, None, now
     row.responsible_id = row.deputy_id = None
+    row.managed_by = row.external_id = row.left_at = None

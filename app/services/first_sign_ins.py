@@ -33,6 +33,13 @@ NOT_NAMED_FOR_ADMINISTRATOR = (
 )
 DISABLED = "Your account is disabled. A server administrator can enable it."
 
+SOMEBODY_ELSE = (
+    "The account that the directory created for you is linked to somebody else at {issuer}. Ask a server administrator "
+    "to unlink that person."
+)
+BY_SCIM = "scim"
+"""Who named a person whom the directory created: no user's name, as nobody can be asked."""
+
 NAMES_AT_ONCE = 100
 
 
@@ -60,6 +67,9 @@ class FirstSignIns:
         expected = email and identities.find_expected(session, person.issuer, email)
         if expected:
             return self._expected(session, person, email or "", now, caller)
+        managed = person.provisioned and identities.of_provisioned(session, *person.provisioned)
+        if managed:
+            return self._managed(session, managed, person, now, caller)
         if not read_policy(session).oidc_create_users:
             raise SignInRefused(NO_ACCOUNT.format(subject=person.subject, issuer=person.issuer), "no_account")
         return self._created(session, person, standing, now, caller)
@@ -79,6 +89,17 @@ class FirstSignIns:
         linked_by = expected.linked_by
         identities.no_longer_expect(session, expected.id)
         return self._link(session, row, person, now, caller, linked_by)
+
+    def _managed(
+        self, session: Session, row: UserRow, person: ProvidedPerson, now: datetime, caller: Caller
+    ) -> Account:
+        """Whom the directory created for this person: the first at each provider, and nobody after."""
+        refuse_disabled(row)
+        if row.role == Role.SERVER_ADMIN and row.password_hash is not None:  # a local one, who was handed to SCIM
+            raise SignInRefused(NO_ACCOUNT.format(subject=person.subject, issuer=person.issuer), "no_account")
+        if identities.has_of_issuer(session, row.id, person.issuer):
+            raise SignInRefused(SOMEBODY_ELSE.format(issuer=person.issuer), "no_account")
+        return self._link(session, row, person, now, caller, BY_SCIM)
 
     def _created(
         self, session: Session, person: ProvidedPerson, standing: Standing, now: datetime, caller: Caller

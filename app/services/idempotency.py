@@ -30,7 +30,8 @@ class IdempotencyKey:
 
 
 class Repeated(Exception):
-    """The request was done before. `kind`: "user", "access_token" or "refresh_token"; `handle`: the created object's.
+    """The request was done before. `kind`: "user", "access_token", "refresh_token" or "scim_token"; `handle`: the
+    created object's.
 
     Raised instead of a result; it rolls back the transaction, and each API answers it in one place.
     """
@@ -69,7 +70,7 @@ class Idempotency:
         row = idempotency.find(session, user_id, digest)
         if row is None or row.request_digest != request:
             raise Conflict(ANOTHER_REQUEST)
-        if kind != "user" and not _works(session, kind, row, now):
+        if kind not in ("user", "scim_token") and not _works(session, kind, row, now):
             raise Conflict(NO_LONGER_WORKS)
         raise Repeated(kind, row.created)
 

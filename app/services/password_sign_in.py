@@ -31,6 +31,15 @@ def refuse_unless_by_password(session: Session, user: User, now: datetime) -> No
         raise SignInRefused(TURNED_OFF, NOT_BY_PASSWORD)
 
 
+def may_by_password(session: Session, user: User, now: datetime) -> bool:
+    """Whether this user may sign in with a password, if they have one."""
+    try:
+        refuse_unless_by_password(session, user, now)
+    except SignInRefused:
+        return False
+    return True
+
+
 def is_break_glass(session: Session, user: User, now: datetime) -> bool:
     """Whether this administrator signs in with a password whatever the setting."""
     if user.role is not Role.SERVER_ADMIN:

@@ -10,7 +10,7 @@ from app.domain.identity import Caller
 from app.domain.providers import LoggedOut, ProviderRefused, Why
 from app.domain.seals import Seal
 from app.domain.sessions import WebSession
-from app.services.joining import Joining
+from app.services.joining import Joining, LogoutHint
 from app.services.refused_sign_ins import UNKNOWN
 from app.services.sightings import Sightings
 from app.storage import provider_sessions, single_uses, users
@@ -42,14 +42,17 @@ class ProviderLogout:
         self._parties = parties
         self._tokens = Seal(key, "logout token")
 
-    def onward(self, known: WebSession, return_to: str) -> tuple[str, str] | None:
-        """The label of the provider that a session began with, and the address of its sign-out.
+    def hint(self, known: WebSession) -> LogoutHint | None:
+        """What signing out with the provider needs to know of a session, before that ends; None where there is none."""
+        return self._joining.logout_hint(known)
 
-        None where there is none, or the provider does not say now: the sign-out here must not depend on it.
+    def onward(self, hint: LogoutHint, return_to: str) -> tuple[str, str] | None:
+        """The label of the provider, and the address of its sign-out.
+
+        None where it has none, is not configured any more, or does not say now: then the sign-out here is all.
         """
-        hint = self._joining.logout_hint(known)
-        party = None if hint is None else self._parties.get(hint.provider)
-        if hint is None or party is None or party.provider.issuer != hint.issuer:
+        party = self._parties.get(hint.provider)
+        if party is None or party.provider.issuer != hint.issuer:
             return None
         try:
             url = party.logout_url(hint.id_token, return_to)

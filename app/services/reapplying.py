@@ -16,8 +16,9 @@ from app.domain.tokens import TokenKind
 from app.domain.withdrawals import Withdrawals, takes_away
 from app.services.deleting_users import WITH_THE_USER, Deletion, about
 from app.services.reapplied import Reapplied
-from app.services.reapplying_factors import asked_again, outdated_by, remove_spent_codes, take_back_outdated
+from app.services.reapplying_factors import apply_spent_codes, outdated_by, take_back_outdated
 from app.services.reapplying_moves import label_again, move_again, was_changed_later
+from app.services.reapplying_scim import take_from_scim_again
 from app.services.reapplying_secrets import end_old_secret_again
 from app.services.reapplying_users import remove_people_but, unlink_again
 from app.services.responsibility import ANSWERING_CHANGED, answering
@@ -41,9 +42,7 @@ class Reapplying:
     def __init__(
         self, session: Session, now: datetime, caller: Caller, deletion: Deletion, *, has_run_on: bool
     ) -> None:
-        self._session = session
-        self._now = now
-        self._caller = caller
+        self._session, self._now, self._caller = session, now, caller
         self._deletion = deletion
         self._has_run_on = has_run_on
         self._done = Reapplied()
@@ -64,8 +63,7 @@ class Reapplying:
             self._change_user(username, column, event)
         for username, event in (lost.passwords | take_back_outdated(self._session, lost)).items():
             self._remove_password(username, event)
-        self._done.not_applied += asked_again(self._session, lost)
-        self._done.changes += remove_spent_codes(self._session, lost)
+        apply_spent_codes(self._session, lost, self._done)
         for username, event in lost.answering.items():
             self._remove_people(username, event)
         for event in lost.unlinked.values():
@@ -74,6 +72,7 @@ class Reapplying:
             self._delete(user_id, event)
         for key, event in lost.settings.items():
             self._change_setting(key, event)
+        self._done.changes += take_from_scim_again(self._session, lost, self._record)
         for action, number in lost.unknown.items():
             self._done.not_applied.append(f"{count_of(number, 'event')} {action}.")
         return self._done

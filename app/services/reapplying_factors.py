@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 from app.domain.audit import AuditEvent
 from app.domain.clock import utc_text
 from app.domain.withdrawals import Withdrawals
+from app.services.reapplied import Reapplied
 from app.storage import second_factors, users
 
 ADDED = "second_factor.added"
@@ -54,3 +55,9 @@ def remove_spent_codes(session: Session, lost: Withdrawals) -> list[str]:
             second_factors.remove_recovery_codes(session, user.id)
             done.append(f"{username}: the recovery codes of the backup were removed.")
     return done
+
+
+def apply_spent_codes(session: Session, lost: Withdrawals, done: Reapplied) -> None:
+    """Remove spent recovery codes; what that changed, and what is asked for again."""
+    done.changes += remove_spent_codes(session, lost)
+    done.not_applied += asked_again(session, lost)

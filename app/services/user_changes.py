@@ -59,9 +59,14 @@ def change(session: Session, row: UserRow, values: Values, now: datetime, caller
     was somebody else's.
     """
     values = columns_of(session, values, row, now)
-    changed = _differing(row, values) | _vouched_for(row, values, now)
+    changed = differing(row, values) | _vouched_for(row, values, now)
     for column, value in changed.items():
         refuse_unless_allowed(session, act_of_change(column, getattr(row, column), value), caller)
+    apply(session, row, changed, now, caller, usernames)
+
+
+def apply(session: Session, row: UserRow, changed: Values, now: datetime, caller: Caller, usernames: Usernames) -> None:
+    """Write values that differ, for a caller who may, with an event for each kind. Refuses as :func:`write`."""
     before = row.username
     write(session, row, changed, now, usernames)
     if not row.is_active:
@@ -72,7 +77,7 @@ def change(session: Session, row: UserRow, values: Values, now: datetime, caller
 
 def change_own(session: Session, row: UserRow, names: Mapping[str, str], now: datetime, caller: Caller) -> None:
     """Change what differs of a user's own names, and of an e-mail that a provider says is theirs."""
-    changed = _differing(row, names)
+    changed = differing(row, names)
     for column, value in changed.items():
         setattr(row, column, value)
     _record(session, changed, row.username, row, now, caller)
@@ -86,8 +91,9 @@ def write(session: Session, row: UserRow, changed: Values, now: datetime, userna
     for column, value in changed.items():
         if column != "username":
             setattr(row, column, value)
-    if changed.get("is_active") and row.vouched_at is not None:
-        row.vouched_at = now
+    if changed.get("is_active"):
+        row.left_at = None
+        row.vouched_at = row.vouched_at and now
     if "username" not in changed:
         return
     try:
@@ -109,7 +115,8 @@ def _vouched_for(row: UserRow, values: Values, now: datetime) -> dict[str, Any]:
     return {"is_active": True} if is_enabled else {}
 
 
-def _differing(row: UserRow, values: Values) -> dict[str, Any]:
+def differing(row: UserRow, values: Values) -> dict[str, Any]:
+    """Those that the row does not have."""
     return {column: value for column, value in values.items() if getattr(row, column) != value}
 
 

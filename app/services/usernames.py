@@ -28,7 +28,7 @@ def normal_username(text: str) -> str:
 
 def taken(name: str) -> Conflict:
     """Of a name that another user has."""
-    return Conflict(f"There is already a user called {name}.")
+    return Conflict(f"There is already a user called {name}.", is_taken=True)
 
 
 class Usernames:
@@ -44,7 +44,7 @@ class Usernames:
         """
         owner_id = former_usernames.owner_of(session, self._digest(name))
         if owner_id not in (None, user_id):
-            raise Conflict(f"{name} was another account's user name: nobody else can have it.")
+            raise Conflict(f"{name} was another account's user name: nobody else can have it.", is_taken=True)
 
     def is_former(self, session: Session, name: str) -> bool:
         """Whether anybody had this name."""

@@ -5,13 +5,16 @@ They are written behind the lock of their user's row. Not here: their sessions (
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import delete, exists, or_, select
 from sqlalchemy.orm import Session
 
+from app.domain.emails import canonical_email
 from app.domain.identities import ExpectedIdentity, Identity
-from app.domain.identity import Kind, Role
+from app.domain.identity import Kind, Role, canonical_username
 from app.storage.leavers import is_enabled, too_old
+from app.storage.scim_users import IS_MANAGED
 from app.storage.tables import ExpectedIdentityRow, IdentityRow, UserRow
 
 
@@ -25,6 +28,31 @@ def find_numbered(session: Session, user_id: int, identity_id: int) -> IdentityR
     """Of this user, by its id."""
     query = select(IdentityRow).where(IdentityRow.id == identity_id, IdentityRow.user_id == user_id)
     return session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+
+
+def of_provisioned(session: Session, attribute: str, value: str) -> UserRow | None:
+    """The only user whom SCIM manages with this value of SCIM's attribute, as it is once the lock was waited for.
+
+    None where there are several: nobody is then known by it. The row stays locked.
+    """
+    columns: dict[str, tuple[Any, str | None]] = {
+        "externalId": (UserRow.external_id, value),
+        "userName": (UserRow.username, canonical_username(value)),
+        "emails": (UserRow.email_key, canonical_email(value)),
+    }
+    column, wanted = columns[attribute]
+    if wanted is None:
+        return None
+    query = select(UserRow).where(IS_MANAGED, column == wanted).order_by(UserRow.id).limit(2)
+    held = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    found = list(session.scalars(held))
+    return found[0] if len(found) == 1 else None
+
+
+def has_of_issuer(session: Session, user_id: int, issuer: str) -> bool:
+    """Whether somebody at this provider is linked to the user."""
+    query = select(exists().where(IdentityRow.user_id == user_id, IdentityRow.issuer == issuer))
+    return session.scalar(query) is True
 
 
 def insert(

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from app.storage import scim_tokens
 from app.storage.database import insert_unless_present
 from app.storage.liveness import TokenTable, is_active_at
 from app.storage.operating_tables import KeyFingerprintRow
@@ -27,7 +28,8 @@ def needed(session: Session, now: datetime) -> set[str]:
     """The ids of the keys that active tokens are signed with."""
     tables: tuple[TokenTable, ...] = (RefreshTokenRow, AccessTokenRow)
     queries = [select(table.key_id).distinct().where(is_active_at(table, now)) for table in tables]
-    return {key_id for query in queries for key_id in session.scalars(query)}
+    of_scim = {row.key_id for row in scim_tokens.active(session, now)}
+    return of_scim | {key_id for query in queries for key_id in session.scalars(query)}
 
 
 def clear(session: Session) -> None:

@@ -28,6 +28,7 @@ from app.storage.database import Base
 from app.storage.identity_tables import ExpectedIdentityRow as ExpectedIdentityRow
 from app.storage.identity_tables import IdentityRow as IdentityRow
 from app.storage.instants import UtcDateTime
+from app.storage.scim_tables import ScimTokenRow as ScimTokenRow
 from app.storage.user_table import BigId as BigId
 from app.storage.user_table import UserRow as UserRow
 

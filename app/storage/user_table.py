@@ -32,6 +32,11 @@ IS_SERVICE = "kind = 'service'"
 
 _ONLY_SERVICE: dict[str, Any] = {"sqlite_where": text(IS_SERVICE), "postgresql_where": text(IS_SERVICE)}
 
+IS_MANAGED = "managed_by IS NOT NULL"
+"""The condition of the indexes of users that SCIM manages or managed."""
+
+_ONLY_MANAGED: dict[str, Any] = {"sqlite_where": text(IS_MANAGED), "postgresql_where": text(IS_MANAGED)}
+
 _PERSON = table("users", column("id"), column("username"))
 
 
@@ -56,7 +61,8 @@ class UserRow(Base):
     `email_key`: the e-mail in its form for look-up, set with it. `first_username`: None while it is the present one. A
     deleted user's row stays, with `DELETED_NAME` for a user name. `vouched_at`: when a provider last signed the user
     in, or an administrator or SCIM enabled them since; None for a user whom no provider knows. `sign_in_valid_days`:
-    the setting.
+    the setting. `managed_by`: as in :class:`app.domain.provisioned.Managed`; `external_id`: the directory's id of the
+    user; `left_at`: when SCIM disabled them, None where somebody else did, or they were enabled since.
     """
 
     __tablename__ = "users"
@@ -64,6 +70,8 @@ class UserRow(Base):
         Index("ix_users_responsible", "responsible_id", **_ONLY_SERVICE),
         Index("ix_users_email_key", "email_key"),
         Index("ix_users_deputy", "deputy_id", **_ONLY_SERVICE),
+        Index("ix_users_managed", "id", **_ONLY_MANAGED),
+        Index("ix_users_external", "external_id", **_ONLY_MANAGED),
         {"sqlite_autoincrement": True},  # an id is never reused
     )
 
@@ -88,6 +96,9 @@ class UserRow(Base):
     first_username: Mapped[str | None] = mapped_column(String(150))
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     vouched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    managed_by: Mapped[str | None] = mapped_column(String(10))
+    external_id: Mapped[str | None] = mapped_column(String(255))
+    left_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     responsible: Mapped[str | None] = column_property(
         _name_of(responsible_id, "responsible_person"), expire_on_flush=False

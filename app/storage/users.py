@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.identity import ApiTokens, Kind, Role, User
 from app.domain.leavers import is_away, sign_in_by
+from app.domain.provisioned import Managed
 from app.storage.user_table import VALID_DAYS, FormerUsernameRow, UserRow
 
 TABLE = cast(Table, UserRow.__table__)
@@ -211,6 +212,7 @@ def as_user(row: UserRow | Row[Any], valid_days: str | None = None) -> User:
         deputy_id=row.deputy_id,
         responsible=row.responsible if isinstance(row, UserRow) else None,
         deputy=row.deputy if isinstance(row, UserRow) else None,
+        is_managed=row.managed_by == Managed.SCIM,
         vouched_at=row.vouched_at,
         sign_in_by=sign_in_by(row.vouched_at, row.sign_in_valid_days if isinstance(row, UserRow) else valid_days),
     )

@@ -136,6 +136,8 @@ def _repeat(repeated: Repeated) -> Response:
     if repeated.kind == "user":
         user = services().accounts.get_ever(repeated.handle)
         return redirect(after_act(f"/admin/users/{user.id}", done="created"), 303)  # type: ignore[return-value]
+    if repeated.kind == "scim_token":
+        return page("scim_token_shown.html", public_id=repeated.handle)
     is_api_token = request.path.startswith(api_home())
     back = api_home() if is_api_token else home()
     return page("already_shown.html", public_id=repeated.handle, back=back)

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 from flask import Response, abort, after_this_request, current_app, g, redirect, request, url_for
 from werkzeug.exceptions import HTTPException
@@ -30,6 +30,7 @@ from app.web.cookies import session_cookie, set_form_cookie, set_session_cookie
 from app.web.form_tokens import unpadded
 from app.web.forms import CODE_FIELD, PASSWORD_FIELD, read_form, status_of
 from app.web.kept_forms import fill_in_kept_form, keep_form, packed_form, page_of_form
+from app.web.remote_user import is_of_another, way_again
 from app.web.rendering import page, retry_after
 
 FORM_REFUSED = "This form was not sent from a Daypass page in this browser. Reload the page and try again."
@@ -51,6 +52,8 @@ def find_session() -> WebSession | None:
 
 def _use_session(cookie: str | None) -> WebSession | None:
     session = services().sessions.find(cookie)
+    if session is not None and is_of_another(session):
+        return None
     if session is not None:
         g.web_session = session
         credential = replace(session.credential, is_fresh=services().sessions.is_fresh(session))
@@ -173,6 +176,11 @@ def is_fresh() -> bool:
     return current_user().credential.is_fresh
 
 
+def is_proved_at_provider() -> bool:
+    """Whether a provider proves who the person of this session is; else their password does."""
+    return web_session().method is SignInMethod.PROVIDER
+
+
 def prove(password: str, code: str) -> None:
     """Show again who the user of this session is, which gets a new cookie. Refuses as :meth:`Sessions.prove`."""
     _go_on_with(services().sessions.prove(web_session(), password, caller(), code))
@@ -201,10 +209,14 @@ def _require_fresh_proof() -> None:
     The form's other fields are kept, hidden.
     """
     declared = declared_of(current_app, request.endpoint or "")
-    if request.method not in CHANGING or is_fresh() or declared is None or not declared.asks_for_password:
+    if request.method not in CHANGING or is_fresh() or declared is None or not declared.needs_fresh_proof:
         return
-    if web_session().method is SignInMethod.PROVIDER:
+    if is_proved_at_provider():
         abort(_confirm_at_provider())
+    if web_session().method is SignInMethod.PROXY and not services().proxy_sign_in.asks_for_password(web_session()):
+        abort(_confirm_at_proxy())
+    if not declared.asks_for_password:
+        return
     password = read_form().get(PASSWORD_FIELD)
     if password is None:
         abort(_confirm_password(None))
@@ -218,9 +230,20 @@ def _confirm_at_provider() -> Response:
     """The page that leads to a new sign-in there, and back to the page of this form, which is kept."""
     provider, back = services().single_sign_on.provider_of(web_session()), page_of_form()
     way = url_for("web_single_sign_on.begin", name=provider.name, proof=1, next=back) if provider else ""
+    return _page_before("confirm_at_provider.html", back, way, provider=provider)
+
+
+def _confirm_at_proxy() -> Response:
+    """The same for who has no other proof than a sign-in by the reverse proxy: another session."""
+    back = page_of_form()
+    return _page_before("confirm_at_proxy.html", back, way_again(back))
+
+
+def _page_before(template: str, back: str, way: str, **values: Any) -> Response:
+    """A page that leads away, to come back to the page of this form, which is kept."""
     kept = packed_form(web_session())
     back_here = back.removeprefix(request.script_root)
-    answer = page("confirm_at_provider.html", provider=provider, way=way, back=back_here, is_kept=kept is not None)
+    answer = page(template, way=way, back=back_here, is_kept=kept is not None, **values)
     if kept is not None:
         set_form_cookie(answer, kept, back)
     return answer

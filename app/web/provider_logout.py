@@ -7,10 +7,10 @@ from flask import Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from app.domain.providers import ProviderRefused
-from app.domain.sessions import WebSession
 from app.http.acts import does
 from app.http.context import caller, parts, services
 from app.http.guards import Guard, GuardedBlueprint, allow
+from app.services.joining import LogoutHint
 from app.web.rendering import base_url, page
 
 LOGOUT_TOKEN = Guard("a provider, by its logout token", allow)
@@ -33,12 +33,12 @@ def end_by_provider() -> ResponseReturnValue:
     return answer
 
 
-def page_on_the_way(known: WebSession | None) -> Response | None:
+def page_on_the_way(hint: LogoutHint | None) -> Response | None:
     """After a sign-out here, the page that goes on to the provider's; None where there is none.
 
     A page in between, because browsers follow no redirect of a form to another site (``form-action``).
     """
-    onward = None if known is None else services().provider_logout.onward(known, f"{base_url()}/login")
+    onward = None if hint is None else services().provider_logout.onward(hint, f"{base_url()}/login")
     if onward is None:
         return None
     label, address = onward

@@ -12,7 +12,7 @@ from app.http.compression import from_memory
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
 from app.services.sessions import WaitsForCode
-from app.web import cookies
+from app.web import cookies, remote_user
 from app.web.forms import message, read_form, status_of
 from app.web.guards import VISITOR, find_session
 from app.web.provider_logout import page_on_the_way
@@ -32,6 +32,7 @@ ENDED = (
 NOTICES = {
     "ended": ENDED,
     "late": "The password was entered too long ago, or in another browser. Sign in again.",
+    remote_user.SIGNED_OUT: "You are signed out of Daypass, but not of the reverse proxy in front of it.",
     "kept": f"{ENDED} What you entered is kept: you find it in the form, but for passwords.",
 }
 """By why the browser was sent here."""
@@ -51,15 +52,15 @@ def home() -> ResponseReturnValue:
 
 @entrance.get("/login")
 def login() -> ResponseReturnValue:
-    """The sign-in form; a redirect where a user is signed in."""
-    if find_session() is not None:
-        return redirect(onward(request.args.get("next", "")), 303)
-    cookie = cookies.session_cookie() or services().sessions.new_cookie()
-    g.new_cookie = cookie
-    notice = NOTICES.get(request.args.get("why", ""), "")
-    answer = _login_page(request.args.get("next", ""), notice=notice)
-    cookies.set_session_cookie(answer, cookie)
-    return answer
+    """The sign-in form; a redirect where a user is signed in, or a reverse proxy signs one in."""
+    known, target = find_session(), request.args.get("next", "")
+    try:
+        arrived = remote_user.arrive(known)
+    except (SignInRefused, Unavailable) as refusal:
+        return retry_after(_first_page(target, status_of(refusal), error=message(refusal), is_refused=True), refusal)
+    if arrived is not None or known is not None:
+        return arrived or redirect(onward(target), 303)
+    return _first_page(target, notice=NOTICES.get(request.args.get("why", ""), ""))
 
 
 @entrance.post("/login")
@@ -97,16 +98,18 @@ def signed_in(cookie: str, target: str, account: str) -> Response:
 @entrance.post("/logout")
 @does(Act.SIGN_OUT)
 def logout() -> ResponseReturnValue:
-    """End the session, on the server; and, with the person, that of the provider it began with."""
-    cookie, way = cookies.session_cookie(), page_on_the_way(find_session())
+    """End the session, on the server; then the browser goes on to the provider that it began with, if any."""
+    cookie, known = cookies.session_cookie(), find_session()
+    hint = None if known is None else services().provider_logout.hint(known)
     if cookie is not None:
-        services().sessions.sign_out(cookie, caller())
-    return signed_out(way)
+        services().sessions.sign_out(cookie, caller())  # before the provider is asked, which can be slow
+    g.pop("web_session", None)  # it is over, for the page too
+    return signed_out(page_on_the_way(hint))
 
 
 def signed_out(way: Response | None = None) -> ResponseReturnValue:
     """The response after the session of this browser was ended. `way`: a page that goes on to the provider."""
-    answer = way or make_response(redirect(url_for("web_entrance.login"), 303))
+    answer = way or make_response(redirect(remote_user.sign_in_page(), 303))
     cookies.delete_session_cookie(answer)
     answer.headers["Clear-Site-Data"] = '"cache"'
     return answer
@@ -135,9 +138,18 @@ def file(name: str) -> Response:
     return answer
 
 
+def _first_page(target: str, status: int = 200, **values: Any) -> Response:
+    """The sign-in page, with a cookie for its form."""
+    g.new_cookie = cookie = cookies.session_cookie() or services().sessions.new_cookie()
+    answer = _login_page(target, status, **values)
+    cookies.set_session_cookie(answer, cookie)
+    return answer
+
+
 def _login_page(target: str, status: int = 200, **values: Any) -> Response:
     target = target if is_local(below_root(target)) else ""
-    return page("login.html", status, next=target, providers=providers(), by_password=by_password(), **values)
+    values |= {"providers": providers(), "by_password": by_password()} | remote_user.way_back_in()
+    return page("login.html", status, next=target, **values)
 
 
 def step_path() -> str:

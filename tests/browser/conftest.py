@@ -47,7 +47,7 @@ def instance(sqlite_files: SqliteFiles, tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("pages")
     with sqlite_files.fresh(folder) as url, past_of(url, folder) as past:
         sample.fill(past)
-        with under_its_own_name(LiveServer(url, folder)) as server:
+        with under_its_own_name(LiveServer(url, folder, workers=1)) as server:
             yield Instance(server, past)
         leaked = secrets_in(server.log())
         assert not leaked, f"the server's log holds secrets: {leaked[:3]}"

@@ -221,6 +221,7 @@ SOON = "/admin/tokens?kind=refresh&status=active&q=sandbox"
 BACKUP = "/admin/tokens?kind=refresh&status=active&q=backup"
 ETL = "/admin/tokens?kind=refresh&q=nightly-etl&owner=anna"
 SETTINGS = "/admin/settings"
+SCIM = "/admin/scim"
 ACCOUNTS = "/account/service-accounts"
 WRONG = f"{PASSWORD}-mistyped"
 ANNA, CLARA = sample.PERSON, sample.ADMINISTRATOR
@@ -379,6 +380,7 @@ VIEWS = [
     )),
     View("admin-user-long-names", CLARA, followed("/admin/users?q=walter", "walter")),
     View("admin-user-disabled", CLARA, followed("/admin/users?q=olga", "olga")),
+    View("admin-user-away", CLARA, followed("/admin/users?q=carl", "carl")),
     View("admin-user-locked", CLARA, followed("/admin/users?q=yusuf", "yusuf")),
     View("admin-user-disable", CLARA, opened(with_more(USER), "Disable anna"), True),
     View("admin-user-enable", CLARA, opened(followed("/admin/users?q=olga", "olga"), "Enable olga"), True),
@@ -451,6 +453,21 @@ VIEWS = [
     View("admin-identify", CLARA, at("/admin/identify")),
     View("admin-identify-works", CLARA, identified("")),
     View("admin-identify-unknown", CLARA, identified("hello")),
+    View("admin-scim", CLARA, at(SCIM)),
+    View("admin-scim-mapped", CLARA, after_act(
+        at(SCIM), done="mapped", name="Data stewards", role="STEWARD", roles="2"
+    )),
+    View("admin-scim-row-menu", CLARA, with_menu(SCIM, "Actions for Data stewards")),
+    View("admin-scim-token-new", CLARA, opened(SCIM, "Create SCIM token"), is_dialog=True),
+    View("admin-scim-token-new-wrong", CLARA, filled(at(f"{SCIM}/tokens/new"), "Create SCIM token", name="\u200b")),
+    View("admin-scim-token-reveal", CLARA, filled(at(f"{SCIM}/tokens/new"), "Create SCIM token", name="Okta")),
+    View("admin-scim-token-revoke", CLARA, opened(with_menu(SCIM, "Actions for Entra ID"), "Revoke Entra ID"), True),
+    View("admin-scim-group-new", CLARA, opened(SCIM, "Map a group"), is_dialog=True),
+    View("admin-scim-group-remove", CLARA, opened(
+        with_menu(SCIM, "Actions for Data stewards"), "Remove Data stewards"
+    ), True),
+    View("admin-user-managed", CLARA, followed("/admin/users?q=selma", "selma")),
+    View("admin-user-scim", CLARA, opened(with_more(USER), "Let SCIM manage"), True),
     View("admin-settings", CLARA, at(SETTINGS)),
     View("admin-settings-changed", CLARA, at(f"{SETTINGS}?done=retention_days")),
     View("admin-setting", CLARA, at(f"{SETTINGS}/refresh_token_lifespan")),

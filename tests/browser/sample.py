@@ -2,9 +2,12 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, timedelta
 
+from app.domain.credentials import Credential, CredentialKind
 from app.domain.identity import ApiTokens, Caller, Role, User
+from app.domain.provisioned import Group, Person
 from app.services.linking import named_person
 from app.storage import check_counts
 from tests.browser.past import HOUR, Life, Past
@@ -12,6 +15,7 @@ from tests.factories import (
     ISSUER,
     OPERATOR,
     PASSWORD,
+    configure,
     disable,
     fight_over,
     lock_sign_in,
@@ -20,6 +24,7 @@ from tests.factories import (
     set_api_tokens,
     set_role,
     signed_in,
+    vouch,
     with_token,
 )
 
@@ -100,7 +105,16 @@ def fill(past: Past) -> None:
         *_lives_of_crowd(past, chance, crowd, clara),
         *_lives_of_anna(past, anna, clara),
     ]
-    past.live([*lives, _life_of_clara(past, clara), _life_of_wordy(past), *_others(past), _sign_ins(past)])
+    past.live(
+        [
+            *lives,
+            _life_of_clara(past, clara),
+            _life_of_wordy(past),
+            *_others(past, clara),
+            _leaver(past),
+            _sign_ins(past),
+        ]
+    )
     _fill_checks(past, chance)
     past.ago(timedelta(minutes=5))
     for name in (GUARDED, GUARDED_AWAY):
@@ -239,12 +253,29 @@ def _life_of_wordy(past: Past) -> Life:
     past.spend_creations(wordy)
 
 
-def _others(past: Past) -> Iterator[Life]:
+def _others(past: Past, clara: User) -> Iterator[Life]:
     """Those who can't do all that one can."""
     yield _denied(past)
     yield _locked(past)
+    yield _directory(past, clara)
     for name, age in ((LATE, 80 * HOUR), (NEWCOMER, 5 * HOUR)):
         yield _newcomer(past, name, age)
+
+
+def _directory(past: Past, clara: User) -> Life:
+    """A directory that creates users, with groups that give roles."""
+    yield 70 * DAY
+    scim = past.services.scim
+    token, secret = scim.tokens.create("Entra ID", 365, signed_in(clara))
+    credential = Credential(CredentialKind.SCIM_TOKEN, token.public_id)
+    caller = Caller("scim:Entra ID", address="192.0.2.80", credential=credential)
+    scim.roles.map("Data stewards", Role.STEWARD, signed_in(clara))
+    scim.roles.map("Catalog administrators", Role.CATALOG_ADMIN, signed_in(clara))
+    people = [scim.users.add(Person(name, f"e-{name}", f"{name}@example.com"), caller).id for name in ("selma", "theo")]
+    scim.groups.add(Group("Data stewards", None, frozenset(people)), caller)
+    yield 3 * HOUR
+    scim.tokens.accept(secret, caller)
+    scim.users.change(people[1], lambda user: replace(user.person, is_active=False), caller)
 
 
 def _denied(past: Past) -> Life:
@@ -261,6 +292,15 @@ def _denied(past: Past) -> Life:
     past.services.linking.link(renamed.id, named_person(ISSUER, "00u1f96ECLNVOKVMUSEA"), OPERATOR)
     past.services.linking.link(renamed.id, named_person(ISSUER, email="frieda@example.com"), OPERATOR)
     past.services.joining.sign_in(SAID_LONG_AGO, VISIT, None, LAPTOP)
+
+
+def _leaver(past: Past) -> Life:
+    """Who has not signed in with a provider for too long; the linked one is about to."""
+    yield 30 * DAY
+    gone = past.user("carl")
+    yield 6 * DAY
+    vouch(past.services, gone, past.present - 20 * DAY)
+    configure(past.services, sign_in_valid_days=14)
 
 
 def _locked(past: Past) -> Life:

@@ -30,10 +30,6 @@ LAYOUTS = (1440, 768, 320)
 
 ALL = [(width, theme) for width in LAYOUTS for theme in ("light", "dark")]
 IS_WHOLE = os.environ.get("DAYPASS_AXE") == "all"
-FORMS = LAYOUTS if IS_WHOLE else (LAYOUTS[0], LAYOUTS[-1])
-COLOURED = ALL if IS_WHOLE else [ALL[0], ALL[-1]]
-"""A tablet shows the dialogs and tables of a desk, and lacks its sidebar like a telephone; each colour is written once,
-for light and for dark, and is the same at every size."""
 
 IS_CUT_OFF = """
     document.documentElement.scrollWidth > window.innerWidth
@@ -77,17 +73,27 @@ def test_axe_finds_nothing_the_page_fits_every_window_and_needs_nothing_that_its
     cut_off = [width for width in SIZES if _is_wider_than_window(page, width)]
     page.evaluate(AXE.axe_script)
     found = []
-    for width in FORMS[:1] if view.is_dialog and not IS_WHOLE else FORMS:
-        _resize(page, width)
-        found += _violations(page, f"{width}", OF_FORM)
-        if not IS_WHOLE:
-            page.evaluate(LEAVE_ONE_OF_EACH_KIND)  # all of them were looked at on the desk
-    for width, theme in COLOURED:
+    for width, theme, rules in _looks(view):
         _resize(page, width)
         page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-        found += _violations(page, f"{width} {theme}", OF_COLOUR)
+        found += _violations(page, f"{width} {theme}", rules)
+        if not IS_WHOLE:
+            page.evaluate(LEAVE_ONE_OF_EACH_KIND)  # all of them were looked at on the desk
 
     assert (found, cut_off, guests.blocked) == ([], [], [])
+
+
+def _looks(view: View) -> list[tuple[int, str, dict[str, Any]]]:
+    """At which widths and in which themes axe-core looks, and by which rules.
+
+    Usually on a desk and on a telephone. A tablet shows the dialogs and tables of a desk, and lacks its sidebar like a
+    telephone; each colour is written once, for light and for dark, and is the same at every size.
+    """
+    if IS_WHOLE:
+        return [(width, "light", OF_FORM) for width in LAYOUTS] + [(*each, OF_COLOUR) for each in ALL]
+    (desk, light), *_, (telephone, dark) = ALL
+    on_telephone = OF_COLOUR if view.is_dialog else {}  # a dialog has one form
+    return [(desk, light, OF_FORM), (desk, light, OF_COLOUR), (telephone, dark, on_telephone)]
 
 
 def _violations(page: Page, where: str, options: dict[str, Any]) -> list[str]:

@@ -137,6 +137,15 @@ OAUTHS = ("/oauth", "/oauth/v2")
 DAYS = "retention_days"
 OF_ACCOUNT = f"{NATIVE}/users/<user_id>/refresh-tokens/<public_id>"
 
+OF_DIRECTORIES = (
+    *((method, kind) for kind in ("Users", "Groups") for method in ("GET", "POST")),
+    *((method, "Users/<user_id>") for method in ("GET", "PUT", "PATCH", "DELETE")),
+    *((method, "Groups/<group_id>") for method in ("GET", "PUT", "PATCH", "DELETE")),
+    *(("GET", path) for path in ("ServiceProviderConfig", "Schemas", "Schemas/<schema_id>", "ResourceTypes", "Me")),
+    *(("GET", "ResourceTypes/<name>"), ("POST", ".search"), ("POST", "Bulk")),
+)
+"""For SCIM tokens alone, which are accepted nowhere else (``test_scim``)."""
+
 MATRIX: dict[tuple[str, str], Line] = {
     ("GET", "/healthz"): Line(everyone(200)),
     ("GET", "/readyz"): Line(everyone(200)),
@@ -233,6 +242,7 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", f"{NATIVE}/settings/<key>/preview"): Line(administrators(200), DAYS, {"value": 1}),
     ("GET", f"{NATIVE}/audit-events"): Line(administrators(200)),
     ("GET", f"{NATIVE}/jobs"): Line(administrators(200)),
+    **{(method, f"/scim/v2/{path}"): Line(everyone(401), "1") for method, path in OF_DIRECTORIES},
 }
 
 OWNED = [

@@ -12,6 +12,7 @@ from werkzeug.exceptions import ImATeapot
 from app.api.integration_v1 import errors as alation
 from app.api.native import errors as native
 from app.api.oauth import errors as oauth
+from app.api.scim import errors as scim
 from app.api.v4 import errors as v4
 from app.domain import errors
 from app.domain.errors import Refusal, TokenRefused, every_refusal
@@ -91,6 +92,10 @@ def test_every_api_has_an_answer_to_every_refusal(app: Flask, kind: type[Refusal
         assert body["error_description"].isascii()
         assert (answer.status_code == 401) == ("WWW-Authenticate" in answer.headers)
 
+    answer, body = refuse(app, scim, "/scim/v2/Users", "POST", example(kind))
+    assert (answer.status_code, body["status"]) == (scim.TABLE[kind][0], str(answer.status_code))
+    assert body["schemas"] == ["urn:ietf:params:scim:api:messages:2.0:Error"] and body["detail"]
+
 
 def as_tokens(kind: type[TokenRefused]) -> list[tuple[Refusal, tuple[int, str]]]:
     """The refusals of an access token in the headers, of a client's own token, and of one that is to mint."""
@@ -123,7 +128,15 @@ def test_every_api_has_the_hint_beside_members_that_are_the_same_without_it(app:
 
 def test_the_tables_hold_nothing_but_refusals_and_say_the_same_of_every_bad_token() -> None:
     """RFC 6750, section 3.1; in OAuth a missing token is a client that did not authenticate."""
-    tables = (alation.TABLE, alation.RESOURCE_TABLE, v4.TABLE, oauth.TABLE, native.TABLE, native.NAMED_TABLE)
+    tables = (
+        alation.TABLE,
+        alation.RESOURCE_TABLE,
+        v4.TABLE,
+        oauth.TABLE,
+        native.TABLE,
+        native.NAMED_TABLE,
+        scim.TABLE,
+    )
     assert all(set(table) == set(every_refusal()) for table in tables)
     for kind in every_refusal():
         is_of_token = issubclass(kind, TokenRefused)

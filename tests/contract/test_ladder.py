@@ -13,8 +13,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app.domain.identity import ApiTokens, Role, User
+from app.domain.credentials import Credential, CredentialKind
+from app.domain.identity import ApiTokens, Caller, Role, User
 from app.domain.ladder import BY_API, MANAGES, TOKENS, Act, Proof
+from app.domain.provisioned import Group, Person
+from app.domain.scim_tokens import ScimToken
 from app.domain.token_filter import TokenFilter
 from app.http.acts import CHANGING, declared_of
 from app.http.context import parts
@@ -59,6 +62,8 @@ class World:
         """What an API receives of this person."""
         if proof is Proof.PASSWORD:
             return basic(who.username, PASSWORD)
+        if proof is Proof.SCIM_TOKEN:
+            return {"Authorization": f"Bearer {self.scim_token()[1]}"}
         if proof in TOKENS:
             single = proof is Proof.SINGLE_TIER_TOKEN
             access = generate(self.services, who, None) if single else mint(self.services, issue(self.services, who))
@@ -173,6 +178,38 @@ class World:
         public_id, to = issue(self.services, make_user(self.services)).token.public_id, self.target()["to"]
         return {f"pick-{public_id}": "on", "to": to, "confirmed": to}
 
+    def directory(self) -> Caller:
+        """A directory, by a token of its own: all others are revoked."""
+        token = self.scim_token()[0]
+        return Caller("scim:tests", credential=Credential(CredentialKind.SCIM_TOKEN, token.public_id))
+
+    def scim_token(self) -> tuple[ScimToken, str]:
+        tokens = self.services.scim.tokens
+        for each in tokens.list():
+            tokens.revoke(each.public_id, OPERATOR)
+        return tokens.create("tests", None, OPERATOR)
+
+    def scim_token_id(self) -> str:
+        return self.scim_token()[0].public_id
+
+    def new_scim_token(self) -> Members:
+        self.scim_token()
+        return {"name": "tests"}
+
+    def renamed(self) -> str:
+        return self.new_user()["username"]
+
+    def managed(self) -> str:
+        return str(self.services.scim.users.add(Person(self.renamed()), self.directory()).id)
+
+    def group_id(self) -> str:
+        return str(self.services.scim.groups.add(Group(self.renamed()), self.directory()).id)
+
+    def mapped_group(self) -> Members:
+        name = self.renamed()
+        self.services.scim.roles.map(name, Role.STEWARD, OPERATOR)
+        return {"group": name}
+
     def confirmed_in_api(self) -> Members:
         sent = self.confirmed()
         return {"filter": {"owner": sent.pop("owner")}, **sent}
@@ -192,6 +229,10 @@ class Line:
 
 def by_admin(argument: Make = lambda world: "", members: Members | Make | None = None) -> Line:
     return Line(argument, members, by_admin=True)
+
+
+def patch_of(path: str, value: str) -> Members:
+    return {"Operations": [{"op": "replace", "path": path, "value": value}]}
 
 
 def changes_of_users(method: str, path: str, active: Members, inactive: Members) -> dict[tuple[str, str, Act], Line]:
@@ -342,6 +383,27 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("POST", "/admin/settings/<key>", Act.CHANGE_SETTING): by_admin(lambda _: LIFESPAN, lambda its: its.lifespan(-1)),
 }
 
+SCIM = "/scim/v2"
+LINES |= {
+    ("POST", f"{SCIM}/Users", Act.PROVISION): Line(members=lambda its: {"userName": its.new_user()["username"]}),
+    ("PUT", f"{SCIM}/Users/<user_id>", Act.PROVISION): Line(World.managed, lambda its: {"userName": its.renamed()}),
+    ("PATCH", f"{SCIM}/Users/<user_id>", Act.PROVISION): Line(World.managed, patch_of("title", "Buyer")),
+    ("DELETE", f"{SCIM}/Users/<user_id>", Act.DEPROVISION): Line(World.managed),
+    ("POST", f"{SCIM}/Groups", Act.PROVISION): Line(members=lambda its: {"displayName": its.renamed()}),
+    ("PUT", f"{SCIM}/Groups/<group_id>", Act.PROVISION): Line(
+        World.group_id, lambda its: {"displayName": its.renamed()}
+    ),
+    ("PATCH", f"{SCIM}/Groups/<group_id>", Act.PROVISION): Line(World.group_id, patch_of("externalId", "e-1")),
+    ("DELETE", f"{SCIM}/Groups/<group_id>", Act.DEPROVISION): Line(World.group_id),
+    ("POST", "/admin/scim/tokens/new", Act.CREATE_SCIM_TOKEN): by_admin(members=World.new_scim_token),
+    ("POST", "/admin/scim/tokens/<public_id>/revoke", Act.REVOKE_SCIM_TOKEN): by_admin(World.scim_token_id),
+    ("POST", "/admin/scim/groups/new", Act.MAP_GROUP): by_admin(
+        members=lambda its: {"group": its.renamed(), "role": "STEWARD"}
+    ),
+    ("POST", "/admin/scim/groups/remove", Act.UNMAP_GROUP): by_admin(members=World.mapped_group),
+    ("POST", f"{USER}/scim", Act.HAND_TO_SCIM): by_admin(World.someone, {"managed": "yes"}),
+}
+
 ASKS = ("Confirm your password", "Confirm who you are", "Enter your own password to continue")
 
 
@@ -421,8 +483,9 @@ def send(world: World, clock: MovableClock, key: tuple[str, str, Act], proof: Pr
     members = line.members(world) if callable(line.members) else line.members
     place = "query_string" if method == "DELETE" else "data" if "/oauth/" in path else "json"
     body = {} if members is None else {place: members}
+    address = _filled_in(path, line, world)  # before the headers, of which a directory has one token at a time
     headers = {} if path.startswith((ALATION, f"{NATIVE}/access", f"{NATIVE}/refresh")) else world.headers(who, proof)
-    return world.client.open(_filled_in(path, line, world), method=method, headers=headers, **body)
+    return world.client.open(address, method=method, headers=headers, **body)
 
 
 def send_form(world: World, clock: MovableClock, key: tuple[str, str, Act], proof: Proof) -> TestResponse:

@@ -17,6 +17,7 @@ from app.http.context import parts
 from tests.drivers.pages import Pages
 from tests.factories import (
     ISSUER,
+    OPERATOR,
     PASSWORD,
     allowed_user,
     disable,
@@ -97,6 +98,13 @@ class World:
     def someone(self) -> str:
         return str(make_user(self.services).id)
 
+    def scim_token_id(self) -> str:
+        """Of the only one that is active."""
+        tokens = self.services.scim.tokens
+        for each in tokens.list():
+            tokens.revoke(each.public_id, OPERATOR)
+        return tokens.create("directory", None, OPERATOR)[0].public_id
+
     def send(self, visitor: str, method: str, path: str, form: dict[str, str]) -> TestResponse:
         """A form is sent as the page that this browser read last would; the first, as one without a list."""
         browser = self.browsers[visitor]
@@ -143,6 +151,8 @@ PREFERENCES = "/preferences/access-tokens"
 ACCOUNTS = "/account/service-accounts"
 SINGLE_OF_ACCOUNT = f"{ACCOUNTS}/<user_id>/api-tokens"
 OF_ACCOUNT = f"{ACCOUNTS}/<user_id>/refresh-tokens/<public_id>"
+
+SCIM = "/admin/scim"
 
 MATRIX: dict[tuple[str, str], Line] = {
     ("GET", ""): Line(everyone(303)),
@@ -300,6 +310,17 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("GET", "/admin/tokens/export"): Line(administrators(200)),
     ("GET", "/admin/identify"): Line(administrators(200)),
     ("POST", "/admin/identify"): Line(administrators(200), form={"secret": "x"}),
+    ("GET", SCIM): Line(administrators(200)),
+    ("GET", f"{SCIM}/tokens/new"): Line(administrators(200)),
+    ("POST", f"{SCIM}/tokens/new"): Line(administrators(400), form={"name": ""}),
+    ("GET", f"{SCIM}/tokens/<public_id>/revoke"): Line(administrators(200), World.scim_token_id),
+    ("POST", f"{SCIM}/tokens/<public_id>/revoke"): Line(administrators(303), World.scim_token_id),
+    ("GET", f"{SCIM}/groups/new"): Line(administrators(200)),
+    ("POST", f"{SCIM}/groups/new"): Line(administrators(303), form={"group": "Buyers", "role": "STEWARD"}),
+    ("GET", f"{SCIM}/groups/remove"): Line(administrators(200)),
+    ("POST", f"{SCIM}/groups/remove"): Line(administrators(404), form={"group": "no such group"}),
+    ("GET", "/admin/users/<user_id>/scim"): Line(administrators(200), World.someone),
+    ("POST", "/admin/users/<user_id>/scim"): Line(administrators(303), World.someone, {"managed": "yes"}),
     ("GET", "/admin/settings"): Line(administrators(200)),
     ("GET", "/admin/settings/<key>"): Line(administrators(200), lambda world: "retention_days"),
     ("POST", "/admin/settings/<key>"): Line(administrators(400), lambda world: "retention_days", {"value": "x"}),

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from app.domain.clock import system_clock
+from app.domain.identity import Role
 from app.services import Services
 from app.storage.audit_tables import AuditEventRow
 from app.storage.database import Database
@@ -19,6 +20,7 @@ from config import ProviderSettings, Settings
 from tests.contract.conftest import MovableClock, Setting
 from tests.drivers.pages import Pages, page, words
 from tests.drivers.provider import CLIENT, SECRET, Issuer, Provider, query_of
+from tests.factories import PASSWORD, set_role
 
 CORP, PARTNER = "corp", "partner-id"
 
@@ -212,3 +214,20 @@ def test_the_provider_ends_the_sessions_that_it_names(app: Flask, corp: Issuer, 
         "invalid_request",
         "no-store",
     )
+
+
+def test_an_administrator_of_a_provider_is_asked_for_no_password_of_their_own(
+    app: Flask, corp: Issuer, services: Services
+) -> None:
+    """Also by the forms that have a field for it."""
+    corp.behave(person={"sub": "admin", "preferred_username": "greta"}, signed_in=3600)
+    browser = Pages(app)
+    go(browser, corp)
+    set_role(services, "greta", Role.SERVER_ADMIN)
+    assert "current_password" not in browser.get("/admin/users/new").get_data(as_text=True)
+    asked = browser.post("/admin/users/new", {"username": "new-one", "new_role": "VIEWER", "password": PASSWORD})
+    assert "Confirm that it is you" in words(asked)
+    way = next(str(named["href"]) for tag, named in page(asked).tags if "/login/oidc/" in str(named.get("href")))
+    form = browser.get(go(browser, corp, way).location)
+    assert page(form).value_of("username") == "new-one"
+    assert browser.post("/admin/users/new", page(form).form("/admin/users/new").fields).status_code == 303

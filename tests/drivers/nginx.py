@@ -169,6 +169,32 @@ class NginxBelowAPath(Nginx):
         (self.folder / "conf.d" / "site.conf").write_text(text)
 
 
+PROXY = "127.0.0.2"
+"""The address from which the nginx below connects to Daypass."""
+
+
+class NginxSigningIn(Nginx):
+    """The same, which signs people in at Daypass's sign-in page, as ``docs/reverse-proxy-sign-in.md`` has it.
+
+    It connects from an address of its own, so that others on this machine are no trusted proxies.
+    """
+
+    def __init__(self, folder: Path, daypass_port: int, passwords: dict[str, str]) -> None:
+        super().__init__(folder, daypass_port, free_port())
+        (self.folder / "staff").write_text("".join(f"{name}:{{PLAIN}}{word}\n" for name, word in passwords.items()))
+        conf = self.folder / "conf.d" / "daypass.conf"
+        text, before = conf.read_text(), "    location = /metrics { return 404; }"
+        assert text.count(before) == 1
+        text = text.replace(before, f"{documented_location()}\n{before}").replace("/etc/nginx/staff", "staff")
+        conf.write_text(text.replace("include daypass/pass.conf;", f"include daypass/pass.conf; proxy_bind {PROXY};"))
+
+
+def documented_location() -> str:
+    """The lines for the sign-in page in the document."""
+    text = (DEPLOY.parent / "docs" / "reverse-proxy-sign-in.md").read_text()
+    return text.partition("```nginx\n")[2].partition("```")[0]
+
+
 def nginx_program() -> str:
     """Where nginx is, installed first where that is possible; AssertionError says how where it is not."""
     if (found := _find_nginx()) is None and os.geteuid() == 0 and shutil.which("apt-get"):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-import requests
+import urllib3
 
 from tests.secrecy import PASSWORD_MARK
 
@@ -19,6 +19,8 @@ PATIENCE_SECONDS = 30
 
 CLIENT, SECRET = "daypass-of-the-tests", f"{PASSWORD_MARK}-of-the-client"
 """As which Daypass is known to each issuer. A log line with the secret fails its test (``secrecy``)."""
+
+_pool = urllib3.PoolManager(maxsize=16, retries=False)
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ class Issuer:
 
     def come_back(self, authorization_url: str) -> str:
         """What a browser is sent to that asks for this: the client's own address, with a code."""
-        answer = requests.get(authorization_url, allow_redirects=False, timeout=PATIENCE_SECONDS)
-        assert answer.status_code == 302, answer.text
+        answer = _pool.request("GET", authorization_url, redirect=False, timeout=PATIENCE_SECONDS)
+        assert answer.status == 302, answer.data
         return answer.headers["Location"]
 
     def environment(self, name: str) -> dict[str, str]:
@@ -79,9 +81,9 @@ class Issuer:
 
     def _control(self, verb: str, told: dict[str, Any]) -> dict[str, Any]:
         base = self.url.removesuffix(f"/{self.name}")
-        told_all = json.dumps(told)  # NaN included, which requests would refuse
-        answer = requests.post(f"{base}/control/{self.name}/{verb}", told_all, timeout=PATIENCE_SECONDS)
-        answer.raise_for_status()
+        content = json.dumps(told)  # NaN included, which others would refuse
+        answer = _pool.request("POST", f"{base}/control/{self.name}/{verb}", body=content, timeout=PATIENCE_SECONDS)
+        assert answer.status == 200, answer.data
         done: dict[str, Any] = answer.json()
         return done
 

@@ -32,7 +32,7 @@ def providing(url: str, folder: Path, provider: Provider) -> Iterator[Provided]:
     providers = tuple(
         ProviderSettings(
             name=name, issuer=f"{provider.url}/{name}", client_id=CLIENT, client_secret=SECRET, role_claim="groups",
-            role_map=ROLES,
+            role_map=ROLES, scim_match="externalId=sub",
         )
         for name in names
     )  # fmt: skip

@@ -135,4 +135,4 @@ def assert_refused(answer: TestResponse, visitor: Visitor) -> None:
     ways = [named.get("href") or named.get("action") or "" for tag, named in page(answer).tags if tag in ("a", "form")]
     assert any(way.startswith("/login") for way in ways), "no way on"
     assert "sign" in words(answer).lower()
-    assert not visitor.is_signed_in()
+    assert parts(visitor.client.application).services.sessions.find(visitor.cookie) is None

@@ -7,6 +7,7 @@ the attack left; exits with 1 if the owner was refused, or more guesses were com
 import argparse
 import http.client
 import json
+import math
 import re
 import sys
 import threading
@@ -138,14 +139,14 @@ class Attack:
             return next(self._left, None)
 
 
-def attacked(attack: Attack, owner: Owner) -> None:
+def attacked(attack: Attack, owner: Owner, most: float = math.inf) -> None:
     """The attack, while the owner signs in on the known device from new networks, and in the known network.
 
-    AssertionError where one of these is refused.
+    `most`: so often. AssertionError where one of these is refused.
     """
     with ThreadPoolExecutor(1) as threads:
         running, number = threads.submit(attack.run), 0
-        while not running.done():
+        while not running.done() and number < most:
             signed_in = owner.on_device(network(60_000 + number)), owner.in_network(HOME)
             assert signed_in == (303, 201), signed_in
             number += 1

@@ -6,7 +6,6 @@ from collections import Counter
 from functools import partial
 from typing import Any
 
-import pytest
 import requests
 
 from app.services import Services
@@ -17,12 +16,11 @@ from tests.crowds import all_at_once
 from tests.drivers.server import LiveServer
 from tests.factories import PASSWORD, issue, make_user, mint
 
-pytestmark = pytest.mark.both_databases
-
 WORKERS = 2
 KINDS = ("sign_in.refused", "sign_in.throttled", "administration.refused", "refresh_token.presented_as_access")
 ROUNDS = 8
 CLIENTS = 6
+ASKED = 4 * ROUNDS * CLIENTS
 
 
 def test_a_crowd_neither_fills_nor_forges_the_audit_log(
@@ -52,7 +50,7 @@ def test_a_crowd_neither_fills_nor_forges_the_audit_log(
     counts = Counter(event.action for event in events)
     assert counts["sign_in.refused"] >= 2 and set(counts) <= set(KINDS)
     assert all(number <= MOST_A_MINUTE * WORKERS * minutes for number in counts.values()), counts
-    assert len(events) < CLIENTS * ROUNDS, "most were left out"
+    assert len(events) < ASKED / 2, "most were left out"
     assert {event.object_id for event in events} == {
         "anna", "(unknown)", refresh.token.public_id, "POST /api/v1/users"
     }  # fmt: skip

@@ -2,20 +2,24 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
+import pytest
 from sqlalchemy import func, select
 
+from app.domain.errors import Refusal
 from app.domain.identity import Role
 from app.storage.identity_tables import IdentityRow
 from app.storage.tables import RefreshTokenRow, UserRow
+from tests.contract.asking_scim import Directory, body, new_token, user
 from tests.crowds import PATIENCE_SECONDS, all_at_once
 from tests.drivers.pages import words
-from tests.factories import PASSWORD, disable, make_user
+from tests.factories import PASSWORD, disable, issue, make_user, mint, works
 from tests.hostile.provided import Provided, Visitor
 from tests.hostile.test_provider_logout import logout_claims, send
-from tests.hostile.test_provider_people import name_of, person
+from tests.hostile.test_provider_people import name_of, person, session_of
 
 Act = Callable[[], bool]
 
@@ -107,16 +111,47 @@ def test_namesakes_who_come_at_once_have_an_account_each(provided_on_each: Provi
 
 
 def test_nobody_who_was_disabled_signs_in_or_acts(provided_on_each: Provided) -> None:
-    """◆ Fails when the account is looked at before its row is locked, or the session is not ended."""
+    """◆ Not even to a session that works once they are enabled. Fails when the account is not looked at."""
     provided = provided_on_each
     visitor = insider(provided, "goes")
 
     def sign_in() -> bool:
         browser = Visitor(provided.app, visitor.issuer)
-        return browser.sign_in_there().status_code == 303 and browser.is_signed_in()
+        return browser.sign_in_there().status_code == 303
 
     acts: list[Act] = [sign_in] * 4 + [visitor.is_signed_in] * 2
     assert late_successes(acts, lambda: disable(provided.services, "goes")) == 0
+
+
+@pytest.mark.parametrize("by", ["PATCH", "DELETE"])
+def test_nobody_whom_their_directory_took_away_signs_in_mints_or_is_accepted(
+    provided_on_each: Provided, by: str
+) -> None:
+    """◆ Sixteen threads, of a person whom the directory created and the provider signs in."""
+    provided, name = provided_on_each, f"joiner-{by.lower()}"
+    directory = Directory(provided.app.test_client(use_cookies=False), new_token(provided.services))
+    path = f"/Users/{body(directory.post('/Users', user(name, externalId=f'sub-of-{name}')))['id']}"
+    visitor = insider(provided, name)
+    assert name_of(provided, visitor) == name
+    refresh = issue(provided.services, session_of(provided, visitor).user)
+
+    def sign_in() -> bool:
+        return Visitor(provided.app, visitor.issuer).sign_in_there().status_code == 303
+
+    def mint_and_use() -> bool:
+        with suppress(Refusal):
+            return works(provided.services, mint(provided.services, refresh))
+        return False
+
+    def take_away() -> None:
+        if by == "DELETE":
+            assert directory.delete(path).status_code == 204
+        else:
+            assert body(directory.patch(path, {"op": "replace", "value": {"active": False}}))["active"] is False
+
+    acts: list[Act] = [sign_in] * 4 + [mint_and_use] * 8 + [partial(works, provided.services, refresh)] * 4
+    assert late_successes(acts, take_away) == 0
+    assert not visitor.is_signed_in()
 
 
 def test_no_page_works_and_no_token_is_made_once_the_provider_signed_the_person_out(provided_on_each: Provided) -> None:

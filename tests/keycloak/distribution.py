@@ -64,9 +64,11 @@ def _unpack(archive: Path, home: Path) -> None:
     with archive.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     assert digest == SHA256, f"{archive.name} is another than the pinned one: its SHA-256 is {digest}"
+    unfinished = BUILD / "unpacking"
     with zipfile.ZipFile(archive) as packed:
-        packed.extractall(BUILD / "unpacking")
-    (BUILD / "unpacking" / home.name).rename(home)
+        packed.extractall(unfinished)
+    (unfinished / home.name).rename(home)
+    shutil.rmtree(unfinished)
     archive.unlink()
 
 

@@ -31,7 +31,9 @@ SERVICE_ACCOUNTS = "tests/unit/services/test_service_accounts.py"
 PAGES = "tests/contract/test_pages_security.py"
 COMPRESSION, ERROR_PAGES = "tests/contract/test_compression.py", "tests/contract/test_error_pages.py"
 PUBLIC_URL = "tests/contract/test_public_url.py"
+SCIM, PROVISIONING = "app/services/provisioning.py", "tests/unit/services/test_provisioning.py"
 MATRIX = "tests/contract/test_access_matrix.py"
+PROXY_SIGN_IN = "tests/contract/test_proxy_sign_in.py"
 LEAVERS = "tests/unit/services/test_leavers.py"
 IDENTITY = "tests/unit/domain/test_identity.py"
 POLICY = "tests/unit/domain/test_policy.py"
@@ -158,6 +160,19 @@ FAULTS = (
           "MAYBE_ACTIVE), table.expires_at > now", "MAYBE_ACTIVE), table.expires_at >= now", LIVENESS),
     Fault("refresh token not looked at", "◆ a revoked refresh token stops its access tokens", IN_VERIFYING,
           "if row.refresh_token_status is not None:", "if False:", VERIFYING),
+    Fault("proxy's header from anybody", "◆ only a trusted proxy's header signs in", "app/web/remote_user.py",
+          "if not found.is_trusted:", "if False:", PROXY_SIGN_IN),
+    Fault("proxy's session for anybody", "◆ a proxy's session is of nobody else whom it names", "app/web/guards.py",
+          "if session is not None and is_of_another(session):", "if session is None:", PROXY_SIGN_IN),
+    Fault("proxy's word is a password", "◆ a proxy gives no fresh proof to who has a password",
+          "app/services/proxy_sign_in.py", "proved_at = now - FRESH if", "proved_at = now if", PROXY_SIGN_IN),
+    Fault("signed in again by the proxy", "a sign-out does not sign in again", "app/web/remote_user.py",
+          'request.args.get("why") == SIGNED_OUT or ', "", PROXY_SIGN_IN),
+    Fault("sessions begun by pictures", "another site's page begins no session", "app/web/remote_user.py",
+          ' and whole_page != "document"', ' and whole_page == "x"', PROXY_SIGN_IN),
+    Fault("proxy's header without proxies", "◆ start-up refuses a header that anybody could send",
+          "config/remote_user.py", "if not trusted_proxies.strip():", "if False:",
+          "tests/unit/config/test_remote_user.py"),
     Fault("leaver accepted", "◆ who has not signed in for too long has no tokens that work", IN_VERIFYING,
           "is_away(row.user_vouched_at, row.sign_in_valid_days, now)", "False", LEAVERS),
     Fault("leaver mints", "◆ who has not signed in for too long requests no access token", IN_HELD_TOKENS,
@@ -350,7 +365,7 @@ FAULTS = (
     Fault("kind left out of the digest", "a refresh token is never an access token", "app/domain/secrets.py",
           "v1|{token.kind}|", "v1|", SECRETS),
     Fault("checksum not checked", "◆ one spelling: any edit of a token is refused", "app/domain/secrets.py",
-          "if match is None or _checksum(text[:-CHECKSUM_LENGTH]) != match[4]:", "if match is None:", SECRETS),
+          "if match is None or checksum(text[:-CHECKSUM_LENGTH]) != match[4]:", "if match is None:", SECRETS),
     Fault("text trimmed", "◆ one spelling: nothing is trimmed", "app/domain/secrets.py",
           "match = self._pattern.fullmatch(text)", "match = self._pattern.fullmatch(text := text.strip())", SECRETS),
     Fault("secret in the audit log", "◆ no secret is stored", "app/services/issuing.py",
@@ -662,7 +677,8 @@ FAULTS = (
     Fault("repeat done again", "an Idempotency-Key is remembered for a day", "app/services/idempotency.py",
           "digest, now - KEPT_FOR)", "digest, now)", REPEATS),
     Fault("repeat answers for a revoked token", "a repeat never answers for a token that no longer works",
-          "app/services/idempotency.py", 'if kind != "user" and not _works(', "if False and _works(", REPEATS),
+          "app/services/idempotency.py", 'if kind not in ("user", "scim_token") and not _works(',
+          "if False and _works(", REPEATS),
     Fault("key looked up before the token", "a repeat never answers for a refresh token that was revoked", IN_MINTING,
           "held = self._held",
           "self._idempotency.refuse_repeat(session, once, caller.user_id, ('access_token', text.public_id), now)\n"
@@ -1027,6 +1043,22 @@ FAULTS = (
     Fault("an account left as administrator", "◆ a service account is not the last administrator who can sign in",
           "app/storage/users.py", "UserRow.is_active, UserRow.kind == Kind.PERSON)", "UserRow.is_active)",
           SERVICE_ACCOUNTS),
+    Fault("SCIM enables whom an administrator disabled", "◆ who an administrator disabled stays disabled", SCIM,
+          'if changed.get("is_active") and row.left_at is None:', "if False:", PROVISIONING),
+    Fault("SCIM sees local users", "◆ a directory neither sees nor changes local users", "app/storage/scim_users.py",
+          "UserRow.managed_by == Managed.SCIM, ", "", f"{PROVISIONING} -k neither_sees"),
+    Fault("an account for somebody of the same name", "◆ nobody gets the account of who left by their user name", SCIM,
+          "if row.external_id != normal_external_id(external_id):", "if False:", PROVISIONING),
+    Fault("a SCIM token revoked meanwhile", "◆ a revoked SCIM token changes nothing", "app/storage/scim_tokens.py",
+          "row.public_id == public_id, row.revoked_at.is_(None), ", "row.public_id == public_id, ",
+          "tests/unit/services/test_scim_tokens.py -k meanwhile"),
+    Fault("SCIM disables the last administrator", "◆ SCIM leaves one enabled administrator", SCIM,
+          "refuse_to_leave_none(administrators, row)\n            return", "return", f"{PROVISIONING} -k last_enabled"),
+    Fault("groups leave no administrator", "◆ SCIM leaves one enabled administrator", "app/services/group_roles.py",
+          "if left == {each.user_id}:", "if False:", f"{PROVISIONING} -k last_enabled"),
+    Fault("single sign-on joins local users", "◆ a claim joins nobody to a local user", "app/storage/identities.py",
+          "where(IS_MANAGED, column == wanted)", "where(column == wanted)",
+          "tests/unit/services/test_joining.py -k configured_attribute"),
     Fault("owner not compared at rename", "◆ another user's token keeps its name", "app/services/renaming.py",
           "only_of not in (None, token.user_id) or kind", "kind", "tests/unit/services/test_renaming.py"),
     # Whose account a person of a provider is
@@ -1096,5 +1128,18 @@ FAULTS = (
           "app/storage/provider_sessions.py",
           "select(IdentityRow.id).where(IdentityRow.issuer == logged_out.issuer)", "select(IdentityRow.id)",
           "tests/hostile/test_provider_logout.py"),
+    Fault("a redirect of a provider", "◆ no redirect of a provider is followed", "app/providers/fetching.py",
+          "follow_redirects=False", "follow_redirects=True", PROVIDER_ANSWERS),
+    Fault("an error word of anybody", "◆ nobody writes what they like into the audit log",
+          "app/providers/relying_party.py", "ERROR_WORD.fullmatch(error)", "error", PROVIDER),
+    Fault("a wait with a turn", "◆ who waits for a provider keeps no check waiting", "app/providers/fetching.py",
+          "_take(held, self._all, 0)\n", "_take(held, self._all, 0)\n            _take(held, self._places, 1)\n",
+          "tests/unit/providers/test_fetching.py"),
+    Fault("a proof of the future", "◆ a time that is to come proves nothing", "app/services/joining.py",
+          "said is None or said > now + CLOCK_TOLERANCE", "said is None", PROVIDER_PEOPLE),
+    Fault("a sign-in of a neighbour", "◆ no other host plants a sign-in", "app/web/cookies.py",
+          'return _prefixed(f"{SIGN_IN}{state[:8]}")', 'return f"{SIGN_IN}{state[:8]}"', PROVIDER),
+    Fault("a role of before", "◆ a provider takes a role at once", "app/services/following_providers.py",
+          "    row.role = said\n", "    row.role = max(row.role, said)\n", PROVIDER_PEOPLE),
 )
 # fmt: on

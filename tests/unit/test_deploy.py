@@ -47,6 +47,7 @@ LIMITS = [
     *(("nginx/daypass/layers.conf", line) for line in (
         r"^    include daypass/pass.conf;", r"^    limit_conn daypass_clients 256;",
     )),
+    ("nginx/daypass/pass.conf", r'^proxy_set_header Remote-User +"";'),
     *(("nginx/daypass/pass.conf", line) for line in (
         r"^proxy_request_buffering on;", r"^client_max_body_size    64k;", r"^client_body_buffer_size 64k;",
     )),

@@ -8,6 +8,7 @@ from app.web.admin.instance import instance
 from app.web.admin.moving_chosen import BLUEPRINT as token_changes
 from app.web.admin.old_secrets import BLUEPRINT as tokens
 from app.web.admin.overview import overview
+from app.web.admin.scim import scim
 from app.web.admin.second_factor import resetting
 from app.web.admin.settings import settings
 from app.web.admin.user_access import user_access
@@ -30,6 +31,7 @@ BLUEPRINTS = (
     by_filter,
     identify,
     settings,
+    scim,
     audit,
     instance,
 )

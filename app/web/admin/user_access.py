@@ -14,7 +14,7 @@ from app.web.admin.user_dialogs import dialog, user_in_path
 from app.web.admin.user_messages import numbers_of, shown_next
 from app.web.admin.users import PERMANENT_HINT, prove_in
 from app.web.forms import is_checked, proof_errors, read_form
-from app.web.guards import ADMINISTRATOR_IN_SESSION, is_fresh, web_session
+from app.web.guards import ADMINISTRATOR_IN_SESSION, is_fresh, is_proved_at_provider, web_session
 
 user_access = GuardedBlueprint("web_user_access", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix="/admin/users",
                                template_folder="../templates")  # fmt: skip
@@ -75,7 +75,7 @@ def unlock(user_id: str) -> ResponseReturnValue:
 def _form(user: User, refusal: Refusal | None = None) -> Response:
     is_sent = refusal is not None
     values = {
-        "is_proved": is_fresh(),
+        "is_proved": is_fresh() or is_proved_at_provider(),
         "is_permanent": is_sent and is_checked("is_permanent"),
         "revoke_tokens": is_sent and is_checked("revoke_tokens"),
         "rules": RULES,

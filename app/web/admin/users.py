@@ -33,7 +33,7 @@ from app.web.forms import (
     read_form,
     status_of,
 )
-from app.web.guards import ADMINISTRATOR_IN_SESSION, is_fresh, prove
+from app.web.guards import ADMINISTRATOR_IN_SESSION, is_fresh, is_proved_at_provider, prove
 from app.web.list_view import ListView
 from app.web.rendering import page
 
@@ -170,6 +170,11 @@ def _form(refusal: Refusal | None, **entered: str) -> Response:
         status, fields = 403, proof_errors(refusal)
     values: dict[str, Any] = {name: entered.get(name, "") for name in NEW}
     values |= {"is_permanent": refusal is not None and is_checked("is_permanent")}
-    values |= {"rules": RULES, "permanent_hint": PERMANENT_HINT, "roles": ROLES, "is_proved": is_fresh()}
+    values |= {
+        "rules": RULES,
+        "permanent_hint": PERMANENT_HINT,
+        "roles": ROLES,
+        "is_proved": is_fresh() or is_proved_at_provider(),
+    }
     error = "" if fields.keys() & SHOWS_ERROR else error
     return page("admin_user_new.html", status, error=error, fields=fields, **values)

@@ -68,7 +68,7 @@ def daypass(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daypass]:
             root.setLevel(level)
             return parts(apps[-1]).services
 
-        with LiveServer(url, folder) as server:
+        with LiveServer(url, folder, workers=1) as server:
             yield Daypass(server, parts(app).services, database, past)
         assert not secrets_in(server.log())
         for each in apps:

@@ -6,8 +6,10 @@ from functools import partial
 import pytest
 
 from app.domain.clock import system_clock
+from app.domain.credentials import Credential, CredentialKind
 from app.domain.errors import NotPermitted, SessionEnded, SignInRefused
 from app.domain.identity import Caller, Role, User
+from app.domain.provisioned import Person
 from app.domain.sessions import FRESH
 from app.domain.sign_ins import ProvidedPerson, SignInMethod
 from app.services import Services
@@ -304,3 +306,42 @@ def test_each_sign_in_vouches_for_the_account(services: Services, database: Data
     sign_in(services, person(signed_in_at=None))
     assert vouched_at() == first + MINUTE
     assert services.linking.of(anna.id).identities[0].last_sign_in_at == first + MINUTE
+
+
+def managed_by_scim(services: Services, name: str, **about: object) -> User:
+    """A user whom a directory created."""
+    token, _ = services.scim.tokens.create("directory", None, OPERATOR)
+    directory = Caller("scim:directory", credential=Credential(CredentialKind.SCIM_TOKEN, token.public_id))
+    made = services.scim.users.add(Person(name, **about), directory)  # type: ignore[arg-type]
+    services.scim.tokens.revoke(token.public_id, OPERATOR)
+    return services.accounts.by_id(made.id)
+
+
+def test_a_person_gets_the_user_whom_the_directory_created_by_the_configured_attribute_once(services: Services) -> None:
+    """Fails when ``of_provisioned`` looks at others than those whom SCIM manages, or does not count them."""
+    configure(services, oidc_create_users="off")
+    berta = managed_by_scim(services, "berta", external_id="e-1", email="Berta@Example.com")
+    make_user(services, "anna", email="anna@example.com")
+
+    for pair in (("userName", "anna"), ("emails", "anna@example.com"), ("externalId", "e-2"), None):
+        stranger = person("stranger", provisioned=pair)
+        assert why_refused(partial(sign_in, services, stranger)) == "no_account", pair
+    assert sign_in(services, person("berta-there", provisioned=("externalId", "e-1"))).id == berta.id
+    assert sign_in(services, person("berta-there")).id == berta.id
+    for pair in (("userName", "BERTA"), ("emails", "berta@example.com"), ("externalId", "e-1")):
+        assert why_refused(partial(sign_in, services, person("other", provisioned=pair))) == "no_account", pair
+
+    managed_by_scim(services, "carl", external_id="e-3")
+    managed_by_scim(services, "clara", external_id="e-3")
+    assert why_refused(partial(sign_in, services, person("both", provisioned=("externalId", "e-3")))) == "no_account"
+
+
+def test_whom_the_directory_disabled_or_deleted_nobody_gets(services: Services) -> None:
+    managed_by_scim(services, "berta", external_id="e-1", is_active=False)
+    assert why_refused(partial(sign_in, services, person("berta", provisioned=("externalId", "e-1")))) == "disabled"
+
+
+def test_a_local_administrator_who_was_handed_to_scim_is_linked_by_hand(services: Services, root: User) -> None:
+    services.scim.adoption.adopt(root.id, OPERATOR)
+    claimed = person("root", provisioned=("userName", root.username))
+    assert why_refused(partial(sign_in, services, claimed)) == "no_account"

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from app.domain.audit import AuditEvent, Stream, stream_of
 from app.domain.audit_seals import AuditSeal, StoredEvent
-from app.domain.errors import BadCredentials, Conflict, SecondFactorRequired
+from app.domain.errors import BadCredentials, Conflict, SecondFactorRequired, TokenRevoked
 from app.domain.identity import ApiTokens, Caller, Role, User
 from app.domain.token_filter import TokenFilter
 from app.services import Services
@@ -267,13 +267,29 @@ def test_a_switch_that_was_turned_off_is_turned_off_again_and_other_settings_are
         ("instance_setting.changed", "api_tokens_enabled", {"before": "on", "after": "off"}),
         ("instance_setting.changed", "retention_days", {"before": "90", "after": "7"}),
         ("instance_setting.changed", "refresh_tokens_for_users", {"before": "off", "after": "on"}),
-        ("scim_token.revoked", "scim", {}),
+        ("later_thing.revoked", "one", {}),
     )
     values = {each.setting.key: each.value for each in services.instance_settings.show()}
     assert values["api_tokens_enabled"] == "off" and values["refresh_tokens_for_users"] == "off"
     assert [line.split(maxsplit=1)[0] for line in done.not_applied] == [
         "retention_days", "refresh_tokens_for_users", "1",
     ]  # fmt: skip
+
+
+def test_a_scim_token_that_was_revoked_is_revoked_again_and_a_group_gives_no_role_that_it_lost(
+    services: Services, reapply: Reapply
+) -> None:
+    """Fails without ``take_from_scim_again``."""
+    token, secret = services.scim.tokens.create("Entra ID", None, OPERATOR)
+    services.scim.roles.map("Buyers", Role.STEWARD, OPERATOR)
+    done = reapply(
+        ("scim_token.revoked", token.public_id, {"name": "Entra ID"}),
+        ("scim_group.unmapped", "Buyers", {"before": "STEWARD"}),
+    )
+    assert len(done.changes) == 2 and not done.not_applied
+    assert services.scim.roles.list() == []
+    with pytest.raises(TokenRevoked):
+        services.scim.tokens.accept(secret, OPERATOR)
 
 
 def test_all_tokens_can_be_revoked_and_expired_refresh_tokens_too(

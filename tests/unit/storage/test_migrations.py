@@ -137,8 +137,8 @@ def test_ids_are_numbered_without_reuse_in_both_places(kept_database: Database) 
     """Alembic does not compare this either."""
     tables = Base.metadata.tables.items()
     declared = {name for name, table in tables if table.dialect_options["sqlite"]["autoincrement"]}
-    identities = {"identities", "expected_identities"}
-    assert declared == {"users", "refresh_tokens", "access_tokens", "audit_events", "sessions"} | identities
+    others = {"identities", "expected_identities", "scim_tokens", "scim_groups"}
+    assert declared == {"users", "refresh_tokens", "access_tokens", "audit_events", "sessions"} | others
     with kept_database.engine.connect() as connection:
         made = connection.execute(text("SELECT name FROM sqlite_master WHERE sql LIKE '%AUTOINCREMENT%'"))
         assert set(made.scalars()) == declared
