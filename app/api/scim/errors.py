@@ -25,6 +25,8 @@ TABLE: dict[type[Refusal], tuple[int, str, str]] = {
     errors.SessionEnded: (401, "", BAD_TOKEN),
     errors.TemporaryPassword: (401, "", "{what}"),
     errors.SignInRefused: (401, "", BAD_TOKEN),
+    errors.WrongCode: (401, "", BAD_TOKEN),
+    errors.SecondFactorRequired: (401, "", "{what}"),
     errors.NotPermitted: (403, "", "{what}"),
     errors.LimitReached: (403, "", "The limit of {what} is {limit}."),
     errors.NotFound: (404, "", "There is no such {what}."),
