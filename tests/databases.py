@@ -23,7 +23,14 @@ from app.domain.clock import Clock, system_clock
 from app.factory import create_app, db
 from app.http.context import parts
 from app.services import Services, build_services
+from app.services.accounts import Accounts
+from app.services.attempts import Attempts
+from app.services.idempotency import Idempotency
 from app.services.passwords import Passwords, hashing_capacity
+from app.services.second_factors import FactorSecrets, SecondFactors
+from app.services.sightings import Sightings
+from app.services.throttling import LoginThrottle
+from app.services.usernames import Usernames
 from app.storage.database import DRIVER, Database, engine_options
 from config import Keys, Settings
 
@@ -91,6 +98,15 @@ def services_on(database: Database, keys: Keys, clock: Clock) -> Services:
         prefixes=settings.prefixes,
         passwords=Passwords(keys.pepper, settings.bcrypt_cost, *hashing_capacity(settings.workers, settings.threads)),
     )
+
+
+def accounts_on(database: Database, clock: Clock, passwords: Passwords) -> Accounts:
+    """As another process has them, which digests passwords in a way of its own; sightings are written nowhere."""
+    throttle, sightings = LoginThrottle(database, clock, KEYS.pepper), Sightings(database, clock)
+    idempotency, usernames = Idempotency(KEYS.pepper), Usernames(KEYS.pepper)
+    attempts = Attempts(passwords, throttle, sightings)
+    factors = SecondFactors(database, clock, FactorSecrets(KEYS.pepper), throttle, attempts, sightings)
+    return Accounts(database, clock, passwords, throttle, idempotency, sightings, usernames, attempts, factors)
 
 
 def damage(path: Path, table: str) -> None:

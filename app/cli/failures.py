@@ -62,7 +62,9 @@ def message(refusal: Refusal) -> str:
             return f"There is no such {what}."
         case errors.Conflict(what=what) | errors.NotPermitted(what=what) | errors.FeatureOff(what=what):
             return what
-        case errors.TemporaryPassword(what=what) | errors.SignInRefused(what=what):
+        case errors.TemporaryPassword(what=what) | errors.SecondFactorRequired(what=what):
+            return what
+        case errors.SignInRefused(what=what):
             return what
         case errors.LimitReached(what=what, limit=limit):
             return f"The user has {count_of(limit, what.removesuffix('s'))}, which is the limit."

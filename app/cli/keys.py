@@ -4,6 +4,7 @@ import click
 
 from app.cli.launching import RefusingGroup, operator, services
 from app.cli.output import as_json, show_result, show_table
+from app.domain.text import count_of
 from config import load_settings, read_keys
 from config.keys import rotate_keys
 
@@ -23,6 +24,11 @@ def status(as_json: bool) -> None:
         {"key": key, "signs": None, "active_tokens": number} for key, number in in_use.items()
     ]
     show_table(known + lost, ("key", "signs", "active_tokens"), as_json)
+    if unreadable := services().enrolling.unreadable():
+        raise click.ClickException(
+            f"{count_of(unreadable, 'second factor')} can't be read with this host's pepper: reset each with "
+            "`daypass user reset-second-factor`, or give this host the right keys."
+        )
     if lost:
         raise click.ClickException("Active tokens are signed with a key that is missing: they do not work.")
 

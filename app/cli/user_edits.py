@@ -1,4 +1,4 @@
-"""``daypass user edit``, ``rename`` and ``delete``: what is stored about a person."""
+"""``daypass user edit``, ``rename``, ``delete`` and ``reset-second-factor``: what is stored about a person."""
 
 import click
 
@@ -57,4 +57,17 @@ def delete(username: str, yes: bool, as_json: bool) -> None:
     show_result(user_row(deleted.user), done, as_json)
 
 
-COMMANDS = (edit, rename, delete)
+@click.command("reset-second-factor")
+@click.argument("username")
+@as_json
+def reset_second_factor(username: str, as_json: bool) -> None:
+    """Remove the second factor of a user who has lost it; their sessions end, and their pages tell them.
+
+    The password alone signs them in from then on.
+    """
+    user = services().enrolling.reset(username, operator())
+    done = f"Reset the second factor of {user.username}, who signs in with the password alone now."
+    show_result(user_row(user), done, as_json)
+
+
+COMMANDS = (edit, rename, delete, reset_second_factor)

@@ -63,6 +63,13 @@ ACTIONS: dict[str, Words] = {
     "refresh_token.old_secret_ended": Words("Old secret ended", "ended the old secret of the refresh token {object}"),
     "refresh_token.rotated": Words("Refresh token rotated", "rotated the refresh token {object}"),
     "refresh_token.secret_found": Words("Secret of a refresh token found", "sent the secret of {object} in {place}"),
+    "second_factor.added": Words("Second factor added", "added a second factor to {object}"),
+    "second_factor.recovery_codes_replaced": Words(
+        "Recovery codes replaced", "replaced the recovery codes of {object}"
+    ),
+    "second_factor.removed": Words("Second factor removed", "removed the second factor of {object}"),
+    "second_factor.reset": Words("Second factor reset", "reset the second factor of {object}"),
+    "second_factor.used_recovery_code": Words("Recovery code used", "used a recovery code of {object}, {left} left"),
     "scim_group.changed": Words("Group changed by SCIM", "changed the group {object}"),
     "scim_group.created": Words("Group created by SCIM", "created the group {object}"),
     "scim_group.deleted": Words("Group deleted by SCIM", "deleted the group {object}"),

@@ -4,9 +4,11 @@
 
     Refusal
     ├── BadRequest              the request is malformed, or a field is missing or invalid
-    ├── BadCredentials          unknown user, wrong password, disabled account, account without a password
+    ├── BadCredentials          unknown user, wrong password, disabled account, account without a password, and
+    │   └── WrongCode           the right password, but a wrong or used code of the second factor
     ├── SessionEnded            the session ended while the request was under way
     ├── TemporaryPassword       the right password, but a temporary one that has expired
+    ├── SecondFactorRequired    the right password, but of an account that needs a second factor, too
     ├── SignInRefused           the person is proved, but may not sign in this way
     ├── NotPermitted            authenticated, but not allowed
     ├── LimitReached            allowed, but the limit is reached
@@ -70,6 +72,13 @@ class BadCredentials(Refusal):
 
 
 @dataclass(eq=False)
+class WrongCode(BadCredentials):
+    """Only for the right password, or in a session. Holds no detail: wrong, used and late ones are the same."""
+
+    reason: ClassVar[str] = "wrong_code"
+
+
+@dataclass(eq=False)
 class SessionEnded(Refusal):
     """By its owner, an administrator, or a new password."""
 
@@ -82,6 +91,14 @@ class TemporaryPassword(Refusal):
 
     what: str
     reason: ClassVar[str] = "temporary_password"
+
+
+@dataclass(eq=False)
+class SecondFactorRequired(Refusal):
+    """Only for the right password. `what`: why it is not enough and what to do, as sentences."""
+
+    what: str
+    reason: ClassVar[str] = "second_factor_required"
 
 
 @dataclass(eq=False)

@@ -51,6 +51,7 @@ def _each(*proofs: Proof, while_on: str | None = None) -> Needs:
 
 
 _ON_PAGES = _each(Proof.FRESH_SESSION, Proof.COMMAND_LINE)
+_FRESH_ONLY = _each(Proof.FRESH_SESSION)
 _IN_A_SESSION = _each(Proof.SESSION, Proof.FRESH_SESSION)
 _TOKENS_BY_API = _each(*TOKENS, while_on=BY_API)
 _GRANTS = _ON_PAGES | _each(*TOKENS, while_on=MANAGES)
@@ -100,6 +101,9 @@ class Act(Enum):
         is_of_accounts=True,
     )
     CHANGE_OWN_PASSWORD = Rule("change your own password", Effect.CREATES, _each(Proof.PASSWORD))
+    ADD_SECOND_FACTOR = Rule("add a second factor to your account, or another", Effect.CREATES, _FRESH_ONLY)
+    REPLACE_RECOVERY_CODES = Rule("replace your recovery codes", Effect.CREATES, _FRESH_ONLY)
+    REMOVE_SECOND_FACTOR = Rule("remove your second factor", Effect.GRANTS, _FRESH_ONLY)
     CREATE_USER = Rule("create a user", Effect.GRANTS, _GRANTS, is_of_others=True)
     SET_PASSWORD = Rule("set another user's password", Effect.GRANTS, _GRANTS, is_of_others=True)
     RAISE_ROLE = Rule("give a user a role that is not weaker", Effect.GRANTS, _GRANTS, is_of_others=True)
@@ -114,6 +118,7 @@ class Act(Enum):
     MOVE_OF_OTHERS = Rule("move a token to another owner", Effect.GRANTS, _GRANTS, is_of_others=True)
     LINK_USER = Rule("let a person at a provider sign in as a user", Effect.GRANTS, _GRANTS, is_of_others=True)
     UNLOCK_SIGN_IN = Rule("let a user sign in from new places again", Effect.GRANTS, _ON_PAGES, is_of_others=True)
+    RESET_SECOND_FACTOR = Rule("remove another user's second factor", Effect.GRANTS, _ON_PAGES, is_of_others=True)
     WIDEN_SETTING = Rule(
         "change an instance setting so that it allows more, or how long the audit log is kept",
         Effect.GRANTS,

@@ -12,6 +12,7 @@ from typing import Any
 
 from app.domain.identity import ApiTokens, User
 from app.domain.reissue import Reissue
+from app.domain.second_factor_settings import SecondFactorSettings
 from app.domain.setting import (
     DAYS,
     HOURS,
@@ -39,7 +40,7 @@ TO_GRANT = "create users, give rights, and change settings so that they allow mo
 
 
 @dataclass(frozen=True)
-class Policy(SignInSettings):
+class Policy(SignInSettings, SecondFactorSettings):
     """All instance settings, parsed. A maximum of None is unlimited.
 
     `values`: by key; the attributes read them.
@@ -236,11 +237,8 @@ def _allows(users_may: bool, user: User) -> bool:
     return user.api_tokens is ApiTokens.ALLOW
 
 
-_DECLARED = [each for part in (Policy, SignInSettings) for each in vars(part).values() if isinstance(each, Setting)]
-
-INSTANCE_SETTINGS: tuple[Setting[Any], ...] = tuple(
-    each for group in Group for each in _DECLARED if each.group is group
-)
+_DECLARED = [each for part in Policy.__mro__ for each in vars(part).values() if isinstance(each, Setting)]
+INSTANCE_SETTINGS: tuple[Setting[Any], ...] = tuple(sorted(_DECLARED, key=lambda each: list(Group).index(each.group)))
 
 _BY_NAME = {name: each for each in INSTANCE_SETTINGS for name in (each.key, each.alias) if name}
 

@@ -8,6 +8,7 @@ from app.domain.clock import CLOCK_TOLERANCE
 from app.domain.credentials import Credential, CredentialKind
 from app.domain.errors import NotFound
 from app.domain.identity import User
+from app.domain.second_factors import NO_FACTOR, FactorStanding
 from app.domain.sign_ins import SignInMethod
 
 IDLE = timedelta(minutes=30)
@@ -33,7 +34,7 @@ class WebSession:
     `address`, `device` (:func:`app.domain.devices.device_of`): where it began; None where that is not known.
     `digest`: of its cookie. `answers_for_accounts`: whether the user is responsible for a service account, or a deputy.
     `method`, `identity_id`: how it began (:class:`app.domain.sign_ins.Arrival`). `provider`: its name here.
-    `has_password`: whether the user has one.
+    `has_password`: whether the user has one. `second_factor`: the user's.
     """
 
     id: int
@@ -50,6 +51,13 @@ class WebSession:
     identity_id: int | None = None
     provider: str | None = None
     has_password: bool = True
+    second_factor: FactorStanding = NO_FACTOR
+
+    @property
+    def must_add_second_factor(self) -> bool:
+        """Whether the pages require one first. Whoever else signed the user in asks for it by rules of their own."""
+        is_due = self.second_factor.is_required and not self.second_factor.is_on
+        return is_due and self.user.is_administrator and self.method is SignInMethod.PASSWORD
 
     @property
     def must_change_password(self) -> bool:

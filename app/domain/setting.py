@@ -52,6 +52,7 @@ class Widens(StrEnum):
     """
 
     RAISED = "raised"
+    LOWERED = "lowered"
     ANY = "any"
     NEVER = "never"
 
@@ -70,6 +71,8 @@ class Counted(Enum):
     USERS_AT_THE_LIMIT = ("user", "user* with so many active refresh tokens")
     USERS_AT_THE_API_TOKEN_LIMIT = ("user", "user* with so many API tokens")
     ENABLED_USERS = ("user", "enabled user*")
+    ADMINISTRATORS_WITHOUT_FACTOR = ("user", "enabled administrator* with a password and without a second factor")
+    USERS_WITH_FACTOR = ("user", "enabled user* with a second factor")
     PEOPLE_AT_PROVIDERS = (
         "user", "enabled user* whose last single sign-on is older than one of the values allows, but not the other"
     )  # fmt: skip
@@ -185,11 +188,14 @@ class Setting(Generic[T]):
     def is_wider(self, before: str, after: str) -> bool:
         """Whether a change between these values allows more: a higher number, unlimited, on, a later choice.
 
-        Any other change of text without an order does: what a setting means is decided where it is declared.
+        With LOWERED, the other way round. Any other change of text without an order does: what a setting means is
+        decided where it is declared.
         """
         if self.widens is Widens.NEVER or before == after:
             return False
         ranks = [self._rank(value) for value in (before, after)]
+        if self.widens is Widens.LOWERED:
+            ranks.reverse()
         return self.widens is Widens.ANY or None in ranks or ranks[0] < ranks[1]  # type: ignore[operator]
 
     def is_lowered(self, before: str, after: str) -> bool:

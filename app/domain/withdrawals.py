@@ -75,6 +75,9 @@ class Withdrawals:
     users: dict[tuple[str, str], AuditEvent] = field(default_factory=dict)
     """By user name and column."""
     passwords: dict[str, AuditEvent] = field(default_factory=dict)
+    second_factors: dict[str, AuditEvent] = field(default_factory=dict)
+    recovery_codes: dict[str, AuditEvent] = field(default_factory=dict)
+    """Used or replaced: those of the earlier state are worth nothing."""
     renamed: dict[str, AuditEvent] = field(default_factory=dict)
     """By the user name of the earlier state; what is above is by the last one."""
     deleted: dict[int, AuditEvent] = field(default_factory=dict)
@@ -105,6 +108,11 @@ def withdrawals(events: Iterable[AuditEvent]) -> Withdrawals:
         "user.tokens_revoked": found.of_users,
         "user.password_changed": found.passwords,
         "user.password_removed": found.passwords,
+        "second_factor.added": found.second_factors,
+        "second_factor.removed": found.second_factors,
+        "second_factor.reset": found.second_factors,
+        "second_factor.used_recovery_code": found.recovery_codes,
+        "second_factor.recovery_codes_replaced": found.recovery_codes,
         "user.responsible_changed": found.answering,
         "instance_setting.changed": found.settings,
         "scim_token.revoked": found.scim_tokens,
@@ -133,7 +141,8 @@ def _rename(found: Withdrawals, event: AuditEvent) -> None:
     before, after = str(event.detail.get("before", "")), event.object_id
     first = next((name for name, earlier in found.renamed.items() if earlier.object_id == before), before)
     found.renamed[first] = event
-    for by_name in (found.of_users, found.passwords, found.answering):
+    factors = found.second_factors, found.recovery_codes
+    for by_name in (found.of_users, found.passwords, found.answering, *factors):
         if (of_user := by_name.pop(before, None)) is not None:
             by_name[after] = of_user
     for by_handle in (found.answering, found.moved):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from app.domain.clock import Clock
 from app.domain.secrets import KeyRing, TokenFormat
 from app.services.accounts import Accounts
+from app.services.attempts import Attempts
 from app.services.audit_list import AuditList
 from app.services.audit_log import AuditLog, audit_log
 from app.services.break_glass import BreakGlass
@@ -18,6 +19,7 @@ from app.services.check_counts import CheckCounts
 from app.services.clients import Clients
 from app.services.clock_agreement import ClockAgreement
 from app.services.deleting_users import DeletingUsers, Deletion
+from app.services.enrolling import Enrolling
 from app.services.expiring import Expiring
 from app.services.granting import Granting
 from app.services.health import Health
@@ -45,6 +47,7 @@ from app.services.revoking import Revoking
 from app.services.revoking_by_filter import RevokingByFilter
 from app.services.rotating import Rotating
 from app.services.scim import Scim, build_scim
+from app.services.second_factors import FactorSecrets, SecondFactors
 from app.services.service_accounts import ServiceAccounts
 from app.services.sessions import Sessions
 from app.services.setting_effects import SettingEffects
@@ -105,6 +108,7 @@ class Services:
     last_use: LastUse
     check_counts: CheckCounts
     sessions: Sessions
+    enrolling: Enrolling
     joining: Joining
     proxy_sign_in: ProxySignIn
     linking: Linking
@@ -141,7 +145,7 @@ def build_services(
     ring, format, idempotency = KeyRing(token_keys), TokenFormat(prefixes), Idempotency(pepper)
     lookup = TokenLookup(database)
     verifier, check_counts, sightings, strays, last_use = _recorders(database, clock, ring, format, lookup)
-    accounts, sessions, changing, deletion = _people(database, clock, pepper, passwords, sightings)
+    accounts, sessions, enrolling, changing, deletion = _people(database, clock, pepper, passwords, sightings)
     held_tokens, listing = HeldTokens(database, clock, ring, format), Listing(database, clock, pepper)
     minting = Minting(database, clock, ring, format, held_tokens, idempotency)
     clients = Clients(ClientLookup(database, lookup), held_tokens, clock, ring, format)
@@ -164,7 +168,7 @@ def build_services(
         audit_list=AuditList(database, pepper), overview=Overview(database, clock),
         instance_settings=InstanceSettings(database, clock), setting_effects=SettingEffects(database, clock),
         job_runs=JobRuns(database, clock), clock_agreement=clock_agreement, check_counts=check_counts,
-        sightings=sightings, strays=strays, last_use=last_use, sessions=sessions, joining=joining,
+        sightings=sightings, strays=strays, last_use=last_use, sessions=sessions, enrolling=enrolling, joining=joining,
         linking=Linking(database, clock), single_sign_on=sign_on, provider_logout=logout, changing_passwords=changing,
         deleting_users=DeletingUsers(database, clock, deletion),
         scim=build_scim(database, clock, ring, prefixes, idempotency, deletion.usernames),
@@ -179,13 +183,17 @@ def _people(
     pepper: bytes,
     passwords: Passwords,
     sightings: Sightings,
-) -> tuple[Accounts, Sessions, ChangingPasswords, Deletion]:
-    """What signs users in, what changes their passwords, and what deleting them takes."""
+) -> tuple[Accounts, Sessions, Enrolling, ChangingPasswords, Deletion]:
+    """What signs users in, what changes what proves them, and what deleting them takes."""
     throttle, idempotency, usernames = LoginThrottle(database, clock, pepper), Idempotency(pepper), Usernames(pepper)
-    accounts = Accounts(database, clock, passwords, throttle, idempotency, sightings, usernames)
-    sessions = Sessions(database, clock, accounts, pepper)
-    changing = ChangingPasswords(database, clock, passwords, accounts)
-    return accounts, sessions, changing, Deletion(throttle, usernames)
+    attempts, secrets = Attempts(passwords, throttle, sightings), FactorSecrets(pepper)
+    factors = SecondFactors(database, clock, secrets, throttle, attempts, sightings)
+    accounts = Accounts(
+        database, clock, passwords, throttle, idempotency, sightings, usernames, attempts, factors
+    )  # fmt: skip
+    sessions = Sessions(database, clock, accounts, factors, pepper)
+    changing = ChangingPasswords(database, clock, passwords, accounts, factors)
+    return accounts, sessions, Enrolling(database, clock, secrets), changing, Deletion(throttle, usernames)
 
 
 def _of_providers(

@@ -10,14 +10,15 @@ from datetime import datetime
 import structlog
 from sqlalchemy.exc import IntegrityError
 
-from app.domain.audit import SIGN_IN_REFUSED, SIGN_IN_THROTTLED
+from app.domain.audit import SIGN_IN_REFUSED
 from app.domain.clock import Clock
 from app.domain.emails import canonical_email
-from app.domain.errors import BadCredentials, NotFound, RateLimited, SignInRefused, TemporaryPassword
+from app.domain.errors import BadCredentials, NotFound, SignInRefused, TemporaryPassword
 from app.domain.identity import Caller, Role, User, canonical_username
 from app.domain.ladder import Act
 from app.domain.leavers import AWAY, FIRST_SIGN_IN
 from app.domain.passwords import EXPIRED, TEMPORARY
+from app.services.attempts import Attempts
 from app.services.ended_credentials import as_of_now
 from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.named_users import changeable_user, existing_user
@@ -25,6 +26,7 @@ from app.services.passwords import Passwords
 from app.services.permitting import refuse_unless_allowed
 from app.services.refused_sign_ins import reason_of, signed_in_by, subject_of
 from app.services.responsibility import lock_for
+from app.services.second_factors import SecondFactors
 from app.services.sightings import Sightings
 from app.services.throttling import Attempt, Claim, LoginThrottle
 from app.services.user_changes import (
@@ -49,12 +51,14 @@ LOG = structlog.get_logger(__name__)
 class Proof:
     """Proof that this user's password was entered; valid while the stored digest is `digest`.
 
-    `detail`: for the audit log, by what the user signed in where it was not the user name.
+    `detail`: for the audit log, by what the user signed in where it was not the user name. `needs_code`: the account
+    has a second factor, and its password alone opens nothing.
     """
 
     user: User
     digest: str = field(repr=False)
     detail: dict[str, str] = field(default_factory=dict)
+    needs_code: bool = False
 
 
 class Accounts:
@@ -69,6 +73,8 @@ class Accounts:
         idempotency: Idempotency,
         sightings: Sightings,
         usernames: Usernames,
+        attempts: Attempts,
+        second_factors: SecondFactors,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -77,39 +83,32 @@ class Accounts:
         self._idempotency = idempotency
         self.sightings = sightings
         self._usernames = usernames
+        self._attempts = attempts
+        self._second_factors = second_factors
 
     def counted_by(self, typed: str) -> str:
         """What attempts with this user name or e-mail are counted by, and devices known by (:class:`Claim`)."""
         return _counted_by(self._find(typed), typed)
 
-    def authenticate(self, username: str, password: str, caller: Caller, device: str | None = None) -> Proof:
+    def authenticate(
+        self, username: str, password: str, caller: Caller, device: str | None = None, *, asks_code: bool = False
+    ) -> Proof:
         """Authenticate an enabled user by user name, or by an e-mail that no other enabled user has, and password.
 
-        `device`: proves that this account signed in from there before (``known_devices``).
+        `device`: proves that this account signed in from there before (``known_devices``). `asks_code`: whoever calls
+        asks for a code next, where :attr:`Proof.needs_code`.
 
         Refuses with BadCredentials, with no difference, in time either, between an unknown user, an e-mail of several,
         a wrong password, a disabled account and one without a password; with RateLimited and Unavailable before the
         password is checked; and the right password, where it was temporary and has expired, with TemporaryPassword, and
-        of somebody who must sign in with single sign-on first, with SignInRefused.
+        where it is not enough, with SecondFactorRequired; and that of somebody who must sign in with single sign-on
+        first, with SignInRefused.
         """
         found = self._find(username)
-        try:
-            return self._authenticate(username, _counted_by(found, username), password, caller, device)
-        except RateLimited:
-            self.sightings.note(SIGN_IN_THROTTLED, subject_of(found.user), caller)
-            raise
-
-    def _authenticate(self, typed: str, account: str, password: str, caller: Caller, device: str | None) -> Proof:
-        claim = Claim(account, caller.address, device)
-        # Checked before the queue, so that attempts which are refused anyway do not fill it.
-        standing = self.throttle.check(claim)
-        with self._passwords.place(standing.holders, standing.is_known) as place:
-            while True:
-                with place.turn():
-                    attempt = self.throttle.begin(claim)
-                    if attempt is not None:
-                        return self._decide(attempt, typed, password, caller)
-                place.rest()
+        claim = Claim(_counted_by(found, username), caller.address, device)
+        return self._attempts.make(
+            claim, found.user, caller, lambda attempt: self._decide(attempt, username, password, caller, asks_code)
+        )
 
     def _find(self, typed: str) -> SignIn:
         with self._database.reading() as session:
@@ -207,7 +206,7 @@ class Accounts:
             change_own(session, row, normal, self._clock(), caller)
         return users.as_user(row)
 
-    def _decide(self, attempt: Attempt, typed: str, password: str, caller: Caller) -> Proof:
+    def _decide(self, attempt: Attempt, typed: str, password: str, caller: Caller, asks_code: bool) -> Proof:
         """What becomes of an attempt that was counted."""
         try:
             proof = self._prove(typed, attempt.claim.account, password, caller)
@@ -216,7 +215,8 @@ class Accounts:
         except (BadCredentials, SignInRefused, TemporaryPassword):
             self.throttle.failed(attempt, caller)
             raise
-        self.throttle.succeeded(attempt)
+        needs_code = self._second_factors.after_password(attempt, proof.user, caller, asks_code, proof.detail)
+        proof = replace(proof, needs_code=needs_code)
         while self._passwords.is_dated(proof.digest):
             proof = self._upgrade_digest(proof, typed, password, caller)
         return proof
@@ -247,7 +247,7 @@ class Accounts:
         # Otherwise the password was changed meanwhile, or another sign-in upgraded the digest.
         if is_kept:
             return replace(proof, digest=digest)
-        return self._prove(typed, proof.user.counted_by, password, caller)
+        return replace(self._prove(typed, proof.user.counted_by, password, caller), needs_code=proof.needs_code)
 
 
 def _counted_by(found: SignIn, typed: str) -> str:

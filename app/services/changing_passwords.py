@@ -17,6 +17,7 @@ from app.services.named_users import changeable_user, existing_user
 from app.services.passwords import Passwords
 from app.services.permitting import refuse_unless_allowed
 from app.services.revoking import Revoked, revoke_tokens_of
+from app.services.second_factors import SecondFactors
 from app.services.sessions import device_in
 from app.storage import sessions, users
 from app.storage.audit import record
@@ -38,26 +39,47 @@ class PasswordSet:
 class ChangingPasswords:
     """Sets passwords. Each change ends the user's web sessions, and the user's tokens too where that is asked for."""
 
-    def __init__(self, database: Database, clock: Clock, passwords: Passwords, accounts: Accounts) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        passwords: Passwords,
+        accounts: Accounts,
+        second_factors: SecondFactors,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._passwords = passwords
         self._accounts = accounts
+        self._second_factors = second_factors
 
     def generate(self, *names: str) -> str:
         """A random password for a user with these names, such as the user name."""
         return self._passwords.generate(*names)
 
     def change(
-        self, known: WebSession, present: str, new: str, caller: Caller, *, revokes_tokens: bool = False
+        self,
+        known: WebSession,
+        present: str,
+        new: str,
+        caller: Caller,
+        *,
+        code: str = "",
+        revokes_tokens: bool = False,
     ) -> PasswordSet:
         """Change the user's own password; their other sessions end.
 
-        Refuses as :meth:`Accounts.authenticate` (the current one), and with BadRequest (the new one).
+        `code`: of a second factor, if there is one and none was entered recently. Refuses as
+        :meth:`Accounts.authenticate` (the current one) and :meth:`SecondFactors.after_code`, and with BadRequest (the
+        new one).
         """
         if present == new:
             raise BadRequest(SAME, {"password": [SAME]})
-        proof = self._accounts.authenticate(known.user.username, present, caller, device_in(known))
+        device = device_in(known)
+        proof = self._accounts.authenticate(known.user.username, present, caller, device, asks_code=True)
+        if proof.needs_code and not (caller.credential and caller.credential.is_fresh):
+            self._passwords.validate(new, *_names_of(known.user))  # before a code is used up for it
+            self._second_factors.after_code(known.user, code, caller, device, lambda *_: None)
         # The proof keeps a password that an administrator sets meanwhile.
         return self._set(known.user, new, caller, proof=proof, keeps=known.id, revokes_tokens=revokes_tokens)
 
@@ -98,8 +120,7 @@ class ChangingPasswords:
         keeps: int | None = None,
     ) -> PasswordSet:
         """`proof`: refused with BadCredentials where it is not valid any more. `keeps`: the session that goes on."""
-        names = (user.username, user.email, user.first_name, user.last_name)
-        digest = self._passwords.digest_new(password, *names, holder=caller.name)
+        digest = self._passwords.digest_new(password, *_names_of(user), holder=caller.name)
         with self._database.transaction() as session:
             row = changeable_user(session, user.id)
             if proof is not None and row.password_hash != proof.digest:
@@ -113,3 +134,7 @@ class ChangingPasswords:
             record(session, now, caller, "user.password_changed", ("user", row.username), is_temporary=is_temporary)
             revoked = revoke_tokens_of(session, row, WITH_THE_PASSWORD, now, caller) if revokes_tokens else None
         return PasswordSet(users.as_user(row), revoked)
+
+
+def _names_of(user: User) -> tuple[str, ...]:
+    return user.username, user.email, user.first_name, user.last_name

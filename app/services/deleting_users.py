@@ -29,6 +29,7 @@ from app.storage import (
     identities,
     refresh_tokens,
     scim_groups,
+    second_factors,
     service_accounts,
     sessions,
     users,
@@ -71,6 +72,7 @@ class Deletion:
         open_ones = sessions.of_user(session, row.id, MOST_SESSIONS)
         sessions.end_of_user(session, row.id)
         self.throttle.forget(session, users.as_user(row), [each.address for each in open_ones])
+        second_factors.delete_of_user(session, row.id)
         then, names = DELETED_NAME.format(row.id), [row.username, *former_usernames.of_user(session, row.id)]
         deleted_users.forget_places(session, row.id)
         deleted_users.forget_author(session, row.id, names, then)

@@ -20,8 +20,9 @@ LONGEST = 3500
 MOST_BYTES = 64 * 1024
 """Of what a kept form holds when it is read again; a form is smaller."""
 
-NEVER_KEPT = ("form_token", "form_id")
-"""Beside all that is called a password or a secret: they belong to a session, or to one showing of a form."""
+NEVER_KEPT = ("form_token", "form_id", "code", "current_code")
+"""Beside all that is called a password or a secret: they belong to a session or to one showing of a form, or are used
+up."""
 
 
 @dataclass(frozen=True)

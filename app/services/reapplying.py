@@ -16,6 +16,7 @@ from app.domain.tokens import TokenKind
 from app.domain.withdrawals import Withdrawals, takes_away
 from app.services.deleting_users import WITH_THE_USER, Deletion, about
 from app.services.reapplied import Reapplied
+from app.services.reapplying_factors import apply_spent_codes, outdated_by, take_back_outdated
 from app.services.reapplying_moves import label_again, move_again, was_changed_later
 from app.services.reapplying_scim import take_from_scim_again
 from app.services.reapplying_secrets import end_old_secret_again
@@ -41,9 +42,7 @@ class Reapplying:
     def __init__(
         self, session: Session, now: datetime, caller: Caller, deletion: Deletion, *, has_run_on: bool
     ) -> None:
-        self._session = session
-        self._now = now
-        self._caller = caller
+        self._session, self._now, self._caller = session, now, caller
         self._deletion = deletion
         self._has_run_on = has_run_on
         self._done = Reapplied()
@@ -62,8 +61,9 @@ class Reapplying:
             self._revoke_matching(event, criteria)
         for (username, column), event in lost.users.items():
             self._change_user(username, column, event)
-        for username, event in lost.passwords.items():
+        for username, event in (lost.passwords | take_back_outdated(self._session, lost)).items():
             self._remove_password(username, event)
+        apply_spent_codes(self._session, lost, self._done)
         for username, event in lost.answering.items():
             self._remove_people(username, event)
         for event in lost.unlinked.values():
@@ -185,7 +185,7 @@ class Reapplying:
         self._session.flush()
         self._record("user.password_removed", ("user", username), event)
         self._done.changes.append(
-            f"{username}: the password of the backup, changed at {utc_text(event.at)}, was removed: "
+            f"{username}: the password of the backup, {outdated_by(event)} at {utc_text(event.at)}, was removed: "
             f"run `daypass user set-password {username}`."
         )
 

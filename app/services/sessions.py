@@ -6,6 +6,9 @@ Not here: the cookie (``app.web``).
 
 import re
 from contextlib import suppress
+from dataclasses import dataclass, field
+
+from sqlalchemy.orm import Session
 
 from app.domain.audit import SIGN_IN_REFUSED
 from app.domain.clock import Clock
@@ -24,9 +27,12 @@ from app.services.named_users import existing_user
 from app.services.password_sign_in import refuse_unless_by_password
 from app.services.permitting import refuse_unless_allowed
 from app.services.refused_sign_ins import subject_of
+from app.services.second_factors import SecondFactors
+from app.services.second_steps import SecondStep, SecondSteps
 from app.storage import sessions, users
 from app.storage.audit import record
 from app.storage.database import Database
+from app.storage.tables import UserRow
 
 COOKIE = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -34,13 +40,24 @@ SEEN_EVERY_SECONDS = 60
 """How often at most `seen_at` is updated."""
 
 
+@dataclass(frozen=True)
+class WaitsForCode:
+    """The password is right, and a code is asked for next. `text`: what the browser keeps until then."""
+
+    text: str = field(repr=False)
+
+
 class Sessions:
     """Manages sessions. `cookie`: the browser's value. `key`: a secret of the instance."""
 
-    def __init__(self, database: Database, clock: Clock, accounts: Accounts, key: bytes) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, accounts: Accounts, second_factors: SecondFactors, key: bytes
+    ) -> None:
         self._database = database
         self._clock = clock
         self._accounts = accounts
+        self._second_factors = second_factors
+        self._second_steps = SecondSteps(database, key)
         self.known_devices = KnownDevices(clock, key)
         self.kept_forms = KeptForms(key)
         self._seal = Seal(key, "session")
@@ -60,15 +77,18 @@ class Sessions:
         before: str | None,
         device: str | None = None,
         user_agent: str | None = None,
-    ) -> str:
+    ) -> str | WaitsForCode:
         """Create a session for the user with this name and password; its cookie.
 
-        `before`: the previous cookie, whose session ends. `device`, and refusals: as :meth:`Accounts.authenticate`;
-        and with SignInRefused who may not sign in with a password.
+        Of an account with a second factor: a text that this browser keeps for :meth:`second_step`. `before`: the
+        previous cookie, whose session ends. `device`, and refusals: as :meth:`Accounts.authenticate`; and with
+        SignInRefused who may not sign in with a password.
         """
         while True:
-            proof = self._accounts.authenticate(username, password, caller, device)
+            proof = self._accounts.authenticate(username, password, caller, device, asks_code=True)
             self._refuse_unless_by_password(proof.user, caller)
+            if proof.needs_code:
+                return WaitsForCode(self._second_steps.text_of(proof, before or "", self._clock()))
             cookie = self._begin(proof, caller, before, device_of(user_agent))
             if cookie is not None:
                 return cookie
@@ -84,6 +104,33 @@ class Sessions:
                 return None
             arrival = Arrival(detail=proof.detail)
             return self.beginning.begin(session, owner, arrival, caller, self._clock(), before, device)
+
+    def second_step(self, text: str | None, before: str | None) -> SecondStep | None:
+        """Who has shown the password in this browser and is asked for a code; None where nobody is, or too late."""
+        return self._second_steps.find(text, before, self._clock())
+
+    def sign_in_with_code(
+        self,
+        step: SecondStep,
+        code: str,
+        caller: Caller,
+        before: str | None,
+        device: str | None = None,
+        user_agent: str | None = None,
+    ) -> str:
+        """Create a session for a user who has shown the password, with a code of the second factor; its cookie.
+
+        The code is used up in the same transaction. Refuses as :meth:`SecondFactors.after_code`, and with
+        BadCredentials where the password was changed meanwhile.
+        """
+
+        def begin(session: Session, owner: UserRow) -> str:
+            if owner.password_hash != step.digest:
+                raise BadCredentials
+            arrival, agent = Arrival(detail=step.detail), device_of(user_agent)
+            return self.beginning.begin(session, owner, arrival, caller, self._clock(), before, agent)
+
+        return self._second_factors.after_code(step.user, code, caller, device, begin)
 
     def _refuse_unless_by_password(self, user: User, caller: Caller) -> None:
         """Before anything else is asked for; what begins a session looks again."""
@@ -116,17 +163,29 @@ class Sessions:
             found = sessions.find(session, self._digest(cookie))
         return found if found is not None and found.is_over(self._clock()) else None
 
-    def prove(self, known: WebSession, password: str, caller: Caller) -> str:
-        """The user entered the password again: as :meth:`renew`. Refuses as :meth:`sign_in` too."""
+    def prove(self, known: WebSession, password: str, caller: Caller, code: str = "") -> str:
+        """The user entered the password again, and a code where the account has a second factor: as :meth:`renew`.
+
+        Refuses as :meth:`sign_in` and :meth:`SecondFactors.after_code` too.
+        """
         device = device_in(known)
         self._refuse_unless_by_password(known.user, caller)
-        self._accounts.authenticate(known.user.username, password, caller, device)
-        return self.renew(known)
+        proof = self._accounts.authenticate(known.user.username, password, caller, device, asks_code=True)
+        if not proof.needs_code:
+            return self.renew(known)
 
-    def renew(self, known: WebSession) -> str:
-        """The new cookie of a session whose password was entered again (:meth:`BeginningSessions.renew`)."""
-        with self._database.transaction() as session:
+        def renew(session: Session, _: UserRow) -> str:
             return self.beginning.renew(session, known, self._clock())
+
+        return self._second_factors.after_code(known.user, code, caller, device, renew)
+
+    def renew(self, known: WebSession, *, is_proof: bool = True) -> str:
+        """The new cookie of a session whose password was entered again (:meth:`BeginningSessions.renew`).
+
+        `is_proof`: whether all was shown that proves who the user is.
+        """
+        with self._database.transaction() as session:
+            return self.beginning.renew(session, known, self._clock() if is_proof else known.proved_at)
 
     def is_fresh(self, known: WebSession) -> bool:
         """Whether the password was entered recently (:meth:`WebSession.is_fresh`)."""

@@ -128,6 +128,11 @@ class LoginThrottle:
             if filled is not None and user is not None:
                 record(session, now, caller, "user.sign_in_locked", ("user", user.username), networks=filled.networks)
 
+    def give_back(self, attempt: Attempt) -> None:
+        """Subtract the attempt: what was shown is right, and not all that a sign-in takes."""
+        with self._database.transaction() as session:
+            throttle.settle(session, attempt.buckets, failed=False)
+
     def succeeded(self, attempt: Attempt) -> None:
         """Subtract the attempt, and record its network as known for the account."""
         claim = attempt.claim

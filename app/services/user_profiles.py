@@ -17,7 +17,15 @@ from app.services.linking import links_of
 from app.services.listing import ListedToken, list_access_tokens, list_refresh_tokens
 from app.services.overview import Holding
 from app.services.sessions import Sessions
-from app.storage import audit_list, former_usernames, leavers, overview, service_accounts, user_profiles
+from app.storage import (
+    audit_list,
+    former_usernames,
+    leavers,
+    overview,
+    second_factors,
+    service_accounts,
+    user_profiles,
+)
 from app.storage.database import Database
 from app.storage.throttle import Filled
 from app.storage.users import as_user
@@ -45,6 +53,8 @@ class UserProfile:
     former_usernames: list[str]
     accounts: list[User]
     """The service accounts that the user answers for."""
+    factor_added_at: datetime | None
+    """Since when there is a second factor, if there is one."""
     links: Links
     is_unanswered: bool
     """Whether it is an enabled service account without an active responsible person."""
@@ -67,6 +77,7 @@ class UserProfiles:
             old = leavers.too_old(session, now)
             held = overview.count_active_of_users(session, [user_id], now)[user_id]
             former = former_usernames.of_user(session, user_id)
+            factor = second_factors.find(session, user_id)
             events = audit_list.events_about(session, [user.username, *former], MOST_EVENTS)
             return UserProfile(
                 user=user,
@@ -79,6 +90,7 @@ class UserProfiles:
                 events=[as_event(row) for row in events],
                 former_usernames=former,
                 accounts=[as_user(row) for row in service_accounts.of_person(session, user_id, MOST_ACCOUNTS)],
+                factor_added_at=factor.added_at if factor is not None else None,
                 links=links_of(session, user_id),
                 is_unanswered=user_id in service_accounts.unanswered_among(session, [user_id], old),
             )

@@ -12,6 +12,7 @@ from app.domain.reissue import Reissue
 from app.domain.setting import Counted
 from app.storage.leavers import is_away, is_enabled
 from app.storage.liveness import TokenTable, ended_before, is_active_at
+from app.storage.second_factor_tables import SecondFactorRow
 from app.storage.single_tier import is_listed
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 
@@ -28,6 +29,9 @@ def count(session: Session, counted: Counted, now: datetime, before: Policy, aft
     at_the_api_token_limit = holders.having(func.count() >= after.max_api_tokens_per_user)
     undecided = and_(UserRow.role != Role.SERVER_ADMIN, UserRow.api_tokens == ApiTokens.INHERIT)
     single_tier = and_(AccessTokenRow.refresh_token_id.is_(None), AccessTokenRow.user_id.in_(not_denied))
+    with_factor = select(SecondFactorRow.user_id).where(SecondFactorRow.secret.is_not(None))
+    has_password = UserRow.password_hash.is_not(None)
+    administers_by_password = and_(UserRow.is_active, UserRow.role == Role.SERVER_ADMIN, has_password)
     cutoffs = sorted((now - before.retention, now - after.retention))
     where: dict[Counted, tuple[TokenTable | type[UserRow], ColumnElement[bool]]] = {
         Counted.ACTIVE_REFRESH_TOKENS: (RefreshTokenRow, refresh),
@@ -37,11 +41,13 @@ def count(session: Session, counted: Counted, now: datetime, before: Policy, aft
         Counted.ENDED_REFRESH_TOKENS: (RefreshTokenRow, _ended_between(RefreshTokenRow, *cutoffs)),
         Counted.ENDED_ACCESS_TOKENS: (AccessTokenRow, _ended_between(AccessTokenRow, *cutoffs)),
         Counted.UNDECIDED_USERS: (UserRow, and_(enabled, undecided)),
-        Counted.USERS_WITH_PASSWORD: (UserRow, and_(enabled, UserRow.password_hash.is_not(None))),
+        Counted.USERS_WITH_PASSWORD: (UserRow, and_(enabled, has_password)),
         Counted.USERS_AT_THE_LIMIT: (UserRow, UserRow.id.in_(at_the_limit)),
         Counted.USERS_AT_THE_API_TOKEN_LIMIT: (UserRow, UserRow.id.in_(at_the_api_token_limit)),
         Counted.ENABLED_USERS: (UserRow, enabled),
         Counted.PEOPLE_AT_PROVIDERS: (UserRow, _is_away_under_one(old, last_too_old(after.sign_in_valid, now))),
+        Counted.ADMINISTRATORS_WITHOUT_FACTOR: (UserRow, and_(administers_by_password, UserRow.id.not_in(with_factor))),
+        Counted.USERS_WITH_FACTOR: (UserRow, and_(enabled, UserRow.id.in_(with_factor))),
     }
     table, condition = where[counted]
     return session.scalar(select(func.count()).select_from(table).where(condition)) or 0

@@ -6,9 +6,12 @@ from typing import Any
 from sqlalchemy import Select, delete, literal, select, update
 from sqlalchemy.orm import Session
 
+from app.domain.second_factors import NO_FACTOR, FactorStanding
 from app.domain.sessions import WebSession
 from app.domain.sign_ins import Arrival, SignInMethod
 from app.storage.many_rows import rows_of
+from app.storage.second_factor_tables import SecondFactorRow
+from app.storage.second_factors import FOR_ADMINISTRATORS, as_standing
 from app.storage.service_accounts import answers_for_any
 from app.storage.tables import IdentityRow, SessionRow, UserRow
 from app.storage.users import as_user
@@ -45,9 +48,14 @@ def insert(
 
 def find(session: Session, digest: str) -> WebSession | None:
     """The session with its current user, ended or not."""
-    query = _with_provider(SessionRow, UserRow, answers_for_any(SessionRow.user_id.expression))
-    found = session.execute(query.where(SessionRow.digest == digest)).one_or_none()
-    return None if found is None else as_session(*found)
+    further = SecondFactorRow, FOR_ADMINISTRATORS
+    query = _with_provider(SessionRow, UserRow, answers_for_any(SessionRow.user_id.expression), further=further)
+    query = query.outerjoin(SecondFactorRow, SecondFactorRow.user_id == SessionRow.user_id)
+    row = session.execute(query.where(SessionRow.digest == digest)).one_or_none()
+    if row is None:
+        return None
+    found, owner, answers, provider, factor, for_administrators = row
+    return as_session(found, owner, answers, provider, as_standing(factor, for_administrators))
 
 
 def has(session: Session, row_id: int, digest: str) -> bool:
@@ -134,14 +142,18 @@ def purge(session: Session, cutoff: datetime, most: int) -> int:
     return len(session.scalars(statement).all())
 
 
-def _with_provider(*columns: Any) -> Select[Any]:
-    """With the name of the provider that began the session, as the identity's last sign-in has it."""
-    query = select(*columns, IdentityRow.provider).join(UserRow, UserRow.id == SessionRow.user_id)
+def _with_provider(*columns: Any, further: tuple[Any, ...] = ()) -> Select[Any]:
+    """With the name of the provider that began the session, as the identity's last sign-in has it; then `further`."""
+    query = select(*columns, IdentityRow.provider, *further).join(UserRow, UserRow.id == SessionRow.user_id)
     return query.outerjoin(IdentityRow, IdentityRow.id == SessionRow.identity_id)
 
 
 def as_session(
-    row: SessionRow, owner: UserRow, answers_for_accounts: bool = False, provider: str | None = None
+    row: SessionRow,
+    owner: UserRow,
+    answers_for_accounts: bool = False,
+    provider: str | None = None,
+    second_factor: FactorStanding = NO_FACTOR,
 ) -> WebSession:
     return WebSession(
         id=row.id,
@@ -158,4 +170,5 @@ def as_session(
         identity_id=row.identity_id,
         provider=provider,
         has_password=owner.password_hash is not None,
+        second_factor=second_factor,
     )

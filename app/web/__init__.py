@@ -13,6 +13,8 @@ from app.web.profile import profile
 from app.web.provider_logout import backchannel
 from app.web.rendering import install_rendering
 from app.web.rotations import BLUEPRINT as own_tokens
+from app.web.second_factor import own_factor
+from app.web.second_step import second_step
 from app.web.security import passwords, security
 from app.web.service_api_tokens import BLUEPRINT as service_accounts
 from app.web.signing_in import entrance
@@ -20,7 +22,8 @@ from app.web.single_sign_on import single_sign_on
 from app.web.starts import starts
 
 BLUEPRINTS = (
-    *(entrance, single_sign_on, backchannel, starts, own_tokens, security, passwords, profile, preferences, changes),
+    *(entrance, second_step, single_sign_on, backchannel, starts, own_tokens, security, passwords, own_factor),
+    *(profile, preferences, changes),
     *(service_accounts, documents),
     *ADMIN,
 )

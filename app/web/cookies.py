@@ -18,6 +18,7 @@ from app.services.known_devices import KEPT_FOR
 SESSION = "daypass"
 DEVICE = "daypass_device"
 FORM = "daypass_form"
+STEP = "daypass_step"
 SIGN_IN = "daypass_sign_in_"
 """The beginning; what follows is of the `state`, so that two tabs can be at a provider at once."""
 
@@ -32,8 +33,7 @@ HOST, SECURE = "__Host-", "__Secure-"
 THEME = "daypass_theme"
 THEMES = ("light", "dark")
 A_YEAR = 365 * 24 * 3600
-HALF_AN_HOUR = 1800
-TEN_MINUTES = 600
+HALF_AN_HOUR, TEN_MINUTES, FIVE_MINUTES = 1800, 600, 300
 
 
 def is_loopback() -> bool:
@@ -76,20 +76,34 @@ def set_device_cookie(answer: Response, value: str) -> None:
 
 def form_cookie() -> str | None:
     """The form that this browser kept for this page, if any."""
-    return request.cookies.get(_form_name())
+    return request.cookies.get(_name_for_one_path(FORM))
 
 
 def set_form_cookie(answer: Response, value: str, page: str) -> None:
     """Keep a form for half an hour. `page`: the only path for which the browser sends it."""
-    answer.set_cookie(_form_name(), value, max_age=HALF_AN_HOUR, **_attributes() | {"path": page})
+    answer.set_cookie(_name_for_one_path(FORM), value, max_age=HALF_AN_HOUR, **_attributes() | {"path": page})
 
 
 def delete_form_cookie(answer: Response, page: str) -> None:
-    answer.delete_cookie(_form_name(), **_attributes() | {"path": page})
+    answer.delete_cookie(_name_for_one_path(FORM), **_attributes() | {"path": page})
 
 
-def _form_name() -> str:
-    return f"{SECURE}{FORM}" if _is_secure() else FORM  # not for all paths of the host
+def step_cookie() -> str | None:
+    """What this browser keeps between password and code, if anything."""
+    return request.cookies.get(_name_for_one_path(STEP))
+
+
+def set_step_cookie(answer: Response, value: str, page: str) -> None:
+    """Keep it for five minutes. `page`: the only path for which the browser sends it."""
+    answer.set_cookie(_name_for_one_path(STEP), value, max_age=FIVE_MINUTES, **_attributes() | {"path": page})
+
+
+def delete_step_cookie(answer: Response, page: str) -> None:
+    answer.delete_cookie(_name_for_one_path(STEP), **_attributes() | {"path": page})
+
+
+def _name_for_one_path(name: str) -> str:
+    return f"{SECURE}{name}" if _is_secure() else name  # HOST is for all paths of the host
 
 
 def kept_sign_in(state: str) -> str | None:

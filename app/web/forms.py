@@ -16,17 +16,22 @@ from app.domain.errors import (
     NotPermitted,
     RateLimited,
     Refusal,
+    SecondFactorRequired,
     SessionEnded,
     SignInRefused,
     TemporaryPassword,
     TokenRefused,
     Unavailable,
+    WrongCode,
 )
 from app.domain.text import count_of
 from app.http.context import parts
 from app.services.idempotency import ANOTHER_REQUEST, NO_LONGER_WORKS, IdempotencyKey
 
 KEY_FIELD = "form_id"
+
+PASSWORD_FIELD, CODE_FIELD = "current_password", "current_code"
+"""What proves who sends a form, beside what the form is about."""
 
 TOKEN_MESSAGES: dict[str, str] = {
     "token_expired": "This token has expired. Regenerate it to use it again.",
@@ -60,12 +65,15 @@ def idempotency_key() -> IdempotencyKey | None:
     key = form.get(KEY_FIELD, "")
     if not key:
         return None
-    kept = {name: value for name, value in form.items() if name not in (KEY_FIELD, "form_token", "current_password")}
+    proofs = (KEY_FIELD, "form_token", PASSWORD_FIELD, CODE_FIELD)
+    kept = {name: value for name, value in form.items() if name not in proofs}
     return IdempotencyKey(f"form:{key}"[:255], json.dumps([request.path.rstrip("/"), kept], sort_keys=True))
 
 
-TOO_MANY_ATTEMPTS = "Too many incorrect passwords."
+TOO_MANY_ATTEMPTS = "Too many incorrect passwords or codes."
 """About attempts to sign in, to confirm the password and to change it."""
+
+WRONG_CODE = "Incorrect code, or one that was used. Enter the one that the app shows now."
 
 REPEATS = {
     NO_LONGER_WORKS: "This form was already sent, and its token does not work any more. Open the form again.",
@@ -78,6 +86,8 @@ def message(refusal: Refusal) -> str:
     """The refusal as a sentence for people."""
     if isinstance(refusal, BadRequest):
         return refusal.message
+    if isinstance(refusal, WrongCode):
+        return WRONG_CODE
     if isinstance(refusal, BadCredentials):
         return "Incorrect user name or password."
     if isinstance(refusal, SessionEnded):
@@ -94,7 +104,8 @@ def message(refusal: Refusal) -> str:
         return "Daypass is temporarily unavailable: the database is away or busy. Nothing was changed. Try again."
     if isinstance(refusal, TokenRefused):
         return TOKEN_MESSAGES.get(refusal.reason, "There is no such token, or it does not work.")
-    assert isinstance(refusal, TemporaryPassword | SignInRefused | NotPermitted | FeatureOff | Conflict)
+    told = TemporaryPassword | SecondFactorRequired | SignInRefused | NotPermitted | FeatureOff | Conflict
+    assert isinstance(refusal, told)
     return REPEATS.get(refusal.what, refusal.what)
 
 
@@ -110,6 +121,7 @@ STATUSES: dict[type[Refusal], int] = {
     BadRequest: 400,
     BadCredentials: 401,
     TemporaryPassword: 401,
+    SecondFactorRequired: 401,
     SessionEnded: 401,
     SignInRefused: 403,
     NotPermitted: 403,
@@ -132,3 +144,10 @@ def _duration(seconds: int) -> str:
 def field_errors(refusal: Refusal) -> dict[str, str]:
     """The error of each field."""
     return {name: " ".join(each) for name, each in refusal.fields.items()} if isinstance(refusal, BadRequest) else {}
+
+
+def proof_errors(refusal: BadCredentials) -> dict[str, str]:
+    """The same for the fields that prove who sends the form."""
+    if isinstance(refusal, WrongCode):
+        return {CODE_FIELD: WRONG_CODE}
+    return {PASSWORD_FIELD: "Enter your own password to continue."}

@@ -28,12 +28,11 @@ from app.http.guards import Guard
 from app.http.openapi import refuse_doubled
 from app.web.cookies import session_cookie, set_form_cookie, set_session_cookie
 from app.web.form_tokens import unpadded
-from app.web.forms import read_form, status_of
+from app.web.forms import CODE_FIELD, PASSWORD_FIELD, read_form, status_of
 from app.web.kept_forms import fill_in_kept_form, keep_form, packed_form, page_of_form
 from app.web.remote_user import is_of_another, way_again
 from app.web.rendering import page, retry_after
 
-PASSWORD_FIELD = "current_password"
 FORM_REFUSED = "This form was not sent from a Daypass page in this browser. Reload the page and try again."
 NO_COOKIE = (
     "Your browser did not send the cookie of this page. Allow cookies and, unless Daypass runs on this machine, "
@@ -87,6 +86,8 @@ def _require_session() -> None:
     fill_in_kept_form(session)
     if session.must_change_password and request.blueprint != "web_passwords":
         abort(cast(Response, redirect(url_for("web_passwords.edit_password"), 303)))
+    if session.must_add_second_factor and request.blueprint not in ("web_passwords", "web_second_factor"):
+        abort(cast(Response, redirect(url_for("web_second_factor.show"), 303)))
 
 
 def _require_user() -> None:
@@ -180,14 +181,14 @@ def is_proved_at_provider() -> bool:
     return web_session().method is SignInMethod.PROVIDER
 
 
-def prove(password: str) -> None:
-    """Enter the password again for this session, which gets a new cookie. Refuses as :meth:`Sessions.prove`."""
-    _go_on_with(services().sessions.prove(web_session(), password, caller()))
+def prove(password: str, code: str) -> None:
+    """Show again who the user of this session is, which gets a new cookie. Refuses as :meth:`Sessions.prove`."""
+    _go_on_with(services().sessions.prove(web_session(), password, caller(), code))
 
 
-def renew() -> None:
-    """Give this session a new cookie, after its password was entered otherwise. Refuses as :meth:`Sessions.renew`."""
-    _go_on_with(services().sessions.renew(web_session()))
+def renew(*, is_proof: bool) -> None:
+    """Give this session a new cookie, after its password was entered otherwise. As :meth:`Sessions.renew`."""
+    _go_on_with(services().sessions.renew(web_session(), is_proof=is_proof))
 
 
 def _go_on_with(cookie: str) -> None:
@@ -202,7 +203,8 @@ def _go_on_with(cookie: str) -> None:
 
 
 def _require_fresh_proof() -> None:
-    """Ask for the password where it was not entered recently, if the ladder of credentials requires that for the form.
+    """Ask for the password, and for a code of a second factor, where they were not entered recently, if the ladder of
+    credentials requires that for the form.
 
     The form's other fields are kept, hidden.
     """
@@ -219,7 +221,7 @@ def _require_fresh_proof() -> None:
     if password is None:
         abort(_confirm_password(None))
     try:
-        prove(password)
+        prove(password, read_form().get(CODE_FIELD, ""))
     except (BadCredentials, SignInRefused, RateLimited, Unavailable) as refusal:
         abort(_confirm_password(refusal))
 
@@ -249,7 +251,7 @@ def _page_before(template: str, back: str, way: str, **values: Any) -> Response:
 
 def _confirm_password(refusal: Refusal | None) -> Response:
     form = read_form()
-    kept = {name: value for name, value in form.items() if name not in ("form_token", PASSWORD_FIELD)}
+    kept = {name: value for name, value in form.items() if name not in ("form_token", PASSWORD_FIELD, CODE_FIELD)}
     answer = page("confirm_password.html", kept=kept, refusal=refusal, status=200 if refusal is None else 403)
     if refusal is None:
         return answer

@@ -1,9 +1,11 @@
 """Account Settings: a user's password, and where the user is signed in."""
 
-from flask import redirect
+from typing import Any
+
+from flask import Response, redirect
 from flask.typing import ResponseReturnValue
 
-from app.domain.errors import BadCredentials, BadRequest, RateLimited, TemporaryPassword
+from app.domain.errors import BadCredentials, BadRequest, RateLimited, TemporaryPassword, WrongCode
 from app.domain.ladder import Act
 from app.domain.passwords import RULES
 from app.domain.sessions import parse_session_number
@@ -11,8 +13,8 @@ from app.http.acts import does
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
 from app.web.done import after_act, what_was_done
-from app.web.forms import field_errors, is_checked, message, read_form, status_of
-from app.web.guards import IN_SESSION, renew, web_session
+from app.web.forms import CODE_FIELD, WRONG_CODE, field_errors, is_checked, message, read_form, status_of
+from app.web.guards import IN_SESSION, is_fresh, renew, web_session
 from app.web.rendering import page, retry_after
 from app.web.signing_in import signed_out
 
@@ -25,28 +27,44 @@ security = GuardedBlueprint("web_security", __name__, guard=IN_SESSION, url_pref
 @passwords.get("")
 def edit_password() -> ResponseReturnValue:
     """The form to change the password."""
-    return page("account_password.html", rules=RULES, done=what_was_done().get("done"))
+    return _password_page(done=what_was_done().get("done"))
 
 
 @passwords.post("")
 @does(Act.CHANGE_OWN_PASSWORD)
 def change_password() -> ResponseReturnValue:
     """Change the password and end the user's other sessions; with the box ticked, revoke the user's tokens."""
-    form = read_form()
-    current, password, revokes = form.get("current", ""), form.get("password", ""), is_checked("revoke_tokens")
+    form, revokes = read_form(), is_checked("revoke_tokens")
     try:
-        if password != form.get("repeated", ""):
+        if form.get("password", "") != form.get("repeated", ""):
             raise BadRequest("", {"repeated": ["The passwords do not match."]})
-        services().changing_passwords.change(web_session(), current, password, caller(), revokes_tokens=revokes)
-        renew()
+        _change_password(form, revokes)
     except BadCredentials as refusal:
-        fields = {"current": "Incorrect password."}
-        return page("account_password.html", status_of(refusal), fields=fields, rules=RULES, revoke_tokens=revokes)
+        return _password_page(status_of(refusal), revoke_tokens=revokes, fields=_errors(refusal))
     except (BadRequest, RateLimited, TemporaryPassword) as refusal:
-        values = {"error": "" if field_errors(refusal) else message(refusal), "revoke_tokens": revokes, "rules": RULES}
-        answer = page("account_password.html", status_of(refusal), fields=field_errors(refusal), **values)
-        return retry_after(answer, refusal)
+        fields = field_errors(refusal)
+        about = {"fields": fields, "error": "" if fields else message(refusal), "revoke_tokens": revokes}
+        return retry_after(_password_page(status_of(refusal), **about), refusal)
     return redirect(after_act("/account/password", done="revoked" if revokes else "changed"), 303)
+
+
+def _change_password(form: dict[str, str], revokes: bool) -> None:
+    current, password, code = (form.get(name, "") for name in ("current", "password", CODE_FIELD))
+    # In a session that is proved, the code is not asked for again, and the password alone does not make that last.
+    is_proof = not web_session().second_factor.is_on or not is_fresh()
+    services().changing_passwords.change(
+        web_session(), current, password, caller(), code=code, revokes_tokens=revokes
+    )  # fmt: skip
+    renew(is_proof=is_proof)
+
+
+def _errors(refusal: BadCredentials) -> dict[str, str]:
+    return {CODE_FIELD: WRONG_CODE} if isinstance(refusal, WrongCode) else {"current": "Incorrect password."}
+
+
+def _password_page(status: int = 200, **values: Any) -> Response:
+    asks_code = web_session().second_factor.is_on and not is_fresh()
+    return page("account_password.html", status, rules=RULES, asks_code=asks_code, **values)
 
 
 @security.get("")
@@ -54,7 +72,13 @@ def show_sessions() -> ResponseReturnValue:
     """The user's sessions, the current one first."""
     here = web_session()
     others = [each for each in services().sessions.of_user(here.user.id) if each.id != here.id]
-    return page("account_security.html", sessions=[here, *others], here_id=here.id, done=what_was_done().get("done"))
+    return page(
+        "account_security.html",
+        sessions=[here, *others],
+        here_id=here.id,
+        done=what_was_done().get("done"),
+        factor=services().enrolling.own(here.user.id),
+    )
 
 
 @security.post("/sessions/<session_number>/end")

@@ -1,4 +1,4 @@
-"""Sign-in, sign-out, the theme, and static files."""
+"""Sign-in, sign-out, the theme, and static files. Not here: the code of a second factor (``second_step``)."""
 
 from typing import Any
 
@@ -11,6 +11,7 @@ from app.http.acts import does
 from app.http.compression import from_memory
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
+from app.services.sessions import WaitsForCode
 from app.web import cookies, remote_user
 from app.web.forms import message, read_form, status_of
 from app.web.guards import VISITOR, find_session
@@ -30,6 +31,7 @@ ENDED = (
 
 NOTICES = {
     "ended": ENDED,
+    "late": "The password was entered too long ago, or in another browser. Sign in again.",
     remote_user.SIGNED_OUT: "You are signed out of Daypass, but not of the reverse proxy in front of it.",
     "kept": f"{ENDED} What you entered is kept: you find it in the form, but for passwords.",
 }
@@ -78,10 +80,19 @@ def sign_in() -> ResponseReturnValue:
         is_wrong = isinstance(refusal, BadCredentials)
         again = _login_page(target, username=username, error=error, is_wrong=is_wrong, status=status_of(refusal))
         return retry_after(again, refusal)
+    if isinstance(cookie, WaitsForCode):
+        answer = redirect(url_for("web_second_step.enter_code", next=target or None), 303)
+        cookies.set_step_cookie(answer, cookie.text, step_path())
+        return answer
+    return signed_in(cookie, target, account)
+
+
+def signed_in(cookie: str, target: str, account: str) -> Response:
+    """The response that begins a session in this browser, which is known for the account from now on."""
     answer = redirect(onward(target), 303)
     cookies.set_session_cookie(answer, cookie)
     cookies.set_device_cookie(answer, services().sessions.known_devices.add(cookies.device_cookie(), account))
-    return answer
+    return answer  # type: ignore[return-value]
 
 
 @entrance.post("/logout")
@@ -139,3 +150,8 @@ def _login_page(target: str, status: int = 200, **values: Any) -> Response:
     target = target if is_local(below_root(target)) else ""
     values |= {"providers": providers(), "by_password": by_password()} | remote_user.way_back_in()
     return page("login.html", status, next=target, **values)
+
+
+def step_path() -> str:
+    """The only path for which the browser sends the cookie between password and code."""
+    return url_for("web_second_step.enter_code")

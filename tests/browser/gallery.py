@@ -239,6 +239,11 @@ API_TOKENS = below(WAREHOUSE, "/api-tokens")
 GENERATE = opened(PREFERENCES, "Generate New Token")
 GENERATED = revealed(filled(GENERATE, "Generate", description="weekly report"))
 
+FACTOR = "/account/second-factor"
+SET_UP = after(at(FACTOR), lambda visitor: visitor.click("Set up"))
+WITH_PASSWORD = filled(at("/login"), "Sign in", username=sample.GUARDED, password=PASSWORD)
+
+
 VIEWS = [
     View("login", "", at("/login")),
     View("login-refused", "", filled(at("/login"), "Sign in", username="nobody", password=WRONG)),
@@ -487,6 +492,27 @@ VIEWS = [
     View("error-address", ANNA, at(f"/{'nonsense' * 20}")),
     View("error-token", ANNA, at(f"{AUTH}/refresh-tokens/ook2uq2tmoa1/revoke")),
     View("error-visitor", "", at("/nonsense")),
+    View("sign-in-code", "", WITH_PASSWORD),
+    View("sign-in-code-wrong", "", filled(WITH_PASSWORD, "Sign in", code="123 456")),
+    View("sign-in-code-late", "", at("/login?why=late")),
+    View("second-factor", ANNA, at(FACTOR)),
+    View("second-factor-new", ANNA, SET_UP),
+    View("second-factor-new-wrong", ANNA, filled(SET_UP, "Turn on", code="123 456")),
+    View("second-factor-on", sample.GUARDED, at(FACTOR)),
+    View("second-factor-remove", sample.GUARDED, opened(FACTOR, "Remove"), True),
+    View("second-factor-codes-replace", sample.GUARDED, opened(FACTOR, "Replace recovery codes"), True),
+    View("second-factor-codes", sample.GUARDED, filled(
+        at(f"{FACTOR}/recovery-codes"), "Replace recovery codes"
+    )),
+    View("second-factor-security", sample.GUARDED, at("/account/security")),
+    View("second-factor-reset", sample.RESET, at(FACTOR)),
+    View("second-factor-reset-told", sample.RESET, at("/account/auth")),
+    View("second-factor-confirm", sample.GUARDED_AWAY, filled(at(f"{FACTOR}/remove"), "Remove second factor")),
+    View("second-factor-password", sample.GUARDED_AWAY, at("/account/password")),
+    View("admin-user-guarded", CLARA, followed("/admin/users?q=greta", "greta")),
+    View("admin-user-reset-second-factor", CLARA, below(
+        followed("/admin/users?q=greta", "greta"), "/reset-second-factor"
+    )),
     View("confirm-password", sample.AWAY, CONFIRM),
     View("confirm-password-wrong", sample.AWAY, filled(CONFIRM, "Continue", current_password=WRONG)),
 ]  # fmt: skip
@@ -531,6 +557,8 @@ class Guests:
                 visitor.context.add_cookies([{"name": "daypass", "value": cookie, "url": self._url}])
             elif who:
                 visitor.sign_in(who, PASSWORD)
-            if who == sample.AWAY:
+            if visitor.page.url.endswith("/login/code"):
+                visitor.enter_code(self._past.recovery_codes[who].pop())
+            if who in (sample.AWAY, sample.GUARDED_AWAY):
                 self._past.forget_passwords(who)
         return self._known[who]

@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeAlias
@@ -20,8 +20,9 @@ from app.storage.database import Database
 from app.storage.operating_tables import AccountBudgetRow
 from app.storage.tables import RefreshTokenRow, SessionRow
 from config import Settings
+from tests.authenticators import add_second_factor
 from tests.databases import application
-from tests.factories import OPERATOR, Access, Refresh, configure, signed_in, with_token
+from tests.factories import OPERATOR, PASSWORD, Access, Refresh, configure, signed_in, with_token
 
 HOUR = timedelta(hours=1)
 CLIENT = "python-requests/2.34"
@@ -49,6 +50,8 @@ class Past:
     database: Database
     clock: SetClock
     present: datetime
+    recovery_codes: dict[str, list[str]] = field(default_factory=dict)
+    """Of guarded users, by user name."""
 
     def ago(self, span: timedelta) -> None:
         self.clock.now = self.present - span
@@ -66,6 +69,12 @@ class Past:
     def user(self, username: str, role: Role = Role.VIEWER, password: str | None = None) -> User:
         profile = {"email": f"{username}@example.com", "first_name": username.capitalize()}
         return self.services.accounts.add(username, role, password, OPERATOR, **({} if "@" in username else profile))
+
+    def guarded(self, username: str) -> User:
+        """A user with a second factor; signing in uses up one of its `recovery_codes`."""
+        user = self.user(username, password=PASSWORD)
+        self.recovery_codes[username] = add_second_factor(self.services, user, self.clock()).recovery_codes
+        return user
 
     def issue(self, user: User, name: str) -> Refresh:
         return self.services.issuing.issue(user.id, name, replace(signed_in(user), address="192.0.2.7"))

@@ -38,6 +38,8 @@ ADMINISTRATOR, AWAY, PERSON, DENIED, NEWCOMER, LATE, OFF = (
 asked for the password again; the denied may not create tokens; the newcomer has a temporary password,
 and so had the late one, whose has expired."""
 
+GUARDED, GUARDED_AWAY, RESET = "greta", "gisa", "rolf"
+"""Who have a second factor, the second asked for password and code again, and one who had one, which was reset."""
 BY_PROVIDER, SAID_LONG_AGO = "frieda", person("00u1f96ECLNVOKVMUSEA", signed_in_at=None)
 """Who signs in with a provider, which does not say when it last asked for a password."""
 
@@ -114,6 +116,10 @@ def fill(past: Past) -> None:
         ]
     )
     _fill_checks(past, chance)
+    past.ago(timedelta(minutes=5))
+    for name in (GUARDED, GUARDED_AWAY):
+        past.guarded(name)
+    past.services.enrolling.reset(past.guarded(RESET).id, signed_in(clara))
     past.ago(timedelta(0))
 
 

@@ -13,7 +13,8 @@ from app.services import Services
 from app.storage.database import Database
 from app.storage.tables import SessionRow
 from tests import rows
-from tests.drivers.pages import HOME, Pages
+from tests.authenticators import Authenticator
+from tests.drivers.pages import HOME, Pages, page, words
 from tests.factories import (
     PASSWORD,
     allowed_user,
@@ -41,6 +42,14 @@ def somebody(app: Flask, role: Role = Role.VIEWER, url: str = HOME, *, allowed: 
     pages = Pages(app, url)
     pages.sign_in(user.username)
     return Somebody(user, pages)
+
+
+def offered_on_page(pages: Pages) -> tuple[dict[str, str], Authenticator]:
+    """What the form holds that confirms a second factor, and the app into which its secret was typed."""
+    shown = pages.post("/account/second-factor/new")
+    secret = re.search(r'<code class="groups">([A-Z2-7 ]+)</code>', shown.get_data(as_text=True))
+    assert secret is not None, words(shown)
+    return page(shown).form("/account/second-factor").fields, Authenticator(secret[1].replace(" ", ""))
 
 
 @dataclass

@@ -34,6 +34,7 @@ def example(kind: type[Refusal]) -> Refusal:
     arguments: dict[type[Refusal], tuple[Any, ...]] = {
         errors.BadRequest: ("A message with {braces}.",),
         errors.TemporaryPassword: ("It has {expired}.",),
+        errors.SecondFactorRequired: ("Not {allowed}.",),
         errors.SignInRefused: ("Not {now}.", "no_account"),
         errors.NotPermitted: ("Not {allowed}.",),
         errors.LimitReached: ("active refresh tokens", 3),

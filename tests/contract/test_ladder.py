@@ -24,7 +24,9 @@ from app.http.context import parts
 from app.http.guards import guard_of
 from app.services import Services
 from app.services.linking import NamedPerson
+from tests.authenticators import add_second_factor
 from tests.contract.asking import basic
+from tests.contract.asking_pages import offered_on_page
 from tests.contract.conftest import MovableClock, Setting
 from tests.drivers.pages import Pages, words
 from tests.factories import (
@@ -67,6 +69,16 @@ class World:
             access = generate(self.services, who, None) if single else mint(self.services, issue(self.services, who))
             return {"TOKEN": access.secret}
         return {}
+
+    def guarded(self) -> User:
+        """A new user with a second factor."""
+        user = make_user(self.services, password=PASSWORD)
+        self.app_of_guarded = add_second_factor(self.services, user)
+        return user
+
+    def recovery_code(self) -> str:
+        """Of the latest one."""
+        return self.app_of_guarded.recovery_codes.pop()
 
     def refresh_id(self) -> str:
         return issue(self.services, self.user).token.public_id
@@ -237,6 +249,7 @@ def changes_of_users(method: str, path: str, active: Members, inactive: Members)
     }
 
 
+FACTOR = "/account/second-factor"
 MINE = "/account/auth/refresh-tokens/<public_id>"
 PREFERENCES = "/preferences/access-tokens"
 USER = "/admin/users/<user_id>"
@@ -289,7 +302,13 @@ LINES: dict[tuple[str, str, Act], Line] = {
     ("PUT", f"{NATIVE}/settings/<key>", Act.WIDEN_SETTING): by_admin(lambda _: LIFESPAN, lambda its: its.lifespan(+1)),
     ("PUT", f"{NATIVE}/settings/<key>", Act.CHANGE_SETTING): by_admin(lambda _: LIFESPAN, lambda its: its.lifespan(-1)),
     ("POST", "/login", Act.SIGN_IN): Line(members=World.login),
+    ("POST", "/login/code", Act.SIGN_IN): Line(members=lambda its: {"code": its.recovery_code()}),
     ("POST", "/logout", Act.SIGN_OUT): Line(),
+    ("POST", f"{FACTOR}/new", Act.ADD_SECOND_FACTOR): Line(),
+    ("POST", FACTOR, Act.ADD_SECOND_FACTOR): Line(),
+    ("POST", f"{FACTOR}/recovery-codes", Act.REPLACE_RECOVERY_CODES): Line(),
+    ("POST", f"{FACTOR}/remove", Act.REMOVE_SECOND_FACTOR): Line(),
+    ("POST", f"{USER}/reset-second-factor", Act.RESET_SECOND_FACTOR): by_admin(lambda its: str(its.guarded().id)),
     ("POST", "/account/auth/refresh-tokens", Act.CREATE_REFRESH_TOKEN): Line(members={"name": "x"}),
     ("POST", f"{MINE}/regenerate", Act.REGENERATE): Line(World.refresh_id),
     ("POST", f"{MINE}/rotate", Act.ROTATE): Line(World.refresh_id),
@@ -385,7 +404,7 @@ LINES |= {
     ("POST", f"{USER}/scim", Act.HAND_TO_SCIM): by_admin(World.someone, {"managed": "yes"}),
 }
 
-ASKS = ("Confirm your password", "Enter your own password to continue")
+ASKS = ("Confirm your password", "Confirm who you are", "Enter your own password to continue")
 
 
 def test_every_act_of_a_route_has_its_line_and_every_line_a_route(app: Flask) -> None:
@@ -474,14 +493,22 @@ def send_form(world: World, clock: MovableClock, key: tuple[str, str, Act], proo
     _, path, act = key
     line = LINES[key]
     who = world.admin if line.by_admin else world.user
-    if act is Act.CHANGE_OWN_PASSWORD:
+    if act in (Act.CHANGE_OWN_PASSWORD, Act.ADD_SECOND_FACTOR):
         who = make_user(world.services, password=PASSWORD)
+    if act in (Act.REPLACE_RECOVERY_CODES, Act.REMOVE_SECOND_FACTOR) or path == "/login/code":
+        who = world.guarded()
     pages = Pages(world.app)
-    if act is Act.SIGN_IN:
+    if path == "/login":
         pages.get("/login")
     else:
         assert pages.sign_in(who.username).status_code == 303
+    if act in (Act.REPLACE_RECOVERY_CODES, Act.REMOVE_SECOND_FACTOR):
+        assert pages.post("/login/code", {"code": world.recovery_code()}).status_code == 303
+        pages.get(FACTOR)
     members = line.members(world) if callable(line.members) else line.members or {}
+    if path == FACTOR:
+        fields, app = offered_on_page(pages)
+        members = fields | {"code": app.code()}
     address = _filled_in(path, line, world)
     if proof is Proof.FRESH_SESSION:
         return pages.post(address, members)

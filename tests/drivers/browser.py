@@ -75,6 +75,12 @@ class Visitor:
         with self.page.expect_navigation():
             self.page.get_by_role("button", name="Sign in").click()
 
+    def enter_code(self, code: str) -> None:
+        """The second step of signing in."""
+        self.page.get_by_label("Code").fill(code)
+        with self.page.expect_navigation():
+            self.page.get_by_role("button", name="Sign in").click()
+
     def click(self, name: str, role: Any = "button") -> None:
         self.page.get_by_role(role, name=name, exact=True).click()
 

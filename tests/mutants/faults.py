@@ -55,6 +55,9 @@ BY_EMAIL, DELETING = "tests/unit/services/test_sign_in_by_email.py", "tests/unit
 AUDIT = "tests/unit/services/test_audit.py"
 AUDIT_PURGING = "tests/unit/services/test_audit_purging.py"
 AUDIT_SEALING = "tests/unit/services/test_audit_sealing.py"
+SECOND_FACTORS = "tests/unit/services/test_second_factors.py"
+ENROLLING = "tests/unit/services/test_enrolling.py"
+IN_SECOND_FACTORS = "app/services/second_factors.py"
 CHANGING_PASSWORDS = "tests/unit/services/test_changing_passwords.py"
 PASSWORD_RULES = "tests/unit/domain/test_passwords.py"
 CHECK_COUNTS = "tests/unit/services/test_check_counts.py"
@@ -393,12 +396,12 @@ FAULTS = (
           "self._known_in_a_row >= KNOWN_IN_A_ROW", "self._known_in_a_row > 99", PLACES),
     Fault("disabled user signs in", "◆ a disabled account is answered like a wrong password", IN_ACCOUNTS,
           "not matches or not user.is_active:", "not matches:", ACCOUNTS),
-    Fault("counted after hashing", "an attempt is counted before its password is looked at", IN_ACCOUNTS,
-          "attempt = self.throttle.begin(claim)",
-          "self._prove(claim.account, password, caller)\n                    attempt = self.throttle.begin(claim)",
+    Fault("compared uncounted", "an attempt is counted before its password is looked at", "app/services/attempts.py",
+          "attempt = self._throttle.begin(claim)", "attempt = Attempt(claim, standing.is_known, ())",
           f"{THROTTLING} -k 'sqlite and guesses_at_once'"),
     Fault("success not released", "successes use up no budget", IN_THROTTLING,
-          "throttle.settle(session, attempt.buckets, failed=False)", "pass", f"{THROTTLING} -k 'sqlite and success'"),
+          "throttle.settle(session, attempt.buckets, failed=False)\n            network",
+          "pass\n            network", f"{THROTTLING} -k 'sqlite and success'"),
     Fault("known network counted with all", "◆ a known device or network has a budget of its own", IN_THROTTLING,
           "tuple(choices) or (tuple(new),)", "(tuple(new),)", f"{THROTTLING} -k known_device_and"),
     Fault("one budget for all known places", "◆ a stolen device does not use up the known network", IN_THROTTLING,
@@ -661,8 +664,8 @@ FAULTS = (
           "if counts[action] >= MOST_A_MINUTE or", "if", SIGHTINGS),
     Fault("typed name in the audit log", "◆ what is typed as a name is not stored", IN_ACCOUNTS,
           "note(SIGN_IN_REFUSED, subject_of(user),", 'note(SIGN_IN_REFUSED, ("user", typed),', SIGHTINGS),
-    Fault("throttling not recorded", "throttling of sign-ins is an event", IN_ACCOUNTS,
-          "self.sightings.note(SIGN_IN_THROTTLED, subject_of(found.user), caller)", "pass", SIGHTINGS),
+    Fault("throttling not recorded", "throttling of sign-ins is an event", "app/services/attempts.py",
+          "self._sightings.note(SIGN_IN_THROTTLED, subject_of(user), caller)", "pass", SIGHTINGS),
     Fault("made-up token recorded", "nobody can write made-up tokens into the audit log", "app/services/sightings.py",
           "or seen.subject[1] in existing", "or existing", SIGHTINGS),
     Fault("refused act not recorded", "refused administrative acts are events", "app/http/errors.py",
@@ -706,6 +709,31 @@ FAULTS = (
           "where(ended_before(AccessTokenRow, cutoff),", "where(AccessTokenRow.created_at <= cutoff,", EXPIRING),
     Fault("last use goes back", "the last use only goes forward", "app/storage/last_use.py",
           'row.last_used_at <= bindparam("before")', 'row.last_used_at != bindparam("before")', ACCESS_TOKENS),
+    # Second factors
+    Fault("code accepted twice", "◆ a code is accepted once", "app/storage/second_factors.py",
+          "row.secret == secret, row.last_step < step)", "row.secret == secret)", SECOND_FACTORS),
+    Fault("a minute of drift", "a code of one step before or after is accepted, and no other",
+          "app/domain/second_factors.py", "DRIFT = 1", "DRIFT = 3", SECOND_FACTORS),
+    Fault("codes guessed at will", "◆ codes are guessed within the budgets of passwords", IN_SECOND_FACTORS,
+          "self._throttle.failed(attempt, caller)", "self._throttle.give_back(attempt)", SECOND_FACTORS),
+    Fault("network known by the password", "◆ codes are guessed within the budgets of passwords", IN_SECOND_FACTORS,
+          "(self._throttle.give_back if needs_code else self._throttle.succeeded)(attempt)",
+          "self._throttle.succeeded(attempt)", SECOND_FACTORS),
+    Fault("password alone at the APIs", "◆ a password alone does not do there what it can't do on the page",
+          IN_SECOND_FACTORS, "if not asks_code and not is_enough:", "if False:", SECOND_FACTORS),
+    Fault("fresh by the password alone", "◆ a fresh proof takes a code, too", "app/services/sessions.py",
+          "if not proof.needs_code:", "if True:", SECOND_FACTORS),
+    Fault("step for an hour", "the step between password and code lasts five minutes", "app/services/second_steps.py",
+          "passed < LASTS.total_seconds()", "passed < 3600", SECOND_FACTORS),
+    Fault("confirming code signs in", "◆ a code is accepted once", "app/services/enrolling.py",
+          "self._secrets.encrypt(row.id, secret), step, now)", "self._secrets.encrypt(row.id, secret), 0, now)",
+          ENROLLING),
+    Fault("last tab wins", "of two tabs that add a second factor, the first has it", "app/storage/second_factors.py",
+          "SecondFactorRow.number == before", "SecondFactorRow.number >= 0", ENROLLING),
+    Fault("administrator without one", "◆ administrators need a second factor while the setting is on",
+          "app/domain/sessions.py", "return is_due and", "return False and", SECOND_FACTORS),
+    Fault("second factor lost in a restore", "◆ a restore gives nothing back", "app/services/reapplying_factors.py",
+          "and event.action == ADDED and not is_present", "and False", "tests/unit/services/test_restoring.py"),
     # The ladder of credentials
     Fault("page asks for no password", "◆ an old session creates no credential", "app/web/guards.py",
           "if request.method not in CHANGING or is_fresh() or", "if request.method in CHANGING or", SESSIONS_ON_PAGES),

@@ -31,6 +31,8 @@ TABLE: dict[type[Refusal], tuple[int, str]] = {
     errors.BadCredentials: (401, "Unable to log in with provided credentials."),
     errors.SessionEnded: (401, "The session has ended."),
     errors.TemporaryPassword: (401, "{what}"),
+    errors.WrongCode: (401, "The code is wrong or was used."),
+    errors.SecondFactorRequired: (401, "{what}"),
     errors.SignInRefused: (403, "{what}"),
     errors.NotPermitted: (403, "{what}"),
     errors.LimitReached: (403, "The limit of {what} for this account is {limit}; revoke some first."),

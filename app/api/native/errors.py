@@ -31,6 +31,8 @@ TABLE: dict[type[Refusal], tuple[int, str]] = {
     errors.BadCredentials: (401, "The user does not exist or is disabled."),
     errors.SessionEnded: (401, "The session has ended."),
     errors.TemporaryPassword: (401, "{what}"),
+    errors.WrongCode: (401, "The code is wrong or was used."),
+    errors.SecondFactorRequired: (401, "{what}"),
     errors.SignInRefused: (403, "{what}"),
     errors.NotPermitted: (403, "{what}"),
     errors.LimitReached: (403, "This account already has {limit} {what}. Revoke one first."),

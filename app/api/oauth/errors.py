@@ -27,6 +27,8 @@ TABLE: dict[type[Refusal], tuple[int, str, str]] = {
     errors.BadCredentials: (401, "invalid_client", "Unable to log in with provided credentials."),
     errors.SessionEnded: (401, "invalid_client", "The session has ended."),
     errors.TemporaryPassword: (401, "invalid_client", "{what}"),
+    errors.WrongCode: (401, "invalid_client", "The code is wrong or was used."),
+    errors.SecondFactorRequired: (401, "invalid_client", "{what}"),
     errors.SignInRefused: (401, "invalid_client", "{what}"),
     errors.NotPermitted: (403, "insufficient_scope", "{what}"),
     errors.LimitReached: (400, "invalid_request", "The limit of {what} is {limit}."),

@@ -24,6 +24,9 @@ TABLE: dict[type[Refusal], tuple[int, str, str]] = {
     errors.BadCredentials: (401, "", BAD_TOKEN),
     errors.SessionEnded: (401, "", BAD_TOKEN),
     errors.TemporaryPassword: (401, "", "{what}"),
+    errors.SignInRefused: (401, "", BAD_TOKEN),
+    errors.WrongCode: (401, "", BAD_TOKEN),
+    errors.SecondFactorRequired: (401, "", "{what}"),
     errors.NotPermitted: (403, "", "{what}"),
     errors.LimitReached: (403, "", "The limit of {what} is {limit}."),
     errors.NotFound: (404, "", "There is no such {what}."),
@@ -39,6 +42,7 @@ TABLE: dict[type[Refusal], tuple[int, str, str]] = {
     errors.TokenRevoked: (401, "", "The SCIM token was revoked. Create another one."),
     errors.TokenSuperseded: (401, "", BAD_TOKEN),
     errors.OwnerDisabled: (401, "", BAD_TOKEN),
+    errors.OwnerMustSignIn: (401, "", BAD_TOKEN),
     errors.OwnerDenied: (401, "", BAD_TOKEN),
     errors.ApiTokensOff: (401, "", BAD_TOKEN),
 }

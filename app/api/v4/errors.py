@@ -30,6 +30,8 @@ TABLE: dict[type[Refusal], tuple[int, tuple[str, str], str]] = {
     errors.BadCredentials: (401, MISSING, "Incorrect user name or password."),
     errors.SessionEnded: (401, MISSING, "The session has ended."),
     errors.TemporaryPassword: (401, MISSING, "{what}"),
+    errors.WrongCode: (401, MISSING, "The code is wrong or was used."),
+    errors.SecondFactorRequired: (401, MISSING, "{what}"),
     errors.SignInRefused: (403, FORBIDDEN, "{what}"),
     errors.NotPermitted: (403, FORBIDDEN, "{what}"),
     errors.LimitReached: (403, FORBIDDEN, "The limit of {what} is {limit}; delete some first."),

@@ -9,6 +9,7 @@ from app.web.admin.moving_chosen import BLUEPRINT as token_changes
 from app.web.admin.old_secrets import BLUEPRINT as tokens
 from app.web.admin.overview import overview
 from app.web.admin.scim import scim
+from app.web.admin.second_factor import resetting
 from app.web.admin.settings import settings
 from app.web.admin.user_access import user_access
 from app.web.admin.user_changes import user_changes
@@ -22,6 +23,7 @@ BLUEPRINTS = (
     user_changes,
     user_access,
     user_edits,
+    resetting,
     user_links,
     answering,
     tokens,

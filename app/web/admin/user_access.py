@@ -13,8 +13,8 @@ from app.http.guards import GuardedBlueprint
 from app.web.admin.user_dialogs import dialog, user_in_path
 from app.web.admin.user_messages import numbers_of, shown_next
 from app.web.admin.users import PERMANENT_HINT, prove_in
-from app.web.forms import is_checked, read_form
-from app.web.guards import ADMINISTRATOR_IN_SESSION, PASSWORD_FIELD, is_fresh, is_proved_at_provider, web_session
+from app.web.forms import is_checked, proof_errors, read_form
+from app.web.guards import ADMINISTRATOR_IN_SESSION, is_fresh, is_proved_at_provider, web_session
 
 user_access = GuardedBlueprint("web_user_access", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix="/admin/users",
                                template_folder="../templates")  # fmt: skip
@@ -82,8 +82,8 @@ def _form(user: User, refusal: Refusal | None = None) -> Response:
         "permanent_hint": PERMANENT_HINT,
     }
     if isinstance(refusal, BadCredentials):
-        own = {PASSWORD_FIELD: "Enter your own password to continue."}
-        answer = dialog("admin_user_password.html", user, refusal, **values | {"fields": own, "error": ""})
+        own = {"fields": proof_errors(refusal), "error": ""}
+        answer = dialog("admin_user_password.html", user, refusal, **values | own)
         answer.status_code = 403
         return answer
     return dialog("admin_user_password.html", user, refusal, **values)

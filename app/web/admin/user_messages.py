@@ -41,6 +41,7 @@ TEXTS = {
     "revoked": "Revoked {tokens} of {user}.",
     "nothing": "{user} had nothing to revoke.",
     "unlocked": "Unlocked. {user} can sign in from new devices and networks again.",
+    "second-factor-reset": "Reset the second factor of {user}, who signs in with the password alone now.",
     "signed-out": "Ended {sessions} of {user}. Tokens keep working.",
     "password": "Set the password of {user}. Their sessions have ended; tokens keep working.",
     "password-revoked": "Set the password of {user}, ended their sessions, and revoked {tokens}.",
@@ -92,6 +93,7 @@ def _is_true(done: str, profile: UserProfile) -> bool:
     untrue = {
         "disabled": profile.user.is_active,
         "enabled": not profile.user.is_enabled(parts().clock()),
+        "second-factor-reset": profile.factor_added_at is not None,
         "handed-to-scim": not profile.user.is_managed,
         "taken-from-scim": profile.user.is_managed,
         "unlocked": profile.lock is not None,

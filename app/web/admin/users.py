@@ -22,8 +22,18 @@ from app.web.admin.events import event_rows
 from app.web.admin.user_messages import message_after_act
 from app.web.csv_export import csv_answer
 from app.web.done import after_act
-from app.web.forms import field_errors, idempotency_key, is_checked, message, read_form, status_of
-from app.web.guards import ADMINISTRATOR_IN_SESSION, PASSWORD_FIELD, is_fresh, is_proved_at_provider, prove
+from app.web.forms import (
+    CODE_FIELD,
+    PASSWORD_FIELD,
+    field_errors,
+    idempotency_key,
+    is_checked,
+    message,
+    proof_errors,
+    read_form,
+    status_of,
+)
+from app.web.guards import ADMINISTRATOR_IN_SESSION, is_fresh, is_proved_at_provider, prove
 from app.web.list_view import ListView
 from app.web.rendering import page
 
@@ -49,7 +59,7 @@ PERMANENT_HINT = (
     "Select this for a program that sends it. Otherwise the password expires after 72 hours, and until then the pages "
     "require the user to choose another one."
 )
-SHOWS_ERROR = {"username", "email", "first_name", "last_name", "password", PASSWORD_FIELD}
+SHOWS_ERROR = {"username", "email", "first_name", "last_name", "password", PASSWORD_FIELD, CODE_FIELD}
 """Fields of the form for a new user that show their error."""
 
 NEWEST_FIRST = "-created"
@@ -109,12 +119,12 @@ def show_user(user_id: str) -> ResponseReturnValue:
 
 
 def prove_in(form: dict[str, str]) -> None:
-    """Refuse with BadCredentials unless the administrator's password was entered recently, or is in the form."""
+    """Refuse with BadCredentials unless the administrator showed recently, or in the form, who they are."""
     if is_fresh():
         return
     if PASSWORD_FIELD not in form:
         raise BadCredentials
-    prove(form[PASSWORD_FIELD])
+    prove(form[PASSWORD_FIELD], form.get(CODE_FIELD, ""))
 
 
 def _search(view: ListView) -> UserSearch:
@@ -157,7 +167,7 @@ def _form(refusal: Refusal | None, **entered: str) -> Response:
     fields = field_errors(refusal) if refusal else {}
     error, status = message(refusal) if refusal else "", status_of(refusal) if refusal else 200
     if isinstance(refusal, BadCredentials):
-        status, fields = 403, {PASSWORD_FIELD: "Enter your own password to continue."}
+        status, fields = 403, proof_errors(refusal)
     values: dict[str, Any] = {name: entered.get(name, "") for name in NEW}
     values |= {"is_permanent": refusal is not None and is_checked("is_permanent")}
     values |= {

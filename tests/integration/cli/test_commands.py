@@ -27,6 +27,7 @@ ANSWERING = {
         for act in (
             *("add", "list", "show", "edit", "rename", "set-password", "set-role", "allow-tokens", "deny-tokens"),
             *("end-sessions", "unlock", "disable", "enable", "hand-over", "delete"),
+            "reset-second-factor",
             *("link", "unlink", "identities"),
         )
     ),

@@ -26,6 +26,8 @@ SENTENCES: dict[Refusal, str] = {
     errors.BadCredentials(): "bad credentials",
     errors.SessionEnded(): "session ended",
     errors.TemporaryPassword("It has expired."): "It has expired.",
+    errors.WrongCode(): "wrong code",
+    errors.SecondFactorRequired("Not alone."): "Not alone.",
     errors.SignInRefused("Not this way.", "password"): "Not this way.",
     errors.NotPermitted("Not for you."): "Not for you.",
     errors.LimitReached("refresh tokens", 5): "The user has 5 refresh tokens, which is the limit.",

@@ -13,6 +13,7 @@ import pytest
 from app.domain.errors import OwnerDisabled, TokenRevoked
 from app.domain.identity import ApiTokens, Role
 from app.services import Services
+from tests.authenticators import add_second_factor
 from tests.crowds import all_at_once
 from tests.drivers.server import LiveServer
 from tests.factories import (
@@ -123,6 +124,15 @@ def test_sign_in_from_new_places_is_unlocked(daypass: CommandLine, services: Ser
     assert services.accounts.throttle.lock_of("anna") is None
     assert daypass.json("user", "unlock", "anna")["username"] == "anna"
     (event,) = services.audit_list.events(action="user.sign_in_unlocked").items
+    assert (event.object_id, event.actor) == ("anna", f"cli:{getpass.getuser()}")
+
+
+def test_a_second_factor_is_reset_by_whoever_administers_the_server(daypass: CommandLine, services: Services) -> None:
+    add_second_factor(services, make_user(services, "anna", password=PASSWORD))
+    done = daypass.text("user", "reset-second-factor", "ANNA")
+    assert done == "Reset the second factor of anna, who signs in with the password alone now.\n"
+    assert daypass.refusal("user", "reset-second-factor", "anna") == "anna has no second factor."
+    (event,) = services.audit_list.events(action="second_factor.reset").items
     assert (event.object_id, event.actor) == ("anna", f"cli:{getpass.getuser()}")
 
 

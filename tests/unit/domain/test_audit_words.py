@@ -19,7 +19,7 @@ def test_every_action_that_daypass_records_has_words_and_no_other_has() -> None:
     sources = "".join(path.read_text() for path in Path("app/services").glob("*.py"))
     sources += Path("app/domain/audit.py").read_text()
     things = "access_token|administration|audit|clock|database|instance_setting|keys|provider|refresh_token|session"
-    things += "|scim_group|scim_token"
+    things += "|scim_group|scim_token|second_factor"
     recorded = set(re.findall(rf'"((?:{things}|sessions|sign_in|tokens|user)\.[a-z_]+)"', sources))
     recorded |= {f"user.{column}_changed" for column in ("role", "api_tokens")}  # composed in ``accounts``
     assert set(ACTIONS) == recorded

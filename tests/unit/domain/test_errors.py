@@ -7,7 +7,7 @@ from app.domain.errors import Refusal, every_refusal
 
 REASONS = {
     "bad_request", "bad_credentials", "session_ended", "temporary_password", "sign_in_refused", "not_permitted",
-    "limit_reached", "not_found", "feature_off", "conflict",
+    "limit_reached", "not_found", "feature_off", "conflict", "wrong_code", "second_factor_required",
     "rate_limited", "unavailable", "token_missing", "token_malformed", "token_unknown", "user_id_mismatch",
     "token_expired", "token_revoked", "token_superseded", "owner_disabled", "owner_denied", "api_tokens_off",
     "owner_must_sign_in",

@@ -34,6 +34,8 @@ DECLARED: dict[str, tuple[str, str, tuple[object, ...], From, object, str, objec
     "password_sign_in": ("", "on", tuple(PasswordSignIn), From.AT_ONCE, PasswordSignIn.ON, "off", PasswordSignIn.OFF),
     "oidc_create_users": ("", "off", ON_OFF, From.AT_ONCE, False, "on", True),
     "sign_in_valid": ("_days", "0", (0, 3650), From.AT_ONCE, timedelta(0), "30", timedelta(30)),
+    "second_factor_for_administrators": ("", "off", ON_OFF, From.AT_ONCE, False, "on", True),
+    "password_api_with_second_factor": ("", "off", ON_OFF, From.AT_ONCE, False, "on", True),
     "max_refresh_tokens_per_user": ("", "10000", (1, 1_000_000), From.AT_ONCE, 10_000, "3", 3),
     "max_api_tokens_per_user": ("", "10000", (1, 1_000_000), From.AT_ONCE, 10_000, "3", 3),
     "creations_per_hour": ("", "3600", (60, 1_000_000), From.AT_ONCE, 3600, "100", 100),

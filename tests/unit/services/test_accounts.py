@@ -10,17 +10,13 @@ from app.domain.errors import BadCredentials, BadRequest, Conflict, NotFound
 from app.domain.identity import ApiTokens, Caller, Role, User
 from app.services import Services
 from app.services.accounts import Accounts
-from app.services.idempotency import Idempotency
 from app.services.passwords import Passwords
-from app.services.sightings import Sightings
-from app.services.throttling import LoginThrottle
 from app.services.user_changes import LAST_ADMINISTRATOR
-from app.services.usernames import Usernames
 from app.storage.audit_tables import AuditEventRow
 from app.storage.database import Database
 from tests import rows
 from tests.crowds import all_at_once
-from tests.databases import CHEAPEST_COST, KEYS
+from tests.databases import CHEAPEST_COST, KEYS, accounts_on
 from tests.factories import (
     OPERATOR,
     PASSWORD,
@@ -49,16 +45,7 @@ def accounts(services: Services) -> Accounts:
 
 def with_passwords(database: Database, passwords: Passwords) -> Accounts:
     """Accounts on the same database that digest in another way."""
-    throttle = LoginThrottle(database, system_clock, KEYS.pepper)
-    return Accounts(
-        database,
-        system_clock,
-        passwords,
-        throttle,
-        Idempotency(KEYS.pepper),
-        Sightings(database, system_clock),
-        Usernames(KEYS.pepper),
-    )
+    return accounts_on(database, system_clock, passwords)
 
 
 def sign_in(accounts: Accounts, username: str, password: str) -> User:

@@ -106,6 +106,8 @@ ELSEWHERE = {
     "tokens.purged", "refresh_token.found_shared", "user.password_removed", "user.responsible_changed",
     "user.sign_in_locked", "user.sign_in_unlocked", "user.role_kept", "user.unlinked",
     "access_token.secret_found", "refresh_token.secret_found", "refresh_token.old_secret_ended",
+    "second_factor.added", "second_factor.removed", "second_factor.reset", "second_factor.recovery_codes_replaced",
+    "second_factor.used_recovery_code",
     "user.provisioned", "user.deprovisioned", "user.handed_to_scim", "user.taken_from_scim",
     "scim_token.created", "scim_token.revoked", "scim_group.created", "scim_group.changed", "scim_group.deleted",
     "scim_group.mapped", "scim_group.unmapped",
@@ -118,7 +120,8 @@ def test_every_action_that_the_services_record_is_in_the_table_above() -> None:
     source = "".join(module.read_text(encoding="utf-8") for module in folder.glob("*.py"))
     recorded = set(
         re.findall(
-            r'"((?:user|refresh_token|access_token|instance_setting|tokens|scim_token|scim_group)\.[a-z_]+)"', source
+            r'"((?:user|refresh_token|access_token|instance_setting|tokens|scim_token|scim_group|second_factor)\.[a-z_]+)"',
+            source,
         )
     )
     recorded |= {f"user.{column}_changed" for column in ("role", "api_tokens")}  # composed in ``accounts``

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from app.domain.audit import AuditEvent, Stream, stream_of
 from app.domain.audit_seals import AuditSeal, StoredEvent
-from app.domain.errors import BadCredentials, Conflict, TokenRevoked
+from app.domain.errors import BadCredentials, Conflict, SecondFactorRequired, TokenRevoked
 from app.domain.identity import ApiTokens, Caller, Role, User
 from app.domain.token_filter import TokenFilter
 from app.services import Services
@@ -17,6 +17,7 @@ from app.services.restoring import Restored
 from app.storage.database import Database
 from app.storage.tables import SessionRow
 from tests import rows
+from tests.authenticators import add_second_factor
 from tests.factories import (
     ISSUER,
     OPERATOR,
@@ -414,3 +415,42 @@ def test_a_filter_finds_tokens_by_the_names_that_they_had_when_it_was_used(
     )
     assert [works(services, each) for each in (before, single, after)] == [False, False, True]
     assert services.listing.find(after.token.public_id).name == "laptop-3"
+
+
+def test_a_second_factor_that_was_added_since_the_backup_leaves_no_password_that_signs_in_alone(
+    services: Services, reapply: Reapply
+) -> None:
+    """◆ Nobody else has its secret. Fails when the password of the backup is enough again."""
+    for name in ("none", "other", "same", "removed"):
+        make_user(services, name, password=PASSWORD)
+    for name in ("other", "removed"):
+        add_second_factor(services, services.accounts.get(name))
+    done = reapply(
+        ("second_factor.added", "none", {"is_another": False}),
+        ("second_factor.added", "other", {"is_another": True}),
+        ("second_factor.removed", "removed", {}),
+        ("second_factor.added", "same", {"is_another": False}),
+        ("second_factor.removed", "same", {}),
+    )
+    assert [each.partition(":")[0] for each in done.changes] == ["none", "other"]
+    (line,) = done.not_applied
+    assert line.startswith("removed: the second factor of the backup") and "reset-second-factor removed" in line
+    for name, refused in (("none", BadCredentials), ("other", BadCredentials), ("removed", SecondFactorRequired)):
+        with pytest.raises(refused):
+            services.accounts.authenticate(name, PASSWORD, Caller("", address="192.0.2.1"))
+    assert services.accounts.authenticate("same", PASSWORD, Caller("", address="192.0.2.1"))
+
+
+def test_recovery_codes_that_were_used_or_replaced_since_the_backup_are_removed(
+    services: Services, reapply: Reapply
+) -> None:
+    """◆ Also of a user who was renamed. Fails when a used one works again."""
+    for name in ("used", "replaced", "kept"):
+        add_second_factor(services, make_user(services, name, password=PASSWORD))
+    reapply(
+        ("second_factor.used_recovery_code", "used", {"left": 9}),
+        ("second_factor.recovery_codes_replaced", "replaced", {}),
+        ("user.renamed", "used-up", {"before": "used", "after": "used-up"}),
+    )
+    left = {each.username: services.enrolling.own(each.id).codes_left for each in services.accounts.every()}
+    assert left == {"used-up": 0, "replaced": 0, "kept": 10}

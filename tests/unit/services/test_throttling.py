@@ -14,9 +14,7 @@ from app.domain.identity import Caller, User
 from app.domain.seals import Seal
 from app.services import Services, throttling
 from app.services.accounts import Accounts
-from app.services.idempotency import Idempotency
 from app.services.passwords import Passwords
-from app.services.sightings import Sightings
 from app.services.throttling import (
     ACCOUNT_WINDOW,
     KEPT_FOR,
@@ -27,13 +25,12 @@ from app.services.throttling import (
     counted_network,
     network_of,
 )
-from app.services.usernames import Usernames
 from app.storage import database as storage
 from app.storage.database import Database
 from app.storage.throttle import LONGEST_ATTEMPT, Filled
 from tests import rows
 from tests.crowds import all_at_once
-from tests.databases import CHEAPEST_COST, KEYS
+from tests.databases import CHEAPEST_COST, KEYS, accounts_on
 from tests.factories import OPERATOR, PASSWORD, Access, Refresh, mint, mint_with, purge
 from tests.secrecy import PASSWORD_MARK
 from tests.unit.services.verdicts import DAY, HOUR, MICROSECOND, MINUTE, NOW, SECOND, MovedClock, refusal_of, works
@@ -437,16 +434,7 @@ Watched = tuple[Accounts, WatchedPasswords]
 def watched(database: Database, clock: MovedClock, at_once: int, queue: int) -> Watched:
     """Accounts as one of several processes has them."""
     passwords = WatchedPasswords(at_once, queue)
-    throttle = LoginThrottle(database, clock, KEYS.pepper)
-    return Accounts(
-        database,
-        clock,
-        passwords,
-        throttle,
-        Idempotency(KEYS.pepper),
-        Sightings(database, clock),
-        Usernames(KEYS.pepper),
-    ), passwords
+    return accounts_on(database, clock, passwords), passwords
 
 
 @pytest.mark.both_databases
