@@ -30,20 +30,14 @@ WITHOUT_A_MAP = Role.VIEWER
 
 @dataclass(frozen=True)
 class Standing:
-    """`administrators`: the ids of all enabled ones, whose rows are locked; empty where the provider decides no roles.
-    `local`: of those who have a password."""
+    """`administrators`: the ids of the enabled ones, whose rows are locked; none where the provider maps no roles."""
 
     administrators: tuple[int, ...] = ()
-    local: tuple[int, ...] = ()
 
 
 def lock_standing(session: Session, person: ProvidedPerson, now: datetime) -> Standing:
     """Call it before any other row of a user is locked."""
-    if not person.maps_roles:
-        return Standing()
-    return Standing(
-        tuple(users.lock_administrators(session, now)), tuple(identities.local_administrators(session, now))
-    )
+    return Standing(tuple(users.lock_administrators(session, now))) if person.maps_roles else Standing()
 
 
 def first_role(person: ProvidedPerson, standing: Standing) -> Role:
@@ -74,16 +68,17 @@ def follow(
 ) -> None:
     """Write what the provider says to a user whose row is locked. `known`: the user, with what proved them."""
     change_own(session, row, profile_of(session, person, row.id), now, known)
+    row.vouched_at = now
+    session.flush()  # who had been away counts from here on
     if person.maps_roles:
         _follow_role(session, row, person.role or WITHOUT_A_MAP, standing, now, known)
-    row.vouched_at = now
-    session.flush()
+        session.flush()
 
 
 def _follow_role(session: Session, row: UserRow, said: Role, standing: Standing, now: datetime, known: Caller) -> None:
     if row.role == said:
         return
-    subject, because = ("user", row.username), _why_kept(row, said, standing)
+    subject, because = ("user", row.username), _why_kept(session, row, said, standing, now)
     if because:
         record(session, now, known, ROLE_KEPT, subject, role=row.role, said=said, because=because)
         return
@@ -91,10 +86,10 @@ def _follow_role(session: Session, row: UserRow, said: Role, standing: Standing,
     record(session, now, known, "user.role_changed", subject, role=said)
 
 
-def _why_kept(row: UserRow, said: Role, standing: Standing) -> str:
+def _why_kept(session: Session, row: UserRow, said: Role, standing: Standing, now: datetime) -> str:
     """Why the account keeps its role, whatever the provider says; empty where it does not."""
     if said is Role.SERVER_ADMIN:
         return "" if standing.administrators else NO_ADMINISTRATOR
-    if standing.administrators == (row.id,):
+    if users.lock_administrators(session, now) == [row.id]:  # again: this one may have been away
         return LAST_ADMINISTRATOR
-    return LAST_WITH_A_PASSWORD if standing.local == (row.id,) else ""
+    return LAST_WITH_A_PASSWORD if identities.local_administrators(session, now) == [row.id] else ""
