@@ -401,7 +401,7 @@ VIEWS = [
     View("admin-user-rename", CLARA, opened(with_more(USER), "Change user name"), True),
     View("admin-user-linked", CLARA, LINKED_USER),
     View("admin-user-link", CLARA, opened(LINKED_USER, "Link frieda"), True),
-    View("admin-user-link-wrong", CLARA, filled(below(LINKED_USER, "/link"), "Link", issuer="login.example.com")),
+    View("admin-user-link-wrong", CLARA, filled(below(LINKED_USER, "/link"), "Link", email="frieda")),
     View("admin-user-unlink", CLARA, opened(LINKED_USER, "Unlink 00u1f96ECLNVOKVMUSEA"), True),
     View("admin-user-delete", CLARA, opened(with_more(USER), "Delete anna"), True),
     View("admin-user-deleted", CLARA, followed("/admin/users?state=deleted", "Deleted user")),
