@@ -1,0 +1,26 @@
+"""What administers users, service accounts among them."""
+
+from app.services.accounts import Accounts
+from app.services.building.ground import Ground
+from app.services.deleting_users import DeletingUsers
+from app.services.linking import Linking
+from app.services.restoring import Restoring
+from app.services.scim import build_scim
+from app.services.service_accounts import ServiceAccounts
+from app.services.sessions import Sessions
+from app.services.user_list import UserList
+from app.services.user_profiles import UserProfiles
+
+
+class People:
+    """By administrators, and by directories."""
+
+    def __init__(self, on: Ground, accounts: Accounts, sessions: Sessions) -> None:
+        database, clock = on.database, on.clock
+        self.user_list = UserList(database, clock, on.pepper)
+        self.user_profiles = UserProfiles(database, clock, accounts, sessions)
+        self.service_accounts = ServiceAccounts(database, clock, on.idempotency, on.usernames)
+        self.deleting_users = DeletingUsers(database, clock, on.deletion)
+        self.restoring = Restoring(database, clock, on.deletion)
+        self.linking = Linking(database, clock)
+        self.scim = build_scim(database, clock, on.ring, on.prefixes, on.idempotency, on.usernames)
