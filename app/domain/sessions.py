@@ -21,7 +21,7 @@ MOST = 50
 """Per user. When one more begins, the oldest end."""
 
 FRESH = timedelta(minutes=10)
-"""How long after the password was entered sensitive actions do not ask for it again."""
+"""How long after a proof of who the user is sensitive actions do not ask for another."""
 
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
@@ -73,7 +73,7 @@ class WebSession:
         return now >= self.seen_at + IDLE or now >= self.created_at + LONGEST or not self.user.is_enabled(now)
 
     def is_fresh(self, now: datetime) -> bool:
-        """Whether the password was entered less than FRESH ago; not if that is said to be in the future."""
+        """Whether it was proved less than FRESH ago who the user is; not if that is said to be in the future."""
         return self.proved_at - CLOCK_TOLERANCE <= now < self.proved_at + FRESH
 
 

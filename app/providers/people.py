@@ -127,6 +127,8 @@ def _instant(value: Any) -> datetime | None:
 
 
 def _session(value: Any) -> str | None:
-    if value is not None and (not isinstance(value, str) or not 0 < len(value) <= LONGEST_SESSION):
+    if value is None:
+        return None
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_SESSION or not value.isprintable():
         raise ProviderRefused(Why.CLAIM, "sid")
     return value

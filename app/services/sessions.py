@@ -188,7 +188,7 @@ class Sessions:
             return self.beginning.renew(session, known, self._clock() if is_proof else known.proved_at)
 
     def is_fresh(self, known: WebSession) -> bool:
-        """Whether the password was entered recently (:meth:`WebSession.is_fresh`)."""
+        """Whether the user proved recently who they are (:meth:`WebSession.is_fresh`)."""
         return known.is_fresh(self._clock())
 
     def sign_out(self, cookie: str, caller: Caller) -> None:

@@ -131,8 +131,7 @@ class SingleSignOn:
         """Finish a sign-in with the parameters that the provider sent the browser back with.
 
         `kept`: what the browser kept under their `state`; `before`: the cookie of its session, `known`. Refuses with
-        NotFound, ProviderRefused, SignInRefused, SessionEnded and Unavailable; the first two kinds of refusal of a
-        person are in the audit log.
+        ProviderRefused and SignInRefused, which are in the audit log, and with NotFound, SessionEnded and Unavailable.
         """
         party, person = self._party(name), None
         try:

@@ -172,7 +172,7 @@ def _is_own_origin(origin: str) -> bool:
 
 
 def is_fresh() -> bool:
-    """Whether this session's password was entered recently."""
+    """Whether it was proved recently who the user of this session is."""
     return current_user().credential.is_fresh
 
 

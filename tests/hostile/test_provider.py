@@ -21,6 +21,8 @@ STRANGER = key_of("stranger").as_dict(private=False)
 TOKENS: dict[str, dict[str, Any]] = {
     "signed by nobody": {"signed_by": "nobody"},
     "signed by nobody, in other letters": {"signed_by": "nobody", "header": {"alg": "nOnE"}},
+    "signed in a way of no name": {"header": {"alg": MARK}},
+    "signed in a list of ways": {"header": {"alg": [MARK]}},
     "signed with the public key as a shared secret": {"signed_by": "public key"},
     "signed by a stranger": {"signed_by": "stranger"},
     "signed by a stranger whose key comes with it": {"signed_by": "stranger", "header": {"jwk": STRANGER}},
@@ -67,6 +69,7 @@ CALLBACKS: dict[str, dict[str, str | None]] = {
     "with a state of 100 KB": {"state": MARK * 25_000},
     "without a code": {"code": None},
     "with another code": {"code": MARK},
+    "with a code of no characters": {"code": f"{MARK}\0\r\n\u202e\U0001f511"},
     "with a code of 100 KB": {"code": MARK * 25_000},
     "with a refusal that is a script": {"code": None, "error": "access_denied", "error_description": SCRIPT},
     "with a refusal that nobody knows": {"code": None, "error": SCRIPT, "error_uri": f"javascript:{SCRIPT}"},
