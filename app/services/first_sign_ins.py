@@ -18,8 +18,9 @@ from app.domain.errors import Conflict, SignInRefused
 from app.domain.identity import Caller, Role
 from app.domain.provided_names import candidates, username_from
 from app.domain.sign_ins import ProvidedPerson
-from app.services.following_providers import Standing, first_role, profile_of
+from app.services.following_providers import first_role, profile_of
 from app.services.instance_settings import read_policy
+from app.services.last_administrators import Administrators
 from app.services.usernames import Usernames
 from app.storage import identities, named, users
 from app.storage.audit import record
@@ -60,7 +61,7 @@ class FirstSignIns:
         self._usernames = usernames
 
     def account_of(
-        self, session: Session, person: ProvidedPerson, standing: Standing, now: datetime, caller: Caller
+        self, session: Session, person: ProvidedPerson, administrators: Administrators, now: datetime, caller: Caller
     ) -> Account | None:
         """The account; None where it changed meanwhile, so that the sign-in is tried again.
 
@@ -77,7 +78,7 @@ class FirstSignIns:
             raise SignInRefused(DISABLED, "disabled")  # an account of their own would undo what the directory did
         if not read_policy(session).oidc_create_users:
             raise SignInRefused(NO_ACCOUNT.format(subject=person.subject, issuer=person.issuer), "no_account")
-        return self._created(session, person, standing, now, caller)
+        return self._created(session, person, administrators, now, caller)
 
     def _expected(
         self, session: Session, person: ProvidedPerson, email: str, now: datetime, caller: Caller
@@ -107,9 +108,9 @@ class FirstSignIns:
         return self._link(session, row, person, now, caller, BY_SCIM)
 
     def _created(
-        self, session: Session, person: ProvidedPerson, standing: Standing, now: datetime, caller: Caller
+        self, session: Session, person: ProvidedPerson, administrators: Administrators, now: datetime, caller: Caller
     ) -> Account:
-        role = first_role(person, standing)
+        role = first_role(person, administrators)
         row = self._insert(session, person, role, now)
         self._usernames.refuse_former(session, row.username, row.id)
         known, subject = caller.as_user(row.id, row.username, BY_PROVIDER), ("user", row.username)
