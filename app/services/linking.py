@@ -108,6 +108,8 @@ class Linking:
     def unlink(self, user: int | str, person: NamedPerson, caller: Caller) -> Links:
         """Let this person no longer sign in as a user; the sessions that they began end.
 
+        Who has a password, and nobody else at a provider, is a local user then (``app.domain.leavers``).
+
         Refuses with NotFound (the user; the link), NotPermitted, and with Conflict a deleted user.
         """
         with self._database.transaction() as session:
@@ -115,7 +117,11 @@ class Linking:
             refuse_unless_allowed(session, Act.UNLINK_USER, caller)
             if not unlink(session, row.id, person):
                 raise NotFound("link")
-            record(session, self._clock(), caller, UNLINKED, ("user", row.username), **person.detail)
+            now = self._clock()
+            has_another_way = row.password_hash is not None and not identities.is_linked(session, row.id)
+            if has_another_way and not users.as_user(row).is_away(now):  # who is away is not enabled by it
+                row.vouched_at = None
+            record(session, now, caller, UNLINKED, ("user", row.username), **person.detail)
             return links_of(session, row.id)
 
 

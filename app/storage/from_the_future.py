@@ -10,9 +10,9 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from app.domain.clock_mark import LONGEST_STEP
 from app.domain.tokens import TokenStatus
-from app.storage.operating_tables import IdempotencyKeyRow, LoginThrottleRow
+from app.storage.operating_tables import IdempotencyKeyRow, LoginThrottleRow, SingleUseRow
 from app.storage.secret_tables import RetiredSecretRow
-from app.storage.tables import AccessTokenRow, SessionRow
+from app.storage.tables import AccessTokenRow, SessionRow, UserRow
 
 Instant = InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None]
 
@@ -24,6 +24,8 @@ WAITED_FOR: dict[Instant, timedelta] = {
     SessionRow.created_at: timedelta(0),
     SessionRow.seen_at: timedelta(0),
     SessionRow.proved_at: timedelta(0),
+    SingleUseRow.used_at: timedelta(0),
+    UserRow.vouched_at: timedelta(0),
 }
 """Each is followed by a time after which the row is forgotten, or ends; and how far ahead it lies by a right clock."""
 
