@@ -24,7 +24,7 @@ from config import ProviderSettings, Settings
 from tests.contract.conftest import MovableClock, Setting
 from tests.drivers.pages import Pages, page, words
 from tests.drivers.provider import CLIENT, SECRET, Issuer, Provider, query_of
-from tests.factories import OPERATOR, PASSWORD, set_role
+from tests.factories import OPERATOR, PASSWORD, make_user, set_role
 
 CORP, PARTNER = "corp", "partner-id"
 
@@ -200,6 +200,24 @@ def test_a_form_that_needs_a_fresh_proof_leads_to_the_provider_and_keeps_what_wa
     assert page(form).value_of("name") == "nightly load"
     made = browser.post("/account/auth/refresh-tokens", page(form).form("/account/auth/refresh-tokens").fields)
     assert made.status_code == 200 and "Token Secret Key" in words(made)
+
+
+def test_who_proves_to_unlink_somebody_comes_back_to_that_user(
+    app: Flask, corp: Issuer, services: Services, clock: MovableClock
+) -> None:
+    """The person was in the address of the dialog, to which a proof does not lead back."""
+    make_user(services, "unlinking-root", Role.SERVER_ADMIN, PASSWORD)
+    services.linking.link("unlinking-root", named_person(corp.url, "unlinking-root"), OPERATOR)
+    corp.behave(person={"sub": "unlinking-root"}, signed_in=3600)
+    browser, named = Pages(app), {"issuer": corp.url, "subject": "unlinking-root"}
+    go(browser, corp)
+    at = f"/admin/users/{services.accounts.get('unlinking-root').id}"
+    browser.get(f"{at}/unlink", query_string=named)
+    asked = browser.post(f"{at}/unlink", named | {"email": ""})
+    way = next(str(each["href"]) for tag, each in page(asked).tags if "/login/oidc/" in str(each.get("href")))
+    back = go(browser, corp, way)
+    assert browser.get(back.location).location == at
+    assert browser.post(f"{at}/unlink", named | {"email": ""}).status_code == 303
 
 
 def test_a_proof_counts_only_for_the_person_of_the_session_and_only_if_it_is_fresh(app: Flask, corp: Issuer) -> None:

@@ -1,6 +1,6 @@
 """Who at which provider signs in as a user: an administrator links a person, and unlinks one."""
 
-from flask import request
+from flask import redirect, request
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadRequest, Conflict, Refusal
@@ -11,7 +11,7 @@ from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
 from app.services.linking import NamedPerson, named_person
 from app.web.admin.user_dialogs import dialog, user_in_path
-from app.web.admin.user_messages import shown_next
+from app.web.admin.user_messages import began_in, shown_next
 from app.web.forms import read_form
 from app.web.guards import ADMINISTRATOR_IN_SESSION
 from app.web.ways_in import providers
@@ -42,9 +42,11 @@ def link(user_id: str) -> ResponseReturnValue:
 
 @user_links.get("/<user_id>/unlink")
 def confirm_unlink(user_id: str) -> ResponseReturnValue:
-    """The dialog to unlink a person: the one in the address."""
-    user, person = user_in_path(user_id), _person(request.args)
-    return dialog("admin_user_unlink.html", user, person=person)
+    """The dialog to unlink a person: the one in the address. Without one, as after a fresh proof, the user's page."""
+    user = user_in_path(user_id)
+    if not request.args.get("issuer"):
+        return redirect(f"{request.script_root}{began_in(user)}", 303)
+    return dialog("admin_user_unlink.html", user, person=_person(request.args))
 
 
 @user_links.post("/<user_id>/unlink")
