@@ -90,11 +90,13 @@ def _of_directory(services: Services) -> ScimToken:
 def addresses(app: Flask, method: str, both_slash_forms: bool = False, **values: str | int) -> Iterator[str]:
     """Every address of the pages that takes this method, with `values` for what is variable in them.
 
-    Not those of exports: what they answer is no page, and grows with what there is.
+    Not those of exports: what they answer is no page, and grows with what there is. Nor the one to which a provider
+    sends the end of its sessions: no browser does, and a signed token is in place of the form's.
     """
+    elsewhere = "/export", "/backchannel-logout"
     for rule in app.url_map.iter_rules():
         is_included = both_slash_forms or rule.rule == "/" or not rule.rule.endswith("/")
-        is_page = rule.endpoint.startswith("web_") and not rule.rule.rstrip("/").endswith("/export")
+        is_page = rule.endpoint.startswith("web_") and not rule.rule.rstrip("/").endswith(elsewhere)
         if is_page and method in (rule.methods or ()) and is_included:
             named = values | _named_otherwise(rule.rule, values)
             yield re.sub(r"<(\w+)>", lambda found, named=named: str(named[found[1]]), rule.rule)
