@@ -18,6 +18,7 @@ from app.domain.withdrawals import Withdrawals, withdrawals
 from app.services.deleting_users import Deletion
 from app.services.reapplied import Reapplied
 from app.services.reapplying import Reapplying
+from app.services.reapplying_scim import revoke_scim_tokens
 from app.storage import access_tokens, reapplying, refresh_tokens, users
 from app.storage.audit import record
 from app.storage.database import Database
@@ -58,7 +59,7 @@ class Restoring:
             return self._finish(session, Restored(), caller, about)
 
     def revoke_all(self, caller: Caller, **about: str | None) -> Restored:
-        """Revoke all tokens: access tokens that are active, and refresh tokens, which could be regenerated."""
+        """Revoke all tokens: access tokens that are active, refresh tokens, which could be regenerated, and SCIM's."""
         with self._database.transaction() as session:
             now = self._clock()
             revocation = Revocation(now, caller.name, REVOKED_ALL)
@@ -73,7 +74,8 @@ class Restoring:
                     detail: dict[str, str | int] = {"refresh_tokens": counts[0], "access_tokens": counts[1]}
                     subject = ("user", user.username)
                     record(session, now, caller, "user.tokens_revoked", subject, reason=REVOKED_ALL, **detail)
-            return self._finish(session, Restored(totals[0], totals[1]), caller, about)
+            changes = revoke_scim_tokens(session, now, caller)
+            return self._finish(session, Restored(totals[0], totals[1], changes=changes), caller, about)
 
     def reapply(
         self, events: Iterable[AuditEvent], caller: Caller, removed: Sequence[AuditSeal] = (), **about: str | None

@@ -299,9 +299,13 @@ def test_all_tokens_can_be_revoked_and_expired_refresh_tokens_too(
     with database.transaction() as session:
         session.execute(SessionRow.__table__.delete())
     single = generate(services, allowed_user(services))
+    scim, secret = services.scim.tokens.create("Entra ID", None, OPERATOR)
     done = services.restoring.revoke_all(OPERATOR)
     assert (done.refresh_tokens, done.access_tokens) == (1, 2)
+    assert done.changes == [f"SCIM token {scim.public_id}, Entra ID: revoked."]
     assert not any(works(services, each) for each in (refresh, access, single))
+    with pytest.raises(TokenRevoked):
+        services.scim.tokens.accept(secret, OPERATOR)
 
 
 def test_a_log_of_another_database_or_one_that_begins_later_is_refused_and_changes_nothing(
