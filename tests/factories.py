@@ -11,6 +11,7 @@ from app.domain.clock import system_clock
 from app.domain.credentials import Credential, CredentialKind
 from app.domain.errors import TokenRefused
 from app.domain.identity import ApiTokens, Caller, Role, User
+from app.domain.provisioned import Managed
 from app.domain.reissue import Reissue
 from app.domain.sessions import WebSession
 from app.domain.sign_ins import ProvidedPerson
@@ -21,6 +22,7 @@ from app.services.revoking import Revoked
 from app.services.service_accounts import People
 from app.services.throttling import ACCOUNT_LIMIT, NEW_PLACE_LIMIT, Claim
 from app.storage import users
+from app.storage.tables import UserRow
 from tests.secrecy import PASSWORD_MARK
 
 Refresh: TypeAlias = Issued[RefreshToken]
@@ -240,3 +242,15 @@ def sign_in_by_provider(services: Services, known: ProvidedPerson, before: str |
     session = services.sessions.find(services.joining.sign_in(known, Caller("", address="192.0.2.10"), before))
     assert session is not None
     return session
+
+
+def managed_crowd(services: Services, name: str, number: int) -> list[int]:
+    """The ids of so many users whom SCIM manages, made at once."""
+    rows = [
+        UserRow(username=f"{name}.{each}", role=Role.VIEWER, managed_by=Managed.SCIM, created_at=system_clock())
+        for each in range(number)
+    ]
+    with services.scim.users._database.transaction() as session:
+        session.add_all(rows)
+        session.flush()
+        return [each.id for each in rows]
