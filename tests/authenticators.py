@@ -49,9 +49,11 @@ def offered(services: Services, user: User, known: WebSession | None = None) -> 
     return known, services.enrolling.offer(known, signed_in(user))
 
 
-def add_second_factor(services: Services, user: User, at: datetime | None = None) -> Authenticator:
+def add_second_factor(
+    services: Services, user: User, at: datetime | None = None, known: WebSession | None = None
+) -> Authenticator:
     """To a user with the usual password. `at`: of the code that confirms it, which is used up: the step before now."""
-    known, offer = offered(services, user)
+    known, offer = offered(services, user, known)
     app = Authenticator(offer.secret)
     app.recovery_codes = services.enrolling.add(
         known, offer.sealed, app.code((at or system_clock()) - STEP), signed_in(user)

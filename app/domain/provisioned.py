@@ -14,6 +14,9 @@ from app.domain.identity import Role
 from app.domain.text import in_nfc, normal_text
 
 LONGEST_ID, LONGEST_GROUP_NAME = 255, 255
+LONG_NAME = f"The name of a group has at most {LONGEST_GROUP_NAME} characters."
+LONG_ID = f"An external id has at most {LONGEST_ID} characters."
+
 MOST_MEMBERS = 10_000
 """Of one group, and of all groups in one answer."""
 
@@ -142,6 +145,8 @@ def normal_group_name(text: str) -> str:
     name = normal_text("displayName", text, LONGEST_GROUP_NAME, "The name of a group").strip()
     if not name:
         raise BadRequest("A group has a name.", {"displayName": ["A group has a name."]})
+    if len(name_key(name)) > LONGEST_GROUP_NAME:  # lower case can be longer
+        raise BadRequest(LONG_NAME, {"displayName": [LONG_NAME]})
     return name
 
 
@@ -149,6 +154,8 @@ def normal_external_id(text: str | None) -> str | None:
     """The directory's id of a user or group, as it is; None for nothing. Refuses with BadRequest."""
     if text:
         normal_text("externalId", text, LONGEST_ID, "An external id")
+    if text and len(text) > LONGEST_ID:  # stored as it is, not in NFC, which can be shorter
+        raise BadRequest(LONG_ID, {"externalId": [LONG_ID]})
     return text or None
 
 

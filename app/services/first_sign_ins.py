@@ -15,8 +15,9 @@ from app.domain.errors import SignInRefused
 from app.domain.identity import Caller, Role
 from app.domain.provided_names import candidates, username_from
 from app.domain.sign_ins import ProvidedPerson
-from app.services.following_providers import Standing, first_role, profile_of
+from app.services.following_providers import first_role, profile_of
 from app.services.instance_settings import read_policy
+from app.services.last_administrators import Administrators
 from app.services.usernames import Usernames
 from app.storage import identities, named, users
 from app.storage.audit import record
@@ -57,7 +58,7 @@ class FirstSignIns:
         self._usernames = usernames
 
     def account_of(
-        self, session: Session, person: ProvidedPerson, standing: Standing, now: datetime, caller: Caller
+        self, session: Session, person: ProvidedPerson, administrators: Administrators, now: datetime, caller: Caller
     ) -> Account | None:
         """The account; None where it changed meanwhile, so that the sign-in is tried again.
 
@@ -66,7 +67,7 @@ class FirstSignIns:
         email = canonical_email(person.email)
         expected = email and identities.find_expected(session, person.issuer, email)
         if expected:
-            return self._expected(session, person, email or "", now, caller)
+            return self._expected(session, person, expected.user_id, email or "", now, caller)
         managed = person.provisioned and identities.of_provisioned(session, *person.provisioned)
         if managed:
             return self._managed(session, managed, person, now, caller)
@@ -74,14 +75,13 @@ class FirstSignIns:
             raise SignInRefused(DISABLED, "disabled")  # an account of their own would undo what the directory did
         if not read_policy(session).oidc_create_users:
             raise SignInRefused(NO_ACCOUNT.format(subject=person.subject, issuer=person.issuer), "no_account")
-        return self._created(session, person, standing, now, caller)
+        return self._created(session, person, administrators, now, caller)
 
     def _expected(
-        self, session: Session, person: ProvidedPerson, email: str, now: datetime, caller: Caller
+        self, session: Session, person: ProvidedPerson, user_id: int, email: str, now: datetime, caller: Caller
     ) -> Account | None:
         """Once only: then the person is known by issuer and subject, whoever gets the e-mail."""
-        before = identities.find_expected(session, person.issuer, email)
-        row = None if before is None else users.hold(session, before.user_id)
+        row = users.hold(session, user_id)
         expected = identities.find_expected(session, person.issuer, email)  # as it is behind the lock
         if row is None or expected is None or expected.user_id != row.id:
             return None
@@ -104,9 +104,9 @@ class FirstSignIns:
         return self._link(session, row, person, now, caller, BY_SCIM)
 
     def _created(
-        self, session: Session, person: ProvidedPerson, standing: Standing, now: datetime, caller: Caller
+        self, session: Session, person: ProvidedPerson, administrators: Administrators, now: datetime, caller: Caller
     ) -> Account:
-        name, role = self._free_name(session, person), first_role(person, standing)
+        name, role = self._free_name(session, person), first_role(person, administrators)
         profile: dict[str, Any] = dict(profile_of(session, person))
         row = users.insert(session, name, role, None, now, **profile)
         self._usernames.refuse_former(session, name, row.id)

@@ -29,7 +29,7 @@ from app.services.permitting import refuse_unless_allowed
 from app.services.refused_sign_ins import subject_of
 from app.services.second_factors import SecondFactors
 from app.services.second_steps import SecondStep, SecondSteps
-from app.storage import sessions, users
+from app.storage import second_factors, sessions, users
 from app.storage.audit import record
 from app.storage.database import Database
 from app.storage.tables import UserRow
@@ -92,7 +92,7 @@ class Sessions:
             cookie = self._begin(proof, caller, before, device_of(user_agent))
             if cookie is not None:
                 return cookie
-            # The password or its digest was changed meanwhile: check it again.
+            # The password or its digest was changed, or a second factor added, meanwhile: check it again.
 
     def _begin(self, proof: Proof, caller: Caller, before: str | None, device: str) -> str | None:
         """The cookie of a new session; None where the proof is not valid any more."""
@@ -100,7 +100,7 @@ class Sessions:
             owner = users.get_and_lock(session, proof.user.id)
             if owner is None:
                 raise BadCredentials
-            if owner.password_hash != proof.digest:
+            if owner.password_hash != proof.digest or second_factors.stored(session, owner.id) is not None:
                 return None
             arrival = Arrival(detail=proof.detail)
             return self.beginning.begin(session, owner, arrival, caller, self._clock(), before, device)

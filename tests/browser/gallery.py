@@ -113,10 +113,15 @@ def under_its_own_name(server: LiveServer) -> LiveServer:
 
 
 def with_providers(server: LiveServer) -> LiveServer:
-    """With two that are away, and need not be there for pages."""
-    for name, label, issuer in (("CORPORATE", "Example SSO", ISSUER), ("PARTNER", "Partner ID", "http://localhost:9")):
-        known = {"ISSUER": issuer, "CLIENT_ID": "daypass", "LABEL": label}
-        server.environment |= {f"DAYPASS_OIDC_{name}_{setting}": value for setting, value in known.items()}
+    """With some that are away, and need not be there for pages."""
+    known = (
+        ("CORPORATE", "Example SSO", ISSUER),
+        ("PARTNER", "Partner ID", "http://localhost:9"),
+        ("WORDY", sample.LONG_LABEL, "http://localhost:9/wordy"),
+    )
+    for name, label, issuer in known:
+        settings = {"ISSUER": issuer, "CLIENT_ID": "daypass", "LABEL": label}
+        server.environment |= {f"DAYPASS_OIDC_{name}_{setting}": value for setting, value in settings.items()}
     return server
 
 
@@ -259,6 +264,7 @@ VIEWS = [
     View("login-ended", "", at("/login?why=ended")),
     View("login-provider-away", "", at("/login/oidc/partner?next=/account/security")),
     View("login-provider-refused", "", at("/login/oidc/partner/callback?state=unknown&code=x")),
+    View("login-provider-refused-long-name", "", at("/login/oidc/wordy/callback?state=unknown&code=x")),
     View("confirm-at-provider", sample.BY_PROVIDER, filled(CREATE, "Create Refresh Token", name="weekly-report"), True),
     View("confirm-at-provider-page", sample.BY_PROVIDER, submitted),
     View("login-proxy-refused", sample.STRANGER_AT_PROXY, at("/login")),
@@ -344,6 +350,8 @@ VIEWS = [
     View("account-security-others", ANNA, after_act(at("/account/security"), done="ended")),
     View("account-security-only-one", sample.DENIED, after_act(at("/account/security"), done="others")),
     View("account-security-by-provider", sample.BY_PROVIDER, with_menu("/account/security", "Menu of")),
+    View("account-password-none", sample.BY_PROVIDER, at("/account/password")),
+    View("account-profile-linked", sample.BY_PROVIDER, at("/account/profile")),
     View("not-found", ANNA, at("/account/auth/refresh-tokens/aaaaaaaaaaaa/revoke")),
     View("not-permitted", ANNA, at("/admin")),
     View("preferences-tokens", ANNA, at(PREFERENCES)),
@@ -362,6 +370,7 @@ VIEWS = [
     View("admin-overview-tables", CLARA, with_tables),
     View("admin-users", CLARA, at("/admin/users")),
     View("admin-users-none", CLARA, at("/admin/users?q=zzz")),
+    View("admin-users-linked", CLARA, at("/admin/users?q=frieda")),
     View("admin-users-filtered", CLARA, at("/admin/users?state=disabled&role=VIEWER&sort=username")),
     View("admin-users-filters", CLARA, after(at("/admin/users"), lambda visitor: visitor.page.get_by_text(
         "More filters").click()
@@ -401,7 +410,7 @@ VIEWS = [
     View("admin-user-rename", CLARA, opened(with_more(USER), "Change user name"), True),
     View("admin-user-linked", CLARA, LINKED_USER),
     View("admin-user-link", CLARA, opened(LINKED_USER, "Link frieda"), True),
-    View("admin-user-link-wrong", CLARA, filled(below(LINKED_USER, "/link"), "Link", issuer="login.example.com")),
+    View("admin-user-link-wrong", CLARA, filled(below(LINKED_USER, "/link"), "Link", email="frieda")),
     View("admin-user-unlink", CLARA, opened(LINKED_USER, "Unlink 00u1f96ECLNVOKVMUSEA"), True),
     View("admin-user-delete", CLARA, opened(with_more(USER), "Delete anna"), True),
     View("admin-user-deleted", CLARA, followed("/admin/users?state=deleted", "Deleted user")),
@@ -510,6 +519,7 @@ VIEWS = [
     View("second-factor", ANNA, at(FACTOR)),
     View("second-factor-new", ANNA, SET_UP),
     View("second-factor-new-wrong", ANNA, filled(SET_UP, "Turn on", code="123 456")),
+    View("second-factor-of-provider", sample.BY_PROVIDER, at(FACTOR)),
     View("second-factor-on", sample.GUARDED, at(FACTOR)),
     View("second-factor-remove", sample.GUARDED, opened(FACTOR, "Remove"), True),
     View("second-factor-codes-replace", sample.GUARDED, opened(FACTOR, "Replace recovery codes"), True),

@@ -54,6 +54,7 @@ WORDY = "walter-with-a-long-name-who-signs-in-from-far-away.and.has.a.team+too@e
 """Somebody whose names are as long as they may be."""
 
 LONG_NAME = "a-name-without-any-break-" + "x" * 230
+LONG_LABEL = "Example Corporation Worldwide Workforce Identity (production)"
 LONG_WORDS = "the quarterly export of everything that the warehouse holds about suppliers and what they deliver " * 2
 
 NAMES = [

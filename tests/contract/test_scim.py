@@ -15,6 +15,7 @@ from tests.contract.asking_scim import (
     MESSAGES,
     PREFIX,
     Directory,
+    Members,
     body,
     check,
     group,
@@ -23,7 +24,7 @@ from tests.contract.asking_scim import (
     refusal,
     user,
 )
-from tests.factories import OPERATOR, issue, make_user, mint
+from tests.factories import OPERATOR, issue, make_user, managed_crowd, mint
 
 
 @pytest.fixture
@@ -96,6 +97,14 @@ def test_refusals_are_those_of_the_rfc(directory: Directory, services: Services,
             directory.get("/Users", filter=" or ".join(['id eq "1"'] * 21)),
             (400, "invalidFilter"),
         ),
+        "a name that is longer in lower case": (
+            directory.post("/Groups", group("\u0130" * 255)),
+            (400, "invalidValue"),
+        ),
+        "a long id of many marks": (
+            directory.post("/Users", user(names(2), externalId="e\u0301" * 255)),
+            (400, "invalidValue"),
+        ),
         "a count": (directory.get("/Users", count="many"), (400, "invalidValue")),
         "both selections": (
             directory.get(path, attributes="title", excludedAttributes="emails"),
@@ -105,6 +114,15 @@ def test_refusals_are_those_of_the_rfc(directory: Directory, services: Services,
     assert {name: refusal(answer) for name, (answer, _) in refused.items()} == {
         name: expected for name, (_, expected) in refused.items()
     }
+
+
+def test_refusals_repeat_no_token_and_not_much_of_what_was_sent(directory: Directory, names: Any) -> None:
+    path = f"/Users/{body(directory.post('/Users', user(names(1))))['id']}"
+    for text in (str(directory.token), "x" * 100_000):
+        for operation in ({"op": text, "path": "title"}, {"op": "add", "path": f"title.{text}[", "value": "x"}):
+            answer = directory.patch(path, operation)
+            assert refusal(answer)[0] == 400
+            assert str(directory.token) not in answer.text and len(answer.text) < 1_000
 
 
 def test_malformed_bodies_are_refused_and_large_ones_have_a_limit_of_their_own(
@@ -190,6 +208,73 @@ def test_lists_have_pages_and_filters(directory: Directory, names: Any) -> None:
     assert ids(directory.get("/Users", filter='emails[type eq "home"].value eq "x@example.com"')) == []
     (only,) = body(directory.get("/Users", filter=f'id eq "{made[0]}"', attributes="userName"))["Resources"]
     assert only.keys() == {"schemas", "id", "userName"}
+
+
+@pytest.mark.both_databases
+def test_a_filter_with_text_that_databases_do_not_take_matches_nobody(directory: Directory) -> None:
+    for text in (r"\u0000", r"\ud800", r"\u0130" * 300):
+        for path, names in (
+            ("/Users", ("userName", "externalId", "emails")),
+            ("/Groups", ("displayName", "externalId")),
+        ):
+            for name in names:
+                assert ids(directory.get(path, filter=f'{name} eq "{text}"')) == []
+
+
+def test_a_patch_says_who_comes_and_goes_in_every_spelling(directory: Directory, names: Any) -> None:
+    one, two, three = (body(directory.post("/Users", user(names(each))))["id"] for each in range(3))
+    path = f"/Groups/{body(directory.post('/Groups', group(names('group'), one)))['id']}"
+
+    def after(*operations: Members) -> set[str]:
+        assert directory.patch(path, *operations).status_code == 204
+        return {each["value"] for each in body(directory.get(path)).get("members", [])}
+
+    urn = f"{CORE}:Group"
+    assert after({"op": "ADD", "path": "Members", "value": {"value": two}}) == {one, two}
+    assert after({"Op": "add", "Value": {"MEMBERS": [{"$ref": f"https://x/Users/{three}"}]}}) == {one, two, three}
+    assert after({"op": "remove", "path": f'{urn}:members[value eq "{one}" or value eq "{two}"]'}) == {three}
+    assert after({"op": "replace", "value": {f"{urn}:members": [{"value": one}], "displayName": names("new")}}) == {one}
+    assert body(directory.get(path))["displayName"] == names("new")
+    swap = ({"op": "add", "path": "members", "value": [{"value": two}]}, {"op": "remove", "path": "members"})
+    assert after(*swap) == set()
+    assert after(*reversed(swap)) == {two}
+    assert after({"op": "remove", "path": "members", "value": {"value": one, "display": "x"}}) == {two}
+    assert after({"op": "replace", "path": "members", "value": None}) == set()
+    lower = {"schemas": [f"{MESSAGES}:PatchOp"], "operations": [swap[0]]}
+    assert directory.send("PATCH", path, lower).status_code == 204
+    assert [each["value"] for each in body(directory.get(path))["members"]] == [two]
+    refused = {
+        "no value": ({"op": "add", "path": "members"}, "invalidValue"),
+        "a text": ({"op": "add", "path": "members", "value": one}, "invalidValue"),
+        "a list of texts": ({"op": "remove", "path": "members", "value": [one]}, "invalidValue"),
+        "a group": ({"op": "add", "path": "members", "value": [{"value": "x"}]}, "invalidValue"),
+        "a part": ({"op": "replace", "path": "members.value", "value": one}, "mutability"),
+        "one in place of another": (
+            {"op": "replace", "path": f'members[value eq "{two}"]', "value": {"value": one}},
+            "mutability",
+        ),
+        "another filter": ({"op": "remove", "path": 'members[value sw "1"]'}, "invalidFilter"),
+    }
+    for reason, (operation, scim_type) in refused.items():
+        assert refusal(directory.patch(path, operation)) == (400, scim_type), reason
+    assert [each["value"] for each in body(directory.get(path))["members"]] == [two]
+
+
+def test_a_patch_of_thousands_of_members_is_one_change_and_of_other_things_has_a_limit(
+    directory: Directory, services: Services, names: Any
+) -> None:
+    crowd = [str(each) for each in managed_crowd(services, names("crowd"), 2_000)]
+    path = f"/Groups/{body(directory.post('/Groups', group(names('group'), *crowd)))['id']}"
+    halves = [[{"value": each} for each in half] for half in (crowd[:1_000], crowd[1_000:])]
+    removes = ({"op": "remove", "path": f'members[value eq "{each}"]'} for each in crowd[:1_000])
+    assert directory.patch(path, {"op": "remove", "path": "members", "value": halves[1]}, *removes).status_code == 204
+    assert "members" not in body(directory.get(path))
+    assert directory.patch(path, {"op": "add", "path": "members", "value": halves[0]}).status_code == 204
+    rename = {"op": "replace", "path": "displayName", "value": names("new")}
+    assert refusal(directory.patch(path, *[rename] * 201)) == (413, None)
+    emails = [{"value": f"{each}@example.com", "type": f"t{each}"} for each in range(101)]
+    added = {"op": "add", "path": "emails", "value": emails}
+    assert refusal(directory.patch(f"/Users/{crowd[0]}", added, added)) == (413, None)
 
 
 def test_what_scim_here_can_do_is_described(directory: Directory) -> None:

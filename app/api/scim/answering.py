@@ -11,13 +11,12 @@ from werkzeug.exceptions import Forbidden, PreconditionFailed
 from app.api.scim.errors import PREFIX
 from app.api.scim.filters import OF_GROUPS, OF_USERS, condition_of
 from app.api.scim.guard import directory
+from app.api.scim.patching import patched_group, patched_user
 from app.api.scim.schemas import CONFIG, RESOURCE_TYPES, SCHEMAS
 from app.api.scim.translating import (
     group_in,
     group_of,
     listed,
-    patched_group,
-    patched_user,
     person_in,
     shown,
     user_of,

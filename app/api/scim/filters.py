@@ -13,6 +13,7 @@ from app.api.scim.translating import WORK
 from app.domain.emails import canonical_email
 from app.domain.identity import USER_ID, canonical_username
 from app.domain.provisioned import MOST_TERMS, Attribute, Condition, Either, Equals, Every, name_key
+from app.domain.text import flaw_in
 
 Value = str | int | bool | None
 Attributes = Mapping[str, tuple[Attribute, Callable[[object], Value]]]
@@ -21,7 +22,8 @@ ONLY = "Filters compare {} with eq, joined by and, or and parentheses; at most {
 
 
 def _text(value: object) -> Value:
-    return value if isinstance(value, str) else None
+    """None for text that nothing here can have, such as what databases do not take."""
+    return value if isinstance(value, str) and not flaw_in(value) else None
 
 
 def _username(value: object) -> Value:
@@ -37,7 +39,7 @@ def _id(value: object) -> Value:
 
 
 def _group_name(value: object) -> Value:
-    return name_key(value) if isinstance(value, str) else None
+    return name_key(value) if isinstance(value, str) and not flaw_in(value) else None
 
 
 def _truth(value: object) -> Value:

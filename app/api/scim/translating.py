@@ -1,7 +1,7 @@
 """SCIM's messages into the domain's words and back. Loads ``scim2_models``."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,7 +11,6 @@ from scim2_models import (
     Error,
     ListResponse,
     Meta,
-    PatchOp,
     Reference,
     Resource,
     ResponseParameters,
@@ -19,15 +18,16 @@ from scim2_models import (
 )
 
 from app.api.scim.errors import InvalidMessage
+from app.api.scim.membership import member_id
 from app.api.scim.schemas import POLICY, Email, Group, Member, Name, User
 from app.domain import provisioned
-from app.domain.errors import BadRequest
-from app.domain.identity import USER_ID
+from app.domain.masking import mask
 from app.domain.provisioned import Found, Person, ProvisionedGroup, ProvisionedUser
 
 Members = dict[str, Any]
 
 WORK = "work"
+LONGEST_DETAIL = 300
 
 
 @contextmanager
@@ -37,11 +37,14 @@ def refusing() -> Iterator[None]:
         with POLICY:
             yield
     except ValidationError as error:
-        first = Error.from_validation_errors(error)[0]
-        raise InvalidMessage(first.status or 400, first.scim_type, first.detail or "") from None
+        raise _refusal(Error.from_validation_errors(error)[0]) from None
     except SCIMException as error:
-        about = error.to_error()
-        raise InvalidMessage(about.status or 400, about.scim_type, about.detail or "") from None
+        raise _refusal(error.to_error()) from None
+
+
+def _refusal(about: Error) -> InvalidMessage:
+    """Its detail may repeat what was sent, of any length, in which there may be a token."""
+    return InvalidMessage(about.status or 400, about.scim_type, mask(about.detail or "")[:LONGEST_DETAIL])
 
 
 def person_in(body: Members, *, is_replacement: bool = False) -> tuple[Person, bool]:
@@ -103,16 +106,8 @@ def group_in(body: Members, *, is_replacement: bool = False) -> provisioned.Grou
 
 def group_in_domain(group: Group) -> provisioned.Group:
     """What a resource says of a group. Refuses with BadRequest a member that can be no user."""
-    members = frozenset(_member_id(each) for each in group.members or [])
+    members = frozenset(member_id(each) for each in group.members or [])
     return provisioned.Group(group.display_name or "", group.external_id, members)
-
-
-def _member_id(member: Member) -> int:
-    text = member.value or str(member.ref or "").rpartition("/")[2]
-    if not USER_ID.fullmatch(text):
-        message = "A member has the id of a user as its value."
-        raise BadRequest(message, {"members": [message]})
-    return int(text)
 
 
 def group_of(known: ProvisionedGroup, base: str) -> Group:
@@ -140,57 +135,6 @@ def version_of(known: ProvisionedUser | ProvisionedGroup) -> str:
     """The entity tag: weak, because it is of what is kept and not of the bytes of an answer."""
     text = repr(known.person) if isinstance(known, ProvisionedUser) else f"{known.id} {known.version}"
     return f'W/"{hashlib.sha256(text.encode()).hexdigest()[:20]}"'
-
-
-def patched_user(body: Members) -> Callable[[ProvisionedUser], Person]:
-    """What a user is after this patch. Refuses at once what can be no patch of any user."""
-    with refusing():
-        patch = PatchOp[User].model_validate(_plain(body), scim_ctx=Context.RESOURCE_PATCH_REQUEST)
-
-    def apply(known: ProvisionedUser) -> Person:
-        user = user_of(known, "")
-        with refusing():
-            patch.patch(user)
-        return person_of(user)
-
-    return apply
-
-
-def patched_group(body: Members) -> Callable[[ProvisionedGroup], provisioned.Group]:
-    """The same of a group."""
-    with refusing():
-        patch = PatchOp[Group].model_validate(_plain(body), scim_ctx=Context.RESOURCE_PATCH_REQUEST)
-
-    def apply(known: ProvisionedGroup) -> provisioned.Group:
-        group = group_of(known, "")
-        with refusing():
-            patch.patch(group)
-        return group_in_domain(group)
-
-    return apply
-
-
-def _plain(body: Members) -> Members:
-    """The operations without what changes nothing: Okta names the resource's id among the values of an operation
-    without a path, and Microsoft Entra ID the ``$ref`` of a member, as null.
-    """
-    operations = body.get("Operations")
-    if isinstance(operations, list):
-        for each in operations:
-            if isinstance(each, dict) and isinstance(each.get("value"), dict) and not each.get("path"):
-                each["value"] = {name: value for name, value in each["value"].items() if name not in READ_ONLY}
-            if isinstance(each, dict) and isinstance(each.get("value"), list):
-                each["value"] = [_without_null(value) for value in each["value"]]
-    return body
-
-
-READ_ONLY = ("id", "meta", "schemas")
-
-
-def _without_null(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    return {name: each for name, each in value.items() if each is not None}
 
 
 def shown(resource: Resource[Any], query: Mapping[str, str], context: Context) -> Members:

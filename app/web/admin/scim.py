@@ -27,7 +27,7 @@ scim = GuardedBlueprint("web_scim", __name__, guard=ADMINISTRATOR_IN_SESSION, ur
                         template_folder="../templates")  # fmt: skip
 
 HOME = "/admin/scim"
-LIFETIMES = [("", "Until it is revoked"), ("365", "1 year"), ("180", "180 days"), ("90", "90 days")]
+LIFETIMES = [("", "No expiration"), ("365", "1 year"), ("180", "180 days"), ("90", "90 days")]
 MAPPABLE = [(value, text) for value, text in ROLES if Role(value).has_pages]
 
 TEXTS = {

@@ -13,7 +13,8 @@ from app.domain.provisioned import Person
 from app.domain.sessions import FRESH
 from app.domain.sign_ins import ProvidedPerson, SignInMethod
 from app.services import Services
-from app.services.following_providers import LAST_ADMINISTRATOR, LAST_WITH_A_PASSWORD, NO_ADMINISTRATOR
+from app.services.following_providers import NO_ADMINISTRATOR
+from app.services.last_administrators import LAST_ADMINISTRATOR, LAST_WITH_A_PASSWORD
 from app.services.linking import named_person
 from app.storage.database import Database
 from app.storage.tables import IdentityRow, SessionRow, UserRow

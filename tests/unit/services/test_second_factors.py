@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -18,6 +19,7 @@ from app.domain.errors import (
 from app.domain.identity import Caller, Role, User
 from app.domain.second_factors import RECOVERY_CODES
 from app.services import Services
+from app.services.accounts import Proof
 from app.services.second_factors import FactorSecrets
 from app.services.second_steps import LASTS, SecondStep
 from app.services.sessions import WaitsForCode
@@ -25,7 +27,7 @@ from app.services.throttling import ACCOUNT_LIMIT, KNOWN_LIMIT, NEW_PLACE_LIMIT
 from app.storage.database import Database
 from app.storage.second_factor_tables import RecoveryCodeRow, SecondFactorRow
 from tests import rows
-from tests.authenticators import PLACE, STEP, Authenticator, add_second_factor
+from tests.authenticators import PLACE, STEP, Authenticator, add_second_factor, session_of
 from tests.crowds import all_at_once
 from tests.databases import KEYS
 from tests.factories import OPERATOR, PASSWORD, disable, make_user, set_password
@@ -208,6 +210,23 @@ def test_a_password_that_changes_between_the_steps_begins_no_session_and_uses_up
 
 
 # Guessing
+
+
+def test_a_factor_that_is_added_while_somebody_signs_in_is_asked_for(
+    services: Services, anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, made = session_of(services, anna), list[Authenticator]()
+    authenticate = services.accounts.authenticate
+
+    def slowly(*args: Any, **kwargs: Any) -> Proof:
+        proof = authenticate(*args, **kwargs)
+        if not made:
+            made.append(add_second_factor(services, anna, known=known))
+        return proof
+
+    monkeypatch.setattr(services.accounts, "authenticate", slowly)
+    assert isinstance(services.sessions.sign_in("anna", PASSWORD, PLACE, None), WaitsForCode)
+    assert [each.id for each in services.sessions.of_user(anna.id)] == [known.id]
 
 
 def test_codes_are_guessed_within_the_budgets_of_passwords(
