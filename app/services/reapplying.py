@@ -15,6 +15,7 @@ from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind
 from app.domain.withdrawals import Withdrawals, takes_away
 from app.services.deleting_users import WITH_THE_USER, Deletion, about
+from app.services.linking import AuditedPeople
 from app.services.reapplied import Reapplied
 from app.services.reapplying_factors import apply_spent_codes, outdated_by, take_back_outdated
 from app.services.reapplying_moves import label_again, move_again, was_changed_later
@@ -40,10 +41,17 @@ class Reapplying:
     """
 
     def __init__(
-        self, session: Session, now: datetime, caller: Caller, deletion: Deletion, *, has_run_on: bool
+        self,
+        session: Session,
+        now: datetime,
+        caller: Caller,
+        deletion: Deletion,
+        people: AuditedPeople,
+        *,
+        has_run_on: bool,
     ) -> None:
         self._session, self._now, self._caller = session, now, caller
-        self._deletion = deletion
+        self._deletion, self._people = deletion, people
         self._has_run_on = has_run_on
         self._done = Reapplied()
         self._lost = Withdrawals()
@@ -230,10 +238,10 @@ class Reapplying:
         self._record(ANSWERING_CHANGED, ("user", username), event, **answering(user))
 
     def _unlink(self, event: AuditEvent) -> None:
-        if (done := unlink_again(self._session, event, has_run_on=self._has_run_on)) is None:
+        if (done := unlink_again(self._session, event, self._people, has_run_on=self._has_run_on)) is None:
             return
         username, person = done
-        self._record(event.action, ("user", username), event, **person.detail)
+        self._record(event.action, ("user", username), event, **self._people.detail(person))
         self._done.changes.append(f"{username}: unlinked from {person.subject or person.email} at {person.issuer}.")
 
     def _change_setting(self, key: str, event: AuditEvent) -> None:

@@ -48,6 +48,16 @@ def test_a_linked_person_signs_in_as_the_user_and_an_unlinked_one_no_longer(
         sign_in_by_provider(services, person())
 
 
+def test_the_audit_log_knows_an_e_mail_again_and_does_not_hold_it(services: Services, database: Database) -> None:
+    make_user(services, "anna")
+    services.linking.link("anna", BY_EMAIL, OPERATOR)
+    services.linking.unlink("anna", BY_EMAIL, OPERATOR)
+    unlinked, linked = services.audit_list.events(limit=2).items
+    assert (linked.action, unlinked.action) == ("user.linked", "user.unlinked")
+    assert linked.detail == unlinked.detail and linked.detail["by"] == "e-mail"
+    assert "example.com" not in str(linked.detail["person"])
+
+
 def test_what_is_so_already_changes_nothing(services: Services, database: Database) -> None:
     make_user(services, "anna")
     for named in (ANNA, BY_EMAIL):
