@@ -12,7 +12,7 @@ from app.domain.token_view import TokenView
 from app.factory import create_app
 from app.services import Services
 from app.storage.database import Database
-from app.web.guards import FORM_REFUSED
+from app.web.forged_forms import FORM_REFUSED
 from config import Settings
 from tests import rows
 from tests.contract.asking_pages import Somebody, addresses, all_rows, holding, somebody, variables
