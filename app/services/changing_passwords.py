@@ -12,8 +12,9 @@ from app.domain.ladder import Act
 from app.domain.passwords import TEMPORARY
 from app.domain.service_accounts import NO_PASSWORD
 from app.domain.sessions import WebSession
-from app.services.accounts import Accounts, Proof
+from app.services.accounts import Accounts
 from app.services.named_users import changeable_user, existing_user
+from app.services.password_proofs import Proof
 from app.services.passwords import Passwords
 from app.services.permitting import refuse_unless_allowed
 from app.services.revoking import Revoked, revoke_tokens_of

@@ -106,7 +106,7 @@ IN_WRITE_PROBE = "app/storage/write_probe.py"
 IN_ACCESS_TOKENS = "app/storage/access_tokens.py"
 IN_SUPERSEDING = "app/storage/superseding.py"
 IN_CHANGING_PASSWORDS = "app/services/changing_passwords.py"
-IN_ACCOUNTS = "app/services/accounts.py"
+IN_PROOFS = "app/services/password_proofs.py"
 IN_USER_CHANGES = "app/services/user_changes.py"
 IN_USERS = "app/storage/users.py"
 IN_BY_FILTER = "app/services/revoking_by_filter.py"
@@ -179,7 +179,7 @@ FAULTS = (
           "if owner.is_away(now):", "if False:", LEAVERS),
     Fault("leaver stays signed in", "who has not signed in for too long has no session", "app/domain/sessions.py",
           "not self.user.is_enabled(now)", "not self.user.is_active", LEAVERS),
-    Fault("leaver uses a password", "◆ a password is not a sign-in at the provider", "app/services/accounts.py",
+    Fault("leaver uses a password", "◆ a password is not a sign-in at the provider", IN_PROOFS,
           "if proof.user.is_away(self._clock()):", "if False:", LEAVERS),
     Fault("leaver away too late", "a sign-in counts until the instant", "app/domain/leavers.py",
           "now >= until\n\n\ndef is_told", "now > until\n\n\ndef is_told", "tests/unit/domain/test_leavers.py"),
@@ -394,7 +394,7 @@ FAULTS = (
           "STRANGERS_WEIGHT = 2", "STRANGERS_WEIGHT = 0", PLACES),
     Fault("strangers never have a turn", "◆ one valid account never has all turns to hash", IN_PLACES,
           "self._known_in_a_row >= KNOWN_IN_A_ROW", "self._known_in_a_row > 99", PLACES),
-    Fault("disabled user signs in", "◆ a disabled account is answered like a wrong password", IN_ACCOUNTS,
+    Fault("disabled user signs in", "◆ a disabled account is answered like a wrong password", IN_PROOFS,
           "not matches or not user.is_active:", "not matches:", ACCOUNTS),
     Fault("compared uncounted", "an attempt is counted before its password is looked at", "app/services/attempts.py",
           "attempt = self._throttle.begin(claim)", "attempt = Attempt(claim, standing.is_known, ())",
@@ -458,7 +458,7 @@ FAULTS = (
           "case((func.count() == 1, func.min(with_email.c.id)))", "func.min(with_email.c.id)", f"{BY_EMAIL} -k two"),
     Fault("no e-mail is one", "◆ who has no e-mail is not found by none", IN_USERS,
           "_enabled_with(email or \"\")", "_enabled_with(email)  # type: ignore[arg-type]", f"{BY_EMAIL} -k by_none"),
-    Fault("two budgets", "◆ a guesser has one budget whichever is typed", IN_ACCOUNTS,
+    Fault("two budgets", "◆ a guesser has one budget whichever is typed", IN_PROOFS,
           "return found.user.counted_by if found.user else canonical_username(typed)",
           "return canonical_username(typed)",
           f"{BY_EMAIL} -k one_budget"),
@@ -500,10 +500,10 @@ FAULTS = (
     Fault("tokens revoked by nobody", "tokens are revoked with the password where that is asked for",
           IN_CHANGING_PASSWORDS, "if revokes_tokens else None", "if revokes_tokens is None else None",
           CHANGING_PASSWORDS),
-    Fault("temporary password for ever", "◆ a temporary password expires after 72 hours", IN_ACCOUNTS,
+    Fault("temporary password for ever", "◆ a temporary password expires after 72 hours", IN_PROOFS,
           "if user.password_expires_at is not None and now >= user.password_expires_at:", "if False:",
           CHANGING_PASSWORDS),
-    Fault("expiry told to strangers", "◆ only who has the right password learns that it has expired", IN_ACCOUNTS,
+    Fault("expiry told to strangers", "◆ only who has the right password learns that it has expired", IN_PROOFS,
           "        matches = self._passwords.matches(password, digest)\n",
           "        if user:\n            _refuse_expired(user, self._clock())\n"
           "        matches = self._passwords.matches(password, digest)\n", CHANGING_PASSWORDS),
@@ -662,7 +662,7 @@ FAULTS = (
           AUDIT_PURGING),
     Fault("a crowd fills the audit log", "◆ refused attempts are sampled and bounded", "app/services/sightings.py",
           "if counts[action] >= MOST_A_MINUTE or", "if", SIGHTINGS),
-    Fault("typed name in the audit log", "◆ what is typed as a name is not stored", IN_ACCOUNTS,
+    Fault("typed name in the audit log", "◆ what is typed as a name is not stored", IN_PROOFS,
           "note(SIGN_IN_REFUSED, subject_of(user),", 'note(SIGN_IN_REFUSED, ("user", typed),', SIGHTINGS),
     Fault("throttling not recorded", "throttling of sign-ins is an event", "app/services/attempts.py",
           "self._sightings.note(SIGN_IN_THROTTLED, subject_of(user), caller)", "pass", SIGHTINGS),
@@ -866,7 +866,7 @@ FAULTS = (
           "slot.due_at = time.monotonic() + pause", "slot.due_at = time.monotonic() + (60 if slot.deaths > 1 else 0)",
           SUPERVISION),
     Fault("revoked token comes back with a backup", "a restore revokes again what was revoked since",
-          "app/services/reapplying.py", "        self._revoke_refresh_tokens(lost)\n", "",
+          "app/services/reapplying_tokens.py", "        self._revoke_refresh_tokens()\n", "",
           "tests/unit/services/test_restoring.py"),
     Fault("stale -wal replayed", "a copied file beside another file's -wal is not served", "app/storage/file_use.py",
           "if problem := stale_wal_problem(path):", "if problem := stale_wal_problem(path) and None:", RESTORE),
@@ -1022,8 +1022,8 @@ FAULTS = (
           "union(present, earlier, ", "union(present, ", f"{MOVING} -k made_with"),
     Fault("a credential that moved meanwhile", "◆ a token that was moved makes nothing for its old owner",
           "app/services/ended_credentials.py", "if row.user_id != user_id:", "if False:", MOVING),
-    Fault("a restore without moves", "◆ a restore gives no token back to its old owner", "app/services/reapplying.py",
-          "        self._move(lost)\n", "", f"{RESTORING} -k moved"),
+    Fault("a restore without moves", "◆ a restore gives no token back to its old owner",
+          "app/services/reapplying_tokens.py", "        self._move()\n", "", f"{RESTORING} -k moved"),
     Fault("responsible not compared", "◆ who does not answer for a service account does nothing for it",
           "app/domain/service_accounts.py", "person_id in (account.responsible_id, account.deputy_id)", "True",
           SERVICE_ACCOUNTS),
