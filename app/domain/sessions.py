@@ -61,8 +61,11 @@ class WebSession:
 
     @property
     def must_change_password(self) -> bool:
-        """Whether the pages require another password first. One from before Daypass let them expire can stay."""
-        return self.user.password_expires_at is not None
+        """Whether the pages require another password first. One from before Daypass let them expire can stay.
+
+        Not of whom a provider or a proxy signed in: they may never have seen the temporary one.
+        """
+        return self.user.password_expires_at is not None and self.method is SignInMethod.PASSWORD
 
     @property
     def credential(self) -> Credential:

@@ -55,10 +55,11 @@ def follow(
 ) -> None:
     """Write what the provider says to a user whose row is locked. `known`: the user, with what proved them."""
     change_own(session, row, profile_of(session, person, row.id), now, known)
+    row.vouched_at = now
+    session.flush()  # who had been away counts from here on
     if person.maps_roles:
         _follow_role(session, row, person.role or DEFAULT_ROLE, administrators, now, known)
-    row.vouched_at = now
-    session.flush()
+        session.flush()
 
 
 def _follow_role(
@@ -66,7 +67,7 @@ def _follow_role(
 ) -> None:
     if row.role == said:
         return
-    because = _why_kept(row, said, administrators)
+    because = _why_kept(session, row, said, administrators, now)
     if because:
         record_kept(session, now, known, row.username, Role(row.role), said, because)
         return
@@ -74,8 +75,9 @@ def _follow_role(
     record(session, now, known, "user.role_changed", ("user", row.username), role=said)
 
 
-def _why_kept(row: UserRow, said: Role, administrators: Administrators) -> str:
+def _why_kept(session: Session, row: UserRow, said: Role, administrators: Administrators, now: datetime) -> str:
     """Why the account keeps its role, whatever the provider says; empty where it does not."""
     if said is Role.SERVER_ADMIN:
         return "" if administrators.enabled else NO_ADMINISTRATOR
-    return administrators.why_kept(row.id)
+    present = administrators_of(session, users.lock_administrators(session, now), now)  # again: this one is back
+    return present.why_kept(row.id)

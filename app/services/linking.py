@@ -18,7 +18,7 @@ from app.domain.identities import Links
 from app.domain.identity import Caller, Kind, Role
 from app.domain.ladder import Act
 from app.domain.seals import Seal
-from app.domain.text import refuse_secret
+from app.domain.text import refuse_secret, refuse_token
 from app.services.first_sign_ins import LINKED
 from app.services.named_users import changeable_user, existing_user
 from app.services.permitting import refuse_unless_allowed
@@ -68,8 +68,8 @@ def named_person(issuer: str, subject: str = "", email: str = "") -> NamedPerson
         raise BadRequest(ONE_OF_BOTH, {"subject": [ONE_OF_BOTH]})
     if subject and not SUBJECT.fullmatch(subject):
         raise BadRequest(SUBJECT_RULE, {"subject": [SUBJECT_RULE]})
-    for field, text in (("issuer", issuer), ("subject", subject)):
-        refuse_secret(field, text)
+    refuse_secret("issuer", issuer)
+    refuse_token("subject", subject)
     key = canonical_email(email) if email else ""
     if key is None:
         raise BadRequest(EMAIL_RULE, {"email": [EMAIL_RULE]})

@@ -34,7 +34,7 @@ def clara(app: Flask) -> Somebody:
 
 def test_the_api_links_by_subject_or_e_mail_and_unlinks(admin: Person, services: Services) -> None:
     user = make_user(services)
-    path, subject = f"users/{user.id}/identities", f"subject-{user.id}"
+    path, subject = f"users/{user.id}/identities", f"I0aUlJ9k2GjE7pVcQ3nWtXyZbR5sH8dFmK1oLu-T4vA{user.id}"
     by_email = {"issuer": ISSUER, "email": f"{user.username}@Example.com"}
     assert admin.native.get(path).get_json() == {"identities": [], "expected": []}
     admin.native.post(path, {"issuer": ISSUER, "subject": subject})

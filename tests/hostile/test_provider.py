@@ -8,6 +8,8 @@ from urllib.parse import urlencode
 import pytest
 
 from app.services import sightings
+from app.storage.operating_tables import SingleUseRow
+from tests import rows
 from tests.crowds import all_at_once
 from tests.drivers.provider import CLIENT, query_of
 from tests.drivers.provider_tokens import key_of
@@ -109,6 +111,14 @@ def test_a_return_signs_in_once(provided: Provided, log_lines: list[str]) -> Non
     assert len(sent) == 1
     secrets = (query_of(returned)["code"], query_of(returned)["state"], sent[0]["code_verifier"])
     assert log_lines and not [line for line in log_lines if any(each in line for each in secrets)]
+
+
+def test_returns_of_whom_no_provider_signed_in_leave_nothing_in_the_database(provided: Provided) -> None:
+    """Anybody can begin, and make up the return. Fails when each is noted as used: a crowd would fill the disk."""
+    visitor, before = provided.visitor(), rows.count(provided.database, SingleUseRow)
+    for made_up in ({"code": "made-up"}, {"error": "access_denied"}, {"iss": "https://other.example.com"}):
+        assert visitor.follow(visitor.issuer.come_back(visitor.leave()), **made_up).status_code == 403
+    assert rows.count(provided.database, SingleUseRow) == before
 
 
 def test_of_many_equal_returns_one_signs_in(provided: Provided) -> None:

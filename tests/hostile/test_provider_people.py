@@ -36,6 +36,8 @@ CLAIMS: dict[str, dict[str, Any]] = {
     "a session with half a character": {"sid": f"{MARK}\ud800"},
     "a session with a zero byte": {"sid": f"{MARK}\0"},
     "a session of 10 KB": {"sid": MARK * 2560},
+    "a subject with a space at its end": {"sub": f"{MARK} "},
+    "a subject with a space at its beginning": {"sub": f" {MARK}"},
     "a sign-in at no time": {"auth_time": MARK},
     "a sign-in before all time": {"auth_time": -1},
 }
