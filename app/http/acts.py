@@ -1,6 +1,6 @@
 """What each route that can change something does, as acts of the ladder of credentials (``app.domain.ladder``).
 
-Not here: comparing it with what the route's guard accepts (``guards``), and asking for a password (``app.web.guards``).
+Not here: comparing it with what the route accepts (``guards``), and asking for a proof (``app.web.fresh_proof``).
 """
 
 from collections.abc import Callable

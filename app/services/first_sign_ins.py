@@ -70,7 +70,7 @@ class FirstSignIns:
         email = canonical_email(person.email)
         expected = email and identities.find_expected(session, person.issuer, email)
         if expected:
-            return self._expected(session, person, email or "", now, caller)
+            return self._expected(session, person, expected.user_id, email or "", now, caller)
         managed = person.provisioned and identities.of_provisioned(session, *person.provisioned)
         if managed:
             return self._managed(session, managed, person, now, caller)
@@ -81,11 +81,10 @@ class FirstSignIns:
         return self._created(session, person, administrators, now, caller)
 
     def _expected(
-        self, session: Session, person: ProvidedPerson, email: str, now: datetime, caller: Caller
+        self, session: Session, person: ProvidedPerson, user_id: int, email: str, now: datetime, caller: Caller
     ) -> Account | None:
         """Once only: then the person is known by issuer and subject, whoever gets the e-mail."""
-        before = identities.find_expected(session, person.issuer, email)
-        row = None if before is None else users.hold(session, before.user_id)
+        row = users.hold(session, user_id)
         expected = identities.find_expected(session, person.issuer, email)  # as it is behind the lock
         if row is None or expected is None or expected.user_id != row.id:
             return None

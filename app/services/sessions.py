@@ -19,11 +19,12 @@ from app.domain.ladder import Act
 from app.domain.seals import Seal
 from app.domain.sessions import MOST, WebSession
 from app.domain.sign_ins import Arrival
-from app.services.accounts import Accounts, Proof
+from app.services.accounts import Accounts
 from app.services.beginning import BeginningSessions, new_cookie
 from app.services.kept_forms import KeptForms
 from app.services.known_devices import KnownDevices
 from app.services.named_users import existing_user
+from app.services.password_proofs import Proof
 from app.services.password_sign_in import may_by_password, refuse_unless_by_password
 from app.services.permitting import refuse_unless_allowed
 from app.services.refused_sign_ins import subject_of

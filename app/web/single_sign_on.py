@@ -1,6 +1,6 @@
 """Sign-in with an OpenID provider: the way there, the way back, and pages where that failed.
 
-Not here: signing out there (``provider_logout``), and when a fresh proof is asked for (``guards``).
+Not here: signing out there (``provider_logout``), and when a fresh proof is asked for (``fresh_proof``).
 """
 
 from collections.abc import Callable
@@ -14,9 +14,10 @@ from app.domain.providers import ProviderRefused, Why
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
 from app.web import cookies
-from app.web.guards import VISITOR, find_session
+from app.web.guards import VISITOR
 from app.web.rendering import base_url, page, retry_after
 from app.web.returning import below_root, is_local, onward
+from app.web.session import find_session
 
 single_sign_on = GuardedBlueprint("web_single_sign_on", __name__, guard=VISITOR, url_prefix="/login/oidc",
                                   template_folder="templates")  # fmt: skip

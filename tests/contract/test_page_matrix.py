@@ -281,7 +281,7 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", "/admin/users/<user_id>/rename"): Line(administrators(400), World.someone, {"username": "no name"}),
     ("GET", "/admin/users/<user_id>/link"): Line(administrators(200), World.someone),
     ("POST", "/admin/users/<user_id>/link"): Line(administrators(400), World.someone, {"issuer": "no address"}),
-    ("GET", "/admin/users/<user_id>/unlink"): Line(administrators(400), World.someone),
+    ("GET", "/admin/users/<user_id>/unlink"): Line(administrators(303), World.someone),
     ("POST", "/admin/users/<user_id>/unlink"): Line(
         administrators(404), World.someone, {"issuer": ISSUER, "subject": "nobody"}
     ),

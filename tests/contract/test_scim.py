@@ -116,6 +116,15 @@ def test_refusals_are_those_of_the_rfc(directory: Directory, services: Services,
     }
 
 
+def test_refusals_repeat_no_token_and_not_much_of_what_was_sent(directory: Directory, names: Any) -> None:
+    path = f"/Users/{body(directory.post('/Users', user(names(1))))['id']}"
+    for text in (str(directory.token), "x" * 100_000):
+        for operation in ({"op": text, "path": "title"}, {"op": "add", "path": f"title.{text}[", "value": "x"}):
+            answer = directory.patch(path, operation)
+            assert refusal(answer)[0] == 400
+            assert str(directory.token) not in answer.text and len(answer.text) < 1_000
+
+
 def test_malformed_bodies_are_refused_and_large_ones_have_a_limit_of_their_own(
     directory: Directory, client: FlaskClient
 ) -> None:

@@ -21,6 +21,7 @@ from app.services.linking import named_person
 from app.storage.audit_tables import AuditEventRow
 from app.storage.database import Database
 from config import ProviderSettings, Settings
+from tests.contract.asking_pages import all_rows
 from tests.contract.conftest import MovableClock, Setting
 from tests.drivers.pages import Pages, page, words
 from tests.drivers.provider import CLIENT, SECRET, Issuer, Provider, query_of
@@ -79,8 +80,12 @@ def test_a_person_signs_in_and_goes_on_where_they_wanted(app: Flask, corp: Issue
     assert browser.get("/account/security").status_code == 200
 
 
-def test_the_request_to_the_provider_is_bound_to_the_browser_and_says_nothing_else(app: Flask, corp: Issuer) -> None:
+def test_the_request_to_the_provider_is_bound_to_the_browser_and_says_nothing_else(
+    app: Flask, services: Services, database: Database, corp: Issuer
+) -> None:
+    before = all_rows(services, database)
     begun = Pages(app).get(f"/login/oidc/{CORP}")
+    assert all_rows(services, database) == before, "it is a GET"
     asked = query_of(begun.location)
     assert {name: asked[name] for name in ("response_type", "client_id", "scope", "code_challenge_method")} == {
         "response_type": "code", "client_id": CLIENT, "scope": "openid profile email", "code_challenge_method": "S256",

@@ -21,11 +21,13 @@ from app.api.scim.errors import InvalidMessage
 from app.api.scim.membership import member_id
 from app.api.scim.schemas import POLICY, Email, Group, Member, Name, User
 from app.domain import provisioned
+from app.domain.masking import mask
 from app.domain.provisioned import Found, Person, ProvisionedGroup, ProvisionedUser
 
 Members = dict[str, Any]
 
 WORK = "work"
+LONGEST_DETAIL = 300
 
 
 @contextmanager
@@ -35,11 +37,14 @@ def refusing() -> Iterator[None]:
         with POLICY:
             yield
     except ValidationError as error:
-        first = Error.from_validation_errors(error)[0]
-        raise InvalidMessage(first.status or 400, first.scim_type, first.detail or "") from None
+        raise _refusal(Error.from_validation_errors(error)[0]) from None
     except SCIMException as error:
-        about = error.to_error()
-        raise InvalidMessage(about.status or 400, about.scim_type, about.detail or "") from None
+        raise _refusal(error.to_error()) from None
+
+
+def _refusal(about: Error) -> InvalidMessage:
+    """Its detail may repeat what was sent, of any length, in which there may be a token."""
+    return InvalidMessage(about.status or 400, about.scim_type, mask(about.detail or "")[:LONGEST_DETAIL])
 
 
 def person_in(body: Members, *, is_replacement: bool = False) -> tuple[Person, bool]:

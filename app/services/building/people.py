@@ -3,7 +3,7 @@
 from app.services.accounts import Accounts
 from app.services.building.ground import Ground
 from app.services.deleting_users import DeletingUsers
-from app.services.linking import Linking
+from app.services.linking import AuditedPeople, Linking
 from app.services.restoring import Restoring
 from app.services.scim import build_scim
 from app.services.service_accounts import ServiceAccounts
@@ -21,6 +21,7 @@ class People:
         self.user_profiles = UserProfiles(database, clock, accounts, sessions)
         self.service_accounts = ServiceAccounts(database, clock, on.idempotency, on.usernames)
         self.deleting_users = DeletingUsers(database, clock, on.deletion)
-        self.restoring = Restoring(database, clock, on.deletion)
-        self.linking = Linking(database, clock)
+        audited = AuditedPeople(on.pepper)
+        self.restoring = Restoring(database, clock, on.deletion, audited)
+        self.linking = Linking(database, clock, audited)
         self.scim = build_scim(database, clock, on.ring, on.prefixes, on.idempotency, on.usernames)

@@ -28,6 +28,8 @@ from tests.factories import (
     make_service_account,
     make_user,
     mint,
+    person,
+    sign_in_by_provider,
     vouch,
 )
 from tests.unit.services.verdicts import DAY, MINUTE, NOW, MovedClock, reason, refusal_of
@@ -132,31 +134,6 @@ def test_a_local_user_and_a_service_account_are_never_away(services: Services, c
     assert services.accounts.authenticate(local.username, PASSWORD, ANONYMOUS).user.id == local.id
 
 
-@pytest.mark.parametrize("has_password", [True, False])
-def test_who_is_unlinked_and_has_a_password_is_a_local_user(
-    services: Services, clock: MovedClock, anna: User, has_password: bool
-) -> None:
-    """Such as the administrator who is kept for a failure of the provider. Others still wait for a sign-in."""
-    user = anna if has_password else make_user(services)
-    persons = [named_person(ISSUER, subject) for subject in ("first", "second")]
-    for each in persons:
-        services.linking.link(user.id, each, OPERATOR)
-    vouch(services, user, NOW)
-    services.linking.unlink(user.id, persons[0], OPERATOR)
-    assert services.accounts.by_id(user.id).sign_in_by is not None
-    services.linking.unlink(user.id, persons[1], OPERATOR)
-    clock.now = NOW + 1000 * DAY
-    assert services.accounts.by_id(user.id).is_away(clock.now) is not has_password
-
-
-def test_unlinking_enables_nobody(services: Services, clock: MovedClock, anna: User) -> None:
-    """◆ It takes less proof than enabling does."""
-    services.linking.link(anna.id, named_person(ISSUER, "anna"), OPERATOR)
-    clock.now = NOW + VALID * DAY
-    services.linking.unlink(anna.id, named_person(ISSUER, "anna"), OPERATOR)
-    assert services.accounts.by_id(anna.id).is_away(clock.now)
-
-
 def test_a_sign_in_by_a_clock_that_was_ahead_counts_from_the_next_purge(
     services: Services, database: Database, clock: MovedClock, anna: User
 ) -> None:
@@ -165,6 +142,20 @@ def test_a_sign_in_by_a_clock_that_was_ahead_counts_from_the_next_purge(
     with database.transaction() as session:
         bring_back(session, NOW)
     assert services.accounts.by_id(anna.id).sign_in_by == NOW + VALID * DAY
+
+
+def test_who_is_unlinked_and_given_a_password_is_a_local_user(services: Services, clock: MovedClock) -> None:
+    """Fails when a provider is asked for that does not know them. Unlinking alone vouches for nobody."""
+    configure(services, sign_in_valid_days=VALID, oidc_create_users="on")
+    linked = named_person(ISSUER, "anna-at-the-provider")
+    anna = sign_in_by_provider(services, person()).user
+    factories.set_password(services, anna.username, PASSWORD)
+    assert services.accounts.by_id(anna.id).sign_in_by is not None, "the provider knows them"
+    services.linking.unlink(anna.id, linked, OPERATOR)
+    clock.now += VALID * DAY
+    assert services.accounts.by_id(anna.id).is_away(clock.now)
+    factories.set_password(services, anna.username, PASSWORD)
+    assert services.accounts.authenticate(anna.username, PASSWORD, ANONYMOUS).user.sign_in_by is None
 
 
 def test_the_setting_counts_at_once_in_both_directions(services: Services, clock: MovedClock, anna: User) -> None:

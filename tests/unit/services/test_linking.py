@@ -49,6 +49,16 @@ def test_a_linked_person_signs_in_as_the_user_and_an_unlinked_one_no_longer(
         sign_in_by_provider(services, person())
 
 
+def test_the_audit_log_knows_an_e_mail_again_and_does_not_hold_it(services: Services, database: Database) -> None:
+    make_user(services, "anna")
+    services.linking.link("anna", BY_EMAIL, OPERATOR)
+    services.linking.unlink("anna", BY_EMAIL, OPERATOR)
+    unlinked, linked = services.audit_list.events(limit=2).items
+    assert (linked.action, unlinked.action) == ("user.linked", "user.unlinked")
+    assert linked.detail == unlinked.detail and linked.detail["by"] == "e-mail"
+    assert "example.com" not in str(linked.detail["person"])
+
+
 def test_a_subject_that_looks_random_is_linked_unlinked_and_in_the_audit_log_as_it_is(services: Services) -> None:
     """As many of Entra ID's do. Fails when it is taken for a secret: nobody could unlink the person, nor a restore."""
     subject, anna = "I0aUlJ9k2GjE7pVcQ3nWtXyZbR5sH8dFmK1oLu-T4vAe", make_user(services, "anna")
