@@ -16,7 +16,7 @@ def refuse_unusable_header(name: str, trusted_proxies: str, sign_out: str) -> No
     """Raise ValueError for settings that sign nobody in, or anybody; the message follows ``DAYPASS_REMOTE_USER_``."""
     if sign_out and not name:
         raise ValueError("SIGN_OUT needs DAYPASS_REMOTE_USER_HEADER: nobody signs in by the proxy without it")
-    if sign_out and not re.fullmatch(r"(https?://[^/\s\\\\]+|/(?![/\\\\]))[\x21-\x5b\x5d-\x7e]*", sign_out):
+    if sign_out and not re.fullmatch(r"(https?://[^/\s\\]+|/(?![/\\]))[\x21-\x5b\x5d-\x7e]*", sign_out):
         raise ValueError("SIGN_OUT must be an address that begins with https:// or http://, or a path of this host")
     if not name:
         return

@@ -24,9 +24,9 @@ class Credential:
     """`id`: a token's public id, a session's number, a command's system user, a job's name; empty for a password,
     single sign-on and a reverse proxy.
 
-    `is_fresh`: of a session, whether the password was entered recently. Of an access token, `is_single_tier`: whether
-    it has no refresh token; `until`: when it, or its refresh token, expires, and what is made with it at the latest;
-    None is never. `digest`: of a session or a password, what is stored of it while it has not ended.
+    `is_fresh`: of a session, whether its user proved recently who they are. Of an access token, `is_single_tier`:
+    whether it has no refresh token; `until`: when it, or its refresh token, expires, and what is made with it at the
+    latest; None is never. `digest`: of a session or a password, what is stored of it while it has not ended.
     """
 
     kind: CredentialKind

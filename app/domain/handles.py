@@ -2,7 +2,7 @@
 
 import re
 
-_HANDLE = re.compile(r"(?:[a-z]{1,12}[ra]_)?([a-z0-9]{12})(?:_[0-9a-z]*)?(?:…|\.{3})?", re.ASCII | re.IGNORECASE)
+_HANDLE = re.compile(r"(?:[a-z]{1,12}[ras]_)?([a-z0-9]{12})(?:_[0-9a-z]*)?(?:…|\.{3})?", re.ASCII | re.IGNORECASE)
 
 
 def public_id_in(text: str) -> str | None:

@@ -26,7 +26,7 @@ class Effect(StrEnum):
 class Proof(StrEnum):
     """What a caller shows, in the words of refusals."""
 
-    FRESH_SESSION = "A session whose password was entered in the last ten minutes"
+    FRESH_SESSION = "A session whose user proved who they are in the last ten minutes"
     SESSION = "A session"
     PASSWORD = "A password"
     PROVIDER = "A sign-in at a provider"
@@ -152,8 +152,8 @@ class Act(Enum):
         return self.value
 
     @property
-    def asks_for_password(self) -> bool:
-        """Whether a page asks for the password where it was not entered recently."""
+    def needs_fresh_proof(self) -> bool:
+        """Whether a page asks again who its user is, where that was not proved recently."""
         return Proof.FRESH_SESSION in self.rule.needs and Proof.SESSION not in self.rule.needs
 
 
@@ -205,7 +205,7 @@ def refuse_unless_allowed(act: Act, caller: Caller, is_on: Callable[[str], bool]
 
 def _not_enough(rule: Rule, proof: Proof | None) -> str:
     if proof is Proof.SESSION and Proof.FRESH_SESSION in rule.needs:
-        return f"Your password was entered more than ten minutes ago. Enter it again to {rule.words}."
+        return f"Confirm that it is you to {rule.words}: the last time was more than ten minutes ago."
     enough = "; ".join(each[0].lower() + each[1:] for each in Proof if each in rule.needs)
     return f"{proof or 'This caller'} is not enough to {rule.words}. Enough is: {enough}."
 

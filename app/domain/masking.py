@@ -54,6 +54,14 @@ def holds_secret(text: str) -> bool:
     return mask(text) != text
 
 
+def mask_identifier(text: str) -> str:
+    """The text with each complete token in it hidden: the identifiers that other systems give can be random too."""
+    plain = _plain(text)
+    if plain is None:
+        return HIDDEN
+    return _TAIL.sub(HIDDEN, plain) if _TAIL.search(plain) else text
+
+
 def tokens_in(text: str, format: TokenFormat) -> Iterator[TokenText]:
     """The complete tokens of this instance in the text, with or without their prefix, encoded or not."""
     plain = _plain(text)

@@ -1,6 +1,6 @@
 """Instance settings: lifetimes and policies that an administrator changes while the service runs.
 
-Each is declared once, in :class:`Policy`; commands, pages, the API, previews and refusals derive from it.
+Each is declared once, in :class:`Policy` or a base of it; commands, pages, the API and refusals derive from it.
 Not here: deployment settings (``config``).
 """
 
@@ -11,15 +11,15 @@ from functools import lru_cache
 from typing import Any
 
 from app.domain.identity import ApiTokens, User
+from app.domain.limit_settings import LimitSettings
 from app.domain.reissue import Reissue
+from app.domain.retention_settings import RetentionSettings
 from app.domain.second_factor_settings import SecondFactorSettings
 from app.domain.setting import (
     DAYS,
     HOURS,
     SECONDS,
     SWITCH,
-    TIMES,
-    TOKENS,
     Affects,
     Counted,
     From,
@@ -34,13 +34,12 @@ LONGEST_LIFETIME = timedelta(days=36_500)
 """A hundred years: dates end at the year 9999."""
 
 WHO = "Off: only administrators and users who are allowed individually. On or off, a user who is denied can't."
-FULL = f"They can't create more until they have fewer. {OLD_REMAIN}"
 BY_TOKEN = "create refresh tokens, request access tokens from them, and regenerate them"
 TO_GRANT = "create users, give rights, and change settings so that they allow more"
 
 
 @dataclass(frozen=True)
-class Policy(SignInSettings, SecondFactorSettings):
+class Policy(SignInSettings, SecondFactorSettings, LimitSettings, RetentionSettings):
     """All instance settings, parsed. A maximum of None is unlimited.
 
     `values`: by key; the attributes read them.
@@ -128,65 +127,6 @@ class Policy(SignInSettings, SecondFactorSettings):
         help=f"On: an administrator's access token is enough to {TO_GRANT}.",
         affects=(Affects(None, f"Access tokens of administrators are enough to {TO_GRANT}.",
                          f"Access tokens of administrators are not enough to {TO_GRANT}; they take rights away."),),
-    )  # fmt: skip
-    max_refresh_tokens_per_user = Setting(
-        TOKENS, "10000", low=1, high=1_000_000, group=Group.LIMITS, label="Refresh tokens per user",
-        help="How many active refresh tokens one user may have.", effective=From.AT_ONCE,
-        affects=(Affects(Counted.USERS_AT_THE_LIMIT, FULL),),
-    )  # fmt: skip
-    max_api_tokens_per_user = Setting(
-        TOKENS, "10000", low=1, high=1_000_000, group=Group.LIMITS, label="API tokens per user",
-        help="How many one user may have, expired ones included until they are deleted.", effective=From.AT_ONCE,
-        affects=(Affects(Counted.USERS_AT_THE_API_TOKEN_LIMIT, FULL),),
-    )  # fmt: skip
-    creations_per_hour = Setting(
-        TOKENS, "3600", low=60, high=1_000_000, group=Group.LIMITS, label="New tokens per user and hour",
-        help="How many refresh tokens and API tokens together one user may create or regenerate in an hour.",
-        effective=From.AT_ONCE,
-        affects=(Affects(Counted.ENABLED_USERS, f"Each may create that many in an hour. {OLD_REMAIN}"),),
-    )  # fmt: skip
-    mints_per_hour = Setting(
-        TOKENS, "3600", low=60, high=1_000_000, group=Group.LIMITS, label="Access tokens per refresh token and hour",
-        help="How many one refresh token may request in an hour; further requests are refused with 429.",
-        effective=From.AT_ONCE,
-        affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Each may request that many in an hour. Those that it has "
-                         "are not affected."),),
-    )  # fmt: skip
-    mints_per_hour_per_user = Setting(
-        TOKENS, "36000", low=600, high=1_000_000, group=Group.LIMITS, label="Access tokens per user and hour",
-        help="How many all refresh tokens of one user together may request in an hour.", effective=From.AT_ONCE,
-        affects=(Affects(Counted.ENABLED_USERS, "Each may request that many in an hour with all refresh tokens "
-                         "together. Those that they have are not affected."),),
-    )  # fmt: skip
-    regenerations_per_hour = Setting(
-        TIMES, "60", low=6, high=10_000, group=Group.LIMITS, label="Regenerations per refresh token and hour",
-        help="How often one refresh token may be regenerated or rotated in an hour.", effective=From.AT_ONCE,
-        affects=(Affects(Counted.ACTIVE_REFRESH_TOKENS, "Each may be regenerated that often in an hour. Their secrets "
-                         "are not affected."),),
-    )  # fmt: skip
-    retention = Setting(
-        DAYS, "90", low=0, high=3650, suffix="_days", group=Group.RETENTION, label="Keep ended tokens",
-        help="How long expired, revoked and replaced tokens stay in the lists before they are deleted.",
-        effective=From.NEXT_PURGE, widens=Widens.NEVER,
-        affects=tuple(Affects(ended, "The next purge keeps them. What was deleted before does not come back.",
-                              "The next purge deletes them; a refresh token stays while one of its access tokens does, "
-                              "and an access token while a token that was created with it does.")
-                      for ended in (Counted.ENDED_REFRESH_TOKENS, Counted.ENDED_ACCESS_TOKENS)),
-    )  # fmt: skip
-    audit = Setting(
-        DAYS, "0", low=0, high=3650, suffix="_days", zero="unlimited", group=Group.RETENTION, label="Keep audit events",
-        help="How long audit events are kept before they are deleted; 0: unlimited.",
-        effective=From.NEXT_PURGE, widens=Widens.ANY,
-        affects=(Affects(None, "Only audit events are affected: the oldest are deleted first, in whole sealed ranges. "
-                         "A restore can't repeat the revocations of deleted events."),),
-    )  # fmt: skip
-    audit_high_volume = Setting(
-        DAYS, "30", low=0, high=3650, suffix="_days", zero="the same as other events", group=Group.RETENTION,
-        label="Keep audit events of requested access tokens and refused attempts",
-        help="How long these are kept, of which there are many; 0: as long as other audit events.",
-        effective=From.NEXT_PURGE, widens=Widens.ANY,
-        affects=(Affects(None, "Only audit events of requested access tokens and refused attempts are affected. A "
-                         "restore needs those since its backup."),),
     )  # fmt: skip
     openapi_enabled = Setting(
         SWITCH, "on", group=Group.DOCUMENTS, label="Serve API documents", effective=From.AT_ONCE, widens=Widens.NEVER,

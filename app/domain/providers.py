@@ -84,7 +84,7 @@ class Why(Enum):
     AWAY = Reason(
         "provider_away",
         "{provider} can't be reached, or does not answer in time.",
-        "Try again in a moment. If you have a password here, sign in with it.",
+        "Try again in a moment. If you have a password that is accepted here, sign in with it.",
     )
     BUSY = Reason("busy", "Too many people are signing in with {provider} at this moment.", "Try again in a moment.")
     ANSWER = Reason("bad_answer", "{provider} answered with something that is no answer of an OpenID provider.")

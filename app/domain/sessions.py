@@ -21,7 +21,7 @@ MOST = 50
 """Per user. When one more begins, the oldest end."""
 
 FRESH = timedelta(minutes=10)
-"""How long after the password was entered sensitive actions do not ask for it again."""
+"""How long after a proof of who the user is sensitive actions do not ask for another."""
 
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
@@ -61,8 +61,11 @@ class WebSession:
 
     @property
     def must_change_password(self) -> bool:
-        """Whether the pages require another password first. One from before Daypass let them expire can stay."""
-        return self.user.password_expires_at is not None
+        """Whether the pages require another password first. One from before Daypass let them expire can stay.
+
+        Not of whom a provider or a proxy signed in: they may never have seen the temporary one.
+        """
+        return self.user.password_expires_at is not None and self.method is SignInMethod.PASSWORD
 
     @property
     def credential(self) -> Credential:
@@ -73,7 +76,7 @@ class WebSession:
         return now >= self.seen_at + IDLE or now >= self.created_at + LONGEST or not self.user.is_enabled(now)
 
     def is_fresh(self, now: datetime) -> bool:
-        """Whether the password was entered less than FRESH ago; not if that is said to be in the future."""
+        """Whether it was proved less than FRESH ago who the user is; not if that is said to be in the future."""
         return self.proved_at - CLOCK_TOLERANCE <= now < self.proved_at + FRESH
 
 

@@ -30,17 +30,17 @@ class SignInSettings:
     )  # fmt: skip
     password_sign_in = Setting(
         Kind(PasswordSignIn, choices=tuple(PasswordSignIn),
-             labels=("Administrators whom no provider knows", "All administrators", "Everybody who has one")),
+             labels=("Local administrators", "All administrators", "Everybody who has one")),
         "on", group=Group.SIGN_IN, label="Sign in with a password", effective=From.AT_ONCE,
-        help="Who signs in on the pages with a password, and proves with it who they are. One administrator always "
-             "can: while none whom no provider knows has a password, every administrator may use theirs. APIs are not "
-             "affected: see password_api_enabled.",
+        help="Who signs in on the pages with a password, and proves with it who they are. Local administrators are "
+             "those whom no provider knows; while none of them has a password, every administrator may use theirs. "
+             "APIs are not affected: see password_api_enabled.",
         affects=(Affects(Counted.USERS_WITH_PASSWORD, "Sessions go on, and tokens are not affected."),),
     )  # fmt: skip
     oidc_create_users = Setting(
         SWITCH, "off", group=Group.SIGN_IN, label="Single sign-on creates accounts", effective=From.AT_ONCE,
-        help="On: who signs in at a provider for the first time gets an account. Off: only those whom an administrator "
-             "linked or named before.",
+        help="On: a person who signs in at a provider for the first time gets an account. Off: only people whom an "
+             "administrator linked or named before.",
         affects=(Affects(None, "Everybody whom a provider accepts can get an account.",
                          "Who has no account gets none by signing in. Accounts that were created stay."),),
     )  # fmt: skip

@@ -8,7 +8,7 @@ for the two joiners, which several scripts need within words. Not here: user nam
 import unicodedata
 
 from app.domain.errors import BadRequest
-from app.domain.masking import holds_secret, mask
+from app.domain.masking import holds_secret, mask, mask_identifier
 
 LONGEST_TEXT = 255
 LONGEST_AGENT = 255
@@ -99,7 +99,16 @@ def _is_visible(character: str) -> bool:
 
 def refuse_secret(field: str, text: str, name: str = "") -> None:
     """Refuse with BadRequest text that holds that of a token: it would be stored, and shown to others."""
-    if holds_secret(text):
+    _refuse_where(holds_secret(text), field, name)
+
+
+def refuse_token(field: str, text: str) -> None:
+    """The same of a complete token only: for identifiers that other systems give, which can be random."""
+    _refuse_where(mask_identifier(text) != text, field)
+
+
+def _refuse_where(holds: bool, field: str, name: str = "") -> None:
+    if holds:
         message = f"{name or field} must not hold the text of a token: leave it out, and revoke a token that is known."
         raise BadRequest(message, {field: [message]})
 

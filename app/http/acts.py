@@ -1,6 +1,6 @@
 """What each route that can change something does, as acts of the ladder of credentials (``app.domain.ladder``).
 
-Not here: comparing it with what the route's guard accepts (``guards``), and asking for a password (``app.web.guards``).
+Not here: comparing it with what the route accepts (``guards``), and asking for a proof (``app.web.fresh_proof``).
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ ATTRIBUTE = "acts_of_route"
 
 @dataclass(frozen=True)
 class Declared:
-    """`has_password_field`: the form itself asks for the password where it was not entered recently."""
+    """`has_password_field`: the form itself asks for the password where no proof is recent."""
 
     acts: tuple[Act, ...]
     has_password_field: bool = False
@@ -27,11 +27,11 @@ class Declared:
     @property
     def needs_fresh_proof(self) -> bool:
         """Whether an act needs a session that was proved recently."""
-        return any(act.asks_for_password for act in self.acts)
+        return any(act.needs_fresh_proof for act in self.acts)
 
     @property
     def asks_for_password(self) -> bool:
-        """Whether a page asks for the password before."""
+        """Whether a page asks for it before the form is accepted; the password, where that is the user's proof."""
         return not self.has_password_field and self.needs_fresh_proof
 
 

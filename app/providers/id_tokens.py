@@ -44,4 +44,6 @@ def judge(signed: Signed, provider: Provider, nonce: str, access_token: str, now
     subject = signed.claims["sub"]
     if not 0 < len(subject) <= LONGEST_SUBJECT or not subject.isascii() or not subject.isprintable():
         raise ProviderRefused(Why.CLAIM, "sub")
+    if subject != subject.strip():  # nobody could name that person to link or unlink them
+        raise ProviderRefused(Why.CLAIM, "sub")
     return signed.claims

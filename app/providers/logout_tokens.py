@@ -47,6 +47,8 @@ def judge(signed: Signed, provider: Provider, now: datetime) -> LoggedOut:
 
 def _text(claims: dict[str, Any], name: str) -> str | None:
     value = claims.get(name)
-    if value is not None and (not isinstance(value, str) or not 0 < len(value) <= LONGEST_ID):
+    if value is None:
+        return None
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ID or not value.isprintable():
         raise ProviderRefused(Why.CLAIM, name)
     return value

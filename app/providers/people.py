@@ -11,7 +11,7 @@ from app.domain.errors import BadRequest
 from app.domain.identity import Role
 from app.domain.providers import Provider, ProviderRefused, Why
 from app.domain.sign_ins import ProvidedPerson
-from app.domain.text import normal_text
+from app.domain.text import LONGEST_TEXT, flaw_in, in_nfc, normal_text
 
 GOOGLE = "https://accounts.google.com"
 """Of whose accounts only ``hd`` tells the domain, because anybody can have one with a verified address of another:
@@ -32,7 +32,7 @@ def person_of(provider: Provider, claims: dict[str, Any], id_token: str) -> Prov
         provider=provider.name,
         issuer=provider.issuer,
         subject=claims["sub"],
-        username=_text(_at(claims, provider.username_claim), provider.username_claim),
+        username=_identifier(_at(claims, provider.username_claim), provider.username_claim),
         email=email,
         first_name=_text(claims.get("given_name"), "given_name"),
         last_name=_text(claims.get("family_name"), "family_name"),
@@ -50,7 +50,7 @@ def _provisioned(provider: Provider, claims: dict[str, Any], email: str) -> tupl
     if provider.scim_match is None:
         return None
     attribute, claim = provider.scim_match
-    value = email if claim == "email" else _text(_at(claims, claim), claim)
+    value = email if claim == "email" else _identifier(_at(claims, claim), claim)
     return (attribute, value) if value else None
 
 
@@ -80,14 +80,20 @@ def _at(claims: dict[str, Any], name: str) -> Any:
 
 
 def _text(value: Any, name: str) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise ProviderRefused(Why.CLAIM, name)
     try:
-        return normal_text(name, value.strip())
+        return normal_text(name, _identifier(value, name))
     except BadRequest:
         raise ProviderRefused(Why.CLAIM, name) from None
+
+
+def _identifier(value: Any, name: str) -> str:
+    """As :func:`normal_text` has it, but it may look random, as the subjects of many providers do."""
+    if value is None:
+        return ""
+    text = in_nfc(value.strip()) if isinstance(value, str) else ""
+    if not isinstance(value, str) or len(text) > LONGEST_TEXT or flaw_in(text):
+        raise ProviderRefused(Why.CLAIM, name)
+    return text
 
 
 def _verified_email(claims: dict[str, Any]) -> str:
@@ -127,6 +133,8 @@ def _instant(value: Any) -> datetime | None:
 
 
 def _session(value: Any) -> str | None:
-    if value is not None and (not isinstance(value, str) or not 0 < len(value) <= LONGEST_SESSION):
+    if value is None:
+        return None
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_SESSION or not value.isprintable():
         raise ProviderRefused(Why.CLAIM, "sid")
     return value

@@ -22,6 +22,9 @@ from app.providers.keys import Keys
 ERROR_WORD = re.compile(r"[a-z][a-z0-9_]{0,39}")
 """As all that are registered are (RFC 6749, section 11.4): anybody can send a browser back with another."""
 
+ACCESS_TOKEN = re.compile(r"[\x21-\x7e]+")
+"""What a header can hold (RFC 6749, appendix A.12, without spaces)."""
+
 LONGEST_CODE = 4096
 LONGEST_HINT = 6000
 """Characters of an ID token in an address, which servers limit to about 8,000."""
@@ -61,9 +64,7 @@ class RelyingParty:
             metadata = self._discovery.metadata(exchange)
             self._refuse_other_issuer(metadata, answer.get("iss"))
             tokens = self._redeem(metadata, _code_of(answer), attempt, exchange)
-            access_token = tokens.get("access_token")
-            if not isinstance(access_token, str) or str(tokens.get("token_type")).lower() != "bearer":
-                raise ProviderRefused(Why.ANSWER, "access_token")
+            access_token = _access_token(tokens)
             found = signed.verify(tokens.get("id_token"), metadata, self._keys, exchange)
             claims = id_tokens.judge(found, self.provider, attempt.nonce, access_token, self._clock())
             claims = self._with_user_info(claims, metadata, access_token, exchange)
@@ -138,6 +139,14 @@ class RelyingParty:
             raise ProviderRefused(Why.SUBJECT)
         kept = {name: value for name, value in claims.items() if name not in missing}
         return kept | {name: answer.body[name] for name in missing if name in answer.body}
+
+
+def _access_token(tokens: dict[str, Any]) -> str:
+    found = tokens.get("access_token")
+    is_bearer = str(tokens.get("token_type")).lower() == "bearer"
+    if not is_bearer or not isinstance(found, str) or not ACCESS_TOKEN.fullmatch(found):
+        raise ProviderRefused(Why.ANSWER, "access_token")
+    return found
 
 
 def _refuse_useless(user_info: Answer) -> None:

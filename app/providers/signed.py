@@ -43,8 +43,9 @@ def verify(token: object, metadata: Metadata, keys: Keys, exchange: Exchange) ->
     except (JoseError, ValueError, TypeError):
         raise ProviderRefused(Why.TOKEN) from None
     algorithm, key_id = header.get("alg"), header.get("kid")
-    if algorithm not in _allowed(metadata):
-        raise ProviderRefused(Why.ALGORITHM, str(algorithm)[:20] if isinstance(algorithm, str) else "")
+    if not isinstance(algorithm, str) or algorithm not in _allowed(metadata):
+        is_known = isinstance(algorithm, str) and algorithm in JWSRegistry.algorithms
+        raise ProviderRefused(Why.ALGORITHM, str(algorithm) if is_known else "")
     if key_id is not None and not isinstance(key_id, str):
         raise ProviderRefused(Why.TOKEN)
     key = keys.find(algorithm, key_id, metadata.jwks_uri, exchange)

@@ -1,34 +1,29 @@
 """Users: authentication by password, and changes of accounts.
 
-Not here: their passwords (``changing_passwords``), and their tokens (``issuing``, ``revoking``).
+Not here: whether a password is right (``password_proofs``), another one (``changing_passwords``), and their tokens
+(``issuing``, ``revoking``).
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
 
-import structlog
 from sqlalchemy.exc import IntegrityError
 
-from app.domain.audit import SIGN_IN_REFUSED
 from app.domain.clock import Clock
-from app.domain.emails import canonical_email
-from app.domain.errors import BadCredentials, NotFound, SignInRefused, TemporaryPassword
-from app.domain.identity import Caller, Role, User, canonical_username
+from app.domain.errors import NotFound
+from app.domain.identity import Caller, Role, User
 from app.domain.ladder import Act
-from app.domain.leavers import AWAY, FIRST_SIGN_IN
-from app.domain.passwords import EXPIRED, TEMPORARY
+from app.domain.passwords import TEMPORARY
 from app.services.attempts import Attempts
 from app.services.ended_credentials import as_of_now
 from app.services.idempotency import Idempotency, IdempotencyKey
 from app.services.named_users import changeable_user, existing_user
+from app.services.password_proofs import PasswordProofs, Proof, counted_by
 from app.services.passwords import Passwords
 from app.services.permitting import refuse_unless_allowed
-from app.services.refused_sign_ins import reason_of, signed_in_by, subject_of
 from app.services.responsibility import lock_for
 from app.services.second_factors import SecondFactors
 from app.services.sightings import Sightings
-from app.services.throttling import Attempt, Claim, LoginThrottle
+from app.services.throttling import Claim, LoginThrottle
 from app.services.user_changes import (
     OWN_NAMES,
     Values,
@@ -42,23 +37,6 @@ from app.services.usernames import Usernames, normal_username, taken
 from app.storage import users
 from app.storage.audit import record
 from app.storage.database import Database
-from app.storage.users import SignIn
-
-LOG = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class Proof:
-    """Proof that this user's password was entered; valid while the stored digest is `digest`.
-
-    `detail`: for the audit log, by what the user signed in where it was not the user name. `needs_code`: the account
-    has a second factor, and its password alone opens nothing.
-    """
-
-    user: User
-    digest: str = field(repr=False)
-    detail: dict[str, str] = field(default_factory=dict)
-    needs_code: bool = False
 
 
 class Accounts:
@@ -84,11 +62,11 @@ class Accounts:
         self.sightings = sightings
         self._usernames = usernames
         self._attempts = attempts
-        self._second_factors = second_factors
+        self._proofs = PasswordProofs(database, clock, passwords, throttle, sightings, second_factors)
 
     def counted_by(self, typed: str) -> str:
         """What attempts with this user name or e-mail are counted by, and devices known by (:class:`Claim`)."""
-        return _counted_by(self._find(typed), typed)
+        return counted_by(self._proofs.find(typed), typed)
 
     def authenticate(
         self, username: str, password: str, caller: Caller, device: str | None = None, *, asks_code: bool = False
@@ -104,15 +82,14 @@ class Accounts:
         where it is not enough, with SecondFactorRequired; and that of somebody who must sign in with single sign-on
         first, with SignInRefused.
         """
-        found = self._find(username)
-        claim = Claim(_counted_by(found, username), caller.address, device)
+        found = self._proofs.find(username)
+        claim = Claim(counted_by(found, username), caller.address, device)
         return self._attempts.make(
-            claim, found.user, caller, lambda attempt: self._decide(attempt, username, password, caller, asks_code)
+            claim,
+            found.user,
+            caller,
+            lambda attempt: self._proofs.decide(attempt, username, password, caller, asks_code),
         )
-
-    def _find(self, typed: str) -> SignIn:
-        with self._database.reading() as session:
-            return users.find_sign_in(session, canonical_username(typed), canonical_email(typed))
 
     def add(
         self,
@@ -205,55 +182,3 @@ class Accounts:
             as_of_now(session, caller)
             change_own(session, row, normal, self._clock(), caller)
         return users.as_user(row)
-
-    def _decide(self, attempt: Attempt, typed: str, password: str, caller: Caller, asks_code: bool) -> Proof:
-        """What becomes of an attempt that was counted."""
-        try:
-            proof = self._prove(typed, attempt.claim.account, password, caller)
-            self._refuse_away(proof, caller)
-            _refuse_expired(proof.user, self._clock())
-        except (BadCredentials, SignInRefused, TemporaryPassword):
-            self.throttle.failed(attempt, caller)
-            raise
-        needs_code = self._second_factors.after_password(attempt, proof.user, caller, asks_code, proof.detail)
-        proof = replace(proof, needs_code=needs_code)
-        while self._passwords.is_dated(proof.digest):
-            proof = self._upgrade_digest(proof, typed, password, caller)
-        return proof
-
-    def _prove(self, typed: str, account: str, password: str, caller: Caller) -> Proof:
-        """Takes the same time for an unknown user. Call it within a turn."""
-        user, digest = self._find(typed)
-        if user is not None and user.counted_by != account:  # renamed, or another e-mail, since it was counted
-            user, digest = None, None
-        matches = self._passwords.matches(password, digest)
-        if user is None or digest is None or not matches or not user.is_active:
-            LOG.warning("sign_in_refused", user_id=user.id if user else None, address=caller.address)
-            reason = reason_of(user, digest, matches)
-            self.sightings.note(SIGN_IN_REFUSED, subject_of(user), caller, reason=reason, **signed_in_by(user, typed))
-            raise BadCredentials
-        return Proof(user, digest, signed_in_by(user, typed))
-
-    def _refuse_away(self, proof: Proof, caller: Caller) -> None:
-        """A password is no sign-in at the provider: who has left the organisation may still know it."""
-        if proof.user.is_away(self._clock()):
-            self.sightings.note(SIGN_IN_REFUSED, subject_of(proof.user), caller, reason=AWAY, **proof.detail)
-            raise SignInRefused(FIRST_SIGN_IN, AWAY)
-
-    def _upgrade_digest(self, proof: Proof, typed: str, password: str, caller: Caller) -> Proof:
-        digest = self._passwords.digest(password)
-        with self._database.transaction() as session:
-            is_kept = users.replace_digest(session, proof.user.id, proof.digest, digest)
-        # Otherwise the password was changed meanwhile, or another sign-in upgraded the digest.
-        if is_kept:
-            return replace(proof, digest=digest)
-        return replace(self._prove(typed, proof.user.counted_by, password, caller), needs_code=proof.needs_code)
-
-
-def _counted_by(found: SignIn, typed: str) -> str:
-    return found.user.counted_by if found.user else canonical_username(typed) or canonical_email(typed) or typed
-
-
-def _refuse_expired(user: User, now: datetime) -> None:
-    if user.password_expires_at is not None and now >= user.password_expires_at:
-        raise TemporaryPassword(EXPIRED)

@@ -12,14 +12,15 @@ from app.domain.ladder import Act
 from app.domain.passwords import TEMPORARY
 from app.domain.service_accounts import NO_PASSWORD
 from app.domain.sessions import WebSession
-from app.services.accounts import Accounts, Proof
+from app.services.accounts import Accounts
 from app.services.named_users import changeable_user, existing_user
+from app.services.password_proofs import Proof
 from app.services.passwords import Passwords
 from app.services.permitting import refuse_unless_allowed
 from app.services.revoking import Revoked, revoke_tokens_of
 from app.services.second_factors import SecondFactors
 from app.services.sessions import device_in
-from app.storage import sessions, users
+from app.storage import identities, sessions, users
 from app.storage.audit import record
 from app.storage.database import Database
 
@@ -95,7 +96,8 @@ class ChangingPasswords:
         """Set somebody's password, by id or name; their sessions end.
 
         `is_temporary`: accepted for TEMPORARY; the pages require another one. An introspector's is
-        not: the role has no pages. Refuses with NotFound, NotPermitted, BadRequest, and with Conflict the
+        not: the role has no pages. Whom no provider knows is a local user then, who need not sign in with one
+        (``app.domain.leavers``). Refuses with NotFound, NotPermitted, BadRequest, and with Conflict the
         caller's own, and one for a service account.
         """
         with self._database.reading() as session:
@@ -129,6 +131,8 @@ class ChangingPasswords:
                 refuse_unless_allowed(session, Act.SET_PASSWORD, caller)
             now = self._clock()
             row.password_hash, row.has_temporary_password = digest, is_temporary
+            if proof is None and not identities.is_linked(session, row.id):
+                row.vouched_at = None  # a local user: no provider signs them in
             row.password_expires_at = now + TEMPORARY if is_temporary else None
             sessions.end_of_user(session, row.id, but=keeps)
             record(session, now, caller, "user.password_changed", ("user", row.username), is_temporary=is_temporary)

@@ -27,7 +27,7 @@ WRONG = "Incorrect code. Enter the one that the app shows now; if this goes on, 
 OVER = "This page is no longer valid. Begin again, and remove what you added to your app."
 MEANWHILE = "Your second factor was changed meanwhile, in another tab or by an administrator. This change was not made."
 NONE_TO_KEEP = "You have no second factor."
-NO_PASSWORD = "You have no password here: whoever signs you in asks for a second factor."
+NO_PASSWORD = "You have no password here. Set up a second factor where you sign in."
 OWN = "Remove your own second factor under Account Settings, Security."
 HAS_NONE = "{} has no second factor."
 

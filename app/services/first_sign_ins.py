@@ -3,20 +3,24 @@
 Not here: those who are known, and their sessions (``joining``).
 """
 
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.domain.credentials import BY_PROVIDER
 from app.domain.emails import canonical_email
-from app.domain.errors import SignInRefused
+from app.domain.errors import Conflict, SignInRefused
 from app.domain.identity import Caller, Role
 from app.domain.provided_names import candidates, username_from
 from app.domain.sign_ins import ProvidedPerson
-from app.services.following_providers import Standing, first_role, profile_of
+from app.services.following_providers import first_role, profile_of
 from app.services.instance_settings import read_policy
+from app.services.last_administrators import Administrators
 from app.services.usernames import Usernames
 from app.storage import identities, named, users
 from app.storage.audit import record
@@ -57,7 +61,7 @@ class FirstSignIns:
         self._usernames = usernames
 
     def account_of(
-        self, session: Session, person: ProvidedPerson, standing: Standing, now: datetime, caller: Caller
+        self, session: Session, person: ProvidedPerson, administrators: Administrators, now: datetime, caller: Caller
     ) -> Account | None:
         """The account; None where it changed meanwhile, so that the sign-in is tried again.
 
@@ -66,7 +70,7 @@ class FirstSignIns:
         email = canonical_email(person.email)
         expected = email and identities.find_expected(session, person.issuer, email)
         if expected:
-            return self._expected(session, person, email or "", now, caller)
+            return self._expected(session, person, expected.user_id, email or "", now, caller)
         managed = person.provisioned and identities.of_provisioned(session, *person.provisioned)
         if managed:
             return self._managed(session, managed, person, now, caller)
@@ -74,14 +78,13 @@ class FirstSignIns:
             raise SignInRefused(DISABLED, "disabled")  # an account of their own would undo what the directory did
         if not read_policy(session).oidc_create_users:
             raise SignInRefused(NO_ACCOUNT.format(subject=person.subject, issuer=person.issuer), "no_account")
-        return self._created(session, person, standing, now, caller)
+        return self._created(session, person, administrators, now, caller)
 
     def _expected(
-        self, session: Session, person: ProvidedPerson, email: str, now: datetime, caller: Caller
+        self, session: Session, person: ProvidedPerson, user_id: int, email: str, now: datetime, caller: Caller
     ) -> Account | None:
         """Once only: then the person is known by issuer and subject, whoever gets the e-mail."""
-        before = identities.find_expected(session, person.issuer, email)
-        row = None if before is None else users.hold(session, before.user_id)
+        row = users.hold(session, user_id)
         expected = identities.find_expected(session, person.issuer, email)  # as it is behind the lock
         if row is None or expected is None or expected.user_id != row.id:
             return None
@@ -104,15 +107,22 @@ class FirstSignIns:
         return self._link(session, row, person, now, caller, BY_SCIM)
 
     def _created(
-        self, session: Session, person: ProvidedPerson, standing: Standing, now: datetime, caller: Caller
+        self, session: Session, person: ProvidedPerson, administrators: Administrators, now: datetime, caller: Caller
     ) -> Account:
-        name, role = self._free_name(session, person), first_role(person, standing)
-        profile: dict[str, Any] = dict(profile_of(session, person))
-        row = users.insert(session, name, role, None, now, **profile)
-        self._usernames.refuse_former(session, name, row.id)
-        known = caller.as_user(row.id, name, BY_PROVIDER)
-        record(session, now, known, "user.created", ("user", name), role=role, provider=person.provider)
+        role = first_role(person, administrators)
+        row = self._insert(session, person, role, now)
+        self._usernames.refuse_former(session, row.username, row.id)
+        known, subject = caller.as_user(row.id, row.username, BY_PROVIDER), ("user", row.username)
+        record(session, now, known, "user.created", subject, role=role, provider=person.provider)
         return self._link(session, row, person, now, caller)
+
+    def _insert(self, session: Session, person: ProvidedPerson, role: Role, now: datetime) -> UserRow:
+        """With the first name that is free; others may take some at the same time."""
+        profile: dict[str, Any] = dict(profile_of(session, person))
+        for name in islice(self._free_names(session, person), NAMES_AT_ONCE):
+            with suppress(IntegrityError), session.begin_nested():
+                return users.insert(session, name, role, None, now, **profile)
+        raise Conflict("Too many have taken such names at the same time.")
 
     def _link(
         self,
@@ -129,7 +139,7 @@ class FirstSignIns:
         record(session, now, known, LINKED, ("user", row.username), **detail)
         return Account(row, identity)
 
-    def _free_name(self, session: Session, person: ProvidedPerson) -> str:
+    def _free_names(self, session: Session, person: ProvidedPerson) -> Iterator[str]:
         """Nobody's user name, present or former, and no other person's e-mail, which would no longer sign them in."""
         names = candidates(username_from(person.username, person.email.partition("@")[0]))
         while True:
@@ -138,7 +148,7 @@ class FirstSignIns:
             for name in some:
                 is_kept = name in taken or self._usernames.is_former(session, name)
                 if not is_kept and not users.is_email_of_another(session, canonical_email(name) or ""):
-                    return name
+                    yield name
 
 
 def refuse_disabled(row: UserRow) -> None:

@@ -4,7 +4,6 @@ Not here: whose account it is (``joining``).
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -12,45 +11,27 @@ from sqlalchemy.orm import Session
 from app.domain.emails import canonical_email
 from app.domain.errors import BadRequest
 from app.domain.identity import Caller, Role
+from app.domain.provisioned import DEFAULT_ROLE
 from app.domain.sign_ins import ProvidedPerson
+from app.services.last_administrators import NOBODY, Administrators, administrators_of, record_kept
 from app.services.user_changes import change_own, normal_profile
-from app.storage import identities, users
+from app.storage import users
 from app.storage.audit import record
 from app.storage.tables import UserRow
 
-ROLE_KEPT = "user.role_kept"
-
 NO_ADMINISTRATOR = "there is no administrator yet"
-LAST_ADMINISTRATOR = "the last administrator"
-LAST_WITH_A_PASSWORD = "the last administrator with a password"
-
-WITHOUT_A_MAP = Role.VIEWER
-"""The role of a new person, and of one to whom a provider that decides roles gives none."""
 
 
-@dataclass(frozen=True)
-class Standing:
-    """`administrators`: the ids of all enabled ones, whose rows are locked; empty where the provider decides no roles.
-    `local`: of those who have a password."""
-
-    administrators: tuple[int, ...] = ()
-    local: tuple[int, ...] = ()
+def lock_administrators(session: Session, person: ProvidedPerson, now: datetime) -> Administrators:
+    """Nobody where the person's provider decides no roles. Call it before any other row of a user is locked."""
+    return administrators_of(session, users.lock_administrators(session, now), now) if person.maps_roles else NOBODY
 
 
-def lock_standing(session: Session, person: ProvidedPerson, now: datetime) -> Standing:
-    """Call it before any other row of a user is locked."""
-    if not person.maps_roles:
-        return Standing()
-    return Standing(
-        tuple(users.lock_administrators(session, now)), tuple(identities.local_administrators(session, now))
-    )
-
-
-def first_role(person: ProvidedPerson, standing: Standing) -> Role:
+def first_role(person: ProvidedPerson, administrators: Administrators) -> Role:
     """The role of an account that is created: a provider never makes the first administrator."""
     said = person.role if person.maps_roles else None
-    is_first = said is Role.SERVER_ADMIN and not standing.administrators
-    return WITHOUT_A_MAP if said is None or is_first else said
+    is_first = said is Role.SERVER_ADMIN and not administrators.enabled
+    return DEFAULT_ROLE if said is None or is_first else said
 
 
 def profile_of(session: Session, person: ProvidedPerson, user_id: int | None = None) -> dict[str, str]:
@@ -70,31 +51,33 @@ def profile_of(session: Session, person: ProvidedPerson, user_id: int | None = N
 
 
 def follow(
-    session: Session, row: UserRow, person: ProvidedPerson, standing: Standing, now: datetime, known: Caller
+    session: Session, row: UserRow, person: ProvidedPerson, administrators: Administrators, now: datetime, known: Caller
 ) -> None:
     """Write what the provider says to a user whose row is locked. `known`: the user, with what proved them."""
     change_own(session, row, profile_of(session, person, row.id), now, known)
-    if person.maps_roles:
-        _follow_role(session, row, person.role or WITHOUT_A_MAP, standing, now, known)
     row.vouched_at = now
-    session.flush()
+    session.flush()  # who had been away counts from here on
+    if person.maps_roles:
+        _follow_role(session, row, person.role or DEFAULT_ROLE, administrators, now, known)
+        session.flush()
 
 
-def _follow_role(session: Session, row: UserRow, said: Role, standing: Standing, now: datetime, known: Caller) -> None:
+def _follow_role(
+    session: Session, row: UserRow, said: Role, administrators: Administrators, now: datetime, known: Caller
+) -> None:
     if row.role == said:
         return
-    subject, because = ("user", row.username), _why_kept(row, said, standing)
+    because = _why_kept(session, row, said, administrators, now)
     if because:
-        record(session, now, known, ROLE_KEPT, subject, role=row.role, said=said, because=because)
+        record_kept(session, now, known, row.username, Role(row.role), said, because)
         return
     row.role = said
-    record(session, now, known, "user.role_changed", subject, role=said)
+    record(session, now, known, "user.role_changed", ("user", row.username), role=said)
 
 
-def _why_kept(row: UserRow, said: Role, standing: Standing) -> str:
+def _why_kept(session: Session, row: UserRow, said: Role, administrators: Administrators, now: datetime) -> str:
     """Why the account keeps its role, whatever the provider says; empty where it does not."""
     if said is Role.SERVER_ADMIN:
-        return "" if standing.administrators else NO_ADMINISTRATOR
-    if standing.administrators == (row.id,):
-        return LAST_ADMINISTRATOR
-    return LAST_WITH_A_PASSWORD if standing.local == (row.id,) else ""
+        return "" if administrators.enabled else NO_ADMINISTRATOR
+    present = administrators_of(session, users.lock_administrators(session, now), now)  # again: this one is back
+    return present.why_kept(row.id)

@@ -13,13 +13,12 @@ from app.domain.errors import NotFound
 from app.domain.identity import Caller, Role
 from app.domain.ladder import Act
 from app.domain.provisioned import MappedGroup, normal_group_name, refuse_unmappable, strongest
+from app.services.last_administrators import administrators_of, record_kept
 from app.services.permitting import refuse_unless_allowed
 from app.storage import scim_groups, users
 from app.storage.audit import record, record_of_each
 from app.storage.database import Database
 from app.storage.scim_groups import Standing
-
-KEPT = "the last enabled administrator"
 
 
 class GroupRoles:
@@ -82,23 +81,21 @@ def settle(
 
     `administrators`: the enabled ones, whose rows are locked: so all who change groups or their roles do it one after
     the other. `is_last`: no group gives a role any more, and these users had theirs by one. The last enabled
-    administrator stays one, with an event.
+    administrator, and the last with a password, stay so, with an event.
     """
     if not user_ids or not (is_last or scim_groups.roles(session)):
         return 0
     session.flush()
     changing: dict[Role, list[Standing]] = {}
-    left = set(administrators)
+    left = administrators_of(session, administrators, now)
     for each in scim_groups.standings(session, user_ids):
         role = strongest(each.by_groups)
         if role is each.role:
             continue
-        if left == {each.user_id}:
-            record(
-                session, now, caller, "user.role_kept", ("user", each.username), role=each.role, said=role, because=KEPT
-            )
+        if because := left.why_kept(each.user_id):
+            record_kept(session, now, caller, each.username, each.role, role, because)
             continue
-        left.discard(each.user_id)
+        left = left.without(each.user_id)
         changing.setdefault(role, []).append(each)
     for role, some in changing.items():
         scim_groups.set_role(session, [each.user_id for each in some], role)

@@ -23,7 +23,8 @@ from app.domain.sessions import FRESH, WebSession
 from app.domain.sign_ins import Arrival, ProvidedPerson, SignInMethod
 from app.services.beginning import BeginningSessions
 from app.services.first_sign_ins import Account, FirstSignIns, refuse_disabled
-from app.services.following_providers import Standing, follow, lock_standing
+from app.services.following_providers import follow, lock_administrators
+from app.services.last_administrators import Administrators
 from app.services.usernames import Usernames
 from app.storage import identities, sessions, users
 from app.storage.database import Database
@@ -92,7 +93,7 @@ class Joining:
         """
         with self._database.transaction() as session:
             now = self._clock()
-            standing = lock_standing(session, person, now)
+            administrators = lock_administrators(session, person, now)
             account = _known(session, person)
             if account is None or account.row.id != known.user.id:
                 raise SignInRefused(ANOTHER_PERSON.format(provider=person.provider), "another_person")
@@ -101,7 +102,7 @@ class Joining:
             proved_at = _proved_at(person, now)
             if proved_at is None or now >= proved_at + FRESH:
                 raise SignInRefused(NOT_FRESH.format(provider=person.provider), "not_fresh")
-            arrival = self._arrive(session, account, person, standing, now, caller)
+            arrival = self._arrive(session, account, person, administrators, now, caller)
             return self._beginning.renew(session, known, proved_at, arrival)
 
     def logout_hint(self, known: WebSession) -> LogoutHint | None:
@@ -121,16 +122,16 @@ class Joining:
     ) -> str | None:
         """None where an account changed meanwhile, and nothing was written."""
         now = self._clock()
-        standing = lock_standing(session, person, now)
+        administrators = lock_administrators(session, person, now)
         is_known = identities.find(session, person.issuer, person.subject) is not None
         known = _known(session, person) if is_known else None
-        account = known if is_known else self._first.account_of(session, person, standing, now, caller)
+        account = known if is_known else self._first.account_of(session, person, administrators, now, caller)
         if account is None:
             return None
         refuse_disabled(account.row)
         if account.row.kind != Kind.PERSON:
             raise SignInRefused(SERVICE_ACCOUNT, "service_account")
-        arrival = self._arrive(session, account, person, standing, now, caller)
+        arrival = self._arrive(session, account, person, administrators, now, caller)
         return self._beginning.begin(session, account.row, arrival, caller, now, before, device)
 
     def _arrive(
@@ -138,13 +139,13 @@ class Joining:
         session: Session,
         account: Account,
         person: ProvidedPerson,
-        standing: Standing,
+        administrators: Administrators,
         now: datetime,
         caller: Caller,
     ) -> Arrival:
         """Write what the provider says of the person."""
         row, identity = account
-        follow(session, row, person, standing, now, caller.as_user(row.id, row.username, BY_PROVIDER))
+        follow(session, row, person, administrators, now, caller.as_user(row.id, row.username, BY_PROVIDER))
         identity.provider, identity.last_sign_in_at = person.provider, now
         token = person.id_token and self._id_tokens.encrypt(person.id_token, str(row.id))
         return Arrival(

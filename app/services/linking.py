@@ -17,7 +17,8 @@ from app.domain.errors import BadRequest, Conflict, NotFound
 from app.domain.identities import Links
 from app.domain.identity import Caller, Kind, Role
 from app.domain.ladder import Act
-from app.domain.text import refuse_secret
+from app.domain.seals import Seal
+from app.domain.text import refuse_secret, refuse_token
 from app.services.first_sign_ins import LINKED
 from app.services.named_users import changeable_user, existing_user
 from app.services.permitting import refuse_unless_allowed
@@ -27,6 +28,9 @@ from app.storage.database import Database
 from app.storage.tables import UserRow
 
 UNLINKED = "user.unlinked"
+
+SHOWN = 16
+"""Hexadecimal digits of a digest."""
 
 ISSUER = re.compile(r"https?://[!-~]{1,240}")
 SUBJECT = re.compile(r"[ -~]{1,255}")
@@ -50,7 +54,7 @@ class NamedPerson:
 
     @property
     def detail(self) -> dict[str, str]:
-        """For the audit log."""
+        """For who may see it. Not for the audit log (:class:`AuditedPeople`)."""
         by = "subject" if self.subject else "e-mail"
         return {"issuer": self.issuer, "person": self.subject or self.email, "by": by}
 
@@ -64,20 +68,34 @@ def named_person(issuer: str, subject: str = "", email: str = "") -> NamedPerson
         raise BadRequest(ONE_OF_BOTH, {"subject": [ONE_OF_BOTH]})
     if subject and not SUBJECT.fullmatch(subject):
         raise BadRequest(SUBJECT_RULE, {"subject": [SUBJECT_RULE]})
-    for field, text in (("issuer", issuer), ("subject", subject)):
-        refuse_secret(field, text)
+    refuse_secret("issuer", issuer)
+    refuse_token("subject", subject)
     key = canonical_email(email) if email else ""
     if key is None:
         raise BadRequest(EMAIL_RULE, {"email": [EMAIL_RULE]})
     return NamedPerson(issuer, subject, key)
 
 
+class AuditedPeople:
+    """Persons as the audit log names them: it holds no e-mail, but a digest of one. `key`: a secret of the instance."""
+
+    def __init__(self, key: bytes) -> None:
+        self._digest = Seal(key, "e-mail of a link").of
+
+    def detail(self, person: NamedPerson) -> dict[str, str]:
+        """The same for the same person."""
+        if person.subject:
+            return person.detail
+        return person.detail | {"person": f"e-mail {self._digest(person.issuer, person.email)[:SHOWN]}"}
+
+
 class Linking:
     """Links and unlinks."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, people: AuditedPeople) -> None:
         self._database = database
         self._clock = clock
+        self._people = people
 
     def of(self, user: int | str) -> Links:
         """By id or name; refuses with NotFound."""
@@ -100,7 +118,7 @@ class Linking:
                 now = self._clock()
                 write = _link_subject if person.subject else _expect_email
                 if write(session, row, person, now, caller):
-                    record(session, now, caller, LINKED, ("user", row.username), **person.detail)
+                    record(session, now, caller, LINKED, ("user", row.username), **self._people.detail(person))
                 return links_of(session, row.id)
         except IntegrityError:  # another request linked the person at the same time
             raise Conflict(LINKED_TO_ANOTHER.format("another user")) from None
@@ -115,7 +133,7 @@ class Linking:
             refuse_unless_allowed(session, Act.UNLINK_USER, caller)
             if not unlink(session, row.id, person):
                 raise NotFound("link")
-            record(session, self._clock(), caller, UNLINKED, ("user", row.username), **person.detail)
+            record(session, self._clock(), caller, UNLINKED, ("user", row.username), **self._people.detail(person))
             return links_of(session, row.id)
 
 

@@ -13,7 +13,7 @@ from app.domain.token_filter import TokenFilter
 from app.domain.tokens import AccessToken, RefreshToken, TokenKind
 from app.services.cursors import Cursors, not_a_cursor
 from app.services.keyset import LARGEST_PAGE, Page, page_of, row_of
-from app.storage import access_tokens, listing, refresh_tokens
+from app.storage import access_tokens, listing, refresh_tokens, scim_tokens
 from app.storage.access_tokens import as_access_token
 from app.storage.database import Database
 from app.storage.refresh_tokens import as_refresh_token
@@ -95,13 +95,15 @@ class Listing:
         raise NotFound("token")
 
     def keys_in_use(self) -> dict[str, int]:
-        """How many active tokens are signed with each key."""
+        """How many active tokens are signed with each key, those of SCIM among them."""
         now = self._clock()
         counts: dict[str, int] = {}
         with self._database.reading() as session:
             for table in (RefreshTokenRow, AccessTokenRow):
                 for key_id, number in listing.count_by_key(session, table, now).items():
                     counts[key_id] = counts.get(key_id, 0) + number
+            for token in scim_tokens.active(session, now):
+                counts[token.key_id] = counts.get(token.key_id, 0) + 1
         return counts
 
 

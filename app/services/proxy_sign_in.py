@@ -3,6 +3,8 @@
 Not here: reading the header, and whom it is believed from (``app.http.remote_user``).
 """
 
+from datetime import datetime
+
 import structlog
 from sqlalchemy.orm import Session
 
@@ -14,6 +16,7 @@ from app.domain.identity import Caller, Kind, canonical_username
 from app.domain.sessions import FRESH, WebSession
 from app.domain.sign_ins import Arrival, SignInMethod
 from app.services.beginning import BeginningSessions
+from app.services.first_sign_ins import refuse_disabled
 from app.services.password_sign_in import may_by_password
 from app.services.refused_sign_ins import UNKNOWN
 from app.services.sightings import Sightings
@@ -28,7 +31,6 @@ MALFORMED = (
     "what it sends."
 )
 NO_USER = "The reverse proxy signed you in, but there is no such user here. Ask a server administrator to add you."
-DISABLED = "Your account is disabled. A server administrator can enable it."
 SERVICE_ACCOUNT = "The reverse proxy named a service account: nobody signs in to it."
 
 UNTRUSTED = "header of a peer that is no trusted proxy"
@@ -58,12 +60,12 @@ class ProxySignIn:
                 row, now = _existing(users.hold(session, name)), self._clock()
                 if row.vouched_at is not None or row.password_hash is None:
                     row.vouched_at = now  # as a provider's word counts (``app.domain.leavers``)
-                proved_at = now - FRESH if _proves_by_password(session, row, self._clock) else now
+                proved_at = now - FRESH if _proves_by_password(session, row, now) else now
                 arrival = Arrival(SignInMethod.PROXY, proved_at=proved_at, detail={"signed_in_by": "reverse proxy"})
                 return self._beginning.begin(session, row, arrival, caller, now, before, device_of(user_agent))
         except SignInRefused as refusal:
             is_known = refusal.why in ("disabled", "service_account")
-            self._note(caller, name if is_known and name else UNKNOWN, refusal.why)
+            self._note(caller, name if is_known and name else UNKNOWN, refusal.why.replace("_", " "))
             raise
 
     def note_untrusted(self, caller: Caller) -> None:
@@ -74,7 +76,7 @@ class ProxySignIn:
         """Whether the user of this session proves with a password who they are."""
         with self._database.reading() as session:
             row = users.get(session, known.user.id)
-            return row is not None and _proves_by_password(session, row, self._clock)
+            return row is not None and _proves_by_password(session, row, self._clock())
 
     def _note(self, caller: Caller, name: str, reason: str) -> None:
         LOG.warning("proxy_sign_in_refused", reason=reason, address=caller.address)
@@ -91,10 +93,9 @@ def _existing(row: UserRow | None) -> UserRow:
         raise SignInRefused(NO_USER, "unknown_user")
     if row.kind != Kind.PERSON:
         raise SignInRefused(SERVICE_ACCOUNT, "service_account")
-    if not row.is_active:
-        raise SignInRefused(DISABLED, "disabled")
+    refuse_disabled(row)
     return row
 
 
-def _proves_by_password(session: Session, row: UserRow, clock: Clock) -> bool:
-    return row.password_hash is not None and may_by_password(session, users.as_user(row), clock())
+def _proves_by_password(session: Session, row: UserRow, now: datetime) -> bool:
+    return row.password_hash is not None and may_by_password(session, users.as_user(row), now)

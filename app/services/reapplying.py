@@ -1,7 +1,9 @@
-"""Applying withdrawals to a restored database: tokens, users, passwords, settings. Never gives anything back."""
+"""Applying withdrawals to a restored database, in order: users, passwords, settings. Never gives anything back.
+
+Not here: tokens (``reapplying_tokens``).
+"""
 
 from datetime import datetime
-from functools import partial
 
 from sqlalchemy.orm import Session
 
@@ -11,26 +13,18 @@ from app.domain.identity import Caller
 from app.domain.policy import find_setting
 from app.domain.setting import ON_OFF
 from app.domain.text import count_of
-from app.domain.token_filter import TokenFilter
-from app.domain.tokens import TokenKind
 from app.domain.withdrawals import Withdrawals, takes_away
 from app.services.deleting_users import WITH_THE_USER, Deletion, about
+from app.services.linking import AuditedPeople
 from app.services.reapplied import Reapplied
 from app.services.reapplying_factors import apply_spent_codes, outdated_by, take_back_outdated
-from app.services.reapplying_moves import label_again, move_again, was_changed_later
 from app.services.reapplying_scim import take_from_scim_again
-from app.services.reapplying_secrets import end_old_secret_again
+from app.services.reapplying_tokens import ReapplyingTokens, revocation_of
 from app.services.reapplying_users import remove_people_but, unlink_again
 from app.services.responsibility import ANSWERING_CHANGED, answering
-from app.storage import access_tokens, listing, reapplying, refresh_tokens, sessions, settings, users
+from app.storage import sessions, settings, users
 from app.storage.audit import record
-from app.storage.liveness import TokenTable
-from app.storage.reapplying import Found
-from app.storage.refresh_tokens import Revocation
-from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
-
-REGENERATED = "its secret of the backup was replaced later"
-REPLACED = "a newer access token had replaced it"
+from app.storage.tables import UserRow
 
 
 class Reapplying:
@@ -40,25 +34,26 @@ class Reapplying:
     """
 
     def __init__(
-        self, session: Session, now: datetime, caller: Caller, deletion: Deletion, *, has_run_on: bool
+        self,
+        session: Session,
+        now: datetime,
+        caller: Caller,
+        deletion: Deletion,
+        people: AuditedPeople,
+        *,
+        has_run_on: bool,
     ) -> None:
         self._session, self._now, self._caller = session, now, caller
-        self._deletion = deletion
+        self._deletion, self._people = deletion, people
         self._has_run_on = has_run_on
         self._done = Reapplied()
-        self._lost = Withdrawals()
 
     def apply(self, lost: Withdrawals) -> Reapplied:
         """Apply all that can be; what can't is in ``not_applied``."""
-        self._lost = lost
         for username, event in lost.renamed.items():
             self._rename(username, event)
-        self._move(lost)
-        self._label(lost)
-        self._revoke_refresh_tokens(lost)
-        self._revoke_access_tokens(lost)
-        for event, criteria in lost.by_filter:
-            self._revoke_matching(event, criteria)
+        has_run_on, done = self._has_run_on, self._done
+        ReapplyingTokens(self._session, self._now, lost, done, self._record, has_run_on=has_run_on).apply()
         for (username, column), event in lost.users.items():
             self._change_user(username, column, event)
         for username, event in (lost.passwords | take_back_outdated(self._session, lost)).items():
@@ -76,91 +71,6 @@ class Reapplying:
         for action, number in lost.unknown.items():
             self._done.not_applied.append(f"{count_of(number, 'event')} {action}.")
         return self._done
-
-    def _move(self, lost: Withdrawals) -> None:
-        for token, event, is_done in move_again(self._session, lost, has_run_on=self._has_run_on):
-            after, subject = str(event.detail.get("after")), (f"{token.kind}_token", token.public_id)
-            if not is_done:
-                revoke = self._revoke_refresh_token if token.kind == TokenKind.REFRESH else self._revoke_access_token
-                found = Found(token.id, token.public_id, event.at)
-                revoke(found, event, f"it was moved to {after}, whom the backup does not have")
-                continue
-            self._record(event.action, subject, event, before=str(event.detail.get("before")), after=after)
-            self._done.changes.append(f"{token.public_id}: moved to {after}, as at {utc_text(event.at)}.")
-
-    def _label(self, lost: Withdrawals) -> None:
-        for token, event, _ in label_again(self._session, lost):
-            subject = (f"{token.kind}_token", token.public_id)
-            self._record(event.action, subject, event, after=str(event.detail.get("after")))
-
-    def _revoke_refresh_tokens(self, lost: Withdrawals) -> None:
-        for found in reapplying.in_order(reapplying.refresh_tokens(self._session, lost.refresh_tokens)):
-            self._revoke_refresh_token(found, lost.refresh_tokens[found.public_id])
-        for found in reapplying.in_order(reapplying.refresh_tokens(self._session, lost.regenerated)):
-            event = lost.regenerated[found.public_id]
-            if self._is_earlier(found, event):
-                self._revoke_refresh_token(found, event, REGENERATED)
-        for found in reapplying.in_order(reapplying.refresh_tokens(self._session, lost.old_secrets)):
-            event, token = lost.old_secrets[found.public_id], found.public_id
-            if self._is_earlier(found, event) and end_old_secret_again(self._session, token, self._now):
-                self._record(event.action, ("refresh_token", token), event)
-        for username, event in lost.of_users.items():
-            if (user := users.find(self._session, username)) is None:
-                continue
-            refresh, access = reapplying.tokens_of_user(self._session, user.id)
-            for found in filter(partial(self._was_ended, event=event), reapplying.in_order(refresh)):
-                self._revoke_refresh_token(found, event)
-            for found in filter(partial(self._was_ended, event=event), reapplying.in_order(access)):
-                self._revoke_access_token(found, event)
-
-    def _revoke_access_tokens(self, lost: Withdrawals) -> None:
-        for found in reapplying.in_order(reapplying.access_tokens(self._session, lost.access_tokens)):
-            self._revoke_access_token(found, lost.access_tokens[found.public_id])
-        for parent, found in reapplying.unended_under(self._session, lost.minted):
-            event = lost.minted[parent]
-            if self._is_earlier(found, event) and found.public_id != event.object_id:
-                self._revoke_access_token(found, event, REPLACED)
-
-    def _revoke_matching(self, event: AuditEvent, criteria: TokenFilter) -> None:
-        """The tokens that the filter matched then, judged by their state in the backup."""
-        if criteria.kind is not TokenKind.ACCESS:
-            for found in self._matching(RefreshTokenRow, criteria, event):
-                self._revoke_refresh_token(found, event)
-        if criteria.kind is not TokenKind.REFRESH:
-            for found in self._matching(AccessTokenRow, criteria, event):
-                self._revoke_access_token(found, event)
-
-    def _matching(self, table: TokenTable, criteria: TokenFilter, event: AuditEvent) -> list[Found]:
-        def read(beyond: int, limit: int) -> list[int]:
-            if table is RefreshTokenRow:
-                return listing.refresh_token_ids(self._session, criteria, event.at, beyond, limit)
-            return [row for row, _ in listing.access_token_ids(self._session, criteria, event.at, beyond, limit)]
-
-        found = reapplying.by_ids(self._session, table, reapplying.every(read))
-        return [each for each in found if self._was_ended(each, event)]
-
-    def _is_earlier(self, found: Found, event: AuditEvent) -> bool:
-        """A backup is, whatever the clocks said."""
-        return not self._has_run_on or found.changed_at < event.at
-
-    def _was_ended(self, found: Found, event: AuditEvent) -> bool:
-        """By an act about many tokens."""
-        return self._is_earlier(found, event) and not was_changed_later(self._lost, found.public_id, event)
-
-    def _revoke_refresh_token(self, found: Found, event: AuditEvent, reason: str | None = None) -> None:
-        revocation = _revocation(event, reason)
-        parents = refresh_tokens.revoke_each(self._session, [found.id], revocation)
-        children = access_tokens.revoke_under(self._session, [found.id], revocation)
-        self._done.access_tokens.update(children)
-        if parents:
-            self._done.refresh_tokens.add(found.public_id)
-            self._record("refresh_token.revoked", ("refresh_token", found.public_id), event, revocation.reason)
-
-    def _revoke_access_token(self, found: Found, event: AuditEvent, reason: str | None = None) -> None:
-        revocation = _revocation(event, reason)
-        for public_id in access_tokens.revoke_each(self._session, [found.id], revocation):
-            self._done.access_tokens.add(public_id)
-            self._record("access_token.revoked", ("access_token", public_id), event, revocation.reason)
 
     def _change_user(self, username: str, column: str, event: AuditEvent) -> None:
         user, value = users.find(self._session, username), event.detail.get(column, "")
@@ -207,7 +117,7 @@ class Reapplying:
             return
         if self._is_last(user, administrators, event):
             return
-        deleted = self._deletion.delete(self._session, user, _revocation(event, WITH_THE_USER))
+        deleted = self._deletion.delete(self._session, user, revocation_of(event, WITH_THE_USER))
         self._record(event.action, ("user", deleted.user.username), event, None, **about(deleted))
         self._done.changes.append(f"{deleted.user.username}: deleted, as since {utc_text(event.at)}.")
 
@@ -230,10 +140,10 @@ class Reapplying:
         self._record(ANSWERING_CHANGED, ("user", username), event, **answering(user))
 
     def _unlink(self, event: AuditEvent) -> None:
-        if (done := unlink_again(self._session, event, has_run_on=self._has_run_on)) is None:
+        if (done := unlink_again(self._session, event, self._people, has_run_on=self._has_run_on)) is None:
             return
         username, person = done
-        self._record(event.action, ("user", username), event, **person.detail)
+        self._record(event.action, ("user", username), event, **self._people.detail(person))
         self._done.changes.append(f"{username}: unlinked from {person.subject or person.email} at {person.issuer}.")
 
     def _change_setting(self, key: str, event: AuditEvent) -> None:
@@ -253,7 +163,3 @@ class Reapplying:
     ) -> None:
         given = detail if reason is None else detail | {"reason": reason}
         record(self._session, self._now, self._caller, action, subject, **given, reapplied=event.id)
-
-
-def _revocation(event: AuditEvent, reason: str | None) -> Revocation:
-    return Revocation(event.at, event.actor, (reason or str(event.detail.get("reason", "")))[:255])

@@ -6,7 +6,7 @@ Not here: recording it (``reapplying``).
 from sqlalchemy.orm import Session
 
 from app.domain.audit import AuditEvent
-from app.services.linking import NamedPerson, unlink
+from app.services.linking import AuditedPeople, NamedPerson, unlink
 from app.services.responsibility import NAMES
 from app.storage import identities, users
 from app.storage.tables import UserRow
@@ -22,18 +22,27 @@ def remove_people_but(account: UserRow, event: AuditEvent) -> list[str]:
     return names
 
 
-def unlink_again(session: Session, event: AuditEvent, *, has_run_on: bool) -> tuple[str, NamedPerson] | None:
+def unlink_again(
+    session: Session, event: AuditEvent, people: AuditedPeople, *, has_run_on: bool
+) -> tuple[str, NamedPerson] | None:
     """Unlink the person of the event from whom they sign in as in the database: the user's name, and the person.
 
     None where they sign in as nobody, or were linked again since the restore.
     """
-    issuer, person = str(event.detail.get("issuer")), str(event.detail.get("person"))
-    by_email = event.detail.get("by") == "e-mail"
-    named = NamedPerson(issuer, email=person) if by_email else NamedPerson(issuer, person)
-    find = identities.find_expected if by_email else identities.find
-    found = find(session, issuer, person)
+    named = _person_of(session, event, people)
+    find, person = (identities.find_expected, named.email) if named.email else (identities.find, named.subject)
+    found = find(session, named.issuer, person)
     user = None if found is None else users.hold(session, found.user_id)
     if found is None or user is None or (has_run_on and found.created_at >= event.at):
         return None
     unlink(session, user.id, named)
     return user.username, named
+
+
+def _person_of(session: Session, event: AuditEvent, people: AuditedPeople) -> NamedPerson:
+    """An e-mail is among those that are expected, if it is to be found at all."""
+    issuer, person = str(event.detail.get("issuer")), str(event.detail.get("person"))
+    if event.detail.get("by") != "e-mail":
+        return NamedPerson(issuer, person)
+    expected = (NamedPerson(issuer, email=email) for email in identities.expected_emails(session, issuer))
+    return next((each for each in expected if people.detail(each)["person"] == person), NamedPerson(issuer))

@@ -16,8 +16,10 @@ from app.domain.errors import Conflict
 from app.domain.identity import Caller
 from app.domain.withdrawals import Withdrawals, withdrawals
 from app.services.deleting_users import Deletion
+from app.services.linking import AuditedPeople
 from app.services.reapplied import Reapplied
 from app.services.reapplying import Reapplying
+from app.services.reapplying_scim import revoke_scim_tokens
 from app.storage import access_tokens, reapplying, refresh_tokens, users
 from app.storage.audit import record
 from app.storage.database import Database
@@ -42,10 +44,11 @@ class Restored:
 class Restoring:
     """Completes a restore. `about`: details for the audit log."""
 
-    def __init__(self, database: Database, clock: Clock, deletion: Deletion) -> None:
+    def __init__(self, database: Database, clock: Clock, deletion: Deletion, people: AuditedPeople) -> None:
         self._database = database
         self._clock = clock
         self._deletion = deletion
+        self._people = people
 
     def record_backup(self, caller: Caller, name: str, **about: str | int) -> None:
         """Record that a backup was made. Refuses with Unavailable."""
@@ -58,7 +61,7 @@ class Restoring:
             return self._finish(session, Restored(), caller, about)
 
     def revoke_all(self, caller: Caller, **about: str | None) -> Restored:
-        """Revoke all tokens: access tokens that are active, and refresh tokens, which could be regenerated."""
+        """Revoke all tokens: access tokens that are active, refresh tokens, which could be regenerated, and SCIM's."""
         with self._database.transaction() as session:
             now = self._clock()
             revocation = Revocation(now, caller.name, REVOKED_ALL)
@@ -73,7 +76,8 @@ class Restoring:
                     detail: dict[str, str | int] = {"refresh_tokens": counts[0], "access_tokens": counts[1]}
                     subject = ("user", user.username)
                     record(session, now, caller, "user.tokens_revoked", subject, reason=REVOKED_ALL, **detail)
-            return self._finish(session, Restored(totals[0], totals[1]), caller, about)
+            changes = revoke_scim_tokens(session, now, caller)
+            return self._finish(session, Restored(totals[0], totals[1], changes=changes), caller, about)
 
     def reapply(
         self, events: Iterable[AuditEvent], caller: Caller, removed: Sequence[AuditSeal] = (), **about: str | None
@@ -87,7 +91,8 @@ class Restoring:
         with self._database.transaction() as session:
             since, has_run_on, missing = self._since_the_backup(session, ordered, removed)
             lost: Withdrawals = withdrawals(since)
-            applying = Reapplying(session, self._clock(), caller, self._deletion, has_run_on=has_run_on)
+            with_them = (self._deletion, self._people)
+            applying = Reapplying(session, self._clock(), caller, *with_them, has_run_on=has_run_on)
             done: Reapplied = applying.apply(lost)
             revoked = len(done.refresh_tokens), len(done.access_tokens)
             restored = Restored(revoked[0], revoked[1], 0, done.changes, [*missing, *done.not_applied])

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from app.domain.clock import CLOCK_TOLERANCE
 from app.domain.identity import User
 from app.domain.seals import Seal
-from app.services.accounts import Proof
+from app.services.password_proofs import Proof
 from app.storage import users
 from app.storage.database import Database
 

@@ -19,12 +19,13 @@ from app.domain.ladder import Act
 from app.domain.seals import Seal
 from app.domain.sessions import MOST, WebSession
 from app.domain.sign_ins import Arrival
-from app.services.accounts import Accounts, Proof
+from app.services.accounts import Accounts
 from app.services.beginning import BeginningSessions, new_cookie
 from app.services.kept_forms import KeptForms
 from app.services.known_devices import KnownDevices
 from app.services.named_users import existing_user
-from app.services.password_sign_in import refuse_unless_by_password
+from app.services.password_proofs import Proof
+from app.services.password_sign_in import may_by_password, refuse_unless_by_password
 from app.services.permitting import refuse_unless_allowed
 from app.services.refused_sign_ins import subject_of
 from app.services.second_factors import SecondFactors
@@ -182,13 +183,16 @@ class Sessions:
     def renew(self, known: WebSession, *, is_proof: bool = True) -> str:
         """The new cookie of a session whose password was entered again (:meth:`BeginningSessions.renew`).
 
-        `is_proof`: whether all was shown that proves who the user is.
+        `is_proof`: whether all was shown that proves who the user is; a password proves nothing where it signs nobody
+        in on the pages.
         """
         with self._database.transaction() as session:
-            return self.beginning.renew(session, known, self._clock() if is_proof else known.proved_at)
+            now = self._clock()
+            proves = is_proof and may_by_password(session, known.user, now)
+            return self.beginning.renew(session, known, now if proves else known.proved_at)
 
     def is_fresh(self, known: WebSession) -> bool:
-        """Whether the password was entered recently (:meth:`WebSession.is_fresh`)."""
+        """Whether the user proved recently who they are (:meth:`WebSession.is_fresh`)."""
         return known.is_fresh(self._clock())
 
     def sign_out(self, cookie: str, caller: Caller) -> None:

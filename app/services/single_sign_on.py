@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 KEPT_FOR = timedelta(minutes=10)
 """How long a person may take at the provider."""
 
+USED = "used before"
+"""For the audit log."""
+
 RANDOM_BYTES = 32
 """In hexadecimal digits, of which a PKCE verifier may have 43 to 128 (RFC 7636, section 4.1)."""
 
@@ -131,13 +134,13 @@ class SingleSignOn:
         """Finish a sign-in with the parameters that the provider sent the browser back with.
 
         `kept`: what the browser kept under their `state`; `before`: the cookie of its session, `known`. Refuses with
-        NotFound, ProviderRefused, SignInRefused, SessionEnded and Unavailable; the first two kinds of refusal of a
-        person are in the audit log.
+        ProviderRefused and SignInRefused, which are in the audit log, and with NotFound, SessionEnded and Unavailable.
         """
         party, person = self._party(name), None
         try:
             attempt, target, session_id = self._begun(name, answer.get("state", ""), kept)
             person = party.person(answer, attempt)
+            self._use_up(attempt.state)
             if session_id is None:
                 return Finished(self._joining.sign_in(person, caller, before, user_agent), target)
             if known is None or known.id != session_id:
@@ -155,17 +158,26 @@ class SingleSignOn:
     def _begun(self, name: str, state: str, kept: str | None) -> tuple[Attempt, str, int | None]:
         """What the browser kept: the attempt, where the person wanted to go, and the session to prove for.
 
-        Refuses with NOT_BEGUN what this browser did not begin here, and lately, or has used.
+        Refuses with NOT_BEGUN what this browser did not begin here, and lately, or is noted as used.
         """
         begun = self._read(state, kept)
         if begun is None or begun["provider"] != name or not self._is_recent(begun["begun_at"]):
             raise ProviderRefused(Why.NOT_BEGUN)
-        with self._database.transaction() as session:
-            if not single_uses.use(session, self._states.of(state), self._clock()):
-                raise ProviderRefused(Why.NOT_BEGUN, "used before")
+        with self._database.reading() as session:
+            if single_uses.was_used(session, self._states.of(state)):
+                raise ProviderRefused(Why.NOT_BEGUN, USED)
         session_id = begun["session"]
         attempt = Attempt(state, begun["nonce"], begun["verifier"], begun["redirect_uri"], session_id is not None)
         return attempt, begun["target"], session_id
+
+    def _use_up(self, state: str) -> None:
+        """Refuse with NOT_BEGUN all uses but the first.
+
+        Noted once the provider's answer is accepted, and before it counts: else anybody could fill the table.
+        """
+        with self._database.transaction() as session:
+            if not single_uses.use(session, self._states.of(state), self._clock()):
+                raise ProviderRefused(Why.NOT_BEGUN, USED)
 
     def _read(self, state: str, kept: str | None) -> dict[str, Any] | None:
         text = None if kept is None else self._encryption.decrypt(kept, state)

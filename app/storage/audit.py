@@ -10,8 +10,11 @@ from sqlalchemy.orm import Session
 
 from app.domain.audit import Result
 from app.domain.identity import Caller
-from app.domain.masking import mask
+from app.domain.masking import mask, mask_identifier
 from app.storage.audit_tables import AuditEventRow
+
+OF_A_PROVIDER = "person"
+"""The detail with somebody's subject at a provider, by which they are unlinked again after a restore."""
 
 _INSERT = insert(cast(Table, AuditEventRow.__table__))
 
@@ -80,10 +83,12 @@ def _values(
         "address": caller.address,
         "request_id": caller.request_id,
         "result": result,
-        "detail": json.dumps({name: _masked(value) for name, value in detail.items()}, sort_keys=True),
+        "detail": json.dumps({name: _masked(name, value) for name, value in detail.items()}, sort_keys=True),
         "credential": None if caller.credential is None else str(caller.credential),
     }
 
 
-def _masked(value: str | int | bool | None) -> str | int | bool | None:
-    return mask(value) if isinstance(value, str) else value
+def _masked(name: str, value: str | int | bool | None) -> str | int | bool | None:
+    if not isinstance(value, str):
+        return value
+    return mask_identifier(value) if name == OF_A_PROVIDER else mask(value)

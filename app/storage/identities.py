@@ -148,6 +148,11 @@ def expected_of_user(session: Session, user_id: int) -> list[ExpectedIdentity]:
     return [as_expected(row) for row in session.scalars(query.order_by(ExpectedIdentityRow.id))]
 
 
+def expected_emails(session: Session, issuer: str) -> list[str]:
+    """Those that somebody at this provider is expected with."""
+    return list(session.scalars(select(ExpectedIdentityRow.email_key).where(ExpectedIdentityRow.issuer == issuer)))
+
+
 def no_longer_expect(session: Session, expected_id: int) -> bool:
     """False where it is not expected any more."""
     statement = delete(ExpectedIdentityRow).where(ExpectedIdentityRow.id == expected_id)

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from app.domain.identity import Role
 from app.domain.provisioned import Attribute, Condition, Group, MappedGroup, ProvisionedGroup, name_key
 from app.storage.database import insert_unless_present
-from app.storage.many_rows import rows_of
 from app.storage.scim_tables import ScimGroupRow, ScimMemberRow, ScimRoleRow
 from app.storage.scim_users import IS_MANAGED, matches
 from app.storage.tables import UserRow
@@ -71,11 +70,6 @@ def members(session: Session, group_id: int) -> frozenset[int]:
     return frozenset(session.scalars(select(ScimMemberRow.user_id).where(ScimMemberRow.group_id == group_id)))
 
 
-def count_members(session: Session, group_id: int) -> int:
-    query = select(func.count()).select_from(ScimMemberRow).where(ScimMemberRow.group_id == group_id)
-    return session.scalar(query) or 0
-
-
 def add_members(session: Session, group_id: int, user_ids: Collection[int]) -> None:
     for some in _some(user_ids):
         session.execute(insert(ScimMemberRow), [{"group_id": group_id, "user_id": each} for each in some])
@@ -87,11 +81,11 @@ def remove_members(session: Session, group_id: int, user_ids: Collection[int]) -
         session.execute(delete(ScimMemberRow).where(*which))
 
 
-def leave_all(session: Session, user_id: int) -> bool:
-    """Remove a user from all groups, which change with it; whether there was one."""
+def leave_all(session: Session, user_id: int) -> None:
+    """Remove a user from all groups, which change with it."""
     mine = select(ScimMemberRow.group_id).where(ScimMemberRow.user_id == user_id)
     session.execute(update(ScimGroupRow).where(ScimGroupRow.id.in_(mine)).values(version=ScimGroupRow.version + 1))
-    return rows_of(session, delete(ScimMemberRow).where(ScimMemberRow.user_id == user_id)) > 0
+    session.execute(delete(ScimMemberRow).where(ScimMemberRow.user_id == user_id))
 
 
 def unmanaged(session: Session, user_ids: Collection[int]) -> set[int]:

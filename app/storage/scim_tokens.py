@@ -50,6 +50,12 @@ def active(session: Session, now: datetime) -> list[ScimTokenRow]:
     return list(session.scalars(select(row).where(row.revoked_at.is_(None), _is_ahead(now)).order_by(row.id)))
 
 
+def unrevoked(session: Session) -> list[ScimTokenRow]:
+    """All that were not revoked, expired or not; the rows stay locked."""
+    query = select(ScimTokenRow).where(ScimTokenRow.revoked_at.is_(None)).order_by(ScimTokenRow.id)
+    return list(session.scalars(query.with_for_update().execution_options(populate_existing=True)))
+
+
 def touch(session: Session, row_id: int, now: datetime, address: str | None, mac: Mac) -> None:
     """Note a use. `mac`: under the current key."""
     values = {"last_used_at": now, "last_used_ip": address, "key_id": mac.key_id, "mac": mac.digest}

@@ -14,6 +14,11 @@ def use(session: Session, digest: str, now: datetime) -> bool:
     return insert_unless_present(session, SingleUseRow, digest=digest, used_at=now)
 
 
+def was_used(session: Session, digest: str) -> bool:
+    """Whether a use is noted."""
+    return session.scalar(select(SingleUseRow.digest).where(SingleUseRow.digest == digest)) is not None
+
+
 def purge(session: Session, cutoff: datetime, most: int) -> int:
     """Delete at most `most` used at or before `cutoff`; how many."""
     old = select(SingleUseRow.digest).where(SingleUseRow.used_at <= cutoff).order_by(SingleUseRow.used_at).limit(most)

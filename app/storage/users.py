@@ -184,7 +184,7 @@ def insert(
 
 
 def read_names(session: Session, row: UserRow) -> None:
-    """What else is read with a user that was written in this transaction: the names of who answers for it."""
+    """What is read with a user from elsewhere, once the row was written: the names of who answers for it, a setting."""
     session.flush()
     session.refresh(row, ["responsible", "deputy", "sign_in_valid_days"])
 

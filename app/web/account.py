@@ -24,13 +24,14 @@ from app.services.revoking import Revoked
 from app.web.csv_export import csv_answer
 from app.web.done import after_act, number_done, what_was_done
 from app.web.forms import is_checked
-from app.web.guards import IN_SESSION, web_session
+from app.web.guards import IN_SESSION
 from app.web.histories import lines_of
 from app.web.list_view import ListView
 from app.web.old_secrets import ENDED, ended_text
 from app.web.own_lists import COLUMNS, export_row, shown, token_view
 from app.web.rendering import page
 from app.web.returning import way_back
+from app.web.session import web_session
 from app.web.token_homes import home, token_owner
 from app.web.token_labels import edited_text
 from app.web.token_moves import may_move_own, moved_away_text

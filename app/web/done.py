@@ -12,8 +12,8 @@ from flask import request
 
 from app.domain.seals import Seal
 from app.http.context import services
-from app.web.guards import web_session
 from app.web.list_view import is_of_an_act
+from app.web.session import web_session
 
 SEAL, SEAL_LENGTH = "done-seal", 16
 

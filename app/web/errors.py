@@ -18,8 +18,9 @@ from app.http.tracing import REFUSED
 from app.services.idempotency import Repeated
 from app.web.done import after_act
 from app.web.forms import message, status_of
-from app.web.guards import find_session, redirect_to_sign_in
+from app.web.guards import redirect_to_sign_in
 from app.web.rendering import page
+from app.web.session import find_session
 from app.web.token_homes import api_home, home
 
 LOG = structlog.get_logger(__name__)

@@ -11,10 +11,10 @@ from app.services.listing import ListedToken
 from app.web.account import own_token, page_of
 from app.web.done import after_act
 from app.web.forms import read_form
-from app.web.guards import web_session
 from app.web.own_changes import REFRESH, SINGLE_TIER, own_api_token, own_changes
 from app.web.rendering import page
 from app.web.returning import way_back
+from app.web.session import web_session
 from app.web.token_homes import OWN as HOME
 from app.web.token_homes import PREFERENCES
 from app.web.token_moves import REFUSALS, about_refusal

@@ -19,13 +19,14 @@ from app.web.account import denial_of
 from app.web.csv_export import csv_answer
 from app.web.done import after_act, number_done, what_was_done
 from app.web.forms import field_errors, idempotency_key, is_checked, message, read_form, status_of
-from app.web.guards import IN_SESSION, web_session
+from app.web.guards import IN_SESSION
 from app.web.histories import lines_of
 from app.web.lifetimes import chosen_days, lifetimes
 from app.web.list_view import ListView
 from app.web.own_lists import COLUMNS, export_row, shown, token_view
 from app.web.rendering import page, retry_after
 from app.web.returning import way_back
+from app.web.session import web_session
 from app.web.token_homes import PREFERENCES, api_home, token_owner
 from app.web.token_labels import edited_text
 from app.web.token_moves import may_move_own, moved_away_text

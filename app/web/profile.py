@@ -13,8 +13,9 @@ from app.http.guards import GuardedBlueprint
 from app.services.user_changes import OWN_NAMES
 from app.web.done import after_act, what_was_done
 from app.web.forms import field_errors, read_form, status_of
-from app.web.guards import IN_SESSION, web_session
+from app.web.guards import IN_SESSION
 from app.web.rendering import page
+from app.web.session import web_session
 
 profile = GuardedBlueprint("web_profile", __name__, guard=IN_SESSION, url_prefix="/account/profile",
                            template_folder="templates")  # fmt: skip

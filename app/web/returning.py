@@ -8,8 +8,9 @@ from flask import request, url_for
 from app.domain.masking import holds_secret
 from app.web.forms import read_form
 
-LOCAL_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
-"""A path on this host in ASCII, without a second slash or backslash at the start, which browsers take for a host."""
+LOCAL_PATH = re.compile(r"/(?![/\\])[\x21\x23-\x5b\x5d-\x7e]*")
+"""A path on this host in ASCII, without a second slash or backslash at the start, which browsers take for a host, and
+without a quotation mark, which they encode: so that one of the maximum length fits into a cookie."""
 
 LONGEST_PATH = 2000
 

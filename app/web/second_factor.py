@@ -1,4 +1,4 @@
-"""Account Settings: a user's own second factor. Not here: entering its codes (``second_step``, ``guards``)."""
+"""Account Settings: a user's own second factor. Not here: entering its codes (``second_step``, ``fresh_proof``)."""
 
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -14,9 +14,10 @@ from app.http.guards import GuardedBlueprint
 from app.services.enrolling import Offer
 from app.web.done import after_act, what_was_done
 from app.web.forms import field_errors, message, read_form, status_of
-from app.web.guards import IN_SESSION, web_session
+from app.web.guards import IN_SESSION
 from app.web.qr_codes import qr_code
 from app.web.rendering import base_url, page
+from app.web.session import web_session
 
 own_factor = GuardedBlueprint("web_second_factor", __name__, guard=IN_SESSION,
                                  url_prefix="/account/second-factor", template_folder="templates")  # fmt: skip

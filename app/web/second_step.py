@@ -11,9 +11,10 @@ from app.http.guards import GuardedBlueprint
 from app.services.second_steps import SecondStep
 from app.web import cookies
 from app.web.forms import message, read_form, status_of
-from app.web.guards import VISITOR, find_session
+from app.web.guards import VISITOR
 from app.web.rendering import page, retry_after
 from app.web.returning import below_root, is_local, onward
+from app.web.session import find_session
 from app.web.signing_in import ELSEWHERE, signed_in, step_path
 
 second_step = GuardedBlueprint("web_second_step", __name__, guard=VISITOR, url_prefix="/login/code",

@@ -14,8 +14,10 @@ from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
 from app.web.done import after_act, what_was_done
 from app.web.forms import CODE_FIELD, WRONG_CODE, field_errors, is_checked, message, read_form, status_of
-from app.web.guards import IN_SESSION, is_fresh, renew, web_session
+from app.web.fresh_proof import is_fresh, renew
+from app.web.guards import IN_SESSION
 from app.web.rendering import page, retry_after
+from app.web.session import web_session
 from app.web.signing_in import signed_out
 
 passwords = GuardedBlueprint("web_passwords", __name__, guard=IN_SESSION, url_prefix="/account/password",

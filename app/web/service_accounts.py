@@ -10,8 +10,9 @@ from app.http.acts import does
 from app.http.context import services
 from app.http.guards import GuardedBlueprint
 from app.web import account, new_secrets, own_changes, rotations
-from app.web.guards import IN_SESSION, web_session
+from app.web.guards import IN_SESSION
 from app.web.rendering import page
+from app.web.session import web_session
 from app.web.token_homes import ACCOUNTS, OF_ACCOUNTS, token_owner
 
 service_accounts = GuardedBlueprint(OF_ACCOUNTS, __name__, guard=IN_SESSION, url_prefix=ACCOUNTS,

@@ -14,10 +14,11 @@ from app.http.guards import GuardedBlueprint
 from app.services.sessions import WaitsForCode
 from app.web import cookies, remote_user
 from app.web.forms import message, read_form, status_of
-from app.web.guards import VISITOR, find_session
+from app.web.guards import VISITOR
 from app.web.provider_logout import page_on_the_way
 from app.web.rendering import STATIC, asset_content, asset_version, page, retry_after
 from app.web.returning import below_root, is_local, onward
+from app.web.session import find_session
 from app.web.ways_in import by_password, providers
 
 entrance = GuardedBlueprint("web_entrance", __name__, guard=VISITOR, template_folder="templates")

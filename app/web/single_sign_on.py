@@ -1,6 +1,6 @@
 """Sign-in with an OpenID provider: the way there, the way back, and pages where that failed.
 
-Not here: signing out there (``provider_logout``), and when a fresh proof is asked for (``guards``).
+Not here: signing out there (``provider_logout``), and when a fresh proof is asked for (``fresh_proof``).
 """
 
 from collections.abc import Callable
@@ -14,9 +14,10 @@ from app.domain.providers import ProviderRefused, Why
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
 from app.web import cookies
-from app.web.guards import VISITOR, find_session, redirect_to_sign_in
+from app.web.guards import VISITOR
 from app.web.rendering import base_url, page, retry_after
 from app.web.returning import below_root, is_local, onward
+from app.web.session import find_session
 
 single_sign_on = GuardedBlueprint("web_single_sign_on", __name__, guard=VISITOR, url_prefix="/login/oidc",
                                   template_folder="templates")  # fmt: skip
@@ -72,8 +73,8 @@ def finish(name: str) -> ResponseReturnValue:
     kept, before = cookies.kept_sign_in(_state()), cookies.session_cookie()
     try:
         done = services().single_sign_on.finish(name, request.args, kept, caller(), before, agent, known)
-    except SessionEnded:
-        return redirect_to_sign_in("ended")
+    except SessionEnded:  # not back to this address, which holds a code
+        return redirect(url_for("web_entrance.login", next=_target() or None, why="ended"), 303)
     answer = redirect(onward(done.target), 303)
     cookies.set_session_cookie(answer, done.cookie)
     return answer
@@ -98,7 +99,8 @@ def _refused(name: str, refusal: ProviderRefused | SignInRefused) -> Response:
         "provider_refused.html",
         503 if is_passing else 403,
         title="Not confirmed" if known else "You are not signed in",
-        happened=refusal.happened(label) if isinstance(refusal, ProviderRefused) else refusal.what,
+        # As a list, which is shown as it is: the subject, which an administrator needs, can look like a secret.
+        happened=[refusal.happened(label) if isinstance(refusal, ProviderRefused) else refusal.what],
         to_do=refusal.to_do if isinstance(refusal, ProviderRefused) else "",
         again=again,
         provider=label,

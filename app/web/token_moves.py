@@ -9,7 +9,7 @@ from app.http.context import caller, services
 from app.services.listing import ListedToken
 from app.web.done import what_was_done
 from app.web.forms import field_errors, message, status_of
-from app.web.guards import web_session
+from app.web.session import web_session
 from app.web.token_homes import token_owner
 
 REFUSALS = (BadRequest, Conflict, LimitReached, NotFound, NotPermitted)

@@ -14,7 +14,8 @@ from tests.browser.gallery import under_its_own_name
 from tests.browser.past import Past, past_of
 from tests.databases import SqliteFiles
 from tests.drivers.browser import Visitor, chromium
-from tests.drivers.server import LiveServer
+from tests.drivers.provider import Provider
+from tests.drivers.server import LiveServer, free_port
 from tests.factories import PASSWORD, make_user
 from tests.secrecy import secrets_in
 
@@ -43,14 +44,31 @@ class Instance:
 
 
 @pytest.fixture(scope="package")
-def instance(sqlite_files: SqliteFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+def instance(
+    sqlite_files: SqliteFiles, tmp_path_factory: pytest.TempPathFactory, provider: Provider
+) -> Iterator[Instance]:
     folder = tmp_path_factory.mktemp("pages")
     with sqlite_files.fresh(folder) as url, past_of(url, folder) as past:
         sample.fill(past)
-        with under_its_own_name(LiveServer(url, folder, workers=1)) as server:
+        server = under_its_own_name(LiveServer(url, folder, workers=1))
+        server.environment |= _mock_provider() | provider.issuer("own").environment("own")
+        with server:
             yield Instance(server, past)
         leaked = secrets_in(server.log())
         assert not leaked, f"the server's log holds secrets: {leaked[:3]}"
+
+
+def _mock_provider() -> dict[str, str]:
+    """Settings of one that a test starts, which makes people STEWARD or COMPOSER."""
+    known = {
+        "ISSUER": f"http://localhost:{free_port()}",
+        "CLIENT_ID": "daypass",
+        "CLIENT_SECRET": "any",
+        "LABEL": "Staff SSO",
+        "ROLE_CLAIM": "groups",
+        "ROLE_MAP": "composers=COMPOSER,staff=STEWARD",
+    }
+    return {f"DAYPASS_OIDC_MOCK_{name}": value for name, value in known.items()}
 
 
 Visit = Callable[..., Visitor]

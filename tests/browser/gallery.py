@@ -17,6 +17,7 @@ from tests.drivers.server import LiveServer
 from tests.factories import ISSUER, PASSWORD
 
 AUTH, PREFERENCES = "/account/auth", "/preferences/access-tokens"
+NAMED_BY_PROXY, PROXY_EXIT = "Remote-User", "https://proxy.example.com/sign_out"
 
 Go = Callable[[Visitor], object]
 
@@ -108,14 +109,26 @@ def after_act(go: Go, **about: str) -> Go:
 def under_its_own_name(server: LiveServer) -> LiveServer:
     """With the public URL, so that it refuses other names."""
     server.environment["DAYPASS_PUBLIC_URL"] = server.url
-    return with_providers(server)
+    return behind_proxy(with_providers(server))
 
 
 def with_providers(server: LiveServer) -> LiveServer:
-    """With two that are away, and need not be there for pages."""
-    for name, label, issuer in (("CORPORATE", "Example SSO", ISSUER), ("PARTNER", "Partner ID", "http://localhost:9")):
-        known = {"ISSUER": issuer, "CLIENT_ID": "daypass", "LABEL": label}
-        server.environment |= {f"DAYPASS_OIDC_{name}_{setting}": value for setting, value in known.items()}
+    """With some that are away, and need not be there for pages."""
+    known = (
+        ("CORPORATE", "Example SSO", ISSUER),
+        ("PARTNER", "Partner ID", "http://localhost:9"),
+        ("WORDY", sample.LONG_LABEL, "http://localhost:9/wordy"),
+    )
+    for name, label, issuer in known:
+        settings = {"ISSUER": issuer, "CLIENT_ID": "daypass", "LABEL": label}
+        server.environment |= {f"DAYPASS_OIDC_{name}_{setting}": value for setting, value in settings.items()}
+    return server
+
+
+def behind_proxy(server: LiveServer) -> LiveServer:
+    """It believes what this machine's programs say in ``NAMED_BY_PROXY``."""
+    known = {"TRUSTED_PROXIES": "127.0.0.1", "REMOTE_USER_HEADER": NAMED_BY_PROXY, "REMOTE_USER_SIGN_OUT": PROXY_EXIT}
+    server.environment |= {f"DAYPASS_{setting}": value for setting, value in known.items()}
     return server
 
 
@@ -251,8 +264,12 @@ VIEWS = [
     View("login-ended", "", at("/login?why=ended")),
     View("login-provider-away", "", at("/login/oidc/partner?next=/account/security")),
     View("login-provider-refused", "", at("/login/oidc/partner/callback?state=unknown&code=x")),
+    View("login-provider-refused-long-name", "", at("/login/oidc/wordy/callback?state=unknown&code=x")),
     View("confirm-at-provider", sample.BY_PROVIDER, filled(CREATE, "Create Refresh Token", name="weekly-report"), True),
     View("confirm-at-provider-page", sample.BY_PROVIDER, submitted),
+    View("login-proxy-refused", sample.STRANGER_AT_PROXY, at("/login")),
+    View("login-proxy-signed-out", sample.STRANGER_AT_PROXY, at("/login?why=signed-out")),
+    View("confirm-at-proxy", sample.BY_PROXY, filled(CREATE, "Create Refresh Token", name="weekly-report"), True),
     View("login-temporary-expired", "", filled(at("/login"), "Sign in", username=sample.LATE, password=PASSWORD)),
     View("misdirected", "", under_another_name),
     View("account-tokens", ANNA, at(AUTH)),
@@ -332,6 +349,9 @@ VIEWS = [
     View("account-security", ANNA, at("/account/security")),
     View("account-security-others", ANNA, after_act(at("/account/security"), done="ended")),
     View("account-security-only-one", sample.DENIED, after_act(at("/account/security"), done="others")),
+    View("account-security-by-provider", sample.BY_PROVIDER, with_menu("/account/security", "Menu of")),
+    View("account-password-none", sample.BY_PROVIDER, at("/account/password")),
+    View("account-profile-linked", sample.BY_PROVIDER, at("/account/profile")),
     View("not-found", ANNA, at("/account/auth/refresh-tokens/aaaaaaaaaaaa/revoke")),
     View("not-permitted", ANNA, at("/admin")),
     View("preferences-tokens", ANNA, at(PREFERENCES)),
@@ -350,6 +370,7 @@ VIEWS = [
     View("admin-overview-tables", CLARA, with_tables),
     View("admin-users", CLARA, at("/admin/users")),
     View("admin-users-none", CLARA, at("/admin/users?q=zzz")),
+    View("admin-users-linked", CLARA, at("/admin/users?q=frieda")),
     View("admin-users-filtered", CLARA, at("/admin/users?state=disabled&role=VIEWER&sort=username")),
     View("admin-users-filters", CLARA, after(at("/admin/users"), lambda visitor: visitor.page.get_by_text(
         "More filters").click()
@@ -389,7 +410,7 @@ VIEWS = [
     View("admin-user-rename", CLARA, opened(with_more(USER), "Change user name"), True),
     View("admin-user-linked", CLARA, LINKED_USER),
     View("admin-user-link", CLARA, opened(LINKED_USER, "Link frieda"), True),
-    View("admin-user-link-wrong", CLARA, filled(below(LINKED_USER, "/link"), "Link", issuer="login.example.com")),
+    View("admin-user-link-wrong", CLARA, filled(below(LINKED_USER, "/link"), "Link", email="frieda")),
     View("admin-user-unlink", CLARA, opened(LINKED_USER, "Unlink 00u1f96ECLNVOKVMUSEA"), True),
     View("admin-user-delete", CLARA, opened(with_more(USER), "Delete anna"), True),
     View("admin-user-deleted", CLARA, followed("/admin/users?state=deleted", "Deleted user")),
@@ -498,6 +519,7 @@ VIEWS = [
     View("second-factor", ANNA, at(FACTOR)),
     View("second-factor-new", ANNA, SET_UP),
     View("second-factor-new-wrong", ANNA, filled(SET_UP, "Turn on", code="123 456")),
+    View("second-factor-of-provider", sample.BY_PROVIDER, at(FACTOR)),
     View("second-factor-on", sample.GUARDED, at(FACTOR)),
     View("second-factor-remove", sample.GUARDED, opened(FACTOR, "Remove"), True),
     View("second-factor-codes-replace", sample.GUARDED, opened(FACTOR, "Replace recovery codes"), True),
@@ -550,15 +572,20 @@ class Guests:
     def _visitor(self, who: str) -> Visitor:
         if who not in self._known:
             # Nothing moves: colours that are still changing can neither be measured nor compared.
-            self._known[who] = visitor = Visitor(self._browser, self._url, reduced_motion="reduce", **self._options)
+            options = {"reduced_motion": "reduce"} | self._options
+            if who in (sample.BY_PROXY, sample.STRANGER_AT_PROXY):
+                options["extra_http_headers"] = {NAMED_BY_PROXY: who}
+            self._known[who] = visitor = Visitor(self._browser, self._url, **options)
             visitor.page.on("console", self._listen)
             if who == sample.BY_PROVIDER:
                 cookie = self._past.services.joining.sign_in(sample.SAID_LONG_AGO, sample.VISIT, None)
                 visitor.context.add_cookies([{"name": "daypass", "value": cookie, "url": self._url}])
+            elif "extra_http_headers" in options:
+                visitor.page.goto("/login")
             elif who:
                 visitor.sign_in(who, PASSWORD)
             if visitor.page.url.endswith("/login/code"):
                 visitor.enter_code(self._past.recovery_codes[who].pop())
-            if who in (sample.AWAY, sample.GUARDED_AWAY):
+            if who in (sample.AWAY, sample.GUARDED_AWAY, sample.BY_PROXY):
                 self._past.forget_passwords(who)
         return self._known[who]

@@ -42,6 +42,8 @@ GUARDED, GUARDED_AWAY, RESET = "greta", "gisa", "rolf"
 """Who have a second factor, the second asked for password and code again, and one who had one, which was reset."""
 BY_PROVIDER, SAID_LONG_AGO = "frieda", person("00u1f96ECLNVOKVMUSEA", signed_in_at=None)
 """Who signs in with a provider, which does not say when it last asked for a password."""
+BY_PROXY, STRANGER_AT_PROXY = "nadia", "zed"
+"""Whom a reverse proxy names: a user who has no password, and somebody whom nobody added."""
 
 VISIT = Caller("", address="192.0.2.10")
 
@@ -52,6 +54,7 @@ WORDY = "walter-with-a-long-name-who-signs-in-from-far-away.and.has.a.team+too@e
 """Somebody whose names are as long as they may be."""
 
 LONG_NAME = "a-name-without-any-break-" + "x" * 230
+LONG_LABEL = "Example Corporation Worldwide Workforce Identity (production)"
 LONG_WORDS = "the quarterly export of everything that the warehouse holds about suppliers and what they deliver " * 2
 
 NAMES = [

@@ -3,7 +3,9 @@
 import requests
 from playwright.sync_api import expect
 
+from app.domain.clock import system_clock
 from app.domain.identity import Role
+from tests.authenticators import STEP, Authenticator
 from tests.browser.conftest import Instance, Visit
 from tests.drivers.alation import Alation
 from tests.drivers.browser import Visitor
@@ -81,6 +83,33 @@ def test_without_javascript_an_administrator_searches_filters_and_revokes(instan
     setting.get_by_role("spinbutton").fill("30")
     setting.get_by_role("button", name="Preview").click()
     expect(setting.get_by_text("→ 30 days")).to_be_visible()
+
+
+def test_without_javascript_a_second_factor_is_added_and_signs_in_by_code_and_by_recovery_code(
+    instance: Instance, visit: Visit
+) -> None:
+    user = instance.new_user()
+    anna = visit(user, java_script_enabled=False)
+    page = anna.page
+    page.goto("/account/security")
+    page.get_by_role("link", name="Set up your second factor").click()
+    anna.click("Set up")
+    phone = Authenticator(page.locator("code.groups").inner_text().replace(" ", ""))
+    page.get_by_label("Code that the app shows").fill(phone.code())
+    anna.click("Turn on")
+    recovery_codes = anna.shown_secret().split()
+    anna.click("I have saved them", role="link")
+    expect(page.get_by_text("10 of 10 left")).to_be_visible()
+
+    # Each code counts once: this one is of the next half minute, which an app's clock may be ahead.
+    for code in (phone.code(system_clock() + STEP), recovery_codes[0]):
+        page.locator("summary.account").click()
+        anna.click("Sign out")
+        anna.sign_in(user.username, PASSWORD, at="/login?next=/account/second-factor")
+        expect(page.get_by_role("heading", name="Enter your code")).to_be_visible()
+        anna.enter_code(code)
+        expect(page).to_have_url(f"{instance.server.url}/account/second-factor")
+    expect(page.get_by_text("9 of 10 left")).to_be_visible()
 
 
 def _done(visitor: Visitor) -> None:

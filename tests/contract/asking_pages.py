@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flask import Flask
 
 from app.domain.identity import ApiTokens, Role, User
+from app.domain.scim_tokens import ScimToken
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.http.context import parts
 from app.services import Services
@@ -16,6 +17,7 @@ from tests import rows
 from tests.authenticators import Authenticator
 from tests.drivers.pages import HOME, Pages, page, words
 from tests.factories import (
+    OPERATOR,
     PASSWORD,
     allowed_user,
     generate,
@@ -62,6 +64,7 @@ class Holding:
     of_account: Issued[RefreshToken]
     """Of a service account that the user is responsible for, as is the next one."""
     single_of_account: Issued[AccessToken]
+    of_directory: ScimToken
 
     @property
     def secrets(self) -> list[str]:
@@ -74,17 +77,26 @@ def holding(services: Services, user: User, name: str = "nightly-etl", descripti
     single = generate(services, user, description=description)
     account = set_api_tokens(services, account.username, ApiTokens.ALLOW)
     of_account = issue(services, account, "of-its-account"), generate(services, account, description="of its account")
-    return Holding(refresh, mint(services, refresh), single, *of_account)
+    return Holding(refresh, mint(services, refresh), single, *of_account, _of_directory(services))
+
+
+def _of_directory(services: Services) -> ScimToken:
+    """One that is active: made where there is none, as there are never more than two."""
+    tokens = services.scim.tokens
+    active = (each for each in tokens.list() if tokens.status_of(each) == "active")
+    return next(active, None) or tokens.create("directory", None, OPERATOR)[0]
 
 
 def addresses(app: Flask, method: str, both_slash_forms: bool = False, **values: str | int) -> Iterator[str]:
     """Every address of the pages that takes this method, with `values` for what is variable in them.
 
-    Not those of exports: what they answer is no page, and grows with what there is.
+    Not those of exports: what they answer is no page, and grows with what there is. Nor the one to which a provider
+    sends the end of its sessions: no browser does, and a signed token is in place of the form's.
     """
+    elsewhere = "/export", "/backchannel-logout"
     for rule in app.url_map.iter_rules():
         is_included = both_slash_forms or rule.rule == "/" or not rule.rule.endswith("/")
-        is_page = rule.endpoint.startswith("web_") and not rule.rule.rstrip("/").endswith("/export")
+        is_page = rule.endpoint.startswith("web_") and not rule.rule.rstrip("/").endswith(elsewhere)
         if is_page and method in (rule.methods or ()) and is_included:
             named = values | _named_otherwise(rule.rule, values)
             yield re.sub(r"<(\w+)>", lambda found, named=named: str(named[found[1]]), rule.rule)
@@ -98,6 +110,7 @@ ELSEWHERE = {
         "uuid": "account_uuid",
     },
     "/admin/users/<user_id>/responsible": {"user_id": "account_id"},
+    "/admin/scim/": {"public_id": "scim_token"},
     "/preferences/": {"public_id": "api_token"},
 }
 """Where a word of a path names something else."""
@@ -120,6 +133,7 @@ def variables(user: User, held: Holding) -> dict[str, str | int]:
         "account_token": held.of_account.token.public_id,
         "account_api_token": held.single_of_account.token.public_id,
         "account_uuid": held.single_of_account.token.uuid,
+        "scim_token": held.of_directory.public_id,
         "key": "retention_days",
         "name": "daypass.css",
         "document": "native",

@@ -404,7 +404,7 @@ LINES |= {
     ("POST", f"{USER}/scim", Act.HAND_TO_SCIM): by_admin(World.someone, {"managed": "yes"}),
 }
 
-ASKS = ("Confirm your password", "Confirm who you are", "Enter your own password to continue")
+ASKS = ("Confirm your password", "Confirm that it is you", "Enter your own password to continue")
 
 
 def test_every_act_of_a_route_has_its_line_and_every_line_a_route(app: Flask) -> None:

@@ -63,8 +63,8 @@ def test_administrators_see_who_is_about_to_leave_and_enable_who_is_away(
         vouch(services, user, clock() - timedelta(days=VALID - 2))
         until = shown_day(app, clock() + timedelta(days=2))
         shown = words(admin.get(f"/admin/users?q={name}"))
-        assert f"Signs in by {until} or is disabled" in shown and "Active 1 Disabled 0" in shown
-        assert f"signs in with single sign-on by {until} or is disabled" in words(admin.get(f"/admin/users/{user.id}"))
+        assert f"Must sign in by {until}" in shown and "Active 1 Disabled 0" in shown
+        assert f"must sign in with single sign-on by {until}" in words(admin.get(f"/admin/users/{user.id}"))
 
         vouch(services, user, clock() - timedelta(days=VALID))
         shown = words(admin.get(f"/admin/users?q={name}&state=disabled"))
@@ -75,7 +75,7 @@ def test_administrators_see_who_is_about_to_leave_and_enable_who_is_away(
         answer = admin.post(f"/admin/users/{user.id}", {"state": "active"})
         assert f"Enabled {name}." in words(admin.get(answer.headers["Location"]))
         assert services.accounts.by_id(user.id).sign_in_by is not None
-        assert "or is disabled" not in words(admin.get(f"/admin/users?q={name}"))
+        assert "Must sign in by" not in words(admin.get(f"/admin/users?q={name}"))
 
 
 def test_the_setting_says_how_many_people_it_affects_before_it_is_changed(

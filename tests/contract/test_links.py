@@ -34,7 +34,7 @@ def clara(app: Flask) -> Somebody:
 
 def test_the_api_links_by_subject_or_e_mail_and_unlinks(admin: Person, services: Services) -> None:
     user = make_user(services)
-    path, subject = f"users/{user.id}/identities", f"subject-{user.id}"
+    path, subject = f"users/{user.id}/identities", f"I0aUlJ9k2GjE7pVcQ3nWtXyZbR5sH8dFmK1oLu-T4vA{user.id}"
     by_email = {"issuer": ISSUER, "email": f"{user.username}@Example.com"}
     assert admin.native.get(path).get_json() == {"identities": [], "expected": []}
     admin.native.post(path, {"issuer": ISSUER, "subject": subject})
@@ -88,7 +88,7 @@ def test_a_session_says_what_it_began_with(app: Flask, clara: Somebody, services
     assert "corporate" in words(pages.get("/account/security"))
     profile = words(pages.get("/account/profile"))
     assert "Single sign-on corporate last signed in" in profile and "each time you sign in with it" in profile
-    assert "You have no password: you sign in with corporate." in words(pages.get("/account/password"))
+    assert "You have no password: you sign in with corporate" in words(pages.get("/account/password"))
     assert "Change password" not in words(pages.get("/account/security"))
     assert "Change password" in words(clara.pages.get("/account/security"))
     assert "Signed in with" in words(clara.pages.get("/account/security"))
@@ -107,5 +107,5 @@ def test_the_sign_in_page_says_for_whom_a_password_is(app: Flask, services: Serv
         wrong = pages.sign_in(user.username, "not the password at all")
         assert wrong.status_code == 401 and "Use single sign-on" not in words(wrong)
     with setting(password_sign_in="off"):
-        assert "Only administrators whom no provider knows sign in with a password." in words(pages.get("/login"))
+        assert "Only administrators sign in with a password, in an emergency." in words(pages.get("/login"))
         assert pages.sign_in("break-glass").status_code == 303

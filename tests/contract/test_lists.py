@@ -22,7 +22,7 @@ ENDS = {"/account/auth": "/revoke", "/preferences/access-tokens": "/delete"}
 """How the address of each row's last dialog ends."""
 
 REDIRECTS = ("/account", "/preferences")
-OF_NONE = "/revoke-by-filter", "/revoke-chosen", "/move-chosen"
+OF_NONE = "/revoke-by-filter", "/revoke-chosen", "/move-chosen", "/unlink"
 
 
 def plant(database: Database, user_id: int) -> None:

@@ -205,7 +205,7 @@ def test_a_fresh_proof_is_the_password_of_who_has_one_and_another_sign_in_of_oth
     with clock.later(minutes=11):
         browser.get("/account/auth/refresh-tokens")
         asked = browser.post("/account/auth/refresh-tokens", form)
-        assert "Sign in again. You come back to this form, with what you entered" in words(asked)
+        assert "Sign in again. You come back to this form with what you entered" in words(asked)
         [again] = [
             str(each["href"]) for tag, each in page(asked).tags if tag == "a" and "again" in str(each.get("href"))
         ]

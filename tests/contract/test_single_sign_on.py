@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from secrets import token_hex
 from typing import Any
+from unittest.mock import Mock
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,15 +13,19 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from app.domain.clock import system_clock
+from app.domain.errors import SessionEnded
 from app.domain.identity import Role
 from app.services import Services
+from app.services.joining import Joining
+from app.services.linking import named_person
 from app.storage.audit_tables import AuditEventRow
 from app.storage.database import Database
 from config import ProviderSettings, Settings
+from tests.contract.asking_pages import all_rows
 from tests.contract.conftest import MovableClock, Setting
 from tests.drivers.pages import Pages, page, words
 from tests.drivers.provider import CLIENT, SECRET, Issuer, Provider, query_of
-from tests.factories import PASSWORD, set_role
+from tests.factories import OPERATOR, PASSWORD, set_role
 
 CORP, PARTNER = "corp", "partner-id"
 
@@ -75,8 +80,12 @@ def test_a_person_signs_in_and_goes_on_where_they_wanted(app: Flask, corp: Issue
     assert browser.get("/account/security").status_code == 200
 
 
-def test_the_request_to_the_provider_is_bound_to_the_browser_and_says_nothing_else(app: Flask, corp: Issuer) -> None:
+def test_the_request_to_the_provider_is_bound_to_the_browser_and_says_nothing_else(
+    app: Flask, services: Services, database: Database, corp: Issuer
+) -> None:
+    before = all_rows(services, database)
     begun = Pages(app).get(f"/login/oidc/{CORP}")
+    assert all_rows(services, database) == before, "it is a GET"
     asked = query_of(begun.location)
     assert {name: asked[name] for name in ("response_type", "client_id", "scope", "code_challenge_method")} == {
         "response_type": "code", "client_id": CLIENT, "scope": "openid profile email", "code_challenge_method": "S256",
@@ -106,6 +115,53 @@ def test_a_state_is_of_one_browser_one_provider_and_one_use(
     assert [each.status_code for each in answers[2:]] == [303, 403]
     assert reasons(services, database)[before:] == ["not_begun"] * 3
     assert "not begun in this browser" in words(answers[0])
+
+
+def test_the_longest_address_to_go_to_fits_into_a_cookie(app: Flask, corp: Issuer) -> None:
+    """◆ Browsers keep none of more than 4,096 bytes: the sign-in would fail on the way back. Warnings are errors."""
+    for filler in "\"&'a":
+        begun = Pages(app).get(
+            "/login/oidc/corp", query_string={"next": f"/account/security?{filler}".ljust(2000, filler)}
+        )
+        assert begun.status_code == 303
+
+
+def test_a_proof_for_a_session_that_ended_meanwhile_leads_to_the_sign_in_page_without_the_code(
+    app: Flask, corp: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fails when the code and the state become part of another address."""
+    corp.behave(person={"sub": "ended", "preferred_username": "ended"})
+    browser = Pages(app)
+    go(browser, corp)
+    monkeypatch.setattr(Joining, "prove", Mock(side_effect=SessionEnded))
+    back = go(browser, corp, f"/login/oidc/{CORP}?proof=1&next=/account/security")
+    assert (back.status_code, back.location) == (303, "/login?next=/account/security&why=ended")
+
+
+def test_whom_no_account_is_for_reads_what_an_administrator_needs_to_know(
+    app: Flask, provider: Provider, setting: Setting
+) -> None:
+    """◆ Also where the subject looks random. Fails when the page hides it."""
+    subject = "I0aUlJ9k2GjE7pVcQ3nWtXyZbR5sH8dFmK1oLu-T4vAe"
+    issuer = provider.issuer(CORP).behave(person={"sub": subject})
+    with setting(oidc_create_users="off"):
+        refused = go(Pages(app), issuer)
+    assert refused.status_code == 403 and f"you are {subject} at {issuer.url}." in words(refused)
+
+
+def test_who_signed_in_there_is_not_asked_for_a_temporary_password(
+    app: Flask, corp: Issuer, services: Services
+) -> None:
+    """They may never have seen it, and it expires."""
+    user = services.accounts.add("temporary", Role.VIEWER, PASSWORD, OPERATOR, is_temporary=True)
+    services.linking.link(user.id, named_person(corp.url, "temporary"), OPERATOR)
+    corp.behave(person={"sub": "temporary"})
+    browser = Pages(app)
+    go(browser, corp)
+    assert browser.get("/account/auth").status_code == 200
+    local = Pages(app)
+    local.sign_in("temporary")
+    assert local.get("/account/auth").location == "/account/password"
 
 
 def test_a_refused_sign_in_says_what_happened_and_keeps_where_to_go(app: Flask, corp: Issuer) -> None:

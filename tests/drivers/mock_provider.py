@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
-from tests.drivers.server import START_SECONDS, free_port
+from tests.drivers.server import START_SECONDS
 
 PATIENCE_SECONDS = 30
 
@@ -28,10 +29,9 @@ class MockProvider:
 
 
 @contextmanager
-def mock_provider() -> Iterator[MockProvider]:
-    """The provider, until the end of the with block."""
-    url = f"http://localhost:{(port := free_port())}"
-    words = [sys.executable, "-m", "oidc_provider_mock", "--port", str(port)]
+def mock_provider(url: str) -> Iterator[MockProvider]:
+    """The provider, until the end of the with block, with this issuer: http://localhost and a free port."""
+    words = [sys.executable, "-m", "oidc_provider_mock", "--port", str(urlsplit(url).port)]
     quiet = {name: value for name, value in os.environ.items() if not name.startswith("PYTHONWARNINGS")}
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=quiet)
     try:

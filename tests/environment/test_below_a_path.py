@@ -28,8 +28,9 @@ from tests.secrecy import secrets_in
 PATH = "/daypass"
 ADDRESSES = {"a": "href", "link": "href", "script": "src", "img": "src", "form": "action", "main": "data-url"}
 FORMS_ONLY = (
-    "/theme", "/logout", "/account/auth/test-token", "/account/security/end-all", "/account/security/end-others",
-    "/account/security/sessions/*/end", "/admin/tokens/revoke-chosen", "/admin/tokens/move-chosen",
+    "/theme", "/logout", "/account/auth/test-token", "/account/second-factor/new", "/account/security/end-all",
+    "/account/security/end-others", "/account/security/sessions/*/end", "/admin/tokens/revoke-chosen",
+    "/admin/tokens/move-chosen",
 )  # fmt: skip
 """Addresses without a page of their own, or only with what is chosen in a list."""
 
@@ -164,7 +165,7 @@ def test_no_page_leads_out_of_the_path(site: Site, proxy: str) -> None:
         "/admin", "/admin/users", "/admin/users/*", "/admin/tokens", "/admin/tokens/*", "/admin/tokens/*/revoke",
         "/admin/tokens/revoke-by-filter", "/admin/identify", "/admin/settings", "/admin/audit", "/admin/jobs",
         "/account/auth", "/account/password", "/account/auth/refresh-tokens/*/revoke", "/preferences/access-tokens",
-        "/account/security",
+        "/account/security", "/account/second-factor", "/admin/scim", "/admin/scim/tokens/new",
         "/preferences/access-tokens/*/delete", "/static/daypass.css", "/static/daypass.js", "/docs", "/docs/*",
         "/openapi/*",
     }  # fmt: skip

@@ -74,6 +74,37 @@ def test_failures_of_processes_are_one_line_without_a_traceback_or_a_password(da
     assert unwritten.stderr == "Error: No space left on device; free some space.\n"
 
 
+HEAVY = {"authlib", "cryptography", "httpx", "joserfc", "pydantic", "pyotp", "scim2_models", "segno"}
+"""What only single sign-on, second factors and SCIM need: tens of megabytes, in every worker."""
+
+OPENED = "all(app.test_client().get(each) for each in ('/login', '/healthz', '/openapi/native', '/scim/v2/Users'))"
+USED = (
+    "from app.api.scim import answering; from app.services.second_factors import step_of; "
+    "from app.web.qr_codes import qr_code; step_of('A' * 32, qr_code('x').path, range(1))"
+)
+
+
+def loaded(environment: dict[str, str], *sources: str) -> list[set[str]]:
+    """Which of these a process has loaded that serves as a worker does, after each of these has run."""
+    found = f"print('loaded', *({HEAVY} & set(sys.modules)))"  # beside the log
+    lines = "import sys; from wsgi import app; " + "; ".join(f"{each}; {found}" for each in sources)
+    ended = run((sys.executable, "-c", lines), GIVEN | environment)
+    assert ended.returncode == 0, ended.stderr
+    return [set(line.split()[1:]) for line in ended.stdout.splitlines() if line.startswith("loaded")]
+
+
+def test_a_worker_loads_nothing_for_ways_in_that_nobody_uses(database_url: str) -> None:
+    """What uses them shows that it would be noticed."""
+    at_database = {"DAYPASS_DATABASE_URL": database_url}
+    provider = {"DAYPASS_OIDC_CORP_ISSUER": "https://id.example.com", "DAYPASS_OIDC_CORP_CLIENT_ID": "daypass"}
+    (unused, used), (with_provider,) = all_at_once(
+        [lambda: loaded(at_database, OPENED, USED), lambda: loaded(at_database | provider, "pass")]
+    )
+    assert unused == set()
+    assert used == {"pydantic", "pyotp", "scim2_models", "segno"}
+    assert with_provider == {"authlib", "cryptography", "httpx", "joserfc"}
+
+
 def story(folder: str) -> None:
     """A token's life in an installation of its own; prints what `init` says."""
     os.environ["DAYPASS_INSTANCE"] = folder

@@ -8,6 +8,8 @@ from urllib.parse import urlencode
 import pytest
 
 from app.services import sightings
+from app.storage.operating_tables import SingleUseRow
+from tests import rows
 from tests.crowds import all_at_once
 from tests.drivers.provider import CLIENT, query_of
 from tests.drivers.provider_tokens import key_of
@@ -21,6 +23,8 @@ STRANGER = key_of("stranger").as_dict(private=False)
 TOKENS: dict[str, dict[str, Any]] = {
     "signed by nobody": {"signed_by": "nobody"},
     "signed by nobody, in other letters": {"signed_by": "nobody", "header": {"alg": "nOnE"}},
+    "signed in a way of no name": {"header": {"alg": MARK}},
+    "signed in a list of ways": {"header": {"alg": [MARK]}},
     "signed with the public key as a shared secret": {"signed_by": "public key"},
     "signed by a stranger": {"signed_by": "stranger"},
     "signed by a stranger whose key comes with it": {"signed_by": "stranger", "header": {"jwk": STRANGER}},
@@ -67,6 +71,7 @@ CALLBACKS: dict[str, dict[str, str | None]] = {
     "with a state of 100 KB": {"state": MARK * 25_000},
     "without a code": {"code": None},
     "with another code": {"code": MARK},
+    "with a code of no characters": {"code": f"{MARK}\0\r\n\u202e\U0001f511"},
     "with a code of 100 KB": {"code": MARK * 25_000},
     "with a refusal that is a script": {"code": None, "error": "access_denied", "error_description": SCRIPT},
     "with a refusal that nobody knows": {"code": None, "error": SCRIPT, "error_uri": f"javascript:{SCRIPT}"},
@@ -106,6 +111,14 @@ def test_a_return_signs_in_once(provided: Provided, log_lines: list[str]) -> Non
     assert len(sent) == 1
     secrets = (query_of(returned)["code"], query_of(returned)["state"], sent[0]["code_verifier"])
     assert log_lines and not [line for line in log_lines if any(each in line for each in secrets)]
+
+
+def test_returns_of_whom_no_provider_signed_in_leave_nothing_in_the_database(provided: Provided) -> None:
+    """Anybody can begin, and make up the return. Fails when each is noted as used: a crowd would fill the disk."""
+    visitor, before = provided.visitor(), rows.count(provided.database, SingleUseRow)
+    for made_up in ({"code": "made-up"}, {"error": "access_denied"}, {"iss": "https://other.example.com"}):
+        assert visitor.follow(visitor.issuer.come_back(visitor.leave()), **made_up).status_code == 403
+    assert rows.count(provided.database, SingleUseRow) == before
 
 
 def test_of_many_equal_returns_one_signs_in(provided: Provided) -> None:

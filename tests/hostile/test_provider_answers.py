@@ -123,6 +123,14 @@ def test_a_bad_answer_to_a_code_signs_nobody_in(provided: Provided, wrong: str) 
     assert canary.requests() == []
 
 
+@pytest.mark.parametrize("text", [f"{MARK}\r\nX-Header: y", f"{MARK}\u20ac", f"{MARK}\ud800", "", " ", "x" * 100_000])
+def test_an_access_token_that_no_header_can_hold_is_a_refusal(provided: Provided, text: str) -> None:
+    """Nothing else of the answer is wrong, and the user info is asked with it."""
+    visitor = provided.visitor(answers={"token": {"json": {"access_token": text}}}, claims={"at_hash": None})
+    with provided.refusing():
+        assert_refused(visitor.sign_in_there(), visitor)
+
+
 @pytest.mark.parametrize("wrong", USER_INFO)
 def test_a_bad_user_info_signs_nobody_in(provided: Provided, wrong: str) -> None:
     """◆ Fails, for the other person, when its `sub` is not compared."""

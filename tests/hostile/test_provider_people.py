@@ -33,7 +33,11 @@ CLAIMS: dict[str, dict[str, Any]] = {
     "an e-mail that is a list": {"email": [f"{MARK}@example.com"]},
     "an e-mail that is none": {"email": f"{MARK}@", "email_verified": True},
     "two e-mails in one": {"email": f"a@example.com,{MARK}@example.com", "email_verified": True},
+    "a session with half a character": {"sid": f"{MARK}\ud800"},
+    "a session with a zero byte": {"sid": f"{MARK}\0"},
     "a session of 10 KB": {"sid": MARK * 2560},
+    "a subject with a space at its end": {"sub": f"{MARK} "},
+    "a subject with a space at its beginning": {"sub": f" {MARK}"},
     "a sign-in at no time": {"auth_time": MARK},
     "a sign-in before all time": {"auth_time": -1},
 }

@@ -17,7 +17,7 @@ from app.http.errors import Dialect
 PREFIX = "/scim/"
 SCHEMA = "urn:ietf:params:scim:api:messages:2.0:Error"
 
-BAD_TOKEN = "Send an active SCIM token as Authorization: Bearer. Administrators create one on the page SCIM."
+BAD_TOKEN = "Send an active SCIM token as Authorization: Bearer. Administrators create one on the page Provisioning."
 
 TABLE: dict[type[Refusal], tuple[int, str, str]] = {
     errors.BadRequest: (400, "invalidValue", "{message}"),

@@ -99,7 +99,7 @@ CONFIG = ServiceProviderConfig(
         AuthenticationScheme(
             type=AuthenticationScheme.Type.oauthbearertoken,
             name="SCIM token",
-            description="A token that administrators create on the page SCIM or with: daypass scim token create.",
+            description="Administrators create it on the page Provisioning, or with: daypass scim token create.",
             spec_uri=Reference("https://www.rfc-editor.org/rfc/rfc6750"),
             primary=True,
         )

@@ -10,6 +10,7 @@ from app.domain.identity import Role
 from app.domain.ladder import Act
 from app.domain.masking import mask
 from app.domain.scim_tokens import MOST_ACTIVE, ScimToken
+from app.domain.text import count_of
 from app.http.acts import does
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
@@ -26,7 +27,7 @@ scim = GuardedBlueprint("web_scim", __name__, guard=ADMINISTRATOR_IN_SESSION, ur
                         template_folder="../templates")  # fmt: skip
 
 HOME = "/admin/scim"
-LIFETIMES = [("", "Until it is revoked"), ("365", "1 year"), ("180", "180 days"), ("90", "90 days")]
+LIFETIMES = [("", "No expiration"), ("365", "1 year"), ("180", "180 days"), ("90", "90 days")]
 MAPPABLE = [(value, text) for value, text in ROLES if Role(value).has_pages]
 
 TEXTS = {
@@ -137,10 +138,9 @@ def _page() -> Response:
 
 def _told() -> str:
     args = what_was_done()
-    roles = number_done(args, "roles")
     text = TEXTS.get(args.get("done", ""), "")
-    counted = f"{roles:,} role" + ("" if roles == 1 else "s")
-    return text.format(name=args.get("done-name", ""), role=args.get("done-role", ""), roles=counted)
+    roles = count_of(number_done(args, "roles"), "role")
+    return text.format(name=args.get("done-name", ""), role=args.get("done-role", ""), roles=roles)
 
 
 def _token(public_id: str) -> ScimToken:

@@ -19,12 +19,13 @@ from app.web.admin.moving_chosen import moved_chosen_text
 from app.web.admin.revoked import HOME, after_revoking, message_after_revoking
 from app.web.csv_export import csv_answer
 from app.web.forms import field_errors, is_checked, message, read_form, status_of
-from app.web.guards import ADMINISTRATOR_IN_SESSION, web_session
+from app.web.guards import ADMINISTRATOR_IN_SESSION
 from app.web.histories import lines_of
 from app.web.list_view import ListView
 from app.web.old_secrets import ended_text
 from app.web.rendering import page
 from app.web.returning import way_back
+from app.web.session import web_session
 from app.web.token_groups import pills
 from app.web.token_labels import edited_text
 from app.web.token_moves import moved_text

@@ -14,7 +14,9 @@ from app.web.admin.user_dialogs import dialog, user_in_path
 from app.web.admin.user_messages import numbers_of, shown_next
 from app.web.admin.users import PERMANENT_HINT, prove_in
 from app.web.forms import is_checked, proof_errors, read_form
-from app.web.guards import ADMINISTRATOR_IN_SESSION, is_fresh, is_proved_at_provider, web_session
+from app.web.fresh_proof import is_fresh, is_proved_at_provider
+from app.web.guards import ADMINISTRATOR_IN_SESSION
+from app.web.session import web_session
 
 user_access = GuardedBlueprint("web_user_access", __name__, guard=ADMINISTRATOR_IN_SESSION, url_prefix="/admin/users",
                                template_folder="../templates")  # fmt: skip

@@ -16,7 +16,8 @@ from app.web.admin.user_dialogs import dialog, user_in_path
 from app.web.admin.user_messages import numbers_of, shown_next
 from app.web.admin.users import ROLES
 from app.web.forms import read_form
-from app.web.guards import ADMINISTRATOR_IN_SESSION, web_session
+from app.web.guards import ADMINISTRATOR_IN_SESSION
+from app.web.session import web_session
 
 user_changes = GuardedBlueprint("web_user_changes", __name__, guard=ADMINISTRATOR_IN_SESSION,
                                 url_prefix="/admin/users", template_folder="../templates")  # fmt: skip

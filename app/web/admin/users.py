@@ -33,7 +33,8 @@ from app.web.forms import (
     read_form,
     status_of,
 )
-from app.web.guards import ADMINISTRATOR_IN_SESSION, is_fresh, is_proved_at_provider, prove
+from app.web.fresh_proof import is_fresh, is_proved_at_provider, prove
+from app.web.guards import ADMINISTRATOR_IN_SESSION
 from app.web.list_view import ListView
 from app.web.rendering import page
 

@@ -73,7 +73,7 @@ def test_no_token_alone_creates_what_is_stronger_or_grants_a_right() -> None:
 
 def test_a_caller_who_is_refused_is_told_what_is_enough() -> None:
     for credential, words in (
-        (CREDENTIALS[Proof.SESSION], ("more than ten minutes ago", "Enter it again to create a user")),
+        (CREDENTIALS[Proof.SESSION], ("more than ten minutes ago", "Confirm that it is you to create a user")),
         (CREDENTIALS[Proof.TWO_TIER_TOKEN], ("daypass conf api_can_manage_users -s on", "settings page")),
         (CREDENTIALS[Proof.OWN_SECRET], ("The token's own secret is not enough", "the command line")),
         (None, ("This caller is not enough",)),

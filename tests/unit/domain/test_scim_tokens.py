@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.domain.errors import RateLimited
+from app.domain.handles import public_id_in
 from app.domain.masking import HIDDEN, mask
 from app.domain.scim_tokens import MOST_WRITES, ScimTokenFormat, new_scim_text, refuse_overspent
 from app.domain.secrets import KeyRing, TokenFormat, TokenText
@@ -57,6 +58,14 @@ def test_the_text_is_masked_but_for_the_public_id() -> None:
     made = new_scim_text()
     text = ScimTokenFormat(("dp",)).compose(made)
     assert mask(f"GET /?token={text}") == f"GET /?token=dps_{made.public_id}_{HIDDEN}"
+
+
+def test_the_audit_log_is_searched_by_what_a_masked_one_shows() -> None:
+    made = new_scim_text()
+    shown = mask(ScimTokenFormat(("dp",)).compose(made))
+    assert shown == f"dps_{made.public_id}_{HIDDEN}"
+    for typed in (f"dps_{made.public_id}", f"dps_{made.public_id}_", f"dps_{made.public_id}…", made.public_id):
+        assert public_id_in(typed) == made.public_id
 
 
 def test_changes_beyond_the_limit_of_an_hour_are_refused() -> None:

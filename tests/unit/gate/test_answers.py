@@ -100,8 +100,10 @@ def test_every_refusal_is_a_whole_answer_that_names_nobody(kind: type[Refusal], 
     assert ("WWW-Authenticate" in values) is ("HTTP_TOKEN" not in environ and status[:3] in ("401", "403"))
     assert ("Retry-After" in values) is status.startswith("503")
     members = json.loads(body)
+    hint = ["hint"] if refusal.hint else []
     exception = [] if "HTTP_TOKEN" in environ else ["exception"]
-    assert list(members) == ["detail", "code", "message", "reason", *exception]
+    assert list(members) == ["detail", "code", "message", "reason", *hint, *exception]
+    assert members.get("hint") == refusal.hint
     assert (members["code"], members["reason"]) == (f"{status[:3]}000", refusal.reason)
     assert "{" not in members["detail"] and members["detail"] == members["message"]
 

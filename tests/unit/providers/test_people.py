@@ -13,6 +13,7 @@ from app.providers.people import GOOGLE, missing_claims, person_of
 
 PLAIN = Provider("corp", "Corp", "https://id.example.com", "daypass")
 MAPPED = replace(PLAIN, role_claim="realm_access.roles", roles=(("root", Role.SERVER_ADMIN), ("all", Role.VIEWER)))
+RANDOM = "I0aUlJ9k2GjE7pVcQ3nWtXyZbR5sH8dFmK1oLu-T4vAe"
 FULL = {"sub": "1", "preferred_username": "anna", "email": "Anna@Example.com", "email_verified": True,
         "given_name": "Anna", "family_name": "Ω"}  # fmt: skip
 
@@ -25,6 +26,14 @@ def why(provider: Provider = PLAIN, **claims: Any) -> Why:
     with pytest.raises(ProviderRefused) as refused:
         person(provider, **claims)
     return refused.value.why
+
+
+def test_an_identifier_may_look_random() -> None:
+    """As subjects of Entra ID do. Fails when it is taken for a secret, and its person can't sign in."""
+    claims = {"username": RANDOM, "id": RANDOM}
+    found = person(replace(PLAIN, username_claim="username", scim_match=("externalId", "id")), **claims)
+    assert (found.username, found.provisioned) == (RANDOM, ("externalId", RANDOM))
+    assert why(given_name=RANDOM) is Why.CLAIM
 
 
 def test_names_and_an_e_mail_are_taken_over() -> None:

@@ -117,7 +117,7 @@ ELSEWHERE = {
 
 def test_every_action_that_the_services_record_is_in_the_table_above() -> None:
     folder = Path(app.services.__file__).parent
-    source = "".join(module.read_text(encoding="utf-8") for module in folder.glob("*.py"))
+    source = "".join(module.read_text(encoding="utf-8") for module in folder.rglob("*.py"))
     recorded = set(
         re.findall(
             r'"((?:user|refresh_token|access_token|instance_setting|tokens|scim_token|scim_group|second_factor)\.[a-z_]+)"',

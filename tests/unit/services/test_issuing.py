@@ -309,6 +309,18 @@ def test_a_refresh_token_of_an_earlier_key_moves_to_the_present_one_when_it_mint
         mint(without_the_old, idle)
 
 
+def test_a_scim_token_of_an_earlier_key_needs_that_key_until_its_next_use(
+    services: Services, services_with: Callable[[Keys], Services]
+) -> None:
+    """Fails when it is not counted: the key would be removed, and the directory refused."""
+    _, secret = services.scim.tokens.create("Entra ID", None, OPERATOR)
+    assert services.listing.keys_in_use() == {"k1": 1}
+    rotated = services_with(ROTATED)
+    rotated.scim.tokens.accept(secret, OPERATOR)
+    assert rotated.listing.keys_in_use() == {"k2": 1}
+    services_with(ONLY_NEW).scim.tokens.accept(secret, OPERATOR)
+
+
 def test_an_old_secret_of_an_earlier_key_needs_that_key_while_it_works(
     services: Services, services_with: Callable[[Keys], Services], refresh: Refresh
 ) -> None:

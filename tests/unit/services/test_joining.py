@@ -13,7 +13,8 @@ from app.domain.provisioned import Person
 from app.domain.sessions import FRESH
 from app.domain.sign_ins import ProvidedPerson, SignInMethod
 from app.services import Services
-from app.services.following_providers import LAST_ADMINISTRATOR, LAST_WITH_A_PASSWORD, NO_ADMINISTRATOR
+from app.services.following_providers import NO_ADMINISTRATOR
+from app.services.last_administrators import LAST_ADMINISTRATOR, LAST_WITH_A_PASSWORD
 from app.services.linking import named_person
 from app.storage.database import Database
 from app.storage.tables import IdentityRow, SessionRow, UserRow
@@ -127,6 +128,13 @@ def test_first_sign_ins_at_once_make_one_account(services: Services, database: D
     assert len(events(services, "user.created")) == 5
 
 
+def test_a_crowd_with_one_name_gets_accounts_at_once(services: Services) -> None:
+    """◆ Such as people whose names leave nothing of a user name. Fails when who loses a name too often is refused."""
+    crowd = [partial(sign_in, services, person(f"of-the-crowd-{number}")) for number in range(15)]
+    found = {user.username for user in all_at_once(crowd)}
+    assert found == {"anna", *(f"anna-{number}" for number in range(2, 16))}
+
+
 def test_the_role_follows_the_provider_up_and_down_and_counts_at_once(services: Services, root: User) -> None:
     session = sign_in_by_provider(services, with_role(ADMINISTRATOR))
     known = signed_in(session.user)
@@ -162,6 +170,22 @@ def test_the_last_administrator_and_the_last_with_a_password_keep_the_role(servi
     ]
     make_user(services, "second-root", ADMINISTRATOR, PASSWORD)
     assert sign_in(services, demoted).role is STEWARD
+
+
+@pytest.mark.parametrize("other_has_password", [False, True])
+def test_who_had_been_away_keeps_the_role_as_the_last_administrator_and_the_last_with_a_password(
+    services: Services, database: Database, root: User, other_has_password: bool
+) -> None:
+    """By signing in they are back. Fails when those who had been away count as not being there."""
+    services.linking.link(root.id, named_person(ISSUER, "root-at-the-provider"), OPERATOR)
+    other = make_user(services, "other-root", ADMINISTRATOR, PASSWORD if other_has_password else None)
+    configure(services, sign_in_valid_days="30")
+    with database.transaction() as session:
+        for each in (root, other) if other_has_password else (root,):
+            session.get_one(UserRow, each.id).vouched_at = system_clock() - 31 * DAY
+    assert sign_in(services, with_role(STEWARD, "root-at-the-provider")).role is ADMINISTRATOR
+    because = LAST_ADMINISTRATOR if other_has_password else LAST_WITH_A_PASSWORD
+    assert [each["because"] for each in events(services, "user.role_kept")] == [because]
 
 
 def test_administrators_who_are_demoted_at_once_leave_one(services: Services, database: Database) -> None:

@@ -10,11 +10,13 @@ from app.domain.oauth_client import SentClient
 from app.domain.sign_ins import Arrival, SignInMethod
 from app.domain.user_search import UserSearch
 from app.services import Services
+from app.services.linking import named_person
 from app.storage import users
 from app.storage.database import Database
 from tests import factories, rows
 from tests.factories import (
     ANONYMOUS,
+    ISSUER,
     OPERATOR,
     PASSWORD,
     configure,
@@ -25,6 +27,8 @@ from tests.factories import (
     make_service_account,
     make_user,
     mint,
+    person,
+    sign_in_by_provider,
     vouch,
 )
 from tests.unit.services.verdicts import DAY, MINUTE, NOW, MovedClock, reason, refusal_of
@@ -127,6 +131,20 @@ def test_a_local_user_and_a_service_account_are_never_away(services: Services, c
     clock.now = NOW + 1000 * DAY
     assert [reason(services, each) for each in held] == [None, None]
     assert services.accounts.authenticate(local.username, PASSWORD, ANONYMOUS).user.id == local.id
+
+
+def test_who_is_unlinked_and_given_a_password_is_a_local_user(services: Services, clock: MovedClock) -> None:
+    """Fails when a provider is asked for that does not know them. Unlinking alone vouches for nobody."""
+    configure(services, sign_in_valid_days=VALID, oidc_create_users="on")
+    linked = named_person(ISSUER, "anna-at-the-provider")
+    anna = sign_in_by_provider(services, person()).user
+    factories.set_password(services, anna.username, PASSWORD)
+    assert services.accounts.by_id(anna.id).sign_in_by is not None, "the provider knows them"
+    services.linking.unlink(anna.id, linked, OPERATOR)
+    clock.now += VALID * DAY
+    assert services.accounts.by_id(anna.id).is_away(clock.now)
+    factories.set_password(services, anna.username, PASSWORD)
+    assert services.accounts.authenticate(anna.username, PASSWORD, ANONYMOUS).user.sign_in_by is None
 
 
 def test_the_setting_counts_at_once_in_both_directions(services: Services, clock: MovedClock, anna: User) -> None:

@@ -16,6 +16,7 @@ from tests.crowds import all_at_once
 from tests.factories import (
     ISSUER,
     OPERATOR,
+    issue,
     make_service_account,
     make_user,
     person,
@@ -46,6 +47,35 @@ def test_a_linked_person_signs_in_as_the_user_and_an_unlinked_one_no_longer(
     assert rows.count(database, SessionRow) == 0
     with pytest.raises(SignInRefused):
         sign_in_by_provider(services, person())
+
+
+def test_the_audit_log_knows_an_e_mail_again_and_does_not_hold_it(services: Services, database: Database) -> None:
+    make_user(services, "anna")
+    services.linking.link("anna", BY_EMAIL, OPERATOR)
+    services.linking.unlink("anna", BY_EMAIL, OPERATOR)
+    unlinked, linked = services.audit_list.events(limit=2).items
+    assert (linked.action, unlinked.action) == ("user.linked", "user.unlinked")
+    assert linked.detail == unlinked.detail and linked.detail["by"] == "e-mail"
+    assert "example.com" not in str(linked.detail["person"])
+
+
+def test_a_subject_that_looks_random_is_linked_unlinked_and_in_the_audit_log_as_it_is(services: Services) -> None:
+    """As many of Entra ID's do. Fails when it is taken for a secret: nobody could unlink the person, nor a restore."""
+    subject, anna = "I0aUlJ9k2GjE7pVcQ3nWtXyZbR5sH8dFmK1oLu-T4vAe", make_user(services, "anna")
+    services.linking.link("anna", named_person(ISSUER, subject), OPERATOR)
+    assert sign_in_by_provider(services, person(subject)).user.id == anna.id
+    services.linking.unlink("anna", named_person(ISSUER, subject), OPERATOR)
+    events = services.audit_list.events().items
+    assert [each.detail["person"] for each in events if each.action in ("user.linked", "user.unlinked")] == [
+        subject
+    ] * 2
+
+
+def test_a_token_is_no_subject(services: Services) -> None:
+    """It would be stored, and shown to others."""
+    secret = issue(services, make_user(services, "anna")).secret
+    with pytest.raises(BadRequest):
+        named_person(ISSUER, secret)
 
 
 def test_what_is_so_already_changes_nothing(services: Services, database: Database) -> None:

@@ -1,11 +1,13 @@
 """Who signs in on the pages with a password, and the administrator who always can."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from app.domain.errors import BadCredentials, SignInRefused
 from app.domain.identity import Caller, Role
+from app.domain.sessions import FRESH
 from app.services import Services
 from app.services.break_glass import ALL_LINKED, NONE_LEFT
 from app.services.linking import named_person
@@ -63,6 +65,20 @@ def test_a_password_proves_nothing_in_a_session_where_it_signs_nobody_in(service
     assert (event.object_id, event.detail) == ("anna", {"reason": "password sign-in is off"})
     configure(services, password_sign_in="on")
     services.sessions.prove(known, PASSWORD, VISITOR)
+
+
+def test_changing_the_password_proves_nothing_where_it_signs_nobody_in(services: Services) -> None:
+    """Fails when who knows the password makes a session fresh with it, although passwords are off."""
+    make_user(services, "local-root", Role.SERVER_ADMIN, PASSWORD)
+    make_user(services, "anna", password=PASSWORD)
+    cookie = services.sessions.sign_in("anna", PASSWORD, VISITOR, None)
+    for value, is_fresh in (("off", False), ("on", True)):
+        configure(services, password_sign_in=value)
+        known = services.sessions.find(cookie)
+        assert known is not None
+        cookie = services.sessions.renew(replace(known, proved_at=known.proved_at - FRESH))
+        renewed = services.sessions.find(cookie)
+        assert renewed is not None and services.sessions.is_fresh(renewed) is is_fresh
 
 
 def test_one_administrator_always_signs_in_with_a_password(services: Services) -> None:

@@ -10,8 +10,9 @@ from app.domain.errors import BadRequest, Conflict, NotFound, NotPermitted
 from app.domain.identity import Caller, Role, User
 from app.domain.provisioned import Attribute, Either, Equals, Every, Group, Person, ProvisionedUser
 from app.services import Services
+from app.services.last_administrators import LAST_WITH_A_PASSWORD, ROLE_KEPT
 from tests import factories
-from tests.factories import OPERATOR, issue, make_user, mint, signed_in, works
+from tests.factories import OPERATOR, PASSWORD, issue, make_user, mint, signed_in, works
 
 pytestmark = pytest.mark.both_databases
 
@@ -197,6 +198,23 @@ def test_the_last_enabled_administrator_is_neither_disabled_nor_made_less(
         remove(services, directory, made.id)
     services.scim.groups.change(group.id, lambda group: replace(group.group, members=frozenset()), directory)
     assert role_of(services, made.id) is Role.SERVER_ADMIN
+
+
+def test_groups_leave_an_administrator_who_signs_in_with_a_password(services: Services, directory: Caller) -> None:
+    """One whom a directory made has none: while the provider is away, nobody could administer."""
+    made = services.scim.users.add(Person("berta"), directory)
+    services.scim.groups.add(Group("Admins", None, frozenset({made.id})), directory)
+    services.scim.roles.map("Admins", Role.SERVER_ADMIN, OPERATOR)
+    make_user(services, "root", Role.SERVER_ADMIN, PASSWORD)
+    local = services.scim.adoption.adopt("root", OPERATOR)
+    readers = services.scim.groups.add(Group("Readers", None, frozenset({local.id})), directory)
+    assert role_of(services, local.id) is Role.SERVER_ADMIN
+    (kept,) = [each for each in services.audit_list.events().items if each.action == ROLE_KEPT]
+    assert (kept.object_id, kept.detail["because"]) == ("root", LAST_WITH_A_PASSWORD)
+
+    make_user(services, "second", Role.SERVER_ADMIN, PASSWORD)
+    services.scim.groups.change(readers.id, lambda group: replace(group.group, members=frozenset()), directory)
+    assert role_of(services, local.id) is Role.VIEWER
 
 
 def test_a_person_has_the_strongest_role_of_their_groups_at_once_up_and_down(

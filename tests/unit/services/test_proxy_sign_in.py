@@ -1,5 +1,6 @@
 """Whom a trusted reverse proxy's word signs in, and what that proves."""
 
+import json
 from functools import partial
 
 import pytest
@@ -77,6 +78,7 @@ def test_who_may_not_sign_in_does_not_and_it_is_in_the_audit_log(
     services.sightings.flush()
     found = [each for each in rows.audit_events(database) if each.action == "sign_in.refused"]
     assert [each.object_id for each in found] == ["anna", account.username, "(unknown)"]
+    assert [json.loads(each.detail)["reason"] for each in found] == ["disabled", "service account", "unknown user"]
     assert "zed" not in str([vars(each) for each in found])
 
 

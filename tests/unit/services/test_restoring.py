@@ -12,12 +12,13 @@ from app.domain.errors import BadCredentials, Conflict, SecondFactorRequired, To
 from app.domain.identity import ApiTokens, Caller, Role, User
 from app.domain.token_filter import TokenFilter
 from app.services import Services
-from app.services.linking import named_person
+from app.services.linking import AuditedPeople, named_person
 from app.services.restoring import Restored
 from app.storage.database import Database
 from app.storage.tables import SessionRow
 from tests import rows
 from tests.authenticators import add_second_factor
+from tests.databases import KEYS
 from tests.factories import (
     ISSUER,
     OPERATOR,
@@ -211,7 +212,7 @@ def test_who_was_unlinked_since_the_backup_does_not_sign_in_again(
         ("user.unlinked", "anna", dict(kept.detail)),
         ("user.linked", "anna", dict(kept.detail)),
         ("user.unlinked", "anna", dict(gone.detail)),
-        ("user.unlinked", "anna", dict(expected.detail)),
+        ("user.unlinked", "anna", AuditedPeople(KEYS.pepper).detail(expected)),
         ("user.unlinked", "anna", dict(named_person(ISSUER, "nobody").detail)),
     )
     links = services.linking.of(anna.id)
@@ -299,9 +300,13 @@ def test_all_tokens_can_be_revoked_and_expired_refresh_tokens_too(
     with database.transaction() as session:
         session.execute(SessionRow.__table__.delete())
     single = generate(services, allowed_user(services))
+    scim, secret = services.scim.tokens.create("Entra ID", None, OPERATOR)
     done = services.restoring.revoke_all(OPERATOR)
     assert (done.refresh_tokens, done.access_tokens) == (1, 2)
+    assert done.changes == [f"SCIM token {scim.public_id}, Entra ID: revoked."]
     assert not any(works(services, each) for each in (refresh, access, single))
+    with pytest.raises(TokenRevoked):
+        services.scim.tokens.accept(secret, OPERATOR)
 
 
 def test_a_log_of_another_database_or_one_that_begins_later_is_refused_and_changes_nothing(

@@ -19,7 +19,7 @@ from app.domain.errors import (
 from app.domain.identity import Caller, Role, User
 from app.domain.second_factors import RECOVERY_CODES
 from app.services import Services
-from app.services.accounts import Proof
+from app.services.password_proofs import Proof
 from app.services.second_factors import FactorSecrets
 from app.services.second_steps import LASTS, SecondStep
 from app.services.sessions import WaitsForCode
