@@ -8,6 +8,8 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.domain.clock import CLOCK_TOLERANCE
+
 STEP_SECONDS = 30
 """How long a code is shown; what authenticator apps assume (RFC 6238, section 5.2)."""
 
@@ -56,6 +58,11 @@ def accepted_steps(now: datetime) -> range:
     """The steps whose code is accepted, earliest first."""
     present = step_at(now)
     return range(present - DRIFT, present + DRIFT + 1)
+
+
+def latest_step(now: datetime) -> int:
+    """No clock that is right has accepted the code of a later step: one that was wrong did, and does not count."""
+    return step_at(now + CLOCK_TOLERANCE) + DRIFT
 
 
 def timed_code(typed: str) -> str | None:

@@ -16,7 +16,7 @@ from app.domain.provisioned import MappedGroup, normal_group_name, refuse_unmapp
 from app.services.last_administrators import administrators_of, record_kept
 from app.services.permitting import refuse_unless_allowed
 from app.storage import scim_groups, users
-from app.storage.audit import record
+from app.storage.audit import record, record_of_each
 from app.storage.database import Database
 from app.storage.scim_groups import Standing
 
@@ -99,7 +99,6 @@ def settle(
         changing.setdefault(role, []).append(each)
     for role, some in changing.items():
         scim_groups.set_role(session, [each.user_id for each in some], role)
-        for each in some:
-            record(session, now, caller, "user.role_changed", ("user", each.username), role=role)
+        record_of_each(session, now, caller, "user.role_changed", [("user", each.username) for each in some], role=role)
     session.expire_all()
     return sum(map(len, changing.values()))

@@ -76,7 +76,8 @@ class ScimTokens:
         text = new_scim_text()
         with self._database.transaction() as session:
             now = self._clock()
-            users.lock_administrators(session, now)  # two at once must not make three
+            scim_tokens.lock_creating(session)  # two at once must not make three
+            users.lock_administrators(session, now)  # the caller stays one meanwhile
             refuse_unless_allowed(session, Act.CREATE_SCIM_TOKEN, caller)
             self._idempotency.refuse_repeat(session, key, caller.user_id, ("scim_token", text.public_id), now)
             if len(scim_tokens.active(session, now)) >= MOST_ACTIVE:

@@ -16,7 +16,7 @@ from app.domain.credentials import BY_PASSWORD
 from app.domain.errors import BadCredentials, Refusal, SecondFactorRequired, WrongCode
 from app.domain.identity import Caller, User
 from app.domain.seals import Seal
-from app.domain.second_factors import accepted_steps, recovery_code, timed_code
+from app.domain.second_factors import accepted_steps, latest_step, recovery_code, timed_code
 from app.services.attempts import Attempts
 from app.services.instance_settings import read_policy
 from app.services.refused_sign_ins import subject_of
@@ -176,7 +176,7 @@ class SecondFactors:
             return
         secret = self._secrets.decrypt(user.id, stored.secret)
         step = None if secret is None else step_of(secret, code, accepted_steps(now))
-        if step is None or not second_factors.spend(session, user.id, stored.secret, step):
+        if step is None or not second_factors.spend(session, user.id, stored.secret, step, latest_step(now)):
             raise WrongCode
 
     def _spend_recovery_code(self, session: Session, user: User, typed: str, caller: Caller) -> None:

@@ -1,8 +1,9 @@
 """Appending to the audit log, in the transaction of the change. Reading it is in ``audit_list``."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy import Table, insert
 from sqlalchemy.orm import Session
@@ -31,7 +32,20 @@ def record(
     `action`: ``<thing>.<past participle>``. `subject`: kind and handle, such as ``("user", "anna")``.
     `detail`: a secret that stands in it by mistake is masked.
     """
-    _append(session, now, caller, action, subject, Result.DONE, detail)
+    _append(session, _values(now, caller, action, subject, Result.DONE, detail))
+
+
+def record_of_each(
+    session: Session,
+    now: datetime,
+    caller: Caller,
+    action: str,
+    subjects: Sequence[tuple[str, str]],
+    **detail: str | int | bool | None,
+) -> None:
+    """The same of each of these, of which there can be thousands, in one go."""
+    if subjects:
+        _append(session, [_values(now, caller, action, each, Result.DONE, detail) for each in subjects])
 
 
 def record_refused(
@@ -43,20 +57,23 @@ def record_refused(
     **detail: str | int | bool | None,
 ) -> None:
     """Append that `caller` tried it in vain, in the same way."""
-    _append(session, now, caller, action, subject, Result.REFUSED, detail)
+    _append(session, _values(now, caller, action, subject, Result.REFUSED, detail))
 
 
-def _append(
-    session: Session,
+def _append(session: Session, events: dict[str, Any] | list[dict[str, Any]]) -> None:
+    session.execute(_INSERT, events)
+
+
+def _values(
     now: datetime,
     caller: Caller,
     action: str,
     subject: tuple[str, str],
     result: Result,
     detail: dict[str, str | int | bool | None],
-) -> None:
+) -> dict[str, Any]:
     kind, handle = subject
-    values = {
+    return {
         "at": now,
         "actor": caller.name,
         "actor_id": caller.user_id,
@@ -69,7 +86,6 @@ def _append(
         "detail": json.dumps({name: _masked(name, value) for name, value in detail.items()}, sort_keys=True),
         "credential": None if caller.credential is None else str(caller.credential),
     }
-    session.execute(_INSERT, values)
 
 
 def _masked(name: str, value: str | int | bool | None) -> str | int | bool | None:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, case, or_, select, update
+from sqlalchemy import ColumnElement, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.budgets import HOUR
@@ -10,6 +10,15 @@ from app.domain.clock import CLOCK_TOLERANCE
 from app.domain.scim_tokens import ScimToken
 from app.domain.secrets import Mac
 from app.storage.scim_tables import ScimTokenRow
+
+CREATING = 0x5C1A
+"""The number of a lock of PostgreSQL that nothing else here takes."""
+
+
+def lock_creating(session: Session) -> None:
+    """One creates a token at a time, also while there is no row to lock."""
+    if session.get_bind().dialect.name != "sqlite":  # there the whole database is locked
+        session.execute(select(func.pg_advisory_xact_lock(CREATING)))
 
 
 def insert(

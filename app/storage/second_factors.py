@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, literal_column, select, update
+from sqlalchemy import delete, func, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.second_factors import FactorStanding
@@ -84,10 +84,11 @@ def delete_of_user(session: Session, user_id: int) -> None:
     session.execute(delete(SecondFactorRow).where(SecondFactorRow.user_id == user_id))
 
 
-def spend(session: Session, user_id: int, secret: str, step: int) -> bool:
-    """Accept the code of this step once: False where it, or a later one, was accepted before."""
+def spend(session: Session, user_id: int, secret: str, step: int, latest: int) -> bool:
+    """Accept the code of this step once: False where it, or a later one up to `latest`, was accepted before."""
     row = SecondFactorRow
-    which = (row.user_id == user_id, row.secret == secret, row.last_step < step)
+    is_new = or_(row.last_step < step, row.last_step > latest)
+    which = (row.user_id == user_id, row.secret == secret, is_new)
     return session.scalar(update(row).where(*which).values(last_step=step).returning(row.user_id)) is not None
 
 

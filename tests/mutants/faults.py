@@ -711,7 +711,12 @@ FAULTS = (
           'row.last_used_at <= bindparam("before")', 'row.last_used_at != bindparam("before")', ACCESS_TOKENS),
     # Second factors
     Fault("code accepted twice", "◆ a code is accepted once", "app/storage/second_factors.py",
-          "row.secret == secret, row.last_step < step)", "row.secret == secret)", SECOND_FACTORS),
+          "row.secret == secret, is_new)", "row.secret == secret)", SECOND_FACTORS),
+    Fault("codes wait for a wrong clock", "a clock that was ahead refuses no codes once it is right",
+          "app/storage/second_factors.py", "or_(row.last_step < step, row.last_step > latest)", "row.last_step < step",
+          SECOND_FACTORS),
+    Fault("factor added meanwhile", "a second factor that is added during a sign-in is asked for",
+          "app/services/sessions.py", " or second_factors.stored(session, owner.id) is not None", "", SECOND_FACTORS),
     Fault("a minute of drift", "a code of one step before or after is accepted, and no other",
           "app/domain/second_factors.py", "DRIFT = 1", "DRIFT = 3", SECOND_FACTORS),
     Fault("codes guessed at will", "◆ codes are guessed within the budgets of passwords", IN_SECOND_FACTORS,

@@ -128,6 +128,20 @@ def test_a_clock_that_differs_by_a_step_is_no_hindrance_and_one_by_two_is(
     assert services.sessions.find(enter(services, app.code(moved_clock() - timedelta(seconds=31))))
 
 
+@pytest.mark.both_databases
+def test_a_clock_that_was_ahead_refuses_no_codes_later(
+    services: Services, app: Authenticator, moved_clock: MovedClock
+) -> None:
+    right = moved_clock()
+    moved_clock.now = right + timedelta(days=400)
+    assert isinstance(outcome(services, app.code(moved_clock())), str)
+    moved_clock.now = right
+    assert isinstance(outcome(services, app.code(right)), str)
+    assert outcome(services, app.code(right)) is WrongCode
+    assert outcome(services, app.code(right - STEP)) is WrongCode
+    assert isinstance(outcome(services, app.code(right + STEP)), str)
+
+
 def test_a_recovery_code_is_accepted_once_as_people_type_it(
     services: Services, app: Authenticator, database: Database
 ) -> None:
