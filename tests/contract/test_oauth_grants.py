@@ -243,12 +243,14 @@ def test_basic_that_cannot_be_read_is_a_bad_client(oauth: OAuth, refresh: Refres
 def test_a_password_is_no_client_and_is_never_compared(oauth: OAuth, services: Services, database: Database) -> None:
     """Nor counted as a failed attempt to log in."""
     user = make_user(services, role=Role.SERVER_ADMIN, password=PASSWORD)
+    services.last_use.flush()  # what earlier tests left in memory
     before = rows.everything(database)
     for headers, form in (
         (basic(user.username, PASSWORD), {}),
         ({}, {"client_id": user.username, "client_secret": PASSWORD}),
     ):
         assert refusal(oauth.grant(headers=headers, **form)) == (401, "invalid_client", "token_malformed")
+    services.last_use.flush()
     assert rows.everything(database) == before
 
 
@@ -307,16 +309,18 @@ def test_a_mistake_in_the_secret_is_named(oauth: OAuth, refresh: Refresh) -> Non
 
 
 def test_a_wrong_secret_counts_nowhere_however_often_it_is_sent_and_the_right_one_works_at_once(
-    oauth: OAuth, database: Database, refresh: Refresh
+    oauth: OAuth, services: Services, database: Database, refresh: Refresh
 ) -> None:
     """x/oauth2 sends each attempt twice, by Basic and at once in the form. 256 random bits need no counter of failures,
     and what has none locks nobody out and writes nothing."""
     wrong = unknown_token(TokenKind.REFRESH, refresh.token.public_id)
+    services.last_use.flush()  # what earlier tests left in memory
     before = rows.everything(database)
     for _ in range(30):
         assert refusal(oauth.grant(headers=basic(refresh.token.public_id, wrong)))[2] == "token_unknown"
         answer = oauth.grant(client_id=refresh.token.public_id, client_secret=wrong)
         assert refusal(answer) == (401, "invalid_client", "token_unknown")
+    services.last_use.flush()
     assert rows.everything(database) == before
     assert oauth.grant(**form_of(refresh)).status_code == 200
 
