@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.domain.clock import Clock
+from app.domain.emails import canonical_email
 from app.domain.errors import Conflict, NotFound
 from app.domain.identity import Caller, Kind
 from app.domain.ladder import Act
@@ -36,6 +37,10 @@ from app.storage.database import Database
 from app.storage.tables import UserRow
 
 LOCAL = "There is already a local user called {0}. An administrator can let SCIM manage it: daypass scim adopt {0}"
+LOCAL_EMAIL = (
+    "{0} is the e-mail of an enabled local user, who signs in with it. An administrator can give that user the user "
+    "name {0} and let SCIM manage it, or change its e-mail."
+)
 SOMEBODY_ELSE = (
     "{0} was the user name of somebody with another externalId, whom the directory deleted. Whoever has the name now "
     "must not get their tokens: send another userName, or let an administrator rename or delete that user."
@@ -104,7 +109,10 @@ class Provisioning:
             now, administrators = self._begin(session, Act.PROVISION, caller)
             row = _held(session, user_id)
             values = _columns(change(scim_users.as_provisioned(row)))
-            apply(session, row, _decided(row, values, now), now, caller, self._usernames)
+            changed = _decided(row, values, now)
+            if "username" in changed:
+                _refuse_email_of_local_user(session, changed["username"])
+            apply(session, row, changed, now, caller, self._usernames)
             refuse_to_leave_none(administrators, row)
             return scim_users.as_provisioned(row)
 
@@ -164,6 +172,7 @@ def _returning(session: Session, name: str, external_id: str | None) -> UserRow 
     """
     row = users.find(session, name)
     if row is None:
+        _refuse_email_of_local_user(session, name)
         left = scim_users.find_left(session, external_id) if external_id else None
         return None if left is None else users.hold(session, left.id)
     if row.managed_by == Managed.SCIM:
@@ -173,3 +182,9 @@ def _returning(session: Session, name: str, external_id: str | None) -> UserRow 
     if row.external_id != normal_external_id(external_id):
         raise Conflict(SOMEBODY_ELSE.format(name), is_taken=True)
     return users.hold(session, row.id)
+
+
+def _refuse_email_of_local_user(session: Session, name: str) -> None:
+    """A user name wins over an e-mail: the user with that e-mail could no longer sign in with it."""
+    if scim_users.is_email_of_local_user(session, canonical_email(name) or ""):
+        raise Conflict(LOCAL_EMAIL.format(name), is_taken=True)

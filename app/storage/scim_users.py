@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
 from sqlalchemy.orm import Session
 
+from app.domain.identity import Kind
 from app.domain.provisioned import Attribute, Condition, Either, Equals, Every, Managed, Person, ProvisionedUser
 from app.storage.tables import UserRow
 
@@ -36,6 +37,13 @@ def find_left(session: Session, external_id: str) -> UserRow | None:
     which = (UserRow.managed_by == Managed.LEFT, UserRow.deleted_at.is_(None), UserRow.external_id == external_id)
     found = list(session.scalars(select(UserRow).where(*which).limit(2)))
     return found[0] if len(found) == 1 else None
+
+
+def is_email_of_local_user(session: Session, email_key: str) -> bool:
+    """Whether an enabled person whom SCIM does not manage, with a password, has an e-mail, in its form for look-up."""
+    is_local = (UserRow.managed_by.is_(None), UserRow.kind == Kind.PERSON, UserRow.is_active)
+    which = (UserRow.email_key == email_key, UserRow.password_hash.is_not(None), *is_local)
+    return session.scalar(select(UserRow.id).where(*which).limit(1)) is not None
 
 
 def page(session: Session, condition: Condition | None, start: int, count: int) -> tuple[list[UserRow], int]:

@@ -24,7 +24,7 @@ from tests.contract.asking_scim import (
     refusal,
     user,
 )
-from tests.factories import OPERATOR, issue, make_user, managed_crowd, mint
+from tests.factories import OPERATOR, PASSWORD, issue, make_user, managed_crowd, mint
 
 
 @pytest.fixture
@@ -64,6 +64,7 @@ def test_a_scim_token_is_accepted_nowhere_else(client: FlaskClient, services: Se
 
 def test_refusals_are_those_of_the_rfc(directory: Directory, services: Services, names: Any) -> None:
     make_user(services, names("local"))
+    make_user(services, names("by-email"), email="by-email@example.com", password=PASSWORD)
     made = body(directory.post("/Users", user(names(1))))
     path = f"/Users/{made['id']}"
     refused = {
@@ -71,6 +72,14 @@ def test_refusals_are_those_of_the_rfc(directory: Directory, services: Services,
         "a local user's name": (directory.post("/Users", user(names("local"))), (409, "uniqueness")),
         "another's name": (
             directory.patch(path, {"op": "replace", "path": "userName", "value": names("local")}),
+            (409, "uniqueness"),
+        ),
+        "a local user's e-mail": (
+            directory.post("/Users", user("By-Email@example.com")),
+            (409, "uniqueness"),
+        ),
+        "another's e-mail": (
+            directory.patch(path, {"op": "replace", "path": "userName", "value": "by-email@example.com"}),
             (409, "uniqueness"),
         ),
         "no user name": (directory.post("/Users", {"schemas": [f"{CORE}:User"]}), (400, "invalidValue")),
