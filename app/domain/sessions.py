@@ -55,7 +55,7 @@ class WebSession:
 
     @property
     def must_add_second_factor(self) -> bool:
-        """Whether the pages require one first. Whoever else signed the user in asks for it by rules of their own."""
+        """Whether the pages require one first. A provider or a proxy asks by rules of its own."""
         is_due = self.second_factor.is_required and not self.second_factor.is_on
         return is_due and self.user.is_administrator and self.method is SignInMethod.PASSWORD
 

@@ -73,8 +73,8 @@ class Accounts:
     ) -> Proof:
         """Authenticate an enabled user by user name, or by an e-mail that no other enabled user has, and password.
 
-        `device`: proves that this account signed in from there before (``known_devices``). `asks_code`: whoever calls
-        asks for a code next, where :attr:`Proof.needs_code`.
+        `device`: proves that this account signed in from there before (``known_devices``). `asks_code`: the
+        caller asks for a code next, where :attr:`Proof.needs_code`.
 
         Refuses with BadCredentials, with no difference, in time either, between an unknown user, an e-mail of several,
         a wrong password, a disabled account and one without a password; with RateLimited and Unavailable before the

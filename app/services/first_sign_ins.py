@@ -83,7 +83,7 @@ class FirstSignIns:
     def _expected(
         self, session: Session, person: ProvidedPerson, user_id: int, email: str, now: datetime, caller: Caller
     ) -> Account | None:
-        """Once only: then the person is known by issuer and subject, whoever gets the e-mail."""
+        """Once only: then the person is known by issuer and subject, also if somebody else gets the e-mail."""
         row = users.hold(session, user_id)
         expected = identities.find_expected(session, person.issuer, email)  # as it is behind the lock
         if row is None or expected is None or expected.user_id != row.id:

@@ -42,8 +42,8 @@ LOCAL_EMAIL = (
     "name {0} and let SCIM manage it, or change its e-mail."
 )
 SOMEBODY_ELSE = (
-    "{0} was the user name of somebody with another externalId, whom the directory deleted. Whoever has the name now "
-    "must not get their tokens: send another userName, or let an administrator rename or delete that user."
+    "{0} was the user name of somebody with another externalId, whom the directory deleted. Another person with the "
+    "name must not get their tokens: send another userName, or let an administrator rename or delete that user."
 )
 
 Change = Callable[[ProvisionedUser], Person]

@@ -73,7 +73,7 @@ def insert(
     provider: str = "",
     linked_by: str | None = None,
 ) -> IdentityRow:
-    """Raises IntegrityError where this person is linked already, to whomever."""
+    """Raises IntegrityError where this person is linked already, to this user or another."""
     row = IdentityRow(
         user_id=user_id, provider=provider, issuer=issuer, subject=subject, created_at=now, linked_by=linked_by
     )

@@ -107,7 +107,7 @@ def test_an_id_token_is_no_logout_token(provided: Provided, inside: Visitor) -> 
 
 
 def test_a_logout_token_counts_once(provided: Provided) -> None:
-    """◆ Whoever saw it can't keep a person out. Fails when `jti` is not remembered."""
+    """◆ Somebody who saw it can't keep a person out. Fails when `jti` is not remembered."""
     visitor = provided.visitor("issuer-1")
     visitor.sign_in_there()
     token = visitor.issuer.sign(logout_claims(visitor))

@@ -14,7 +14,7 @@ from app.services.setting_effects import SettingEffects
 
 
 class Operating:
-    """For administrators and jobs, and whoever asks whether the instance is well."""
+    """For administrators, jobs, and the checks of health."""
 
     def __init__(self, on: Ground) -> None:
         database, clock = on.database, on.clock
