@@ -60,7 +60,7 @@ class Shell:
 
 
 def clean(environment: Mapping[str, str]) -> dict[str, str]:
-    """Without settings of whoever runs the tests."""
+    """Without the settings of the person who runs the tests."""
     return {name: value for name, value in environment.items() if not name.startswith("DAYPASS_")}
 
 

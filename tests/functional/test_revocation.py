@@ -28,7 +28,7 @@ ROUNDS, CONNECTIONS, PIPELINED = 70, 6, 10
 RACES = 15
 RACING_MINTS = 16
 MOMENT_SECONDS = 0.02
-"""Within which all mints begin; together they take longer. At the very same time, whoever waits first is first."""
+"""Within which all mints begin; together they take longer. At the very same time, the one that waits first is first."""
 
 pytestmark = [pytest.mark.shares_server, pytest.mark.both_databases]
 
