@@ -7,7 +7,7 @@ from app.domain.ladder import TOKENS, Proof
 from app.domain.oauth_client import Client
 from app.domain.tokens import TokenKind
 from app.http.body import FORM
-from app.http.context import CurrentUser, parts, services
+from app.http.context import CurrentUser, current_user, parts, services
 from app.http.credentials import basic_credentials
 from app.http.guards import Guard, allow, authenticate_request, refuse_unless_may_introspect
 from app.http.sent_client import sent_client
@@ -22,6 +22,11 @@ def client() -> Client | None:
 def _require_client_or_introspector() -> None:
     if not _authenticate_client() and authenticate_request(refuse_unless_may_introspect) is None:
         raise TokenMissing(TokenKind.ACCESS)
+
+
+def _require_introspector() -> None:
+    _require_client_or_introspector()
+    refuse_unless_may_introspect(current_user().role)
 
 
 def _authenticate_if_present() -> None:
@@ -59,6 +64,12 @@ INTROSPECTOR = Guard(
     "OAuth client; administrator or introspector, by password or access token",
     _require_client_or_introspector,
     ("client", "basic", "token", "bearer"),
+    (Proof.OWN_SECRET, Proof.PASSWORD, *TOKENS),
+)
+OF_ALL = Guard(
+    "administrator or introspector, by password, access token, or the secret of a refresh token",
+    _require_introspector,
+    ("token", "bearer", "client", "basic"),
     (Proof.OWN_SECRET, Proof.PASSWORD, *TOKENS),
 )
 PRESENTER = Guard(
