@@ -20,7 +20,9 @@ def client() -> Client | None:
 
 
 def _require_client_or_introspector() -> None:
-    if not _authenticate_client() and authenticate_request(refuse_unless_may_introspect) is None:
+    if _authenticate_client():
+        return
+    if authenticate_request(refuse_unless_may_introspect, services().recent_passwords.authenticate) is None:
         raise TokenMissing(TokenKind.ACCESS)
 
 
