@@ -126,6 +126,7 @@ IN_CLIENTS = "app/services/clients.py"
 GRANTS, OAUTH_CLIENTS = "tests/contract/test_oauth_grants.py", "tests/contract/test_oauth_clients.py"
 IN_INTROSPECTING = "app/services/introspecting.py"
 IN_LOOKUP = "app/storage/plain_lookup.py"
+IN_SHARED_READS, SHARED_READS = "app/storage/shared_reads.py", "tests/unit/storage/test_shared_reads.py"
 IN_VERIFYING = "app/services/verifying.py"
 IN_RECENT_PASSWORDS = "app/services/recent_passwords.py"
 RECENT_PASSWORDS = "tests/unit/services/test_recent_passwords.py"
@@ -198,6 +199,11 @@ FAULTS = (
     Fault("autocommit off on PostgreSQL", "◆ no read transaction hides a revocation", IN_LOOKUP,
           "connection.autocommit = True", "connection.autocommit = False",
           f"{CHECK} -k 'postgresql and (transaction or change)'"),
+    Fault("a row read before it was asked for", "◆ no check is told what was true before a revocation", IN_SHARED_READS,
+          "row = self._read_one(public_id)", "row = self._read_one(public_id); late, self._waiting = self._waiting, []; "
+          "[setattr(each, 'row', row) or each.ended.release() for each in late]", SHARED_READS),
+    Fault("away is unknown to those who wait", "◆ a database that is away is a 503, never a refusal", IN_SHARED_READS,
+          "each.failure = failure", "pass", SHARED_READS),
     Fault("away taken for unknown", "◆ a database that is away is a 503, never a refusal", IN_LOOKUP,
           'raise Unavailable("the database cannot be reached") from error', "return None", CHECK),
     Fault("away answered with 401", "◆ a database that is away is a 503, never a refusal",

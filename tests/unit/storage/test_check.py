@@ -14,7 +14,7 @@ from sqlalchemy import delete, insert, text, update
 
 from app.domain.errors import Unavailable
 from app.storage import database as storage
-from app.storage.check import _STATEMENT, CheckedRow, TokenLookup
+from app.storage.check import _OF_SEVERAL, _STATEMENT, CheckedRow, TokenLookup
 from app.storage.database import Database, sqlite
 from app.storage.tables import AccessTokenRow, InstanceSettingRow, RefreshTokenRow, UserRow
 from tests.crowds import all_at_once
@@ -177,6 +177,31 @@ def test_the_row_is_found_by_the_index_on_public_ids(database: Database, handle:
     assert f"INDEX {index} (public_id=?)" in plan or f"Index Scan using {index}" in plan, plan
 
 
+@KEPT_ON_POSTGRESQL
+def test_several_rows_are_found_by_their_indexes_under_a_plan_that_is_kept(lookup: TokenLookup, handle: str) -> None:
+    """Fails when the plan is made for each array anew, or reads tables whole because they are small here."""
+    assert lookup.find(handle) is not None
+    (cursor,) = lookup._cursors._idle
+    statement = str(_OF_SEVERAL.compile(dialect=lookup._cursors._engine.dialect)).replace("%(public_ids)s", "$1")
+    cursor.connection.execute(f"PREPARE several (varchar[]) AS {statement}")
+    plan = "\n".join(row[0] for row in cursor.connection.execute(f"EXPLAIN EXECUTE several ('{{{handle},b}}')"))
+    assert "Seq Scan" not in plan and "access_tokens_public_id_key" in plan, plan
+    assert "ANY ($1)" in plan or "ANY (($1)" in plan, plan
+
+
+def test_threads_that_look_together_find_each_its_own(database: Database, lookup: TokenLookup) -> None:
+    with database.transaction() as session:
+        owner = plant_user(session)
+        own = [plant_access_token(session, owner, plant_refresh_token(session, owner)) for _ in range(CROWD - 1)]
+        expected = {token.public_id: token.id for token in own} | {"zzzzzzzzzzzz": None}
+
+    def look(known: str) -> set[int | None]:
+        rows = [lookup.find(known) for _ in range(30)]
+        return {row and row.token_id for row in rows}
+
+    assert all_at_once([partial(look, known) for known in expected]) == [{each} for each in expected.values()]
+
+
 def test_many_threads_look_at_once_and_as_few_connections_stay_open_as_were_busy(
     database: Database, lookup: TokenLookup, handle: str
 ) -> None:
@@ -209,9 +234,9 @@ def test_killed_connections_are_replaced_unnoticed(elsewhere: Database, lookup: 
         lookup._cursors.give_back(cursor)
     for pid in pids:
         assert execute(elsewhere, text(f"SELECT pg_terminate_backend({pid}, 5000)"))
-    assert lookup.find(handle) is not None
-    (fresh,) = lookup._cursors._idle
-    assert fresh.connection.info.backend_pid not in pids
+    found = all_at_once([partial(lookup.find, handle)] * CROWD)  # some of them wait for one that fails
+    assert {each.token_id for each in found} == {lookup.find(handle).token_id}
+    assert not {fresh.connection.info.backend_pid for fresh in lookup._cursors._idle} & set(pids)
 
 
 @pytest.mark.usefixtures("impatient")
