@@ -200,8 +200,8 @@ FAULTS = (
           "connection.autocommit = True", "connection.autocommit = False",
           f"{CHECK} -k 'postgresql and (transaction or change)'"),
     Fault("a row read before it was asked for", "◆ no check is told what was true before a revocation", IN_SHARED_READS,
-          "row = self._read_one(public_id)", "row = self._read_one(public_id); late, self._waiting = self._waiting, []; "
-          "[setattr(each, 'row', row) or each.ended.release() for each in late]", SHARED_READS),
+          "row = self._read_one(public_id)", "row = self._read_one(public_id); late, self._waiting = self._waiting, [];"
+          " [setattr(each, 'row', row) or each.ended.release() for each in late]", SHARED_READS),
     Fault("away is unknown to those who wait", "◆ a database that is away is a 503, never a refusal", IN_SHARED_READS,
           "each.failure = failure", "pass", SHARED_READS),
     Fault("away taken for unknown", "◆ a database that is away is a 503, never a refusal", IN_LOOKUP,
