@@ -127,6 +127,7 @@ GRANTS, OAUTH_CLIENTS = "tests/contract/test_oauth_grants.py", "tests/contract/t
 IN_INTROSPECTING = "app/services/introspecting.py"
 IN_LOOKUP = "app/storage/plain_lookup.py"
 IN_SHARED_READS, SHARED_READS = "app/storage/shared_reads.py", "tests/unit/storage/test_shared_reads.py"
+RESTING = "tests/unit/http/test_resting.py"
 IN_VERIFYING = "app/services/verifying.py"
 IN_RECENT_PASSWORDS = "app/services/recent_passwords.py"
 RECENT_PASSWORDS = "tests/unit/services/test_recent_passwords.py"
@@ -204,6 +205,10 @@ FAULTS = (
           " [setattr(each, 'row', row) or each.ended.release() for each in late]", SHARED_READS),
     Fault("away is unknown to those who wait", "◆ a database that is away is a 503, never a refusal", IN_SHARED_READS,
           "each.failure = failure", "pass", SHARED_READS),
+    Fault("long requests stay counted as short", "threads rest only beside requests that end in a moment",
+          "app/http/resting.py", "self._at_short.pop(threading.get_ident(), None)", "pass", RESTING),
+    Fault("long requests wake nobody", "a request that takes long leaves a thread to others", "app/http/resting.py",
+          "self._resting.pop().release()", "pass", RESTING),
     Fault("away taken for unknown", "◆ a database that is away is a 503, never a refusal", IN_LOOKUP,
           'raise Unavailable("the database cannot be reached") from error', "return None", CHECK),
     Fault("away answered with 401", "◆ a database that is away is a 503, never a refusal",
