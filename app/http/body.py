@@ -1,4 +1,4 @@
-"""Strict parsing of request bodies: JSON, form or multipart, at most 16 KiB, JSON at most 8 levels deep.
+"""Strict parsing of request bodies: JSON, form or multipart, mostly at most 16 KiB, JSON at most 8 levels deep.
 
 Not here: the members of a body (each dialect's ``schemas``).
 """
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 LARGEST_BODY = 16 * 1024
+LARGEST_BATCH_BODY = 128 * 1024
+"""Of many tokens, from who has authenticated: a thousand, with line breaks between them."""
+
 LARGEST_SCIM_BODY = 512 * 1024
 """Of SCIM, behind its own credential: a group with 10,000 members."""
 
@@ -52,12 +55,12 @@ class BodyReader:
     def __init__(self, at_once: int) -> None:
         self._places = Places(at_once)
 
-    def read(self, request: Request) -> dict[str, Any]:
-        """The members of the body; empty when there is none.
+    def read(self, request: Request, largest: int = LARGEST_BODY) -> dict[str, Any]:
+        """The members of the body; empty when there is none. `largest`: in bytes.
 
         Refuses with BadRequest (malformed), 413 (too large), 415 (another media type) and Unavailable.
         """
-        members = request.environ[MEMBERS] = _members(request, self._raw(request, LARGEST_BODY))
+        members = request.environ[MEMBERS] = _members(request, self._raw(request, largest))
         return members
 
     def read_scim(self, request: Request) -> dict[str, Any]:
@@ -69,7 +72,7 @@ class BodyReader:
 
     def _raw(self, request: Request, largest: int) -> bytes:
         if request.content_length is not None and request.content_length > largest:
-            raise RequestEntityTooLarge
+            raise _too_large(largest)
         with self._place(request.environ):
             if request.environ.get("SERVER_PROTOCOL") == "HTTP/2":
                 _receive_http2(request)
@@ -104,10 +107,14 @@ class BodyReader:
         except ClientDisconnected as error:  # also for broken chunks
             raise BadRequest("The request's body could not be received.") from error
         if len(raw) > largest:
-            raise RequestEntityTooLarge
+            raise _too_large(largest)
         if request.content_length is not None and len(raw) != request.content_length:
             raise BadRequest("The request's body is shorter than its Content-Length.")
         return raw
+
+
+def _too_large(largest: int) -> RequestEntityTooLarge:
+    return RequestEntityTooLarge(f"The request's body is larger than {largest // 1024} KiB.")
 
 
 def _receive_http2(request: Request) -> None:

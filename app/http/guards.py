@@ -15,13 +15,14 @@ from werkzeug.routing import Rule
 
 from app.domain.credentials import BY_PASSWORD
 from app.domain.errors import NotPermitted, TokenMissing
-from app.domain.identity import Principal, Role, refuse_unless_may_use_apis
+from app.domain.identity import Caller, Principal, Role, refuse_unless_may_use_apis
 from app.domain.ladder import ADMINISTRATORS_ONLY, TOKENS, Act, Proof
 from app.domain.tokens import TokenKind
 from app.http.acts import CHANGING, declared_of
 from app.http.context import CurrentUser, caller, note_use, parts, services
 from app.http.credentials import access_token_text, basic_credentials
 from app.http.openapi import FORMS_TOO, ErrorAnswers, StrictParser, document_route
+from app.services.password_proofs import Proof as PasswordProof
 
 
 @dataclass(frozen=True)
@@ -84,15 +85,21 @@ def refuse_unless_may_introspect(role: Role) -> None:
         raise NotPermitted("Only administrators and introspectors may introspect tokens.")
 
 
-def authenticate_request(permit: Callable[[Role], None] = permit_all) -> CurrentUser | None:
+SignIn = Callable[[str, str, Caller], PasswordProof]
+
+
+def authenticate_request(
+    permit: Callable[[Role], None] = permit_all, sign_in: SignIn | None = None
+) -> CurrentUser | None:
     """The user of the password or access token in the headers; None without a credential.
 
-    Refuses with BadCredentials, a TokenRefused, and as `permit` does.
+    `sign_in`: authenticates by user name and password, instead of :meth:`Accounts.authenticate`. Refuses with
+    BadCredentials, a TokenRefused, and as `permit` does.
     """
     is_by_token = "TOKEN" in request.headers  # then Authorization is mostly junk
     login = None if is_by_token else basic_credentials(request.headers.get("Authorization", ""))
     if login is not None:
-        proof = services().accounts.authenticate(*login, caller())
+        proof = (sign_in or services().accounts.authenticate)(*login, caller())
         user = proof.user
         g.current_user = current_user = CurrentUser(
             user.id, user.username, user.role, replace(BY_PASSWORD, digest=proof.digest)

@@ -10,7 +10,7 @@ from app.domain.ladder import TOKENS, Proof
 from app.domain.oauth_client import Client
 from app.domain.tokens import TokenKind
 from app.http.body import FORM
-from app.http.context import CurrentUser, parts, services
+from app.http.context import CurrentUser, current_user, parts, services
 from app.http.credentials import basic_credentials
 from app.http.guards import (
     Guard,
@@ -32,8 +32,15 @@ def client() -> Client | None:
 
 def _require_client_or_introspector() -> None:
     permit = refuse_unless_may_introspect
-    if not _authenticate_client(permit) and authenticate_request(permit) is None:
+    if _authenticate_client(permit):
+        return
+    if authenticate_request(permit, services().recent_passwords.authenticate) is None:
         raise TokenMissing(TokenKind.ACCESS)
+
+
+def _require_introspector() -> None:
+    _require_client_or_introspector()
+    refuse_unless_may_introspect(current_user().role)
 
 
 def _authenticate_if_present() -> None:
@@ -75,6 +82,12 @@ INTROSPECTOR = Guard(
     "OAuth client; administrator or introspector, by password or access token",
     _require_client_or_introspector,
     ("client", "basic", "token", "bearer"),
+    (Proof.OWN_SECRET, Proof.PASSWORD, *TOKENS),
+)
+OF_ALL = Guard(
+    "administrator or introspector, by password, access token, or the secret of a refresh token",
+    _require_introspector,
+    ("token", "bearer", "client", "basic"),
     (Proof.OWN_SECRET, Proof.PASSWORD, *TOKENS),
 )
 PRESENTER = Guard(

@@ -1,4 +1,8 @@
-"""The statement of the check. Not here: running it (``plain_lookup``), the decision (``app.services.verifying``)."""
+"""The statement of the check.
+
+Not here: that of many at once (``batch_check``), running it (``plain_lookup``), the decision
+(``app.services.verifying``).
+"""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -50,7 +54,7 @@ _IS_SINGLE_TIER = AccessTokenRow.refresh_token_id.is_(None)
 _THE_SETTING = InstanceSettingRow.key == literal_column("'api_tokens_enabled'")
 _ENABLED = select(InstanceSettingRow.value).where(_THE_SETTING).scalar_subquery()
 
-_STATEMENT = (
+CHECKED = (
     select(
         AccessTokenRow.id,
         AccessTokenRow.key_id,
@@ -81,8 +85,10 @@ _STATEMENT = (
     )
     .join(UserRow, UserRow.id == AccessTokenRow.user_id)
     .outerjoin(RefreshTokenRow, RefreshTokenRow.id == AccessTokenRow.refresh_token_id)
-    .where(AccessTokenRow.public_id == bindparam("public_id"))
 )
+"""What the check reads of access tokens: the columns of :class:`CheckedRow`."""
+
+_STATEMENT = CHECKED.where(AccessTokenRow.public_id == bindparam("public_id"))
 
 
 class TokenLookup(PlainLookup[CheckedRow]):

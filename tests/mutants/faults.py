@@ -128,6 +128,9 @@ GRANTS, OAUTH_CLIENTS = "tests/contract/test_oauth_grants.py", "tests/contract/t
 IN_INTROSPECTING = "app/services/introspecting.py"
 IN_LOOKUP = "app/storage/plain_lookup.py"
 IN_VERIFYING = "app/services/verifying.py"
+IN_RECENT_PASSWORDS = "app/services/recent_passwords.py"
+RECENT_PASSWORDS = "tests/unit/services/test_recent_passwords.py"
+IN_BATCHES, BATCHES = "app/services/batch_verifying.py", "tests/unit/services/test_batch_verifying.py"
 IN_SEALS_MIGRATION = "migrations/versions/0014_audit_seals.py"
 
 SINGLE_SIGN_ON = "tests/contract/test_single_sign_on.py"
@@ -215,6 +218,24 @@ FAULTS = (
           "if client is not None and held.client_id != client.id:", "if False:", OAUTH_CLIENTS),
     Fault("client's Basic not form-decoded", "every library's way to authenticate is accepted", IN_SENT,
           "return unquote_plus(sent[0]), unquote_plus(sent[1])", "return sent", GRANTS),
+    Fault("clients check others' tokens", "only administrators and introspectors check tokens of others",
+          "app/http/oauth_guards.py", "    refuse_unless_may_introspect(current_user().role)\n", "    current_user()\n",
+          "tests/contract/test_verify_batch.py"),
+    Fault("a batch in another order", "the verdicts of a batch are in the order of its texts", IN_BATCHES,
+          "for text in texts]\n\n\nclass", "for text in sorted(texts)]\n\n\nclass", BATCHES),
+    Fault("an introspector's token in a batch", "a batch refuses what the check refuses", IN_BATCHES,
+          "refuse_unless_may_use_apis(known.role))", "None)", BATCHES),
+    Fault("a recent password kept beside wrong ones", "◆ a guess at a password is counted", IN_RECENT_PASSWORDS,
+          "self._recent[key] = _Recent(now)", "pass", RECENT_PASSWORDS),
+    Fault("a recent password of a changed account", "◆ a change of an account holds for the next use of its password",
+          IN_RECENT_PASSWORDS, "digest != proof.digest or _fixed(user) != _fixed(proof.user)", "digest != proof.digest",
+          RECENT_PASSWORDS),
+    Fault("a recent password that was replaced", "◆ a replaced password is refused on every worker on the next request",
+          IN_RECENT_PASSWORDS, "user is None or digest != proof.digest or", "user is None or", RECENT_PASSWORDS),
+    Fault("a recent password from anywhere", "a password is recognised only where it was right", IN_RECENT_PASSWORDS,
+          "key = username, counted_network(caller.address)", 'key = username, ""', RECENT_PASSWORDS),
+    Fault("a recent password past full counters", "◆ full counters refuse the right password too", IN_RECENT_PASSWORDS,
+          "self._throttle.check(Claim(user.counted_by, caller.address))", "pass", RECENT_PASSWORDS),
     Fault("user's Basic form-decoded", "a user's password is taken as it is", "app/http/oauth_guards.py",
           "sent_client(_authorization(), form, services().clients.is_secret)", "sent_client(_authorization(), form)",
           "tests/contract/test_oauth_askers.py"),
