@@ -21,7 +21,7 @@ MEMORY := $(shell test "$$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 {print $$4
             && test -w /dev/shm && echo TMPDIR=/dev/shm)
 
 # The tests start hundreds of processes, a fifth of whose time would go into compiling the same modules each time.
-# Many of them wait, so that more of them run than there are cores; those that measure time go before all others.
+# Many of them wait, so that more of them run than there are cores; those that fill the machine go before all others.
 PYTEST := env PYTHONDONTWRITEBYTECODE= $(MEMORY) $(BIN)/python -m pytest
 AT_ONCE := 4
 
@@ -36,8 +36,8 @@ define beside_lint
 endef
 
 test: $(VENV)/.dev-installed ## Everything: lint, and all tests on both databases
-	$(call beside_lint,nice $(PYTEST) -n $(AT_ONCE) -m "not measures_time",\
-	    $(PYTEST) -q -p no:cacheprovider -m measures_time tests/functional)
+	$(call beside_lint,nice $(PYTEST) -n $(AT_ONCE) -m "not fills_machine",\
+	    $(PYTEST) -q -p no:cacheprovider -m fills_machine tests/functional)
 
 check: $(VENV)/.dev-installed ## After every edit: lint, unit and contract tests on SQLite
 	$(call beside_lint,$(PYTEST) -n 2 -q -k "not postgresql" tests/unit tests/contract)
