@@ -71,14 +71,23 @@ def _fill(workspace: Workspace, home: Path, folder: Path, url: str) -> None:
 
 
 def _realm() -> dict[str, Any]:
+    """With a client that is in the audience of its tokens: it would learn of no others."""
+    mapper = {
+        "name": "audience",
+        "protocol": "openid-connect",
+        "protocolMapper": "oidc-audience-mapper",
+        "config": {"included.client.audience": CLIENT, "access.token.claim": "true"},
+    }
     client = {
         "clientId": CLIENT,
         "secret": SECRET,
         "publicClient": False,
         "serviceAccountsEnabled": True,
         "standardFlowEnabled": False,
+        "protocolMappers": [mapper],
     }
-    return {"realm": REALM, "enabled": True, "accessTokenLifespan": LIFE_SECONDS, "clients": [client]}
+    lives = {"accessTokenLifespan": LIFE_SECONDS, "ssoSessionMaxLifespan": LIFE_SECONDS}
+    return {"realm": REALM, "enabled": True, "clients": [client]} | lives
 
 
 def _token(session: requests.Session, server: Server, realm: str, **form: str) -> str:

@@ -14,7 +14,8 @@ from bench.environment import ROOT, Checkout, Program, free_port
 from bench.installations import Installation
 from bench.serve import LOG_LEVEL
 
-START_TIMEOUT_SECONDS = 60
+START_TIMEOUT_SECONDS = 300
+"""Keycloak makes its tables at its first start, which takes a minute on a busy machine."""
 
 
 class Server:
