@@ -70,8 +70,9 @@ def create_app(settings: Settings | None = None, keys: Keys | None = None, clock
     proxies = _proxies(settings, public_url)
     documents = Documents([dialect.DOCUMENT for dialect in DIALECTS], str(public_url or ""))
     schedule = {job.name: job.every for job in JOBS}
+    hosts = Hosts(public_url, settings.other_names)
     app.extensions[EXTENSION] = Parts(
-        services, bodies, proxies, schedule, clock, documents, public_url, settings.prefixes[0],
+        services, bodies, proxies, schedule, clock, documents, public_url, settings.prefixes[0], hosts,
         RemoteUserHeader(settings.remote_user_header, settings.remote_user_sign_out),
     )  # fmt: skip
     app.extensions["daypass_database"] = database
@@ -87,7 +88,7 @@ def create_app(settings: Settings | None = None, keys: Keys | None = None, clock
     refuse_unguarded_routes(app)
     for command in cli.COMMANDS:
         app.cli.add_command(command)
-    app.wsgi_app = Edge(v4.CanonicalPaths(app.wsgi_app), Hosts(public_url, settings.other_names))  # type: ignore[method-assign]
+    app.wsgi_app = Edge(v4.CanonicalPaths(app.wsgi_app), hosts)  # type: ignore[method-assign]
     if public_url and public_url.path:
         _put_below(app, public_url.path)
     return app

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.errors import Unavailable
 from app.storage.database import PATIENCE_SECONDS, Database
+from app.storage.shared_reads import SharedReads
 
 LOG = structlog.get_logger(__name__)
 
@@ -30,14 +31,21 @@ busy; with one connection shared by all threads a fifth to a quarter fewer.
 
 WAITS = 10
 
+# For several public ids, PostgreSQL would make a plan anew each time, which takes longer than to read the rows; and a
+# plan that is kept must not read whole tables, because it may have been made when they were small.
+_PLANS = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off"
+
 Row = TypeVar("Row")
+Asked = TypeVar("Asked")
+Found = TypeVar("Found")
 
 
 class PlainLookup(Generic[Row]):
     """Finds rows by public id. One per process; thread-safe.
 
     `make`, `names`: of a named tuple with the statement's columns in order. `beside`: another, whose connections it
-    uses too.
+    uses too. `of_several`: the statement by the array ``public_ids``, with the public id as its last column; where a
+    question costs a way to a server, threads then ask together.
     """
 
     def __init__(
@@ -47,6 +55,7 @@ class PlainLookup(Generic[Row]):
         make: Callable[[Iterable[Any]], Row],
         names: Sequence[str],
         beside: "PlainLookup[Any] | None" = None,
+        of_several: ClauseElement | None = None,
     ) -> None:
         self._sql = str(statement.compile(dialect=database.engine.dialect))
         self._make = make
@@ -55,6 +64,10 @@ class PlainLookup(Generic[Row]):
         self._errors = (database.engine.dialect.loaded_dbapi.Error, SQLAlchemyError)
         self._cursors: _CursorStack = beside._cursors if beside else _CursorStack(database.engine)
         self._read = self._read_sqlite if database.is_sqlite else self._read_postgresql
+        self._query = self._query_alone
+        if of_several is not None and not database.is_sqlite:
+            self._sql_of_several = str(of_several.compile(dialect=database.engine.dialect))
+            self._query = SharedReads(self._query_alone, self._query_several).find
         self._no_answer = database.no_answer
         # A second connection finds SQLite's file as locked as the first. Those to PostgreSQL have half of the patience.
         self._latest_retry = PATIENCE_SECONDS * (0.5 if database.is_sqlite else 0.9)
@@ -71,7 +84,7 @@ class PlainLookup(Generic[Row]):
             if time.monotonic() - started > self._latest_retry:
                 raise Unavailable("the database does not answer") from error
         try:
-            return self._query(public_id)
+            return self._query_alone(public_id)
         except self._errors as error:
             LOG.error("database_unavailable", error=f"{type(error).__name__}: {error}".strip().split("\n")[0])
             raise Unavailable("the database cannot be reached") from error
@@ -80,15 +93,21 @@ class PlainLookup(Generic[Row]):
         """Close the idle connections."""
         self._cursors.drop_idle()
 
-    def _query(self, public_id: str) -> Row | None:
+    def _query_alone(self, public_id: str) -> Row | None:
+        return self._with_cursor(self._read, public_id)
+
+    def _query_several(self, public_ids: Sequence[str]) -> dict[str, Row]:
+        return self._with_cursor(self._read_several, public_ids)
+
+    def _with_cursor(self, read: Callable[[Any, Asked], Found], asked: Asked) -> Found:
         cursor = self._cursors.take()
         try:
-            row = self._read(cursor, public_id)
+            found = read(cursor, asked)
         except BaseException:
             cursor.connection.close()  # its state is unknown: never reuse it
             raise
         self._cursors.give_back(cursor)
-        return row
+        return found
 
     def _read_sqlite(self, cursor: Any, public_id: str) -> Row | None:
         # fetchall ends the statement; an unread row would keep a read transaction open.
@@ -104,6 +123,10 @@ class PlainLookup(Generic[Row]):
     def _read_postgresql(self, cursor: Any, public_id: str) -> Row | None:
         row = cursor.execute(self._sql, {"public_id": public_id}, prepare=True).fetchone()
         return None if row is None else self._make(row)
+
+    def _read_several(self, cursor: Any, public_ids: Sequence[str]) -> dict[str, Row]:
+        rows = cursor.execute(self._sql_of_several, {"public_ids": public_ids}, prepare=True).fetchall()
+        return {row[-1]: self._make(row[:-1]) for row in rows}
 
 
 class _CursorStack:
@@ -159,5 +182,6 @@ def _plain_connection(engine: Engine) -> Any:
         connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
     else:  # SQLite's are in autocommit already
         connection.autocommit = True
+        connection.execute(_PLANS)
         connection.shorten_patience()
     return connection

@@ -37,4 +37,4 @@ class Native:
     def call(self, method: str, path: str, members: dict[str, Any] | None = None) -> requests.Response:
         """Any call below the prefix, with a JSON object of these members."""
         headers = {} if self.token is None else {"TOKEN": self.token}
-        return self.session.request(method, f"{self.url}{PREFIX}/{path}", json=members, headers=headers, timeout=30)
+        return self.session.request(method, f"{self.url}{PREFIX}/{path}", json=members, headers=headers, timeout=60)
