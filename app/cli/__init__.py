@@ -19,6 +19,7 @@ from app.cli import (
     jobs,
     keys,
     links,
+    revoking_by_filter,
     rotations,
     scim,
     service_accounts,
@@ -50,7 +51,7 @@ COMMANDS: tuple[click.Command, ...] = (
 
 for _command in (service_accounts.hand_over, *user_edits.COMMANDS, *links.COMMANDS):
     users.user.add_command(_command)
-for _command in rotations.COMMANDS:
+for _command in (*rotations.COMMANDS, *revoking_by_filter.COMMANDS):
     tokens.token.add_command(_command)
 
 

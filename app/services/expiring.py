@@ -21,6 +21,7 @@ from app.services.instance_settings import read_policy
 from app.services.throttling import KEPT_FOR
 from app.storage import (
     access_tokens,
+    bulk_revocations,
     check_counts,
     ended_refresh_tokens,
     from_the_future,
@@ -80,6 +81,7 @@ class Expiring:
         ):
             rows += self._repeat(batch, retention, (caller, what))
         self._bring_back()
+        rows += self._repeat(bulk_revocations.purge, retention)
         rows += self._repeat(idempotency.purge, KEYS_KEPT_FOR)
         rows += self._repeat(sessions.purge, LONGEST)
         rows += self._repeat(single_uses.purge, SINGLE_USES_KEPT_FOR)

@@ -30,7 +30,7 @@ from app.storage.liveness import ended_before, is_active_at, is_due
 from app.storage.made_with import has_made_others
 from app.storage.many_rows import change_some, lock_in_order, rows_of
 from app.storage.refresh_tokens import Revocation
-from app.storage.tables import CURRENT, AccessTokenRow
+from app.storage.tables import CURRENT, AccessTokenRow, RefreshTokenRow
 
 TABLE = cast(Table, AccessTokenRow.__table__)
 
@@ -84,6 +84,14 @@ def add(
 
 def find(session: Session, public_id: str) -> AccessTokenRow | None:
     return session.scalars(select(AccessTokenRow).where(AccessTokenRow.public_id == public_id)).one_or_none()
+
+
+def is_revoked(session: Session, row: AccessTokenRow) -> bool:
+    """Whether it is revoked, or its refresh token is: of many, the rows of access tokens say so later."""
+    if row.status == TokenStatus.REVOKED or row.refresh_token_id is None:
+        return row.status == TokenStatus.REVOKED
+    parent = select(RefreshTokenRow.status).where(RefreshTokenRow.id == row.refresh_token_id)
+    return session.scalar(parent) == TokenStatus.REVOKED
 
 
 def minted_from(

@@ -5,7 +5,7 @@ Not here: users and tokens (``tables``).
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, String, text
+from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.storage.database import Base
@@ -97,6 +97,36 @@ class ClockMarkRow(Base):
     other_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     other_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     other_seconds: Mapped[float] = mapped_column(Float, default=0.0, server_default="0")
+
+
+class BulkRevocationRow(Base):
+    """A revocation of all tokens that a filter matched. `access_tokens`: with those under the refresh tokens.
+
+    `unmarked`: how many of those under them, which are refused, are still to be marked as revoked.
+    """
+
+    __tablename__ = "bulk_revocations"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    revoked_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    revoked_by: Mapped[str] = mapped_column(String(150))
+    revoke_reason: Mapped[str] = mapped_column(String(255))
+    refresh_tokens: Mapped[int] = mapped_column(Integer)
+    access_tokens: Mapped[int] = mapped_column(Integer)
+    unmarked: Mapped[int] = mapped_column(Integer)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class BulkRevocationPartRow(Base):
+    """Refresh tokens of a revocation, by id, whose access tokens are still to be marked."""
+
+    __tablename__ = "bulk_revocation_parts"
+
+    bulk_revocation_id: Mapped[int] = mapped_column(
+        BigId, ForeignKey("bulk_revocations.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    refresh_token_ids: Mapped[str] = mapped_column(Text)
 
 
 class JobLeaseRow(Base):

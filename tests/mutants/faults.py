@@ -1031,7 +1031,7 @@ FAULTS = (
           """path = "/" + path.lstrip("/")""", """path = "/" + "/".join(filter(None, path.split("/")))""",
           "tests/unit/http/test_slashes.py"),
     Fault("all matching ids held", "◆ nothing that one request can grow is read whole", IN_BY_FILTER,
-          "if number > self._most:", "if False:", BY_FILTER),
+          "if max(len(refresh), len(access.ids)) > self._most:", "if False:", BY_FILTER),
     Fault("search that is silent about its bound", "a search says what it left out", "app/storage/audit_search.py",
           "begin if begin and (since is None or begin > since) else None", "None",
           "tests/unit/storage/test_audit_search.py -k newest"),

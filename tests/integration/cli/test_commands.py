@@ -33,7 +33,10 @@ ANSWERING = {
     ),
     *(
         f"token {act}"
-        for act in ("create", "list", "show", "rename", "describe", "move", "rotate", "end-old-secret", "revoke")
+        for act in (
+            *("create", "list", "show", "rename", "describe", "move", "rotate", "end-old-secret", "revoke"),
+            "revoke-by-filter",
+        )
     ),
     *(f"scim token {act}" for act in ("create", "list", "revoke")),
     *(f"scim {act}" for act in ("map", "unmap", "groups", "adopt", "release")),
