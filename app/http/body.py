@@ -5,9 +5,9 @@ Not here: the members of a body (each dialect's ``schemas``).
 
 import json
 import math
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from io import BytesIO
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import parse_qsl
 
 from flask import Request, has_request_context
@@ -18,6 +18,11 @@ from app.domain.errors import BadRequest
 from app.http.places import Places
 from app.http.strays import MEMBERS
 from app.http.turns import TURNS, Turns
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+Value = TypeVar("Value")
 
 LARGEST_BODY = 16 * 1024
 LARGEST_BATCH_BODY = 128 * 1024
@@ -68,17 +73,28 @@ class BodyReader:
     def _raw(self, request: Request, largest: int) -> bytes:
         if request.content_length is not None and request.content_length > largest:
             raise _too_large(largest)
-        with self._place(request):
+        with self._place(request.environ):
             if request.environ.get("SERVER_PROTOCOL") == "HTTP/2":
                 _receive_http2(request)
             return self._receive(request, largest)
 
     def aside(self) -> AbstractContextManager[None]:
         """A place for a request that waits for another server: it has no turn meanwhile, as for a slow body."""
-        return self._place(current_request) if has_request_context() else nullcontext()
+        return self._place(current_request.environ) if has_request_context() else nullcontext()
 
-    def _place(self, request: Request) -> AbstractContextManager[None]:
-        turns: Turns | None = request.environ.get(TURNS)
+    def receive(self, environ: "WSGIEnvironment", length: int) -> bytes:
+        """The body of a request that Flask has not seen, of a length that is known; shorter if not all of it comes.
+
+        Refuses with Unavailable.
+        """
+        raw = b""
+        with self._place(environ), suppress(OSError, ValueError):  # what servers raise for a connection that ended
+            while len(raw) < length and (more := environ["wsgi.input"].read(length - len(raw))):
+                raw += more
+        return raw
+
+    def _place(self, environ: "WSGIEnvironment") -> AbstractContextManager[None]:
+        turns: Turns | None = environ.get(TURNS)
         return turns.receiving() if turns else self._places.taken(PATIENCE_SECONDS)
 
     @staticmethod
@@ -117,7 +133,7 @@ def _members(request: Request, raw: bytes) -> dict[str, Any]:
     if request.mimetype == JSON:
         return parse_json(raw)
     if request.mimetype == FORM:
-        return _parse_form(raw)
+        return parse_form(raw)
     if request.mimetype == MULTIPART:
         return _parse_multipart(request)
     if raw:
@@ -140,7 +156,7 @@ def parse_json(raw: bytes) -> dict[str, Any]:
     return value
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, Value]]) -> dict[str, Value]:
     members = dict(pairs)
     if len(members) != len(pairs):
         raise BadRequest("The request's body names a member twice.")
@@ -173,7 +189,8 @@ def _check(value: object, depth: int) -> None:
         _check(each, depth + 1)
 
 
-def _parse_form(raw: bytes) -> dict[str, Any]:
+def parse_form(raw: bytes) -> dict[str, str]:
+    """The members of a form, in UTF-8 and with unique names; refuses with BadRequest."""
     try:
         # Raw bytes, as `curl -d` sends them, count as percent-encoded.
         text = raw.decode("utf-8")

@@ -46,19 +46,21 @@ def allow() -> None:
 
 
 def _require_token() -> None:
-    _verify_token(refuse_unless_may_use_apis)
+    _verify_token(access_token_text(request.environ), refuse_unless_may_use_apis)
 
 
 def _require_administrator() -> None:
-    _verify_token(refuse_unless_may_use_apis, _refuse_unless_administrator)
+    _verify_token(access_token_text(request.environ), refuse_unless_may_use_apis, _refuse_unless_administrator)
 
 
-def _permit(_role: Role) -> None:
+def permit_all(_role: Role) -> None:
     """Any role."""
 
 
-def _verify_token(permit: Callable[[Role], None], permit_here: Callable[[Role], None] = _permit) -> Principal:
-    """The principal of the token in the headers; a role that is refused counts as a refused check.
+def _verify_token(
+    text: str, permit: Callable[[Role], None], permit_here: Callable[[Role], None] = permit_all
+) -> Principal:
+    """The principal of a token; a role that is refused counts as a refused check.
 
     `permit` comes before the use is noted, `permit_here` after it: a token that is refused at one place was used.
     """
@@ -69,7 +71,7 @@ def _verify_token(permit: Callable[[Role], None], permit_here: Callable[[Role], 
         note_use(services().last_use, verified, request.environ, parts().proxies)
         permit_here(verified.role)
 
-    return services().verifier.verify(access_token_text(request.environ), permit=set_principal)
+    return services().verifier.verify(text, permit=set_principal)
 
 
 def _refuse_unless_administrator(role: Role) -> None:
@@ -86,7 +88,9 @@ def refuse_unless_may_introspect(role: Role) -> None:
 SignIn = Callable[[str, str, Caller], PasswordProof]
 
 
-def authenticate_request(permit: Callable[[Role], None] = _permit, sign_in: SignIn | None = None) -> CurrentUser | None:
+def authenticate_request(
+    permit: Callable[[Role], None] = permit_all, sign_in: SignIn | None = None
+) -> CurrentUser | None:
     """The user of the password or access token in the headers; None without a credential.
 
     `sign_in`: authenticates by user name and password, instead of :meth:`Accounts.authenticate`. Refuses with
@@ -103,11 +107,17 @@ def authenticate_request(permit: Callable[[Role], None] = _permit, sign_in: Sign
         permit(user.role)
         return current_user
     try:
-        known = _verify_token(_permit, permit)
+        text = access_token_text(request.environ)
     except TokenMissing:
         if is_by_token or "Authorization" in request.headers:
             raise
         return None
+    return authenticate_token(text, permit)
+
+
+def authenticate_token(text: str, permit: Callable[[Role], None]) -> CurrentUser:
+    """The user of an access token. Refuses with a TokenRefused, and as `permit` does."""
+    known = _verify_token(text, permit_all, permit)
     g.current_user = current_user = CurrentUser(known.user_id, known.username, known.role, known.credential)
     return current_user
 

@@ -4,6 +4,7 @@ No session, no application context, and no open transaction that would hide a re
 Not here: the statements (``check``, ``client_check``).
 """
 
+import math
 import threading
 import time
 from collections import deque
@@ -22,12 +23,15 @@ from app.storage.shared_reads import SharedReads
 
 LOG = structlog.get_logger(__name__)
 
-CACHE_KIB = 2048
+CACHE_KIB = int(__import__("os").environ.get("XKIB", "2048"))
 """SQLite's page cache of each connection: most of the upper index levels of a million tokens.
 
-Measured among a million tokens: with 512 KiB a tenth to a fifth fewer checks, at 24 MB less per worker with all threads
-busy; with one connection shared by all threads a fifth to a quarter fewer.
+Measured among a million tokens: with 512 KiB a tenth to a fifth fewer checks; with one connection shared by all threads
+a fifth to a quarter fewer.
 """
+
+SQLITE_CONNECTIONS = int(__import__("os").environ.get("XCAP", "4"))
+"""Of a process, at most: its threads take turns in Python, and each connection keeps a page cache."""
 
 WAITS = 10
 
@@ -62,7 +66,8 @@ class PlainLookup(Generic[Row]):
         self._instants = [place for place, name in enumerate(names) if name.endswith("_at")]
         # Plain connections raise the driver's errors, opening one raises SQLAlchemy's.
         self._errors = (database.engine.dialect.loaded_dbapi.Error, SQLAlchemyError)
-        self._cursors: _CursorStack = beside._cursors if beside else _CursorStack(database.engine)
+        most = SQLITE_CONNECTIONS if database.is_sqlite else math.inf
+        self._cursors: _CursorStack = beside._cursors if beside else _CursorStack(database.engine, most)
         self._read = self._read_sqlite if database.is_sqlite else self._read_postgresql
         self._query = self._query_alone
         if of_several is not None and not database.is_sqlite:
@@ -104,7 +109,7 @@ class PlainLookup(Generic[Row]):
         try:
             found = read(cursor, asked)
         except BaseException:
-            cursor.connection.close()  # its state is unknown: never reuse it
+            self._cursors.discard(cursor)  # its state is unknown: never reuse it
             raise
         self._cursors.give_back(cursor)
         return found
@@ -130,15 +135,19 @@ class PlainLookup(Generic[Row]):
 
 
 class _CursorStack:
-    """Cursors, each on its own connection; last in, first out, so that few are open.
+    """Cursors, each on its own connection, `most` at once; last in, first out, so that few are open.
 
     Not in thread-local storage: the server's threads are not Python's, and the interpreter crashes if it exits while
     such a thread closes a connection (seen with granian 2.8 and SQLite).
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, most: float) -> None:
         self._engine = engine
+        self._most = most
+        self._opened = 0
         self._idle: deque[Any] = deque()
+        self._change = threading.Condition()
+        self._waiting = 0
         self._opening_the_first = threading.Lock()
         self._has_opened = False
 
@@ -147,11 +156,34 @@ class _CursorStack:
         try:
             return self._idle.pop()
         except IndexError:
+            return self._take_late()
+
+    def _take_late(self) -> Any:
+        # Waits are counted: a process that had no processor has waited long, and none of its threads did anything.
+        waits = 0
+        while waits < WAITS:
+            with self._change:
+                if self._opened < self._most:
+                    self._opened += 1
+                    break
+                self._waiting += 1  # before looking: who gives one back afterwards tells
+                waits += not self._change.wait_for(self._has_one, PATIENCE_SECONDS / 2 / WAITS)
+                self._waiting -= 1
+            with suppress(IndexError):  # another thread was faster
+                return self._idle.pop()
+        else:
+            raise Unavailable("the database does not answer")
+        try:
             return self._open() if self._has_opened else self._open_the_first()
+        except BaseException:
+            self._one_less()
+            raise
+
+    def _has_one(self) -> bool:
+        return bool(self._idle) or self._opened < self._most
 
     def _open_the_first(self) -> Any:
         # SQLAlchemy serialises threads until the engine's first connection is open, without a time limit.
-        # In several waits: a process that had no processor has waited long, and none of its threads did anything.
         if not any(self._opening_the_first.acquire(timeout=PATIENCE_SECONDS / 2 / WAITS) for _ in range(WAITS)):
             raise Unavailable("the database does not answer")
         try:
@@ -166,11 +198,26 @@ class _CursorStack:
 
     def give_back(self, cursor: Any) -> None:
         self._idle.append(cursor)
+        if self._waiting:
+            with self._change:
+                self._change.notify()
+
+    def discard(self, cursor: Any) -> None:
+        """Close its connection instead."""
+        try:
+            cursor.connection.close()
+        finally:
+            self._one_less()
 
     def drop_idle(self) -> None:
         with suppress(IndexError):
             while True:
-                self._idle.pop().connection.close()
+                self.discard(self._idle.pop())
+
+    def _one_less(self) -> None:
+        with self._change:
+            self._opened -= 1
+            self._change.notify()
 
 
 def _plain_connection(engine: Engine) -> Any:
