@@ -522,7 +522,7 @@ def test_of_many_tokens_a_page_shows_the_progress_and_that_it_is_over(
     assert 'value="3"' in shown.text and "data-progress" in shown.text and "<noscript><meta" in shown.text
     services.bulk_revocations.finish_all()
     done = admin.get(answer.headers["Location"])
-    assert "3 refresh tokens and 3 access tokens" in words(done) and "All shown as revoked" in words(done)
+    assert "3 refresh tokens and 3 access tokens" in words(done) and "Lists show all of them as revoked." in words(done)
     assert "data-progress" not in done.text and "<noscript>" not in done.text
     assert html.escape(back) in done.text
 
