@@ -7,7 +7,7 @@ SDK    := .venv-trifacta
 ALATION := .venv-alation
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test check fuzz soak rotation-soak kill-rounds rotation-rounds honest-load clock-rounds edge-load sign-in-attack mutants lint lock docs sbom screenshots axe bench trifacta-sdk alation-sdk clients test-keycloak clean
+.PHONY: help run test check fuzz soak rotation-soak kill-rounds rotation-rounds honest-load clock-rounds edge-load sign-in-attack mutants lint lock docs sbom screenshots axe bench bench-peers trifacta-sdk alation-sdk clients test-keycloak clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ MEMORY := $(shell test "$$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 {print $$4
             && test -w /dev/shm && echo TMPDIR=/dev/shm)
 
 # The tests start hundreds of processes, a fifth of whose time would go into compiling the same modules each time.
-# Many of them wait, so that more of them run than there are cores; those that measure time go before all others.
+# Many of them wait, so that more of them run than there are cores; those that fill the machine go before all others.
 PYTEST := env PYTHONDONTWRITEBYTECODE= $(MEMORY) $(BIN)/python -m pytest
 AT_ONCE := 4
 
@@ -36,8 +36,8 @@ define beside_lint
 endef
 
 test: $(VENV)/.dev-installed ## Everything: lint, and all tests on both databases
-	$(call beside_lint,nice $(PYTEST) -n $(AT_ONCE) -m "not measures_time",\
-	    $(PYTEST) -q -p no:cacheprovider -m measures_time tests/functional)
+	$(call beside_lint,nice $(PYTEST) -n $(AT_ONCE) -m "not fills_machine",\
+	    $(PYTEST) -q -p no:cacheprovider -m fills_machine tests/functional)
 
 check: $(VENV)/.dev-installed ## After every edit: lint, unit and contract tests on SQLite
 	$(call beside_lint,$(PYTEST) -n 2 -q -k "not postgresql" tests/unit tests/contract)
@@ -115,6 +115,10 @@ axe: $(VENV)/.dev-installed ## axe-core on every page, dialog, menu and state at
 
 bench: $(BENCH)/.installed ## Measure, into bench/results.md; OPTIONS=--quick shows that it works
 	$(BENCH)/bin/python -m bench $(OPTIONS)
+
+bench-peers: $(BENCH)/.installed ## Introspection beside Hydra and Keycloak: HYDRA=its program KEYCLOAK=its folder
+	$(BENCH)/bin/python -m bench --only authorization-servers $(if $(HYDRA),--hydra $(HYDRA)) \
+	    $(if $(KEYCLOAK),--keycloak $(KEYCLOAK)) $(OPTIONS)
 
 trifacta-sdk: $(SDK)/.installed ## Install Trifacta's own SDK, for the test that it works
 

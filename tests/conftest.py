@@ -60,8 +60,8 @@ def pytest_collection_finish() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put first what takes longest."""
     items.sort(key=lambda item: place_of(item.nodeid))
-    lost = [item.nodeid for item in items if item.get_closest_marker("measures_time") and FUNCTIONAL not in item.nodeid]
-    assert not lost, f"tests that measure time belong in tests/functional, where `make test` looks for them: {lost}"
+    lost = [item.nodeid for item in items if item.get_closest_marker("fills_machine") and FUNCTIONAL not in item.nodeid]
+    assert not lost, f"tests that fill the machine belong in tests/functional, where `make test` looks for them: {lost}"
     sharing = {item.nodeid for item in items if item.get_closest_marker("shares_server")}
     lost = [test for test in sharing if not test.startswith(SHARE_A_SERVER)]
     assert not lost, f"tests that share a server belong in SHARE_A_SERVER, or each process starts one for them: {lost}"

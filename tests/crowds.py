@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-T = TypeVar("T")
+from tests.patience import PATIENCE_SECONDS
 
-PATIENCE_SECONDS = 60
+T = TypeVar("T")
 
 
 def all_at_once(acts: Sequence[Callable[[], T]]) -> list[T]:

@@ -31,9 +31,19 @@ class Clients:
         self._format = format
 
     def is_secret(self, text: str) -> bool:
-        """Whether it is the text of a refresh token, whether or not there is such a token."""
-        token = self._format.parse(text)
-        return token is not None and token.kind is TokenKind.REFRESH
+        """Whether it is the text of a token, whether or not there is such a token."""
+        return self._format.parse(text) is not None
+
+    def is_access_token(self, sent: SentClient) -> bool:
+        """Whether the secret is the text of an access token, which authenticates its owner as in a header.
+
+        Refuses with BadCredentials where the id is another's.
+        """
+        token = self._format.parse(sent.secret)
+        if token is None or token.kind is not TokenKind.ACCESS:
+            return False
+        _refuse_another(sent, token)
+        return True
 
     def parse(self, secret: str) -> TokenText:
         """The parsed text of a refresh token. Refuses with TokenMalformed, without the database."""
@@ -51,8 +61,7 @@ class Clients:
             if sent is None:
                 raise TokenMissing(TokenKind.REFRESH)
             token = self.parse(sent.secret)
-        if sent.id not in (None, token.public_id):
-            raise BadCredentials
+        _refuse_another(sent, token)
         return token
 
     def authenticate(self, sent: SentClient | None) -> Client:
@@ -77,6 +86,12 @@ class Clients:
         if is_away(row.owner_vouched_at, row.sign_in_valid_days, now):
             return False
         return status_at(TokenStatus(row.status), row.expires_at, now) is TokenStatus.ACTIVE
+
+
+def _refuse_another(sent: SentClient, token: TokenText) -> None:
+    """Refuse with BadCredentials an id that is not the secret's own."""
+    if sent.id not in (None, token.public_id):
+        raise BadCredentials
 
 
 @contextmanager

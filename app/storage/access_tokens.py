@@ -28,7 +28,7 @@ from app.domain.secrets import Mac, TokenText
 from app.domain.tokens import AccessToken, TokenStatus, is_from_future, status_at
 from app.storage.liveness import ended_before, is_active_at, is_due
 from app.storage.made_with import has_made_others
-from app.storage.many_rows import lock_in_order, rows_of
+from app.storage.many_rows import change_some, lock_in_order, rows_of
 from app.storage.refresh_tokens import Revocation
 from app.storage.tables import CURRENT, AccessTokenRow, RefreshTokenRow
 
@@ -170,10 +170,8 @@ def revoked(revocation: Revocation) -> dict[str, Any]:
 
 def expire_due(session: Session, now: datetime, most: int) -> int:
     """Mark at most `most` expired tokens as such; how many."""
-    due = select(AccessTokenRow.id).where(is_due(AccessTokenRow, now)).limit(most)
-    ids = list(session.scalars(due.with_for_update(skip_locked=True)))
-    session.execute(update(AccessTokenRow).where(AccessTokenRow.id.in_(ids)).values(status=TokenStatus.EXPIRED))
-    return len(ids)
+    row, values = AccessTokenRow, {"status": TokenStatus.EXPIRED}
+    return change_some(session, row.id, is_due(row, now), row.expires_at, values, most)
 
 
 def purge(session: Session, cutoff: datetime, most: int) -> int:

@@ -5,11 +5,12 @@ Not here: users and tokens (``tables``).
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, String, Text, text
+from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.storage.database import Base
 from app.storage.instants import UtcDateTime
+from app.storage.partial_index import PartialIndex
 from app.storage.tables import BigId
 
 
@@ -150,13 +151,7 @@ class AuditSealRow(Base):
     __table_args__ = (
         Index("ix_audit_seals_last", "stream", "last_id"),
         # For the trigger that lets events of removed ranges be deleted.
-        Index(
-            "ix_audit_seals_removed",
-            "stream",
-            "last_id",
-            sqlite_where=text("removed_at IS NOT NULL"),
-            postgresql_where=text("removed_at IS NOT NULL"),
-        ),
+        PartialIndex("ix_audit_seals_removed", "stream", "last_id", where="removed_at IS NOT NULL"),
     )
 
     stream: Mapped[str] = mapped_column(String(16), primary_key=True)

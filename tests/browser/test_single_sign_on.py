@@ -102,6 +102,6 @@ def test_a_logout_at_the_provider_ends_the_session(instance: Instance, provider:
     claims = {"iss": issuer.url, "aud": CLIENT, "iat": now, "exp": now + 60, "jti": token_hex()}
     events = {"http://schemas.openid.net/event/backchannel-logout": {}}
     form = {"logout_token": issuer.sign(claims | {"sid": issuer.session, "events": events})}
-    assert requests.post(f"{url}/oidc/backchannel-logout", data=form, timeout=30).status_code == 200
+    assert requests.post(f"{url}/oidc/backchannel-logout", data=form, timeout=60).status_code == 200
     berta.page.goto("/account/auth")
     expect(berta.page).to_have_title("Sign in · Daypass")

@@ -78,7 +78,7 @@ def test_the_snippets_of_a_reveal_run_as_they_stand(instance: Instance, visit: V
     assert said[0]["username"] == user.username
     assert f"DAYPASS_USER_ID={user.id}" in code(".env file")
     assert code("curl command").startswith(f"curl {instance.server.url}/integration/v1/")
-    granted = subprocess.run(["sh", "-c", code("OAuth client")], capture_output=True, text=True, timeout=30)
+    granted = subprocess.run(["sh", "-c", code("OAuth client")], capture_output=True, text=True, timeout=60)
     assert json.loads(granted.stdout)["token_type"] == "Bearer"
     expect(anna.page.get_by_label("Python program", exact=True)).to_be_hidden()
     anna.page.get_by_text("Python", exact=True).click()

@@ -14,8 +14,7 @@ from app.http.proxies import TrustedProxies, client_address, is_https
 from config import Settings
 from config.settings import FORWARDED_HEADERS
 from tests.drivers.raw import Answer
-
-PATIENCE_SECONDS = 60
+from tests.patience import PATIENCE_SECONDS
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -67,7 +66,7 @@ class AddressServer:
 
     def _connect(self) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(5)
+        connection.settimeout(PATIENCE_SECONDS)
         try:
             connection.connect(self._path)
         except OSError:

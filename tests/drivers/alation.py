@@ -38,7 +38,7 @@ class Alation:
 
     def use(self, access_token: str) -> requests.Response:
         """Call a protected resource."""
-        return self.session.get(f"{self.url}{PREFIX}/userinfo/", headers={"TOKEN": access_token}, timeout=30)
+        return self.session.get(f"{self.url}{PREFIX}/userinfo/", headers={"TOKEN": access_token}, timeout=60)
 
     def _post(self, endpoint: str, **body: Any) -> requests.Response:
-        return self.session.post(f"{self.url}{PREFIX}/{endpoint}/", json=body, timeout=30)
+        return self.session.post(f"{self.url}{PREFIX}/{endpoint}/", json=body, timeout=60)

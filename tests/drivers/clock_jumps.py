@@ -72,7 +72,7 @@ class Host:
 
     def close(self) -> None:
         self.process.terminate()
-        assert self.process.wait(30) == 0
+        assert self.process.wait(60) == 0
         self.services.close()
         log = self.log.read_text()
         assert "Traceback" not in log, [line[:100] + line[-600:] for line in log.splitlines() if "Traceback" in line]

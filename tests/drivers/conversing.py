@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PATIENCE_SECONDS = 120
+from tests.patience import PATIENCE_SECONDS
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,15 @@ one (64 connections, ``userinfo``), so that what it measures is the server.
 
 import errno
 import json
+import math
 import selectors
 import socket
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+
+from tests.patience import PATIENCE_SECONDS
 
 READ_BYTES = 65536
 
@@ -59,32 +62,43 @@ class Crowd:
         self._port = port
         self._clients = [_Client(asked) for asked in questions]
 
-    def ask(self, seconds: float, patience: float = 30) -> dict[str, Tally]:
-        """Ask for so long, wait for the last answers, at most `patience` seconds, and count."""
+    def ask(self, seconds: float) -> dict[str, Tally]:
+        """Ask for so long, wait for the last answers, and count."""
+        end = time.monotonic() + seconds
+        return self.ask_until(lambda: time.monotonic() >= end)
+
+    def ask_until(self, is_over: Callable[[], bool]) -> dict[str, Tally]:
+        """The same for as long as that is not so; `tallies` says meanwhile what was answered so far."""
         for client in self._clients:
             self._connect(client)
-        end = time.monotonic() + seconds
         for client in self._clients:
             client.send()
-        while any(client.is_waiting for client in self._clients) and time.monotonic() < end + patience:
+        gives_up_at = math.inf
+        while any(client.is_waiting for client in self._clients) and time.monotonic() < gives_up_at:
+            goes_on = not is_over()
+            if not goes_on:
+                gives_up_at = min(gives_up_at, time.monotonic() + PATIENCE_SECONDS)
             for key, _ in self._selector.select(0.1):
-                client = key.data
-                answer = client.receive()
-                if answer is None:
-                    continue
-                self._count(client, answer)
-                if answer == CLOSED or _is_last(answer):
-                    self._selector.unregister(client.socket)
-                    client.socket.close()
-                    self._connect(client)
-                if time.monotonic() < end:
-                    client.send()
+                if self._has_its_answer(key.data) and goes_on:
+                    key.data.send()
         for client in self._clients:
             if client.is_waiting:
                 self._tally(client.kind).others["unanswered"] += 1
             client.socket.close()
         self._selector.close()
         return self.tallies
+
+    def _has_its_answer(self, client: "_Client") -> bool:
+        """Whether what it sent is answered; then it can send again."""
+        answer = client.receive()
+        if answer is None:
+            return False
+        self._count(client, answer)
+        if answer == CLOSED or _is_last(answer):
+            self._selector.unregister(client.socket)
+            client.socket.close()
+            self._connect(client)
+        return True
 
     def _connect(self, client: "_Client") -> None:
         client.socket = socket.create_connection(("127.0.0.1", self._port), timeout=60)

@@ -4,9 +4,10 @@ import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from tests.drivers.raw import PATIENCE_SECONDS, Answer
+from tests.drivers.raw import Answer
 from tests.drivers.server import LiveServer
 from tests.drivers.workers import Connections
+from tests.patience import PATIENCE_SECONDS
 
 PATH = "/auth/verify"
 

@@ -13,8 +13,7 @@ from urllib.parse import urlsplit
 import requests
 
 from tests.drivers.server import START_SECONDS
-
-PATIENCE_SECONDS = 30
+from tests.patience import PATIENCE_SECONDS
 
 
 @dataclass(frozen=True)

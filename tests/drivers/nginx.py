@@ -12,8 +12,8 @@ from pathlib import Path
 import requests
 
 from tests.drivers.server import free_port
+from tests.patience import PATIENCE_SECONDS
 
-PATIENCE_SECONDS = 60
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
 TOKENS, API, ONE = "tokens.example.com", "api.example.com", "one.example.com"

@@ -45,7 +45,7 @@ class OAuth:
     def use(self, access_token: str) -> requests.Response:
         """Call a protected resource as OAuth clients do."""
         headers = {"Authorization": f"Bearer {access_token}"}
-        return requests.get(f"{self.url}/integration/v1/userinfo/", headers=headers, timeout=30)
+        return requests.get(f"{self.url}/integration/v1/userinfo/", headers=headers, timeout=60)
 
     def introspect(self, token: str, hint: str | None = None) -> requests.Response:
         return self._post("introspect", token=token, token_type_hint=hint)
@@ -54,4 +54,4 @@ class OAuth:
         return self._post("revoke", token=token, token_type_hint=hint)
 
     def _post(self, endpoint: str, **form: str | None) -> requests.Response:
-        return self.session.post(f"{self.url}{PREFIX}/{endpoint}", data=form, timeout=30)
+        return self.session.post(f"{self.url}{PREFIX}/{endpoint}", data=form, timeout=60)

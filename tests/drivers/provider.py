@@ -12,11 +12,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import urllib3
 
+from tests.patience import PATIENCE_SECONDS
 from tests.secrecy import PASSWORD_MARK
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 30
-
 CLIENT, SECRET = "daypass-of-the-tests", f"{PASSWORD_MARK}-of-the-client"
 """As which Daypass is known to each issuer. A log line with the secret fails its test (``secrecy``)."""
 

@@ -4,7 +4,7 @@ import socket
 from contextlib import suppress
 from dataclasses import dataclass
 
-PATIENCE_SECONDS = 30
+from tests.patience import PATIENCE_SECONDS
 
 
 @dataclass

@@ -20,6 +20,7 @@ from app.server.activation import listener_from_systemd
 from app.server.listening import tcp_listener
 from app.server.supervisor import Supervisor
 from app.server.unix_socket import unix_listener
+from tests.patience import PATIENCE_SECONDS
 
 APPLICATION = """
 import json, os, pathlib
@@ -29,8 +30,6 @@ def application(environ, start_response):
     start_response("200 OK", [])
     return [json.dumps([os.getpid(), environ["REMOTE_ADDR"], environ.get("LISTEN_FDS")]).encode()]
 """
-
-PATIENCE_SECONDS = 60
 
 
 class Supervised:

@@ -49,4 +49,4 @@ class Trifacta:
         return self._send("GET", "/v4/people/current")
 
     def _send(self, method: str, path: str, **request: object) -> requests.Response:
-        return self.session.request(method, f"{self.url}{path}", timeout=30, **request)  # type: ignore[arg-type]
+        return self.session.request(method, f"{self.url}{path}", timeout=60, **request)  # type: ignore[arg-type]

@@ -18,8 +18,8 @@ from tests.drivers.clock_jumps import Hosts
 from tests.drivers.false_clock import FalseClock
 from tests.drivers.server import LiveServer
 from tests.factories import issue, make_user, mint, revoke, works
+from tests.patience import PATIENCE_SECONDS
 
-PATIENCE_SECONDS = 60
 DAY = timedelta(days=1)
 
 

@@ -17,10 +17,10 @@ import pytest
 from tests.databases import SqliteFiles
 from tests.drivers.processes import still_running
 from tests.drivers.server import LiveServer, free_port
-from tests.drivers.supervised import PATIENCE_SECONDS, Supervised
+from tests.drivers.supervised import Supervised
+from tests.patience import PATIENCE_SECONDS
 
 KILLS_AFTER_SECONDS = (0.2, 0.5, 0.2, 0.2)
-MOST_SECONDS_TO_END = 30.0
 LAUNCHER = (
     "import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_PID'] = str(os.getpid()); "
     "os.execv(sys.argv[2], sys.argv[2:])"
@@ -97,7 +97,7 @@ def test_a_worker_that_is_killed_again_and_again_comes_back_and_none_outlives_th
         assert len(family) >= 2
         supervised.process.kill()
         supervised.process.wait()
-        assert still_running(family, MOST_SECONDS_TO_END) == []
+        assert still_running(family, PATIENCE_SECONDS) == []
         supervised.until(lambda: can_listen(port))
     assert "Traceback" not in supervised.log()
 
@@ -116,7 +116,7 @@ def test_a_worker_that_stands_still_does_not_outlive_the_supervisor_and_ignores_
         worker.suspend()
         supervised.process.kill()
         supervised.process.wait()
-        assert still_running([worker], MOST_SECONDS_TO_END) == []
+        assert still_running([worker], PATIENCE_SECONDS) == []
 
 
 def test_the_limit_of_open_files_is_as_high_as_it_may_be() -> None:

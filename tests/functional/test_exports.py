@@ -20,6 +20,7 @@ from tests.drivers.pages import Pages
 from tests.drivers.raw import Answer, RawHttp
 from tests.drivers.server import LiveServer
 from tests.factories import PASSWORD, issue, make_user, mint
+from tests.patience import PATIENCE_SECONDS
 from tests.rows import copy_token
 from tests.secrecy import secrets_in
 
@@ -29,7 +30,6 @@ THREADS = 4
 READERS = 2 * THREADS
 """More than there are connections to the database."""
 
-PATIENCE_SECONDS = 30
 ALL_IS_WELL = b"HTTP/1.1 200"
 
 TOKENS = 5 * PIECE

@@ -19,12 +19,11 @@ from app.server.spare_threads import MOST_BODIES
 from tests.databases import SqliteFiles
 from tests.drivers.alation import Alation
 from tests.drivers.hostile import http2
-from tests.drivers.raw import PATIENCE_SECONDS, Answer, RawHttp
+from tests.drivers.raw import Answer, RawHttp
 from tests.drivers.server import LiveServer
 from tests.factories import PASSWORD
+from tests.patience import PATIENCE_SECONDS
 from tests.secrecy import secrets_in
-
-PROMPT_SECONDS = 1.0
 
 HOST = b" HTTP/1.1\r\nHost: daypass\r\nConnection: close\r\n"
 MINT = b"POST /integration/v1/createAPIAccessToken/"
@@ -277,15 +276,6 @@ def test_two_headers_where_one_is_meant_are_refused(edge: Edge) -> None:
         assert reason(edge.use(name + b": " + edge.access_token.encode())) == (403, "token_missing")
 
 
-def promptly(edge: Edge, raw: bytes) -> int:
-    """The status, provided that it comes at once."""
-    started = time.monotonic()
-    answer = edge.send(raw)
-    assert time.monotonic() - started < PROMPT_SECONDS
-    return answer.status
-
-
-@pytest.mark.measures_time
 @pytest.mark.parametrize("head", [b"Content-Length: 500\r\n\r\n", CHUNKED + b"ff\r\n"], ids=["length", "chunks"])
 def test_clients_that_stall_in_their_bodies_hold_nothing_but_their_places(edge: Edge, head: bytes) -> None:
     """◆ Fails when a body takes a thread of the four for work, and when there are few places.
@@ -300,8 +290,8 @@ def test_clients_that_stall_in_their_bodies_hold_nothing_but_their_places(edge: 
         edge.stall(MINT + HOST + FORM + head + b"refresh_token=dpr")
         edge.stall(other + JSON + head + b'{"name": ')
     for _ in range(10):
-        assert promptly(edge, b"GET /healthz" + HOST + b"\r\n") == 200
-        assert promptly(edge, check) == 200
+        assert edge.send(b"GET /healthz" + HOST + b"\r\n").status == 200
+        assert edge.send(check).status == 200
         assert edge.post(b"validateRefreshToken", edge.proof()).status == 200, "bodies that come are received"
     for _ in range(MOST_BODIES - 90):
         edge.stall(MINT + HOST + FORM + head + b"refresh_token=dpr")
@@ -312,8 +302,8 @@ def test_clients_that_stall_in_their_bodies_hold_nothing_but_their_places(edge: 
     assert reason(refused) == (503, "unavailable")
     assert int(refused.headers["retry-after"]) >= 1
     for _ in range(10):
-        assert promptly(edge, check) == 200
-        assert promptly(edge, MINT + HOST + JSON + b"Content-Length: 2\r\n\r\n{}") == 503
+        assert edge.send(check).status == 200
+        assert edge.send(MINT + HOST + JSON + b"Content-Length: 2\r\n\r\n{}").status == 503
     edge.relent()
     deadline = time.monotonic() + PATIENCE_SECONDS
     while edge.post(b"validateRefreshToken", edge.proof()).status != 200:
@@ -350,12 +340,11 @@ def test_the_end_of_a_connection_frees_its_place(edge: Edge, ending: str) -> Non
     assert edge.serves()
 
 
-@pytest.mark.measures_time
 def test_clients_that_stall_in_their_headers_do_not_keep_others_out(edge: Edge) -> None:
     for _ in range(20):
         edge.stall(MINT)
         edge.stall(USERINFO + HOST + b"TOKEN: ")
-    assert promptly(edge, b"GET /healthz" + HOST + b"\r\n") == 200
+    assert edge.send(b"GET /healthz" + HOST + b"\r\n").status == 200
     assert edge.serves()
 
 

@@ -16,15 +16,14 @@ from tests.drivers.honest import CONNECTIONS, KINDS, Honest
 from tests.drivers.raw import RawHttp
 from tests.drivers.server import LiveServer
 from tests.drivers.workers import connections_of_workers
+from tests.patience import PATIENCE_SECONDS
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.shares_server, pytest.mark.measures_time]
+pytestmark = [pytest.mark.both_databases, pytest.mark.shares_server, pytest.mark.fills_machine]
 
 SECONDS = 3.0
 
 LATE_SECONDS = 0.15
 """Longer than a body waits for a place where there are few."""
-
-PATIENCE_SECONDS = 30
 
 
 def test_sixty_four_honest_clients_are_never_refused_not_even_while_a_worker_stands_still(
@@ -82,7 +81,7 @@ def stand_still(server: LiveServer, seconds: float) -> None:
 
 
 def hold_the_write_lock(database: Database, seconds: float) -> None:
-    with closing(sqlite.connect(database.engine.url.database, isolation_level=None, timeout=5)) as other:
+    with closing(sqlite.connect(database.engine.url.database, isolation_level=None, timeout=PATIENCE_SECONDS)) as other:
         other.execute("BEGIN IMMEDIATE")
         time.sleep(seconds)
         other.execute("ROLLBACK")

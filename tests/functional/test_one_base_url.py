@@ -21,7 +21,7 @@ from app.services import Services
 from config import Settings
 from tests.databases import SqliteFiles, application
 from tests.drivers.alation import Alation
-from tests.drivers.nginx import API, ONE, PATIENCE_SECONDS, TOKENS, Nginx, SampleApi
+from tests.drivers.nginx import API, ONE, TOKENS, Nginx, SampleApi
 from tests.drivers.proxies import PROXIES, Proxy
 from tests.drivers.raw import Answer, RawHttp
 from tests.drivers.server import LiveServer
@@ -29,6 +29,7 @@ from tests.drivers.trifacta import Trifacta
 from tests.factories import PASSWORD, allowed_user, issue, make_user, mint
 from tests.functional.test_nginx import IDENTITY, SPELLINGS
 from tests.layers import is_of_a_layer
+from tests.patience import PATIENCE_SECONDS
 from tests.secrecy import secrets_in
 
 TESTED = ("nginx", *filter(None, os.environ.get("DAYPASS_TEST_PROXIES", "").split(",")))
@@ -259,5 +260,5 @@ def test_bodies_have_the_limits_of_what_they_are_for(host: Host) -> None:
     ):  # fmt: skip
         if status == 413 and path == "/upload" and host.proxy.name != "nginx":
             continue  # of that file alone
-        answer = requests.post(f"{host.url}{path}", data=b"x" * size, headers={"TOKEN": access}, timeout=30)
+        answer = requests.post(f"{host.url}{path}", data=b"x" * size, headers={"TOKEN": access}, timeout=60)
         assert answer.status_code == status, (path, size)

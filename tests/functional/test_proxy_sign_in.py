@@ -33,14 +33,14 @@ class Stack:
 
     def open(self, browser: requests.Session, path: str, **headers: str) -> requests.Response:
         """Follows redirects within Daypass."""
-        answer = browser.get(f"{self.nginx.url}{path}", headers=headers, timeout=20, allow_redirects=False)
+        answer = browser.get(f"{self.nginx.url}{path}", headers=headers, timeout=60, allow_redirects=False)
         for _ in range(3):
             if answer.status_code != 303:
                 break
             path = answer.headers["Location"]
             for cookie in answer.cookies:  # they are for HTTPS
                 browser.cookies.set(cookie.name, cookie.value or "", secure=False)
-            answer = browser.get(f"{self.nginx.url}{path}", headers=headers, timeout=20, allow_redirects=False)
+            answer = browser.get(f"{self.nginx.url}{path}", headers=headers, timeout=60, allow_redirects=False)
         return answer
 
 
@@ -76,7 +76,7 @@ def test_no_header_of_a_client_signs_anybody_in(stack: Stack, name: str) -> None
     assert shown.status_code == 403 and "Where you are signed in" not in shown.text
     for path in ("/account/security", "/", "/api/v1/me"):
         assert "Where you are signed in" not in stack.open(stack.browser(), path, **forged).text
-    direct = requests.get(f"{stack.daypass.url}/login", headers=forged, timeout=20, allow_redirects=False)
+    direct = requests.get(f"{stack.daypass.url}/login", headers=forged, timeout=60, allow_redirects=False)
     assert direct.status_code == 200 and "Continue as" not in direct.text
 
 
@@ -85,8 +85,8 @@ def test_apis_behind_the_same_nginx_ask_for_a_token_and_nothing_else(stack: Stac
     stack.open(browser, "/account/security")
     url = f"{stack.nginx.url}/api/v1/me"
     browser.auth = None
-    assert browser.get(url, headers={"Remote-User": "anna"}, timeout=20).status_code == 401
+    assert browser.get(url, headers={"Remote-User": "anna"}, timeout=60).status_code == 401
     user = make_user(stack.services)
     access = mint(stack.services, issue(stack.services, user))
-    answer = browser.get(url, headers={"TOKEN": access.secret, "Remote-User": "anna"}, timeout=20)
+    answer = browser.get(url, headers={"TOKEN": access.secret, "Remote-User": "anna"}, timeout=60)
     assert answer.json()["username"] == user.username

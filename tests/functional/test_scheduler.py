@@ -32,9 +32,9 @@ from tests.databases import patient
 from tests.drivers.alation import Alation
 from tests.drivers.server import LiveServer
 from tests.factories import issue, make_user, mint
+from tests.patience import PATIENCE_SECONDS
 from tests.secrecy import secrets_in
 
-PATIENCE_SECONDS = 60
 SCHEDULERS = 2
 OLD_ROWS = 2_500
 """As many to mark as expired, and as many to delete: three batches of each."""

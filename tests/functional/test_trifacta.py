@@ -22,7 +22,7 @@ def statuses(workers: list[Alation], token: str) -> set[tuple[int, ...]]:
     bearer = {"Authorization": f"Bearer {token}"}
     calls = (("/auth/verify", bearer), ("/integration/v1/userinfo/", {"TOKEN": token}), ("/V4/People/Current/", bearer))
     return {
-        tuple(each.session.get(f"{each.url}{path}", headers=sent, timeout=30).status_code for path, sent in calls)
+        tuple(each.session.get(f"{each.url}{path}", headers=sent, timeout=60).status_code for path, sent in calls)
         for each in workers
     }
 

@@ -17,12 +17,10 @@ from tests.databases import CHEAPEST_COST, KEYS, KINDS_OF_DATABASE, SqliteFiles,
 from tests.drivers.provider import CLIENT, SECRET, Provider
 from tests.factories import configure
 from tests.hostile.provided import ROLES, Provided
+from tests.patience import PATIENCE_SECONDS
 
 NUMBERED = 40
 """Issuers of which nothing is known yet when a test begins, if no other test has the same number; from `issuer-0`."""
-
-PATIENCE_SECONDS = 3
-"""With a provider, in place of ten: a tenth of what its dripping answer takes."""
 
 
 @contextmanager

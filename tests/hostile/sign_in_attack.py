@@ -75,17 +75,17 @@ class Owner:
         assert token is not None
         fields = {"username": OWNER, "password": PASSWORD, "form_token": token[1]}
         return self._wait("known device", lambda: self._browser.post(
-            f"{self._url}/login", fields, headers=headers, allow_redirects=False, timeout=30))  # fmt: skip
+            f"{self._url}/login", fields, headers=headers, allow_redirects=False, timeout=60))  # fmt: skip
 
     def in_network(self, address: str, kind: str = "known network") -> int:
         """As a program that signs in each time."""
         body = {"username": OWNER, "password": PASSWORD, "name": "nightly-etl"}
         headers = {"X-Forwarded-For": address}
-        return self._wait(kind, lambda: requests.post(f"{self._url}{PATH}", json=body, headers=headers, timeout=30))
+        return self._wait(kind, lambda: requests.post(f"{self._url}{PATH}", json=body, headers=headers, timeout=60))
 
     def is_signed_in(self) -> bool:
         """Whether the session in the browser still works."""
-        return self._browser.get(f"{self._url}/account/auth", allow_redirects=False, timeout=30).status_code == 200
+        return self._browser.get(f"{self._url}/account/auth", allow_redirects=False, timeout=60).status_code == 200
 
     def _wait(self, kind: str, ask: Callable[[], requests.Response]) -> int:
         """Again, as clients do, where the machine is too slow for a place in time (503); after no other refusal."""
@@ -119,7 +119,7 @@ class Attack:
 
     def _guess(self) -> Counter[int]:
         answers: Counter[int] = Counter()
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
         while (number := self._next()) is not None:
             guess = {"username": OWNER, "password": f"{PASSWORD_MARK}-guess-{number}", "name": "x"}
             headers = {"Content-Type": "application/json", "X-Forwarded-For": network(number % self._networks)}

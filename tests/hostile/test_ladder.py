@@ -43,12 +43,12 @@ class Browser:
         self.get("/account/auth")
 
     def get(self, path: str) -> None:
-        page = Page(self.http.get(f"{self.url}{path}", timeout=30).text)
+        page = Page(self.http.get(f"{self.url}{path}", timeout=60).text)
         self.form_token = next(form.fields["form_token"] for form in page.forms[::-1] if "form_token" in form.fields)
 
     def send(self, path: str, **fields: str) -> requests.Response:
         sent = {"form_token": self.form_token} | fields
-        return self.http.post(f"{self.url}{path}", data=sent, allow_redirects=False, timeout=30)
+        return self.http.post(f"{self.url}{path}", data=sent, allow_redirects=False, timeout=60)
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_no_token_makes_a_stronger_one_an_eternal_one_an_administrator_or_a_wide
 
 def make(server: LiveServer, secret: str, lifetime: int) -> requests.Response:
     headers = {"Authorization": f"Bearer {secret}"}
-    return requests.post(f"{server.url}{TOKENS}", json={"lifetimeSeconds": lifetime}, headers=headers, timeout=30)
+    return requests.post(f"{server.url}{TOKENS}", json={"lifetimeSeconds": lifetime}, headers=headers, timeout=60)
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_a_chain_of_tokens_never_outlives_its_beginning_and_ends_with_it(
         again = native.call("POST", f"me/refresh-tokens/{issued['public_id']}/regenerate").json()
         proof = {"refresh_token": again["secret"], "user_id": user.id}
         url = f"{live_server.url}/integration/v1/regenRefreshToken/"
-        renewed = requests.post(url, json=proof, timeout=30).json()
+        renewed = requests.post(url, json=proof, timeout=60).json()
         access = native.mint(renewed["refresh_token"]).json()
         ends = [parse_instant(each["expires_at"]) for each in (issued, again, access)]
         assert max(ends) <= first.token.expires_at and renewed["token_expires_at"][:16] == again["expires_at"][:16]
@@ -185,7 +185,7 @@ def test_who_makes_tokens_as_fast_as_possible_keeps_none_when_the_first_is_revok
                 is_under_way.set()
 
     def revoke() -> None:
-        assert is_under_way.wait(30)
+        assert is_under_way.wait(60)
         services.revoking.revoke(first.token.public_id, "", OPERATOR, with_descendants=True)
 
     all_at_once([revoke, *[climb] * MAKERS])

@@ -60,7 +60,7 @@ def climbing(server: LiveServer, user: User) -> list[Climb]:
     return [
         *((lambda b=b: b.send("/account/auth/refresh-tokens", name="late")) for b in browsers[:EACH]),
         *((lambda b=b: b.send("/preferences/access-tokens/new", lifetime="-1")) for b in browsers[EACH:]),
-        *[lambda: requests.post(f"{server.url}{TOKENS}", json={"lifetimeSeconds": -1}, auth=basic, timeout=30)] * EACH,
+        *[lambda: requests.post(f"{server.url}{TOKENS}", json={"lifetimeSeconds": -1}, auth=basic, timeout=60)] * EACH,
     ]
 
 

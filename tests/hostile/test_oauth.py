@@ -61,7 +61,7 @@ def test_no_request_to_an_oauth_endpoint_is_a_5xx_or_opens_anything(
             headers |= {"Content-Type": chance.choice(TYPES)}
             answer = session.request(
                 chance.choice(METHODS), live_server.url + path, data=form, headers=headers, allow_redirects=False,
-                timeout=30,
+                timeout=60,
             )  # fmt: skip
             assert answer.status_code in (200, 400, 401, 405), (answer.status_code, form, answer.text)
             assert answer.headers["Cache-Control"] == "no-store"

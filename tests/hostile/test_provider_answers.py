@@ -1,10 +1,13 @@
 """A provider whose answers are no answers: huge, slow, of another kind, or pointing elsewhere."""
 
 import json
+import time
 from typing import Any
 
 import pytest
 
+from app.providers import fetching
+from app.providers.fetching import Exchange
 from tests.drivers.provider import Issuer
 from tests.hostile.provided import MARK, SCRIPT, Provided, assert_refused
 
@@ -99,8 +102,11 @@ def test_a_bad_discovery_document_leads_nobody_anywhere(provided: Provided, numb
     assert visitor.sign_in_there().status_code == 303, "one bad document must not be kept"
 
 
-def test_a_discovery_that_drips_takes_no_longer_than_allowed(provided: Provided) -> None:
+def test_a_discovery_that_drips_takes_no_longer_than_allowed(
+    provided: Provided, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """◆ Each wait for a byte is short, and all together are limited. Fails when only single waits are."""
+    monkeypatch.setattr(fetching, "Exchange", lambda _until: Exchange(time.monotonic() + 1))
     visitor = provided.visitor("issuer-38", answers={"discovery": {"drip": 0.05}})  # of a minute in all
     with provided.refusing() as reasons:
         assert_refused(visitor.begin(), visitor)

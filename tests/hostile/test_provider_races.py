@@ -14,12 +14,13 @@ from app.domain.identity import Role
 from app.storage.identity_tables import IdentityRow
 from app.storage.tables import RefreshTokenRow, UserRow
 from tests.contract.asking_scim import Directory, body, new_token, user
-from tests.crowds import PATIENCE_SECONDS, all_at_once
+from tests.crowds import all_at_once
 from tests.drivers.pages import words
 from tests.factories import PASSWORD, disable, issue, make_user, mint, works
 from tests.hostile.provided import Provided, Visitor
 from tests.hostile.test_provider_logout import logout_claims, send
 from tests.hostile.test_provider_people import name_of, person, session_of
+from tests.patience import PATIENCE_SECONDS
 
 Act = Callable[[], bool]
 

@@ -7,10 +7,9 @@ import time
 from pathlib import Path
 
 from tests.drivers.server import free_port
+from tests.patience import PATIENCE_SECONDS
 
 HERE = Path(__file__).parent
-
-PATIENCE_SECONDS = 30
 
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/libexec"
 
@@ -107,7 +106,7 @@ class Slapd:
 
     def _run(self, program: str, *options: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         words = [program, "-x", "-H", self.url, "-D", ROOT, "-w", self._password, *options]
-        return subprocess.run(words, input=stdin, capture_output=True, text=True, timeout=30, check=False)
+        return subprocess.run(words, input=stdin, capture_output=True, text=True, timeout=60, check=False)
 
     def _log(self) -> str:
         return (self._folder / "slapd.log").read_text(errors="replace")

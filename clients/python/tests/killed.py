@@ -81,7 +81,7 @@ class Examiner:
     def works(self) -> bool:
         """Whether the secret in the place mints, and a rotation succeeds."""
         secret = str(started().refresh_token)
-        minted = self._session.post(self._url, json={"refresh_token": secret}, timeout=30)
+        minted = self._session.post(self._url, json={"refresh_token": secret}, timeout=60)
         if minted.status_code != 201:
             print(minted.text, file=sys.stderr)
             return False

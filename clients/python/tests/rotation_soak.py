@@ -97,7 +97,7 @@ class Machine:
     def has_credential(self, url: str) -> bool:
         secret = self.file.read_text().partition("REFRESH_TOKEN=")[2].strip()
         proof = {"refresh_token": secret}
-        return requests.post(f"{url}/api/v1/access-tokens", json=proof, timeout=30).status_code == 201
+        return requests.post(f"{url}/api/v1/access-tokens", json=proof, timeout=60).status_code == 201
 
 
 def kill_worker(server: LiveServer, kills: int) -> bool:

@@ -93,7 +93,7 @@ def test_a_read_only_cache_file_is_used_and_replaced_after_a_revocation(
     assert auth_of(daypass, refresh).token() == first
     daypass.services.revoking.revoke_access_tokens(BySecret(refresh.secret), MACHINE)
     auth = auth_of(daypass, refresh)
-    assert requests.get(f"{daypass.url}/api/v1/me", auth=auth, timeout=30).status_code == 200
+    assert requests.get(f"{daypass.url}/api/v1/me", auth=auth, timeout=60).status_code == 200
     assert json.loads(kept(cache_folder).read_text())["token"] == auth.token() != first
 
 
@@ -103,7 +103,7 @@ def test_a_folder_that_others_can_write_to_is_not_used(
 ) -> None:
     cache_folder.mkdir(parents=True)
     cache_folder.chmod(mode)
-    assert requests.get(f"{daypass.url}/api/v1/me", auth=auth_of(daypass, refresh), timeout=30).status_code == 200
+    assert requests.get(f"{daypass.url}/api/v1/me", auth=auth_of(daypass, refresh), timeout=60).status_code == 200
     assert list(cache_folder.iterdir()) == []
     assert any("others can write to it" in line for line in log_lines)
 
@@ -117,7 +117,7 @@ def test_with_a_read_only_folder_each_process_mints_and_logs_one_line(
     variables = environment(daypass, refresh) | {"XDG_CACHE_HOME": str(folder)}
     for expected in (1, 2):
         script = processes.start("from daypass_client import DaypassAuth; DaypassAuth().token()", **variables)
-        _, err = script.communicate(timeout=30)
+        _, err = script.communicate(timeout=60)
         assert script.returncode == 0, err
         assert err.count("\n") == 1
         assert "each process requests its own token" in err
@@ -165,7 +165,7 @@ def test_a_file_system_that_is_full_or_has_no_locks_is_told_of_once(
 
     monkeypatch.setattr(os, "open", full)
     auth = auth_of(daypass, refresh)
-    assert requests.get(f"{daypass.url}/api/v1/me", auth=auth, timeout=30).status_code == 200
+    assert requests.get(f"{daypass.url}/api/v1/me", auth=auth, timeout=60).status_code == 200
     assert auth._source.after_refusal(auth.token())[1]
     (line,) = [line for line in log_lines if line.startswith("WARNING")]
     assert f"{cache_folder} is not used" in line and "No space left on device" in line

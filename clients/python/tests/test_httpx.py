@@ -44,7 +44,7 @@ def test_tasks_that_are_refused_at_once_mint_once(
         return {answer.status_code for answer in answers}
 
     async def scenario() -> list[set[int]]:
-        async with kind(auth=auth_for(daypass, refresh), base_url=daypass.url, timeout=30) as client:
+        async with kind(auth=auth_for(daypass, refresh), base_url=daypass.url, timeout=60) as client:
             first = await call_all(client)
             daypass.services.revoking.revoke_access_tokens(BySecret(refresh.secret), OPERATOR)
             return [first, await call_all(client)]

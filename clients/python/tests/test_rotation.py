@@ -43,7 +43,7 @@ def rotations(daypass: Daypass, refresh: Issued[RefreshToken]) -> int:
 
 def mints_with(daypass: Daypass, secret: str) -> bool:
     proof = {"refresh_token": secret}
-    return requests.post(f"{daypass.url}/api/v1/access-tokens", json=proof, timeout=30).status_code == 201
+    return requests.post(f"{daypass.url}/api/v1/access-tokens", json=proof, timeout=60).status_code == 201
 
 
 def warnings_in(lines: list[str]) -> list[str]:
@@ -307,7 +307,7 @@ def test_where_the_place_cannot_be_written_nothing_is_begun_and_the_old_secret_g
     for _ in range(3):
         new_process(monkeypatch)
         auth = DaypassAuth(**options, rotate=True, clock=lambda: now[0])
-        assert requests.get(f"{daypass.url}/api/v1/me", auth=auth, timeout=30).status_code == 200
+        assert requests.get(f"{daypass.url}/api/v1/me", auth=auth, timeout=60).status_code == 200
     now[0] += 6 * MINUTE
     auth.token()
     assert (tmp_path / "tries").read_text().count("x") == 2

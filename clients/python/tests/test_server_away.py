@@ -12,14 +12,16 @@ from clients.python.tests.conftest import Daypass
 from clients.python.tests.recording import Answer, Recorder
 from daypass_client import DaypassAuth, NotNow, RateLimited, ServerUnavailable
 from daypass_client import tokens as tokens_module
+from daypass_client.minting import Minted, Minter
+from daypass_client.secrecy import Secret
 from tests.crowds import all_at_once
 from tests.drivers.server import START_SECONDS
 
 MINTED = Answer(201, {"secret": "opaque-access-token"})
 
 
-PATIENCE_SECONDS = 30.0
-"""Of a client that is not told how much it has; the machine may be busy, so what takes a second may take half of it."""
+PATIENCE_SECONDS = 3599.0
+"""Of a client that is not told how much it has: longer than a test may take, so that who waits for all of it fails."""
 
 
 def auth_at(url: str, patience: float = PATIENCE_SECONDS) -> DaypassAuth:
@@ -54,14 +56,13 @@ def test_a_client_waits_while_the_database_is_unavailable(daypass: Daypass, refr
     with sqlite3.connect(daypass.server.folder / "daypass.db", isolation_level=None) as holder:
         holder.execute("BEGIN IMMEDIATE")
         found: list[str] = []
-        asking = threading.Thread(
-            target=lambda: found.append(DaypassAuth(url=daypass.url, refresh_token=refresh.secret).token())
-        )
+        auth = DaypassAuth(url=daypass.url, refresh_token=refresh.secret, patience=START_SECONDS)
+        asking = threading.Thread(target=lambda: found.append(auth.token()))
         asking.start()
         time.sleep(2.6)
         assert found == []
         holder.execute("ROLLBACK")
-        asking.join(30)
+        asking.join(START_SECONDS)
     holder.close()
     assert found
     assert time.monotonic() - began > 2.6
@@ -73,7 +74,7 @@ def test_a_client_waits_as_long_as_retry_after_says(recorder: Recorder, status: 
     recorder.script.extend([Answer(status, {}, {"Retry-After": "1"}), MINTED])
     began = time.monotonic()
     assert auth_at(recorder.url).token() == "opaque-access-token"
-    assert 1.0 <= time.monotonic() - began < PATIENCE_SECONDS / 2
+    assert time.monotonic() - began >= 1
     assert len(recorder.seen) == 2
 
 
@@ -82,10 +83,8 @@ def test_a_client_does_not_wait_if_retry_after_is_longer_than_its_patience(
     recorder: Recorder, status: int, kind: type[NotNow]
 ) -> None:
     recorder.answer = lambda _seen: Answer(status, {"detail": "Busy."}, {"Retry-After": "3600"})
-    began = time.monotonic()
     with pytest.raises(kind, match="in 3600 seconds") as caught:
         auth_at(recorder.url).token()
-    assert time.monotonic() - began < PATIENCE_SECONDS / 2
     assert caught.value.retry_after == 3600
     assert len(recorder.seen) == 1
 
@@ -145,19 +144,25 @@ def test_an_unavailable_server_raises_when_patience_is_over() -> None:
     began = time.monotonic()
     with pytest.raises(ServerUnavailable, match="cannot be reached"):
         auth_at("http://127.0.0.1:9", patience=1).token()
-    assert 1 <= time.monotonic() - began < PATIENCE_SECONDS / 2
+    assert time.monotonic() - began >= 1
 
 
-def test_threads_wait_together_and_not_one_after_the_other() -> None:
-    """Fails if each thread tries by itself (tried): eight threads take eight times as long, 16 seconds."""
+def test_threads_wait_together_and_not_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fails if each thread tries by itself (tried): eight threads take eight times as long."""
+    tries: list[float] = []
 
-    def wait() -> float:
-        began = time.monotonic()
+    def mint(minter: Minter, secret: Secret, patience: float) -> Minted:
+        tries.append(patience)
+        return minted(minter, secret, patience)
+
+    def wait() -> None:
         with pytest.raises(ServerUnavailable):
             auth_at("http://127.0.0.1:9", patience=2).token()
-        return time.monotonic() - began
 
-    assert max(all_at_once([wait] * 8)) < 10
+    minted = Minter.mint
+    monkeypatch.setattr(Minter, "mint", mint)
+    all_at_once([wait] * 8)
+    assert len(tries) < 8, "one would be enough; some may begin after the first has given up"
 
 
 def test_an_active_token_is_used_while_its_replacement_fails(

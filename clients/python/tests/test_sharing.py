@@ -30,7 +30,7 @@ statuses = []
 def call():
     with Session() as session:
         for _ in range({times}):
-            statuses.append(session.get("/api/v1/me", timeout=30).status_code)
+            statuses.append(session.get("/api/v1/me", timeout=60).status_code)
 threads = [threading.Thread(target=call) for _ in range({threads})]
 [each.start() for each in threads]
 [each.join() for each in threads]
@@ -41,7 +41,7 @@ print(len(statuses), set(statuses))
 def test_threads_that_start_at_once_mint_once(daypass: Daypass, refresh: Issued[RefreshToken]) -> None:
     """Each with its own DaypassAuth. Fails without the lock in ``TokenSource._obtain`` (tried)."""
     answers = all_at_once(
-        [lambda: requests.get(f"{daypass.url}/api/v1/me", auth=auth_of(daypass, refresh), timeout=30)] * 20
+        [lambda: requests.get(f"{daypass.url}/api/v1/me", auth=auth_of(daypass, refresh), timeout=60)] * 20
     )
     assert {answer.status_code for answer in answers} == {200}
     assert daypass.mints(refresh) == 1
@@ -101,7 +101,7 @@ def test_a_revoked_token_of_another_process_does_not_lead_to_a_refusal(
     daypass.services.revoking.revoke_access_tokens(BySecret(refresh.secret), MACHINE)
     path = kept(cache_folder)
     path.write_text(path.read_text().replace(first, second.secret))
-    assert requests.get(f"{daypass.url}/api/v1/me", auth=auth, timeout=30).status_code == 200
+    assert requests.get(f"{daypass.url}/api/v1/me", auth=auth, timeout=60).status_code == 200
     assert daypass.mints(refresh) == 3
 
 
@@ -135,7 +135,7 @@ inside = threading.Event()
 threading.Thread(target=hold, daemon=True).start()
 inside.wait()
 child = os.fork()
-answer = session.get("/api/v1/me", timeout=30)
+answer = session.get("/api/v1/me", timeout=60)
 if child == 0:
     os._exit(0 if answer.status_code == 200 else 1)
 print(answer.status_code, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
@@ -177,7 +177,7 @@ def test_threads_that_are_refused_at_once_mint_once(daypass: Daypass, refresh: I
     def call() -> requests.Response:
         with Session(auth) as session:
             line.wait()
-            return session.get("/api/v1/me", timeout=30)
+            return session.get("/api/v1/me", timeout=60)
 
     answers = all_at_once([call] * 20)
     assert {answer.status_code for answer in answers} == {200}

@@ -116,15 +116,15 @@ def test_a_connection_that_breaks_is_a_bad_request(reader: BodyReader) -> None:
 
 def test_while_all_places_are_taken_a_body_is_unavailable_and_then_read_again(reader: BodyReader) -> None:
     is_read, may_come = threading.Event(), threading.Event()
-    slow = Connection(lambda: is_read.set() or may_come.wait(10))
+    slow = Connection(lambda: is_read.set() or may_come.wait(60))
     thread = threading.Thread(target=lambda: read_stream(reader, slow, FORM, None))
     thread.start()
     try:
-        assert is_read.wait(10)
+        assert is_read.wait(60)
         with pytest.raises(Unavailable) as refused:
             read(reader, b"{}")
         assert refused.value.retry_after == 1
     finally:
         may_come.set()
-        thread.join(10)
+        thread.join(60)
     assert read(reader, b"{}") == {}

@@ -9,8 +9,7 @@ import pytest
 
 from app.domain.errors import Unavailable
 from app.http.turns import BUSY, BUSY_PAGE, TURNS, Turns
-
-PATIENCE_SECONDS = 10
+from tests.patience import PATIENCE_SECONDS
 
 BROWSER = {"REQUEST_METHOD": "GET", "HTTP_ACCEPT": "text/html,*/*;q=0.8"}
 

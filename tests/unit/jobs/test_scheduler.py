@@ -75,10 +75,10 @@ def test_the_clock_was_set_if_it_moved_by_seconds_while_no_time_passed() -> None
 def test_a_scheduler_that_ends_waits_for_a_jump_that_is_being_followed() -> None:
     """Its jobs go when it ends: without the wait, following fails with an unknown job."""
     clock, begun, may_end, ended = MovedClock(), threading.Event(), threading.Event(), threading.Event()
-    watcher = ClockWatcher(clock, lambda: (begun.set(), may_end.wait(10), ended.set()))
+    watcher = ClockWatcher(clock, lambda: (begun.set(), may_end.wait(60), ended.set()))
     clock.now += timedelta(days=1)
     watcher.start()
-    assert begun.wait(10)
+    assert begun.wait(60)
     threading.Timer(0.05, may_end.set).start()
     watcher.stop()
     assert ended.is_set()

@@ -11,7 +11,8 @@ from app.domain.errors import Unavailable
 from app.domain.providers import ProviderRefused, Why
 from app.providers import fetching
 from app.providers.fetching import ASIDE, Fetching
-from tests.crowds import PATIENCE_SECONDS, all_at_once
+from tests.crowds import all_at_once
+from tests.patience import PATIENCE_SECONDS
 
 
 def test_who_waits_for_a_place_keeps_no_other_request_from_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,7 @@ class Crowd:
                 self.order.append(name)
                 self._inside += 1
                 self.most_inside = max(self.most_inside, self._inside)
-            assert self.go_on.wait(10)
+            assert self.go_on.wait(60)
             with self._counting:
                 self._inside -= 1
 

@@ -84,18 +84,18 @@ def test_the_lease_of_a_stalled_holder_passes_on_and_its_return_is_void(services
 
     def stall() -> int:
         has_begun.set()
-        assert may_end.wait(30)
+        assert may_end.wait(60)
         return 1
 
     with ThreadPoolExecutor(1) as thread:
         late = thread.submit(stalled.run, "sweep", stall, "stalled:1", MINUTE)
-        assert has_begun.wait(30)
+        assert has_begun.wait(60)
         for at, number in ((NOW + LEASE - MICROSECOND, None), (NOW + LEASE, 2)):
             clock.now = at
             assert other.run("sweep", lambda: 2, "other:2", MINUTE) == number
         record = other.status()
         may_end.set()
-        assert late.result(30) == 1
+        assert late.result(60) == 1
     assert other.status() == record
     assert (record[0].holder, record[0].last_rows) == ("other:2", 2)
 

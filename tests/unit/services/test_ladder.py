@@ -327,7 +327,7 @@ def test_what_is_made_while_its_maker_is_revoked_does_not_escape(
     event.listen(database.engine, "commit", begin_the_other)
     with ThreadPoolExecutor(1) as threads:
         revoking = threads.submit(services.revoking.revoke, maker.token.public_id, "", OPERATOR, with_descendants=True)
-        assert begun.wait(10)
+        assert begun.wait(60)
         with pytest.raises(TokenRefused) as refused:
             acts[makes]()
         assert revoking.result() == Revoked(0, 1)

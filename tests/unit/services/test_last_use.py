@@ -22,6 +22,7 @@ from tests import rows
 from tests.crowds import all_at_once
 from tests.databases import connected, destroy
 from tests.factories import OPERATOR, Access, issue, make_user, mint
+from tests.patience import PATIENCE_SECONDS
 from tests.unit.services.verdicts import MICROSECOND, NOW, SECOND
 from tests.unit.storage.planting import ON_POSTGRESQL
 
@@ -102,7 +103,7 @@ def quickly(slowly: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def soon(is_so: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not is_so() and time.monotonic() < deadline:
         time.sleep(0.005)
     return is_so()
@@ -242,16 +243,14 @@ def test_an_unforeseen_error_is_logged_and_ends_no_thread(noting: Noting, access
 
 @ON_POSTGRESQL
 def test_a_row_that_is_locked_is_left_out_and_not_waited_for(noting: Noting, other: Noting, services: Services) -> None:
-    """It would end in a deadlock with a revocation. Fails when locked rows are not skipped: the write waits 1.5 s."""
+    """It would end in a deadlock with a revocation. Fails when locked rows are not skipped: the write fails."""
     user = make_user(services)
     held, free = (mint(services, issue(services, user)) for _ in range(2))
     noting.use(held, NOW)
     noting.use(free, NOW)
     lock = f"UPDATE access_tokens SET description = 'x' WHERE id = {held.token.id}"
     with rows.locked(other.database, "access_tokens", lock):
-        started = time.monotonic()
         noting.last_use.flush()
-        assert time.monotonic() - started < 1
         assert written(noting.database, free)[0] == NOW
     assert written(noting.database, held)[0] is None
 
@@ -266,7 +265,7 @@ def test_writing_and_revoking_at_once_neither_deadlock_nor_undo_each_other(
     """
     user = make_user(services)
     tokens = [mint(services, issue(services, user)) for _ in range(8)]
-    have_written, is_over = threading.Barrier(3, timeout=20), threading.Event()
+    have_written, is_over = threading.Barrier(3, timeout=60), threading.Event()
 
     def write(each: Noting) -> None:
         at = NOW

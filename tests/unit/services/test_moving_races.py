@@ -171,7 +171,7 @@ def test_a_move_waits_for_who_is_just_disabling_its_new_owner(
             row.is_active = False
             session.flush()
             moving = thread.submit(move, services, refresh)
-            waits.wait(10)
+            waits.wait(60)
         with pytest.raises(Conflict):
             moving.result()
     event.remove(database.engine, "before_cursor_execute", notice)

@@ -50,7 +50,7 @@ def test_revoking_all_of_a_user_and_mints_for_them_at_once_are_all_answered(serv
     def revoke_on() -> None:
         try:
             for _ in range(ROUNDS):
-                assert has_minted.wait(10)
+                assert has_minted.wait(60)
                 services.revoking.revoke_user(user.username, "", OPERATOR)
                 has_minted.clear()
         finally:
@@ -67,7 +67,7 @@ def one_waits(services: Services, database: Database, elsewhere: Database) -> It
 
     def stop(_: object) -> None:
         holds.set()
-        waits.wait(10)
+        waits.wait(60)
 
     def notice(_: object, __: object, statement: str, *___: object) -> None:
         if LOCKING.search(statement):
@@ -78,7 +78,7 @@ def one_waits(services: Services, database: Database, elsewhere: Database) -> It
         event.listen(database.engine, "before_cursor_execute", notice)
         with ThreadPoolExecutor(1) as thread:
             theirs = thread.submit(first, there, refresh)
-            assert holds.wait(10)
+            assert holds.wait(60)
             try:
                 return second(services, refresh)
             finally:
