@@ -562,8 +562,8 @@ FAULTS = (
     Fault("body one byte too long", "a body has at most 16 KiB", "app/http/body.py", "if len(raw) > largest:",
           "if len(raw) > largest + 1:", "tests/unit/http/test_body.py"),
     Fault("turn kept by a slow body", "◆ a stalled client holds nothing but its own place, never a check",
-          "app/http/turns.py", "            self._give()\n            try:\n                yield\n"
-          "            finally:\n                self._take()\n", "            yield\n",
+          "app/http/turns.py", "return _Receiving(self._clients, self._give_to_wait, self._take)",
+          "return _Receiving(self._clients, lambda: None, lambda: None)",
           "tests/unit/http/test_turns.py -k stall"),
     Fault("few places for bodies", "◆ honest clients' bodies are not refused at 64 connections",
           "app/server/spare_threads.py", "MOST_BODIES = 128", "MOST_BODIES = 12",
