@@ -26,8 +26,8 @@ LOG = structlog.get_logger(__name__)
 CACHE_KIB = 1024
 """SQLite's page cache of each connection: the upper index levels of a million tokens.
 
-Measured among a million tokens: with 2,048 KiB as many checks, with 512 KiB a tenth to a fifth fewer; with one connection
-shared by all threads a fifth to a quarter fewer.
+Measured among a million tokens: with 2,048 KiB as many checks, with 512 KiB a tenth to a fifth fewer; with one
+connection shared by all threads a fifth to a quarter fewer.
 """
 
 SQLITE_CONNECTIONS = 3
