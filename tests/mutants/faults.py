@@ -213,6 +213,8 @@ FAULTS = (
           "self._resting.pop().release()", "pass", RESTING),
     Fault("away taken for unknown", "◆ a database that is away is a 503, never a refusal", IN_LOOKUP,
           'raise Unavailable("the database cannot be reached") from error', "return None", CHECK),
+    Fault("a lost connection's place stays taken", "three lost connections do not end all checks", IN_LOOKUP,
+          "            self._opened -= 1\n", "            pass\n", CHECK),
     Fault("away answered with 401", "◆ a database that is away is a 503, never a refusal",
           "app/api/integration_v1/errors.py", "errors.Unavailable: (503,", "errors.Unavailable: (401,",
           "tests/contract/test_without_database.py"),
