@@ -12,6 +12,9 @@ from app.domain.identity import Role
 REFRESH_TOKEN = "refresh_token"
 """The tier's name in OAuth (RFC 7009, section 2.1)."""
 
+WITH_ITS_SECRET = "revoked with its secret"
+"""The reason of a revocation by RFC 7009."""
+
 
 class GrantType(StrEnum):
     """What an access token is requested with (RFC 6749, sections 4.4 and 6)."""

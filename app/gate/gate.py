@@ -1,8 +1,8 @@
 """The WSGI application in front of Flask: answers ``/auth/verify``, and passes on everything else.
 
-Any method, with or without a slash at the end, with one or several at the start; the body is not read. Longer paths are
-not answered: a proxy that appends its client's path and query would let the client set the conditions. Under any host
-name: proxies ask under the API's.
+Introspection and revocation are answered in ``oauth``. Of checks, any method is, with or without a slash at the end,
+with one or several at the start; the body is not read. Longer paths are not answered: a proxy that appends its client's
+path and query would let the client set the conditions. Under any host name: proxies ask under the API's.
 """
 
 import uuid
@@ -15,6 +15,8 @@ from app.domain.errors import BadRequest, Refusal, TokenMalformed, TokenSupersed
 from app.domain.identity import Caller, Principal, refuse_unless_may_use_apis
 from app.gate.answers import COMMON, identity_headers, refusal_answer
 from app.gate.conditions import conditions_of
+from app.gate.oauth import OAuth
+from app.gate.oauth_requests import PATHS as OAUTH_PATHS
 from app.http.context import Parts, note_use
 from app.http.credentials import access_token_text
 from app.http.hosts import NO_ONE_HOST, has_one_host
@@ -41,12 +43,18 @@ class Gate:
         self._strays = parts.services.strays
         self._proxies = parts.proxies
         self._below = parts.public_url.path if parts.public_url else ""
-        self._paths = (*PATHS, *(f"{self._below}{path}" for path in PATHS)) if self._below else PATHS
+        self._checks = frozenset(prefix + path for path in PATHS for prefix in ("", self._below))
+        self._oauth_paths = {prefix + path: path for path in OAUTH_PATHS for prefix in ("", self._below)}
+        self._oauth = OAuth(application, parts)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         path = environ["PATH_INFO"]
-        if path not in self._paths and ("//" not in path or with_one_slash(path, self._below) not in self._paths):
-            return self._application(environ, start_response)
+        if path not in self._checks:
+            path = with_one_slash(path, self._below) if "//" in path else path
+            if path in self._oauth_paths:
+                return self._oauth(environ, start_response, self._oauth_paths[path])
+            if path not in self._checks:
+                return self._application(environ, start_response)
         try:
             if not has_one_host(environ):
                 raise BadRequest(NO_ONE_HOST)

@@ -1,4 +1,4 @@
-"""Strict parsing of request bodies: JSON, form or multipart, at most 16 KiB, JSON at most 8 levels deep.
+"""Strict parsing of request bodies: JSON, form or multipart, mostly at most 16 KiB, JSON at most 8 levels deep.
 
 Not here: the members of a body (each dialect's ``schemas``).
 """
@@ -7,7 +7,7 @@ import json
 import math
 from contextlib import AbstractContextManager, nullcontext
 from io import BytesIO
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import parse_qsl
 
 from flask import Request, has_request_context
@@ -19,7 +19,15 @@ from app.http.places import Places
 from app.http.strays import MEMBERS
 from app.http.turns import TURNS, Turns
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+Value = TypeVar("Value")
+
 LARGEST_BODY = 16 * 1024
+LARGEST_BATCH_BODY = 128 * 1024
+"""Of many tokens, from who has authenticated: a thousand, with line breaks between them."""
+
 LARGEST_SCIM_BODY = 512 * 1024
 """Of SCIM, behind its own credential: a group with 10,000 members."""
 
@@ -47,12 +55,12 @@ class BodyReader:
     def __init__(self, at_once: int) -> None:
         self._places = Places(at_once)
 
-    def read(self, request: Request) -> dict[str, Any]:
-        """The members of the body; empty when there is none.
+    def read(self, request: Request, largest: int = LARGEST_BODY) -> dict[str, Any]:
+        """The members of the body; empty when there is none. `largest`: in bytes.
 
         Refuses with BadRequest (malformed), 413 (too large), 415 (another media type) and Unavailable.
         """
-        members = request.environ[MEMBERS] = _members(request, self._raw(request, LARGEST_BODY))
+        members = request.environ[MEMBERS] = _members(request, self._raw(request, largest))
         return members
 
     def read_scim(self, request: Request) -> dict[str, Any]:
@@ -64,18 +72,32 @@ class BodyReader:
 
     def _raw(self, request: Request, largest: int) -> bytes:
         if request.content_length is not None and request.content_length > largest:
-            raise RequestEntityTooLarge
-        with self._place(request):
+            raise _too_large(largest)
+        with self._place(request.environ):
             if request.environ.get("SERVER_PROTOCOL") == "HTTP/2":
                 _receive_http2(request)
             return self._receive(request, largest)
 
     def aside(self) -> AbstractContextManager[None]:
         """A place for a request that waits for another server: it has no turn meanwhile, as for a slow body."""
-        return self._place(current_request) if has_request_context() else nullcontext()
+        return self._place(current_request.environ) if has_request_context() else nullcontext()
 
-    def _place(self, request: Request) -> AbstractContextManager[None]:
-        turns: Turns | None = request.environ.get(TURNS)
+    def receive(self, environ: "WSGIEnvironment", length: int) -> bytes:
+        """The body of a request that Flask has not seen, of a length that is known; shorter if not all of it comes.
+
+        Refuses with Unavailable.
+        """
+        raw = b""
+        with self._place(environ):
+            try:
+                while len(raw) < length and (more := environ["wsgi.input"].read(length - len(raw))):
+                    raw += more
+            except (OSError, ValueError):  # what servers raise for a connection that ended
+                pass
+        return raw
+
+    def _place(self, environ: "WSGIEnvironment") -> AbstractContextManager[None]:
+        turns: Turns | None = environ.get(TURNS)
         return turns.receiving() if turns else self._places.taken(PATIENCE_SECONDS)
 
     @staticmethod
@@ -88,10 +110,14 @@ class BodyReader:
         except ClientDisconnected as error:  # also for broken chunks
             raise BadRequest("The request's body could not be received.") from error
         if len(raw) > largest:
-            raise RequestEntityTooLarge
+            raise _too_large(largest)
         if request.content_length is not None and len(raw) != request.content_length:
             raise BadRequest("The request's body is shorter than its Content-Length.")
         return raw
+
+
+def _too_large(largest: int) -> RequestEntityTooLarge:
+    return RequestEntityTooLarge(f"The request's body is larger than {largest // 1024} KiB.")
 
 
 def _receive_http2(request: Request) -> None:
@@ -110,7 +136,7 @@ def _members(request: Request, raw: bytes) -> dict[str, Any]:
     if request.mimetype == JSON:
         return parse_json(raw)
     if request.mimetype == FORM:
-        return _parse_form(raw)
+        return parse_form(raw)
     if request.mimetype == MULTIPART:
         return _parse_multipart(request)
     if raw:
@@ -133,7 +159,7 @@ def parse_json(raw: bytes) -> dict[str, Any]:
     return value
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, Value]]) -> dict[str, Value]:
     members = dict(pairs)
     if len(members) != len(pairs):
         raise BadRequest("The request's body names a member twice.")
@@ -166,7 +192,8 @@ def _check(value: object, depth: int) -> None:
         _check(each, depth + 1)
 
 
-def _parse_form(raw: bytes) -> dict[str, Any]:
+def parse_form(raw: bytes) -> dict[str, str]:
+    """The members of a form, in UTF-8 and with unique names; refuses with BadRequest."""
     try:
         # Raw bytes, as `curl -d` sends them, count as percent-encoded.
         text = raw.decode("utf-8")

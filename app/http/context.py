@@ -12,6 +12,7 @@ from app.domain.credentials import Credential
 from app.domain.identity import Caller, Principal, Role
 from app.domain.text import agent_to_keep
 from app.http.body import BodyReader
+from app.http.hosts import ANY_HOST, Hosts
 from app.http.proxies import TrustedProxies, client_address
 from app.http.public_url import PublicUrl
 from app.http.remote_user import NO_HEADER, RemoteUserHeader
@@ -29,7 +30,7 @@ class Parts:
     """The application's parts for the HTTP entry points.
 
     `schedule`: the interval of each job. `clock`: for relative times. `documents`: OpenAPI, by name. `public_url`: None
-    where the address for users is what each request names.
+    where the address for users is what each request names. `hosts`: the names under which there are answers.
     """
 
     services: Services
@@ -40,6 +41,7 @@ class Parts:
     documents: "Documents"
     public_url: PublicUrl | None = None
     token_prefix: str = "dp"
+    hosts: Hosts = ANY_HOST
     remote_user: RemoteUserHeader = NO_HEADER
 
 
@@ -90,14 +92,21 @@ def document(name: str) -> dict[str, Any]:
 def caller() -> Caller:
     """The caller of the current request."""
     known = cast(Principal | CurrentUser | None, g.get("principal") or g.get("current_user"))
+    return caller_of(known, request.environ, parts().proxies, g.request_id)
+
+
+def caller_of(
+    known: Principal | CurrentUser | None, environ: Mapping[str, Any], proxies: TrustedProxies, request_id: str
+) -> Caller:
+    """The caller of a request. `known`: whom it authenticates, if anybody."""
     return Caller(
         name=known.username if known else "",
         user_id=known.user_id if known else None,
-        address=client_address(request.environ, parts().proxies),
-        request_id=g.request_id,
+        address=client_address(environ, proxies),
+        request_id=request_id,
         credential=known.credential if known else None,
         role=known.role if known else None,
-        agent=agent_to_keep(request.environ.get("HTTP_USER_AGENT")),
+        agent=agent_to_keep(environ.get("HTTP_USER_AGENT")),
     )
 
 

@@ -15,13 +15,14 @@ from werkzeug.routing import Rule
 
 from app.domain.credentials import BY_PASSWORD
 from app.domain.errors import NotPermitted, TokenMissing
-from app.domain.identity import Principal, Role, refuse_unless_may_use_apis
+from app.domain.identity import Caller, Principal, Role, refuse_unless_may_use_apis
 from app.domain.ladder import ADMINISTRATORS_ONLY, TOKENS, Act, Proof
 from app.domain.tokens import TokenKind
 from app.http.acts import CHANGING, declared_of
 from app.http.context import CurrentUser, caller, note_use, parts, services
 from app.http.credentials import access_token_text, basic_credentials
 from app.http.openapi import FORMS_TOO, ErrorAnswers, StrictParser, document_route
+from app.services.password_proofs import Proof as PasswordProof
 
 
 @dataclass(frozen=True)
@@ -45,19 +46,21 @@ def allow() -> None:
 
 
 def _require_token() -> None:
-    _verify_token(refuse_unless_may_use_apis)
+    _verify_token(access_token_text(request.environ), refuse_unless_may_use_apis)
 
 
 def _require_administrator() -> None:
-    _verify_token(refuse_unless_may_use_apis, _refuse_unless_administrator)
+    _verify_token(access_token_text(request.environ), refuse_unless_may_use_apis, _refuse_unless_administrator)
 
 
-def _permit(_role: Role) -> None:
+def permit_all(_role: Role) -> None:
     """Any role."""
 
 
-def _verify_token(permit: Callable[[Role], None], permit_here: Callable[[Role], None] = _permit) -> Principal:
-    """The principal of the token in the headers; a role that is refused counts as a refused check.
+def _verify_token(
+    text: str, permit: Callable[[Role], None], permit_here: Callable[[Role], None] = permit_all
+) -> Principal:
+    """The principal of a token; a role that is refused counts as a refused check.
 
     `permit` comes before the use is noted, `permit_here` after it: a token that is refused at one place was used.
     """
@@ -68,7 +71,7 @@ def _verify_token(permit: Callable[[Role], None], permit_here: Callable[[Role], 
         note_use(services().last_use, verified, request.environ, parts().proxies)
         permit_here(verified.role)
 
-    return services().verifier.verify(access_token_text(request.environ), permit=set_principal)
+    return services().verifier.verify(text, permit=set_principal)
 
 
 def _refuse_unless_administrator(role: Role) -> None:
@@ -82,15 +85,21 @@ def refuse_unless_may_introspect(role: Role) -> None:
         raise NotPermitted("Only administrators and introspectors may introspect tokens.")
 
 
-def authenticate_request(permit: Callable[[Role], None] = _permit) -> CurrentUser | None:
+SignIn = Callable[[str, str, Caller], PasswordProof]
+
+
+def authenticate_request(
+    permit: Callable[[Role], None] = permit_all, sign_in: SignIn | None = None
+) -> CurrentUser | None:
     """The user of the password or access token in the headers; None without a credential.
 
-    Refuses with BadCredentials, a TokenRefused, and as `permit` does.
+    `sign_in`: authenticates by user name and password, instead of :meth:`Accounts.authenticate`. Refuses with
+    BadCredentials, a TokenRefused, and as `permit` does.
     """
     is_by_token = "TOKEN" in request.headers  # then Authorization is mostly junk
     login = None if is_by_token else basic_credentials(request.headers.get("Authorization", ""))
     if login is not None:
-        proof = services().accounts.authenticate(*login, caller())
+        proof = (sign_in or services().accounts.authenticate)(*login, caller())
         user = proof.user
         g.current_user = current_user = CurrentUser(
             user.id, user.username, user.role, replace(BY_PASSWORD, digest=proof.digest)
@@ -98,11 +107,17 @@ def authenticate_request(permit: Callable[[Role], None] = _permit) -> CurrentUse
         permit(user.role)
         return current_user
     try:
-        known = _verify_token(_permit, permit)
+        text = access_token_text(request.environ)
     except TokenMissing:
         if is_by_token or "Authorization" in request.headers:
             raise
         return None
+    return authenticate_token(text, permit)
+
+
+def authenticate_token(text: str, permit: Callable[[Role], None]) -> CurrentUser:
+    """The user of an access token. Refuses with a TokenRefused, and as `permit` does."""
+    known = _verify_token(text, permit_all, permit)
     g.current_user = current_user = CurrentUser(known.user_id, known.username, known.role, known.credential)
     return current_user
 

@@ -63,6 +63,9 @@ class Hosts:
         )
 
 
+ANY_HOST = Hosts(None)
+
+
 def has_one_host(environ: Mapping[str, Any]) -> bool:
     """Whether the request names one host. Servers join several headers with a comma, or keep the last."""
     host = environ.get("HTTP_HOST", "")

@@ -18,7 +18,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import UnsupportedMediaType
 
 from app.domain.errors import BadRequest
-from app.http.body import FORM, JSON, MULTIPART
+from app.http.body import FORM, JSON, LARGEST_BODY, MULTIPART
 from app.http.context import parts
 
 OPENAPI = "3.1.0"
@@ -55,13 +55,14 @@ class Document:
 
 
 class StrictParser(FlaskParser):
-    """Loads the strictly parsed body with the schema; refuses with BadRequest."""
+    """Loads the strictly parsed body with the schema; refuses with BadRequest. `largest`: of a body, in bytes."""
 
+    largest = LARGEST_BODY
     # The schemas decide about unknown members.
     DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {}  # noqa: RUF012
 
     def load_json(self, req: Any, schema: Any) -> Any:
-        return parts().bodies.read(req)
+        return parts().bodies.read(req, self.largest)
 
     def load_querystring(self, req: Any, schema: Any) -> Any:
         """The parameters. One that the schema has and that is there twice is refused: which one counts is a guess."""

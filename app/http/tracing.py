@@ -2,7 +2,9 @@
 
 import time
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import structlog
 from flask import Flask, Response, g, request
@@ -12,7 +14,7 @@ from app.domain.clock import utc_text
 from app.domain.identity import Principal
 from app.domain.tokens import AccessToken, Issued, RefreshToken, secret_made_at
 from app.http.context import caller, parts, services
-from app.http.proxies import client_address, is_https
+from app.http.proxies import TrustedProxies, client_address, is_https
 from app.http.strays import look_for_strays
 
 LOG = structlog.get_logger(__name__)
@@ -37,7 +39,7 @@ def add_token_headers(known: Principal | Issued[AccessToken] | Issued[RefreshTok
     """Add headers to the answer about a token that is not in the request's headers: one of the body, or a new one."""
     match known:
         case Principal():
-            g.token_headers = _of_principal(known)
+            g.token_headers = headers_of(known)
         case Issued(token=AccessToken() as token):
             expiries = (token.expires_at, known.refresh_token_expires_at)
             g.token_headers = _of_access_token(token.public_id, known.reused_at or token.created_at, *expiries)
@@ -47,7 +49,8 @@ def add_token_headers(known: Principal | Issued[AccessToken] | Issued[RefreshTok
             g.token_headers |= _since(secret_made_at(token.created_at, token.regenerated_at, token.rotated_at))
 
 
-def _of_principal(known: Principal) -> dict[str, str]:
+def headers_of(known: Principal) -> dict[str, str]:
+    """The token's id and expiries, in the answer to a request that it authenticates."""
     expiries = (known.token_expires_at, known.refresh_token_expires_at)
     return _of_access_token(known.token_public_id, known.checked_at, *expiries)
 
@@ -93,7 +96,7 @@ def install_tracing(app: Flask) -> None:
         response.headers["X-Request-Id"] = g.request_id
         known = g.get("principal")
         if known is not None:
-            response.headers.update(_of_principal(known))
+            response.headers.update(headers_of(known))
         response.headers.update(g.get("token_headers", {}))
         if response.is_sequence and not any(response.response):
             response.headers.pop("Content-Type", None)  # Werkzeug sets text/html without content
@@ -111,15 +114,19 @@ def install_tracing(app: Flask) -> None:
 def _trace(response: Response, known: Principal | None) -> None:
     """The request's line in the log; and secrets in the request where none belong."""
     look_for_strays(services().strays, request.environ, caller)
-    LOG.info(
-        "request",
-        method=request.method,
-        path=request.path,  # without the query, which may hold a secret
-        status=response.status_code,
-        reason=g.get("reason"),
-        mistake=g.get("mistake"),
-        milliseconds=round((time.perf_counter() - g.started) * 1000, 1),
-        address=client_address(request.environ, parts().proxies),
-        user_id=known.user_id if known else None,
-        token_id=known.token_public_id if known else None,
-    )
+    LOG.info("request", **line_of(request.environ, request.path, g.started, known, parts().proxies),
+             status=response.status_code, reason=g.get("reason"), mistake=g.get("mistake"))  # fmt: skip
+
+
+def line_of(
+    environ: Mapping[str, Any], path: str, started: float, known: Principal | None, proxies: TrustedProxies
+) -> dict[str, Any]:
+    """Members of a request's line in the log. `path`: without the query, which may hold a secret."""
+    return {
+        "method": environ["REQUEST_METHOD"],
+        "path": path,
+        "milliseconds": round((time.perf_counter() - started) * 1000, 1),
+        "address": client_address(environ, proxies),
+        "user_id": known.user_id if known else None,
+        "token_id": known.token_public_id if known else None,
+    }

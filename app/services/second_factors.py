@@ -16,7 +16,7 @@ from app.domain.credentials import BY_PASSWORD
 from app.domain.errors import BadCredentials, Refusal, SecondFactorRequired, WrongCode
 from app.domain.identity import Caller, User
 from app.domain.seals import Seal
-from app.domain.second_factors import accepted_steps, latest_step, recovery_code, timed_code
+from app.domain.second_factors import FactorStanding, accepted_steps, latest_step, recovery_code, timed_code
 from app.services.attempts import Attempts
 from app.services.instance_settings import read_policy
 from app.services.refused_sign_ins import subject_of
@@ -93,6 +93,13 @@ def step_of(secret: str, code: str, steps: range) -> int | None:
     return fitting[-1] if fitting else None
 
 
+def password_alone(session: Session, user: User) -> tuple[FactorStanding, bool]:
+    """The user's second factor, and whether the APIs accept the password without it."""
+    standing = second_factors.standing(session, user.id)
+    is_due = standing.is_on or (standing.is_required and user.is_administrator)
+    return standing, not is_due or read_policy(session).password_api_with_second_factor
+
+
 class SecondFactors:
     """Asks for them."""
 
@@ -122,9 +129,7 @@ class SecondFactors:
         `about`: for the audit log.
         """
         with self._database.reading() as session:
-            standing = second_factors.standing(session, user.id)
-            is_due = standing.is_on or (standing.is_required and user.is_administrator)
-            is_enough = not is_due or read_policy(session).password_api_with_second_factor
+            standing, is_enough = password_alone(session, user)
         if not asks_code and not is_enough:
             self._throttle.give_back(attempt)
             self._sightings.note(SIGN_IN_REFUSED, subject_of(user), caller, reason="password alone", **about)

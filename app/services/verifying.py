@@ -5,6 +5,7 @@ Not here: refresh tokens (``held_tokens``), and reading a token from a request (
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Protocol
 
 from app.domain.clock import Clock
 from app.domain.errors import (
@@ -27,7 +28,7 @@ from app.domain.mistakes import mistake_in
 from app.domain.secrets import KeyRing, TokenFormat, TokenText
 from app.domain.tokens import TokenKind, TokenStatus, status_at
 from app.services.check_counts import CheckCounts
-from app.storage.check import CheckedRow, TokenLookup
+from app.storage.check import CheckedRow
 
 _REFUSED: dict[TokenStatus, type[TokenRefused]] = {
     TokenStatus.EXPIRED: TokenExpired,
@@ -40,12 +41,20 @@ _STATUSES = {status.value: status for status in TokenStatus}
 _ROLES = {role.value: role for role in Role}
 
 
+class Lookup(Protocol):
+    """Where the rows of access tokens are found by public id."""
+
+    def find(self, public_id: str) -> CheckedRow | None:
+        """Refuses with Unavailable."""
+
+    def close(self) -> None:
+        """Close what is open."""
+
+
 class TokenVerifier:
     """The check that every route with an access token uses."""
 
-    def __init__(
-        self, lookup: TokenLookup, clock: Clock, ring: KeyRing, format: TokenFormat, counts: CheckCounts
-    ) -> None:
+    def __init__(self, lookup: Lookup, clock: Clock, ring: KeyRing, format: TokenFormat, counts: CheckCounts) -> None:
         self._lookup = lookup
         self._counts = counts
         self._clock = clock

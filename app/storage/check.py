@@ -1,9 +1,14 @@
-"""The statement of the check. Not here: running it (``plain_lookup``), the decision (``app.services.verifying``)."""
+"""The statement of the check.
+
+Not here: that of many at once (``batch_check``), running it (``plain_lookup``), the decision
+(``app.services.verifying``).
+"""
 
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, case, literal_column, select
+from sqlalchemy import String, any_, bindparam, case, literal_column, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.storage.database import Database
 from app.storage.plain_lookup import PlainLookup
@@ -50,7 +55,7 @@ _IS_SINGLE_TIER = AccessTokenRow.refresh_token_id.is_(None)
 _THE_SETTING = InstanceSettingRow.key == literal_column("'api_tokens_enabled'")
 _ENABLED = select(InstanceSettingRow.value).where(_THE_SETTING).scalar_subquery()
 
-_STATEMENT = (
+CHECKED = (
     select(
         AccessTokenRow.id,
         AccessTokenRow.key_id,
@@ -81,7 +86,14 @@ _STATEMENT = (
     )
     .join(UserRow, UserRow.id == AccessTokenRow.user_id)
     .outerjoin(RefreshTokenRow, RefreshTokenRow.id == AccessTokenRow.refresh_token_id)
-    .where(AccessTokenRow.public_id == bindparam("public_id"))
+)
+"""What the check reads of access tokens: the columns of :class:`CheckedRow`."""
+
+_STATEMENT = CHECKED.where(AccessTokenRow.public_id == bindparam("public_id"))
+
+# One array: a parameter for each would make a statement, and a plan, of each number of them.
+_OF_SEVERAL = CHECKED.add_columns(AccessTokenRow.public_id).where(
+    AccessTokenRow.public_id == any_(bindparam("public_ids", type_=ARRAY(String)))
 )
 
 
@@ -89,4 +101,4 @@ class TokenLookup(PlainLookup[CheckedRow]):
     """Finds access tokens by public id."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(database, _STATEMENT, CheckedRow._make, CheckedRow._fields)
+        super().__init__(database, _STATEMENT, CheckedRow._make, CheckedRow._fields, of_several=_OF_SEVERAL)

@@ -32,6 +32,9 @@ VALUES: dict[str, Any] = {
 SECRETS = {"refresh_token": "r", "secret": "r", "api_access_token": "a", "token": "a"}
 """The letter of the kind of token that stands there."""
 
+SEVERAL = {"tokens": "token"}
+"""Lists of what the other member is one of."""
+
 CREDENTIALS = {"basic": ["-u", "anna"], "client": ["-u", '"$CLIENT_ID:$CLIENT_SECRET"']}
 """By the name of the scheme; an access token for all others."""
 
@@ -66,4 +69,6 @@ def _body(schema: Node, prefix: str) -> dict[str, Any]:
 
 
 def _value(name: str, prefix: str) -> Any:
+    if name in SEVERAL:
+        return [_value(SEVERAL[name], prefix)]
     return f"{prefix}{SECRETS[name]}_…" if name in SECRETS else VALUES[name]

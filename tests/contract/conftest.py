@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from app.domain.clock import system_clock
 from app.domain.identity import Role
 from app.factory import create_app, db
+from app.gate import Gate
 from app.http.context import parts
 from app.services import Services
 from app.storage.database import Database
@@ -76,7 +77,9 @@ def module_clock() -> MovableClock:
 
 @pytest.fixture(scope="module")
 def app(settings: Settings, module_clock: MovableClock) -> Iterator[Flask]:
+    """The application as it is served: behind the gate."""
     app = create_app(settings, KEYS, module_clock)
+    app.wsgi_app = Gate(app.wsgi_app, parts(app))  # type: ignore[method-assign]
     yield app
     close(app)
 
@@ -118,6 +121,7 @@ def without_database(
             close(app)
             destroy(url)
 
+        app.wsgi_app = Gate(app.wsgi_app, parts(app))  # type: ignore[method-assign]
         yield app, destroy_it
         close(app)
 

@@ -199,6 +199,7 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", f"{NATIVE}/access-tokens"): Line(
         everyone(201), "", lambda world: {"refresh_token": world.proof()["refresh_token"]}
     ),
+    ("POST", f"{NATIVE}/verify-batch"): Line(statuses(401, 403, 403, 200, 200, 401), "", {"tokens": ["x"]}),
     ("GET", f"{NATIVE}/me/service-accounts"): Line(holders(200)),
     ("GET", f"{NATIVE}/users/<user_id>/tokens"): Line(owner(200, admin=200), World.account_id),
     ("DELETE", f"{NATIVE}/users/<user_id>/tokens/<public_id>"): Line(owner(204, admin=204), World.of_account),
@@ -236,6 +237,7 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", f"{NATIVE}/tokens/identify"): Line(administrators(200), "", {"secret": "x"}),
     ("POST", f"{NATIVE}/tokens/revocations/preview"): Line(administrators(200), "", {"filter": {"owner": "nobody"}}),
     ("POST", f"{NATIVE}/tokens/revocations"): Line(administrators(200), "", World.confirmed),
+    ("GET", f"{NATIVE}/tokens/revocations/<number>"): Line(administrators(404), "1"),
     ("GET", f"{NATIVE}/settings"): Line(administrators(200)),
     ("GET", f"{NATIVE}/settings/<key>"): Line(administrators(200), DAYS),
     ("PUT", f"{NATIVE}/settings/<key>"): Line(administrators(200), DAYS, {"value": 90}),

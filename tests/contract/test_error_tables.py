@@ -20,6 +20,7 @@ from app.domain.mistakes import Mistake
 from app.domain.tokens import TokenKind
 from app.factory import create_app
 from app.gate import answers as gate
+from app.http import oauth_refusals
 from app.http.guards import ANYBODY, GuardedBlueprint
 from config import Settings
 from tests.contract.asking import HINT, NAMES, NO_CREDENTIALS, PREFIX, REVOKE, TOKENS, refusal
@@ -83,7 +84,7 @@ def test_every_api_has_an_answer_to_every_refusal(app: Flask, kind: type[Refusal
     )
 
     is_of_token = issubclass(kind, TokenRefused)
-    status, error, _ = oauth.TABLE[kind]
+    status, error, _ = oauth_refusals.TABLE[kind]
     if kind is errors.NotPermitted:  # nobody is known by a token here
         status, error = 400, "unauthorized_client"
     for failure, expected in as_tokens(kind) if is_of_token else [(example(kind), (status, error))]:
@@ -100,7 +101,7 @@ def test_every_api_has_an_answer_to_every_refusal(app: Flask, kind: type[Refusal
 def as_tokens(kind: type[TokenRefused]) -> list[tuple[Refusal, tuple[int, str]]]:
     """The refusals of an access token in the headers, of a client's own token, and of one that is to mint."""
     client, grant = kind(TokenKind.REFRESH, is_client=True), kind(TokenKind.REFRESH)
-    of_headers = kind(TokenKind.ACCESS), oauth.TABLE[kind][:2]
+    of_headers = kind(TokenKind.ACCESS), oauth_refusals.TABLE[kind][:2]
     return [of_headers, (client, (401, "invalid_client")), (grant, (400, "invalid_grant"))]
 
 
@@ -132,7 +133,7 @@ def test_the_tables_hold_nothing_but_refusals_and_say_the_same_of_every_bad_toke
         alation.TABLE,
         alation.RESOURCE_TABLE,
         v4.TABLE,
-        oauth.TABLE,
+        oauth_refusals.TABLE,
         native.TABLE,
         native.NAMED_TABLE,
         scim.TABLE,
@@ -145,7 +146,7 @@ def test_the_tables_hold_nothing_but_refusals_and_say_the_same_of_every_bad_toke
             assert (alation.TABLE[kind][0], alation.RESOURCE_TABLE[kind]) == (401, (403, NO_CREDENTIALS))
             assert v4.TABLE[kind][0] == native.TABLE[kind][0] == 401
             error = "invalid_client" if kind is errors.TokenMissing else "invalid_token"
-            assert oauth.TABLE[kind][:2] == (401, error)
+            assert oauth_refusals.TABLE[kind][:2] == (401, error)
     assert v4.TABLE[errors.NotFound][1] != v4.TABLE[errors.FeatureOff][1]
 
 

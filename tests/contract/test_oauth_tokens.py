@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from app.api.oauth.routes import REASON
 from app.domain.identity import Role, User
+from app.domain.oauth_client import WITH_ITS_SECRET
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind
 from app.http.body import LARGEST_BODY
@@ -200,7 +200,7 @@ def test_presenting_a_token_revokes_it_and_what_is_under_it_with_any_hint(
         assert [each for each in (refresh, access, other, others) if works(services, each)] == left
     (event,) = [each for each in rows.audit_events(database) if each.object_id == others.token.public_id][-1:]
     assert (event.action, event.actor, event.address) == ("access_token.revoked", owner.username, "127.0.0.1")
-    assert json.loads(event.detail)["reason"] == REASON
+    assert json.loads(event.detail)["reason"] == WITH_ITS_SECRET
 
 
 @pytest.mark.parametrize("how", [each for each in ENDED if "disabled" not in each and "sign in" not in each])

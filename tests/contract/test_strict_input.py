@@ -37,6 +37,7 @@ TAKES: dict[type[fields.Field[Any]], set[str]] = {
     fields.Integer: {"whole number"},
     fields.String: {"text"},
     fields.Enum: {"text"},
+    fields.List: {"array"},
     fields.Nested: {"object"},
     Instant: {"text"},
     Lifetime: {"whole number"},
@@ -69,6 +70,8 @@ def members(schema: Schema) -> Iterator[tuple[str, fields.Field[Any]]]:
         yield name, each
         if isinstance(each, fields.Nested):
             yield from members(each.schema)
+        elif isinstance(each, fields.List):
+            yield f"{name}[]", each.inner
 
 
 def test_no_member_of_any_api_takes_a_value_of_another_type(app: Flask) -> None:

@@ -98,6 +98,7 @@ class RealCredentials:
             "refresh_token": refresh.secret, "api_access_token": access.secret, "token": access.secret,
             "user_id": user.id, "public_id": refresh.token.public_id, "username": self._login,
             "password": PASSWORD, "to": self._login, "name": "made at large",
+            "tokens": [access.secret, refresh.secret],
         }  # fmt: skip
 
     def _is_good(self) -> bool:

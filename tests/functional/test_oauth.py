@@ -15,7 +15,7 @@ from tests.crowds import all_at_once
 from tests.drivers.oauth import OAuth
 from tests.drivers.server import LiveServer
 from tests.drivers.workers import WorkerClients
-from tests.factories import PASSWORD, issue, make_user, mint
+from tests.factories import PASSWORD, disable, issue, make_user, mint, set_password
 from tests.secrecy import PASSWORD_MARK
 
 
@@ -40,6 +40,33 @@ def test_a_holder_revokes_every_worker_refuses_at_once_and_no_password_stands_in
     log = live_server.log()
     assert "/oauth/introspect" in log
     assert not [each for each in (*answers, refused) if each.request.headers["Authorization"].split()[1] in log]
+
+
+@pytest.mark.shares_server
+@pytest.mark.both_databases
+def test_a_password_that_is_changed_here_is_refused_by_every_worker_on_the_next_request(
+    live_server: LiveServer, services: Services
+) -> None:
+    """◆ The workers had it compared a moment before, and are told nothing: they read the account at each use.
+
+    Two, and this process. Fails when they keep a password without looking at the account (tried).
+    """
+    name = make_user(services, role=Role.INTROSPECTOR, password=PASSWORD).username
+    token = mint(services, issue(services, make_user(services))).secret
+    newer = f"{PASSWORD_MARK}-that-is-newer"
+
+    def asked(password: str) -> list[int]:
+        each = [OAuth.signed_in(live_server.url, name, password, worker.session) for worker in clients.each()]
+        return [asker.introspect(token).status_code for asker in each]
+
+    with WorkerClients(live_server) as clients:
+        assert [*asked(PASSWORD), *asked(PASSWORD)] == [200] * 4
+        set_password(services, name, newer)
+        assert asked(PASSWORD) == [401] * 2
+        assert asked(newer) == [200] * 2
+        disable(services, name)
+        assert asked(newer) == [401] * 2
+        assert clients.are_still_apart()
 
 
 @pytest.mark.shares_server

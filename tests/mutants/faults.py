@@ -74,6 +74,7 @@ MOVING, MOVING_RACES = "tests/unit/services/test_moving.py", "tests/unit/service
 RESTORING = "tests/unit/services/test_restoring.py"
 IN_MOVING = "app/services/moving.py"
 BY_FILTER = "tests/unit/services/test_revoking_by_filter.py"
+BULK_REVOCATIONS = "tests/unit/services/test_bulk_revocations.py -k 'not postgresql'"
 RACES = "tests/unit/services/test_revoking_races.py"
 JOINING = "tests/unit/services/test_joining.py"
 PASSWORD_SIGN_IN = "tests/unit/services/test_password_sign_in.py"
@@ -123,10 +124,16 @@ ROTATING = "tests/unit/services/test_rotating.py"
 IN_REVOKING = "app/services/revoking.py"
 IN_GRANTING, IN_SENT = "app/services/granting.py", "app/http/sent_client.py"
 IN_CLIENTS = "app/services/clients.py"
+AT_THE_GATE = "tests/contract/test_oauth_at_the_gate.py"
 GRANTS, OAUTH_CLIENTS = "tests/contract/test_oauth_grants.py", "tests/contract/test_oauth_clients.py"
 IN_INTROSPECTING = "app/services/introspecting.py"
 IN_LOOKUP = "app/storage/plain_lookup.py"
+IN_SHARED_READS, SHARED_READS = "app/storage/shared_reads.py", "tests/unit/storage/test_shared_reads.py"
+RESTING = "tests/unit/http/test_resting.py"
 IN_VERIFYING = "app/services/verifying.py"
+IN_RECENT_PASSWORDS = "app/services/recent_passwords.py"
+RECENT_PASSWORDS = "tests/unit/services/test_recent_passwords.py"
+IN_BATCHES, BATCHES = "app/services/batch_verifying.py", "tests/unit/services/test_batch_verifying.py"
 IN_SEALS_MIGRATION = "migrations/versions/0014_audit_seals.py"
 
 SINGLE_SIGN_ON = "tests/contract/test_single_sign_on.py"
@@ -195,6 +202,15 @@ FAULTS = (
     Fault("autocommit off on PostgreSQL", "◆ no read transaction hides a revocation", IN_LOOKUP,
           "connection.autocommit = True", "connection.autocommit = False",
           f"{CHECK} -k 'postgresql and (transaction or change)'"),
+    Fault("a row read before it was asked for", "◆ no check is told what was true before a revocation", IN_SHARED_READS,
+          "row = self._read_one(public_id)", "row = self._read_one(public_id); late, self._waiting = self._waiting, [];"
+          " [setattr(each, 'row', row) or each.ended.release() for each in late]", SHARED_READS),
+    Fault("away is unknown to those who wait", "◆ a database that is away is a 503, never a refusal", IN_SHARED_READS,
+          "each.failure = failure", "pass", SHARED_READS),
+    Fault("long requests stay counted as short", "threads rest only beside requests that end in a moment",
+          "app/http/resting.py", "self._at_short.pop(threading.get_ident(), None)", "pass", RESTING),
+    Fault("long requests wake nobody", "a request that takes long leaves a thread to others", "app/http/resting.py",
+          "self._resting.pop().release()", "pass", RESTING),
     Fault("away taken for unknown", "◆ a database that is away is a 503, never a refusal", IN_LOOKUP,
           'raise Unavailable("the database cannot be reached") from error', "return None", CHECK),
     Fault("away answered with 401", "◆ a database that is away is a 503, never a refusal",
@@ -203,7 +219,7 @@ FAULTS = (
     Fault("client id not compared", "the client id beside a secret must be its own", IN_CLIENTS,
           "if sent.id not in (None, token.public_id):", "if False:", GRANTS),
     Fault("expired client accepted", "a client that has ended is refused", IN_CLIENTS,
-          "return status_at(TokenStatus(row.status), row.expires_at, now) is TokenStatus.ACTIVE",
+          "return status_at(_STATUSES[row.status], row.expires_at, now) is TokenStatus.ACTIVE",
           "return True", OAUTH_CLIENTS),
     Fault("another's refresh token granted", "a client mints with its own refresh token alone", IN_GRANTING,
           "elif client is not None and self._clients.authenticate(client).id != token.public_id:",
@@ -214,6 +230,24 @@ FAULTS = (
           "if client is not None and held.client_id != client.id:", "if False:", OAUTH_CLIENTS),
     Fault("client's Basic not form-decoded", "every library's way to authenticate is accepted", IN_SENT,
           "return unquote_plus(sent[0]), unquote_plus(sent[1])", "return sent", GRANTS),
+    Fault("clients check others' tokens", "only administrators and introspectors check tokens of others",
+          "app/http/oauth_guards.py", "    refuse_unless_may_introspect(current_user().role)\n", "    current_user()\n",
+          "tests/contract/test_verify_batch.py"),
+    Fault("a batch in another order", "the verdicts of a batch are in the order of its texts", IN_BATCHES,
+          "for text in texts]\n\n\nclass", "for text in sorted(texts)]\n\n\nclass", BATCHES),
+    Fault("an introspector's token in a batch", "a batch refuses what the check refuses", IN_BATCHES,
+          "refuse_unless_may_use_apis(known.role))", "None)", BATCHES),
+    Fault("a recent password kept beside wrong ones", "◆ a guess at a password is counted", IN_RECENT_PASSWORDS,
+          "self._recent[key] = _Recent(now)", "pass", RECENT_PASSWORDS),
+    Fault("a recent password of a changed account", "◆ a change of an account holds for the next use of its password",
+          IN_RECENT_PASSWORDS, "digest != proof.digest or _fixed(user) != _fixed(proof.user)", "digest != proof.digest",
+          RECENT_PASSWORDS),
+    Fault("a recent password that was replaced", "◆ a replaced password is refused on every worker on the next request",
+          IN_RECENT_PASSWORDS, "user is None or digest != proof.digest or", "user is None or", RECENT_PASSWORDS),
+    Fault("a recent password from anywhere", "a password is recognised only where it was right", IN_RECENT_PASSWORDS,
+          "key = username, counted_network(caller.address)", 'key = username, ""', RECENT_PASSWORDS),
+    Fault("a recent password past full counters", "◆ full counters refuse the right password too", IN_RECENT_PASSWORDS,
+          "self._throttle.check(Claim(user.counted_by, caller.address))", "pass", RECENT_PASSWORDS),
     Fault("user's Basic form-decoded", "a user's password is taken as it is", "app/http/oauth_guards.py",
           "sent_client(_authorization(), form, services().clients.is_secret)", "sent_client(_authorization(), form)",
           "tests/contract/test_oauth_askers.py"),
@@ -457,7 +491,7 @@ FAULTS = (
     Fault("e-mail of two signs in one", "◆ an e-mail of two enabled users signs in neither", IN_USERS,
           "case((func.count() == 1, func.min(with_email.c.id)))", "func.min(with_email.c.id)", f"{BY_EMAIL} -k two"),
     Fault("no e-mail is one", "◆ who has no e-mail is not found by none", IN_USERS,
-          "_enabled_with(email or \"\")", "_enabled_with(email)  # type: ignore[arg-type]", f"{BY_EMAIL} -k by_none"),
+          "TABLE.c.email_key == email,", "TABLE.c.email_key.is_not_distinct_from(email),", f"{BY_EMAIL} -k by_none"),
     Fault("two budgets", "◆ a guesser has one budget whichever is typed", IN_PROOFS,
           "return found.user.counted_by if found.user else canonical_username(typed)",
           "return canonical_username(typed)",
@@ -689,20 +723,33 @@ FAULTS = (
           "text, permit=lambda known: self._refuse_unless_permitted(known, environ))",
           "text)\n            self._refuse_unless_permitted(principal, environ)", GATE),
     Fault("the same at a resource", "only what is permitted counts as accepted", "app/http/guards.py",
-          "(access_token_text(request.environ), permit=set_principal)",
-          "(access_token_text(request.environ))\n    set_principal(known)", GATE),
+          "return services().verifier.verify(text, permit=set_principal)",
+          "set_principal(known := services().verifier.verify(text))\n    return known", GATE),
     Fault("unknown criterion passed over", "a misspelt filter never widens", "app/api/native/fields.py",
           "unknown = RAISE", 'unknown = "exclude"', "tests/contract/test_native_tokens.py"),
     Fault("empty filter revokes", "a filter that narrows nothing revokes nothing", IN_BY_FILTER,
           "if criteria.is_empty:", "if criteria is None:", BY_FILTER),
     Fault("confirmation not compared", "what is revoked by filter is what was confirmed", IN_BY_FILTER,
           "if not self._seal.fits(", "if not confirmation and self._seal.fits(", BY_FILTER),
+    Fault("access tokens of many checked by their own row alone", "◆ of many tokens, each is refused from the act on",
+          "app/services/ended_credentials.py", "access_tokens.is_revoked(session, row):", 'row.status == "revoked":',
+          BULK_REVOCATIONS),
+    Fault("finished while parts are left", "◆ a revocation of many goes on after a crash",
+          "app/storage/bulk_revocations.py", '"finished_at": None if is_left else now', '"finished_at": now',
+          BULK_REVOCATIONS),
+    Fault("total of the time of marking", "the total of a revocation of many is that of the act",
+          "app/services/bulk_revocations.py", "Revocation(row.revoked_at, ", "Revocation(self._clock(), ",
+          BULK_REVOCATIONS),
     Fault("lease given twice", "◆ any number of schedulers may run", "app/storage/leases.py",
           "where(JobLeaseRow.job == job, free)", "where(JobLeaseRow.job == job)", LEASES),
     Fault("tick run twice", "◆ each tick runs once", "app/storage/leases.py", "JobLeaseRow.tick < tick",
           "JobLeaseRow.tick <= tick", LEASES),
     Fault("sweep ahead of time", "the sweep stores what is true already", IN_ACCESS_TOKENS,
-          "where(is_due(AccessTokenRow, now))", "where(is_due(AccessTokenRow, now + timedelta(seconds=5)))", SWEEPING),
+          "is_due(row, now),", "is_due(row, now + timedelta(seconds=5)),", SWEEPING),
+    Fault("sweep behind others", "◆ a sweep waits for nobody", "app/storage/many_rows.py",
+          "with_for_update(skip_locked=True)", "with_for_update()", f"{SWEEPING} -k postgresql"),
+    Fault("all of a search", "a list has what its search finds, however many", "app/storage/token_views.py",
+          "if len(found[table]) > MOST_FOUND:", "if False:", "tests/unit/storage/test_token_views.py"),
     Fault("purge before the retention", "ended tokens are kept for retention_days", "app/services/expiring.py",
           "batch(session, now - age, self._batch)", "batch(session, now, self._batch)", EXPIRING),
     Fault("purge by age alone", "a token that works is never purged", IN_ACCESS_TOKENS,
@@ -976,15 +1023,31 @@ FAULTS = (
     Fault("two slashes before the path", "`//` at the start of a path counts as one slash", "app/http/public_url.py",
           'with_one_slash(environ.get("PATH_INFO", ""), self._path)', 'environ.get("PATH_INFO", "")',
           f"{PUBLIC_URL} -k slash"),
+    Fault("introspection by anybody at the gate", "◆ who may not introspect learns nothing", "app/gate/oauth.py",
+          "            if asked.is_introspection:\n                refuse_unless_may_introspect(known.role)\n", "",
+          "tests/contract/test_oauth_askers.py"),
+    Fault("another's tokens revoked at the gate", "a user revokes their own tokens alone", "app/gate/oauth.py",
+          "None if caller.role is Role.SERVER_ADMIN else caller.user_id", "None", AT_THE_GATE),
+    Fault("a superseded token not reported by the gate", "a superseded token that is presented is audited",
+          "app/gate/oauth.py", "self._sightings.report(refusal, self._caller(asked))", "pass", AT_THE_GATE),
+    Fault("a form in its turn", "◆ a slow client holds no turn", "app/http/body.py",
+          "        with self._place(environ):\n            try:", "        if True:\n            try:",
+          "tests/unit/gate/test_oauth.py"),
+    Fault("a form of one read", "a body that comes in pieces is read whole", "app/http/body.py",
+          "while len(raw) < length and (", "if (", AT_THE_GATE),
+    Fault("a short form at the gate", "a body that ends early is a 400", "app/gate/oauth.py",
+          "if len(raw) == length:", "if True:", AT_THE_GATE),
+    Fault("names of others at the gate", "no name but Daypass's own is answered", "app/gate/oauth_requests.py",
+          "and hosts.refusal(environ) is None", "", AT_THE_GATE),
     Fault("two slashes past the gate", "`//` at the start of a path counts as one slash", "app/gate/gate.py",
-          ' and ("//" not in path or with_one_slash(path, self._below) not in self._paths)', "", GATE),
+          'with_one_slash(path, self._below) if "//" in path else path', "path", GATE),
     Fault("two slashes while busy", "`//` at the start of a path counts as one slash", "app/http/turns.py",
           'with_one_slash(environ["PATH_INFO"])', 'environ["PATH_INFO"]', "tests/unit/http/test_turns.py"),
     Fault("slashes merged everywhere", "elsewhere in a path each slash counts", "app/http/slashes.py",
           """path = "/" + path.lstrip("/")""", """path = "/" + "/".join(filter(None, path.split("/")))""",
           "tests/unit/http/test_slashes.py"),
     Fault("all matching ids held", "◆ nothing that one request can grow is read whole", IN_BY_FILTER,
-          "if number > self._most:", "if False:", BY_FILTER),
+          "if max(len(refresh), len(access.ids)) > self._most:", "if False:", BY_FILTER),
     Fault("search that is silent about its bound", "a search says what it left out", "app/storage/audit_search.py",
           "begin if begin and (since is None or begin > since) else None", "None",
           "tests/unit/storage/test_audit_search.py -k newest"),

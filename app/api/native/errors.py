@@ -15,7 +15,7 @@ from app.domain import errors
 from app.domain.errors import Refusal, TokenRefused, every_refusal
 from app.domain.masking import mask
 from app.domain.tokens import TokenKind
-from app.http.challenges import bearer
+from app.http.challenges import BASIC, bearer
 from app.http.context import services
 from app.http.errors import Dialect, reason_of
 from app.http.openapi import ErrorAnswers
@@ -23,12 +23,14 @@ from app.services.idempotency import Repeated
 
 PREFIX = "/api/v1/"
 PROBLEM = "application/problem+json"
+CHECKING = "native_checking"
+"""The blueprint that also accepts what HTTP Basic sends."""
 
 LABELS = {TokenKind.REFRESH: "refresh token", TokenKind.ACCESS: "access token"}
 
 TABLE: dict[type[Refusal], tuple[int, str]] = {
     errors.BadRequest: (400, "{message}"),
-    errors.BadCredentials: (401, "The user does not exist or is disabled."),
+    errors.BadCredentials: (401, "The user name or the secret is wrong, or the user does not exist or is disabled."),
     errors.SessionEnded: (401, "The session has ended."),
     errors.TemporaryPassword: (401, "{what}"),
     errors.WrongCode: (401, "The code is wrong or was used."),
@@ -61,12 +63,12 @@ NAMED_TABLE = TABLE | {kind: (409, TABLE[kind][1]) for kind in every_refusal() i
 HTTP_DETAILS = {
     404: "This path does not exist.",
     405: "This path does not support {method}.",
-    413: "The request's body is larger than 16 KiB.",
     415: "Send JSON, as application/json.",
     500: "Something went wrong. Find the request id in the log.",
 }
 
 TOKEN_ERRORS = ErrorAnswers(ProblemOut, (400, 401, 403, 404, 405, 409, 413, 415, 429, 500, 503), PROBLEM)
+CHECKING_ERRORS = ErrorAnswers(ProblemOut, (400, 401, 403, 405, 413, 415, 429, 500, 503), PROBLEM)
 MINTING_ERRORS = ErrorAnswers(ProblemOut, (400, 401, 405, 409, 413, 415, 429, 500, 503), PROBLEM)
 
 
@@ -83,6 +85,8 @@ def refuse(refusal: Refusal) -> Response:
     if status == 401:  # RFC 6750, section 3: without a token, the challenge has no error code
         error = "" if isinstance(refusal, errors.TokenMissing) else "invalid_token"
         answer.headers["WWW-Authenticate"] = bearer(error)
+        if request.blueprint == CHECKING:
+            answer.headers.add("WWW-Authenticate", BASIC)
     return answer
 
 

@@ -12,7 +12,7 @@ from app.api.oauth.unsupported import UnsupportedResponse
 from app.domain.errors import BadRequest, NotFound, TokenRefused
 from app.domain.identity import Role
 from app.domain.ladder import Act
-from app.domain.oauth_client import GrantType
+from app.domain.oauth_client import WITH_ITS_SECRET, GrantType
 from app.domain.tokens import AccessToken, Issued
 from app.http.acts import does
 from app.http.context import caller, current_user_or_none, issuer, services
@@ -59,8 +59,6 @@ for _each in (granting, introspection, revocation, authorization):
     _each.after_request(keep_nowhere)
 
 Members = dict[str, Any]
-
-REASON = "revoked with its secret"
 
 
 @granting.post("/v2/token")
@@ -112,7 +110,7 @@ def revoke(sent: Members) -> Response:
     An unknown token, and one that has ended, is answered with 200 (RFC 7009, section 2.2); and to a client, another's.
     """
     with suppress(TokenRefused, NotFound):  # NotFound: purged meanwhile
-        services().revoking.revoke_secret(sent["token"], REASON, caller(), _only_of(), client=client())
+        services().revoking.revoke_secret(sent["token"], WITH_ITS_SECRET, caller(), _only_of(), client=client())
     return Response()
 
 

@@ -10,6 +10,7 @@ from app.domain.oauth_client import GrantType
 from app.domain.tokens import AccessToken, Issued
 from app.http.body import FORM
 from app.http.context import parts
+from app.http.oauth_refusals import MISSING
 from app.http.openapi import StrictParser
 
 
@@ -95,9 +96,7 @@ class FormParser(StrictParser):
 
     def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> Any:
         (wrong,) = error.messages_dict["form"]  # each form has one parameter that can be
-        raise (
-            UnsupportedGrant if wrong == "grant_type" else BadRequest(f"The parameter {wrong} is missing.")
-        ) from None
+        raise (UnsupportedGrant if wrong == "grant_type" else BadRequest(MISSING.format(wrong))) from None
 
 
 def granted(issued: Issued[AccessToken]) -> dict[str, Any]:

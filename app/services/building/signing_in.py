@@ -8,6 +8,7 @@ from app.services.enrolling import Enrolling
 from app.services.joining import Joining
 from app.services.provider_logout import ProviderLogout
 from app.services.proxy_sign_in import ProxySignIn
+from app.services.recent_passwords import RecentPasswords
 from app.services.second_factors import FactorSecrets, SecondFactors
 from app.services.sessions import Sessions
 from app.services.sightings import Sightings
@@ -24,6 +25,7 @@ class SigningIn:
         self.accounts = Accounts(
             database, clock, on.passwords, on.throttle, on.idempotency, sightings, on.usernames, attempts, factors
         )  # fmt: skip
+        self.recent_passwords = RecentPasswords(database, clock, self.accounts, on.throttle)
         self.sessions = Sessions(database, clock, self.accounts, factors, pepper)
         self.enrolling = Enrolling(database, clock, secrets)
         self.changing_passwords = ChangingPasswords(database, clock, on.passwords, self.accounts, factors)

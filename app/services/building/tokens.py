@@ -1,8 +1,10 @@
 """What makes, shows and ends tokens."""
 
 from app.services.accounts import Accounts
+from app.services.batch_verifying import BatchVerifying
 from app.services.building.checking import Checking
 from app.services.building.ground import Ground
+from app.services.bulk_revocations import BulkRevocations
 from app.services.clients import Clients
 from app.services.clock_agreement import ClockAgreement
 from app.services.expiring import Expiring
@@ -37,10 +39,12 @@ class Tokens:
         self.minting = Minting(database, clock, ring, format, held, idempotency)
         self.clients = Clients(ClientLookup(database, on.lookup), held, clock, ring, format)
         self.granting = Granting(self.minting, self.clients)
+        self.batch_verifying = BatchVerifying(database, clock, ring, format, checking.check_counts)
         self.introspecting = Introspecting(verifier, held, checking.last_use, checking.sightings)
         self.single_tier = SingleTierTokens(database, clock, ring, format, idempotency)
         self.revoking = Revoking(database, clock, held, verifier)
         self.revoking_by_filter = RevokingByFilter(database, clock, on.pepper)
+        self.bulk_revocations = BulkRevocations(database, clock)
         self.moving = Moving(database, clock)
         self.renaming = Renaming(database, clock)
         self.expiring = Expiring(database, clock, agreement)

@@ -23,7 +23,7 @@ from app.http.guards import (
     authenticate_request,
     guard_of,
 )
-from app.http.oauth_guards import INTROSPECTOR
+from app.http.oauth_guards import INTROSPECTOR, OF_ALL
 from config import Settings
 from tests.databases import KEYS
 
@@ -37,7 +37,9 @@ def test_every_route_states_its_guard_and_exists_in_both_slash_forms(app: Flask)
         assert rule == "/" or rules[rule.rstrip("/") if rule.endswith("/") else f"{rule}/"] is guard
 
 
-@pytest.mark.parametrize("guard", [TOKEN_HOLDER, SIGNED_IN, WHILE_ON, INTROSPECTOR], ids=lambda guard: guard.name)
+@pytest.mark.parametrize(
+    "guard", [TOKEN_HOLDER, SIGNED_IN, WHILE_ON, INTROSPECTOR, OF_ALL], ids=lambda guard: guard.name
+)
 def test_every_route_with_a_guard_refuses_a_missing_and_a_bad_credential(
     app: Flask, client: FlaskClient, guard: Guard
 ) -> None:

@@ -1,0 +1,74 @@
+"""The bytes of the gate's answers to OAuth's introspection and revocation: those of Flask (``app.api.oauth``)."""
+
+from http import HTTPStatus
+from json import JSONEncoder
+from typing import Any, NamedTuple
+
+from app.domain.errors import RateLimited, Refusal, Unavailable
+from app.gate.oauth_requests import Asked
+from app.http.oauth_refusals import NO_STORE, not_permitted, refused
+from app.http.proxies import TrustedProxies, is_https
+from app.http.public_url import PublicUrl
+from app.http.tracing import HEADERS, STRICT_TRANSPORT, headers_of
+
+Headers = list[tuple[str, str]]
+
+BEFORE: Headers = list(NO_STORE.items())
+AFTER: Headers = [(name, value) for name, value in HEADERS.items() if name not in NO_STORE]
+
+encode = JSONEncoder(separators=(",", ":")).encode
+
+
+class Answer(NamedTuple):
+    """`reason`, `mistake`: of a refusal, for the log."""
+
+    status: int
+    headers: Headers
+    body: bytes
+    reason: str | None = None
+    mistake: str | None = None
+
+    @property
+    def line(self) -> str:
+        """The status line."""
+        return f"{self.status} {HTTPStatus(self.status).phrase.upper()}"
+
+
+class Answers:
+    """Composes answers."""
+
+    def __init__(self, public_url: PublicUrl | None, proxies: TrustedProxies) -> None:
+        self._public_url = public_url
+        self._proxies = proxies
+
+    def success(self, asked: Asked, members: dict[str, Any] | None) -> Answer:
+        """An answer with these members; without any, an empty one."""
+        headers, body = (BEFORE, b"") if members is None else _with_body(members, BEFORE)
+        headers = headers + self._of_all(asked)
+        return Answer(200, headers if body else [*headers, ("Content-Length", "0")], body)
+
+    def refusal(self, asked: Asked, refusal: Refusal) -> Answer:
+        """The error that a refusal is."""
+        is_by_token = asked.principal is not None
+        permission = not_permitted(is_by_token=is_by_token, is_introspection=asked.is_introspection)
+        status, members, challenges = refused(refusal, permission, self._public_url)
+        special = [("WWW-Authenticate", challenge) for challenge in challenges]
+        if isinstance(refusal, RateLimited | Unavailable):
+            special.append(("Retry-After", str(refusal.retry_after)))
+        headers, body = _with_body(members, BEFORE + special)
+        mistake = getattr(refusal, "mistake", None)
+        return Answer(status, headers + self._of_all(asked), body, refusal.reason, mistake)
+
+    def _of_all(self, asked: Asked) -> Headers:
+        headers = [*AFTER]
+        if is_https(asked.environ, self._proxies):
+            headers.append(("Strict-Transport-Security", STRICT_TRANSPORT))
+        headers.append(("X-Request-Id", asked.id))
+        if asked.principal is not None:
+            headers += headers_of(asked.principal).items()
+        return headers
+
+
+def _with_body(members: dict[str, Any], headers: Headers) -> tuple[Headers, bytes]:
+    body = f"{encode(members)}\n".encode("ascii")
+    return [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *headers], body
