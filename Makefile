@@ -7,7 +7,7 @@ SDK    := .venv-trifacta
 ALATION := .venv-alation
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test check fuzz soak rotation-soak kill-rounds rotation-rounds honest-load clock-rounds edge-load sign-in-attack mutants lint lock docs sbom screenshots axe bench trifacta-sdk alation-sdk clients test-keycloak clean
+.PHONY: help run test check fuzz soak rotation-soak kill-rounds rotation-rounds honest-load clock-rounds edge-load sign-in-attack mutants lint lock docs sbom screenshots axe bench bench-peers trifacta-sdk alation-sdk clients test-keycloak clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -115,6 +115,10 @@ axe: $(VENV)/.dev-installed ## axe-core on every page, dialog, menu and state at
 
 bench: $(BENCH)/.installed ## Measure, into bench/results.md; OPTIONS=--quick shows that it works
 	$(BENCH)/bin/python -m bench $(OPTIONS)
+
+bench-peers: $(BENCH)/.installed ## Introspection beside Hydra and Keycloak: HYDRA=its program KEYCLOAK=its folder
+	$(BENCH)/bin/python -m bench --only authorization-servers $(if $(HYDRA),--hydra $(HYDRA)) \
+	    $(if $(KEYCLOAK),--keycloak $(KEYCLOAK)) $(OPTIONS)
 
 trifacta-sdk: $(SDK)/.installed ## Install Trifacta's own SDK, for the test that it works
 

@@ -10,6 +10,7 @@ from app.factory import create_app
 from app.gate import Gate
 from app.gate.cpu_placement import CpuPlacement
 from app.http.context import parts
+from app.http.resting import LongRequests
 from config import SettingsError, load_settings
 
 try:
@@ -17,6 +18,6 @@ try:
     app = create_app(settings)
 except SettingsError as error:  # in one line, also under `flask` and other servers
     sys.exit(f"Error: {error}")
-application = Gate(app.wsgi_app, parts(app))
+application = Gate(LongRequests(app.wsgi_app), parts(app))
 if settings.one_core_per_worker:
     application = CpuPlacement(application)

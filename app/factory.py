@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
-from app import cli, logs
+from app import logs
 from app.api import integration_v1, native, oauth, scim, v4
+from app.cli.late_commands import LateCommands
 from app.domain.clock import Clock, system_clock
 from app.domain.errors import Conflict
 from app.domain.identity import Role
@@ -22,6 +23,7 @@ from app.http.guards import refuse_unguarded_routes
 from app.http.health import health_blueprint
 from app.http.hosts import Hosts
 from app.http.large_answers import install_large_answers
+from app.http.late_rules import LateRule
 from app.http.oauth_metadata import metadata
 from app.http.openapi import Documents
 from app.http.proxies import TrustedProxies
@@ -60,6 +62,7 @@ def create_app(settings: Settings | None = None, keys: Keys | None = None, clock
     # No redirects (guarded blueprints have routes for both slash forms), no automatic OPTIONS, and JSON members in
     # their order.
     app.url_map.merge_slashes = False
+    app.url_rule_class = LateRule
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -86,8 +89,7 @@ def create_app(settings: Settings | None = None, keys: Keys | None = None, clock
         app.register_blueprint(blueprint)
     install_error_dispatch(app, [*(dialect.DIALECT for dialect in (*DIALECTS, scim)), *PAGE_DIALECTS], PAGES_ANYWHERE)
     refuse_unguarded_routes(app)
-    for command in cli.COMMANDS:
-        app.cli.add_command(command)
+    app.cli = LateCommands("app")
     app.wsgi_app = Edge(v4.CanonicalPaths(app.wsgi_app), hosts)  # type: ignore[method-assign]
     if public_url and public_url.path:
         _put_below(app, public_url.path)

@@ -20,17 +20,34 @@ PACKAGES = ("granian", "flask", "django", "djangorestframework", "django-rest-kn
 
 
 @dataclass(frozen=True)
+class Program:
+    """A command with its environment and folder."""
+
+    command: list[str]
+    environment: dict[str, str]
+    folder: Path
+
+    def start(self, **options: Any) -> "subprocess.Popen[bytes]":
+        """Begin it; `options` go to ``Popen``."""
+        return subprocess.Popen(self.command, cwd=self.folder, env=self.environment, **options)
+
+
+@dataclass(frozen=True)
 class Checkout:
     """A tree of Daypass, and the Python that runs it."""
 
     folder: Path
     python: str = sys.executable
 
-    def start(self, words: list[str], environment: dict[str, str], **options: Any) -> "subprocess.Popen[bytes]":
-        """Begin ``python -m …`` there, without the caller's own settings of Daypass; `options` go to ``Popen``."""
+    def program(self, words: list[str], environment: dict[str, str]) -> "Program":
+        """``python -m …`` there, without the caller's own settings of Daypass."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("DAYPASS_")}
         complete = kept | {"PYTHONPATH": str(self.folder)} | environment
-        return subprocess.Popen([self.python, "-m", *words], cwd=self.folder, env=complete, **options)
+        return Program([self.python, "-m", *words], complete, self.folder)
+
+    def start(self, words: list[str], environment: dict[str, str], **options: Any) -> "subprocess.Popen[bytes]":
+        """Begin it; `options` go to ``Popen``."""
+        return self.program(words, environment).start(**options)
 
 
 def free_port() -> int:

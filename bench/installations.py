@@ -1,8 +1,8 @@
 """Installations of Daypass with many rows, written in bulk as the services would have written them."""
 
-import random
 import secrets
 import subprocess
+from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,20 +16,16 @@ from sqlalchemy import table as named_table
 
 from app.domain.clock import system_clock
 from app.domain.identity import ApiTokens, Role
-from app.domain.secrets import KeyRing, TokenFormat, TokenText, encode_secret
-from app.domain.tokens import TokenKind, TokenStatus
+from app.domain.secrets import TokenText, encode_secret, new_token_text
+from app.domain.tokens import TokenKind
 from app.storage.database import Base, engine_options
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 from bench.environment import Checkout
+from bench.token_rows import FORMAT, KEYS, Amount, common, fill, relax
 
-KEYS = {"k1": b"b" * 32}
 PEPPER = b"p" * 32
 PASSWORD = "chosen for measuring only"
-ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 BATCH = 20_000
-
-_FORMAT = TokenFormat(("dp",))
-_RING = KeyRing(KEYS)
 
 Rows = Iterable[dict[str, Any]]
 
@@ -62,15 +58,49 @@ class Installation:
         """Forms to mint with, one a line."""
         return self.folder / "mints.txt"
 
+    @property
+    def introspectors(self) -> dict[str, str]:
+        """Values of the Authorization header with which the account that introspects authenticates, by their scheme."""
+        return dict(line.split(" ", 1) for line in self._introspectors.read_text().splitlines())
+
+    @property
+    def _introspectors(self) -> Path:
+        return self.folder / "introspectors.txt"
+
     def bad_token(self) -> str:
         """The public id of an active token with another secret and a correct checksum: only the digest refuses it."""
-        good = _FORMAT.parse(self.tokens.read_text().split("\n", 1)[0])
+        good = FORMAT.parse(self.tokens.read_text().split("\n", 1)[0])
         assert good is not None
-        return _FORMAT.compose(TokenText(good.kind, good.public_id, encode_secret(secrets.token_bytes(32))))
+        return FORMAT.compose(TokenText(good.kind, good.public_id, encode_secret(secrets.token_bytes(32))))
+
+    def write_introspectors(self, credentials: tuple[TokenText, TokenText]) -> None:
+        """A refresh token as OAuth client, and an access token."""
+        refresh, access = credentials
+        client = f"{refresh.public_id}:{FORMAT.compose(refresh)}"
+        self._introspectors.write_text(
+            f"Basic {b64encode(client.encode()).decode()}\nBearer {FORMAT.compose(access)}\n"
+        )
 
     def command(self, *words: str) -> "subprocess.Popen[bytes]":
         """Begin a ``daypass`` command."""
         return self.checkout.start(["app", *words], self.environment, stderr=subprocess.PIPE)
+
+    def size(self) -> int:
+        """Bytes of the database, indexes included."""
+        engine = self.engine()
+        if engine.dialect.name == "sqlite":
+            return (self.folder / "data.db").stat().st_size
+        with engine.connect() as connection:
+            size: int = connection.execute(select(func.pg_database_size(func.current_database()))).scalar_one()
+        engine.dispose()
+        return size
+
+    def initialize(self) -> None:
+        """Make what is missing: keys, administrator, and the tables of the checkout's newest migration."""
+        init = self.command("init")
+        _, errors = init.communicate()
+        if init.returncode:
+            raise RuntimeError(errors.decode())
 
     def engine(self) -> Engine:
         """For reading or changing the database directly."""
@@ -82,25 +112,22 @@ def install(checkout: Checkout, folder: Path, url: str, users: int, live: int, d
     """An installation with `users` users, `live` active access tokens and `due` that have expired but are not yet
     marked so, each under a refresh token of its own; a `sample` of the live ones is written to its files."""
     installation = Installation(checkout, folder, url)
-    init = installation.command("init")
-    _, errors = init.communicate()
-    if init.returncode:
-        raise RuntimeError(errors.decode())
-    engine = installation.engine()
+    installation.initialize()
+    engine, now = installation.engine(), system_clock()
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _write_fast)
     with engine.begin() as connection:
-        if engine.dialect.name == "postgresql":  # the rows are consistent by construction; checking them takes minutes
-            connection.execute(text("SET LOCAL session_replication_role = replica"))
-        now = system_clock()
+        relax(connection)
         first = 1 + (connection.scalar(select(func.max(UserRow.id))) or 0)
         write_rows(connection, UserRow, _users(users, now))
-        chosen = set(random.sample(range(live), min(sample, live)))
-        access, mints = _Chosen(chosen), _Chosen(chosen)
-        write_rows(connection, RefreshTokenRow, _refresh_tokens(live + due, first, users, now, mints))
-        write_rows(connection, AccessTokenRow, _access_tokens(live, due, first, users, now, access))
-    access.write(installation.tokens)
-    mints.write(installation.mints)
+    known = fill(engine, Amount(live, due, users, first), sample, now)
+    installation.tokens.write_text("".join(f"{FORMAT.compose(each.access)}\n" for each in known))
+    forms = (f"refresh_token={FORMAT.compose(each.refresh)}&user_id={each.user}\n" for each in known)
+    installation.mints.write_text("".join(forms))
+    with engine.begin() as connection:
+        relax(connection)
+        credentials = _add_introspector(connection, first + users, live + due + 1, now)
+    installation.write_introspectors(credentials)
     if engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))
@@ -111,77 +138,40 @@ def install(checkout: Checkout, folder: Path, url: str, users: int, live: int, d
 def _write_fast(connection: Any, _record: object) -> None:
     """Without this, rows in random order make SQLite write each page many times."""
     connection.execute("PRAGMA synchronous=OFF")
-    connection.execute("PRAGMA cache_size=-1000000")
-
-
-class _Chosen:
-    """The tokens of the rows whose numbers were chosen."""
-
-    def __init__(self, numbers: set[int]) -> None:
-        self._numbers = numbers
-        self._lines: list[str] = []
-
-    def offer(self, number: int, token: TokenText, pattern: str = "{}") -> None:
-        if number in self._numbers:
-            self._lines.append(pattern.format(_FORMAT.compose(token)))
-
-    def write(self, path: Path) -> None:
-        random.shuffle(self._lines)
-        path.write_text("".join(f"{line}\n" for line in self._lines))
+    connection.execute("PRAGMA cache_size=-2000000")
 
 
 def _users(count: int, now: datetime) -> Iterator[dict[str, Any]]:
     for number in range(count):
-        yield {
-            "username": f"user-{number}",
-            "email": f"user-{number}@example.com",
-            "first_name": "Ada",
-            "last_name": f"Number {number}",
-            "title": "Analyst",
-            "role": str(Role.VIEWER),
-            "is_active": True,
-            "api_tokens": str(ApiTokens.INHERIT),
-            "created_at": now,
-        }
+        yield _user(f"user-{number}", Role.VIEWER, now)
 
 
-def _refresh_tokens(count: int, first: int, users: int, now: datetime, mints: _Chosen) -> Iterator[dict[str, Any]]:
-    for number in range(count):
-        token = _token(TokenKind.REFRESH)
-        user = first + number % users
-        mints.offer(number, token, f"refresh_token={{}}&user_id={user}")
-        yield _common(token, user, now) | {"name": "nightly-etl", "expires_at": now + timedelta(days=60)}
-
-
-def _access_tokens(
-    live: int, due: int, first: int, users: int, now: datetime, access: _Chosen
-) -> Iterator[dict[str, Any]]:
-    for number in range(live + due):
-        token = _token(TokenKind.ACCESS)
-        access.offer(number, token)
-        yield _common(token, first + number % users, now) | {
-            "uuid": str(uuid4()),
-            "refresh_token_id": number + 1,
-            "expires_at": now + timedelta(days=1 if number < live else -1),
-        }
-
-
-def _common(token: TokenText, user: int, now: datetime) -> dict[str, Any]:
-    mac = _RING.sign(token)
+def _user(name: str, role: Role, now: datetime) -> dict[str, Any]:
     return {
-        "public_id": token.public_id,
-        "user_id": user,
-        "key_id": mac.key_id,
-        "mac": mac.digest,
-        "status": str(TokenStatus.ACTIVE),
-        "generation": 0,
-        "created_at": now - timedelta(days=2),
+        "username": name,
+        "email": f"{name}@example.com",
+        "first_name": "Ada",
+        "last_name": f"Number {name}",
+        "title": "Analyst",
+        "role": str(role),
+        "is_active": True,
+        "api_tokens": str(ApiTokens.INHERIT),
+        "created_at": now,
     }
 
 
-def _token(kind: TokenKind) -> TokenText:
-    """As ``new_token_text`` makes them, with a public id, which is no secret, from a faster generator."""
-    return TokenText(kind, "".join(random.choices(ALPHABET, k=12)), encode_secret(secrets.token_bytes(32)))
+def _add_introspector(connection: Connection, user: int, refresh_id: int, now: datetime) -> tuple[TokenText, TokenText]:
+    """An account that may introspect all tokens, with a refresh token (the first) and an access token.
+
+    `user`, `refresh_id`: the next ids of the tables, which the database gives.
+    """
+    refresh, access = new_token_text(TokenKind.REFRESH), new_token_text(TokenKind.ACCESS)
+    write_rows(connection, UserRow, [_user("introspector", Role.INTROSPECTOR, now)])
+    row = common(refresh, user, now) | {"name": "gateway", "expires_at": now + timedelta(days=60)}
+    write_rows(connection, RefreshTokenRow, [row])
+    row = common(access, user, now) | {"uuid": str(uuid4()), "refresh_token_id": refresh_id}
+    write_rows(connection, AccessTokenRow, [row | {"expires_at": now + timedelta(days=1)}])
+    return refresh, access
 
 
 def write_rows(connection: Connection, table: type[Base], rows: Rows) -> None:

@@ -1,13 +1,15 @@
-"""The load: wrk, with one script for every subject, and the CPU time that the server spends meanwhile."""
+"""The load: wrk, with one script for every subject, and the CPU time that server and database spend meanwhile.
+
+A fixed number of requests a second is in ``bench.pacing``.
+"""
 
 import json
 import shutil
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
+from bench.cpu import cpu_time
 
 SCRIPT = Path(__file__).with_name("load.lua")
 
@@ -34,20 +36,27 @@ class Carrier:
 
 @dataclass(frozen=True)
 class Target:
-    """Where the load goes: the address, the file of tokens, one a line, how a request carries one, and the process id
-    of the server, whose CPU time is counted."""
+    """Where the load goes: the address, the file of tokens, one a line, and how a request carries one.
+
+    The CPU time of the processes `pid` and `database` (a server's, if it has one) is counted.
+    """
 
     url: str
     tokens: Path
     carrier: Carrier
     pid: int
+    database: int | None = None
+
+    def cpu_times(self) -> tuple[float, float]:
+        """Seconds that server and database have spent."""
+        return cpu_time(self.pid), cpu_time(self.database) if self.database else 0.0
 
 
 @dataclass(frozen=True)
 class Measured:
     """One measurement. `refused`: answers of 400 and above. `broken`: connections that failed or timed out.
 
-    `cpu_seconds`: user and system time of all processes of the server.
+    `cpu_seconds`, `database_seconds`: user and system time of all processes of the server, and of the database server.
     """
 
     requests: int
@@ -56,7 +65,9 @@ class Measured:
     broken: int
     p50_ms: float
     p99_ms: float
+    p999_ms: float
     cpu_seconds: float
+    database_seconds: float
 
     @property
     def per_second(self) -> float:
@@ -71,23 +82,34 @@ class Measured:
         """CPU microseconds per answer."""
         return self.cpu_seconds / max(1, self.requests) * 1e6
 
+    @property
+    def database_us(self) -> float:
+        """CPU microseconds of the database server per answer."""
+        return self.database_seconds / max(1, self.requests) * 1e6
+
 
 @dataclass(frozen=True)
 class Load:
-    """A load that is running, and the CPU time that its server had used when it began."""
+    """A program that makes load and prints its result, and the CPU times when it began."""
 
-    wrk: "subprocess.Popen[str]"
-    pid: int
-    cpu_before: float
+    program: "subprocess.Popen[str]"
+    target: Target
+    before: tuple[float, float]
+
+    @classmethod
+    def begin(cls, command: list[str], target: Target) -> "Load":
+        before = target.cpu_times()
+        return cls(subprocess.Popen(command, stdout=subprocess.PIPE, text=True), target, before)
 
     def finish(self) -> Measured:
         """Wait for the end of the load and read its result."""
-        output, _ = self.wrk.communicate()
-        cpu_seconds = cpu_time(self.pid) - self.cpu_before
+        output, _ = self.program.communicate()
+        server, database = self.target.cpu_times()
         results = [line for line in output.splitlines() if line.startswith("RESULT ")]
-        if self.wrk.returncode or not results:
-            raise RuntimeError(f"wrk failed with {self.wrk.returncode}:\n{output}")
-        return Measured(**json.loads(results[-1].removeprefix("RESULT ")), cpu_seconds=cpu_seconds)
+        if self.program.returncode or not results:
+            raise RuntimeError(f"{self.program.args!r} failed with {self.program.returncode}:\n{output}")
+        found = json.loads(results[-1].removeprefix("RESULT "))
+        return Measured(**found, cpu_seconds=server - self.before[0], database_seconds=database - self.before[1])
 
 
 def require_wrk() -> None:
@@ -113,25 +135,4 @@ def begin(target: Target, seconds: float, connections: int) -> Load:
     duration = f"{max(1, round(seconds))}s"
     options = ["-t", "1", "-c", str(connections), "-d", duration, "--timeout", "10s", "-s", str(SCRIPT)]
     arguments = [str(target.tokens), carrier.name, carrier.before, carrier.body]
-    before = cpu_time(target.pid)
-    wrk = subprocess.Popen(["wrk", *options, target.url, "--", *arguments], stdout=subprocess.PIPE, text=True)
-    return Load(wrk, target.pid, before)
-
-
-def cpu_time(pid: int) -> float:
-    """Seconds of user and system time of a process and all below it, those that have ended included (Linux).
-
-    Of a running process from its CPU clock, because ``/proc/PID/stat`` counts in hundredths of a second; of ended
-    children from there.
-    """
-    root = psutil.Process(pid)
-    seconds = 0.0
-    for process in (root, *root.children(recursive=True)):
-        times = process.cpu_times()
-        seconds += time.clock_gettime(_cpu_clock(process.pid)) + times.children_user + times.children_system
-    return seconds
-
-
-def _cpu_clock(pid: int) -> int:
-    """The clock of a process, as ``clock_getcpuclockid(3)`` makes it."""
-    return (~pid << 3) | 2
+    return Load.begin(["wrk", *options, target.url, "--", *arguments], target)

@@ -28,13 +28,14 @@ from app.domain.clock import system_clock
 from app.factory import create_app
 from app.http.context import parts
 from bench.environment import load_average
-from bench.installations import KEYS, PEPPER, Installation
+from bench.installations import PEPPER, Installation
 from bench.lived_in import live_in
 from bench.page_list import paths, sign_in
 from bench.plan import Plan
 from bench.serve import LOG_LEVEL
 from bench.servers import Server, serving_daypass
 from bench.tables import table
+from bench.token_rows import KEYS
 from bench.workspace import DATABASES, Workspace, progress
 from config import Keys, Settings
 

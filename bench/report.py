@@ -1,26 +1,36 @@
 """``results.md``: the targets, the comparison, the other sections, and the machine."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from bench import section_tables
+from bench.comparison_tables import comparison
 from bench.load import BUSY_CONNECTIONS
+from bench.quiet import MOST_CHANGE, MOST_OF_OTHERS, MOST_SHARED, MOST_STOLEN, Conditions
 from bench.serve import LOG_LEVEL, THREADS
-from bench.subjects import DAYPASS, FLASK_NOTHING, NOTHING, WSGI_NOTHING
-from bench.tables import cpu, number, ratio, spread, table
-from bench.targets import Sections, declared, fastest_peer, per_second
+from bench.tables import ratio, table
+from bench.targets import Sections, declared
+
+RESULTS = Path(__file__).with_name("results.json")
+PAGE = Path(__file__).with_name("results.md")
 
 INTRODUCTION = f"""\
 Written by `make bench`; each section states when it was measured. All figures of a section are from one run on one
 machine, on which load and server share the cores: **compare them with each other, not with those of other machines**.
 
-- CPU µs: user and system time of all processes of the server (not of the database, not of the load), divided by the
-  answers. A busy machine changes it far less than it changes answers per second.
+- CPU µs: user and system time of all processes of the server (not of the load), divided by the answers. PostgreSQL's
+  is counted likewise, and shown apart; SQLite runs within the server. A busy machine changes it far less than it
+  changes answers per second.
+- Quiet: decided by measuring. A loop of fixed work runs on every processor at once, before and after each section;
+  meanwhile it is counted what other programs and the hypervisor took. A section was not quiet where that is more than
+  {MOST_OF_OTHERS:.0%} or {MOST_STOLEN:.0%} of the processors, where the loop waited more than {MOST_SHARED:.0%} of its
+  time, or where it cost {MOST_CHANGE:.0%} more or less afterwards.
 - Server: granian for all, WSGI, one worker, {THREADS} blocking threads, no WebSockets, log level {LOG_LEVEL}, no
   access log: the options of `daypass serve`, which serves Daypass itself.
 - Load: wrk with one thread and {BUSY_CONNECTIONS} connections, each of which sends its next request as soon as it is
   answered. The same script for all presents prepared requests in random order. Latencies are those of such a closed
-  loop.
+  loop, except in the section about fixed rates.
 - Databases: the same number of users and tokens for all. One version of SQLite, with WAL; PostgreSQL over TCP on the
   same machine, on persistent connections, with its default durability.
 - Rounds: in each, every subject has its turn, in a random order, after a warm-up. Tables show the median of the rounds,
@@ -28,9 +38,6 @@ machine, on which load and server share the cores: **compare them with each othe
 - Before it is measured, every subject must have accepted a good token and refused a bad one. Failed answers are
   counted, and shown if there are any.
 """
-
-BUSY = 0.7
-"""A load average before a run above which the page warns that the machine was busy."""
 
 PEERS = """\
 The peers are configured for production: no debugging, no middleware that an API does not need, persistent connections
@@ -49,7 +56,7 @@ def page(results: dict[str, Any]) -> str:
         parts += ["## Targets", table(("target", "bound", "measured", ""), verdicts, left=(0, 3))]
     if "comparison" in sections:
         parts += ["## Side by side", _taken(results, "comparison"), "![](../docs/bench.svg)"]
-        parts += [_comparison(sections["comparison"]), PEERS]
+        parts += [comparison(sections["comparison"]), PEERS]
     grown = [name for name in section_tables.SECTION_TABLES if name in sections]
     for name in grown:
         title, show = section_tables.SECTION_TABLES[name]
@@ -73,11 +80,12 @@ def _verdicts(sections: Sections) -> Iterator[tuple[str, ...]]:
 
 def _taken(results: dict[str, Any], section: str) -> str:
     taken = results["taken"][section]
-    words = f"{taken['date']}, {taken['rounds']} rounds of {taken['seconds']:g} s"
-    if taken["load_average"] >= BUSY:
-        words += f"; **the machine was busy** (load average {taken['load_average']} before the run)"
+    words = f"{taken['date']}, {taken['rounds']} rounds of {taken['seconds']:g} s."
     failed = sum(_failures(results["sections"][section]))
-    return f"{words}. " + (f"**{failed:,} answers failed.**" if failed else "No answer failed.")
+    failures = f"**{failed:,} answers failed.**" if failed else "No answer failed."
+    # Results from before the machine was watched have the load average alone.
+    quiet = Conditions.of(taken).sentence() if "others" in taken else "**Whether the machine was quiet is not known.**"
+    return f"{words} {failures} {quiet}"
 
 
 def _failures(figures: Any) -> Iterator[int]:
@@ -86,28 +94,3 @@ def _failures(figures: Any) -> Iterator[int]:
             # Refused sign-ins are shown in their own section.
             if name != "sign_ins":
                 yield from [each] if name == "failed" else _failures(each)
-
-
-def _comparison(found: dict[str, Any]) -> str:
-    heads = ("", "database", "answers/s", "least to most", "CPU µs", "to WSGI", "to Flask", "to fastest peer", "p50 ms",
-             "p99 ms")  # fmt: skip
-    return table(heads, _compared(found), left=(0, 1))
-
-
-def _compared(found: dict[str, Any]) -> Iterable[tuple[str, ...]]:
-    for each in sorted(found.values(), key=per_second, reverse=True):
-        speed = per_second(each)
-        label = f"**{each['label']}**" if each["group"] == DAYPASS else each["label"]
-        peer = "" if each["group"] == NOTHING else ratio(speed / per_second(fastest_peer(found, each["database"])))
-        yield (
-            label,
-            each["database"],
-            number(speed),
-            spread(each["per_second"]),
-            cpu(each),
-            ratio(speed / per_second(found[WSGI_NOTHING])),
-            ratio(speed / per_second(found[FLASK_NOTHING])),
-            peer,
-            f"{each['p50_ms']['median']:.2f}",
-            f"{each['p99_ms']['median']:.2f}",
-        )

@@ -34,7 +34,9 @@ def summarize(measured: list[Measured]) -> dict[str, Any]:
         "per_second": spread([each.per_second for each in measured], 0),
         "p50_ms": spread([each.p50_ms for each in measured], 3),
         "p99_ms": spread([each.p99_ms for each in measured], 3),
+        "p999_ms": spread([each.p999_ms for each in measured], 3),
         "cpu_us": spread([each.cpu_us for each in measured], 1),
+        "database_us": spread([each.database_us for each in measured], 1),
         "requests": sum(each.requests for each in measured),
         "failed": sum(each.failed for each in measured),
     }

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from bench.comparison_tables import authorization_servers, comparison
 from bench.load import CALM_CONNECTIONS
+from bench.pacing import CONNECTIONS as PACED
 from bench.sections.minting import CONNECTIONS
 from bench.serve import THREADS
 from bench.tables import cpu, median, number, ratio, table
@@ -21,17 +23,56 @@ def _size(figures: Figures) -> str:
         database, _, size = name.partition("/")
         first = next(other for key, other in figures.items() if key.startswith(f"{database}/"))
         growth = ratio(per_second(each) / per_second(first))
-        rows.append((database, number(int(size)), median(each["per_second"]), growth, cpu(each)))
-    heads = ("database", "active tokens", "checks/s", "to the fewest", "CPU µs per check")
-    return table(heads, sorted(rows, key=lambda row: DATABASES.index(row[0])))
+        costs = (cpu(each), cpu(each, "database_us"))
+        room = f"{each['bytes'] / int(size):,.0f}" if "bytes" in each else ""
+        speed = (median(each["per_second"]), growth)
+        rows.append((database, number(int(size)), *speed, *costs, _milliseconds(each, "p99_ms"), room))
+    heads = ("database", "active tokens", "checks/s", "to the fewest", "CPU µs", "PostgreSQL's CPU µs", "p99 ms",
+             "bytes a token")  # fmt: skip
+    words = """\
+Each active access token has a refresh token of its own; the bytes are of both, with their indexes, and of as many users
+as tokens, but at most 100,000."""
+    return f"{words}\n\n{table(heads, sorted(rows, key=lambda row: DATABASES.index(row[0])))}"
+
+
+def _milliseconds(figures: Figures, name: str) -> str:
+    return f"{figures[name]['median']:.2f}" if name in figures else ""
+
+
+def _rates(figures: Figures) -> str:
+    rows = [
+        (
+            each["label"],
+            each["database"],
+            f"{each['share']:.0%}",
+            number(each["rate"]),
+            median(each["per_second"]),
+            *(_milliseconds(each, name) for name in ("p50_ms", "p99_ms", "p999_ms")),
+            cpu(each),
+        )
+        for each in figures.values()
+    ]
+    words = f"""\
+The load sends so many requests a second, whether or not they are answered, over {PACED} connections, at random moments
+as many independent clients do. A latency counts from when its request was due, so that a server that stalls can't hide
+it. The rates are shares of what a closed loop got out of the same server right before."""
+    heads = ("", "database", "share", "requests/s", "answers/s", "p50 ms", "p99 ms", "p99.9 ms", "CPU µs")
+    return f"{words}\n\n{table(heads, rows, left=(0, 1))}"
 
 
 def _minting(figures: Figures) -> str:
     rows = [
-        (name, median(each["per_second"]), median(each["p99_ms"], 1), cpu(each), each.get("statements", ""))
+        (
+            name,
+            median(each["per_second"]),
+            median(each["p99_ms"], 1),
+            cpu(each),
+            cpu(each, "database_us"),
+            each.get("statements", ""),
+        )
         for name, each in figures.items()
     ]
-    heads = ("database", "mints/s", "p99 ms", "CPU µs per mint", "statements")
+    heads = ("database", "mints/s", "p99 ms", "CPU µs", "PostgreSQL's CPU µs", "statements")
     return f"`createAPIAccessToken`, {CONNECTIONS} at once, each on disk before it is answered.\n\n{table(heads, rows)}"
 
 
@@ -96,6 +137,9 @@ def _starting(figures: Figures) -> str:
 
 
 SECTION_TABLES: dict[str, tuple[str, Callable[[Figures], str]]] = {
+    "introspection": ("Introspection", comparison),
+    "authorization-servers": ("Introspection beside other authorization servers", authorization_servers),
+    "rates": ("At fixed rates", _rates),
     "size": ("More tokens", _size),
     "minting": ("Minting", _minting),
     "sweeping": ("A sweep in the middle of checks", _sweeping),

@@ -1,4 +1,4 @@
-"""Server processes: started on a free port, waited for, stopped. Every one is granian with one worker."""
+"""Server processes: started on a free port, waited for, stopped."""
 
 import signal
 import subprocess
@@ -9,42 +9,36 @@ from types import TracebackType
 import psutil
 import requests
 
-from bench.environment import ROOT, Checkout, free_port
+from bench.cpu import cpu_time
+from bench.environment import ROOT, Checkout, Program, free_port
 from bench.installations import Installation
-from bench.load import cpu_time
-from bench.serve import LOG_LEVEL, THREADS
+from bench.serve import LOG_LEVEL
 
-START_TIMEOUT_SECONDS = 60
+START_TIMEOUT_SECONDS = 300
+"""Keycloak makes its tables at its first start, which takes a minute on a busy machine."""
 
 
 class Server:
-    """A server in processes of its own, within a ``with``; `log` is where its output goes."""
+    """A server in processes of its own, within a ``with``.
 
-    def __init__(
-        self,
-        checkout: Checkout,
-        command: list[str],
-        environment: dict[str, str],
-        port: int,
-        log: Path,
-        ready: str,
-    ) -> None:
+    `log`: where its output goes. `ready`: the address that is answered once it serves.
+    """
+
+    def __init__(self, program: Program, port: int, log: Path, ready: str) -> None:
         self.url = f"http://127.0.0.1:{port}"
-        self._checkout = checkout
-        self._command = command
-        self._environment = environment
+        self._program = program
         self._log = log
-        self._ready = ready
+        self._ready = ready if ready.startswith("http") else self.url + ready
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "Server":
         with self._log.open("ab") as log:
-            self._process = self._checkout.start(self._command, self._environment, stdout=log, stderr=log)
+            self._process = self._program.start(stdout=log, stderr=log)
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self._stop()
-                raise RuntimeError(f"{' '.join(self._command)} did not start:\n{self._log.read_text()[-3000:]}")
+                raise RuntimeError(f"{' '.join(self._program.command)} did not start:\n{self._log.read_text()[-3000:]}")
             time.sleep(0.01)
         return self
 
@@ -70,7 +64,7 @@ class Server:
 
     def _answers(self) -> bool:
         try:
-            return requests.get(self.url + self._ready, timeout=5).status_code < 500
+            return requests.get(self._ready, timeout=5).status_code < 500
         except requests.RequestException:
             return False
 
@@ -86,22 +80,20 @@ class Server:
 
 
 def serving(application: str, folder: Path, **environment: str) -> Server:
-    """A server of one of the ``bench.apps``."""
+    """A server of one of the ``bench.apps``: granian with one worker."""
     port = free_port()
-    return Server(
-        Checkout(ROOT), ["bench.serve", application, str(port)], environment, port, folder / "server.log", "/"
-    )
+    program = Checkout(ROOT).program(["bench.serve", application, str(port)], environment)
+    return Server(program, port, folder / "server.log", "/")
 
 
-def serving_daypass(installation: Installation) -> Server:
-    """``daypass serve`` on an installation: one worker, no jobs."""
+def serving_daypass(installation: Installation, workers: int = 1) -> Server:
+    """``daypass serve`` on an installation, without jobs."""
     port = free_port()
     environment = installation.environment | {
         "DAYPASS_PORT": str(port),
-        "DAYPASS_WORKERS": "1",
-        "DAYPASS_THREADS": str(THREADS),
+        "DAYPASS_WORKERS": str(workers),
         "DAYPASS_SCHEDULER": "off",
         "DAYPASS_LOG_LEVEL": LOG_LEVEL,
     }
-    log = installation.folder / "server.log"
-    return Server(installation.checkout, ["app", "serve"], environment, port, log, "/readyz")
+    program = installation.checkout.program(["app", "serve"], environment)
+    return Server(program, port, installation.folder / "server.log", "/readyz")

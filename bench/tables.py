@@ -29,7 +29,9 @@ def median(figures: dict[str, float], digits: int = 0) -> str:
     return f"{figures['median']:,.{digits}f} ({spread(figures, digits)})"
 
 
-def cpu(figures: dict[str, Any]) -> str:
-    """CPU microseconds per answer; empty for results that were measured without them."""
-    found = figures.get("cpu_us", "")
+def cpu(figures: dict[str, Any], name: str = "cpu_us") -> str:
+    """CPU microseconds per answer; empty for results that were measured without them, and where there were none."""
+    found = figures.get(name, "")
+    if isinstance(found, dict) and not found["most"]:
+        return ""
     return median(found) if isinstance(found, dict) else number(found) if found else ""

@@ -112,3 +112,6 @@ def _accounts(person: User) -> list[User]:
 def _answered_for(person: User) -> list[User]:
     """The same, and those whose deputy the person is."""
     return [each.user for each in services().service_accounts.of(person.id)]
+
+
+COMMANDS = (hand_over,)

@@ -82,6 +82,8 @@ def _serve(app: Flask, settings: Settings, listener: Listener) -> None:
         bodies=bodies,
         connections=connections_at_once(),
         http2=settings.http2,
+        # Checks wait for PostgreSQL, and those that wait together are read together.
+        rest=settings.sqlalchemy_url.startswith("sqlite"),
     )
     supervisor = Supervisor(
         partial(worker.run, plan),

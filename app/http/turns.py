@@ -35,7 +35,8 @@ class Turns:
     ones have at most half of the places (``large_answers``), so that the others stay for bodies.
 
     `is_memory_short`: while it says so, a request that would wait for its turn is refused. What waits in the server,
-    for clients that may have left long ago, then comes to an end soon.
+    for clients that may have left long ago, then comes to an end soon. `before_waiting`: called by a thread before it
+    waits for its client.
     """
 
     def __init__(
@@ -44,9 +45,11 @@ class Turns:
         at_once: int,
         waiting: int,
         is_memory_short: Callable[[], bool] = lambda: False,
+        before_waiting: Callable[[], None] = lambda: None,
     ) -> None:
         self._application = application
         self._is_memory_short = is_memory_short
+        self._before_waiting = before_waiting
         self._clients = Places(waiting, "request bodies are being received")
         self._readers = Places(waiting // 2, "large answers are being sent")
         self._free = at_once
@@ -67,7 +70,11 @@ class Turns:
 
     def receiving(self) -> "_Receiving":
         """Receive a body without a turn; refuses with Unavailable when too many wait for clients."""
-        return _Receiving(self._clients, self._give, self._take)
+        return _Receiving(self._clients, self._give_to_wait, self._take)
+
+    def _give_to_wait(self) -> None:
+        self._before_waiting()
+        self._give()
 
     def wait_for_client(self) -> Callable[[], None]:
         """A place for sending an answer; it is given back by calling what this returns. Refuses in the same way."""
@@ -120,7 +127,11 @@ class _Receiving:
 
     def __enter__(self) -> None:
         self._leave = self._places.take()
-        self._give()
+        try:
+            self._give()
+        except BaseException:
+            self._leave()
+            raise
 
     def __exit__(self, *_: object) -> None:
         try:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from app.jobs import expire_tokens, purge_audit, purge_tokens, seal_audit
+from app.jobs import expire_tokens, mark_revoked, purge_audit, purge_tokens, seal_audit
 from app.services import Services
 
 
@@ -22,6 +22,7 @@ class Job:
 
 JOBS = (
     Job("expire_tokens", timedelta(minutes=1), expire_tokens.run),
+    Job("mark_revoked", timedelta(minutes=1), mark_revoked.run),
     Job("purge_tokens", timedelta(hours=1), purge_tokens.run),
     Job("seal_audit", timedelta(minutes=1), seal_audit.run),
     Job("purge_audit", timedelta(hours=1), purge_audit.run),

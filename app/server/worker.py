@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import structlog
 
 from app import logs
+from app.http.resting import Resting
 from app.http.turns import Turns
 from app.server.connections import MOST_CONNECTIONS, http1_settings, http2_settings
 from app.server.listening import BACKLOG, Port, SharedSocket, listen, socket_of_worker
@@ -46,7 +47,7 @@ class Plan:
     """What every worker does. `source`: of a listener. `application`: ``module:name``.
 
     `bodies`: how many a worker receives at once, in threads besides `threads`; 0: in those. `connections`: how many it
-    holds. `http2`: whether it speaks HTTP/2 besides HTTP/1.1.
+    holds. `http2`: whether it speaks HTTP/2 besides HTTP/1.1. `rest`: whether threads rest (``app.http.resting``).
     """
 
     source: Port | SharedSocket
@@ -57,6 +58,7 @@ class Plan:
     bodies: int = MOST_BODIES
     connections: int = MOST_CONNECTIONS
     http2: bool = False
+    rest: bool = False
 
 
 def run(plan: Plan, number: int, reports: int) -> None:
@@ -76,14 +78,14 @@ def run(plan: Plan, number: int, reports: int) -> None:
 def _granian_worker(plan: Plan, number: int, reports: int) -> Callable[[], None]:
     """granian's own function for a worker, with its arguments; ends the process where the installed one has others."""
     try:
-        from granian.server.mp import MPServer  # only workers need it
-
+        mp: Any = import_module("granian.server.mp")  # only workers need it
+        resting = Resting() if plan.rest else None
         source = plan.source
         shared = source if isinstance(source, SharedSocket) else SharedSocket(socket_of_worker(source).detach(), False)
-        start = MPServer._spawn_wsgi_worker
+        start, wrap = mp.MPServer._spawn_wsgi_worker, mp._wsgi_call_wrap
         arguments = granian_options(plan) | {
             "worker_id": number,
-            "callback_loader": partial(_load, plan, reports, shared.descriptor),
+            "callback_loader": partial(_load, plan, reports, shared.descriptor, resting),
             "sock": _granian_socket(shared),
         }
     except (ImportError, AttributeError) as error:
@@ -91,7 +93,13 @@ def _granian_worker(plan: Plan, number: int, reports: int) -> Callable[[], None]
     parameters = {*inspect.signature(start, follow_wrapped=False).parameters, *inspect.signature(start).parameters}
     if differing := parameters ^ arguments.keys() ^ PASSED_ON:
         _give_up(reports, f"{OTHER_GRANIAN} ({', '.join(sorted(differing))})")
-    return partial(start, **arguments)
+
+    def serve() -> None:
+        if resting is not None:  # granian's own function for a request has no end to hook into
+            mp._wsgi_call_wrap = lambda *application: resting.around(wrap(*application))
+        start(**arguments)
+
+    return serve
 
 
 def granian_options(plan: Plan) -> dict[str, Any]:
@@ -141,7 +149,7 @@ def _granian_socket(shared: SharedSocket) -> Any:
     return (None, holder(shared.descriptor, shared.is_unix, BACKLOG)), None
 
 
-def _load(plan: Plan, reports: int, descriptor: int) -> "WSGIApplication":
+def _load(plan: Plan, reports: int, descriptor: int, resting: Resting | None = None) -> "WSGIApplication":
     module, _, name = plan.application.partition(":")
     gc.disable()  # imports leave no garbage: looking for it takes a seventh of their time
     try:
@@ -153,7 +161,10 @@ def _load(plan: Plan, reports: int, descriptor: int) -> "WSGIApplication":
     gc.enable()
     listen(descriptor)  # before anybody is told: granian would do so a little later
     os.write(reports, SERVES)
-    return Turns(loaded, plan.threads, plan.bodies, Memory().is_short) if plan.bodies else loaded
+    if not plan.bodies:
+        return loaded
+    before_waiting = resting.begin_long if resting else lambda: None
+    return Turns(loaded, plan.threads, plan.bodies, Memory().is_short, before_waiting)
 
 
 def _give_up(reports: int, problem: str) -> NoReturn:

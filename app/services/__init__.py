@@ -32,6 +32,7 @@ class Services(Operating, Checking, SigningIn, People, Tokens):
 
     def close(self) -> None:
         """Write what is buffered, and close connections."""
+        self.bulk_revocations.close()
         self.last_use.close()
         self.verifier.close()
 

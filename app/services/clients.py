@@ -95,7 +95,7 @@ def _refuse_another(sent: SentClient, token: TokenText) -> None:
         raise BadCredentials
 
 
-class as_client:  # noqa: N801 it is used as a function
+class as_client:
     """Mark each refusal of a token as that of the client's own.
 
     No generator: it is entered twice by each request of a client, and takes a quarter of the time so.

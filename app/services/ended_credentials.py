@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.domain.credentials import Credential, CredentialKind
 from app.domain.errors import BadCredentials, SessionEnded, TokenRevoked, UserIdMismatch
 from app.domain.identity import Caller
-from app.domain.tokens import TokenKind, TokenStatus
+from app.domain.tokens import TokenKind
 from app.storage import access_tokens, sessions, users
 from app.storage.users import Standing
 
@@ -36,7 +36,7 @@ def _refuse_ended(session: Session, user_id: int, credential: Credential, standi
     kind, digest = credential.kind, credential.digest
     if kind is CredentialKind.ACCESS_TOKEN:
         row = access_tokens.find(session, credential.id)
-        if row is None or row.status == TokenStatus.REVOKED:
+        if row is None or access_tokens.is_revoked(session, row):
             raise TokenRevoked(TokenKind.ACCESS, credential.id)
         if row.user_id != user_id:  # moved to another owner
             raise UserIdMismatch(TokenKind.ACCESS, credential.id)

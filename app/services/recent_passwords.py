@@ -69,6 +69,8 @@ class RecentPasswords:
         user = None if proof is None else self._unchanged(proof, username, caller)
         if proof is not None and user is not None:
             return replace(proof, user=user)
+        if proof is not None:
+            self._forget(key)
         proof = self._accounts.authenticate(username, password, caller)
         self._keep(key, _Recent(self._clock(), seal, proof))
         return proof
@@ -91,11 +93,16 @@ class RecentPasswords:
                 return None
             return found.proof
 
+    def _forget(self, key: Key) -> None:
+        with self._lock:
+            self._recent.pop(key, None)
+
     def _keep(self, key: Key, proved: _Recent) -> None:
         with self._lock:
             found = self._recent.pop(key, None)
             if found is not None and found.proof is None and abs(proved.at - found.at) < COMPARED_EVERY:
                 proved = found
+            self._recent = {each: kept for each, kept in self._recent.items() if abs(proved.at - kept.at) < LONGEST}
             self._recent[key] = proved
             if len(self._recent) > MOST:
                 del self._recent[next(iter(self._recent))]

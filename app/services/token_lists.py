@@ -17,7 +17,7 @@ from app.domain.tokens import AccessToken, RefreshToken, TokenKind
 from app.services.cursors import Cursors
 from app.services.keyset import LARGEST_PAGE
 from app.services.listing import ListedToken, list_access_tokens, list_refresh_tokens
-from app.storage import overview, token_views
+from app.storage import overview, token_counts, token_views
 from app.storage.access_tokens import as_access_token
 from app.storage.database import Database
 from app.storage.token_views import Direction, Place
@@ -131,12 +131,13 @@ class TokenLists:
         self, session: Session, view: TokenView, groups: tuple[Group, ...], cursor: str | None, size: int
     ) -> TokenPage[ListedToken]:
         now, (towards, number) = self._clock(), self._read(view, cursor)
-        places = token_views.page(session, view, now, towards, size + 1)
+        found = token_views.find(session, view, now)
+        places = token_views.page(session, view, now, towards, size + 1, found)
         if towards.place is not None and len(places) < (size if towards.is_back else 1):
             # The first page is whole, and after the last token that is left comes no empty page.
             towards, number = Direction(is_back=not towards.is_back), 1
-            places = token_views.page(session, view, now, towards, size + 1)
-        counts = token_views.counts(session, view, now)
+            places = token_views.page(session, view, now, towards, size + 1, found)
+        counts = token_counts.counts(session, view, now, found)
         is_more, shown = len(places) > size, places[:size]
         if towards.is_back:
             shown.reverse()

@@ -28,9 +28,9 @@ from app.domain.secrets import Mac, TokenText
 from app.domain.tokens import AccessToken, TokenStatus, is_from_future, status_at
 from app.storage.liveness import ended_before, is_active_at, is_due
 from app.storage.made_with import has_made_others
-from app.storage.many_rows import lock_in_order, rows_of
+from app.storage.many_rows import change_some, lock_in_order, rows_of
 from app.storage.refresh_tokens import Revocation
-from app.storage.tables import CURRENT, AccessTokenRow
+from app.storage.tables import CURRENT, AccessTokenRow, RefreshTokenRow
 
 TABLE = cast(Table, AccessTokenRow.__table__)
 
@@ -84,6 +84,14 @@ def add(
 
 def find(session: Session, public_id: str) -> AccessTokenRow | None:
     return session.scalars(select(AccessTokenRow).where(AccessTokenRow.public_id == public_id)).one_or_none()
+
+
+def is_revoked(session: Session, row: AccessTokenRow) -> bool:
+    """Whether it is revoked, or its refresh token is: of many, the rows of access tokens say so later."""
+    if row.status == TokenStatus.REVOKED or row.refresh_token_id is None:
+        return row.status == TokenStatus.REVOKED
+    parent = select(RefreshTokenRow.status).where(RefreshTokenRow.id == row.refresh_token_id)
+    return session.scalar(parent) == TokenStatus.REVOKED
 
 
 def minted_from(
@@ -162,10 +170,8 @@ def revoked(revocation: Revocation) -> dict[str, Any]:
 
 def expire_due(session: Session, now: datetime, most: int) -> int:
     """Mark at most `most` expired tokens as such; how many."""
-    due = select(AccessTokenRow.id).where(is_due(AccessTokenRow, now)).limit(most)
-    ids = list(session.scalars(due.with_for_update(skip_locked=True)))
-    session.execute(update(AccessTokenRow).where(AccessTokenRow.id.in_(ids)).values(status=TokenStatus.EXPIRED))
-    return len(ids)
+    row, values = AccessTokenRow, {"status": TokenStatus.EXPIRED}
+    return change_some(session, row.id, is_due(row, now), row.expires_at, values, most)
 
 
 def purge(session: Session, cutoff: datetime, most: int) -> int:

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, String, Text, text
+from sqlalchemy import Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.storage.database import Base
 from app.storage.instants import UtcDateTime
+from app.storage.partial_index import PartialIndex
 from app.storage.tables import BigId
 
 NOT_MINTED = "action <> 'access_token.minted'"
@@ -24,20 +25,9 @@ class AuditEventRow(Base):
 
     __tablename__ = "audit_events"
     __table_args__ = (
-        Index(
-            "ix_audit_events_not_minted",
-            "id",
-            "action",
-            sqlite_where=text(NOT_MINTED),
-            postgresql_where=text(NOT_MINTED),
-        ),
-        Index(
-            "ix_audit_events_of_no_user",
-            "actor",
-            sqlite_where=text(OF_NO_USER),
-            postgresql_where=text(OF_NO_USER),
-        ),
-        Index("ix_audit_events_not_done", "id", sqlite_where=text(NOT_DONE), postgresql_where=text(NOT_DONE)),
+        PartialIndex("ix_audit_events_not_minted", "id", "action", where=NOT_MINTED),
+        PartialIndex("ix_audit_events_of_no_user", "actor", where=OF_NO_USER),
+        PartialIndex("ix_audit_events_not_done", "id", where=NOT_DONE),
         Index("ix_audit_events_object", "object_id", "id"),
         Index("ix_audit_events_actor", "actor", "id"),
         {"sqlite_autoincrement": True},

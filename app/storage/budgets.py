@@ -8,12 +8,12 @@ from functools import cache
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Table, bindparam, case, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.domain.budgets import HOUR
 from app.domain.clock import CLOCK_TOLERANCE
 from app.storage.operating_tables import AccountBudgetRow
+from app.storage.upserts import upsert
 
 ACCOUNTS = cast(Table, AccountBudgetRow.__table__)
 MINTS, REGENERATIONS, CREATIONS = "mints_in_hour", "regenerations_in_hour", "creations_in_hour"
@@ -55,9 +55,8 @@ def spend(session: Session, user_id: int, counter: str, limit: int, now: datetim
 
 @cache
 def _spend(on_sqlite: bool, counter: str) -> Any:
-    insert: Any = sqlite.insert if on_sqlite else postgresql.insert
     first = {"user_id": bindparam("user_id"), "hour_ends_at": bindparam("hour_ends_at"), MINTS: 0, CREATIONS: 0}
-    statement = insert(ACCOUNTS).values(first | {counter: 1})
+    statement = upsert(ACCOUNTS, on_sqlite).values(first | {counter: 1})
     fits = or_(_is_over(ACCOUNTS), ACCOUNTS.c[counter] < bindparam("limit"))
     statement = statement.on_conflict_do_update(
         index_elements=[ACCOUNTS.c.user_id], set_=raised(ACCOUNTS, counter), where=fits

@@ -7,7 +7,8 @@ Not here: that of many at once (``batch_check``), running it (``plain_lookup``),
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, case, literal_column, select
+from sqlalchemy import String, any_, bindparam, case, literal_column, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.storage.database import Database
 from app.storage.plain_lookup import PlainLookup
@@ -90,9 +91,14 @@ CHECKED = (
 
 _STATEMENT = CHECKED.where(AccessTokenRow.public_id == bindparam("public_id"))
 
+# One array: a parameter for each would make a statement, and a plan, of each number of them.
+_OF_SEVERAL = CHECKED.add_columns(AccessTokenRow.public_id).where(
+    AccessTokenRow.public_id == any_(bindparam("public_ids", type_=ARRAY(String)))
+)
+
 
 class TokenLookup(PlainLookup[CheckedRow]):
     """Finds access tokens by public id."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(database, _STATEMENT, CheckedRow._make, CheckedRow._fields)
+        super().__init__(database, _STATEMENT, CheckedRow._make, CheckedRow._fields, of_several=_OF_SEVERAL)

@@ -8,8 +8,6 @@ from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Engine, event, literal, make_url
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -18,6 +16,7 @@ from app.domain.errors import Unavailable
 from app.storage import write_lock
 from app.storage.connected import APPLICATION_NAME
 from app.storage.sqlite_files import open_existing
+from app.storage.upserts import upsert
 
 try:  # This wheel (Linux on x86-64 only) has a SQLite without the WAL bug of 3.7.0 to 3.51.2.
     from pysqlite3 import dbapi2 as sqlite
@@ -244,7 +243,6 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def insert_unless_present(session: Session, table: type[Base], **values: object) -> bool:
     """Insert a row; False, without effect, where its key exists. Safe against others doing the same."""
-    on_sqlite = session.get_bind().dialect.name == "sqlite"
-    insert = sqlite_dialect.insert(table) if on_sqlite else postgresql.insert(table)
+    insert = upsert(table, session.get_bind().dialect.name == "sqlite")
     inserted = insert.values(**values).on_conflict_do_nothing().returning(literal(1))
     return session.scalar(inserted) is not None

@@ -2,21 +2,20 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from app.domain.tokens import TokenStatus
 from app.storage.liveness import ended_before, is_due
+from app.storage.many_rows import change_some
 from app.storage.secret_tables import RetiredSecretRow, SecretUseRow
 from app.storage.tables import AccessTokenRow, RefreshTokenRow
 
 
 def expire_due(session: Session, now: datetime, most: int) -> int:
     """Mark at most `most` expired tokens as such; how many."""
-    due = select(RefreshTokenRow.id).where(is_due(RefreshTokenRow, now)).limit(most)
-    ids = list(session.scalars(due.with_for_update(skip_locked=True)))
-    session.execute(update(RefreshTokenRow).where(RefreshTokenRow.id.in_(ids)).values(status=TokenStatus.EXPIRED))
-    return len(ids)
+    row, values = RefreshTokenRow, {"status": TokenStatus.EXPIRED}
+    return change_some(session, row.id, is_due(row, now), row.expires_at, values, most)
 
 
 def purge(session: Session, cutoff: datetime, most: int) -> int:

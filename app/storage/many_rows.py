@@ -1,6 +1,8 @@
 """Statements about any number of rows, of which none is read: a single user can grow what they are about."""
 
-from sqlalchemy import ColumnElement, CursorResult, func, select
+from typing import Any
+
+from sqlalchemy import ColumnElement, CursorResult, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql.dml import UpdateBase
 
@@ -21,3 +23,21 @@ def rows_of(session: Session, statement: UpdateBase) -> int:
     result = session.execute(statement)
     assert isinstance(result, CursorResult)
     return result.rowcount
+
+
+def change_some(
+    session: Session,
+    row_id: InstrumentedAttribute[int],
+    which: ColumnElement[bool],
+    first: InstrumentedAttribute[Any],
+    values: dict[str, Any],
+    most: int,
+) -> int:
+    """Give at most `most` of these rows these values, but for those that others hold; how many.
+
+    `first`: the column of an index that finds them in its order. Without an order, PostgreSQL takes a batch of many for
+    one that it comes by anywhere in the table, and reads all that earlier batches have left behind.
+    """
+    # A common table expression is evaluated once; a subquery with a limit may be again for each row.
+    some = select(row_id).where(which).order_by(first).limit(most).with_for_update(skip_locked=True).cte("some")
+    return rows_of(session, update(row_id.class_).where(row_id.in_(select(some.c.id))).values(**values))

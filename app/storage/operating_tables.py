@@ -5,11 +5,12 @@ Not here: users and tokens (``tables``).
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, String, text
+from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.storage.database import Base
 from app.storage.instants import UtcDateTime
+from app.storage.partial_index import PartialIndex
 from app.storage.tables import BigId
 
 
@@ -99,6 +100,36 @@ class ClockMarkRow(Base):
     other_seconds: Mapped[float] = mapped_column(Float, default=0.0, server_default="0")
 
 
+class BulkRevocationRow(Base):
+    """A revocation of all tokens that a filter matched. `access_tokens`: with those under the refresh tokens.
+
+    `unmarked`: how many of those under them, which are refused, are still to be marked as revoked.
+    """
+
+    __tablename__ = "bulk_revocations"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    revoked_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    revoked_by: Mapped[str] = mapped_column(String(150))
+    revoke_reason: Mapped[str] = mapped_column(String(255))
+    refresh_tokens: Mapped[int] = mapped_column(Integer)
+    access_tokens: Mapped[int] = mapped_column(Integer)
+    unmarked: Mapped[int] = mapped_column(Integer)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class BulkRevocationPartRow(Base):
+    """Refresh tokens of a revocation, by id, whose access tokens are still to be marked."""
+
+    __tablename__ = "bulk_revocation_parts"
+
+    bulk_revocation_id: Mapped[int] = mapped_column(
+        BigId, ForeignKey("bulk_revocations.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    refresh_token_ids: Mapped[str] = mapped_column(Text)
+
+
 class JobLeaseRow(Base):
     __tablename__ = "job_leases"
 
@@ -120,13 +151,7 @@ class AuditSealRow(Base):
     __table_args__ = (
         Index("ix_audit_seals_last", "stream", "last_id"),
         # For the trigger that lets events of removed ranges be deleted.
-        Index(
-            "ix_audit_seals_removed",
-            "stream",
-            "last_id",
-            sqlite_where=text("removed_at IS NOT NULL"),
-            postgresql_where=text("removed_at IS NOT NULL"),
-        ),
+        PartialIndex("ix_audit_seals_removed", "stream", "last_id", where="removed_at IS NOT NULL"),
     )
 
     stream: Mapped[str] = mapped_column(String(16), primary_key=True)

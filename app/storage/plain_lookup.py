@@ -4,6 +4,7 @@ No session, no application context, and no open transaction that would hide a re
 Not here: the statements (``check``, ``client_check``).
 """
 
+import math
 import threading
 import time
 from collections import deque
@@ -18,26 +19,37 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.errors import Unavailable
 from app.storage.database import PATIENCE_SECONDS, Database
+from app.storage.shared_reads import SharedReads
 
 LOG = structlog.get_logger(__name__)
 
-CACHE_KIB = 2048
+CACHE_KIB = int(__import__("os").environ.get("XKIB", "2048"))
 """SQLite's page cache of each connection: most of the upper index levels of a million tokens.
 
-Measured among a million tokens: with 512 KiB a tenth to a fifth fewer checks, at 24 MB less per worker with all threads
-busy; with one connection shared by all threads a fifth to a quarter fewer.
+Measured among a million tokens: with 512 KiB a tenth to a fifth fewer checks; with one connection shared by all threads
+a fifth to a quarter fewer.
 """
+
+SQLITE_CONNECTIONS = int(__import__("os").environ.get("XCAP", "4"))
+"""Of a process, at most: its threads take turns in Python, and each connection keeps a page cache."""
 
 WAITS = 10
 
+# For several public ids, PostgreSQL would make a plan anew each time, which takes longer than to read the rows; and a
+# plan that is kept must not read whole tables, because it may have been made when they were small.
+_PLANS = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off"
+
 Row = TypeVar("Row")
+Asked = TypeVar("Asked")
+Found = TypeVar("Found")
 
 
 class PlainLookup(Generic[Row]):
     """Finds rows by public id. One per process; thread-safe.
 
     `make`, `names`: of a named tuple with the statement's columns in order. `beside`: another, whose connections it
-    uses too.
+    uses too. `of_several`: the statement by the array ``public_ids``, with the public id as its last column; where a
+    question costs a way to a server, threads then ask together.
     """
 
     def __init__(
@@ -47,14 +59,20 @@ class PlainLookup(Generic[Row]):
         make: Callable[[Iterable[Any]], Row],
         names: Sequence[str],
         beside: "PlainLookup[Any] | None" = None,
+        of_several: ClauseElement | None = None,
     ) -> None:
         self._sql = str(statement.compile(dialect=database.engine.dialect))
         self._make = make
         self._instants = [place for place, name in enumerate(names) if name.endswith("_at")]
         # Plain connections raise the driver's errors, opening one raises SQLAlchemy's.
         self._errors = (database.engine.dialect.loaded_dbapi.Error, SQLAlchemyError)
-        self._cursors: _CursorStack = beside._cursors if beside else _CursorStack(database.engine)
+        most = SQLITE_CONNECTIONS if database.is_sqlite else math.inf
+        self._cursors: _CursorStack = beside._cursors if beside else _CursorStack(database.engine, most)
         self._read = self._read_sqlite if database.is_sqlite else self._read_postgresql
+        self._query = self._query_alone
+        if of_several is not None and not database.is_sqlite:
+            self._sql_of_several = str(of_several.compile(dialect=database.engine.dialect))
+            self._query = SharedReads(self._query_alone, self._query_several).find
         self._no_answer = database.no_answer
         # A second connection finds SQLite's file as locked as the first. Those to PostgreSQL have half of the patience.
         self._latest_retry = PATIENCE_SECONDS * (0.5 if database.is_sqlite else 0.9)
@@ -71,7 +89,7 @@ class PlainLookup(Generic[Row]):
             if time.monotonic() - started > self._latest_retry:
                 raise Unavailable("the database does not answer") from error
         try:
-            return self._query(public_id)
+            return self._query_alone(public_id)
         except self._errors as error:
             LOG.error("database_unavailable", error=f"{type(error).__name__}: {error}".strip().split("\n")[0])
             raise Unavailable("the database cannot be reached") from error
@@ -80,15 +98,21 @@ class PlainLookup(Generic[Row]):
         """Close the idle connections."""
         self._cursors.drop_idle()
 
-    def _query(self, public_id: str) -> Row | None:
+    def _query_alone(self, public_id: str) -> Row | None:
+        return self._with_cursor(self._read, public_id)
+
+    def _query_several(self, public_ids: Sequence[str]) -> dict[str, Row]:
+        return self._with_cursor(self._read_several, public_ids)
+
+    def _with_cursor(self, read: Callable[[Any, Asked], Found], asked: Asked) -> Found:
         cursor = self._cursors.take()
         try:
-            row = self._read(cursor, public_id)
+            found = read(cursor, asked)
         except BaseException:
-            cursor.connection.close()  # its state is unknown: never reuse it
+            self._cursors.discard(cursor)  # its state is unknown: never reuse it
             raise
         self._cursors.give_back(cursor)
-        return row
+        return found
 
     def _read_sqlite(self, cursor: Any, public_id: str) -> Row | None:
         # fetchall ends the statement; an unread row would keep a read transaction open.
@@ -105,17 +129,25 @@ class PlainLookup(Generic[Row]):
         row = cursor.execute(self._sql, {"public_id": public_id}, prepare=True).fetchone()
         return None if row is None else self._make(row)
 
+    def _read_several(self, cursor: Any, public_ids: Sequence[str]) -> dict[str, Row]:
+        rows = cursor.execute(self._sql_of_several, {"public_ids": public_ids}, prepare=True).fetchall()
+        return {row[-1]: self._make(row[:-1]) for row in rows}
+
 
 class _CursorStack:
-    """Cursors, each on its own connection; last in, first out, so that few are open.
+    """Cursors, each on its own connection, `most` at once; last in, first out, so that few are open.
 
     Not in thread-local storage: the server's threads are not Python's, and the interpreter crashes if it exits while
     such a thread closes a connection (seen with granian 2.8 and SQLite).
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, most: float) -> None:
         self._engine = engine
+        self._most = most
+        self._opened = 0
         self._idle: deque[Any] = deque()
+        self._change = threading.Condition()
+        self._waiting = 0
         self._opening_the_first = threading.Lock()
         self._has_opened = False
 
@@ -124,11 +156,34 @@ class _CursorStack:
         try:
             return self._idle.pop()
         except IndexError:
+            return self._take_late()
+
+    def _take_late(self) -> Any:
+        # Waits are counted: a process that had no processor has waited long, and none of its threads did anything.
+        waits = 0
+        while waits < WAITS:
+            with self._change:
+                if self._opened < self._most:
+                    self._opened += 1
+                    break
+                self._waiting += 1  # before looking: who gives one back afterwards tells
+                waits += not self._change.wait_for(self._has_one, PATIENCE_SECONDS / 2 / WAITS)
+                self._waiting -= 1
+            with suppress(IndexError):  # another thread was faster
+                return self._idle.pop()
+        else:
+            raise Unavailable("the database does not answer")
+        try:
             return self._open() if self._has_opened else self._open_the_first()
+        except BaseException:
+            self._one_less()
+            raise
+
+    def _has_one(self) -> bool:
+        return bool(self._idle) or self._opened < self._most
 
     def _open_the_first(self) -> Any:
         # SQLAlchemy serialises threads until the engine's first connection is open, without a time limit.
-        # In several waits: a process that had no processor has waited long, and none of its threads did anything.
         if not any(self._opening_the_first.acquire(timeout=PATIENCE_SECONDS / 2 / WAITS) for _ in range(WAITS)):
             raise Unavailable("the database does not answer")
         try:
@@ -143,11 +198,26 @@ class _CursorStack:
 
     def give_back(self, cursor: Any) -> None:
         self._idle.append(cursor)
+        if self._waiting:
+            with self._change:
+                self._change.notify()
+
+    def discard(self, cursor: Any) -> None:
+        """Close its connection instead."""
+        try:
+            cursor.connection.close()
+        finally:
+            self._one_less()
 
     def drop_idle(self) -> None:
         with suppress(IndexError):
             while True:
-                self._idle.pop().connection.close()
+                self.discard(self._idle.pop())
+
+    def _one_less(self) -> None:
+        with self._change:
+            self._opened -= 1
+            self._change.notify()
 
 
 def _plain_connection(engine: Engine) -> Any:
@@ -159,5 +229,6 @@ def _plain_connection(engine: Engine) -> Any:
         connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
     else:  # SQLite's are in autocommit already
         connection.autocommit = True
+        connection.execute(_PLANS)
         connection.shorten_patience()
     return connection

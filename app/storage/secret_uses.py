@@ -8,11 +8,11 @@ from functools import cache
 from typing import Any, cast
 
 from sqlalchemy import Table, and_, bindparam, exists, func, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.domain.rotation import SecretUse
 from app.storage.secret_tables import SecretUseRow
+from app.storage.upserts import upsert
 
 TABLE = cast(Table, SecretUseRow.__table__)
 
@@ -31,7 +31,6 @@ def note(
 @cache
 def _note(on_sqlite: bool) -> Any:
     column = TABLE.c
-    insert: Any = sqlite.insert if on_sqlite else postgresql.insert
     types = {"token": column.refresh_token_id, "number": column.secret_number, "address": column.address}
     types |= {"now": column.used_at, "agent": column.agent}
     values = [bindparam(name, type_=each.type) for name, each in types.items()]
@@ -39,7 +38,7 @@ def _note(on_sqlite: bool) -> Any:
     number = select(func.count()).select_from(TABLE).where(same_secret).scalar_subquery()
     is_known = exists().where(same_secret, column.address == bindparam("address"))
     row = select(*values).where(or_(number < MOST_ADDRESSES, is_known))
-    statement = insert(TABLE).from_select([each.name for each in types.values()], row)
+    statement = upsert(TABLE, on_sqlite).from_select([each.name for each in types.values()], row)
     latest = {"used_at": statement.excluded.used_at, "agent": statement.excluded.agent}
     return statement.on_conflict_do_update(index_elements=list(TABLE.primary_key), set_=latest)
 

@@ -5,7 +5,6 @@ the service needs to run (``operating_tables``), and what is kept of the secrets
 """
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -28,6 +27,7 @@ from app.storage.database import Base
 from app.storage.identity_tables import ExpectedIdentityRow as ExpectedIdentityRow
 from app.storage.identity_tables import IdentityRow as IdentityRow
 from app.storage.instants import UtcDateTime
+from app.storage.partial_index import PartialIndex
 from app.storage.scim_tables import ScimTokenRow as ScimTokenRow
 from app.storage.user_table import BigId as BigId
 from app.storage.user_table import UserRow as UserRow
@@ -39,12 +39,13 @@ REFRESH_STATUSES = ", ".join(f"'{status}'" for status in ("active", "expired", "
 IS_MADE = "created_with IS NOT NULL"
 """The condition of the indexes of tokens that were made with an access token: by that token, and of a user. Few are."""
 
-_ONLY_MADE: dict[str, Any] = {"sqlite_where": text(IS_MADE), "postgresql_where": text(IS_MADE)}
 
 IS_IDENTIFIED = "identity_id IS NOT NULL"
 """The condition of the index of sessions that began at a provider."""
 
-_ONLY_IDENTIFIED: dict[str, Any] = {"sqlite_where": text(IS_IDENTIFIED), "postgresql_where": text(IS_IDENTIFIED)}
+
+WAS_REVOKED = "revoked_at IS NOT NULL"
+"""The condition of the indexes of what was revoked: a mint, or a sweep, adds nothing to them."""
 
 
 class RefreshTokenRow(Base):
@@ -62,10 +63,12 @@ class RefreshTokenRow(Base):
         # For counting a user's active ones without reading all that have ended.
         Index("ix_refresh_tokens_user_alive", "user_id", "status", "expires_at"),
         Index("ix_refresh_tokens_status_expires", "status", "expires_at"),
-        Index("ix_refresh_tokens_revoked", "revoked_at"),
+        PartialIndex("ix_refresh_tokens_revoked", "revoked_at", where=WAS_REVOKED),
         Index("ix_refresh_tokens_created", "created_at", "id"),
-        Index("ix_refresh_tokens_made", "created_with", **_ONLY_MADE),
-        Index("ix_refresh_tokens_made_of_user", "user_id", "created_with", **_ONLY_MADE),
+        # For lists in order of name, of both tiers (``token_views``).
+        Index("ix_refresh_tokens_name", text("substr(lower(name), 1, 40)"), "id"),
+        PartialIndex("ix_refresh_tokens_made", "created_with", where=IS_MADE),
+        PartialIndex("ix_refresh_tokens_made_of_user", "user_id", "created_with", where=IS_MADE),
         {"sqlite_autoincrement": True},
     )
 
@@ -135,51 +138,28 @@ class AccessTokenRow(Base):
     __table_args__ = (
         CheckConstraint(f"status IN ({STATUSES})", name="access_tokens_status"),
         # Enforces one active access token per refresh token.
-        Index(
+        PartialIndex(
             "uq_access_tokens_one_active",
             "refresh_token_id",
             unique=True,
-            sqlite_where=text("status = 'active' AND refresh_token_id IS NOT NULL"),
-            postgresql_where=text("status = 'active' AND refresh_token_id IS NOT NULL"),
+            where="status = 'active' AND refresh_token_id IS NOT NULL",
         ),
         # For finding the tokens that a mint replaces among many.
-        Index(
-            "ix_access_tokens_current",
-            "refresh_token_id",
-            sqlite_where=text(CURRENT),
-            postgresql_where=text(CURRENT),
-        ),
+        PartialIndex("ix_access_tokens_current", "refresh_token_id", where=CURRENT),
         # The same among all of a user.
-        Index(
-            "ix_access_tokens_current_of_user",
-            "user_id",
-            sqlite_where=text(CURRENT),
-            postgresql_where=text(CURRENT),
-        ),
+        PartialIndex("ix_access_tokens_current_of_user", "user_id", where=CURRENT),
         # For listing a user's single-tier tokens without reading those that are deleted, or were minted.
-        Index(
-            "ix_access_tokens_single_tier",
-            "user_id",
-            "id",
-            sqlite_where=text(LISTED),
-            postgresql_where=text(LISTED),
-        ),
+        PartialIndex("ix_access_tokens_single_tier", "user_id", "id", where=LISTED),
         # With the column that is NULL in all: else SQLite takes the next index, through the tokens of all users.
-        Index(
-            "ix_access_tokens_shown",
-            "user_id",
-            "refresh_token_id",
-            "created_at",
-            sqlite_where=text(SHOWN),
-            postgresql_where=text(SHOWN),
-        ),
+        PartialIndex("ix_access_tokens_shown", "user_id", "refresh_token_id", "created_at", where=SHOWN),
         Index("ix_access_tokens_refresh_token", "refresh_token_id", "created_at"),
         Index("ix_access_tokens_user", "user_id", "id"),
-        Index("ix_access_tokens_status_expires", "status", "expires_at"),
-        Index("ix_access_tokens_revoked", "revoked_at"),
+        # With all that decides about a group of a list, so that counting one reads nothing else.
+        Index("ix_access_tokens_state", "status", "expires_at", "had_expired", "refresh_token_id"),
+        PartialIndex("ix_access_tokens_revoked", "revoked_at", where=WAS_REVOKED),
         Index("ix_access_tokens_created", "created_at", "id"),
-        Index("ix_access_tokens_made", "created_with", **_ONLY_MADE),
-        Index("ix_access_tokens_made_of_user", "user_id", "created_with", **_ONLY_MADE),
+        PartialIndex("ix_access_tokens_made", "created_with", where=IS_MADE),
+        PartialIndex("ix_access_tokens_made_of_user", "user_id", "created_with", where=IS_MADE),
         {"sqlite_autoincrement": True},
     )
 
@@ -218,7 +198,7 @@ class SessionRow(Base):
 
     __tablename__ = "sessions"
     __table_args__ = (
-        Index("ix_sessions_identity", "identity_id", **_ONLY_IDENTIFIED),
+        PartialIndex("ix_sessions_identity", "identity_id", where=IS_IDENTIFIED),
         {"sqlite_autoincrement": True},  # audit events name the id
     )
 

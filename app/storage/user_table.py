@@ -15,7 +15,6 @@ from sqlalchemy import (
     literal_column,
     select,
     table,
-    text,
 )
 from sqlalchemy.orm import Mapped, column_property, mapped_column, validates
 
@@ -23,6 +22,7 @@ from app.domain.emails import canonical_email
 from app.domain.identity import ApiTokens, Kind, Role
 from app.storage.database import Base
 from app.storage.instants import UtcDateTime
+from app.storage.partial_index import PartialIndex
 
 # SQLite assigns ids only to a column of the type INTEGER.
 BigId = BigInteger().with_variant(Integer(), "sqlite")
@@ -30,12 +30,10 @@ BigId = BigInteger().with_variant(Integer(), "sqlite")
 IS_SERVICE = "kind = 'service'"
 """The condition of the indexes of service accounts, of which there are few."""
 
-_ONLY_SERVICE: dict[str, Any] = {"sqlite_where": text(IS_SERVICE), "postgresql_where": text(IS_SERVICE)}
 
 IS_MANAGED = "managed_by IS NOT NULL"
 """The condition of the indexes of users that SCIM manages or managed."""
 
-_ONLY_MANAGED: dict[str, Any] = {"sqlite_where": text(IS_MANAGED), "postgresql_where": text(IS_MANAGED)}
 
 _PERSON = table("users", column("id"), column("username"))
 
@@ -67,11 +65,11 @@ class UserRow(Base):
 
     __tablename__ = "users"
     __table_args__ = (
-        Index("ix_users_responsible", "responsible_id", **_ONLY_SERVICE),
+        PartialIndex("ix_users_responsible", "responsible_id", where=IS_SERVICE),
         Index("ix_users_email_key", "email_key"),
-        Index("ix_users_deputy", "deputy_id", **_ONLY_SERVICE),
-        Index("ix_users_managed", "id", **_ONLY_MANAGED),
-        Index("ix_users_external", "external_id", **_ONLY_MANAGED),
+        PartialIndex("ix_users_deputy", "deputy_id", where=IS_SERVICE),
+        PartialIndex("ix_users_managed", "id", where=IS_MANAGED),
+        PartialIndex("ix_users_external", "external_id", where=IS_MANAGED),
         {"sqlite_autoincrement": True},  # an id is never reused
     )
 

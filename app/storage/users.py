@@ -4,7 +4,21 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Row, Select, Subquery, Table, and_, case, func, literal, select, update
+from sqlalchemy import (
+    BindParameter,
+    Row,
+    Select,
+    String,
+    Subquery,
+    Table,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from app.domain.identity import ApiTokens, Kind, Role, User
@@ -30,28 +44,37 @@ class SignIn(NamedTuple):
     password_hash: str | None
 
 
+def _enabled_with(email: str | BindParameter[str]) -> Subquery:
+    """Two at most: more make no difference."""
+    signs_in = (TABLE.c.is_active, TABLE.c.kind != Kind.SERVICE)
+    return select(TABLE.c.id).where(TABLE.c.email_key == email, *signs_in).limit(2).correlate(None).subquery()
+
+
+def _of_sign_in() -> Select[Any]:
+    """The user by `typed_name`, or else by `typed_email`: one row, without a user where there is none."""
+    one, with_email = select(literal(1)).subquery(), _enabled_with(bindparam("typed_email", type_=String()))
+    by_name = select(TABLE.c.id).where(TABLE.c.username == bindparam("typed_name")).correlate(None).scalar_subquery()
+    is_only_one = case((func.count() == 1, func.min(with_email.c.id)))
+    found = func.coalesce(by_name, select(is_only_one).select_from(with_email).scalar_subquery())
+    columns = select(TABLE, VALID_DAYS.label("valid_days"))
+    return columns.select_from(one.outerjoin(TABLE, TABLE.c.id == found))
+
+
+_SIGN_IN = _of_sign_in()
+"""Put together once: that takes longer than running it."""
+
+
 def find_sign_in(session: Session, username: str | None, email: str | None) -> SignIn:
     """By canonical user name, or else by canonical e-mail where it is of one enabled person only.
 
     The user name wins whatever that user's state, so that nobody's e-mail catches another's sign-in. One statement that
     always reads one row, so that an unknown user takes the same time.
     """
-    # None would be compared as IS NULL, and find a user without one. Nobody has an empty one.
-    one, with_email = select(literal(1)).subquery(), _enabled_with(email or "")
-    by_name = select(TABLE.c.id).where(TABLE.c.username == (username or "")).correlate(None).scalar_subquery()
-    is_only_one = case((func.count() == 1, func.min(with_email.c.id)))
-    found = func.coalesce(by_name, select(is_only_one).select_from(with_email).scalar_subquery())
-    columns = select(TABLE, VALID_DAYS.label("valid_days"))
-    row = session.execute(columns.select_from(one.outerjoin(TABLE, TABLE.c.id == found))).one()
+    # None equals nothing in SQL: it finds no user without an e-mail.
+    row = session.execute(_SIGN_IN, {"typed_name": username, "typed_email": email}).one()
     # Whatever is stored: the release before would set a password.
     password_hash = None if row.kind == Kind.SERVICE else row.password_hash
     return SignIn(None if row.id is None else as_user(row, row.valid_days), password_hash)
-
-
-def _enabled_with(email: str) -> Subquery:
-    """Two at most: more make no difference."""
-    signs_in = (TABLE.c.is_active, TABLE.c.kind != Kind.SERVICE)
-    return select(TABLE.c.id).where(TABLE.c.email_key == email, *signs_in).limit(2).correlate(None).subquery()
 
 
 def is_email_of_another(session: Session, email_key: str, user_id: int | None = None) -> bool:

@@ -1,29 +1,18 @@
-"""Throughput and CPU time of everything, side by side: all servers run, one is loaded at a time."""
+"""Throughput and CPU time of checks, side by side: all servers run, one is loaded at a time."""
 
 from contextlib import ExitStack
-from functools import partial
 from typing import Any
 
-from bench.load import Measured, drive
-from bench.rounds import summarize, take_turns
-from bench.subjects import Subject, all_subjects
+from bench.subjects import check_subjects, prepare_subjects, side_by_side
 from bench.workspace import Workspace
+
+
+def prepare(workspace: Workspace) -> None:
+    """Fill the databases of all subjects."""
+    prepare_subjects(workspace)
 
 
 def measure(workspace: Workspace) -> dict[str, Any]:
     """Requests a second of each subject."""
     with ExitStack() as running:
-        subjects = list(all_subjects(workspace, running))
-        for subject in subjects:
-            subject.verify()
-        found = take_turns({each.name: partial(_turn, workspace, each) for each in subjects}, workspace.plan.rounds)
-        return {
-            each.name: {"label": each.label, "group": each.group, "key": each.key, "database": each.database}
-            | summarize(found[each.name])
-            for each in subjects
-        }
-
-
-def _turn(workspace: Workspace, subject: Subject) -> Measured:
-    drive(subject.target, workspace.plan.warm_up)
-    return drive(subject.target, workspace.plan.seconds)
+        return side_by_side(workspace, check_subjects(workspace, running))

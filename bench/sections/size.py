@@ -1,4 +1,4 @@
-"""What more tokens cost: the check with few, many, and very many active ones."""
+"""What more tokens cost: the check with few, many, and very many active ones, and the room they take."""
 
 from functools import partial
 from typing import Any
@@ -11,8 +11,15 @@ from bench.subjects import verify_target
 from bench.workspace import DATABASES, Workspace
 
 
+def prepare(workspace: Workspace) -> None:
+    """Fill the databases."""
+    for size in workspace.plan.sizes:
+        for database in DATABASES:
+            workspace.daypass(database, size)
+
+
 def measure(workspace: Workspace) -> dict[str, Any]:
-    """Checks a second, per database and size."""
+    """Checks a second, and bytes of the database, per database and size."""
     plan = workspace.plan
     turns = {
         f"{database}/{size}": partial(_turn, workspace, workspace.daypass(database, size))
@@ -20,7 +27,12 @@ def measure(workspace: Workspace) -> dict[str, Any]:
         for database in DATABASES
     }
     found = take_turns(turns, plan.rounds)
-    return {name: summarize(measured) for name, measured in found.items()}
+    return {
+        f"{database}/{size}": summarize(found[f"{database}/{size}"])
+        | {"bytes": workspace.daypass(database, size).size()}
+        for size in plan.sizes
+        for database in DATABASES
+    }
 
 
 def _turn(workspace: Workspace, installation: Installation) -> Measured:

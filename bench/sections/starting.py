@@ -8,6 +8,12 @@ from bench.servers import serving_daypass
 from bench.workspace import DATABASES, Workspace, progress
 
 
+def prepare(workspace: Workspace) -> None:
+    """Fill the databases."""
+    for database in DATABASES:
+        workspace.daypass(database, workspace.plan.tokens)
+
+
 def measure(workspace: Workspace) -> dict[str, Any]:
     """Seconds, and CPU seconds, per database."""
     figures = {}

@@ -237,6 +237,7 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", f"{NATIVE}/tokens/identify"): Line(administrators(200), "", {"secret": "x"}),
     ("POST", f"{NATIVE}/tokens/revocations/preview"): Line(administrators(200), "", {"filter": {"owner": "nobody"}}),
     ("POST", f"{NATIVE}/tokens/revocations"): Line(administrators(200), "", World.confirmed),
+    ("GET", f"{NATIVE}/tokens/revocations/<number>"): Line(administrators(404), "1"),
     ("GET", f"{NATIVE}/settings"): Line(administrators(200)),
     ("GET", f"{NATIVE}/settings/<key>"): Line(administrators(200), DAYS),
     ("PUT", f"{NATIVE}/settings/<key>"): Line(administrators(200), DAYS, {"value": 90}),

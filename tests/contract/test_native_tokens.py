@@ -138,10 +138,12 @@ def test_what_is_previewed_is_revoked_and_recorded(services: Services, admin: Pe
     act = {"filter": narrowing, "reason": "audit"}
     assert problem(admin.native.post(ACT, act | {"confirmation": "x"})) == (409, "conflict")
     assert anna.native.get("me").status_code == 200
-    assert admin.native.post(ACT, act | {"confirmation": seen["confirmation"]}).get_json() == {
-        "refresh_tokens": 2,
-        "access_tokens": 1,
-    }
+    revoked = admin.native.post(ACT, act | {"confirmation": seen["confirmation"]}).get_json()
+    assert revoked == {
+        "refresh_tokens": 2, "access_tokens": 1, "id": revoked["id"], "unmarked": 0, "reason": "audit",
+        "revoked_at": revoked["finished_at"], "revoked_by": admin.user.username, "finished_at": revoked["finished_at"],
+    }  # fmt: skip
+    assert admin.native.get(f"{ACT}/{revoked['id']}").get_json() == revoked
     assert problem(anna.native.get("me")) == (401, "token_revoked")
     event = admin.native.get(f"audit-events?action=tokens.revoked&actor={admin.user.username}").get_json()["items"][0]
     assert event["detail"] == {

@@ -303,6 +303,7 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", "/admin/tokens/<public_id>/end-old-secret"): Line(administrators(303), World.refresh_id),
     ("GET", "/admin/tokens/revoke-by-filter"): Line(administrators(400)),  # a filter narrows to something
     ("POST", "/admin/tokens/revoke-by-filter"): Line(administrators(400), form={"confirmation": "x"}),
+    ("GET", "/admin/tokens/revocations/<number>"): Line(administrators(404), lambda _: "1"),
     ("GET", "/admin/tokens/revoke-chosen"): Line(administrators(400)),  # of none
     ("POST", "/admin/tokens/revoke-chosen"): Line(administrators(400), form={"confirmation": "x"}),
     ("GET", "/admin/tokens/move-chosen"): Line(administrators(400)),  # of none

@@ -77,6 +77,9 @@ def test_failures_of_processes_are_one_line_without_a_traceback_or_a_password(da
 HEAVY = {"authlib", "cryptography", "httpx", "joserfc", "pydantic", "pyotp", "scim2_models", "segno"}
 """What only single sign-on, second factors and SCIM need: tens of megabytes, in every worker."""
 
+OF_OTHERS = {"alembic", "apscheduler", "flask_migrate", "psycopg", "sqlalchemy.dialects.postgresql", "app.cli.serving"}
+"""What only commands, jobs and the other database need."""
+
 OPENED = "all(app.test_client().get(each) for each in ('/login', '/healthz', '/openapi/native', '/scim/v2/Users'))"
 USED = (
     "from app.api.scim import answering; from app.services.second_factors import step_of; "
@@ -86,14 +89,14 @@ USED = (
 
 def loaded(environment: dict[str, str], *sources: str) -> list[set[str]]:
     """Which of these a process has loaded that serves as a worker does, after each of these has run."""
-    found = f"print('loaded', *({HEAVY} & set(sys.modules)))"  # beside the log
+    found = f"print('loaded', *({HEAVY | OF_OTHERS} & set(sys.modules)))"  # beside the log
     lines = "import sys; from wsgi import app; " + "; ".join(f"{each}; {found}" for each in sources)
     ended = run((sys.executable, "-c", lines), GIVEN | environment)
     assert ended.returncode == 0, ended.stderr
     return [set(line.split()[1:]) for line in ended.stdout.splitlines() if line.startswith("loaded")]
 
 
-def test_a_worker_loads_nothing_for_ways_in_that_nobody_uses(database_url: str) -> None:
+def test_a_worker_loads_nothing_for_ways_in_that_nobody_uses_and_for_commands(database_url: str) -> None:
     """What uses them shows that it would be noticed."""
     at_database = {"DAYPASS_DATABASE_URL": database_url}
     provider = {"DAYPASS_OIDC_CORP_ISSUER": "https://id.example.com", "DAYPASS_OIDC_CORP_CLIENT_ID": "daypass"}
@@ -103,6 +106,17 @@ def test_a_worker_loads_nothing_for_ways_in_that_nobody_uses(database_url: str) 
     assert unused == set()
     assert used == {"pydantic", "pyotp", "scim2_models", "segno"}
     assert with_provider == {"authlib", "cryptography", "httpx", "joserfc"}
+
+
+def test_a_command_imports_only_its_own_module(database_url: str) -> None:
+    source = (
+        "import sys; from app.cli import command_line; from app.factory import create_app; "
+        "command_line(create_app)(['user', 'list'], standalone_mode=False); "
+        "print(*sorted(each for each in sys.modules if each.startswith('app.cli.')))"
+    )
+    ended = run((sys.executable, "-c", source), GIVEN | {"DAYPASS_DATABASE_URL": database_url})
+    imported = {each.removeprefix("app.cli.") for each in ended.stdout.splitlines()[-1].split()}
+    assert "users" in imported and not imported & {"serving", "jobs", "restoring", "audit", "doctor"}
 
 
 def story(folder: str) -> None:

@@ -11,19 +11,23 @@ from itertools import cycle, islice
 import pytest
 import requests
 
-from app.domain.identity import User
+from app.domain.identity import Role, User
 from app.services import Services
 from app.storage.database import Database
 from tests import rows
-from tests.crowds import all_at_once
+from tests.crowds import PATIENCE_SECONDS, all_at_once
 from tests.drivers.alation import Alation
 from tests.drivers.gate import GateConnection, GateConnections
+from tests.drivers.native import Native
 from tests.drivers.oauth import OAuth
 from tests.drivers.server import LiveServer
+from tests.drivers.workers import WorkerClients
 from tests.factories import OPERATOR, Access, Refresh, disable, enable, issue, make_user, mint, revoke
 
 ROUNDS, CONNECTIONS, PIPELINED = 70, 6, 10
 """Rounds on each database, connections to each worker, checks at once on each."""
+
+REVOKED_IN_BATCHES = 25
 
 RACES = 15
 RACING_MINTS = 16
@@ -117,6 +121,44 @@ def end_and_check(now: Round, how: str, connections: list[tuple[int, GateConnect
         if number == 0:
             userinfo = each.ask(("TOKEN", now.access.secret), target="/integration/v1/userinfo/")
             assert userinfo.status == 403, how
+
+
+def test_a_batch_that_begins_after_a_revocation_refuses_that_token_on_every_worker(
+    live_server: LiveServer, services: Services
+) -> None:
+    """◆ Both workers check 500 tokens again and again while this process revokes one after the other of 25 among them.
+
+    Fails when the rows of a batch are kept for the next one (tried).
+    """
+    owner, asker = make_user(services), make_user(services, role=Role.INTROSPECTOR)
+    issued = [mint(services, issue(services, owner)) for _ in range(REVOKED_IN_BATCHES)]
+    texts, secret, ended = [each.secret for each in issued], mint(services, issue(services, asker)).secret, [0]
+    answered = threading.Semaphore(0)
+
+    def check_until_all_have_ended(client: Alation) -> list[tuple[int, list[str | None]]]:
+        asked, native = [], Native(client.url, secret, client.session)
+        while not asked or asked[-1][0] < len(texts):
+            before = ended[0]
+            verdicts = native.verify_batch(texts * 20)
+            asked.append((before, [each.get("reason") for each in verdicts]))
+            answered.release()
+        return asked
+
+    def revoke_each() -> list[tuple[int, list[str | None]]]:
+        for each in issued:
+            assert answered.acquire(timeout=PATIENCE_SECONDS)
+            revoke(services, each)
+            ended[0] += 1
+        return []
+
+    with WorkerClients(live_server) as clients:
+        asked = all_at_once([*(partial(check_until_all_have_ended, each) for each in clients.each()), revoke_each])
+        assert clients.are_still_apart()
+    for before, reasons in (batch for worker in asked for batch in worker):
+        for repeat in range(20):
+            of_one = reasons[repeat * len(texts) : (repeat + 1) * len(texts)]
+            assert of_one[:before] == ["token_revoked"] * before
+            assert set(of_one[before:]) <= {None, "token_revoked"}
 
 
 @pytest.mark.parametrize("how", ["its refresh token is revoked", "a client regenerates"])

@@ -127,6 +127,7 @@ AT_THE_GATE = "tests/contract/test_oauth_at_the_gate.py"
 GRANTS, OAUTH_CLIENTS = "tests/contract/test_oauth_grants.py", "tests/contract/test_oauth_clients.py"
 IN_INTROSPECTING = "app/services/introspecting.py"
 IN_LOOKUP = "app/storage/plain_lookup.py"
+IN_SHARED_READS, SHARED_READS = "app/storage/shared_reads.py", "tests/unit/storage/test_shared_reads.py"
 IN_VERIFYING = "app/services/verifying.py"
 IN_RECENT_PASSWORDS = "app/services/recent_passwords.py"
 RECENT_PASSWORDS = "tests/unit/services/test_recent_passwords.py"
@@ -199,6 +200,11 @@ FAULTS = (
     Fault("autocommit off on PostgreSQL", "◆ no read transaction hides a revocation", IN_LOOKUP,
           "connection.autocommit = True", "connection.autocommit = False",
           f"{CHECK} -k 'postgresql and (transaction or change)'"),
+    Fault("a row read before it was asked for", "◆ no check is told what was true before a revocation", IN_SHARED_READS,
+          "row = self._read_one(public_id)", "row = self._read_one(public_id); late, self._waiting = self._waiting, [];"
+          " [setattr(each, 'row', row) or each.ended.release() for each in late]", SHARED_READS),
+    Fault("away is unknown to those who wait", "◆ a database that is away is a 503, never a refusal", IN_SHARED_READS,
+          "each.failure = failure", "pass", SHARED_READS),
     Fault("away taken for unknown", "◆ a database that is away is a 503, never a refusal", IN_LOOKUP,
           'raise Unavailable("the database cannot be reached") from error', "return None", CHECK),
     Fault("away answered with 401", "◆ a database that is away is a 503, never a refusal",
@@ -479,7 +485,7 @@ FAULTS = (
     Fault("e-mail of two signs in one", "◆ an e-mail of two enabled users signs in neither", IN_USERS,
           "case((func.count() == 1, func.min(with_email.c.id)))", "func.min(with_email.c.id)", f"{BY_EMAIL} -k two"),
     Fault("no e-mail is one", "◆ who has no e-mail is not found by none", IN_USERS,
-          "_enabled_with(email or \"\")", "_enabled_with(email)  # type: ignore[arg-type]", f"{BY_EMAIL} -k by_none"),
+          "TABLE.c.email_key == email,", "TABLE.c.email_key.is_not_distinct_from(email),", f"{BY_EMAIL} -k by_none"),
     Fault("two budgets", "◆ a guesser has one budget whichever is typed", IN_PROOFS,
           "return found.user.counted_by if found.user else canonical_username(typed)",
           "return canonical_username(typed)",
@@ -550,8 +556,8 @@ FAULTS = (
     Fault("body one byte too long", "a body has at most 16 KiB", "app/http/body.py", "if len(raw) > largest:",
           "if len(raw) > largest + 1:", "tests/unit/http/test_body.py"),
     Fault("turn kept by a slow body", "◆ a stalled client holds nothing but its own place, never a check",
-          "app/http/turns.py", "            self._give()\n            try:\n                yield\n"
-          "            finally:\n                self._take()\n", "            yield\n",
+          "app/http/turns.py", "return _Receiving(self._clients, self._give_to_wait, self._take)",
+          "return _Receiving(self._clients, lambda: None, lambda: None)",
           "tests/unit/http/test_turns.py -k stall"),
     Fault("few places for bodies", "◆ honest clients' bodies are not refused at 64 connections",
           "app/server/spare_threads.py", "MOST_BODIES = 128", "MOST_BODIES = 12",
@@ -724,7 +730,11 @@ FAULTS = (
     Fault("tick run twice", "◆ each tick runs once", "app/storage/leases.py", "JobLeaseRow.tick < tick",
           "JobLeaseRow.tick <= tick", LEASES),
     Fault("sweep ahead of time", "the sweep stores what is true already", IN_ACCESS_TOKENS,
-          "where(is_due(AccessTokenRow, now))", "where(is_due(AccessTokenRow, now + timedelta(seconds=5)))", SWEEPING),
+          "is_due(row, now),", "is_due(row, now + timedelta(seconds=5)),", SWEEPING),
+    Fault("sweep behind others", "◆ a sweep waits for nobody", "app/storage/many_rows.py",
+          "with_for_update(skip_locked=True)", "with_for_update()", f"{SWEEPING} -k postgresql"),
+    Fault("all of a search", "a list has what its search finds, however many", "app/storage/token_views.py",
+          "if len(found[table]) > MOST_FOUND:", "if False:", "tests/unit/storage/test_token_views.py"),
     Fault("purge before the retention", "ended tokens are kept for retention_days", "app/services/expiring.py",
           "batch(session, now - age, self._batch)", "batch(session, now, self._batch)", EXPIRING),
     Fault("purge by age alone", "a token that works is never purged", IN_ACCESS_TOKENS,
@@ -1022,7 +1032,7 @@ FAULTS = (
           """path = "/" + path.lstrip("/")""", """path = "/" + "/".join(filter(None, path.split("/")))""",
           "tests/unit/http/test_slashes.py"),
     Fault("all matching ids held", "◆ nothing that one request can grow is read whole", IN_BY_FILTER,
-          "if number > self._most:", "if False:", BY_FILTER),
+          "if max(len(refresh), len(access.ids)) > self._most:", "if False:", BY_FILTER),
     Fault("search that is silent about its bound", "a search says what it left out", "app/storage/audit_search.py",
           "begin if begin and (since is None or begin > since) else None", "None",
           "tests/unit/storage/test_audit_search.py -k newest"),

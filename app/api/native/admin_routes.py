@@ -173,25 +173,6 @@ def identify(body: Members) -> Members:
     return admin_schemas.identified_members(services().identifying.identify(body["secret"]))
 
 
-@tokens.post("/revocations/preview")
-@tokens.arguments(admin_schemas.ByFilter)
-@tokens.response(200, admin_schemas.PreviewOut)
-@does()
-def preview_revocation(body: Members) -> Members:
-    """Preview exactly what a filter would revoke, and get the confirmation to revoke it."""
-    return admin_schemas.preview_members(services().revoking_by_filter.preview(TokenFilter(**body["filter"])))
-
-
-@tokens.post("/revocations")
-@tokens.arguments(admin_schemas.ConfirmedByFilter)
-@tokens.response(200, admin_schemas.Ended)
-@does(Act.REVOKE_OF_OTHERS)
-def revoke_by_filter(body: Members) -> Revoked:
-    """Revoke what a filter matches, in one transaction; refused where it matches others than were confirmed."""
-    criteria = TokenFilter(**body["filter"])
-    return services().revoking_by_filter.revoke(criteria, body["confirmation"], body["reason"], caller())
-
-
 @instance.get("/settings")
 @instance.response(200, admin_schemas.SettingPage)
 def list_settings() -> dict[str, list[SettingValue]]:

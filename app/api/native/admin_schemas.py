@@ -12,7 +12,6 @@ from app.domain.identity import ApiTokens, Kind, Role
 from app.domain.setting import From
 from app.services.identifying import Identified
 from app.services.instance_settings import SettingValue
-from app.services.revoking_by_filter import Preview
 
 UserQuery = Strict.from_dict(
     {
@@ -96,25 +95,6 @@ TokenCriteria = Strict.from_dict(criteria(in_query=False), name="TokenCriteria")
 TokenQuery = Strict.from_dict(criteria(in_query=True) | paging(), name="TokenQuery")
 
 
-class ByFilter(Strict):
-    filter = fields.Nested(TokenCriteria, required=True, error_messages=MESSAGES)
-
-
-class ConfirmedByFilter(ByFilter):
-    confirmation = text()
-    reason = entered()
-
-
-class PreviewOut(Schema):
-    """``access_tokens_with_them``: active access tokens of the refresh tokens, revoked with them."""
-
-    refresh_tokens = fields.Integer()
-    access_tokens = fields.Integer()
-    access_tokens_with_them = fields.Integer()
-    items = fields.List(fields.Nested(TokenOut))
-    confirmation = fields.String()
-
-
 class Pasted(Strict):
     secret = fields.String(required=True, error_messages=MESSAGES)
 
@@ -129,10 +109,6 @@ class IdentifiedOut(Schema):
     kind = fields.String(allow_none=True)
     public_id = fields.String(allow_none=True)
     token = fields.Nested(TokenOut, allow_none=True)
-
-
-def preview_members(preview: Preview) -> dict[str, Any]:
-    return vars(preview) | {"items": [token_members(each) for each in preview.items]}
 
 
 def identified_members(found: Identified) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from app.services.accounts import Accounts
 from app.services.batch_verifying import BatchVerifying
 from app.services.building.checking import Checking
 from app.services.building.ground import Ground
+from app.services.bulk_revocations import BulkRevocations
 from app.services.clients import Clients
 from app.services.clock_agreement import ClockAgreement
 from app.services.expiring import Expiring
@@ -43,6 +44,7 @@ class Tokens:
         self.single_tier = SingleTierTokens(database, clock, ring, format, idempotency)
         self.revoking = Revoking(database, clock, held, verifier)
         self.revoking_by_filter = RevokingByFilter(database, clock, on.pepper)
+        self.bulk_revocations = BulkRevocations(database, clock)
         self.moving = Moving(database, clock)
         self.renaming = Renaming(database, clock)
         self.expiring = Expiring(database, clock, agreement)

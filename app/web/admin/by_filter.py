@@ -1,6 +1,6 @@
-"""Revoking many tokens, all that match a filter or chosen ones: a preview, and the form that revokes exactly that."""
+"""Revoking many tokens, all that match a filter or chosen ones: preview, the form for exactly that, and progress."""
 
-from flask import Response, request
+from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import BadRequest, Conflict
@@ -9,6 +9,8 @@ from app.domain.token_filter import TokenFilter
 from app.http.acts import does
 from app.http.context import caller, services
 from app.http.guards import GuardedBlueprint
+from app.services.bulk_revocations import parse_number
+from app.services.revoking import Revoked
 from app.services.revoking_by_filter import Preview
 from app.web.admin import queries, token_queries
 from app.web.admin.chosen import chosen, some_chosen
@@ -52,6 +54,13 @@ def revoke_chosen() -> ResponseReturnValue:
     return _revoke()
 
 
+@by_filter.get("/revocations/<number>")
+def show_revocation(number: str) -> ResponseReturnValue:
+    """How far a revocation of many tokens is."""
+    revoked = services().bulk_revocations.find(parse_number(number))
+    return page("admin_bulk_revocation.html", revoked=revoked, back=way_back(HOME))
+
+
 def _revoke() -> ResponseReturnValue:
     form = read_form()
     try:
@@ -59,7 +68,10 @@ def _revoke() -> ResponseReturnValue:
         revoked = services().revoking_by_filter.revoke(_criteria(form), confirmation, reason, caller())
     except (BadRequest, Conflict) as refusal:
         return _preview(form, status_of(refusal), message(refusal), field_errors(refusal))
-    return after_revoking(revoked, filter=confirmation[:16])
+    if revoked.finished_at is not None:
+        return after_revoking(Revoked(revoked.refresh_tokens, revoked.access_tokens), filter=confirmation[:16])
+    services().bulk_revocations.finish_in_background(revoked)
+    return redirect(url_for("web_by_filter.show_revocation", number=revoked.id, back=way_back(HOME)), 303)
 
 
 def _is_of_chosen() -> bool:

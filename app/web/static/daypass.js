@@ -240,6 +240,26 @@ async function testToken(form, submitter) {
   });
 }
 
+// ── Progress ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const PROGRESS_MS = 1000;
+
+async function follow(shown) {
+  try {
+    const answer = await fetch(window.location.href, { credentials: "same-origin" });
+    const part = answer.redirected ? null : page(await answer.text()).getElementById(shown.id);
+    if (!part) { window.location.reload(); return; } // signed out
+    if (!shown.isConnected) return;
+    // The parent stays, and with it the focus, and what a screen reader watches.
+    const isHere = shown.contains(document.activeElement);
+    const isOver = !part.matches("[data-progress]");
+    shown.replaceChildren(...document.adoptNode(part).childNodes);
+    if (isHere) shown.querySelector("a")?.focus();
+    if (isOver) { delete shown.dataset.progress; return; }
+  } catch { } // Daypass is away: ask again
+  setTimeout(() => follow(shown), PROGRESS_MS);
+}
+
 // ── Previews while typing ──────────────────────────────────────────────────────────────────────────────────────────
 
 const TYPING_MS = 250;
@@ -372,6 +392,7 @@ window.addEventListener("pageshow", (event) => {
 function prepare(part) {
   for (const button of part.querySelectorAll("[data-preview] > button")) button.hidden = true;
   for (const each of part.querySelectorAll("[data-copy], [data-all]")) each.hidden = false;
+  for (const each of part.querySelectorAll("[data-progress]")) setTimeout(() => follow(each), PROGRESS_MS);
   for (const field of part.querySelectorAll("textarea.secret")) field.addEventListener("focus", () => field.select());
 }
 

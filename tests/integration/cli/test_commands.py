@@ -11,7 +11,7 @@ from typing import Any
 import click
 import pytest
 
-from app.cli import COMMANDS
+from app.cli.late_commands import MODULES, find_command
 from app.services import Services
 from tests.crowds import all_at_once
 from tests.drivers.server import LiveServer
@@ -33,7 +33,10 @@ ANSWERING = {
     ),
     *(
         f"token {act}"
-        for act in ("create", "list", "show", "rename", "describe", "move", "rotate", "end-old-secret", "revoke")
+        for act in (
+            *("create", "list", "show", "rename", "describe", "move", "rotate", "end-old-secret", "revoke"),
+            "revoke-by-filter",
+        )
     ),
     *(f"scim token {act}" for act in ("create", "list", "revoke")),
     *(f"scim {act}" for act in ("map", "unmap", "groups", "adopt", "release")),
@@ -53,7 +56,7 @@ def every_command(commands: Iterable[click.Command], path: str = "") -> Iterator
 
 
 def test_there_are_these_commands_and_those_that_answer_do_so_in_json_too() -> None:
-    every = every_command(COMMANDS)
+    every = every_command(map(find_command, MODULES))
     options = {name: {option for each in command.params for option in each.opts} for name, command in every}
     assert set(options) == ANSWERING | RUNNING | EXPORTING
     assert {name for name, named in options.items() if "--json" in named} == ANSWERING

@@ -16,7 +16,8 @@ from tests.factories import issue, make_user, mint, revoke
 from tests.integration.cli.conftest import CommandLine
 
 EVERY = {
-    "expire_tokens": "0:01:00", "purge_tokens": "1:00:00", "seal_audit": "0:01:00", "purge_audit": "1:00:00"
+    "expire_tokens": "0:01:00", "mark_revoked": "0:01:00", "purge_tokens": "1:00:00", "seal_audit": "0:01:00",
+    "purge_audit": "1:00:00",
 }  # fmt: skip
 MEMBERS = [
     "job", "every", "is_running", "holder", "last_run_at", "overdue_seconds", "last_seconds", "last_rows", "last_error",
@@ -49,7 +50,7 @@ def test_the_account_says_when_a_job_ran_by_whom_and_what_it_did(daypass: Comman
         revoke(services, issue(services, make_user(services)))
     daypass.text("conf", "retention_days", "-s", "0")
     daypass.text("job", "run", "purge_tokens")
-    never, purged, *_ = daypass.json("job", "status")
+    never, _, purged, *_ = daypass.json("job", "status")
     assert list(purged) == list(never) == MEMBERS
     assert (purged["last_rows"], purged["last_error"], purged["is_running"]) == (2, None, False)
     assert purged["last_seconds"] >= 0 and purged["last_run_at"].endswith("Z") and ":" in purged["holder"]

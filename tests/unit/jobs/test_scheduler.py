@@ -24,7 +24,7 @@ def test_the_scheduler_fires_a_sweep_every_minute_and_a_purge_every_hour_first_a
         scheduler = build_scheduler(services, system_clock)
     fired = {job.id: (job.next_run_time, job.trigger.interval) for job in scheduler.get_jobs()}
     every_minute, every_hour = (NOW, timedelta(minutes=1)), (NOW, timedelta(hours=1))
-    sweeps, purges = ("expire_tokens", "seal_audit"), ("purge_tokens", "purge_audit")
+    sweeps, purges = ("expire_tokens", "mark_revoked", "seal_audit"), ("purge_tokens", "purge_audit")
     assert fired == dict.fromkeys(sweeps, every_minute) | dict.fromkeys(purges, every_hour)
     assert {find_job(name) for name in fired} == set(JOBS)
     assert find_job("no_such_job") is None

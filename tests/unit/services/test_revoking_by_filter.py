@@ -1,4 +1,7 @@
-"""Revoking by filter: what a confirmation binds, and three thousand tokens in one transaction while mints go on."""
+"""Revoking by filter: what a confirmation binds, and three thousand tokens in one transaction while mints go on.
+
+Not here: what is marked after the transaction (``test_bulk_revocations``).
+"""
 
 import threading
 from dataclasses import replace
@@ -9,10 +12,11 @@ from freezegun import freeze_time
 from sqlalchemy import event, func, insert, select
 
 from app.domain.clock import system_clock
-from app.domain.errors import BadRequest, Conflict, TokenRefused, TokenRevoked, Unavailable
+from app.domain.errors import BadRequest, Conflict, TokenRefused, TokenRevoked, TokenSuperseded, Unavailable
 from app.domain.token_filter import TokenFilter
 from app.domain.tokens import TokenKind
 from app.services import Services
+from app.services.bulk_revocations import BulkRevocation
 from app.services.revoking import Revoked
 from app.services.revoking_by_filter import CHUNK, RevokingByFilter
 from app.storage.database import Database
@@ -39,6 +43,10 @@ def plant(database: Database, user_id: int, number: int) -> None:
             usual | {"public_id": f"a{each:011d}", "uuid": f"{each:036d}", "refresh_token_id": each} for each in ids
         ]
         session.execute(insert(AccessTokenRow), children)
+
+
+def totals(ended: BulkRevocation) -> Revoked:
+    return Revoked(ended.refresh_tokens, ended.access_tokens)
 
 
 def alive(database: Database) -> list[int | None]:
@@ -81,7 +89,11 @@ def test_three_thousand_tokens_end_in_one_transaction_with_the_right_count_while
         stop.set()
         minter.join()
     mints_alive_then = len({each.token.refresh_token_id for each in minted})
-    assert ended == Revoked(MANY, MANY - 20 + mints_alive_then)
+    assert totals(ended) == Revoked(MANY, MANY - 20 + mints_alive_then)
+    for each in minted:  # none is marked yet
+        with pytest.raises((TokenRevoked, TokenSuperseded)):
+            services.verifier.verify(each.secret)
+    assert services.bulk_revocations.finish(ended.id) == ended.access_tokens
     assert alive(database) == [1, 1]
     assert services.verifier.verify(bystander.secret).user_id == other.id
     assert [row.action for row in audit_events(database)][-1] == "tokens.revoked"
@@ -94,8 +106,9 @@ def test_no_statement_has_more_parameters_or_rows_than_a_portion(services: Servi
     event.listen(database.engine, "before_cursor_execute", note)
     seen = services.revoking_by_filter.preview(PLANTED)
     ended = services.revoking_by_filter.revoke(PLANTED, seen.confirmation, "audit", OPERATOR)
+    services.bulk_revocations.finish(ended.id)
     event.remove(database.engine, "before_cursor_execute", note)
-    assert ended == Revoked(2 * CHUNK + 500, 2 * CHUNK + 500)
+    assert totals(ended) == Revoked(2 * CHUNK + 500, 2 * CHUNK + 500)
     assert CHUNK < max(len(call.args[3]) for call in note.call_args_list) < CHUNK + 20
 
 
@@ -110,7 +123,7 @@ def test_the_portions_join_without_gap_or_overlap(services: Services, database: 
             criteria = TokenFilter(owner=user.username, kind=kind)
             seen = in_threes.preview(criteria)
             assert (seen.refresh_tokens, seen.access_tokens) == (counts.refresh_tokens, counts.access_tokens)
-            assert in_threes.revoke(criteria, seen.confirmation, "", OPERATOR) == counts
+            assert totals(in_threes.revoke(criteria, seen.confirmation, "", OPERATOR)) == counts
 
 
 def test_a_preview_counts_what_can_be_revoked_and_shows_the_newest_first(services: Services) -> None:
@@ -150,7 +163,7 @@ def test_when_the_set_has_changed_nothing_is_revoked(services: Services, databas
     assert len(audit_events(database)) == before
     services.revoking.revoke(more.token.public_id, "", OPERATOR)
     ended = services.revoking_by_filter.revoke(criteria, confirmation, "audit", OPERATOR)
-    assert ended == Revoked(1, 1)  # it is the same set again
+    assert totals(ended) == Revoked(1, 1)  # it is the same set again
     kept = services.listing.find(access.token.public_id).token
     assert (kept.revoked_by, kept.revoke_reason) == (OPERATOR.name, "audit")
 
@@ -179,10 +192,10 @@ def test_a_mint_meanwhile_changes_what_matches_itself_and_not_what_goes_with_oth
     with pytest.raises(Conflict):
         services.revoking_by_filter.revoke(access_alone, stale, "audit", OPERATOR)
     fresh = services.revoking_by_filter.preview(access_alone).confirmation
-    assert services.revoking_by_filter.revoke(access_alone, fresh, "audit", OPERATOR) == Revoked(0, 1)
+    assert totals(services.revoking_by_filter.revoke(access_alone, fresh, "audit", OPERATOR)) == Revoked(0, 1)
     seen = services.revoking_by_filter.preview(both).confirmation
     newest = mint(services, refresh)  # the refresh token still works
-    assert services.revoking_by_filter.revoke(both, seen, "audit", OPERATOR) == Revoked(1, 1)
+    assert totals(services.revoking_by_filter.revoke(both, seen, "audit", OPERATOR)) == Revoked(1, 1)
     with pytest.raises(TokenRevoked):
         services.verifier.verify(newest.secret)
 

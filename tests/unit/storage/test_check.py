@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -14,14 +15,16 @@ from sqlalchemy import delete, insert, text, update
 
 from app.domain.errors import Unavailable
 from app.storage import database as storage
-from app.storage.check import _STATEMENT, CheckedRow, TokenLookup
+from app.storage.check import _OF_SEVERAL, _STATEMENT, CheckedRow, TokenLookup
 from app.storage.database import Database, sqlite
+from app.storage.plain_lookup import SQLITE_CONNECTIONS
 from app.storage.tables import AccessTokenRow, InstanceSettingRow, RefreshTokenRow, UserRow
 from tests.crowds import all_at_once
 from tests.databases import SqliteFiles, connected, destroy
 from tests.unit.storage.planting import (
     HOUR,
     KEPT_ON_POSTGRESQL,
+    KEPT_ON_SQLITE,
     NOW,
     ON_POSTGRESQL,
     plant_access_token,
@@ -177,6 +180,31 @@ def test_the_row_is_found_by_the_index_on_public_ids(database: Database, handle:
     assert f"INDEX {index} (public_id=?)" in plan or f"Index Scan using {index}" in plan, plan
 
 
+@KEPT_ON_POSTGRESQL
+def test_several_rows_are_found_by_their_indexes_under_a_plan_that_is_kept(lookup: TokenLookup, handle: str) -> None:
+    """Fails when the plan is made for each array anew, or reads tables whole because they are small here."""
+    assert lookup.find(handle) is not None
+    (cursor,) = lookup._cursors._idle
+    statement = str(_OF_SEVERAL.compile(dialect=lookup._cursors._engine.dialect)).replace("%(public_ids)s", "$1")
+    cursor.connection.execute(f"PREPARE several (varchar[]) AS {statement}")
+    plan = "\n".join(row[0] for row in cursor.connection.execute(f"EXPLAIN EXECUTE several ('{{{handle},b}}')"))
+    assert "Seq Scan" not in plan and "access_tokens_public_id_key" in plan, plan
+    assert "ANY ($1)" in plan or "ANY (($1)" in plan, plan
+
+
+def test_threads_that_look_together_find_each_its_own(database: Database, lookup: TokenLookup) -> None:
+    with database.transaction() as session:
+        owner = plant_user(session)
+        own = [plant_access_token(session, owner, plant_refresh_token(session, owner)) for _ in range(CROWD - 1)]
+        expected = {token.public_id: token.id for token in own} | {"zzzzzzzzzzzz": None}
+
+    def look(known: str) -> set[int | None]:
+        rows = [lookup.find(known) for _ in range(30)]
+        return {row and row.token_id for row in rows}
+
+    assert all_at_once([partial(look, known) for known in expected]) == [{each} for each in expected.values()]
+
+
 def test_many_threads_look_at_once_and_as_few_connections_stay_open_as_were_busy(
     database: Database, lookup: TokenLookup, handle: str
 ) -> None:
@@ -190,7 +218,7 @@ def test_many_threads_look_at_once_and_as_few_connections_stay_open_as_were_busy
     assert len(lookup._cursors._idle) == 1
     found = all_at_once([lambda: [lookup.find(handle) for _ in range(50)]] * 8)
     assert {each.token_id for looks in found for each in looks} == {lookup.find(handle).token_id}
-    assert 1 <= len(lookup._cursors._idle) <= 8
+    assert 1 <= len(lookup._cursors._idle) <= (SQLITE_CONNECTIONS if database.is_sqlite else 8)
     lookup.close()
     assert len(lookup._cursors._idle) == 0
     database.engine.dispose()
@@ -198,6 +226,45 @@ def test_many_threads_look_at_once_and_as_few_connections_stay_open_as_were_busy
     assert open_files() == []
     assert lookup.find(handle) is not None  # opens a new one
     assert bool(open_files()) is database.is_sqlite
+
+
+def all_connections(lookup: TokenLookup) -> list[Any]:
+    """All that SQLite may have, taken as by threads that stand still."""
+    return [lookup._cursors.take() for _ in range(SQLITE_CONNECTIONS)]
+
+
+@KEPT_ON_SQLITE
+def test_a_look_waits_for_one_of_sqlites_few_connections(lookup: TokenLookup, handle: str) -> None:
+    """Whether it is given back, or lost in an error: then there may be another."""
+    for end in (lookup._cursors.give_back, lookup._cursors.discard):
+        taken, looking = all_connections(lookup), threading.Event()
+
+        def end_one_later(end: Any = end, taken: list[Any] = taken, looking: threading.Event = looking) -> None:
+            looking.wait(60)
+            while not lookup._cursors._waiting:
+                time.sleep(0.001)
+            end(taken.pop())
+
+        def look(looking: threading.Event = looking) -> CheckedRow | None:
+            looking.set()
+            return lookup.find(handle)
+
+        _, found = all_at_once([end_one_later, look])
+        assert found is not None
+        for cursor in taken:
+            lookup._cursors.give_back(cursor)
+        assert len(lookup._cursors._idle) == SQLITE_CONNECTIONS
+
+
+@KEPT_ON_SQLITE
+@pytest.mark.usefixtures("impatient")
+def test_a_look_is_refused_when_all_connections_stand_still(lookup: TokenLookup, handle: str) -> None:
+    taken = all_connections(lookup)
+    with pytest.raises(Unavailable):
+        lookup.find(handle)
+    for cursor in taken:
+        lookup._cursors.give_back(cursor)
+    assert lookup.find(handle) is not None
 
 
 @KEPT_ON_POSTGRESQL
@@ -209,9 +276,9 @@ def test_killed_connections_are_replaced_unnoticed(elsewhere: Database, lookup: 
         lookup._cursors.give_back(cursor)
     for pid in pids:
         assert execute(elsewhere, text(f"SELECT pg_terminate_backend({pid}, 5000)"))
-    assert lookup.find(handle) is not None
-    (fresh,) = lookup._cursors._idle
-    assert fresh.connection.info.backend_pid not in pids
+    found = all_at_once([partial(lookup.find, handle)] * CROWD)  # some of them wait for one that fails
+    assert {each.token_id for each in found} == {lookup.find(handle).token_id}
+    assert not {fresh.connection.info.backend_pid for fresh in lookup._cursors._idle} & set(pids)
 
 
 @pytest.mark.usefixtures("impatient")

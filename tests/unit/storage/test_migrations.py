@@ -117,6 +117,7 @@ def test_users_of_before_sign_in_by_the_e_mail_that_they_have(app: Flask, databa
         assert [tuple(row) for row in found] == [(email, canonical_email(email)) for email in emails]
 
 
+@pytest.mark.filterwarnings("ignore:.*expression-based index")
 def test_the_migrations_lead_to_what_the_tables_say(kept_database: Database) -> None:
     """Fails when a column, an index or a constraint is added in one of the two places alone."""
     with kept_database.engine.connect() as connection:

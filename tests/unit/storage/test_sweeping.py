@@ -7,9 +7,18 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from app.storage import access_tokens, ended_refresh_tokens, refresh_tokens, retired_secrets
+from app.storage.database import Database
 from app.storage.secret_tables import RetiredSecretRow
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
-from tests.unit.storage.planting import HOUR, MICROSECOND, NOW, plant_access_token, plant_refresh_token
+from tests.unit.storage.planting import (
+    HOUR,
+    MICROSECOND,
+    NOW,
+    ON_POSTGRESQL,
+    plant_access_token,
+    plant_refresh_token,
+    plant_user,
+)
 
 pytestmark = pytest.mark.both_databases
 
@@ -88,3 +97,20 @@ def test_digests_of_replaced_secrets_are_deleted_in_their_time(session: Session,
 def plant_retired(session: Session, row: RefreshTokenRow, retired_at: datetime) -> None:
     session.add(RetiredSecretRow(refresh_token_id=row.id, key_id="k1", mac=b"m" * 32, retired_at=retired_at))
     session.flush()
+
+
+@ON_POSTGRESQL
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_sweep_passes_over_what_another_transaction_holds(database: Database, elsewhere: Database, tier: str) -> None:
+    """Fails when it waits, as a revocation may that holds some and wants others."""
+    module, plant = TIERS[tier]
+    table = RefreshTokenRow if tier == "refresh" else AccessTokenRow
+    with database.transaction() as session:
+        owner = plant_user(session)
+        rows = [plant(session, owner, expires_at=NOW) for _ in range(3)]
+    with elsewhere.transaction() as other:
+        other.execute(select(table.id).where(table.id == rows[0].id).with_for_update())
+        with database.transaction() as session:
+            assert module.expire_due(session, NOW, 9) == 2
+    with database.transaction() as session:
+        assert module.expire_due(session, NOW, 9) == 1

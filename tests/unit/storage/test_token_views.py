@@ -5,13 +5,14 @@ from itertools import product
 from typing import Any
 
 import pytest
+from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
 from app.domain.token_filter import TokenFilter
 from app.domain.token_view import DAYS_BEFORE_EXPIRY, Group, Sort, TokenView
 from app.domain.tokens import TokenKind, TokenStatus
-from app.storage import listing, token_views
-from app.storage.tables import UserRow
+from app.storage import listing, token_counts, token_views
+from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 from app.storage.token_views import Direction, Place
 from tests.unit.storage.planting import HOUR, MICROSECOND, NOW, plant_access_token, plant_refresh_token, plant_user
 
@@ -95,7 +96,9 @@ def test_groups_hold_what_their_filter_matches_and_are_counted(session: Session,
         plant_access_token(session, owner, expires_at=end, status=status, had_expired=had)
         if status is not TokenStatus.ACTIVE:
             plant_access_token(session, owner, parent, expires_at=end, status=status, had_expired=had)
-    counted = token_views.counts(session, TokenView(), NOW)
+    counted = token_counts.counts(session, TokenView(), NOW)
+    everything = TokenFilter(created_before=NOW + 99 * DAY)  # counted by reading: there is no index for any filter
+    assert token_counts.counts(session, TokenView(everything), NOW) == counted
     for group in Group:
         view = TokenView(group=group)
         found = {(place.kind, place.row_id) for place in read(session, view, Direction(), 999)}
@@ -115,16 +118,66 @@ def test_a_search_finds_parts_of_names_ids_and_owners(session: Session, owner: U
     single = plant_access_token(session, bert, description="my Übersicht")
     R, A = TokenKind
     whole = {(R, refresh.id), (A, child.id)}
-    for text, found in (
+    for part, found in (
         ("nightly", whole), ("etl", whole), ("ignored", set()), ("übersicht", {(A, single.id)}),
         (refresh.public_id, {(R, refresh.id)}), (f"dpr_{refresh.public_id[:6]}", {(R, refresh.id)}),
         (child.public_id[3:9], {(A, child.id)}), (f"dpa_{child.public_id}_abc", {(A, child.id)}),
         (single.uuid, {(A, single.id)}), (single.uuid[:8], {(A, single.id)}),
         ("ann", whole), ("ANNA@EXAMPLE", whole), ("hello.there", {(A, single.id)}), ("100%", set()), ("zz_", set()),
     ):  # fmt: skip
-        view = TokenView(TokenFilter(search=text))
-        assert {(place.kind, place.row_id) for place in read(session, view, Direction(), 99)} == found, text
-        assert token_views.counts(session, view, NOW)[Group.ALL] == len(found)
+        view = TokenView(TokenFilter(search=part))
+        assert {(place.kind, place.row_id) for place in read(session, view, Direction(), 99)} == found, part
+        assert token_counts.counts(session, view, NOW)[Group.ALL] == len(found)
+
+
+@pytest.mark.parametrize("sort", Sort)
+def test_what_a_search_has_found_is_listed_and_counted_as_if_it_was_looked_for_again(
+    session: Session, owner: UserRow, sort: Sort
+) -> None:
+    plant_many(session, owner)
+    criteria = TokenFilter(name="b", created_before=NOW)
+    for group in (Group.ALL, Group.ACTIVE):
+        view = TokenView(criteria, group, sort)
+        found = token_views.find(session, view, NOW)
+        assert found is not None
+        places = read(session, view, Direction(), 99)
+        assert places
+        for start in (None, *places):
+            rest = read(session, view, Direction(start), 99)
+            assert token_views.page(session, view, NOW, Direction(start), 99, found) == rest
+        assert token_counts.counts(session, view, NOW, found) == token_counts.counts(session, view, NOW)
+
+
+def test_a_search_that_finds_many_lists_no_ids(
+    session: Session, owner: UserRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant_many(session, owner)
+    monkeypatch.setattr(token_views, "MOST_FOUND", 2)
+    assert token_views.find(session, TokenView(TokenFilter(search="b")), NOW) is None
+    assert token_views.find(session, TokenView(TokenFilter(search="zz")), NOW) == {
+        AccessTokenRow: [],
+        RefreshTokenRow: [],
+    }
+    assert token_views.find(session, TokenView(), NOW) is None
+
+
+def test_names_in_their_order_are_read_from_an_index(session: Session) -> None:
+    """Fails when the order of the list and that of the index differ in a letter."""
+    plans: list[str] = []
+
+    def explain(connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
+        if not statement.startswith("EXPLAIN"):
+            word = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
+            plans.extend(str(row) for row in connection.exec_driver_sql(f"{word} {statement}", values))
+
+    if session.get_bind().dialect.name == "postgresql":  # which reads small tables whole
+        for choice in ("seqscan", "sort", "hashjoin", "bitmapscan"):
+            session.execute(text(f"SET LOCAL enable_{choice} = off"))
+    connection = session.connection()
+    event.listen(connection, "before_cursor_execute", explain)
+    read(session, TokenView(sort=Sort.NAME, is_descending=False), Direction(), 9)
+    event.remove(connection, "before_cursor_execute", explain)
+    assert sum("ix_refresh_tokens_name" in line for line in plans) == 2, plans
 
 
 def test_a_search_of_one_owner_does_not_look_at_the_owner(session: Session, owner: UserRow) -> None:

@@ -1,0 +1,80 @@
+"""Threads that rest: of those that have answered, as few go on as the requests need.
+
+Python runs one thread at a time. Each further one that takes requests waits for its lock, which whoever has it gives up
+at each look into the database: with sixteen at work, one check in a hundred waited for 40 ms, with two for 3 ms
+(docs/performance.md). The server has many threads all the same, for requests that take long.
+Not here: how many requests are worked on at once (``turns``).
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+RESTING = "daypass.resting"
+"""The :class:`Resting` of the worker, in the environment of a request; absent where threads do not rest."""
+
+REST_SECONDS = 0.5
+"""After which a thread goes on that nobody has woken. A short request takes less than a millisecond."""
+
+
+class Resting:
+    """Lets a thread that has answered rest while another is at a short request, and so is free in a moment.
+
+    Every request is short until it says otherwise. So there is always a thread that goes on: the last one at a short
+    request has no other to leave the rest to, and one that becomes long wakes another.
+    """
+
+    def __init__(self, rest_seconds: float = REST_SECONDS) -> None:
+        self._rest_seconds = rest_seconds
+        # Single operations on both are atomic, so no thread waits for another here.
+        self._at_short: dict[int, None] = {}
+        self._resting: deque[threading.Lock] = deque()
+
+    def around(self, answer: Callable[[Any, dict[str, Any]], Any]) -> Callable[[Any, dict[str, Any]], Any]:
+        """The server's function that answers a request, with a rest at its end: the client has its answer by then."""
+
+        def answer_and_rest(protocol: Any, environ: dict[str, Any]) -> Any:
+            me = threading.get_ident()
+            self._at_short[me] = None
+            environ[RESTING] = self
+            try:
+                status = answer(protocol, environ)
+            finally:
+                self._at_short.pop(me, None)
+            if self._at_short:
+                self._rest()
+            return status
+
+        return answer_and_rest
+
+    def begin_long(self) -> None:
+        """From now on, this thread's request takes as long as it takes: another thread goes on in its place."""
+        self._at_short.pop(threading.get_ident(), None)
+        with suppress(IndexError):
+            self._resting.pop().release()
+
+    def _rest(self) -> None:
+        awake = threading.Lock()
+        awake.acquire()
+        self._resting.append(awake)
+        if not awake.acquire(timeout=self._rest_seconds):
+            with suppress(ValueError):  # woken just now
+                self._resting.remove(awake)
+
+
+class LongRequests:
+    """A WSGI layer in front of all that is not answered in a moment."""
+
+    def __init__(self, application: "WSGIApplication") -> None:
+        self._application = application
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        resting: Resting | None = environ.get(RESTING)
+        if resting is not None:
+            resting.begin_long()
+        return self._application(environ, start_response)

@@ -1,0 +1,128 @@
+"""Which threads rest after an answer, and what ends their rest: with threads, each at a request as the test lets it."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from app.http.resting import RESTING, LongRequests, Resting
+from app.http.turns import TURNS, Turns
+from tests.patience import PATIENCE_SECONDS
+
+
+class Worker:
+    """Threads that answer requests; each request does what it is given, and is answered when that ends."""
+
+    def __init__(self, threads: ThreadPoolExecutor, resting: Resting) -> None:
+        self.resting = resting
+        self._threads = threads
+        self._answer = resting.around(lambda _protocol, environ: environ["work"](environ))
+
+    def answer(self, work: Callable[[dict[str, object]], object]) -> Future[object]:
+        return self._threads.submit(self._answer, None, {"work": work})
+
+    def resting_threads(self) -> int:
+        return len(self.resting._resting)
+
+    def until(self, is_true: Callable[[], bool]) -> None:
+        pause = threading.Event()
+        for _ in range(round(PATIENCE_SECONDS / 0.01)):
+            if is_true():
+                return
+            pause.wait(0.01)
+        raise AssertionError("it never was")
+
+
+class Step:
+    """Work that waits until the test lets it go on."""
+
+    def __init__(self) -> None:
+        self.began, self._may_end = threading.Event(), threading.Event()
+
+    def __call__(self, _environ: dict[str, object]) -> str:
+        self.began.set()
+        assert self._may_end.wait(PATIENCE_SECONDS)
+        return "answered"
+
+    def ends(self) -> None:
+        self._may_end.set()
+
+
+@pytest.fixture
+def threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(4)
+
+
+def test_who_has_answered_rests_while_another_is_at_a_short_request_and_the_last_one_never(
+    threads: ThreadPoolExecutor,
+) -> None:
+    worker, short = Worker(threads, Resting(PATIENCE_SECONDS)), Step()
+    with threads:
+        at_it = worker.answer(short)
+        assert short.began.wait(PATIENCE_SECONDS)
+        done = worker.answer(lambda _: "answered")
+        worker.until(lambda: worker.resting_threads() == 1)
+        assert not done.done()
+        short.ends()
+        assert at_it.result() == "answered", "it goes on at once: nobody else is there"
+        worker.answer(lambda environ: LongRequests(lambda *_: [])(environ, lambda *_: lambda _: None)).result()
+        assert done.result() == "answered"
+        assert worker.resting_threads() == 0
+
+
+@pytest.mark.parametrize("by", ["entering what takes long", "waiting for a body"])
+def test_a_request_that_becomes_long_wakes_a_thread_and_lets_none_rest(threads: ThreadPoolExecutor, by: str) -> None:
+    """Fails when it stays counted as short: while it lasts, each further answer would be followed by a rest."""
+    worker, short, long = Worker(threads, Resting(PATIENCE_SECONDS)), Step(), Step()
+
+    def become_long(environ: dict[str, object]) -> object:
+        assert short.began.wait(PATIENCE_SECONDS)
+        worker.until(lambda: worker.resting_threads() == 1)
+        if by == "waiting for a body":
+            turns = Turns(lambda turned, _: _receive(turned, long), 1, 1, before_waiting=worker.resting.begin_long)
+            return turns(environ, lambda *_: lambda _: None)
+        return LongRequests(lambda turned, _: [long(turned)])(environ, lambda *_: lambda _: None)  # type: ignore
+
+    with threads:
+        becomes_long, first = worker.answer(become_long), worker.answer(short)
+        assert short.began.wait(PATIENCE_SECONDS)
+        rested = worker.answer(lambda _: "answered")
+        assert rested.result(PATIENCE_SECONDS) == "answered"
+        short.ends()
+        assert first.result(PATIENCE_SECONDS) == "answered"
+        assert [worker.answer(lambda _: "answered").result(PATIENCE_SECONDS) for _ in range(3)] == ["answered"] * 3
+        long.ends()
+        becomes_long.result(PATIENCE_SECONDS)
+        assert worker.resting_threads() == 0
+
+
+def _receive(environ: dict[str, object], long: Step) -> list[bytes]:
+    turns = environ[TURNS]
+    assert isinstance(turns, Turns)
+    with turns.receiving():
+        long(environ)
+    return []
+
+
+def test_a_rest_ends_by_itself(threads: ThreadPoolExecutor) -> None:
+    """A request may take longer than it looked."""
+    worker, slow = Worker(threads, Resting(0.01)), Step()
+    with threads:
+        at_it = worker.answer(slow)
+        assert slow.began.wait(PATIENCE_SECONDS)
+        assert worker.answer(lambda _: "answered").result(PATIENCE_SECONDS) == "answered"
+        slow.ends()
+        assert at_it.result() == "answered" and worker.resting_threads() == 0
+
+
+def test_a_request_that_fails_is_over(threads: ThreadPoolExecutor) -> None:
+    worker = Worker(threads, Resting(PATIENCE_SECONDS))
+    with threads:
+        assert isinstance(worker.answer(lambda environ: environ["nothing"]).exception(), KeyError)
+        assert worker.answer(lambda _: "answered").result(PATIENCE_SECONDS) == "answered"
+
+
+def test_a_server_whose_threads_do_not_rest_has_nothing_to_wake() -> None:
+    assert RESTING not in (environ := {"PATH_INFO": "/"})
+    assert LongRequests(lambda *_: [b"answered"])(environ, lambda *_: lambda _: None) == [b"answered"]  # type: ignore
