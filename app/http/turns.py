@@ -72,10 +72,6 @@ class Turns:
         """Receive a body without a turn; refuses with Unavailable when too many wait for clients."""
         return _Receiving(self._clients, self._give_to_wait, self._take)
 
-    def _give_to_wait(self) -> None:
-        self._before_waiting()
-        self._give()
-
     def wait_for_client(self) -> Callable[[], None]:
         """A place for sending an answer; it is given back by calling what this returns. Refuses in the same way."""
         with ExitStack() as places:
@@ -113,6 +109,10 @@ class Turns:
             else:
                 self._free += 1
 
+    def _give_to_wait(self) -> None:
+        self._before_waiting()
+        self._give()
+
 
 class _Receiving:
     """Within it, a request has a place of those that wait for clients, and no turn.
@@ -127,11 +127,7 @@ class _Receiving:
 
     def __enter__(self) -> None:
         self._leave = self._places.take()
-        try:
-            self._give()
-        except BaseException:
-            self._leave()
-            raise
+        self._give()
 
     def __exit__(self, *_: object) -> None:
         try:

@@ -471,6 +471,8 @@ VIEWS = [
     View("admin-revoke-by-filter", CLARA, after(
         with_menu(SOON, "More actions"), leading_to("revoke-by-filter", "that match…")
     )),
+    View("admin-bulk-revocation", CLARA, at("/admin/tokens/revocations/1")),
+    View("admin-bulk-revocation-done", CLARA, at("/admin/tokens/revocations/2")),
     View("admin-identify", CLARA, at("/admin/identify")),
     View("admin-identify-works", CLARA, identified("")),
     View("admin-identify-unknown", CLARA, identified("hello")),

@@ -9,7 +9,8 @@ from app.domain.credentials import Credential, CredentialKind
 from app.domain.identity import ApiTokens, Caller, Role, User
 from app.domain.provisioned import Group, Person
 from app.services.linking import named_person
-from app.storage import check_counts
+from app.storage import bulk_revocations, check_counts, leases
+from app.storage.refresh_tokens import Revocation
 from tests.browser.past import HOUR, Life, Past
 from tests.factories import (
     ISSUER,
@@ -119,6 +120,7 @@ def fill(past: Past) -> None:
         ]
     )
     _fill_checks(past, chance)
+    _revoke_in_bulk(past)
     past.ago(timedelta(minutes=5))
     for name in (GUARDED, GUARDED_AWAY):
         past.guarded(name)
@@ -360,6 +362,15 @@ def _allowed(past: Past, user: User, description: str, days: int | None, age: ti
 def _disabled(past: Past, user: User, age: timedelta, clara: User) -> Life:
     yield age
     disable(past.services, user.username, signed_in(clara))
+
+
+def _revoke_in_bulk(past: Past) -> None:
+    """Two revocations of many tokens, the first of which has parts left: those of tokens that nobody shows."""
+    act = Revocation(past.present - timedelta(seconds=3), ADMINISTRATOR, "the key of the warehouse was in a log")
+    with past.database.transaction() as session:
+        bulk_revocations.add(session, act, 4_312, 3_977, unmarked=2_610, parts=[[0]])
+        bulk_revocations.add(session, replace(act, at=act.at - 3 * DAY), 1_204, 1)
+        leases.claim(session, "mark_revoked", "daypass-2:1", act.at, act.at + DAY, None)  # it goes on elsewhere
 
 
 def _fill_checks(past: Past, chance: random.Random) -> None:

@@ -1,6 +1,7 @@
 """The administration pages: one happy path and the refusals of each form, and how lists are narrowed."""
 
 import csv
+import html
 import io
 import re
 from dataclasses import replace
@@ -501,6 +502,29 @@ def test_what_a_filter_matches_is_shown_and_then_revoked(services: Services, adm
     assert "Revoked 2 refresh and 2 access tokens." in words(told) and "Owner: " in words(told)
     assert not any(works(services, each) for each in (held.refresh, held.access, held.single, later))
     assert f"Filter: owner {user.username}" in words(admin.get(at("/admin/audit", action="tokens.revoked")))
+
+
+def test_of_many_tokens_a_page_shows_the_progress_and_that_it_is_over(
+    services: Services, admin: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever process goes on with it: a reload shows how far it is."""
+    monkeypatch.setattr(services.revoking_by_filter, "_chunk", 1)
+    monkeypatch.setattr(services.bulk_revocations, "finish_in_background", lambda revoked: None)
+    user = make_user(services)
+    minted = [mint(services, issue(services, user)) for _ in range(3)]
+    back = at("/admin/tokens", owner=user.username)
+    form = page(admin.get(at(BY_FILTER, owner=user.username, back=back))).form(BY_FILTER).fields
+    answer = admin.post(BY_FILTER, form | {"reason": "spring cleaning"})
+    assert answer.status_code == 303
+    assert not any(works(services, each) for each in minted)
+    shown = admin.get(answer.headers["Location"])
+    assert "Lists show 3 of 6 as revoked. The others follow, also if you leave this page." in words(shown)
+    assert 'value="3"' in shown.text and "data-progress" in shown.text and "<noscript><meta" in shown.text
+    services.bulk_revocations.finish_all()
+    done = admin.get(answer.headers["Location"])
+    assert "3 refresh tokens and 3 access tokens" in words(done) and "Lists show all of them as revoked." in words(done)
+    assert "data-progress" not in done.text and "<noscript>" not in done.text
+    assert html.escape(back) in done.text
 
 
 def test_a_pasted_secret_is_identified_and_never_shown(services: Services, admin: Pages) -> None:

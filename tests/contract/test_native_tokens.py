@@ -152,6 +152,27 @@ def test_what_is_previewed_is_revoked_and_recorded(services: Services, admin: Pe
     }  # fmt: skip
 
 
+def test_of_many_tokens_the_api_says_how_many_lists_do_not_show_as_revoked_yet(
+    services: Services, admin: Person, anna: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services.revoking_by_filter, "_chunk", 1)
+    monkeypatch.setattr(services.bulk_revocations, "finish_in_background", lambda revoked: None)
+    mint(services, issue(services, anna.user, "other"))
+    act = {"filter": {"owner": anna.user.username}, "reason": "audit"}
+    act |= {"confirmation": admin.native.post(PREVIEW, {"filter": act["filter"]}).get_json()["confirmation"]}
+    revoked = admin.native.post(ACT, act).get_json()
+    assert (revoked["refresh_tokens"], revoked["access_tokens"]) == (2, 2)
+    assert (revoked["unmarked"], revoked["finished_at"]) == (2, None)
+    assert problem(anna.native.get("me")) == (401, "token_revoked")
+    services.bulk_revocations.mark_part(revoked["id"])
+    assert admin.native.get(f"{ACT}/{revoked['id']}").get_json() == revoked | {"unmarked": 1}
+    services.bulk_revocations.finish_all()
+    done = admin.native.get(f"{ACT}/{revoked['id']}").get_json()
+    assert (done["unmarked"], done["finished_at"] is None) == (0, False)
+    for nothing in ("0", "x", "007", str(revoked["id"] + 1)):
+        assert problem(admin.native.get(f"{ACT}/{nothing}")) == (404, "not_found")
+
+
 def test_a_filter_that_narrows_nothing_or_is_none_is_refused_by_its_member(admin: Person) -> None:
     assert fields_of(admin.native.post(ACT, {"filter": {}, "confirmation": "x", "reason": "x"})) == ["filter"]
     for narrowing, field in (

@@ -74,6 +74,7 @@ MOVING, MOVING_RACES = "tests/unit/services/test_moving.py", "tests/unit/service
 RESTORING = "tests/unit/services/test_restoring.py"
 IN_MOVING = "app/services/moving.py"
 BY_FILTER = "tests/unit/services/test_revoking_by_filter.py"
+BULK_REVOCATIONS = "tests/unit/services/test_bulk_revocations.py -k 'not postgresql'"
 RACES = "tests/unit/services/test_revoking_races.py"
 JOINING = "tests/unit/services/test_joining.py"
 PASSWORD_SIGN_IN = "tests/unit/services/test_password_sign_in.py"
@@ -128,6 +129,7 @@ GRANTS, OAUTH_CLIENTS = "tests/contract/test_oauth_grants.py", "tests/contract/t
 IN_INTROSPECTING = "app/services/introspecting.py"
 IN_LOOKUP = "app/storage/plain_lookup.py"
 IN_SHARED_READS, SHARED_READS = "app/storage/shared_reads.py", "tests/unit/storage/test_shared_reads.py"
+RESTING = "tests/unit/http/test_resting.py"
 IN_VERIFYING = "app/services/verifying.py"
 IN_RECENT_PASSWORDS = "app/services/recent_passwords.py"
 RECENT_PASSWORDS = "tests/unit/services/test_recent_passwords.py"
@@ -205,6 +207,10 @@ FAULTS = (
           " [setattr(each, 'row', row) or each.ended.release() for each in late]", SHARED_READS),
     Fault("away is unknown to those who wait", "◆ a database that is away is a 503, never a refusal", IN_SHARED_READS,
           "each.failure = failure", "pass", SHARED_READS),
+    Fault("long requests stay counted as short", "threads rest only beside requests that end in a moment",
+          "app/http/resting.py", "self._at_short.pop(threading.get_ident(), None)", "pass", RESTING),
+    Fault("long requests wake nobody", "a request that takes long leaves a thread to others", "app/http/resting.py",
+          "self._resting.pop().release()", "pass", RESTING),
     Fault("away taken for unknown", "◆ a database that is away is a 503, never a refusal", IN_LOOKUP,
           'raise Unavailable("the database cannot be reached") from error', "return None", CHECK),
     Fault("away answered with 401", "◆ a database that is away is a 503, never a refusal",
@@ -725,6 +731,15 @@ FAULTS = (
           "if criteria.is_empty:", "if criteria is None:", BY_FILTER),
     Fault("confirmation not compared", "what is revoked by filter is what was confirmed", IN_BY_FILTER,
           "if not self._seal.fits(", "if not confirmation and self._seal.fits(", BY_FILTER),
+    Fault("access tokens of many checked by their own row alone", "◆ of many tokens, each is refused from the act on",
+          "app/services/ended_credentials.py", "access_tokens.is_revoked(session, row):", 'row.status == "revoked":',
+          BULK_REVOCATIONS),
+    Fault("finished while parts are left", "◆ a revocation of many goes on after a crash",
+          "app/storage/bulk_revocations.py", '"finished_at": None if is_left else now', '"finished_at": now',
+          BULK_REVOCATIONS),
+    Fault("total of the time of marking", "the total of a revocation of many is that of the act",
+          "app/services/bulk_revocations.py", "Revocation(row.revoked_at, ", "Revocation(self._clock(), ",
+          BULK_REVOCATIONS),
     Fault("lease given twice", "◆ any number of schedulers may run", "app/storage/leases.py",
           "where(JobLeaseRow.job == job, free)", "where(JobLeaseRow.job == job)", LEASES),
     Fault("tick run twice", "◆ each tick runs once", "app/storage/leases.py", "JobLeaseRow.tick < tick",
