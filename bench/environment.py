@@ -40,8 +40,9 @@ class Checkout:
     python: str = sys.executable
 
     def program(self, words: list[str], environment: dict[str, str]) -> "Program":
-        """``python -m …`` there, without the caller's own settings of Daypass."""
+        """``python -m …`` there, without the caller's own settings of Daypass; compiled once, as pip installs it."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("DAYPASS_")}
+        kept.pop("PYTHONDONTWRITEBYTECODE", None)
         complete = kept | {"PYTHONPATH": str(self.folder)} | environment
         return Program([self.python, "-m", *words], complete, self.folder)
 

@@ -55,11 +55,12 @@ def main() -> int:
         load = round(load_average(), 1)
         plan = replace(Plan(), tokens=options.tokens, users=min(options.tokens, USERS))
         with Workspace(plan) as workspace:
-            pages = {database: dict(_measure(workspace, database)) for database in DATABASES}
+            pages = {database: dict(_measure(workspace, database)) for database in options.only}
         measured = {"date": f"{system_clock():%Y-%m-%d %H:%M} UTC", "load_average": load, "pages": pages}
         if options.tokens != TOKENS:
             print(page({options.name: measured}))
             return 0
+        measured["pages"] = stored.get(options.name, {}).get("pages", {}) | pages
         stored[options.name] = measured
         RESULTS.write_text(json.dumps(stored, indent=1) + "\n")
     PAGE.write_text(page(stored))
@@ -189,6 +190,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.page_speed", description="Measure every web page.")
     parser.add_argument("--as", dest="name", choices=("before", "after"), default="after", help="default: after")
     parser.add_argument("--tokens", type=int, default=TOKENS, help="fewer: printed, not written (default %(default)s)")
+    parser.add_argument(
+        "--only", choices=DATABASES, nargs=1, default=DATABASES, help="one database; the figures of the other stay"
+    )
     parser.add_argument("--show", action="store_true", help="measure nothing; write the page again")
     return parser.parse_args()
 

@@ -3,8 +3,8 @@
 Not here: who sent it (``oauth``).
 """
 
+import secrets
 import time
-import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -36,7 +36,7 @@ class Asked:
     environ: "WSGIEnvironment"
     path: str
     started: float = field(default_factory=time.perf_counter)
-    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    id: str = field(default_factory=lambda: secrets.token_hex(16))
     form: dict[str, str] = field(default_factory=dict)
     principal: Principal | None = None
     client: Client | None = None

@@ -5,7 +5,7 @@ Not here: the members of a body (each dialect's ``schemas``).
 
 import json
 import math
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import parse_qsl
@@ -88,9 +88,12 @@ class BodyReader:
         Refuses with Unavailable.
         """
         raw = b""
-        with self._place(environ), suppress(OSError, ValueError):  # what servers raise for a connection that ended
-            while len(raw) < length and (more := environ["wsgi.input"].read(length - len(raw))):
-                raw += more
+        with self._place(environ):
+            try:
+                while len(raw) < length and (more := environ["wsgi.input"].read(length - len(raw))):
+                    raw += more
+            except (OSError, ValueError):  # what servers raise for a connection that ended
+                pass
         return raw
 
     def _place(self, environ: "WSGIEnvironment") -> AbstractContextManager[None]:

@@ -7,6 +7,7 @@ part is read. Not here: which entry is believed (``proxies``).
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 Address = IPv4Address | IPv6Address
@@ -60,6 +61,7 @@ def forwarded_hops(text: str) -> Iterator[Hop | Unreadable]:
     return map(_hop_of_element, _elements(text))
 
 
+@lru_cache(1024)
 def parse_address(text: str) -> Address | None:
     """A plain address, without its zone, and as IPv4 where an IPv6 socket shows ``::ffff:192.0.2.1``."""
     try:

@@ -49,6 +49,11 @@ class TrustedProxies:
     is_https: bool = False
     _reported: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
 
+    @property
+    def are_any(self) -> bool:
+        """Whether anybody is trusted."""
+        return bool(self.networks) or self.has_unix_peers
+
     def trust(self, peer: Address | None, is_unix: bool) -> bool:
         """Whether the peer is one of them."""
         if peer is None:
@@ -95,8 +100,9 @@ def client_address(environ: Mapping[str, Any], proxies: TrustedProxies) -> str |
 def is_https(environ: Mapping[str, Any], proxies: TrustedProxies) -> bool:
     """Whether the client uses HTTPS, by the connection, a trusted proxy's header, or the public URL's scheme."""
     peer = environ.get("REMOTE_ADDR", "")
-    address = parse_address(peer)
-    if not proxies.trust(address, _is_unix(peer)):
+    # Reading an address takes longer than all else here.
+    address = parse_address(peer) if proxies.are_any else None
+    if not proxies.are_any or not proxies.trust(address, _is_unix(peer)):
         return proxies.is_https or environ.get("wsgi.url_scheme") == "https"
     if proxies.header == FORWARDED:
         scheme = _client(environ, proxies, address).scheme or ""

@@ -68,16 +68,9 @@ class Turns:
         finally:
             self._give()
 
-    @contextmanager
-    def receiving(self) -> Iterator[None]:
+    def receiving(self) -> "_Receiving":
         """Receive a body without a turn; refuses with Unavailable when too many wait for clients."""
-        with self._clients.taken():
-            self._before_waiting()
-            self._give()
-            try:
-                yield
-            finally:
-                self._take()
+        return _Receiving(self._clients, self._give_to_wait, self._take)
 
     def wait_for_client(self) -> Callable[[], None]:
         """A place for sending an answer; it is given back by calling what this returns. Refuses in the same way."""
@@ -115,6 +108,32 @@ class Turns:
                 self._waiting.popleft().release()
             else:
                 self._free += 1
+
+    def _give_to_wait(self) -> None:
+        self._before_waiting()
+        self._give()
+
+
+class _Receiving:
+    """Within it, a request has a place of those that wait for clients, and no turn.
+
+    No generator, because each introspection enters it: that would take as long again as its locks.
+    """
+
+    __slots__ = ("_give", "_leave", "_places", "_take")
+
+    def __init__(self, places: Places, give: Callable[[], None], take: Callable[[], None]) -> None:
+        self._places, self._give, self._take = places, give, take
+
+    def __enter__(self) -> None:
+        self._leave = self._places.take()
+        self._give()
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._take()
+        finally:
+            self._leave()
 
 
 def _refuse(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:

@@ -44,7 +44,7 @@ SOMEBODY_ELSE = (
 BY_SCIM = "scim"
 """Who named a person whom the directory created: no user's name, as nobody can be asked."""
 
-NAMES_AT_ONCE = 100
+NAMES_AT_ONCE, MOST_NAMES_AT_ONCE = 100, 5_000
 
 
 class Account(NamedTuple):
@@ -142,8 +142,10 @@ class FirstSignIns:
     def _free_names(self, session: Session, person: ProvidedPerson) -> Iterator[str]:
         """Nobody's user name, present or former, and no other person's e-mail, which would no longer sign them in."""
         names = candidates(username_from(person.username, person.email.partition("@")[0]))
+        at_once = NAMES_AT_ONCE
         while True:
-            some = list(islice(names, NAMES_AT_ONCE))
+            some = list(islice(names, at_once))
+            at_once = min(at_once * 4, MOST_NAMES_AT_ONCE)  # the ten thousandth of a name needs few statements, too
             taken = named.ids_of_users_ever(session, some)
             for name in some:
                 is_kept = name in taken or self._usernames.is_former(session, name)

@@ -45,7 +45,8 @@ def record_of_each(
 ) -> None:
     """The same of each of these, of which there can be thousands, in one go."""
     if subjects:
-        _append(session, [_values(now, caller, action, each, Result.DONE, detail) for each in subjects])
+        values = _values(now, caller, action, subjects[0], Result.DONE, detail)
+        _append(session, [values | {"object_kind": kind, "object_id": handle} for kind, handle in subjects])
 
 
 def record_refused(

@@ -7,8 +7,7 @@ Not here: that of many at once (``batch_check``), running it (``plain_lookup``),
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import String, any_, bindparam, case, literal_column, select
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ARRAY, String, any_, bindparam, case, literal_column, select
 
 from app.storage.database import Database
 from app.storage.plain_lookup import PlainLookup

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, case, select
+from sqlalchemy import ARRAY, String, any_, bindparam, case, select
 
 from app.storage.database import Database
 from app.storage.plain_lookup import PlainLookup
@@ -26,21 +26,23 @@ class ClientRow(NamedTuple):
     sign_in_valid_days: str | None
 
 
-_STATEMENT = (
-    select(
-        RefreshTokenRow.key_id,
-        RefreshTokenRow.mac,
-        RefreshTokenRow.status,
-        RefreshTokenRow.expires_at,
-        UserRow.id,
-        UserRow.username,
-        UserRow.role,
-        UserRow.is_active,
-        UserRow.vouched_at,
-        case((UserRow.vouched_at.is_not(None), VALID_DAYS)),
-    )
-    .join(UserRow, UserRow.id == RefreshTokenRow.user_id)
-    .where(RefreshTokenRow.public_id == bindparam("public_id"))
+_CLIENTS = select(
+    RefreshTokenRow.key_id,
+    RefreshTokenRow.mac,
+    RefreshTokenRow.status,
+    RefreshTokenRow.expires_at,
+    UserRow.id,
+    UserRow.username,
+    UserRow.role,
+    UserRow.is_active,
+    UserRow.vouched_at,
+    case((UserRow.vouched_at.is_not(None), VALID_DAYS)),
+).join(UserRow, UserRow.id == RefreshTokenRow.user_id)
+
+_STATEMENT = _CLIENTS.where(RefreshTokenRow.public_id == bindparam("public_id"))
+
+_OF_SEVERAL = _CLIENTS.add_columns(RefreshTokenRow.public_id).where(
+    RefreshTokenRow.public_id == any_(bindparam("public_ids", type_=ARRAY(String)))
 )
 
 
@@ -48,4 +50,4 @@ class ClientLookup(PlainLookup[ClientRow]):
     """Finds refresh tokens by public id, with their owners."""
 
     def __init__(self, database: Database, beside: PlainLookup[Any]) -> None:
-        super().__init__(database, _STATEMENT, ClientRow._make, ClientRow._fields, beside)
+        super().__init__(database, _STATEMENT, ClientRow._make, ClientRow._fields, beside, _OF_SEVERAL)

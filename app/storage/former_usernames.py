@@ -7,6 +7,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app.storage.database import insert_unless_present
+from app.storage.many_rows import is_one_of
 from app.storage.user_table import FormerUsernameRow
 
 
@@ -43,6 +44,7 @@ def of_user(session: Session, user_id: int) -> list[str]:
 
 def ids_of_users(session: Session, usernames: Collection[str]) -> dict[str, int]:
     """By former user name."""
-    query = select(FormerUsernameRow.username, FormerUsernameRow.user_id)
-    found = session.execute(query.where(FormerUsernameRow.username.in_(usernames)))
+    former = FormerUsernameRow.username
+    query = select(former, FormerUsernameRow.user_id)
+    found = session.execute(query.where(is_one_of(session, former, usernames)))
     return {username: user_id for username, user_id in found if username is not None}

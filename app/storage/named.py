@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.storage import former_usernames
+from app.storage.many_rows import is_one_of
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 
 
@@ -20,7 +21,7 @@ def names_of_tokens(session: Session, public_ids: Collection[str]) -> dict[str, 
 
 def ids_of_users(session: Session, usernames: Collection[str]) -> dict[str, int]:
     """By user name."""
-    query = select(UserRow.username, UserRow.id).where(UserRow.username.in_(usernames))
+    query = select(UserRow.username, UserRow.id).where(is_one_of(session, UserRow.username, usernames))
     return {username: user_id for username, user_id in session.execute(query)}
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.domain.identity import Role
 from app.domain.provisioned import Attribute, Condition, Group, MappedGroup, ProvisionedGroup, name_key
 from app.storage.database import insert_unless_present
+from app.storage.many_rows import is_one_of
 from app.storage.scim_tables import ScimGroupRow, ScimMemberRow, ScimRoleRow
 from app.storage.scim_users import IS_MANAGED, matches
 from app.storage.tables import UserRow
@@ -77,7 +78,7 @@ def add_members(session: Session, group_id: int, user_ids: Collection[int]) -> N
 
 def remove_members(session: Session, group_id: int, user_ids: Collection[int]) -> None:
     for some in _some(user_ids):
-        which = (ScimMemberRow.group_id == group_id, ScimMemberRow.user_id.in_(some))
+        which = (ScimMemberRow.group_id == group_id, is_one_of(session, ScimMemberRow.user_id, some))
         session.execute(delete(ScimMemberRow).where(*which))
 
 
@@ -92,7 +93,7 @@ def unmanaged(session: Session, user_ids: Collection[int]) -> set[int]:
     """Those of these ids that are of no user whom SCIM manages."""
     found: set[int] = set()
     for some in _some(user_ids):
-        found.update(session.scalars(select(UserRow.id).where(IS_MANAGED, UserRow.id.in_(some))))
+        found.update(session.scalars(select(UserRow.id).where(IS_MANAGED, is_one_of(session, UserRow.id, some))))
     return set(user_ids) - found
 
 
@@ -156,7 +157,9 @@ def standings(session: Session, user_ids: Collection[int]) -> Iterator[Standing]
     """Of those of these users whom SCIM manages."""
     for some in _some(user_ids):
         columns = select(UserRow.id, UserRow.username, UserRow.role)
-        present = session.execute(columns.where(IS_MANAGED, UserRow.id.in_(some)).order_by(UserRow.id)).all()
+        present = session.execute(
+            columns.where(IS_MANAGED, is_one_of(session, UserRow.id, some)).order_by(UserRow.id)
+        ).all()
         by_groups = _by_groups(session, some)
         for user_id, username, role in present:
             yield Standing(user_id, username, Role(role), by_groups.get(user_id, []))
@@ -164,7 +167,7 @@ def standings(session: Session, user_ids: Collection[int]) -> Iterator[Standing]
 
 def set_role(session: Session, user_ids: Collection[int], role: Role) -> None:
     for some in _some(user_ids):
-        session.execute(update(UserRow).where(UserRow.id.in_(some)).values(role=role))
+        session.execute(update(UserRow).where(is_one_of(session, UserRow.id, some)).values(role=role))
 
 
 def _some(user_ids: Collection[int]) -> Iterator[list[int]]:
@@ -179,7 +182,7 @@ def _by_groups(session: Session, user_ids: list[int]) -> dict[int, list[Role]]:
         select(ScimMemberRow.user_id, ScimRoleRow.role)
         .join(ScimGroupRow, ScimGroupRow.id == ScimMemberRow.group_id)
         .join(ScimRoleRow, ScimRoleRow.name_key == ScimGroupRow.name_key)
-        .where(ScimMemberRow.user_id.in_(user_ids))
+        .where(is_one_of(session, ScimMemberRow.user_id, user_ids))
     )
     found: dict[int, list[Role]] = {}
     for user_id, role in session.execute(query):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, ViewportSize
 
 from tests.browser import gallery
 from tests.browser.conftest import Instance
@@ -70,7 +70,7 @@ def test_axe_finds_nothing_the_page_fits_every_window_and_needs_nothing_that_its
 ) -> None:
     page = guests.show(view)
 
-    cut_off = [width for width in SIZES if _is_wider_than_window(page, width)]
+    cut_off = [width for width in sorted(SIZES) if _is_wider_than_window(page, width)]  # at last, as wide as a desk
     page.evaluate(AXE.axe_script)
     found = []
     for width, theme, rules in _looks(view):
@@ -107,4 +107,7 @@ def _is_wider_than_window(page: Page, width: int) -> bool:
 
 
 def _resize(page: Page, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": SIZES[width]})
+    """To lay a page out again takes a quarter of the time of a look, so only where its size is another."""
+    size = ViewportSize(width=width, height=SIZES[width])
+    if page.viewport_size != size:
+        page.set_viewport_size(size)

@@ -65,12 +65,13 @@ def test_administrators_and_introspectors_may_with_every_credential_of_introspec
     for role, status in ((Role.SERVER_ADMIN, 200), (Role.INTROSPECTOR, 200), (Role.VIEWER, 403)):
         user = make_user(services, role=role, password=PASSWORD)
         refresh = issue(services, user)
-        token = mint(services, refresh).secret
+        access = mint(services, refresh)
+        token = access.secret
         sent: list[dict[str, str]] = [
             {"TOKEN": token}, {"Authorization": f"Bearer {token}"}, basic(user.username, PASSWORD),
-            basic(refresh.token.public_id, refresh.secret),
+            basic(refresh.token.public_id, refresh.secret), basic(access.token.public_id, token),
         ]  # fmt: skip
-        assert [native.post(PATH, body, headers=each).status_code for each in sent] == [status] * 4, role
+        assert [native.post(PATH, body, headers=each).status_code for each in sent] == [status] * 5, role
 
 
 REFUSED: dict[str, tuple[Callable[[Person], dict[str, str]], str]] = {

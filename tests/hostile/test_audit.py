@@ -15,6 +15,7 @@ from tests.audit_tampering import tamper
 from tests.crowds import all_at_once
 from tests.drivers.server import LiveServer
 from tests.factories import PASSWORD, issue, make_user, mint
+from tests.patience import PATIENCE_SECONDS
 
 WORKERS = 2
 KINDS = ("sign_in.refused", "sign_in.throttled", "administration.refused", "refresh_token.presented_as_access")
@@ -61,7 +62,7 @@ def test_a_crowd_neither_fills_nor_forges_the_audit_log(
 
 def _when_written(services: Services) -> list[Any]:
     """The events of refused acts, when each kind is among them."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         events = [each for each in services.audit_list.events(limit=500).items if each.result == "refused"]
         if {event.action for event in events} >= set(KINDS) - {"sign_in.throttled"} or time.monotonic() > deadline:

@@ -129,6 +129,7 @@ GRANTS, OAUTH_CLIENTS = "tests/contract/test_oauth_grants.py", "tests/contract/t
 IN_INTROSPECTING = "app/services/introspecting.py"
 IN_LOOKUP = "app/storage/plain_lookup.py"
 IN_SHARED_READS, SHARED_READS = "app/storage/shared_reads.py", "tests/unit/storage/test_shared_reads.py"
+RESTING = "tests/unit/http/test_resting.py"
 IN_VERIFYING = "app/services/verifying.py"
 IN_RECENT_PASSWORDS = "app/services/recent_passwords.py"
 RECENT_PASSWORDS = "tests/unit/services/test_recent_passwords.py"
@@ -206,15 +207,21 @@ FAULTS = (
           " [setattr(each, 'row', row) or each.ended.release() for each in late]", SHARED_READS),
     Fault("away is unknown to those who wait", "◆ a database that is away is a 503, never a refusal", IN_SHARED_READS,
           "each.failure = failure", "pass", SHARED_READS),
+    Fault("long requests stay counted as short", "threads rest only beside requests that end in a moment",
+          "app/http/resting.py", "self._at_short.pop(threading.get_ident(), None)", "pass", RESTING),
+    Fault("long requests wake nobody", "a request that takes long leaves a thread to others", "app/http/resting.py",
+          "self._resting.pop().release()", "pass", RESTING),
     Fault("away taken for unknown", "◆ a database that is away is a 503, never a refusal", IN_LOOKUP,
           'raise Unavailable("the database cannot be reached") from error', "return None", CHECK),
+    Fault("a lost connection's place stays taken", "three lost connections do not end all checks", IN_LOOKUP,
+          "            self._opened -= 1\n", "            pass\n", CHECK),
     Fault("away answered with 401", "◆ a database that is away is a 503, never a refusal",
           "app/api/integration_v1/errors.py", "errors.Unavailable: (503,", "errors.Unavailable: (401,",
           "tests/contract/test_without_database.py"),
     Fault("client id not compared", "the client id beside a secret must be its own", IN_CLIENTS,
           "if sent.id not in (None, token.public_id):", "if False:", GRANTS),
     Fault("expired client accepted", "a client that has ended is refused", IN_CLIENTS,
-          "return status_at(TokenStatus(row.status), row.expires_at, now) is TokenStatus.ACTIVE",
+          "return status_at(_STATUSES[row.status], row.expires_at, now) is TokenStatus.ACTIVE",
           "return True", OAUTH_CLIENTS),
     Fault("another's refresh token granted", "a client mints with its own refresh token alone", IN_GRANTING,
           "elif client is not None and self._clients.authenticate(client).id != token.public_id:",
@@ -557,8 +564,8 @@ FAULTS = (
     Fault("body one byte too long", "a body has at most 16 KiB", "app/http/body.py", "if len(raw) > largest:",
           "if len(raw) > largest + 1:", "tests/unit/http/test_body.py"),
     Fault("turn kept by a slow body", "◆ a stalled client holds nothing but its own place, never a check",
-          "app/http/turns.py", "            self._give()\n            try:\n                yield\n"
-          "            finally:\n                self._take()\n", "            yield\n",
+          "app/http/turns.py", "return _Receiving(self._clients, self._give_to_wait, self._take)",
+          "return _Receiving(self._clients, lambda: None, lambda: None)",
           "tests/unit/http/test_turns.py -k stall"),
     Fault("few places for bodies", "◆ honest clients' bodies are not refused at 64 connections",
           "app/server/spare_threads.py", "MOST_BODIES = 128", "MOST_BODIES = 12",
@@ -1026,7 +1033,8 @@ FAULTS = (
     Fault("a superseded token not reported by the gate", "a superseded token that is presented is audited",
           "app/gate/oauth.py", "self._sightings.report(refusal, self._caller(asked))", "pass", AT_THE_GATE),
     Fault("a form in its turn", "◆ a slow client holds no turn", "app/http/body.py",
-          "with self._place(environ), suppress(", "with suppress(", "tests/unit/gate/test_oauth.py"),
+          "        with self._place(environ):\n            try:", "        if True:\n            try:",
+          "tests/unit/gate/test_oauth.py"),
     Fault("a form of one read", "a body that comes in pieces is read whole", "app/http/body.py",
           "while len(raw) < length and (", "if (", AT_THE_GATE),
     Fault("a short form at the gate", "a body that ends early is a 400", "app/gate/oauth.py",

@@ -81,7 +81,7 @@ def test_every_command_in_the_text_exists(page: Path) -> None:
         words = shlex.split(command.replace("…", "X"))[1:]
         found: click.Command = command_line(create_app)
         while isinstance(found, click.Group) and words and not words[0].startswith("-"):
-            following = found.commands.get(words.pop(0))
+            following = found.get_command(click.Context(found), words.pop(0))
             assert following is not None or "X" in command, f"{_name(page)}: there is no `{command}`"
             if following is None:
                 break

@@ -36,6 +36,6 @@ checking = GuardedBlueprint(
 @checking.response(200, checking_schemas.BatchOut)
 @does()
 def verify_batch(body: dict[str, Any]) -> Response:
-    """Check up to 1,000 access tokens, as administrator or introspector. That is no use of them."""
+    """Check up to 1,000 access tokens, as an administrator or introspector. None counts as used."""
     verdicts = services().batch_verifying.verify(body["tokens"])
     return jsonify({"results": [*map(checking_schemas.verdict_members, verdicts)]})

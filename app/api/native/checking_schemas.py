@@ -23,7 +23,7 @@ class Batch(Strict):
         required=True,
         validate=Length(1, MOST, error="has {min} to {max} texts"),
         error_messages=LIST_MESSAGES,
-        metadata={"description": "The texts of access tokens."},
+        metadata={"description": "1 to 1,000 texts of access tokens."},
     )
 
 

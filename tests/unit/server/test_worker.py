@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import socket
+from inspect import signature
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from granian.log import LogLevels
 from granian.server import common, mp
 
 from app import logs
+from app.http.resting import RESTING, Resting
 from app.http.turns import Turns
+from app.server import worker
 from app.server.connections import MOST_CONNECTIONS, http1_settings
 from app.server.listening import BACKLOG, Port, socket_of_worker
 from app.server.spare_threads import MOST_BODIES
@@ -60,6 +63,26 @@ def test_only_a_worker_with_threads_besides_passes_its_turns() -> None:
         assert granian_options(plan)["blocking_threads"] == 4 + bodies
         with socket.create_server(("127.0.0.1", 0)) as bound:
             assert type(loaded(plan, bound.fileno())) is kind
+
+
+@pytest.mark.parametrize("rest", [True, False])
+def test_threads_rest_where_they_are_to(rest: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What answers a request is then followed by a rest, and requests know of it."""
+    seen: list[object] = []
+
+    def answer(_protocol: object, environ: dict[str, object]) -> None:
+        seen.append(environ.get(RESTING))
+
+    def start(**arguments: object) -> None:
+        mp._wsgi_call_wrap(without_callback, {}, None)(None, {})
+
+    own = mp.MPServer._spawn_wsgi_worker
+    monkeypatch.setattr(worker.inspect, "signature", lambda _, **options: signature(own, **options))
+    monkeypatch.setattr(mp, "_wsgi_call_wrap", lambda *_: answer)
+    monkeypatch.setattr(mp.MPServer, "_spawn_wsgi_worker", start)
+    plan = Plan(Port("127.0.0.1", free_port()), workers=1, threads=4, log_level="INFO", rest=rest)
+    _granian_worker(plan, 1, reports=-1)()
+    assert [type(each) for each in seen] == [Resting if rest else type(None)]
 
 
 def test_a_worker_listens_before_it_reports_that_it_serves() -> None:

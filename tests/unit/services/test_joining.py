@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from app.domain.clock import system_clock
 from app.domain.credentials import Credential, CredentialKind
@@ -105,6 +107,23 @@ def test_a_new_name_is_nobodys_name_former_name_or_e_mail(services: Services) ->
     assert sign_in(services, person()).username == "anna-3"
     assert sign_in(services, person("carl", username="Carl@Example.com")).username == "carl@example.com-2"
     assert sign_in(services, person("admin", username="admin")).username == "admin-2"
+
+
+def test_a_name_that_hundreds_have_takes_few_statements(services: Services, database: Database) -> None:
+    """Fails when the names are tried a few at a time, however many are taken."""
+    with database.transaction() as session:
+        names = ("anna", *(f"anna-{number}" for number in range(2, 1_200)))
+        session.add_all(UserRow(username=name, created_at=system_clock()) for name in names)
+    read: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("SELECT users.username, users.id"):
+            read.append(statement)
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    assert sign_in(services, person()).username == "anna-1200"
+    event.remove(database.engine, "before_cursor_execute", note)
+    assert len(read) == 3  # of 100, 400 and 1,600 names
 
 
 def test_nobody_gets_an_account_where_the_setting_is_off(services: Services, database: Database) -> None:
