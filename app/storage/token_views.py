@@ -60,13 +60,14 @@ def find(session: Session, view: TokenView, now: datetime) -> Found | None:
     """
     if view.criteria.search is None and view.criteria.name is None:
         return None
-    found: Found = {}
-    for _, table in TABLES:
-        query = select(table.id).where(*conditions(table, view.criteria, now)).limit(MOST_FOUND + 1)
-        found[table] = list(session.scalars(query))
-        if len(found[table]) > MOST_FOUND:
-            return None
-    return found
+    tiers = []
+    for kind, table in TABLES:
+        columns: tuple[Any, ...] = (literal_column(f"'{kind.letter}'").label("kind"), table.id.label("id"))
+        query = select(*columns)
+        tiers.append(select(query.where(*conditions(table, view.criteria, now)).limit(MOST_FOUND + 1).subquery()))
+    rows = session.execute(union_all(*tiers)).all()
+    found = {table: [row_id for letter, row_id in rows if letter == kind.letter] for kind, table in TABLES}
+    return None if any(len(ids) > MOST_FOUND for ids in found.values()) else found
 
 
 def page(

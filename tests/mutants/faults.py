@@ -751,7 +751,7 @@ FAULTS = (
     Fault("sweep behind others", "◆ a sweep waits for nobody", "app/storage/many_rows.py",
           "with_for_update(skip_locked=True)", "with_for_update()", f"{SWEEPING} -k postgresql"),
     Fault("all of a search", "a list has what its search finds, however many", "app/storage/token_views.py",
-          "if len(found[table]) > MOST_FOUND:", "if False:", "tests/unit/storage/test_token_views.py"),
+          "len(ids) > MOST_FOUND for", "False for", "tests/unit/storage/test_token_views.py"),
     Fault("purge before the retention", "ended tokens are kept for retention_days", "app/services/expiring.py",
           "batch(session, now - age, self._batch)", "batch(session, now, self._batch)", EXPIRING),
     Fault("purge by age alone", "a token that works is never purged", IN_ACCESS_TOKENS,
