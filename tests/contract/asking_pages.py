@@ -8,9 +8,11 @@ from flask import Flask
 
 from app.domain.identity import ApiTokens, Role, User
 from app.domain.scim_tokens import ScimToken
+from app.domain.token_filter import TokenFilter
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.http.context import parts
 from app.services import Services
+from app.services.bulk_revocations import BulkRevocation
 from app.storage.database import Database
 from app.storage.tables import SessionRow
 from tests import rows
@@ -56,7 +58,7 @@ def offered_on_page(pages: Pages) -> tuple[dict[str, str], Authenticator]:
 
 @dataclass
 class Holding:
-    """One token of each sort."""
+    """One token of each sort, and a revocation of many."""
 
     refresh: Issued[RefreshToken]
     access: Issued[AccessToken]
@@ -65,6 +67,8 @@ class Holding:
     """Of a service account that the user is responsible for, as is the next one."""
     single_of_account: Issued[AccessToken]
     of_directory: ScimToken
+    revocation: BulkRevocation
+    """Of somebody else's tokens."""
 
     @property
     def secrets(self) -> list[str]:
@@ -77,7 +81,7 @@ def holding(services: Services, user: User, name: str = "nightly-etl", descripti
     single = generate(services, user, description=description)
     account = set_api_tokens(services, account.username, ApiTokens.ALLOW)
     of_account = issue(services, account, "of-its-account"), generate(services, account, description="of its account")
-    return Holding(refresh, mint(services, refresh), single, *of_account, _of_directory(services))
+    return Holding(refresh, mint(services, refresh), single, *of_account, _of_directory(services), _of_many(services))
 
 
 def _of_directory(services: Services) -> ScimToken:
@@ -85,6 +89,14 @@ def _of_directory(services: Services) -> ScimToken:
     tokens = services.scim.tokens
     active = (each for each in tokens.list() if tokens.status_of(each) == "active")
     return next(active, None) or tokens.create("directory", None, OPERATOR)[0]
+
+
+def _of_many(services: Services) -> BulkRevocation:
+    others = make_user(services)
+    issue(services, others)
+    criteria = TokenFilter(owner=others.username)
+    confirmation = services.revoking_by_filter.preview(criteria).confirmation
+    return services.revoking_by_filter.revoke(criteria, confirmation, "", OPERATOR)
 
 
 def addresses(app: Flask, method: str, both_slash_forms: bool = False, **values: str | int) -> Iterator[str]:
@@ -138,6 +150,7 @@ def variables(user: User, held: Holding) -> dict[str, str | int]:
         "name": "daypass.css",
         "document": "native",
         "session_number": 999999,
+        "number": held.revocation.id,
     }
 
 
