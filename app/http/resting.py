@@ -62,7 +62,8 @@ class Resting:
         awake = threading.Lock()
         awake.acquire()
         self._resting.append(awake)
-        if not awake.acquire(timeout=self._rest_seconds):
+        # Looked at again: one that became long before this one was there has woken nobody.
+        if not self._at_short or not awake.acquire(timeout=self._rest_seconds):
             with suppress(ValueError):  # woken just now
                 self._resting.remove(awake)
 

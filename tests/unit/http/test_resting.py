@@ -1,6 +1,7 @@
 """Which threads rest after an answer, and what ends their rest: with threads, each at a request as the test lets it."""
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -95,6 +96,31 @@ def test_a_request_that_becomes_long_wakes_a_thread_and_lets_none_rest(threads: 
         long.ends()
         becomes_long.result(PATIENCE_SECONDS)
         assert worker.resting_threads() == 0
+
+
+def test_nobody_rests_for_a_request_that_became_long_just_before(threads: ThreadPoolExecutor) -> None:
+    """Fails when the others are looked at before a thread can be woken, and not again: all would rest."""
+    worker, short, long = Worker(threads, Resting(PATIENCE_SECONDS)), Step(), Step()
+
+    class Late(deque[threading.Lock]):
+        def append(self, thread: threading.Lock) -> None:
+            short.ends()
+            assert long.began.wait(PATIENCE_SECONDS)
+            super().append(thread)
+
+    def become_long(environ: dict[str, object]) -> object:
+        short(environ)
+        return LongRequests(lambda turned, _: [long(turned)])(environ, lambda *_: lambda _: None)  # type: ignore
+
+    worker.resting._resting = Late()
+    with threads:
+        at_it = worker.answer(become_long)
+        assert short.began.wait(PATIENCE_SECONDS)
+        rested = worker.answer(lambda _: "answered")
+        worker.until(rested.done)
+        long.ends()
+        at_it.result(PATIENCE_SECONDS)
+    assert worker.resting_threads() == 0
 
 
 def _receive(environ: dict[str, object], long: Step) -> list[bytes]:
