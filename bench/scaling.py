@@ -141,13 +141,13 @@ def _three_hosts(found: Measured) -> dict[str, str]:
 
 def _many(found: Measured) -> dict[str, str]:
     check, room = found.checks[POSTGRESQL], found.bytes_per_token[POSTGRESQL]
-    workers, daily = CHECKS / check.of_a_worker, TOKENS / LIFE_SECONDS
+    workers, daily = ceil(CHECKS / check.of_a_worker), TOKENS / LIFE_SECONDS
     ended = USUAL_RETENTION_DAYS * TOKENS
     rows = [
         ("workers", number(workers)),
         (f"hosts of {LARGE_HOST} cores for them, one more than needed", number(ceil(workers / (LARGE_HOST - 1)) + 1)),
         ("cores of PostgreSQL for the checks", number(check.cores(CHECKS))),
-        ("connections, at most", number(ceil(workers) * MOST_CONNECTIONS)),
+        ("connections, at most", number(workers * MOST_CONNECTIONS)),
         ("disk for live tokens", _gigabytes(TOKENS * room)),
         ("access tokens that are requested, if each lives a day", f"{daily:,.0f} a second"),
         ("cores of PostgreSQL for these", f"{found.mints[POSTGRESQL].cores(daily):.1f}"),

@@ -1,7 +1,7 @@
 """Threads that rest: of those that have answered, as few go on as the requests need.
 
-Python runs one thread at a time. Each further one that takes requests waits for its lock, which whoever has it gives up
-at each look into the database: with sixteen at work, one check in a hundred took 20 to 40 ms, with two 4 ms
+Python runs one thread at a time. Each further one that takes requests waits for its lock, which a thread that has it
+gives up at each look into the database: with sixteen at work, one check in a hundred takes 20 to 40 ms, with two 4 ms
 (docs/performance.md). The server has many threads all the same, for requests that take long.
 Not here: how many requests are worked on at once (``turns``).
 """

@@ -1,4 +1,4 @@
-"""Revocations of many tokens after their transaction: all refused already, and each marked once, whoever ends when.
+"""Revocations of many tokens after their transaction: all refused already, and each marked once.
 
 Not here: what a confirmation binds, and mints meanwhile (``test_revoking_by_filter``).
 """
