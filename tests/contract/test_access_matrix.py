@@ -32,6 +32,7 @@ from tests.factories import (
     make_service_account,
     make_user,
     mint,
+    revoke_many,
     set_api_tokens,
 )
 
@@ -79,6 +80,10 @@ class World:
         """Such an account, and a refresh token of it."""
         account = make_service_account(self.services, self.users["user"])
         return f"{account.id} {issue(self.services, account).token.public_id}"
+
+    def revocation(self) -> str:
+        """The number of one of many tokens."""
+        return str(revoke_many(self.services).id)
 
     def proof(self) -> dict[str, Any]:
         refresh = issue(self.services, self.users["user"])
@@ -237,7 +242,7 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", f"{NATIVE}/tokens/identify"): Line(administrators(200), "", {"secret": "x"}),
     ("POST", f"{NATIVE}/tokens/revocations/preview"): Line(administrators(200), "", {"filter": {"owner": "nobody"}}),
     ("POST", f"{NATIVE}/tokens/revocations"): Line(administrators(200), "", World.confirmed),
-    ("GET", f"{NATIVE}/tokens/revocations/<number>"): Line(administrators(404), "1"),
+    ("GET", f"{NATIVE}/tokens/revocations/<number>"): Line(administrators(200), World.revocation),
     ("GET", f"{NATIVE}/settings"): Line(administrators(200)),
     ("GET", f"{NATIVE}/settings/<key>"): Line(administrators(200), DAYS),
     ("PUT", f"{NATIVE}/settings/<key>"): Line(administrators(200), DAYS, {"value": 90}),

@@ -26,6 +26,7 @@ from tests.factories import (
     make_service_account,
     make_user,
     mint,
+    revoke_many,
     set_api_tokens,
 )
 
@@ -97,6 +98,10 @@ class World:
 
     def someone(self) -> str:
         return str(make_user(self.services).id)
+
+    def revocation(self) -> str:
+        """The number of one of many tokens."""
+        return str(revoke_many(self.services).id)
 
     def scim_token_id(self) -> str:
         """Of the only one that is active."""
@@ -303,7 +308,7 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", "/admin/tokens/<public_id>/end-old-secret"): Line(administrators(303), World.refresh_id),
     ("GET", "/admin/tokens/revoke-by-filter"): Line(administrators(400)),  # a filter narrows to something
     ("POST", "/admin/tokens/revoke-by-filter"): Line(administrators(400), form={"confirmation": "x"}),
-    ("GET", "/admin/tokens/revocations/<number>"): Line(administrators(404), lambda _: "1"),
+    ("GET", "/admin/tokens/revocations/<number>"): Line(administrators(200), World.revocation),
     ("GET", "/admin/tokens/revoke-chosen"): Line(administrators(400)),  # of none
     ("POST", "/admin/tokens/revoke-chosen"): Line(administrators(400), form={"confirmation": "x"}),
     ("GET", "/admin/tokens/move-chosen"): Line(administrators(400)),  # of none
