@@ -107,7 +107,7 @@ def test_after_a_crash_another_process_marks_the_rest_with_the_reason_and_the_in
     another = services_on(database, KEYS, system_clock)
     found = another.bulk_revocations.find(begun.id)
     assert (found.unmarked, found.finished_at) == (PARTS - 1, None)
-    assert [each.id for each in another.bulk_revocations.unfinished()] == [begun.id]
+    assert another.bulk_revocations.unfinished() == [begun.id]
     assert mark_revoked.run(another) == PARTS - 1
     assert mark_revoked.run(another) == 0
     done = services.bulk_revocations.find(begun.id)
