@@ -21,19 +21,26 @@ RESTING = "daypass.resting"
 REST_SECONDS = 0.5
 """After which a thread goes on that nobody has woken. A short request takes less than a millisecond."""
 
+WATCH_SECONDS = 0.02
+"""The same for one of those that rest: where a short request takes long after all, others are answered meanwhile."""
+
 
 class Resting:
     """Lets a thread that has answered rest while another is at a short request, and so is free in a moment.
 
     Every request is short until it says otherwise. So there is always a thread that goes on: the last one at a short
-    request has no other to leave the rest to, and one that becomes long wakes another.
+    request has no other to leave the rest to, and one that becomes long wakes another. One of those that rest watches:
+    it goes on soon, so that a request that only looked short keeps no other waiting.
     """
 
-    def __init__(self, rest_seconds: float = REST_SECONDS) -> None:
+    def __init__(self, rest_seconds: float = REST_SECONDS, watch_seconds: float = WATCH_SECONDS) -> None:
         self._rest_seconds = rest_seconds
-        # Single operations on both are atomic, so no thread waits for another here.
+        self._watch_seconds = watch_seconds
+        # Single operations on all three are atomic, so no thread waits for another here.
         self._at_short: dict[int, None] = {}
         self._resting: deque[threading.Lock] = deque()
+        self._watch: deque[None] = deque([None])
+        """Holds one entry while nobody watches: the thread that takes it does."""
 
     def around(self, answer: Callable[[Any, dict[str, Any]], Any]) -> Callable[[Any, dict[str, Any]], Any]:
         """The server's function that answers a request, with a rest at its end: the client has its answer by then."""
@@ -59,11 +66,20 @@ class Resting:
             self._resting.pop().release()
 
     def _rest(self) -> None:
+        try:
+            self._watch.pop()
+        except IndexError:
+            self._rest_for(self._rest_seconds)
+        else:
+            self._rest_for(self._watch_seconds)
+            self._watch.append(None)
+
+    def _rest_for(self, seconds: float) -> None:
         awake = threading.Lock()
         awake.acquire()
         self._resting.append(awake)
         # Looked at again: one that became long before this one was there has woken nobody.
-        if not self._at_short or not awake.acquire(timeout=self._rest_seconds):
+        if not self._at_short or not awake.acquire(timeout=seconds):
             with suppress(ValueError):  # woken just now
                 self._resting.remove(awake)
 

@@ -213,6 +213,8 @@ FAULTS = (
           "self._resting.pop().release()", "pass", RESTING),
     Fault("a thread rests though none is short", "a request that takes long leaves a thread to others",
           "app/http/resting.py", "not self._at_short or not awake", "not awake", RESTING),
+    Fault("nobody watches while threads rest", "a request that takes long leaves a thread to others",
+          "app/http/resting.py", "self._rest_for(self._watch_seconds)", "self._rest_for(self._rest_seconds)", RESTING),
     Fault("away taken for unknown", "◆ a database that is away is a 503, never a refusal", IN_LOOKUP,
           'raise Unavailable("the database cannot be reached") from error', "return None", CHECK),
     Fault("a lost connection's place stays taken", "three lost connections do not end all checks", IN_LOOKUP,

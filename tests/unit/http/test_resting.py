@@ -58,7 +58,7 @@ def threads() -> ThreadPoolExecutor:
 def test_who_has_answered_rests_while_another_is_at_a_short_request_and_the_last_one_never(
     threads: ThreadPoolExecutor,
 ) -> None:
-    worker, short = Worker(threads, Resting(PATIENCE_SECONDS)), Step()
+    worker, short = Worker(threads, Resting(PATIENCE_SECONDS, PATIENCE_SECONDS)), Step()
     with threads:
         at_it = worker.answer(short)
         assert short.began.wait(PATIENCE_SECONDS)
@@ -75,7 +75,7 @@ def test_who_has_answered_rests_while_another_is_at_a_short_request_and_the_last
 @pytest.mark.parametrize("by", ["entering what takes long", "waiting for a body"])
 def test_a_request_that_becomes_long_wakes_a_thread_and_lets_none_rest(threads: ThreadPoolExecutor, by: str) -> None:
     """Fails when it stays counted as short: while it lasts, each further answer would be followed by a rest."""
-    worker, short, long = Worker(threads, Resting(PATIENCE_SECONDS)), Step(), Step()
+    worker, short, long = Worker(threads, Resting(PATIENCE_SECONDS, PATIENCE_SECONDS)), Step(), Step()
 
     def become_long(environ: dict[str, object]) -> object:
         assert short.began.wait(PATIENCE_SECONDS)
@@ -100,7 +100,7 @@ def test_a_request_that_becomes_long_wakes_a_thread_and_lets_none_rest(threads: 
 
 def test_nobody_rests_for_a_request_that_became_long_just_before(threads: ThreadPoolExecutor) -> None:
     """Fails when the others are looked at before a thread can be woken, and not again: all would rest."""
-    worker, short, long = Worker(threads, Resting(PATIENCE_SECONDS)), Step(), Step()
+    worker, short, long = Worker(threads, Resting(PATIENCE_SECONDS, PATIENCE_SECONDS)), Step(), Step()
 
     class Late(deque[threading.Lock]):
         def append(self, thread: threading.Lock) -> None:
@@ -133,7 +133,7 @@ def _receive(environ: dict[str, object], long: Step) -> list[bytes]:
 
 def test_a_rest_ends_by_itself(threads: ThreadPoolExecutor) -> None:
     """A request may take longer than it looked."""
-    worker, slow = Worker(threads, Resting(0.01)), Step()
+    worker, slow = Worker(threads, Resting(0.01, 0.01)), Step()
     with threads:
         at_it = worker.answer(slow)
         assert slow.began.wait(PATIENCE_SECONDS)
@@ -142,8 +142,27 @@ def test_a_rest_ends_by_itself(threads: ThreadPoolExecutor) -> None:
         assert at_it.result() == "answered" and worker.resting_threads() == 0
 
 
+def test_one_of_those_that_rest_goes_on_soon_while_a_request_is_not_as_short_as_it_looked(
+    threads: ThreadPoolExecutor,
+) -> None:
+    """Fails when nobody watches: all threads but the slow one would rest, and no request be answered meanwhile."""
+    worker, slow = Worker(threads, Resting(10 * PATIENCE_SECONDS, 0.01)), Step()
+    with threads:
+        at_it = worker.answer(slow)
+        assert slow.began.wait(PATIENCE_SECONDS)
+        begun: list[str] = []
+        answered = [worker.answer(lambda _: begun.append("answered")) for _ in range(12)]
+        try:
+            worker.until(lambda: len(begun) == len(answered))
+        finally:
+            slow.ends()
+            worker.until(at_it.done)
+            while worker.resting_threads():
+                worker.resting.begin_long()
+
+
 def test_a_request_that_fails_is_over(threads: ThreadPoolExecutor) -> None:
-    worker = Worker(threads, Resting(PATIENCE_SECONDS))
+    worker = Worker(threads, Resting(PATIENCE_SECONDS, PATIENCE_SECONDS))
     with threads:
         assert isinstance(worker.answer(lambda environ: environ["nothing"]).exception(), KeyError)
         assert worker.answer(lambda _: "answered").result(PATIENCE_SECONDS) == "answered"
