@@ -129,16 +129,21 @@ class Pieces:
         return raw + pick.choice((b"", b"", b"", b"", b"&", b"&x", b"&%ff=1", b"\xff", b"&\xc3\xa9=1"))
 
 
+@pytest.fixture
+def pieces(world: World) -> Pieces:
+    return Pieces(world)
+
+
 @pytest.mark.both_databases
-@pytest.mark.usefixtures("stopped")
 def test_whatever_is_asked_the_gate_answers_as_flask_does(
-    world: World, gate: Client, flask: Client, behind: Behind
+    gate: Client, flask: Client, behind: Behind, pieces: Pieces, stopped: None
 ) -> None:
     """◆ Status, headers and body, in their order; from a seed, so that a failure comes again.
 
-    Fails when the gate takes another word for a refusal, another challenge or another credential.
+    Fails when the gate takes another word for a refusal, another challenge or another credential. The clock stops when
+    the pieces are there: among them are purged ones, and a purge compares the clock with the database's.
     """
-    pick, pieces = random.Random(7662), Pieces(world)
+    pick = random.Random(7662)
     statuses, at_the_gate = set(), 0
     for _ in range(ROUNDS):
         path, headers, body = pick.choice(ENDPOINTS[:4]), pieces.headers(pick), pieces.body(pick)
