@@ -8,7 +8,6 @@ from flask import Flask
 
 from app.domain.identity import ApiTokens, Role, User
 from app.domain.scim_tokens import ScimToken
-from app.domain.token_filter import TokenFilter
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.http.context import parts
 from app.services import Services
@@ -27,6 +26,7 @@ from tests.factories import (
     make_service_account,
     make_user,
     mint,
+    revoke_by_filter,
     set_api_tokens,
 )
 
@@ -81,7 +81,8 @@ def holding(services: Services, user: User, name: str = "nightly-etl", descripti
     single = generate(services, user, description=description)
     account = set_api_tokens(services, account.username, ApiTokens.ALLOW)
     of_account = issue(services, account, "of-its-account"), generate(services, account, description="of its account")
-    return Holding(refresh, mint(services, refresh), single, *of_account, _of_directory(services), _of_many(services))
+    of_many = revoke_by_filter(services)
+    return Holding(refresh, mint(services, refresh), single, *of_account, _of_directory(services), of_many)
 
 
 def _of_directory(services: Services) -> ScimToken:
@@ -89,14 +90,6 @@ def _of_directory(services: Services) -> ScimToken:
     tokens = services.scim.tokens
     active = (each for each in tokens.list() if tokens.status_of(each) == "active")
     return next(active, None) or tokens.create("directory", None, OPERATOR)[0]
-
-
-def _of_many(services: Services) -> BulkRevocation:
-    others = make_user(services)
-    issue(services, others)
-    criteria = TokenFilter(owner=others.username)
-    confirmation = services.revoking_by_filter.preview(criteria).confirmation
-    return services.revoking_by_filter.revoke(criteria, confirmation, "", OPERATOR)
 
 
 def addresses(app: Flask, method: str, both_slash_forms: bool = False, **values: str | int) -> Iterator[str]:
