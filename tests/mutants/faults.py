@@ -251,7 +251,7 @@ FAULTS = (
     Fault("a recent password past full counters", "◆ full counters refuse the right password too", IN_RECENT_PASSWORDS,
           "self._throttle.check(Claim(user.counted_by, caller.address))", "pass", RECENT_PASSWORDS),
     Fault("user's Basic form-decoded", "a user's password is taken as it is", "app/http/oauth_guards.py",
-          "sent_client(_authorization(), form, services().clients.is_secret)", "sent_client(_authorization(), form)",
+          "sent_client(_authorization(), form, services().clients.parse_secret)", "sent_client(_authorization(), form)",
           "tests/contract/test_oauth_askers.py"),
     Fault("refresh token introspected as an access token", "a refresh token opens no API", IN_INTROSPECTING,
           "if hint != REFRESH_TOKEN or is_bound:", "if is_bound:", "tests/contract/test_oauth_tokens.py"),
