@@ -1,4 +1,4 @@
-"""``python -m bench``: measures, and writes ``bench/results.md``, ``bench/results.json`` and ``docs/bench.svg``."""
+"""``python -m bench``: measures, and writes ``bench/results.*``, ``docs/bench.svg`` and ``docs/scaling.md``."""
 
 import argparse
 import json
@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from bench.plan import Plan
 from bench.plot import draw
 from bench.quiet import watched
 from bench.report import PAGE, RESULTS, page
+from bench.scaling import SCALING, scaling_page
 from bench.sections import OTHERS_NEEDED, SECTIONS
 from bench.workspace import Workspace, progress
 
@@ -65,6 +67,8 @@ def _write(results: dict[str, Any]) -> None:
     PAGE.write_text(page(results))
     if "comparison" in results["sections"]:
         draw(results["sections"], results["facts"], PLOT)
+    with suppress(KeyError):  # something has not been measured yet
+        SCALING.write_text(scaling_page(results))
     progress(f"Written: {PAGE.relative_to(ROOT)}")
 
 
@@ -80,6 +84,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--keep", type=Path, metavar="DIR", help="keep the databases in DIR, and use those that are there"
     )
+    parser.add_argument("--most-tokens", type=int, metavar="N", help="leave out larger sizes")
     parser.add_argument("--prepare", action="store_true", help="only fill the databases, into the DIR of --keep")
     parser.add_argument("--hydra", type=_existing, metavar="FILE", help="Ory Hydra's program")
     parser.add_argument("--keycloak", type=_existing, metavar="DIR", help="Keycloak's folder")
@@ -110,6 +115,8 @@ def _existing(text: str) -> Path:
 def _plan(options: argparse.Namespace) -> Plan:
     plan = Plan().quick() if options.quick else Plan()
     chosen = replace(plan, rounds=options.rounds or plan.rounds, seconds=options.seconds or plan.seconds)
+    if options.most_tokens:
+        chosen = replace(chosen, sizes=tuple(size for size in chosen.sizes if size <= options.most_tokens))
     return replace(chosen, hydra=options.hydra, keycloak=options.keycloak)
 
 

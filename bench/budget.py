@@ -19,12 +19,13 @@ from app.http.context import parts
 from app.services import verifying
 from app.services.verifying import TokenVerifier
 from app.storage.check import CheckedRow
-from bench.installations import KEYS, PEPPER, Installation
+from bench.installations import PEPPER, Installation
 from bench.load import Carrier, Target, drive, require_wrk
 from bench.plan import Plan
 from bench.serve import LOG_LEVEL
 from bench.servers import serving
 from bench.tables import table
+from bench.token_rows import KEYS
 from bench.workspace import DATABASES, Workspace
 from config import Keys, Settings
 

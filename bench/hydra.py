@@ -38,9 +38,10 @@ def hydra(workspace: Workspace, program: Path) -> tuple[Server, Path, str]:
 
 
 def version(program: Path) -> str:
+    """Empty where the program was built from its source without saying which."""
     said = subprocess.run([str(program), "version"], capture_output=True, text=True, check=True).stdout
     found: str = said.split("Version:")[-1].split("\n")[0].strip()
-    return found
+    return "" if found == "master" else found
 
 
 def _fill(workspace: Workspace, program: Path, folder: Path, url: str) -> None:

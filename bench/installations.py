@@ -88,9 +88,10 @@ class Installation:
     def size(self) -> int:
         """Bytes of the database, indexes included."""
         engine = self.engine()
-        if engine.dialect.name == "sqlite":
-            return (self.folder / "data.db").stat().st_size
         with engine.connect() as connection:
+            if engine.dialect.name == "sqlite":
+                connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+                return (self.folder / "data.db").stat().st_size
             size: int = connection.execute(select(func.pg_database_size(func.current_database()))).scalar_one()
         engine.dispose()
         return size

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, String, cast, literal, select, text, update
 from app.domain.clock import system_clock
 from app.domain.tokens import TokenStatus
 from app.storage.audit_tables import AuditEventRow
-from app.storage.operating_tables import CheckCountRow
+from app.storage.operating_tables import BulkRevocationRow, CheckCountRow
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, UserRow
 from bench.installations import Installation, write_rows
 
@@ -54,6 +54,7 @@ def live_in(installation: Installation) -> None:
         _give(connection, administrator)
         write_rows(connection, AuditEventRow, _events(now))
         write_rows(connection, CheckCountRow, _checks(now))
+        write_rows(connection, BulkRevocationRow, _revocations(now))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("PRAGMA optimize" if engine.dialect.name == "sqlite" else "VACUUM ANALYZE"))
     engine.dispose()
@@ -115,3 +116,15 @@ def _checks(now: datetime) -> Iterator[dict[str, Any]]:
     hour = now.replace(minute=0, second=0, microsecond=0)
     for number in range(HOURS_OF_CHECKS):
         yield {"hour": hour - number * timedelta(hours=1), "accepted": 4_000 + number % 900, "refused": number % 60}
+
+
+def _revocations(now: datetime) -> Iterator[dict[str, Any]]:
+    yield {
+        "revoked_at": now - DAY,
+        "revoked_by": "admin",
+        "revoke_reason": "it was in a log",
+        "refresh_tokens": 4_312,
+        "access_tokens": 3_977,
+        "unmarked": 0,
+        "finished_at": now - DAY,
+    }

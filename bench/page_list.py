@@ -8,6 +8,7 @@ import requests
 from flask import Flask
 from sqlalchemy import select
 
+from app.storage.operating_tables import BulkRevocationRow
 from app.storage.tables import AccessTokenRow, RefreshTokenRow
 from bench.installations import PASSWORD, Installation
 
@@ -103,9 +104,10 @@ def _values(installation: Installation) -> dict[str, Any]:
         own = connection.scalar(of_self.order_by(refresh.id.desc()))
         single = select(access.uuid).where(access.refresh_token_id.is_(None), access.status == "active")
         uuid = connection.scalar(single.where(access.user_id == 1))
+        revocation = connection.scalar(select(BulkRevocationRow.id))
     engine.dispose()
-    assert of_one and own and uuid
+    assert of_one and own and uuid and revocation
     return {
         "public_id": of_one, "own_public_id": own, "user_id": 7, "uuid": uuid, "key": "refresh_token_lifespan",
-        "name": "native", "document": "native",
+        "name": "native", "document": "native", "number": revocation,
     }  # fmt: skip

@@ -11,7 +11,7 @@ class Plan:
     `rate_seconds`: of a turn at a fixed rate; `shares`: the rates, as shares of the closed loop's throughput. `tokens`,
     `users`: rows of the comparison, the same for every subject. `sizes`: live tokens, for how cost grows. `due`: tokens
     that expire at once. `few_checks`, `many_checks`: after which memory is read. `sample`: how many different tokens
-    the load presents at least; where there are more than ten times as many, every tenth, up to `most_sample`. `hydra`,
+    the load presents: of many more, the time of the last use would be written at nearly every check. `hydra`,
     `keycloak`: the programs, if they are to be measured, of which each gets `tokens_of_others`.
     """
 
@@ -27,7 +27,6 @@ class Plan:
     many_checks: int = 1_000_000
     starts: int = 5
     sample: int = 5_000
-    most_sample: int = 100_000
     tokens_of_others: int = 2_000
     hydra: Path | None = None
     keycloak: Path | None = None

@@ -80,7 +80,7 @@ def _verdicts(sections: Sections) -> Iterator[tuple[str, ...]]:
 
 def _taken(results: dict[str, Any], section: str) -> str:
     taken = results["taken"][section]
-    words = f"{taken['date']}, {taken['rounds']} rounds of {taken['seconds']:g} s."
+    words = f"{taken['date']}, {taken['rounds']} round{'s' * (taken['rounds'] > 1)} of {taken['seconds']:g} s."
     failed = sum(_failures(results["sections"][section]))
     failures = f"**{failed:,} answers failed.**" if failed else "No answer failed."
     # Results from before the machine was watched have the load average alone.

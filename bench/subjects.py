@@ -13,7 +13,7 @@ import requests
 from bench.load import Carrier, Target, drive
 from bench.rounds import summarize, take_turns
 from bench.servers import Server, serving, serving_daypass
-from bench.workspace import DATABASES, POSTGRESQL, Workspace
+from bench.workspace import DATABASES, Workspace
 
 NOTHING = "nothing"
 DAYPASS = "daypass"
@@ -168,7 +168,7 @@ def daypass_subjects(
     for database in databases:
         installation = workspace.daypass(database, workspace.plan.tokens)
         server = running.enter_context(serving_daypass(installation, workers))
-        counted = workspace.postgres.pid if database == POSTGRESQL else None
+        counted = workspace.server_of(database)
         for key in keys:
             label, path, scheme = OWN[key]
             carrier = introspecting(f"{scheme} {installation.introspectors[scheme]}") if scheme else _TOKEN
@@ -184,7 +184,7 @@ def _peers(workspace: Workspace, database: str, running: ExitStack, keys: Sequen
         view = running.enter_context(
             serving("bench.apps.flask_jwt:application", flask_jwt.folder, **flask_jwt.environment)
         )
-    counted = workspace.postgres.pid if database == POSTGRESQL else None
+    counted = workspace.server_of(database)
     for key, label, path, carrier in PEERS:
         if key not in keys:
             continue
@@ -194,14 +194,14 @@ def _peers(workspace: Workspace, database: str, running: ExitStack, keys: Sequen
         yield Subject(key, label, PEER, database, Target(server.url + path, tokens, carrier, server.pid, counted), bad)
 
 
-def verify_target(server: Server, tokens: Path) -> Target:
-    """The check."""
-    return Target(f"{server.url}/auth/verify", tokens, _TOKEN, server.pid)
+def verify_target(server: Server, tokens: Path, database: int | None = None) -> Target:
+    """The check. `database`: the process of the database server, whose CPU time is counted."""
+    return Target(f"{server.url}/auth/verify", tokens, _TOKEN, server.pid, database)
 
 
-def mint_target(server: Server, forms: Path) -> Target:
-    """A new access token from a refresh token."""
-    return Target(server.url + MINT_PATH, forms, Carrier(body="%s"), server.pid)
+def mint_target(server: Server, forms: Path, database: int | None = None) -> Target:
+    """A new access token from a refresh token. `database` as for the check."""
+    return Target(server.url + MINT_PATH, forms, Carrier(body="%s"), server.pid, database)
 
 
 def login_target(server: Server, forms: Path) -> Target:

@@ -73,13 +73,17 @@ class Workspace:
         if "postgres" in self.__dict__:
             yield self.postgres.pid
 
+    def server_of(self, database: str) -> int | None:
+        """The process of the database server; None for SQLite, which has none."""
+        return self.postgres.pid if database == POSTGRESQL else None
+
     def daypass(
         self, database: str, live: int, due: int = 0, users: int | None = None, checkout: Checkout | None = None
     ) -> Installation:
         """An installation of `checkout` (this one if None) with that many tokens; the same one at the next call."""
         users = min(live, users or self.plan.users)
         checkout = checkout or Checkout(ROOT)
-        sample = max(self.plan.sample, min(live // 10, self.plan.most_sample))
+        sample = self.plan.sample
         name = f"daypass_{live}_{due}" + ("" if checkout.folder == ROOT else "_other")
         amounts = {"users": users, "sample": sample}
 

@@ -17,8 +17,10 @@ from app.domain.provisioned import Managed
 from app.domain.reissue import Reissue
 from app.domain.sessions import WebSession
 from app.domain.sign_ins import ProvidedPerson
+from app.domain.token_filter import TokenFilter
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.services import Services
+from app.services.bulk_revocations import BulkRevocation
 from app.services.held_tokens import ByOwner, BySecret
 from app.services.revoking import Revoked
 from app.services.service_accounts import People
@@ -133,6 +135,15 @@ def revoke_under(
 def revoke(services: Services, issued: Access | Refresh, reason: str = "") -> Revoked:
     """Revoke it by its public id."""
     return services.revoking.revoke(issued.token.public_id, reason, OPERATOR)
+
+
+def revoke_by_filter(services: Services) -> BulkRevocation:
+    """Of all tokens of a new user: a refresh token."""
+    user = make_user(services)
+    issue(services, user)
+    criteria = TokenFilter(owner=user.username)
+    confirmation = services.revoking_by_filter.preview(criteria).confirmation
+    return services.revoking_by_filter.revoke(criteria, confirmation, "", OPERATOR)
 
 
 def set_role(services: Services, username: str, role: Role, caller: Caller = OPERATOR) -> User:

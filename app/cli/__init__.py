@@ -14,7 +14,7 @@ from app.cli.launching import Launcher, RefusingGroup
 
 
 class Commands(LateCommands, RefusingGroup):
-    """The same, as processes of their own."""
+    """All commands; a refusal of one is a line on standard error."""
 
 
 def command_line(create_app: Callable[..., Flask]) -> click.Group:

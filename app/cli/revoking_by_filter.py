@@ -1,6 +1,7 @@
 """``daypass token revoke-by-filter``: revoking all tokens that match, after a look at their number."""
 
 import sys
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -8,6 +9,7 @@ import click
 from app.cli.launching import operator, services
 from app.cli.output import as_json, show_result
 from app.cli.tokens import criteria_options
+from app.domain.errors import Unavailable
 from app.domain.text import count_of
 from app.domain.token_filter import TokenFilter
 from app.services.bulk_revocations import BulkRevocation
@@ -35,9 +37,9 @@ def revoke_by_filter(reason: str, yes: bool, as_json: bool, **criteria: Any) -> 
     if not yes:
         click.confirm(f"Revoke {_in_words(preview)}? This can't be undone.", abort=True, err=True)
     revoked = services().revoking_by_filter.revoke(chosen, preview.confirmation, reason, operator())
-    _finish(revoked)
     totals = Revoked(revoked.refresh_tokens, revoked.access_tokens)
-    show_result(_members(totals), f"Revoked {totals}.", as_json)
+    show_result(_members(totals), f"Revoked {totals}.", as_json)  # first: that is true whatever becomes of the rest
+    _finish(revoked)
 
 
 def _members(revoked: Revoked) -> dict[str, int]:
@@ -55,11 +57,14 @@ def _in_words(preview: Preview) -> str:
 
 
 def _finish(revoked: BulkRevocation) -> None:
-    """Until lists show all of them as revoked; if the command is stopped, a job goes on."""
+    """Until lists show all of them as revoked; if the command is stopped, or the database away, a job goes on."""
     if revoked.finished_at is not None:
         return
     is_watched = sys.stderr.isatty()
-    with click.progressbar(length=revoked.unmarked, label="Revoked; updating lists", file=sys.stderr) as bar:
+    with (
+        suppress(Unavailable),
+        click.progressbar(length=revoked.unmarked, label="Revoked; updating lists", file=sys.stderr) as bar,
+    ):
         while (marked := services().bulk_revocations.mark_part(revoked.id)) is not None:
             if is_watched:
                 bar.update(marked)

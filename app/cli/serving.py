@@ -29,6 +29,16 @@ from app.server.worker import Plan
 from config import Settings, SettingsError, load_settings
 from config.settings import PREFIX, without_secret_settings
 
+ALLOCATORS = {
+    "MALLOC_ARENA_MAX": "2",
+    "_RJEM_MALLOC_CONF": "narenas:2,lg_tcache_nslots_mul:-4,tcache_nslots_small_min:1,tcache_nslots_small_max:8,"
+    "tcache_nslots_large:2",
+}
+"""For the workers: threads keep little memory that they do not use, in glibc and in granian's jemalloc.
+
+With 144 threads a worker is 20 MB smaller, and answers as many checks. Names of https://jemalloc.net/jemalloc.3.html.
+"""
+
 STOP_PATIENCE_SECONDS = 10
 """How long running requests may take to finish; a client that stalls within its body must not block the stop."""
 
@@ -70,8 +80,8 @@ def _serve(app: Flask, settings: Settings, listener: Listener) -> None:
     if app.debug and not listener.is_local:
         raise SettingsError("debug mode is on and the address is not loopback: unset FLASK_DEBUG")
     show_warnings([deployment(settings, listener.name, listener.is_unix, listener.is_local)])
-    # glibc gives each thread its own heap, which keeps unused memory.
-    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
+    for name, value in ALLOCATORS.items():
+        os.environ.setdefault(name, value)
     logs.configure(settings.log_level)
     bodies = bodies_at_once(settings.workers, settings.threads)
     plan = Plan(

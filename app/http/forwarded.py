@@ -17,6 +17,9 @@ UNIX_PEER = "unix:"
 
 LONGEST_SHAPE = 60
 
+LONGEST_KEPT = 100
+"""Characters of an entry whose address is kept: a client may send thousands of many kilobytes."""
+
 _PORT = r"(?::(?:\d{1,5}|_[A-Za-z0-9._-]+))?"  # a number, or obfuscated
 _IN_BRACKETS = re.compile(rf"\[([^\[\]]*)\]{_PORT}")
 _IPV4 = re.compile(rf"(\d+\.\d+\.\d+\.\d+){_PORT}")
@@ -61,14 +64,20 @@ def forwarded_hops(text: str) -> Iterator[Hop | Unreadable]:
     return map(_hop_of_element, _elements(text))
 
 
-@lru_cache(1024)
 def parse_address(text: str) -> Address | None:
     """A plain address, without its zone, and as IPv4 where an IPv6 socket shows ``::ffff:192.0.2.1``."""
+    return _kept_address(text) if len(text) <= LONGEST_KEPT else _read_address(text)
+
+
+def _read_address(text: str) -> Address | None:
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address
+
+
+_kept_address = lru_cache(1024)(_read_address)
 
 
 def _hop(node: str, scheme: str | None = None) -> Hop | Unreadable:

@@ -1,7 +1,7 @@
 """Threads that rest: of those that have answered, as few go on as the requests need.
 
-Python runs one thread at a time. Each further one that takes requests waits for its lock, which whoever has it gives up
-at each look into the database: with sixteen at work, one check in a hundred took 20 to 40 ms, with two 4 ms
+Python runs one thread at a time. Each further one that takes requests waits for its lock, which a thread that has it
+gives up at each look into the database: with sixteen at work, one check in a hundred takes 20 to 40 ms, with two 4 ms
 (docs/performance.md). The server has many threads all the same, for requests that take long.
 Not here: how many requests are worked on at once (``turns``).
 """
@@ -80,7 +80,7 @@ class Resting:
         awake = threading.Lock()
         awake.acquire()
         self._resting.append(awake)
-        # Looked at again: who was at a short request, and found nobody resting, may have left it a moment ago.
+        # Looked at again: one that became long before this one was there has woken nobody.
         if not self._at_short or not awake.acquire(timeout=self._rest_seconds):
             with suppress(ValueError):  # woken just now
                 self._resting.remove(awake)

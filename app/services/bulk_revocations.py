@@ -71,11 +71,10 @@ class BulkRevocations:
                 raise NotFound("revocation")
             return as_bulk_revocation(row)
 
-    def unfinished(self) -> list[BulkRevocation]:
-        """Those with access tokens to mark, oldest first."""
+    def unfinished(self) -> list[int]:
+        """The ids of those with access tokens to mark, oldest first."""
         with self._database.reading() as session:
-            rows = [bulk_revocations.find(session, each) for each in bulk_revocations.unfinished(session)]
-            return [as_bulk_revocation(row) for row in rows if row is not None]
+            return bulk_revocations.unfinished(session)
 
     def mark_part(self, row_id: int) -> int | None:
         """Mark the next part; how many access tokens. None where nothing is left.
@@ -102,18 +101,26 @@ class BulkRevocations:
 
     def finish_all(self) -> int:
         """Mark all parts of all; how many access tokens."""
-        return sum(self.finish(each.id) for each in self.unfinished())
+        return sum(self.finish(each) for each in self.unfinished())
 
     def finish_in_background(self, revoked: BulkRevocation) -> None:
-        """Mark what is left of one in a thread of this process, which ends when nothing is left of any."""
+        """Mark what is left of one in a thread of this process, which ends when nothing is left of any.
+
+        Refuses nothing: where no thread can be had, the job marks it.
+        """
         if revoked.finished_at is not None:
             return
         with self._lock:
             self._has_more = True
             if self._thread is None and not self._closing.is_set():
+                thread = threading.Thread(target=self._run, name="mark-revoked", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError as error:  # the system has no more threads; the act is acknowledged all the same
+                    LOG.error("revoked_not_marked", exc_info=error)
+                    return
                 atexit.register(self.close)
-                self._thread = threading.Thread(target=self._run, name="mark-revoked", daemon=True)
-                self._thread.start()
+                self._thread = thread
 
     def close(self) -> None:
         """Stop the thread after its part; the job goes on with the rest."""

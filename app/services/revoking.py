@@ -226,6 +226,8 @@ def _revoke_one(session: Session, token: Made, revocation: Revocation, caller: C
     row = access_tokens.find(session, token.public_id)
     if row is None:
         raise NotFound("token")
+    if access_tokens.is_revoked(session, row):  # or it ended with its refresh token, and its row does not say so yet
+        return Revoked(0, 0)
     is_final = row.status in FINAL
     revoked = access_tokens.revoke_each(session, [row.id], revocation)
     if not is_final:  # one that has expired is revoked for clocks by which it has not

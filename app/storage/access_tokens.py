@@ -16,7 +16,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
-    func,
     insert,
     literal_column,
     select,
@@ -26,7 +25,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.secrets import Mac, TokenText
 from app.domain.tokens import AccessToken, TokenStatus, is_from_future, status_at
-from app.storage.liveness import ended_before, is_active_at, is_due
+from app.storage.liveness import ended_before, is_due
 from app.storage.made_with import has_made_others
 from app.storage.many_rows import change_some, lock_in_order, rows_of
 from app.storage.refresh_tokens import Revocation
@@ -134,13 +133,6 @@ def revoke_of_user(session: Session, user_id: int, revocation: Revocation) -> in
 def revoke_each(session: Session, ids: Sequence[int], revocation: Revocation) -> list[str]:
     """Revoke these; the public ids of the active ones."""
     return _revoke(session, AccessTokenRow.id.in_(ids), revocation)
-
-
-def count_active_under(session: Session, refresh_token_ids: Sequence[int], now: datetime) -> int:
-    """How many active ones revoking these refresh tokens revokes."""
-    query = select(func.count()).select_from(AccessTokenRow)
-    query = query.where(AccessTokenRow.refresh_token_id.in_(refresh_token_ids), CURRENT_IN_INDEX)
-    return session.scalar(query.where(is_active_at(AccessTokenRow, now))) or 0
 
 
 def _revoke(session: Session, which: ColumnElement[bool], revocation: Revocation) -> list[str]:

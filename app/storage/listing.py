@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from app.domain.identity import canonical_username
@@ -149,8 +149,13 @@ def _is_own_single_tier(table: TokenTable, value: bool, now: datetime) -> Column
 
 
 def _is_revocable(table: TokenTable, value: bool, now: datetime) -> ColumnElement[bool]:
-    """Expired refresh tokens are revocable, because they can be regenerated; ended access tokens are not."""
-    return table.status != TokenStatus.REVOKED if table is RefreshTokenRow else is_active_at(table, now)
+    """Expired refresh tokens are revocable, because they can be regenerated; ended access tokens are not, nor are those
+    of a revoked refresh token whose own rows do not say so yet (``bulk_revocations``).
+    """
+    if table is RefreshTokenRow:
+        return table.status != TokenStatus.REVOKED
+    of_parent = (RefreshTokenRow.id == AccessTokenRow.refresh_token_id, RefreshTokenRow.status == TokenStatus.REVOKED)
+    return and_(is_active_at(table, now), ~exists().where(*of_parent).correlate(AccessTokenRow))
 
 
 CONDITIONS: dict[str, Callable[[TokenTable, Any, datetime], ColumnElement[bool]]] = {

@@ -39,10 +39,8 @@ REFRESH_STATUSES = ", ".join(f"'{status}'" for status in ("active", "expired", "
 IS_MADE = "created_with IS NOT NULL"
 """The condition of the indexes of tokens that were made with an access token: by that token, and of a user. Few are."""
 
-
 IS_IDENTIFIED = "identity_id IS NOT NULL"
 """The condition of the index of sessions that began at a provider."""
-
 
 WAS_REVOKED = "revoked_at IS NOT NULL"
 """The condition of the indexes of what was revoked: a mint, or a sweep, adds nothing to them."""

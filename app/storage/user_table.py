@@ -30,10 +30,8 @@ BigId = BigInteger().with_variant(Integer(), "sqlite")
 IS_SERVICE = "kind = 'service'"
 """The condition of the indexes of service accounts, of which there are few."""
 
-
 IS_MANAGED = "managed_by IS NOT NULL"
 """The condition of the indexes of users that SCIM manages or managed."""
-
 
 _PERSON = table("users", column("id"), column("username"))
 

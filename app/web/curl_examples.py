@@ -33,7 +33,7 @@ SECRETS = {"refresh_token": "r", "secret": "r", "api_access_token": "a", "token"
 """The letter of the kind of token that stands there."""
 
 SEVERAL = {"tokens": "token"}
-"""Lists of what the other member is one of."""
+"""Members that are lists, and the member whose value each of their items is."""
 
 CREDENTIALS = {"basic": ["-u", "anna"], "client": ["-u", '"$CLIENT_ID:$CLIENT_SECRET"']}
 """By the name of the scheme; an access token for all others."""

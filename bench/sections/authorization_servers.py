@@ -41,7 +41,7 @@ def _others(workspace: Workspace) -> Iterator[tuple[str, str, Carrier, tuple[Ser
     if plan.hydra:
         yield (
             "hydra",
-            f"Ory Hydra {hydra.version(plan.hydra)}",
+            f"Ory Hydra {hydra.version(plan.hydra)}".strip(),
             Carrier(body="token=%s"),
             hydra.hydra(workspace, plan.hydra),
         )

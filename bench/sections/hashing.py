@@ -38,7 +38,7 @@ def measure(workspace: Workspace) -> dict[str, Any]:
         signed_in: list[Measured] = []
         with ExitStack() as running:
             server = running.enter_context(serving_daypass(installation))
-            target = verify_target(server, installation.tokens)
+            target = verify_target(server, installation.tokens, workspace.server_of(database))
             logins = login_target(server, _logins(installation))
             drive(target, plan.warm_up, CALM_CONNECTIONS)
             drive(logins, 1, 1)  # from an address without an earlier sign-in, only half as many may wait

@@ -23,7 +23,7 @@ def measure(workspace: Workspace) -> dict[str, Any]:
     for database in DATABASES:
         installation = workspace.daypass(database, plan.tokens)
         with serving_daypass(installation) as server:
-            target = verify_target(server, installation.tokens)
+            target = verify_target(server, installation.tokens, workspace.server_of(database))
             checks, failed, cpu_seconds, after = 0, 0, 0.0, {}
             for limit in (plan.few_checks, plan.many_checks):
                 while checks < limit:

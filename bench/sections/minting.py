@@ -42,7 +42,7 @@ def measure(workspace: Workspace) -> dict[str, Any]:
             installation = workspace.daypass(database, plan.tokens, due=1)
             statements[database] = count_statements(installation)
             server = running.enter_context(serving_daypass(installation))
-            target = mint_target(server, installation.mints)
+            target = mint_target(server, installation.mints, workspace.server_of(database))
             drive(target, plan.warm_up, CONNECTIONS)
             turns[database] = partial(drive, target, plan.seconds, CONNECTIONS)
         results = take_turns(turns, plan.rounds)

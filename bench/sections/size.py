@@ -3,7 +3,6 @@
 from functools import partial
 from typing import Any
 
-from bench.installations import Installation
 from bench.load import Measured, drive
 from bench.rounds import summarize, take_turns
 from bench.servers import serving_daypass
@@ -22,9 +21,7 @@ def measure(workspace: Workspace) -> dict[str, Any]:
     """Checks a second, and bytes of the database, per database and size."""
     plan = workspace.plan
     turns = {
-        f"{database}/{size}": partial(_turn, workspace, workspace.daypass(database, size))
-        for size in plan.sizes
-        for database in DATABASES
+        f"{database}/{size}": partial(_turn, workspace, database, size) for size in plan.sizes for database in DATABASES
     }
     found = take_turns(turns, plan.rounds)
     return {
@@ -35,9 +32,10 @@ def measure(workspace: Workspace) -> dict[str, Any]:
     }
 
 
-def _turn(workspace: Workspace, installation: Installation) -> Measured:
+def _turn(workspace: Workspace, database: str, size: int) -> Measured:
     """With a server that runs for this turn only: each worker takes a core, and there are too few for all."""
+    installation = workspace.daypass(database, size)
     with serving_daypass(installation) as server:
-        target = verify_target(server, installation.tokens)
+        target = verify_target(server, installation.tokens, workspace.server_of(database))
         drive(target, workspace.plan.warm_up)
         return drive(target, workspace.plan.seconds)

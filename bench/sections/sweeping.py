@@ -36,7 +36,7 @@ def measure(workspace: Workspace) -> dict[str, Any]:
         sweeps: list[float] = []
         with ExitStack() as running:
             server = running.enter_context(serving_daypass(installation))
-            target = verify_target(server, installation.tokens)
+            target = verify_target(server, installation.tokens, workspace.server_of(database))
             drive(target, workspace.plan.warm_up, CALM_CONNECTIONS)
             turns = {
                 f"{database}/idle": partial(drive, target, workspace.plan.seconds, CALM_CONNECTIONS),

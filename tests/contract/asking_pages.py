@@ -11,6 +11,7 @@ from app.domain.scim_tokens import ScimToken
 from app.domain.tokens import AccessToken, Issued, RefreshToken
 from app.http.context import parts
 from app.services import Services
+from app.services.bulk_revocations import BulkRevocation
 from app.storage.database import Database
 from app.storage.tables import SessionRow
 from tests import rows
@@ -25,6 +26,7 @@ from tests.factories import (
     make_service_account,
     make_user,
     mint,
+    revoke_by_filter,
     set_api_tokens,
 )
 
@@ -56,7 +58,7 @@ def offered_on_page(pages: Pages) -> tuple[dict[str, str], Authenticator]:
 
 @dataclass
 class Holding:
-    """One token of each sort."""
+    """One token of each sort, and a revocation of many."""
 
     refresh: Issued[RefreshToken]
     access: Issued[AccessToken]
@@ -65,6 +67,8 @@ class Holding:
     """Of a service account that the user is responsible for, as is the next one."""
     single_of_account: Issued[AccessToken]
     of_directory: ScimToken
+    revocation: BulkRevocation
+    """Of somebody else's tokens."""
 
     @property
     def secrets(self) -> list[str]:
@@ -77,7 +81,8 @@ def holding(services: Services, user: User, name: str = "nightly-etl", descripti
     single = generate(services, user, description=description)
     account = set_api_tokens(services, account.username, ApiTokens.ALLOW)
     of_account = issue(services, account, "of-its-account"), generate(services, account, description="of its account")
-    return Holding(refresh, mint(services, refresh), single, *of_account, _of_directory(services))
+    of_many = revoke_by_filter(services)
+    return Holding(refresh, mint(services, refresh), single, *of_account, _of_directory(services), of_many)
 
 
 def _of_directory(services: Services) -> ScimToken:
@@ -138,6 +143,7 @@ def variables(user: User, held: Holding) -> dict[str, str | int]:
         "name": "daypass.css",
         "document": "native",
         "session_number": 999999,
+        "number": held.revocation.id,
     }
 
 

@@ -32,6 +32,7 @@ from tests.factories import (
     make_service_account,
     make_user,
     mint,
+    revoke_by_filter,
     set_api_tokens,
 )
 
@@ -97,6 +98,9 @@ class World:
         criteria = {"owner": make_user(self.services).username}
         confirmation = self.services.revoking_by_filter.preview(TokenFilter(**criteria)).confirmation
         return {"filter": criteria, "confirmation": confirmation, "reason": "x"}
+
+    def revocation(self) -> str:
+        return str(revoke_by_filter(self.services).id)
 
 
 @dataclass(frozen=True)
@@ -237,7 +241,7 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", f"{NATIVE}/tokens/identify"): Line(administrators(200), "", {"secret": "x"}),
     ("POST", f"{NATIVE}/tokens/revocations/preview"): Line(administrators(200), "", {"filter": {"owner": "nobody"}}),
     ("POST", f"{NATIVE}/tokens/revocations"): Line(administrators(200), "", World.confirmed),
-    ("GET", f"{NATIVE}/tokens/revocations/<number>"): Line(administrators(404), "1"),
+    ("GET", f"{NATIVE}/tokens/revocations/<number>"): Line(administrators(200), World.revocation),
     ("GET", f"{NATIVE}/settings"): Line(administrators(200)),
     ("GET", f"{NATIVE}/settings/<key>"): Line(administrators(200), DAYS),
     ("PUT", f"{NATIVE}/settings/<key>"): Line(administrators(200), DAYS, {"value": 90}),

@@ -27,7 +27,7 @@ from app.storage.secret_tables import RetiredSecretRow
 from app.storage.tables import AccessTokenRow, RefreshTokenRow, SessionRow, UserRow
 from tests.contract.asking_pages import Somebody, somebody
 from tests.contract.asking_scim import CORE
-from tests.factories import OPERATOR, PASSWORD, Refresh, configure, generate, issue, mint, regenerate
+from tests.factories import OPERATOR, PASSWORD, Refresh, configure, generate, issue, mint, regenerate, revoke_by_filter
 
 SOME, MANY, PAGE = 220, 1_100, 200
 """Of each thing; the largest page that is asked for, which is full both times."""
@@ -199,7 +199,7 @@ def gets(world: World, app: Flask) -> dict[str, Callable[[], TestResponse]]:
     values = {"public_id": own.public_id, "uuid": single.uuid, "tokenId": single.uuid, "user_id": world.anna.user.id}
     values |= {"api_token": single.public_id, "key": "retention_days", "name": "native.json", "document": "native"}
     scim_token, directory = world.services.scim.tokens.create("directory", None, OPERATOR)
-    values |= {"group_id": 1, "schema_id": f"{CORE}:User"}
+    values |= {"group_id": 1, "schema_id": f"{CORE}:User", "number": revoke_by_filter(world.services).id}
     admin_token = mint(world.services, issue(world.services, world.admin.user)).secret
     found: dict[str, Callable[[], TestResponse]] = {}
     for rule in app.url_map.iter_rules():

@@ -26,6 +26,7 @@ from tests.factories import (
     make_service_account,
     make_user,
     mint,
+    revoke_by_filter,
     set_api_tokens,
 )
 
@@ -104,6 +105,10 @@ class World:
         for each in tokens.list():
             tokens.revoke(each.public_id, OPERATOR)
         return tokens.create("directory", None, OPERATOR)[0].public_id
+
+    def revocation(self) -> str:
+        """Of all tokens of somebody else."""
+        return str(revoke_by_filter(self.services).id)
 
     def send(self, visitor: str, method: str, path: str, form: dict[str, str]) -> TestResponse:
         """A form is sent as the page that this browser read last would; the first, as one without a list."""
@@ -303,7 +308,7 @@ MATRIX: dict[tuple[str, str], Line] = {
     ("POST", "/admin/tokens/<public_id>/end-old-secret"): Line(administrators(303), World.refresh_id),
     ("GET", "/admin/tokens/revoke-by-filter"): Line(administrators(400)),  # a filter narrows to something
     ("POST", "/admin/tokens/revoke-by-filter"): Line(administrators(400), form={"confirmation": "x"}),
-    ("GET", "/admin/tokens/revocations/<number>"): Line(administrators(404), lambda _: "1"),
+    ("GET", "/admin/tokens/revocations/<number>"): Line(administrators(200), World.revocation),
     ("GET", "/admin/tokens/revoke-chosen"): Line(administrators(400)),  # of none
     ("POST", "/admin/tokens/revoke-chosen"): Line(administrators(400), form={"confirmation": "x"}),
     ("GET", "/admin/tokens/move-chosen"): Line(administrators(400)),  # of none

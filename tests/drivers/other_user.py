@@ -57,9 +57,18 @@ class OtherUsers:
         self._process.stdout.close()
 
 
-def _serve() -> None:
+def _import_all() -> None:
+    """Also what is only imported when it is needed."""
+    from app.cli.late_commands import MODULES, find_command
+
+    for name in MODULES:
+        find_command(name)
     with tempfile.TemporaryDirectory() as folder:
-        _invoke(["init"], {"DAYPASS_INSTANCE": folder})  # imports what is only imported when it is needed
+        _invoke(["init"], {"DAYPASS_INSTANCE": folder})
+
+
+def _serve() -> None:
+    _import_all()
     for line in sys.stdin:
         ids, words, umask, environment = json.loads(line)
         read, write = os.pipe()

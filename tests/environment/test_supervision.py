@@ -30,6 +30,7 @@ LAUNCHER = (
 RELOADED_WHILE_IT_IMPORTS = """
 import os, signal, sys
 from app.__main__ import main
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # what nohup starts ignores it
 class Reload:
     def find_spec(self, name, *_):
         if name == "app.cli":

@@ -20,12 +20,16 @@ from tests.drivers.alation import Alation
 from tests.drivers.gate import GateConnection, GateConnections
 from tests.drivers.native import Native
 from tests.drivers.oauth import OAuth
+from tests.drivers.raw import Answer
 from tests.drivers.server import LiveServer
 from tests.drivers.workers import WorkerClients
 from tests.factories import OPERATOR, Access, Refresh, disable, enable, issue, make_user, mint, revoke
 
 ROUNDS, CONNECTIONS, PIPELINED = 70, 6, 10
-"""Rounds on each database, connections to each worker, checks at once on each."""
+"""Rounds on each database, connections to each worker, checks or introspections at once on each."""
+
+INTROSPECTING, ALL_THE_WHILE = (2, 5, 7), (6, 7)
+"""Numbers of connections: those that introspect; and those further ones that also ask while the token is ended."""
 
 REVOKED_IN_BATCHES = 25
 
@@ -39,13 +43,14 @@ pytestmark = [pytest.mark.shares_server, pytest.mark.both_databases]
 
 @dataclass(frozen=True)
 class Round:
-    """An access token that works, and what is needed to end it."""
+    """An access token that works, and what is needed to end it. `gateway`: who introspects it, if anybody does."""
 
     services: Services
     owner: User
     refresh: Refresh
     access: Access
     client: Alation
+    gateway: Access | None = None
 
     @property
     def oauth(self) -> OAuth:
@@ -55,14 +60,22 @@ class Round:
     def proof(self) -> tuple[str, int]:
         return self.refresh.secret, self.owner.id
 
-    def credential(self, number: int) -> tuple[str, str]:
-        """Every other connection uses Alation's header."""
-        return ("TOKEN", self.access.secret) if number % 2 else ("Authorization", f"Bearer {self.access.secret}")
+    def send(self, number: int, connection: GateConnection, times: int = 1) -> None:
+        """Ask about the token. Every other connection uses Alation's header."""
+        gateway = self.gateway if number in INTROSPECTING else None
+        secret = (gateway or self.access).secret
+        header = ("TOKEN", secret) if number % 2 else ("Authorization", f"Bearer {secret}")
+        if gateway is None:
+            connection.send(header, times=times)
+            return
+        form = ("Content-Type", "application/x-www-form-urlencoded")
+        body = f"token={self.access.secret}".encode()
+        connection.send(header, form, times=times, method="POST", target="/oauth/introspect", body=body)
 
 
-def begin_round(services: Services, owner: User, client: Alation) -> Round:
+def begin_round(services: Services, owner: User, client: Alation, gateway: Access | None = None) -> Round:
     refresh = issue(services, owner)
-    return Round(services, owner, refresh, mint(services, refresh), client)
+    return Round(services, owner, refresh, mint(services, refresh), client, gateway)
 
 
 ENDINGS: dict[str, tuple[Callable[[Round], object], str]] = {
@@ -84,18 +97,21 @@ ENDINGS: dict[str, tuple[Callable[[Round], object], str]] = {
 def test_a_token_that_has_ended_is_refused_by_every_worker_from_the_first_check_on(
     live_server: LiveServer, services: Services
 ) -> None:
-    """◆ Fails when ``TokenVerifier.verify`` keeps its answers for one second: the first round finds it accepted.
+    """◆ Fails when ``TokenVerifier.verify`` or ``Introspecting.introspect`` keeps its answers for one second: the first
+    round finds it accepted.
 
-    Each round shows that the token is good on every connection to both workers, has checks under way while the
-    token is ended in one of nine ways, and then checks it 120 times, in either header; and once on a resource, through
-    Flask, on each worker.
+    Each round shows that the token is good on every connection to both workers, has checks and introspections under way
+    while the token is ended in one of nine ways, and then checks it 80 times and introspects it 40 times, with either
+    header; and once on a resource, through Flask, on each worker.
     """
     owners = {how: make_user(services) for how in ENDINGS}
-    with GateConnections([live_server], each=CONNECTIONS + 1) as gates, requests.Session() as session:
+    gateway = mint(services, issue(services, make_user(services, role=Role.INTROSPECTOR)))
+    with GateConnections([live_server], each=CONNECTIONS + len(ALL_THE_WHILE)) as gates, requests.Session() as session:
         assert len(gates.of_workers) == 2
         connections = [(number, each) for worker in gates.of_workers for number, each in enumerate(worker)]
+        client = Alation(live_server.url, session)
         for how in islice(cycle(ENDINGS), ROUNDS):
-            end_and_check(begin_round(services, owners[how], Alation(live_server.url, session)), how, connections)
+            end_and_check(begin_round(services, owners[how], client, gateway), how, connections)
             enable(services, owners[how].username)
         assert gates.are_still_apart()
 
@@ -103,24 +119,35 @@ def test_a_token_that_has_ended_is_refused_by_every_worker_from_the_first_check_
 def end_and_check(now: Round, how: str, connections: list[tuple[int, GateConnection]]) -> None:
     act, reason = ENDINGS[how]
     for number, each in connections:
-        each.send(now.credential(number))
-    assert {each.receive().status for _, each in connections} == {200}, how
+        now.send(number, each)
+    for number, each in connections:
+        answer = each.receive()
+        assert (answer.status, b'"active":true' in answer.body) == (200, number in INTROSPECTING), how
 
     for number, each in connections:
-        if number == CONNECTIONS:  # these ask all the while: who keeps an answer of theirs, keeps an old one
-            each.send(now.credential(number), times=PIPELINED)
+        if number in ALL_THE_WHILE:  # who keeps an answer of theirs, keeps an old one
+            now.send(number, each, PIPELINED)
     act(now)
     for number, each in connections:
-        if number < CONNECTIONS:
-            each.send(now.credential(number), times=PIPELINED)
+        if number not in ALL_THE_WHILE:
+            now.send(number, each, PIPELINED)
     for number, each in connections:
         answers = [each.receive() for _ in range(PIPELINED)]
-        if number < CONNECTIONS:
-            found = {(answer.status, answer.headers["x-auth-reason"]) for answer in answers}
-            assert found == {(403 if number % 2 else 401, reason)}, how
+        if number not in ALL_THE_WHILE:
+            assert {seen(answer) for answer in answers} == {refusal(number, reason)}, how
         if number == 0:
             userinfo = each.ask(("TOKEN", now.access.secret), target="/integration/v1/userinfo/")
             assert userinfo.status == 403, how
+
+
+def seen(answer: Answer) -> tuple[int, str]:
+    return answer.status, answer.headers.get("x-auth-reason") or answer.body.decode()
+
+
+def refusal(number: int, reason: str) -> tuple[int, str]:
+    if number in INTROSPECTING:
+        return 200, '{"active":false}\n'
+    return (403 if number % 2 else 401), reason
 
 
 def test_a_batch_that_begins_after_a_revocation_refuses_that_token_on_every_worker(

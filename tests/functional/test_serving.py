@@ -94,6 +94,7 @@ def test_an_empty_folder_is_served_after_init_as_options_say_and_clients_that_st
     assert f"Daypass serves on http://localhost:{instance.port}" in instance.log()
     assert "Administrator: admin (choose another password before 20" in instance.log()
     assert "job_ran" not in instance.log() and secrets_in(instance.log()) == []
+    assert "jemalloc" not in instance.log(), "granian's allocator complains of a setting that it does not know"
 
 
 def test_a_server_refuses_a_postgresql_that_could_lose_or_hide_what_was_acknowledged(

@@ -211,6 +211,8 @@ FAULTS = (
           "app/http/resting.py", "self._at_short.pop(threading.get_ident(), None)", "pass", RESTING),
     Fault("long requests wake nobody", "a request that takes long leaves a thread to others", "app/http/resting.py",
           "self._resting.pop().release()", "pass", RESTING),
+    Fault("a thread rests though none is short", "a request that takes long leaves a thread to others",
+          "app/http/resting.py", "not self._at_short or not awake", "not awake", RESTING),
     Fault("away taken for unknown", "◆ a database that is away is a 503, never a refusal", IN_LOOKUP,
           'raise Unavailable("the database cannot be reached") from error', "return None", CHECK),
     Fault("a lost connection's place stays taken", "three lost connections do not end all checks", IN_LOOKUP,

@@ -15,7 +15,7 @@ from app.http.openapi import JsonParser
 
 
 class BatchParser(JsonParser):
-    """The same for a larger body."""
+    """Loads the larger body of many tokens, which only who has authenticated sends."""
 
     largest = LARGEST_BATCH_BODY
 

@@ -247,6 +247,7 @@ const PROGRESS_MS = 1000;
 async function follow(shown) {
   try {
     const answer = await fetch(window.location.href, { credentials: "same-origin" });
+    if (answer.status >= 500) throw new Error("away");
     const part = answer.redirected ? null : page(await answer.text()).getElementById(shown.id);
     if (!part) { window.location.reload(); return; } // signed out
     if (!shown.isConnected) return;

@@ -4,10 +4,13 @@ Not here: which tokens match (``test_tokens``).
 """
 
 from collections.abc import Callable
+from unittest.mock import Mock
 
 import pytest
 
+from app.domain.errors import Unavailable
 from app.services import Services
+from app.services.bulk_revocations import BulkRevocations
 from app.services.revoking_by_filter import RevokingByFilter
 from app.storage.database import Database
 from tests.factories import issue, make_user, mint, works
@@ -45,6 +48,21 @@ def test_of_many_it_waits_until_lists_show_all_as_revoked(
     ended = daypass.run(*BY_FILTER, "--user", "anna", "--yes")
     assert (ended.exit_code, ended.stdout) == (0, "Revoked 3 refresh tokens and 3 access tokens.\n")
     assert {services.listing.find(each.token.public_id).token.status for each in minted} == {"revoked"}
+
+
+def test_what_is_done_is_said_before_lists_follow_which_may_fail(
+    daypass: CommandLine, services: Services, chunks_of_one: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fails when a command that is stopped, or finds the database away, has not said that it revoked."""
+    user = make_user(services, "anna")
+    minted = [mint(services, issue(services, user)) for _ in range(3)]
+    monkeypatch.setattr(BulkRevocations, "mark_part", Mock(side_effect=Unavailable("away")))
+    ended = daypass.run(*BY_FILTER, "--user", "anna", "--yes")
+    assert (ended.exit_code, ended.stdout) == (0, "Revoked 3 refresh tokens and 3 access tokens.\n")
+    assert not any(works(services, each) for each in minted)
+    minted = [mint(services, issue(services, user)) for _ in range(3)]
+    monkeypatch.setattr(BulkRevocations, "mark_part", Mock(side_effect=KeyboardInterrupt))
+    assert "Revoked 3 refresh tokens" in daypass.run(*BY_FILTER, "--user", "anna", "--yes").stdout
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app import logs
-from app.http.forwarded import Address
+from app.http.forwarded import LONGEST_KEPT, Address, _kept_address, parse_address
 from app.http.proxies import FORWARDED, MOST_HOPS, NO_PROXIES, X_FORWARDED_FOR, TrustedProxies, client_address, is_https
 
 NETWORKS = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8"), ipaddress.ip_network("::1/128"))
@@ -119,6 +119,15 @@ def test_only_the_chosen_header_is_believed(header: str) -> None:
 def test_an_address_is_plain_or_there_is_none(peer: str, text: str | None, found: str | None) -> None:
     assert address(peer, text) == found
     assert client_address({}, PROXIES) is None
+
+
+def test_no_long_text_is_kept_in_memory_though_it_may_be_an_address() -> None:
+    """Fails when each entry of a header is kept, whatever a client writes: a thousand of 30 KB in each worker."""
+    long = f"fe80::1%{'x' * LONGEST_KEPT}"
+    kept = _kept_address.cache_info().currsize
+    assert str(parse_address(long)) == "fe80::1"
+    assert parse_address("x" * (LONGEST_KEPT + 1)) is None
+    assert _kept_address.cache_info().currsize == kept
 
 
 def test_the_peers_of_a_unix_socket_are_believed_where_they_are_trusted() -> None:

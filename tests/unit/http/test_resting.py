@@ -152,22 +152,29 @@ def test_a_long_request_stays_long_after_its_body(threads: ThreadPoolExecutor) -
         assert at_it.result()
 
 
-def test_who_would_rest_just_when_the_last_short_request_becomes_long_goes_on() -> None:
-    """◆ The moment between the look and the rest: fails when it is not looked at again (half a second nobody is there).
-
-    The one at a short request becomes long while another puts itself among those who rest.
-    """
-    resting = Resting(PATIENCE_SECONDS)
+def test_nobody_rests_for_a_request_that_became_long_just_before(threads: ThreadPoolExecutor) -> None:
+    """Fails when the others are looked at before a thread can be woken, and not again: all would rest."""
+    worker, short, long = Worker(threads, Resting(PATIENCE_SECONDS)), Step(), Step()
 
     class Late(deque[threading.Lock]):
-        def append(self, each: threading.Lock) -> None:
-            resting._at_short.clear()
-            super().append(each)
+        def append(self, thread: threading.Lock) -> None:
+            short.ends()
+            assert long.began.wait(PATIENCE_SECONDS)
+            super().append(thread)
 
-    resting._resting = Late()
-    resting._at_short[0] = None
-    assert resting.around(lambda *_: "answered")(None, {}) == "answered"
-    assert not resting._resting
+    def become_long(environ: dict[str, object]) -> object:
+        short(environ)
+        return LongRequests(lambda turned, _: [long(turned)])(environ, lambda *_: lambda _: None)  # type: ignore
+
+    worker.resting._resting = Late()
+    with threads:
+        at_it = worker.answer(become_long)
+        assert short.began.wait(PATIENCE_SECONDS)
+        rested = worker.answer(lambda _: "answered")
+        worker.until(rested.done)
+        long.ends()
+        at_it.result(PATIENCE_SECONDS)
+    assert worker.resting_threads() == 0
 
 
 def receive_in_turn(worker: Worker, environ: dict[str, object], body: Step) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""Revocations of many tokens after their transaction: all refused already, and each marked once, whoever ends when.
+"""Revocations of many tokens after their transaction: all refused already, and each marked once.
 
 Not here: what a confirmation binds, and mints meanwhile (``test_revoking_by_filter``).
 """
@@ -95,6 +95,30 @@ def test_from_the_act_on_every_use_of_every_token_is_refused_before_any_is_marke
 
 
 @pytest.mark.both_databases
+def test_what_is_revoked_and_not_marked_yet_is_nobodys_to_revoke_again(
+    services: Services, database: Database, user: User
+) -> None:
+    """Fails when another act counts it: its total would be wrong, and its confirmation stale while parts are marked."""
+    tokens = stock(services, user)
+    begun = revoke_in_parts(database, user)
+    criteria, events = TokenFilter(owner=user.username), len(audit_events(database))
+    later = issue(services, user)
+    seen = services.revoking_by_filter.preview(criteria)
+    assert (seen.refresh_tokens, seen.access_tokens, [each.token.id for each in seen.items]) == (1, 0, [later.token.id])
+    for _, access in tokens:
+        for ended in (revoke(services, access), services.revoking.revoke_secret(access.secret, "", OPERATOR)[1]):
+            assert (ended.refresh_tokens, ended.access_tokens) == (0, 0)
+    services.bulk_revocations.mark_part(begun.id)
+    again = services.revoking_by_filter.revoke(criteria, seen.confirmation, "again", OPERATOR)
+    assert (again.refresh_tokens, again.access_tokens) == (1, 0)
+    assert services.bulk_revocations.finish(begun.id) == PARTS - 1
+    new = [each.action for each in audit_events(database)[events:]]
+    assert new == ["refresh_token.created", "tokens.revoked"]
+    for _, access in tokens:
+        assert services.listing.find(access.token.public_id).token.revoke_reason == "a leak"
+
+
+@pytest.mark.both_databases
 def test_after_a_crash_another_process_marks_the_rest_with_the_reason_and_the_instant_of_the_act(
     services: Services, database: Database, user: User
 ) -> None:
@@ -107,7 +131,7 @@ def test_after_a_crash_another_process_marks_the_rest_with_the_reason_and_the_in
     another = services_on(database, KEYS, system_clock)
     found = another.bulk_revocations.find(begun.id)
     assert (found.unmarked, found.finished_at) == (PARTS - 1, None)
-    assert [each.id for each in another.bulk_revocations.unfinished()] == [begun.id]
+    assert another.bulk_revocations.unfinished() == [begun.id]
     assert mark_revoked.run(another) == PARTS - 1
     assert mark_revoked.run(another) == 0
     done = services.bulk_revocations.find(begun.id)
@@ -143,18 +167,31 @@ def test_the_total_is_of_the_act_whatever_ends_by_itself_before_it_is_marked(
 ) -> None:
     """Fails when what has expired is judged at the time of marking."""
     with freeze_time(NOW) as clock:
-        (_, first), (_, second), _ = stock(services, user)
+        _, (_, second), _ = stock(services, user)
         begun = revoke_in_parts(database, user)
-        revoke(services, first, "by its owner")
         clock.move_to(NOW + 2 * DAY)
         accept_clock(services)
         services.expiring.expire_due()
-        assert services.bulk_revocations.finish(begun.id) == PARTS - 1
+        assert services.bulk_revocations.finish(begun.id) == PARTS
         done = services.bulk_revocations.find(begun.id)
         assert (done.access_tokens, done.unmarked, done.finished_at) == (PARTS, 0, system_clock())
         assert reason(services, second) == "token_revoked"
     (event,) = [each for each in audit_events(database) if each.action == "tokens.revoked"]
     assert f'"access_tokens": {PARTS}' in event.detail and f'"refresh_tokens": {PARTS}' in event.detail
+
+
+def test_the_total_is_of_the_act_though_the_owner_is_deleted_before_they_are_marked(
+    services: Services, database: Database, user: User
+) -> None:
+    """Fails when what is left is what the act counted, less what was marked: it would never be over."""
+    tokens = stock(services, user)
+    begun = revoke_in_parts(database, user)
+    services.bulk_revocations.mark_part(begun.id)
+    services.deleting_users.delete(user.username, OPERATOR)
+    assert services.bulk_revocations.finish(begun.id) == 0
+    done = services.bulk_revocations.find(begun.id)
+    assert (done.access_tokens, done.unmarked, done.finished_at is None) == (PARTS, 0, False)
+    assert {reason(services, each) for pair in tokens for each in pair} == {"token_revoked"}
 
 
 def test_a_few_are_marked_in_the_transaction_of_the_act(services: Services, user: User) -> None:
@@ -188,6 +225,22 @@ def test_a_thread_marks_them_once_the_database_is_back_and_ends(
     services.bulk_revocations.finish_in_background(begun)
     assert is_over.wait(60)
     services.bulk_revocations.close()
+    assert services.bulk_revocations.find(begun.id).finished_at is not None
+
+
+def test_where_no_thread_can_be_had_the_job_marks_them(
+    services: Services, database: Database, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fails when the act, which is done, is answered with an error; or where no later act gets a thread."""
+    stock(services, user)
+    begun = revoke_in_parts(database, user)
+    with monkeypatch.context() as none_left:
+        none_left.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError("can't start new thread")))
+        services.bulk_revocations.finish_in_background(begun)
+    assert services.bulk_revocations.find(begun.id).unmarked == PARTS
+    services.bulk_revocations.finish_in_background(begun)
+    services.bulk_revocations.close()  # after the part at hand
+    mark_revoked.run(services_on(database, KEYS, system_clock))
     assert services.bulk_revocations.find(begun.id).finished_at is not None
 
 
