@@ -61,7 +61,10 @@ near_form = st.lists(st.sampled_from(["a", "b", "=", "&", "é", ";", " ", "%C3%A
 @given(near_form.map("".join))
 def test_a_form_is_what_the_standard_library_makes_of_it_but_for_names_that_come_twice(form: str) -> None:
     """With and without escapes. Fails when one without them is taken apart in another way."""
-    pairs = parse_qsl(form, keep_blank_values=True)
+    try:
+        pairs = parse_qsl(form, keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        pairs = [("not", "UTF-8")] * 2
     if len(dict(pairs)) == len(pairs):
         assert parse_form(form.encode()) == dict(pairs)
     else:
