@@ -17,7 +17,8 @@ def system_clock() -> datetime:
 
 def utc_text(instant: datetime, timespec: str = "auto") -> str:
     """ISO 8601 in UTC with ``Z``. `timespec`: as of ``datetime.isoformat``, such as "microseconds" for six digits."""
-    return instant.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
+    in_utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    return f"{in_utc.isoformat(timespec=timespec)[: -len('+00:00')]}Z"
 
 
 def parse_instant(text: object) -> datetime:

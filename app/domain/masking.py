@@ -25,6 +25,9 @@ LEAST_PART, LEAST_ALONE = 20, 36
 MOST_LAYERS = 5
 """What is percent-encoded more often is hidden as a whole."""
 
+SHORTEST_TOKEN = PUBLIC_ID_LENGTH + 1 + SECRET_LENGTH + CHECKSUM_LENGTH
+"""Characters of a complete token without its beginning; encoded it has more."""
+
 _MAY_HOLD = re.compile(rf"[0-9A-Za-z]{{{LEAST_PART}}}")
 _SECRET = re.compile(
     rf"((?:[a-z]{{1,12}}[ras]_)?[a-z0-9]{{{PUBLIC_ID_LENGTH}}})_([0-9a-z]{{{LEAST_PART},}})"
@@ -60,6 +63,11 @@ def mask_identifier(text: str) -> str:
     if plain is None:
         return HIDDEN
     return _TAIL.sub(HIDDEN, plain) if _TAIL.search(plain) else text
+
+
+def is_too_short_for_a_token(text: str) -> bool:
+    """Whether there is no room in it; much quicker to say than what is in it. Other scripts can be longer in ASCII."""
+    return len(text) < SHORTEST_TOKEN and text.isascii()
 
 
 def tokens_in(text: str, format: TokenFormat) -> Iterator[TokenText]:

@@ -7,12 +7,13 @@ Not here: the verdicts (``app.services``), the members of an answer and the tabl
 import logging
 from collections.abc import Iterable
 from contextlib import suppress
+from contextvars import ContextVar
 from http import HTTPStatus
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 import structlog
-from structlog.contextvars import bind_contextvars, unbind_contextvars
+from structlog.contextvars import STRUCTLOG_KEY_PREFIX
 
 from app.domain.errors import BadRequest, NotFound, Refusal, TokenMalformed, TokenRefused, TokenSuperseded
 from app.domain.identity import Caller, Principal, Role
@@ -38,6 +39,10 @@ _STANDARD = logging.getLogger(__name__)
 """Asked first, because a line of structlog costs more than an introspection."""
 
 
+_REQUEST_ID = ContextVar[str](f"{STRUCTLOG_KEY_PREFIX}request_id")
+"""In every line of the log while it is set: what ``bind_contextvars`` does, at a fifth of its price."""
+
+
 class _ForFlask(Exception):
     """The request is one that only Flask answers."""
 
@@ -61,14 +66,15 @@ class OAuth:
         if length is None:
             return self._application(environ, start_response)
         asked = Asked(environ, path)
-        bind_contextvars(request_id=asked.id)
+        in_log = _REQUEST_ID.set(asked.id)
         try:
             answer = self._answer(asked, length)
-            if answer is None:
-                return self._application(environ, start_response)
-            self._trace(asked, answer)
+            if answer is not None:
+                self._trace(asked, answer)
         finally:
-            unbind_contextvars("request_id")
+            _REQUEST_ID.reset(in_log)
+        if answer is None:
+            return self._application(environ, start_response)
         start_response(answer.line, answer.headers)
         return [answer.body]
 
@@ -115,7 +121,7 @@ class OAuth:
         """As the guards of ``app.http.oauth_guards``; passwords are left to them."""
         environ = asked.environ
         authorization = "" if "HTTP_TOKEN" in environ else environ.get("HTTP_AUTHORIZATION", "")
-        sent = sent_client(authorization, asked.form, self._clients.is_secret)
+        sent = sent_client(authorization, asked.form, self._clients.parse_secret)
         if sent is not None and self._clients.is_access_token(sent):
             with as_client():
                 self._verify(asked, sent.secret)

@@ -1,5 +1,6 @@
 """The bytes of the gate's answers to OAuth's introspection and revocation: those of Flask (``app.api.oauth``)."""
 
+from functools import lru_cache
 from http import HTTPStatus
 from json import JSONEncoder
 from typing import Any, NamedTuple
@@ -16,7 +17,9 @@ Headers = list[tuple[str, str]]
 BEFORE: Headers = list(NO_STORE.items())
 AFTER: Headers = [(name, value) for name, value in HEADERS.items() if name not in NO_STORE]
 
-encode = JSONEncoder(separators=(",", ":")).encode
+_JSON = ("Content-Type", "application/json")
+
+encode = JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 class Answer(NamedTuple):
@@ -31,7 +34,12 @@ class Answer(NamedTuple):
     @property
     def line(self) -> str:
         """The status line."""
-        return f"{self.status} {HTTPStatus(self.status).phrase.upper()}"
+        return _line(self.status)
+
+
+@lru_cache
+def _line(status: int) -> str:
+    return f"{status} {HTTPStatus(status).phrase.upper()}"
 
 
 class Answers:
@@ -43,9 +51,10 @@ class Answers:
 
     def success(self, asked: Asked, members: dict[str, Any] | None) -> Answer:
         """An answer with these members; without any, an empty one."""
-        headers, body = (BEFORE, b"") if members is None else _with_body(members, BEFORE)
-        headers = headers + self._of_all(asked)
-        return Answer(200, headers if body else [*headers, ("Content-Length", "0")], body)
+        if members is None:
+            return Answer(200, [*BEFORE, *self._of_all(asked), ("Content-Length", "0")], b"")
+        headers, body = _with_body(members, BEFORE)
+        return Answer(200, headers + self._of_all(asked), body)
 
     def refusal(self, asked: Asked, refusal: Refusal) -> Answer:
         """The error that a refusal is."""
@@ -60,10 +69,9 @@ class Answers:
         return Answer(status, headers + self._of_all(asked), body, refusal.reason, mistake)
 
     def _of_all(self, asked: Asked) -> Headers:
-        headers = [*AFTER]
-        if is_https(asked.environ, self._proxies):
-            headers.append(("Strict-Transport-Security", STRICT_TRANSPORT))
-        headers.append(("X-Request-Id", asked.id))
+        id = ("X-Request-Id", asked.id)
+        is_secure = is_https(asked.environ, self._proxies)
+        headers = [*AFTER, ("Strict-Transport-Security", STRICT_TRANSPORT), id] if is_secure else [*AFTER, id]
         if asked.principal is not None:
             headers += headers_of(asked.principal).items()
         return headers
@@ -71,4 +79,4 @@ class Answers:
 
 def _with_body(members: dict[str, Any], headers: Headers) -> tuple[Headers, bytes]:
     body = f"{encode(members)}\n".encode("ascii")
-    return [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *headers], body
+    return [_JSON, ("Content-Length", str(len(body))), *headers], body

@@ -3,9 +3,9 @@
 Not here: who sent it (``oauth``).
 """
 
-import secrets
 import time
 from dataclasses import dataclass, field
+from os import urandom
 from typing import TYPE_CHECKING
 
 from app.domain.identity import Principal
@@ -36,7 +36,7 @@ class Asked:
     environ: "WSGIEnvironment"
     path: str
     started: float = field(default_factory=time.perf_counter)
-    id: str = field(default_factory=lambda: secrets.token_hex(16))
+    id: str = field(default_factory=lambda: urandom(16).hex())
     form: dict[str, str] = field(default_factory=dict)
     principal: Principal | None = None
     client: Client | None = None

@@ -197,10 +197,18 @@ def parse_form(raw: bytes) -> dict[str, str]:
     try:
         # Raw bytes, as `curl -d` sends them, count as percent-encoded.
         text = raw.decode("utf-8")
-        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+        if _is_plain(text):  # most forms are, and this takes a quarter of the time
+            pairs = [field.partition("=")[::2] for field in text.split("&") if field]
+        else:
+            pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
     except ValueError:
         raise BadRequest("The request's body is not a valid form in UTF-8.") from None
     return _unique(pairs)
+
+
+def _is_plain(form: str) -> bool:
+    """Whether nothing in a form is encoded, and its fields are few enough."""
+    return "%" not in form and "+" not in form and form.count("&") < MOST_FIELDS
 
 
 def _parse_multipart(request: Request) -> dict[str, Any]:

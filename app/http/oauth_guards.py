@@ -54,7 +54,7 @@ def _authenticate_client(permit: Callable[[Role], None]) -> bool:
     Refuses with BadRequest, as :meth:`Clients.authenticate`, and as `permit` does the role of an access token.
     """
     form = parts().bodies.read(request) if request.mimetype == FORM else {}
-    sent = sent_client(_authorization(), form, services().clients.is_secret)
+    sent = sent_client(_authorization(), form, services().clients.parse_secret)
     if sent is None:
         return False
     if services().clients.is_access_token(sent):

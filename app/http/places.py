@@ -1,8 +1,9 @@
 """Places for what a client can make slow."""
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from queue import Empty, SimpleQueue
 
 from app.domain.errors import Unavailable
 
@@ -11,8 +12,12 @@ class Places:
     """At most `at_once` at once. `what`: in the refusal of those beyond."""
 
     def __init__(self, at_once: int, what: str = "request bodies are being received") -> None:
-        self._free = threading.BoundedSemaphore(at_once)
+        # A queue in C: each introspection takes a place, and a semaphore of Python's costs thirty times as much.
+        self._free: SimpleQueue[None] = SimpleQueue()
+        self._leave = partial(self._free.put, None)
         self._what = what
+        for _ in range(at_once):
+            self._leave()
 
     @contextmanager
     def taken(self, patience: float = 0) -> Iterator[None]:
@@ -25,6 +30,8 @@ class Places:
 
     def take(self, patience: float = 0) -> Callable[[], None]:
         """The same; the place is given back by calling what this returns, once."""
-        if not self._free.acquire(timeout=patience):
-            raise Unavailable(f"too many {self._what} at once")
-        return self._free.release
+        try:
+            self._free.get(patience > 0, patience)
+        except Empty:
+            raise Unavailable(f"too many {self._what} at once") from None
+        return self._leave

@@ -28,16 +28,17 @@ WATCH_SECONDS = 0.02
 class Resting:
     """Lets a thread that has answered rest while another is at a short request, and so is free in a moment.
 
-    Every request is short until it says otherwise. So there is always a thread that goes on: the last one at a short
-    request has no other to leave the rest to, and one that becomes long wakes another. One of those that rest watches:
-    it goes on soon, so that a request that only looked short keeps no other waiting.
+    Every request is short until it says otherwise, and while it receives its body it is neither short nor long: mostly
+    the body is there already. So there is always a thread that goes on: the last one at a short request has no other to
+    leave the rest to, one that becomes long wakes another, and so does the last one if it has to receive a body. One of
+    those that rest watches: it goes on soon, so that a request that only looked short keeps no other waiting.
     """
 
     def __init__(self, rest_seconds: float = REST_SECONDS, watch_seconds: float = WATCH_SECONDS) -> None:
         self._rest_seconds = rest_seconds
         self._watch_seconds = watch_seconds
         # Single operations on all three are atomic, so no thread waits for another here.
-        self._at_short: dict[int, None] = {}
+        self._at_short: dict[int, object] = {}
         self._resting: deque[threading.Lock] = deque()
         self._watch: deque[None] = deque([None])
         """Holds one entry while nobody watches: the thread that takes it does."""
@@ -62,6 +63,23 @@ class Resting:
     def begin_long(self) -> None:
         """From now on, this thread's request takes as long as it takes: another thread goes on in its place."""
         self._at_short.pop(threading.get_ident(), None)
+        self._wake()
+
+    def begin_body(self) -> Callable[[], None] | None:
+        """This thread's request receives its body, however long that takes: another goes on, if need be by waking it.
+
+        To be called at the end of the body is what this returns; None of a request that is long anyway.
+        """
+        if self._at_short.pop(threading.get_ident(), self) is self:
+            return None
+        if not self._at_short:
+            self._wake()
+        return self._end_body
+
+    def _end_body(self) -> None:
+        self._at_short[threading.get_ident()] = None
+
+    def _wake(self) -> None:
         with suppress(IndexError):
             self._resting.pop().release()
 

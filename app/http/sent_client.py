@@ -8,26 +8,26 @@ from urllib.parse import unquote_plus
 
 from app.domain.errors import BadRequest
 from app.domain.oauth_client import SentClient
+from app.domain.secrets import TokenText
 from app.http.credentials import basic_credentials
 
 TWO_CLIENTS = "There are two clients in the request: authenticate with HTTP Basic or in the form, or as the same one."
 
 
-def _any(_secret: str) -> bool:
-    return True
-
-
 def sent_client(
-    authorization: str, form: Mapping[str, str], is_secret: Callable[[str], bool] = _any
+    authorization: str, form: Mapping[str, str], parse: Callable[[str], TokenText | None] | None = None
 ) -> SentClient | None:
     """The client of a request; None where no secret is sent. `authorization`: the header, of any scheme.
 
-    Libraries send both ways at once, the id twice, or Basic with an empty password, which counts as none. `is_secret`:
-    whether the password in Basic is a client's; another is a user's. Refuses with BadRequest two that differ, and with
-    BadCredentials malformed Basic.
+    Libraries send both ways at once, the id twice, or Basic with an empty password, which counts as none. `parse`: of
+    the password in Basic, which is a user's where it is None; without it, a client's in any case. Refuses with
+    BadRequest two that differ, and with BadCredentials malformed Basic.
     """
     id, secret = _client_of_basic(authorization) or ("", "")
-    if secret and not is_secret(secret) and not form.get("client_secret"):
+    token = parse(secret) if secret and parse is not None else None
+    if token is not None and "client_secret" not in form and "client_id" not in form:  # as most send one
+        return SentClient(secret, id or None, token)
+    if secret and parse is not None and token is None and not form.get("client_secret"):
         return None
     secrets = {secret, form.get("client_secret", "")} - {""}
     ids = {id, form.get("client_id", "")} - {""}
@@ -35,7 +35,7 @@ def sent_client(
         return None
     if len(secrets) > 1 or len(ids) > 1:
         raise BadRequest(TWO_CLIENTS)
-    return SentClient(*secrets, *ids)
+    return SentClient(secrets.pop(), next(iter(ids), None))
 
 
 def _client_of_basic(authorization: str) -> tuple[str, str] | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.domain.identity import Caller
+from app.domain.masking import is_too_short_for_a_token
 from app.services.strays import Strays
 
 MEMBERS = "daypass.members"
@@ -24,7 +25,9 @@ CREDENTIALS = ("token", "secret", "password")
 def look_for_strays(strays: Strays, environ: Mapping[str, Any], caller: Callable[[], Caller]) -> None:
     """Search everything but the headers and members for credentials."""
     for name, place in PLACES.items():
-        strays.look_in(environ.get(name), place, caller)
+        text = environ.get(name)
+        if text and not is_too_short_for_a_token(text):
+            strays.look_in(text, place, caller)
     members: Mapping[str, Any] = environ.get(MEMBERS) or {}
     for name, value in members.items():
         if not any(word in name for word in CREDENTIALS):

@@ -36,7 +36,7 @@ class Turns:
 
     `is_memory_short`: while it says so, a request that would wait for its turn is refused. What waits in the server,
     for clients that may have left long ago, then comes to an end soon. `before_waiting`: called by a thread before it
-    waits for its client.
+    waits for its client; what it returns is called afterwards.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Turns:
         at_once: int,
         waiting: int,
         is_memory_short: Callable[[], bool] = lambda: False,
-        before_waiting: Callable[[], None] = lambda: None,
+        before_waiting: Callable[[], Callable[[], None] | None] = lambda: None,
     ) -> None:
         self._application = application
         self._is_memory_short = is_memory_short
@@ -109,9 +109,10 @@ class Turns:
             else:
                 self._free += 1
 
-    def _give_to_wait(self) -> None:
-        self._before_waiting()
+    def _give_to_wait(self) -> Callable[[], None] | None:
+        after = self._before_waiting()
         self._give()
+        return after
 
 
 class _Receiving:
@@ -120,18 +121,20 @@ class _Receiving:
     No generator, because each introspection enters it: that would take as long again as its locks.
     """
 
-    __slots__ = ("_give", "_leave", "_places", "_take")
+    __slots__ = ("_after", "_give", "_leave", "_places", "_take")
 
-    def __init__(self, places: Places, give: Callable[[], None], take: Callable[[], None]) -> None:
+    def __init__(self, places: Places, give: Callable[[], Callable[[], None] | None], take: Callable[[], None]) -> None:
         self._places, self._give, self._take = places, give, take
 
     def __enter__(self) -> None:
         self._leave = self._places.take()
-        self._give()
+        self._after = self._give()
 
     def __exit__(self, *_: object) -> None:
         try:
             self._take()
+            if self._after is not None:
+                self._after()
         finally:
             self._leave()
 

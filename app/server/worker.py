@@ -163,7 +163,7 @@ def _load(plan: Plan, reports: int, descriptor: int, resting: Resting | None = N
     os.write(reports, SERVES)
     if not plan.bodies:
         return loaded
-    before_waiting = resting.begin_long if resting else lambda: None
+    before_waiting = resting.begin_body if resting else lambda: None
     return Turns(loaded, plan.threads, plan.bodies, Memory().is_short, before_waiting)
 
 

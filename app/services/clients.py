@@ -31,16 +31,18 @@ class Clients:
         self._ring = ring
         self._format = format
 
-    def is_secret(self, text: str) -> bool:
-        """Whether it is the text of a token, whether or not there is such a token."""
-        return self._format.parse(text) is not None
+    def parse_secret(self, text: str) -> TokenText | None:
+        """The parsed text of a token of either tier, which may not exist; None where it is no token's."""
+        return self._format.parse(text)
 
     def is_access_token(self, sent: SentClient) -> bool:
         """Whether the secret is the text of an access token, which authenticates its owner as in a header.
 
         Refuses with BadCredentials where the id is another's.
         """
-        token = self._format.parse(sent.secret) if self._format.is_begun(sent.secret, TokenKind.ACCESS) else None
+        if not self._format.is_begun(sent.secret, TokenKind.ACCESS):
+            return False
+        token = sent.token or self._format.parse(sent.secret)
         if token is None:
             return False
         _refuse_another(sent, token)
@@ -58,10 +60,12 @@ class Clients:
 
         Refuses with TokenMissing, TokenMalformed, and with BadCredentials where the id is another's.
         """
-        with as_client():
-            if sent is None:
-                raise TokenMissing(TokenKind.REFRESH)
-            token = self.parse(sent.secret)
+        token = sent.token if sent is not None else None
+        if token is None or token.kind is not TokenKind.REFRESH:  # or else it has been parsed already
+            with as_client():
+                if sent is None:
+                    raise TokenMissing(TokenKind.REFRESH)
+                token = self.parse(sent.secret)
         _refuse_another(sent, token)
         return token
 
@@ -84,14 +88,14 @@ class Clients:
         if not self._ring.verifies(token, row.key_id, row.mac) or not row.owner_is_active:
             return False
         now = self._clock()  # read after the row, as in the check of an access token
-        if is_away(row.owner_vouched_at, row.sign_in_valid_days, now):
+        if row.owner_vouched_at is not None and is_away(row.owner_vouched_at, row.sign_in_valid_days, now):
             return False
         return status_at(_STATUSES[row.status], row.expires_at, now) is TokenStatus.ACTIVE
 
 
-def _refuse_another(sent: SentClient, token: TokenText) -> None:
+def _refuse_another(sent: SentClient | None, token: TokenText) -> None:
     """Refuse with BadCredentials an id that is not the secret's own."""
-    if sent.id not in (None, token.public_id):
+    if sent is not None and sent.id not in (None, token.public_id):
         raise BadCredentials
 
 

@@ -50,16 +50,16 @@ class Introspecting:
             return None
 
     def _known(self, text: str, hint: str, client: Client | None) -> Known | None:
-        is_bound = client is not None and not client.role.may_introspect
+        own = client.id if client is not None and not client.role.may_introspect else None
 
         def refuse_of_others(known: Principal) -> None:
-            if client is not None and is_bound and known.refresh_token_public_id != client.id:
+            if known.refresh_token_public_id != own:
                 raise NotPermitted("The access token is another client's.")
 
         try:
-            known = self._verifier.verify(text, permit=refuse_of_others)
+            known = self._verifier.verify(text, permit=None if own is None else refuse_of_others)
         except TokenMalformed:
-            if hint != REFRESH_TOKEN or is_bound:
+            if hint != REFRESH_TOKEN or own is not None:
                 raise
             return self._held_tokens.validate(BySecret(text))
         if not known.role.may_use_apis:

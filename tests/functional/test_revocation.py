@@ -3,10 +3,12 @@
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import cycle, islice
+from itertools import cycle, islice, product
+from urllib.parse import urlencode
 
 import pytest
 import requests
@@ -15,6 +17,7 @@ from app.domain.identity import Role, User
 from app.services import Services
 from app.storage.database import Database
 from tests import rows
+from tests.contract.asking import Headers, basic, bearer
 from tests.crowds import PATIENCE_SECONDS, all_at_once
 from tests.drivers.alation import Alation
 from tests.drivers.gate import GateConnection, GateConnections
@@ -31,6 +34,11 @@ ROUNDS, CONNECTIONS, PIPELINED = 70, 6, 10
 INTROSPECTING, ALL_THE_WHILE = (2, 5, 7), (6, 7)
 """Numbers of connections: those that introspect; and those further ones that also ask while the token is ended."""
 
+ASKING = tuple(product(("Bearer", "its id and text", "client", "form"), ("", "/v2"), ("", "/")))
+"""Who introspects, and where: each connection in another way, and in each round the next ones."""
+
+MINT_PAUSE_SECONDS = 0.02
+
 REVOKED_IN_BATCHES = 25
 
 RACES = 15
@@ -42,15 +50,45 @@ pytestmark = [pytest.mark.shares_server, pytest.mark.both_databases]
 
 
 @dataclass(frozen=True)
+class Gateway:
+    """Who introspects: the tokens of an introspector."""
+
+    refresh: Refresh
+    access: Access
+
+    def send(self, token: str, number: int, connection: GateConnection, times: int) -> None:
+        """Introspect so many times, in the way of that number."""
+        form = {"token": token}
+        header, path = self._credential(number, form)
+        headers = [("Content-Type", "application/x-www-form-urlencoded"), *header.items()]
+        connection.send(*headers, times=times, method="POST", target=path, body=urlencode(form).encode())
+
+    def _credential(self, number: int, form: dict[str, str]) -> tuple[Headers, str]:
+        how, version, slash = ASKING[number % len(ASKING)]
+        path, (client, access) = f"/oauth{version}/introspect{slash}", (self.refresh, self.access)
+        if how == "Bearer":
+            return bearer(access.secret), path
+        if how == "form":
+            form |= {"client_id": client.token.public_id, "client_secret": client.secret}
+            return {}, path
+        either = access if how == "its id and text" else client
+        return basic(either.token.public_id, either.secret), path
+
+
+@dataclass(frozen=True)
 class Round:
-    """An access token that works, and what is needed to end it. `gateway`: who introspects it, if anybody does."""
+    """An access token that works, and what is needed to end it. `gateway`: who introspects it, if anybody does.
+
+    `turn`: how many rounds were before.
+    """
 
     services: Services
     owner: User
     refresh: Refresh
     access: Access
     client: Alation
-    gateway: Access | None = None
+    gateway: Gateway | None = None
+    turn: int = 0
 
     @property
     def oauth(self) -> OAuth:
@@ -62,20 +100,28 @@ class Round:
 
     def send(self, number: int, connection: GateConnection, times: int = 1) -> None:
         """Ask about the token. Every other connection uses Alation's header."""
-        gateway = self.gateway if number in INTROSPECTING else None
-        secret = (gateway or self.access).secret
-        header = ("TOKEN", secret) if number % 2 else ("Authorization", f"Bearer {secret}")
-        if gateway is None:
-            connection.send(header, times=times)
-            return
-        form = ("Content-Type", "application/x-www-form-urlencoded")
-        body = f"token={self.access.secret}".encode()
-        connection.send(header, form, times=times, method="POST", target="/oauth/introspect", body=body)
+        secret = self.access.secret
+        if self.gateway is not None and number in INTROSPECTING:
+            way = self.turn * len(INTROSPECTING) + INTROSPECTING.index(number)
+            self.gateway.send(secret, way, connection, times)
+        else:
+            connection.send(("TOKEN", secret) if number % 2 else ("Authorization", f"Bearer {secret}"), times=times)
 
 
-def begin_round(services: Services, owner: User, client: Alation, gateway: Access | None = None) -> Round:
+def begin_round(
+    services: Services, owner: User, client: Alation, gateway: Gateway | None = None, turn: int = 0
+) -> Round:
     refresh = issue(services, owner)
-    return Round(services, owner, refresh, mint(services, refresh), client, gateway)
+    return Round(services, owner, refresh, mint(services, refresh), client, gateway, turn)
+
+
+def revoke_natively(now: Round) -> requests.Response:
+    return Native(now.client.url, now.access.secret).revoke(now.access.token.public_id)
+
+
+def revoke_with_nothing_else(now: Round) -> requests.Response:
+    form = {"token": now.access.secret}
+    return requests.post(f"{now.client.url}/oauth/v2/revoke/", data=form, timeout=PATIENCE_SECONDS)
 
 
 ENDINGS: dict[str, tuple[Callable[[Round], object], str]] = {
@@ -89,6 +135,8 @@ ENDINGS: dict[str, tuple[Callable[[Round], object], str]] = {
     "a client revokes": (lambda now: now.client.revoke_access_tokens(*now.proof), "token_revoked"),
     "a client regenerates": (lambda now: now.client.regenerate(*now.proof), "token_revoked"),
     "an OAuth client revokes": (lambda now: now.oauth.revoke(now.access.secret), "token_revoked"),
+    "its holder revokes it, without another credential": (revoke_with_nothing_else, "token_revoked"),
+    "its owner revokes it through the native API": (revoke_natively, "token_revoked"),
     "an OAuth client mints again": (lambda now: now.oauth.mint(), "token_superseded"),
     "a client mints again": (lambda now: now.client.mint(*now.proof), "token_superseded"),
 }
@@ -101,19 +149,47 @@ def test_a_token_that_has_ended_is_refused_by_every_worker_from_the_first_check_
     round finds it accepted.
 
     Each round shows that the token is good on every connection to both workers, has checks and introspections under way
-    while the token is ended in one of nine ways, and then checks it 80 times and introspects it 40 times, with either
-    header; and once on a resource, through Flask, on each worker.
+    while the token is ended in one of eleven ways, and then checks it 80 times, with either header, introspects it 40
+    times, by a token and by client credentials, under each address, and uses it once on a resource, through Flask, on
+    each worker. Others mint all the while.
     """
     owners = {how: make_user(services) for how in ENDINGS}
-    gateway = mint(services, issue(services, make_user(services, role=Role.INTROSPECTOR)))
-    with GateConnections([live_server], each=CONNECTIONS + len(ALL_THE_WHILE)) as gates, requests.Session() as session:
+    refresh = issue(services, make_user(services, role=Role.INTROSPECTOR))
+    gateway, others = Gateway(refresh, mint(services, refresh)), issue(services, make_user(services))
+    with (
+        GateConnections([live_server], each=CONNECTIONS + len(ALL_THE_WHILE)) as gates,
+        requests.Session() as session,
+        minting_goes_on(live_server, others),
+    ):
         assert len(gates.of_workers) == 2
         connections = [(number, each) for worker in gates.of_workers for number, each in enumerate(worker)]
         client = Alation(live_server.url, session)
-        for how in islice(cycle(ENDINGS), ROUNDS):
-            end_and_check(begin_round(services, owners[how], client, gateway), how, connections)
+        for turn, how in enumerate(islice(cycle(ENDINGS), ROUNDS)):
+            end_and_check(begin_round(services, owners[how], client, gateway, turn), how, connections)
             enable(services, owners[how].username)
         assert gates.are_still_apart()
+
+
+@contextmanager
+def minting_goes_on(server: LiveServer, refresh: Refresh) -> Iterator[None]:
+    """Somebody else mints one token after the other, until the end."""
+    client = OAuth.of_client(server.url, refresh.token.public_id, refresh.secret)
+    statuses: list[int] = []
+    is_over = threading.Event()
+
+    def mint_on() -> None:
+        while not is_over.wait(MINT_PAUSE_SECONDS):
+            statuses.append(client.mint().status_code)
+
+    thread = threading.Thread(target=mint_on)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+        client.session.close()
+    assert set(statuses) == {200}
 
 
 def end_and_check(now: Round, how: str, connections: list[tuple[int, GateConnection]]) -> None:

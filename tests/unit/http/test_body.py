@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import product
 from typing import Any
 from unittest.mock import Mock
+from urllib.parse import parse_qsl
 
 import pytest
 from flask import Flask, Request
@@ -15,7 +16,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.test import EnvironBuilder
 
 from app.domain.errors import BadRequest, Unavailable
-from app.http.body import FORM, JSON, LARGEST_BODY, BodyReader, parse_json
+from app.http.body import FORM, JSON, LARGEST_BODY, MOST_FIELDS, BodyReader, parse_form, parse_json
 
 FLASK = Flask(__name__)
 FLASK.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
@@ -52,6 +53,31 @@ def test_any_bytes_are_a_json_object_or_a_bad_request(raw: bytes) -> None:
         assert isinstance(parse_json(raw), dict)
     except BadRequest as refusal:
         assert refusal.fields == {}
+
+
+near_form = st.lists(st.sampled_from(["a", "b", "=", "&", "é", ";", " ", "%C3%A9", "+", "%", "=="]), max_size=12)
+
+
+@given(near_form.map("".join))
+def test_a_form_is_what_the_standard_library_makes_of_it_but_for_names_that_come_twice(form: str) -> None:
+    """With and without escapes. Fails when one without them is taken apart in another way."""
+    try:
+        pairs = parse_qsl(form, keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        pairs = [("not", "UTF-8")] * 2
+    if len(dict(pairs)) == len(pairs):
+        assert parse_form(form.encode()) == dict(pairs)
+    else:
+        with pytest.raises(BadRequest):
+            parse_form(form.encode())
+
+
+@pytest.mark.parametrize("escape", ["", "&%20"])
+def test_a_form_has_so_many_fields_at_most(escape: str) -> None:
+    fields = "&".join(f"f{number}" for number in range(MOST_FIELDS - escape.count("&"))) + escape
+    assert len(parse_form(fields.encode())) == MOST_FIELDS
+    with pytest.raises(BadRequest):
+        parse_form(f"{fields}&another".encode())
 
 
 @settings(max_examples=30)

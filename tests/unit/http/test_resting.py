@@ -72,17 +72,13 @@ def test_who_has_answered_rests_while_another_is_at_a_short_request_and_the_last
         assert worker.resting_threads() == 0
 
 
-@pytest.mark.parametrize("by", ["entering what takes long", "waiting for a body"])
-def test_a_request_that_becomes_long_wakes_a_thread_and_lets_none_rest(threads: ThreadPoolExecutor, by: str) -> None:
+def test_a_request_that_becomes_long_wakes_a_thread_and_lets_none_rest(threads: ThreadPoolExecutor) -> None:
     """Fails when it stays counted as short: while it lasts, each further answer would be followed by a rest."""
     worker, short, long = Worker(threads, Resting(PATIENCE_SECONDS, PATIENCE_SECONDS)), Step(), Step()
 
     def become_long(environ: dict[str, object]) -> object:
         assert short.began.wait(PATIENCE_SECONDS)
         worker.until(lambda: worker.resting_threads() == 1)
-        if by == "waiting for a body":
-            turns = Turns(lambda turned, _: _receive(turned, long), 1, 1, before_waiting=worker.resting.begin_long)
-            return turns(environ, lambda *_: lambda _: None)
         return LongRequests(lambda turned, _: [long(turned)])(environ, lambda *_: lambda _: None)  # type: ignore
 
     with threads:
@@ -96,6 +92,64 @@ def test_a_request_that_becomes_long_wakes_a_thread_and_lets_none_rest(threads: 
         long.ends()
         becomes_long.result(PATIENCE_SECONDS)
         assert worker.resting_threads() == 0
+
+
+def test_the_last_one_at_a_short_request_wakes_a_thread_before_it_waits_for_a_body(
+    threads: ThreadPoolExecutor,
+) -> None:
+    """◆ However many bodies come slowly, a thread goes on: fails when none is woken, and when those who wait count."""
+    worker = Worker(threads, Resting(PATIENCE_SECONDS, PATIENCE_SECONDS))
+    bodies, may_read = [Step(), Step()], [Step(), Step()]
+
+    def receive(number: int) -> Callable[[dict[str, object]], object]:
+        return lambda environ: (may_read[number](environ), receive_in_turn(worker, environ, bodies[number]))
+
+    with threads:
+        slow = [worker.answer(receive(number)) for number in range(2)]
+        assert all(each.began.wait(PATIENCE_SECONDS) for each in may_read)
+        rested = worker.answer(lambda _: "answered")
+        worker.until(lambda: worker.resting_threads() == 1)
+        may_read[0].ends()
+        assert bodies[0].began.wait(PATIENCE_SECONDS)
+        assert not rested.done(), "another is at a short request"
+        may_read[1].ends()
+        assert rested.result(PATIENCE_SECONDS) == "answered"
+        assert [worker.answer(lambda _: "answered").result(PATIENCE_SECONDS) for _ in range(3)] == ["answered"] * 3
+        for each in bodies:
+            each.ends()
+        assert all(each.result(PATIENCE_SECONDS) for each in slow)
+
+
+def test_who_has_its_body_is_at_a_short_request_again(threads: ThreadPoolExecutor) -> None:
+    """So that others rest beside it: fails when a body makes its request long."""
+    worker, body, rest = Worker(threads, Resting(PATIENCE_SECONDS, PATIENCE_SECONDS)), Step(), Step()
+    body.ends()
+    with threads:
+        at_it = worker.answer(lambda environ: (receive_in_turn(worker, environ, body), rest(environ)))
+        assert rest.began.wait(PATIENCE_SECONDS)
+        done = worker.answer(lambda _: "answered")
+        worker.until(lambda: worker.resting_threads() == 1)
+        rest.ends()
+        assert at_it.result() and not done.done()
+        worker.answer(lambda environ: LongRequests(lambda *_: [])(environ, lambda *_: lambda _: None)).result()
+        assert done.result() == "answered"
+
+
+def test_a_long_request_stays_long_after_its_body(threads: ThreadPoolExecutor) -> None:
+    """Fails when who has received a body rests others that nobody wakes."""
+    worker, body, long = Worker(threads, Resting(PATIENCE_SECONDS, PATIENCE_SECONDS)), Step(), Step()
+    body.ends()
+
+    def work(environ: dict[str, object]) -> object:
+        behind = LongRequests(lambda turned, _: [receive_in_turn(worker, turned, body), long(turned)])  # type: ignore
+        return behind(environ, lambda *_: lambda _: None)  # type: ignore
+
+    with threads:
+        at_it = worker.answer(work)
+        assert long.began.wait(PATIENCE_SECONDS)
+        assert worker.answer(lambda _: "answered").result(PATIENCE_SECONDS) == "answered"
+        long.ends()
+        assert at_it.result()
 
 
 def test_nobody_rests_for_a_request_that_became_long_just_before(threads: ThreadPoolExecutor) -> None:
@@ -123,12 +177,17 @@ def test_nobody_rests_for_a_request_that_became_long_just_before(threads: Thread
     assert worker.resting_threads() == 0
 
 
-def _receive(environ: dict[str, object], long: Step) -> list[bytes]:
+def receive_in_turn(worker: Worker, environ: dict[str, object], body: Step) -> list[bytes]:
+    turns = Turns(lambda turned, _: _receive(turned, body), 1, 1, before_waiting=worker.resting.begin_body)
+    return list(turns(environ, lambda *_: lambda _: None))  # type: ignore
+
+
+def _receive(environ: dict[str, object], body: Step) -> list[bytes]:
     turns = environ[TURNS]
     assert isinstance(turns, Turns)
     with turns.receiving():
-        long(environ)
-    return []
+        body(environ)
+    return [b"answered"]
 
 
 def test_a_rest_ends_by_itself(threads: ThreadPoolExecutor) -> None:
@@ -154,6 +213,7 @@ def test_one_of_those_that_rest_goes_on_soon_while_a_request_is_not_as_short_as_
         answered = [worker.answer(lambda _: begun.append("answered")) for _ in range(12)]
         try:
             worker.until(lambda: len(begun) == len(answered))
+            assert not at_it.done(), "they were answered by its thread"
         finally:
             slow.ends()
             worker.until(at_it.done)
