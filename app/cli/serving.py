@@ -118,8 +118,7 @@ def scheduler() -> None:
 
 def _welcome(app: Flask, settings: Settings, listener: Listener) -> str:
     """The address, the administrators, and a first request."""
-    users = parts(app).services.accounts.every()
-    known = [user for user in users if user.is_administrator and user.is_active]
+    known = parts(app).services.accounts.administrators()
     administrators = [user.username for user in known]
     address = settings.normal_public_url or listener.url
     option = "" if settings.public_url or not listener.curl_option else f"{listener.curl_option} "

@@ -41,7 +41,7 @@ MODULES = ("app.server.worker", "granian.server.mp", "app.factory", "app.gate.cp
 """What a worker of ``wsgi`` imports, whatever its settings are."""
 
 ALLOCATORS = {
-    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_ARENA_MAX": "1",
     "_RJEM_MALLOC_CONF": "narenas:2,lg_tcache_nslots_mul:-4,tcache_nslots_small_min:1,tcache_nslots_small_max:8,"
     "tcache_nslots_large:2",
 }
