@@ -6,6 +6,7 @@ import resource
 import signal
 import sys
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _run(first_worker: "Spawned | None") -> None:
         sys.exit(f"Error: the installation is incomplete ({error}): install the packages of requirements/run.txt again")
     except MemoryError:
         sys.exit("Error: there is not enough memory to start: raise its limit (ulimit -v)")
-    command_line(create_app, first_worker)()
+    command_line(partial(create_app, has_routes=False), first_worker)()
 
 
 def _start_again_without(name: str) -> None:

@@ -37,7 +37,7 @@ while goes_on():
 A line that does not end is of a supervisor that was killed within it. Another follows one whose work returns true.
 """
 
-MODULES = ("app.server.worker", "granian.server.mp", "app.factory", "app.gate.cpu_placement", "app.http.resting")
+MODULES = ("app.server.worker", "granian.server.mp", "app.factory", "app.routing", "app.gate.cpu_placement")
 """What a worker of ``wsgi`` imports, whatever its settings are."""
 
 ALLOCATORS = {
