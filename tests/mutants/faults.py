@@ -268,7 +268,7 @@ FAULTS = (
           "if hint != REFRESH_TOKEN or own is not None:", "if own is not None:", "tests/contract/test_oauth_tokens.py"),
     Fault("user id ignored", "the user id beside a refresh token must be its owner's", IN_HELD_TOKENS,
           "raise UserIdMismatch(TokenKind.REFRESH, token.public_id)", "pass", ISSUING),
-    Fault("unguarded routes start", "◆ a route that does not state who may call it does not start", "app/factory.py",
+    Fault("unguarded routes start", "◆ a route that does not state who may call it does not start", "app/routing.py",
           "refuse_unguarded_routes(app)\n", "pass\n", ROUTES),
     Fault("guard not asked", "◆ every route with a token goes through the one check", "app/http/guards.py",
           "self.before_request(guard.check)", "pass", ROUTES),
