@@ -43,7 +43,8 @@ def install_routes(app: Flask, settings: Settings) -> None:
     install_compression(app)
     install_rendering(app)
     dialects = [blueprint for dialect in DIALECTS for blueprint in dialect.DOCUMENT.blueprints]
-    operations = (health_blueprint(parts(app).services.health), security_txt_blueprint(*settings.security_txt), metadata)
+    health = health_blueprint(parts(app).services.health)
+    operations = (health, security_txt_blueprint(*settings.security_txt), metadata)
     for blueprint in (*dialects, *scim.BLUEPRINTS, documents_blueprint(documents), *operations, *PAGES):
         app.register_blueprint(blueprint)
     install_error_dispatch(app, [*(dialect.DIALECT for dialect in (*DIALECTS, scim)), *PAGE_DIALECTS], PAGES_ANYWHERE)

@@ -98,9 +98,7 @@ class Worker:
             self.process.stdin.close()
 
 
-def start_worker(
-    target: WorkerTarget, number: int, descriptors: Sequence[int], early: Spawned | None = None
-) -> Worker:
+def start_worker(target: WorkerTarget, number: int, descriptors: Sequence[int], early: Spawned | None = None) -> Worker:
     """A process that runs `target`, with these open files: `early` where it can, else a new one.
 
     Raises OSError where the system allows no more.
