@@ -122,7 +122,7 @@ def test_a_worker_that_stands_still_does_not_outlive_the_supervisor_and_ignores_
 
 def test_the_limit_of_open_files_is_as_high_as_it_may_be() -> None:
     limited = "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (64, 256)); "
-    raising = "from app.server import spawning; spawning.allow_many_files(); print(r.getrlimit(r.RLIMIT_NOFILE))"
+    raising = "from app.server import spawning as s; s.allow_many_files(); print(r.getrlimit(r.RLIMIT_NOFILE))"
     shown = subprocess.run([sys.executable, "-c", limited + raising], check=True, capture_output=True, text=True)
     assert shown.stdout == "(256, 256)\n"
 
