@@ -139,7 +139,7 @@ def test_a_reload_does_not_end_a_server_that_is_starting(command: str, exit_code
 @pytest.mark.parametrize("words", [("--help",), ("--no-such-option",), ()])
 def test_a_server_that_refuses_to_start_leaves_no_process(words: tuple[str, ...], tmp_path: Path) -> None:
     """Fails when the first worker, which imports meanwhile, is not ended."""
-    environment = os.environ | {"DAYPASS_INSTANCE": str(tmp_path / "missing")}
+    environment = os.environ | {"DAYPASS_INSTANCE": str(tmp_path), "DAYPASS_DATABASE_URL": "mysql://host/name"}
     server = subprocess.Popen(
         [sys.executable, "-m", "app", "serve", *words],
         env=environment, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
