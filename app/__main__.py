@@ -6,6 +6,11 @@ import resource
 import signal
 import sys
 from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.server.spawning import Spawned
 
 FIRST_PASSWORD = "DAYPASS_ADMIN_PASSWORD"
 """Only ``init`` needs it."""
@@ -25,6 +30,27 @@ def main() -> None:
     if sys.argv[1:2] == ["serve"]:
         # A reload reads again what is about to be read. Systemd takes its end by SIGHUP for one in order.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        _serve_early()
+    else:
+        _run(None)
+
+
+def _serve_early() -> None:
+    """Start the first worker before anything is imported: both then import at once."""
+    from app.server.spawning import first_worker
+
+    early = None
+    try:
+        early = first_worker()
+        _run(early)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    finally:
+        if early:
+            early.end()
+
+
+def _run(first_worker: "Spawned | None") -> None:
     try:
         gc.disable()  # imports leave no garbage: looking for it takes a seventh of their time
         from app.cli import command_line  # takes half a second, in which somebody may press Ctrl-C
@@ -38,7 +64,7 @@ def main() -> None:
         sys.exit(f"Error: the installation is incomplete ({error}): install the packages of requirements/run.txt again")
     except MemoryError:
         sys.exit("Error: there is not enough memory to start: raise its limit (ulimit -v)")
-    command_line(create_app)()
+    command_line(partial(create_app, has_routes=False), first_worker)()
 
 
 def _start_again_without(name: str) -> None:

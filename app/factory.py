@@ -1,4 +1,4 @@
-"""``create_app()``: creates the parts from the settings, and registers blueprints and handlers."""
+"""``create_app()``: creates the parts from the settings."""
 
 from typing import TYPE_CHECKING
 
@@ -6,52 +6,36 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
 from app import logs
-from app.api import integration_v1, native, oauth, scim, v4
 from app.cli.late_commands import LateCommands
 from app.domain.clock import Clock, system_clock
 from app.domain.errors import Conflict
 from app.domain.identity import Role
 from app.domain.providers import Provider
-from app.gate.gate import PATHS as GATE_PATHS
 from app.http.body import LARGEST_BODY, BodyReader
-from app.http.compression import install_compression
-from app.http.context import EXTENSION, Parts
-from app.http.documents import documents_blueprint
-from app.http.edge import Edge
-from app.http.errors import install_error_dispatch
-from app.http.guards import refuse_unguarded_routes
-from app.http.health import health_blueprint
+from app.http.context import EXTENSION, NO_DOCUMENTS, Parts
 from app.http.hosts import Hosts
-from app.http.large_answers import install_large_answers
 from app.http.late_rules import LateRule
-from app.http.oauth_metadata import metadata
-from app.http.openapi import Documents
 from app.http.proxies import TrustedProxies
-from app.http.public_url import BelowPath, PublicUrl, shadowed_route
+from app.http.public_url import PublicUrl
 from app.http.remote_user import RemoteUserHeader
-from app.http.security_txt import security_txt_blueprint
-from app.http.tracing import install_tracing
 from app.jobs import JOBS
 from app.services import Services, build_services
 from app.services.passwords import Passwords, hashing_capacity
 from app.storage.database import Base, Database, engine_options
 from app.storage.file_use import share_database
-from app.web import BLUEPRINTS as PAGES
-from app.web import DIALECTS as PAGE_DIALECTS
-from app.web import PAGES_ANYWHERE, install_rendering
 from config import Keys, ProviderSettings, Settings, SettingsError, load_settings, read_keys
 
 if TYPE_CHECKING:
     from app.providers.relying_party import RelyingParty
 
-DIALECTS = (integration_v1, v4, native, oauth)
-
 db = SQLAlchemy(metadata=Base.metadata)
 """Creates the engine, and serves the migrations. Services use :class:`Database`."""
 
 
-def create_app(settings: Settings | None = None, keys: Keys | None = None, clock: Clock = system_clock) -> Flask:
-    """The application, without an open connection.
+def create_app(
+    settings: Settings | None = None, keys: Keys | None = None, clock: Clock = system_clock, has_routes: bool = True
+) -> Flask:
+    """The application, without an open connection. `has_routes`: whether it answers requests.
 
     Raises ``config.SettingsError`` for invalid settings or keys, and for a SQLite file that must not be opened.
     """
@@ -71,42 +55,24 @@ def create_app(settings: Settings | None = None, keys: Keys | None = None, clock
     services = _services(database, clock, settings, keys, _parties(settings, bodies, clock))
     public_url = PublicUrl.parse(settings.normal_public_url)
     proxies = _proxies(settings, public_url)
-    documents = Documents([dialect.DOCUMENT for dialect in DIALECTS], str(public_url or ""))
     schedule = {job.name: job.every for job in JOBS}
     hosts = Hosts(public_url, settings.other_names)
     app.extensions[EXTENSION] = Parts(
-        services, bodies, proxies, schedule, clock, documents, public_url, settings.prefixes[0], hosts,
+        services, bodies, proxies, schedule, clock, NO_DOCUMENTS, public_url, settings.prefixes[0], hosts,
         RemoteUserHeader(settings.remote_user_header, settings.remote_user_sign_out),
     )  # fmt: skip
     app.extensions["daypass_database"] = database
-    install_tracing(app)
-    install_large_answers(app)
-    install_compression(app)
-    install_rendering(app)
-    dialects = [blueprint for dialect in DIALECTS for blueprint in dialect.DOCUMENT.blueprints]
-    operations = (health_blueprint(services.health), security_txt_blueprint(*settings.security_txt), metadata)
-    for blueprint in (*dialects, *scim.BLUEPRINTS, documents_blueprint(documents), *operations, *PAGES):
-        app.register_blueprint(blueprint)
-    install_error_dispatch(app, [*(dialect.DIALECT for dialect in (*DIALECTS, scim)), *PAGE_DIALECTS], PAGES_ANYWHERE)
-    refuse_unguarded_routes(app)
     app.cli = LateCommands("app")
-    app.wsgi_app = Edge(v4.CanonicalPaths(app.wsgi_app), hosts)  # type: ignore[method-assign]
-    if public_url and public_url.path:
-        _put_below(app, public_url.path)
+    if has_routes or (public_url and public_url.path):  # a path may be refused
+        from app.routing import install_routes  # commands do without, and are a fifth faster
+
+        install_routes(app, settings)
     return app
 
 
 def _proxies(settings: Settings, public_url: PublicUrl | None) -> TrustedProxies:
     is_https = public_url is not None and public_url.is_https
     return TrustedProxies(settings.proxies, settings.trusts_unix_peers, settings.forwarded_header, is_https)
-
-
-def _put_below(app: Flask, path: str) -> None:
-    """The gate answers below the path itself, so that a check passes no other layer."""
-    shadowed = shadowed_route(path, (*GATE_PATHS, *(rule.rule for rule in app.url_map.iter_rules())))
-    if shadowed is not None:
-        raise SettingsError(f"DAYPASS_PUBLIC_URL: the path {path} is one of Daypass's own ({shadowed}); choose another")
-    app.wsgi_app = BelowPath(app.wsgi_app, path)  # type: ignore[method-assign]
 
 
 def _connect(app: Flask, settings: Settings) -> Database:

@@ -86,10 +86,15 @@ def serving(application: str, folder: Path, **environment: str) -> Server:
     return Server(program, port, folder / "server.log", "/")
 
 
+ABSENT = Path(__file__).with_name("absent")
+"""Packages of developers that libraries of a server import where they find them, and a server does not have."""
+
+
 def serving_daypass(installation: Installation, workers: int = 1) -> Server:
-    """``daypass serve`` on an installation, without jobs."""
+    """``daypass serve`` on an installation, without jobs, with the packages of ``requirements/run.txt`` alone."""
     port = free_port()
     environment = installation.environment | {
+        "PYTHONPATH": f"{installation.checkout.folder}:{ABSENT}",
         "DAYPASS_PORT": str(port),
         "DAYPASS_WORKERS": str(workers),
         "DAYPASS_SCHEDULER": "off",

@@ -1,7 +1,7 @@
 """Which routes are of an API compatibility layer, and so under the host of an API in the kits of ``deploy/`` too."""
 
 from app.api import native
-from app.factory import DIALECTS
+from app.routing import DIALECTS
 
 METADATA = "/.well-known/oauth-authorization-server"
 """Of OAuth's endpoints. That of a protected resource is not there: an API's is its own (RFC 9728)."""

@@ -17,6 +17,7 @@ from app.cli.failures import discard_output, explain, log_traceback
 from app.domain.credentials import Credential, CredentialKind
 from app.domain.identity import Caller
 from app.http.context import parts
+from app.server.spawning import Spawned
 from app.services import Services
 from config import Settings
 from config.files import user_name
@@ -29,9 +30,13 @@ COMMAND_PATIENCE_SECONDS = 60
 
 @dataclass(frozen=True)
 class Launcher:
-    """Creates the application for the command line, by other settings than the environment's where they are given."""
+    """Creates the application for the command line, by other settings than the environment's where they are given.
+
+    `first_worker`: one that has been started already, for `serve`.
+    """
 
     create_app: Callable[..., Flask]
+    first_worker: Spawned | None = None
 
 
 @contextmanager
@@ -114,6 +119,12 @@ def _application(context: click.Context, settings: Settings | None) -> Flask:
     assert launcher is not None
     with redirect_stdout(sys.stderr):  # for warnings at start
         return launcher.create_app(settings) if settings else launcher.create_app()
+
+
+def first_worker() -> Spawned | None:
+    """The worker that this process started before this command."""
+    launcher = click.get_current_context().find_object(Launcher)
+    return launcher.first_worker if launcher else None
 
 
 def services() -> Services:

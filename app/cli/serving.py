@@ -1,7 +1,6 @@
 """``daypass serve`` and ``scheduler``."""
 
 import os
-import resource
 import signal
 import threading
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ import click
 from flask import Flask
 
 from app import logs
-from app.cli.launching import RefusingCommand, application
+from app.cli.launching import RefusingCommand, application, first_worker
 from app.cli.start_checks import deployment, refuse_unsafe, show_warnings
 from app.domain.clock import system_clock, utc_text
 from app.domain.identity import User
@@ -23,21 +22,12 @@ from app.server.activation import listener_from_systemd
 from app.server.connections import connections_at_once
 from app.server.listening import Listener, tcp_listener
 from app.server.spare_threads import bodies_at_once
+from app.server.spawning import allow_many_files
 from app.server.supervisor import Supervisor
 from app.server.unix_socket import unix_listener
 from app.server.worker import Plan
 from config import Settings, SettingsError, load_settings
 from config.settings import PREFIX, without_secret_settings
-
-ALLOCATORS = {
-    "MALLOC_ARENA_MAX": "2",
-    "_RJEM_MALLOC_CONF": "narenas:2,lg_tcache_nslots_mul:-4,tcache_nslots_small_min:1,tcache_nslots_small_max:8,"
-    "tcache_nslots_large:2",
-}
-"""For the workers: threads keep little memory that they do not use, in glibc and in granian's jemalloc.
-
-With 144 threads a worker is 20 MB smaller, and answers as many checks. Names of https://jemalloc.net/jemalloc.3.html.
-"""
 
 STOP_PATIENCE_SECONDS = 10
 """How long running requests may take to finish; a client that stalls within its body must not block the stop."""
@@ -50,7 +40,7 @@ STOP_PATIENCE_SECONDS = 10
 @click.option("--threads", type=click.IntRange(4, 256), help="Threads of each process.")
 def serve(**options: str | int | None) -> None:
     """Serve until stopped; SIGTERM lets running requests finish."""
-    _allow_many_files()
+    allow_many_files()
     # The workers are processes that read the settings again: pass the options on.
     for name, value in options.items():
         if value is not None:
@@ -66,22 +56,10 @@ def serve(**options: str | int | None) -> None:
         raise click.ClickException(without_secret_settings(str(error))) from error
 
 
-def _allow_many_files() -> None:
-    """Raise the limit of open files of this process and its workers as far as it may: each client needs one.
-
-    Many systems start programs with a low one for the sake of select(2), which nothing here uses.
-    """
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(OSError, ValueError):  # some systems have a lower limit than they say
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
 def _serve(app: Flask, settings: Settings, listener: Listener) -> None:
     if app.debug and not listener.is_local:
         raise SettingsError("debug mode is on and the address is not loopback: unset FLASK_DEBUG")
     show_warnings([deployment(settings, listener.name, listener.is_unix, listener.is_local)])
-    for name, value in ALLOCATORS.items():
-        os.environ.setdefault(name, value)
     logs.configure(settings.log_level)
     bodies = bodies_at_once(settings.workers, settings.threads)
     plan = Plan(
@@ -102,6 +80,7 @@ def _serve(app: Flask, settings: Settings, listener: Listener) -> None:
         descriptors=listener.descriptors,
         when_serving=partial(_print, _welcome(app, settings, listener)),
         before_stop=listener.close,
+        early=first_worker(),
     )
     with _jobs_running(app) if settings.scheduler else nullcontext():
         supervisor.run()
@@ -139,8 +118,7 @@ def scheduler() -> None:
 
 def _welcome(app: Flask, settings: Settings, listener: Listener) -> str:
     """The address, the administrators, and a first request."""
-    users = parts(app).services.accounts.every()
-    known = [user for user in users if user.is_administrator and user.is_active]
+    known = parts(app).services.accounts.administrators()
     administrators = [user.username for user in known]
     address = settings.normal_public_url or listener.url
     option = "" if settings.public_url or not listener.curl_option else f"{listener.curl_option} "

@@ -109,7 +109,8 @@ class OAuth:
                 self._revoke(asked, token)
             return None
         hint = asked.form.get("token_type_hint", "")
-        known = self._introspecting.introspect(token, hint, lambda: self._caller(asked), asked.client)
+        find = asked.rows and asked.rows.find_token
+        known = self._introspecting.introspect(token, hint, lambda: self._caller(asked), asked.client, find)
         return introspected(known, self._issuer)
 
     def _revoke(self, asked: Asked, token: str) -> None:
@@ -126,7 +127,9 @@ class OAuth:
             with as_client():
                 self._verify(asked, sent.secret)
         elif sent is not None:
-            asked.client = self._clients.authenticate(sent)
+            if asked.is_introspection:
+                asked.rows = self._introspecting.read_both(sent, asked.form.get("token", ""))
+            asked.client = self._clients.authenticate(sent, asked.rows and asked.rows.find_client)
         elif basic_credentials(authorization) is not None:
             raise _ForFlask
         elif asked.is_introspection or "HTTP_TOKEN" in environ or "HTTP_AUTHORIZATION" in environ:

@@ -13,6 +13,7 @@ from app.domain.oauth_client import Client
 from app.http.body import FORM, LARGEST_BODY
 from app.http.context import CurrentUser
 from app.http.hosts import Hosts
+from app.services.introspecting import ReadRows
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -31,6 +32,7 @@ class Asked:
     """One request, and whom it is from, as far as that is known by now.
 
     `path`: the one of :data:`PATHS` that it names. `id`: in the log and in its answer. `form`: what it sent.
+    `rows`: of its client and of the token that it asks about, where they were read at once.
     """
 
     environ: "WSGIEnvironment"
@@ -40,6 +42,7 @@ class Asked:
     form: dict[str, str] = field(default_factory=dict)
     principal: Principal | None = None
     client: Client | None = None
+    rows: ReadRows | None = None
 
     @property
     def is_introspection(self) -> bool:

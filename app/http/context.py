@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 EXTENSION = "daypass"
 
+NO_DOCUMENTS = cast("Documents", {})
+"""Of an application without routes."""
+
 
 @dataclass(frozen=True)
 class Parts:

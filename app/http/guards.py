@@ -160,6 +160,7 @@ class GuardedBlueprint(Blueprint):  # type: ignore[misc]
         **options: Any,
     ) -> None:
         super().__init__(name, import_name, **options)
+        self._undocumented: list[Callable[[], None]] = []
         self.ARGUMENTS_PARSER = parser
         self.guard = guard
         self.errors = errors
@@ -185,7 +186,19 @@ class GuardedBlueprint(Blueprint):  # type: ignore[misc]
 
     def arguments(self, schema: Any, **options: Any) -> Any:
         """As flask-smorest's, with one schema instance for all requests: creating one costs more than loading."""
-        return super().arguments(schema() if isinstance(schema, type) else schema, **options)
+        instance = schema() if isinstance(schema, type) else schema
+        instance.__deepcopy__ = lambda _memo: instance  # each further decorator copies the notes for the document
+        return super().arguments(instance, **options)
+
+    def _store_endpoint_docs(self, *route: Any, **options: Any) -> None:
+        """Keep the notes for a document until it is generated: copying them at the start takes time and memory."""
+        if self.errors is not None:
+            self._undocumented.append(partial(super()._store_endpoint_docs, *route, **options))
+
+    def register_views_in_doc(self, *given: Any, **named: Any) -> None:
+        while self._undocumented:
+            self._undocumented.pop(0)()
+        super().register_views_in_doc(*given, **named)
 
     def _prepare_arguments_doc(self, doc: Any, doc_info: Any, **options: Any) -> Any:
         """Removes flask-smorest's own answer to a bad body, which is not used here."""

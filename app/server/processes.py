@@ -4,32 +4,20 @@ Not multiprocessing: that would import the whole command line into a worker befo
 outlive its supervisor by seconds, and start a process of its own beside them.
 """
 
-import binascii
 import math
 import os
-import pickle
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from app.server.socket_holders import WORKER_NAME
+from app.server.spawning import Spawned
 
 WorkerTarget = Callable[[int, int], None]
 """What a worker runs: with its number, and the descriptor for its report."""
-
-PROGRAM = (
-    "import binascii, pickle, sys; line = sys.stdin.buffer.readline(); line.endswith(b'\\n') or sys.exit(1); "
-    "sys.path[:], work = pickle.loads(binascii.a2b_base64(line)); pickle.loads(work)()"
-)
-"""Reads its work from standard input, a pipe that the supervisor keeps open for as long as it lives.
-
-A line that does not end is of a supervisor that was killed within it.
-"""
 
 START_SECONDS = 60
 """How long a worker may take until it serves; much longer than on a slow machine that is busy."""
@@ -110,30 +98,17 @@ class Worker:
             self.process.stdin.close()
 
 
-def start_worker(target: WorkerTarget, number: int, descriptors: Iterable[int]) -> Worker:
-    """A new process that runs `target`, with these open files. Raises OSError where the system allows no more."""
-    reports, writer = os.pipe()
-    os.set_blocking(reports, False)
-    # Until it has a handler of its own, Ctrl-C would end it with a traceback.
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, WORKER_NAME, str(number)],
-            stdin=subprocess.PIPE,
-            pass_fds=(writer, *descriptors),
-        )
-    except OSError:
-        os.close(reports)
-        raise
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        os.close(writer)
-    assert process.stdin is not None
-    with suppress(BrokenPipeError):  # it has died already
-        work = pickle.dumps(partial(target, number, writer))  # by itself: its modules are found by the path
-        process.stdin.write(binascii.b2a_base64(pickle.dumps((sys.path, work))))
-        process.stdin.flush()
-    return Worker(number, process, reports, serve_by=time.monotonic() + START_SECONDS)
+def start_worker(target: WorkerTarget, number: int, descriptors: Sequence[int], early: Spawned | None = None) -> Worker:
+    """A process that runs `target`, with these open files: `early` where it can, else a new one.
+
+    Raises OSError where the system allows no more.
+    """
+    if early and (descriptors or early.process.poll() is not None):
+        early.end()
+        early = None
+    spawned = early or Spawned(number, descriptors)
+    spawned.give(partial(target, number, spawned.writer))
+    return Worker(number, spawned.process, spawned.reports, serve_by=time.monotonic() + START_SECONDS)
 
 
 def reap_orphans(workers: set[int]) -> None:

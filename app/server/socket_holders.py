@@ -8,14 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from app.server.spawning import WORKER_NAME
 from config.files import user_name
 
 PROC = Path("/proc")
 LISTENING = "0A"
 """TCP_LISTEN in ``/proc/net/tcp`` (include/net/tcp_states.h)."""
-
-WORKER_NAME = "daypass-worker"
-"""The name of a worker's process; its parent, the supervisor, is what an administrator can stop."""
 
 MOST_WORDS = 3
 """Of a command line: later words can be secrets."""

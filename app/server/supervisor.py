@@ -18,6 +18,7 @@ import structlog
 from app.server import CannotServe
 from app.server.processes import Worker, WorkerTarget, reap_orphans, start_worker
 from app.server.signals import Signals
+from app.server.spawning import Spawned
 
 LOG = structlog.get_logger(__name__)
 
@@ -54,7 +55,7 @@ class Supervisor:
     """`target`: what each worker runs, with the open files `descriptors`.
 
     `patience`: seconds that running requests may take to finish at the end. `when_serving` is called once, when the
-    first worker serves; `before_stop` before the workers are stopped.
+    first worker serves; `before_stop` before the workers are stopped. `early`: what becomes the first worker.
     """
 
     def __init__(
@@ -66,12 +67,14 @@ class Supervisor:
         descriptors: Sequence[int],
         when_serving: Callable[[], None],
         before_stop: Callable[[], None],
+        early: Spawned | None = None,
     ) -> None:
         self._target = target
         self._patience = patience
         self._descriptors = descriptors
         self._when_serving = when_serving
         self._before_stop = before_stop
+        self._early = early
         self._slots = {number: Slot() for number in range(1, workers + 1)}
         self._leaving: list[Worker] = []
         self._to_replace: deque[int] = deque()
@@ -107,7 +110,8 @@ class Supervisor:
         return [worker.reports for worker in self._workers()]
 
     def _start(self, number: int) -> Worker:
-        return start_worker(self._target, number, self._descriptors)
+        early, self._early = self._early, None
+        return start_worker(self._target, number, self._descriptors, early)
 
     def _seconds_to_wait(self) -> float | None:
         moments = [slot.due_at for slot in self._slots.values()]

@@ -23,8 +23,8 @@ from app.server.connections import MOST_CONNECTIONS, http1_settings, http2_setti
 from app.server.listening import BACKLOG, Port, SharedSocket, listen, socket_of_worker
 from app.server.memory import Memory
 from app.server.processes import LONGEST_REPORT, SERVES
-from app.server.socket_holders import WORKER_NAME
 from app.server.spare_threads import MOST_BODIES
+from app.server.spawning import WORKER_NAME, end_with_parent
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 LOG = structlog.get_logger(__name__)
 
 STANDARD_INPUT = 0
-
-PR_SET_PDEATHSIG = 1
-"""Of linux/prctl.h."""
 
 PASSED_ON = {"callback", "loop", "args", "kwargs"}
 """Parameters of granian's function for a worker that its own wrapper around it fills in."""
@@ -178,11 +175,7 @@ def _end_with_supervisor() -> None:
     Standard input is a pipe that closes then. Unlike a signal (PR_SET_PDEATHSIG of prctl(2)) this works on every
     system, and has no race with an early end. Linux sends the signal too: it ends a worker that stands still.
     """
-    if sys.platform == "linux":
-        with suppress(ImportError, AttributeError, OSError):  # a Python or a C library without it
-            import ctypes
-
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    end_with_parent()
 
     def wait() -> None:
         while os.read(STANDARD_INPUT, 1):

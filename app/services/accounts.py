@@ -145,6 +145,11 @@ class Accounts:
             for row in users.every(session):
                 yield users.as_user(row)
 
+    def administrators(self) -> list[User]:
+        """The enabled ones, in order of user name."""
+        with self._database.reading() as session:
+            return [users.as_user(row) for row in users.administrators(session)]
+
     def is_empty(self) -> bool:
         with self._database.reading() as session:
             return users.count(session) == 0

@@ -41,6 +41,10 @@ _STATUSES = {status.value: status for status in TokenStatus}
 _ROLES = {role.value: role for role in Role}
 
 
+Find = Callable[[str], CheckedRow | None]
+"""The row of the access token with a public id."""
+
+
 class Lookup(Protocol):
     """Where the rows of access tokens are found by public id."""
 
@@ -62,16 +66,21 @@ class TokenVerifier:
         self._format = format
 
     def verify(
-        self, text: str, user_id: int | None = None, permit: Callable[[Principal], None] | None = None
+        self,
+        text: str,
+        user_id: int | None = None,
+        permit: Callable[[Principal], None] | None = None,
+        find: Find | None = None,
     ) -> Principal:
         """The principal of an access token; counted as accepted or refused. With `user_id`, only if it is that user's.
 
-        `permit`: refuses with NotPermitted an active token without permission. Refuses with a TokenRefused (malformed,
+        `permit`: refuses with NotPermitted an active token without permission. `find`: by public id, where the row has
+        been read already, since the request came. Refuses with a TokenRefused (malformed,
         unknown, another user's, expired, revoked, superseded, owner disabled or away), and with Unavailable, not
         counted, when the database is away.
         """
         try:
-            principal = self.examine(text, user_id)
+            principal = self.examine(text, user_id, find)
             if permit is not None:
                 permit(principal)
         except (TokenRefused, NotPermitted):
@@ -80,9 +89,9 @@ class TokenVerifier:
         self._counts.accept()
         return principal
 
-    def examine(self, text: str, user_id: int | None = None) -> Principal:
+    def examine(self, text: str, user_id: int | None = None, find: Find | None = None) -> Principal:
         """As :meth:`verify`, without counting: for identifying a token."""
-        token, row = self.recognise(text)
+        token, row = self.recognise(text, find)
         if user_id is not None and row.user_id != user_id:
             raise UserIdMismatch(TokenKind.ACCESS, token.public_id)
         # The clock is read after the row, so that no token that expired before the reading is accepted.
@@ -90,13 +99,13 @@ class TokenVerifier:
         _refuse_unless_active(token.public_id, row, now)
         return _principal(token.public_id, row, now)
 
-    def recognise(self, text: str) -> tuple[TokenText, CheckedRow]:
+    def recognise(self, text: str, find: Find | None = None) -> tuple[TokenText, CheckedRow]:
         """The access token of this secret, in any state. Refuses with TokenMalformed and TokenUnknown."""
         token = self._format.parse(text)
         if token is None or token.kind is not TokenKind.ACCESS:
             mistake, presented = mistake_in(text, TokenKind.ACCESS, self._format), token.public_id if token else None
             raise TokenMalformed(TokenKind.ACCESS, mistake=mistake, refresh_token=presented)
-        if (row := self._lookup.find(token.public_id)) is None:
+        if (row := (find or self._lookup.find)(token.public_id)) is None:
             self._ring.verify_dummy(token)
             raise TokenUnknown(TokenKind.ACCESS)
         if not self._ring.verifies(token, row.key_id, row.mac):

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from sqlalchemy import ARRAY, String, any_, bindparam, case, literal_column, select
 
+from app.storage.by_public_id import ByPublicId
 from app.storage.database import Database
-from app.storage.plain_lookup import PlainLookup
 from app.storage.tables import AccessTokenRow, InstanceSettingRow, RefreshTokenRow, UserRow
 from app.storage.user_table import VALID_DAYS
 
@@ -96,8 +96,8 @@ _OF_SEVERAL = CHECKED.add_columns(AccessTokenRow.public_id).where(
 )
 
 
-class TokenLookup(PlainLookup[CheckedRow]):
+class TokenLookup(ByPublicId[CheckedRow]):
     """Finds access tokens by public id."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(database, _STATEMENT, CheckedRow._make, CheckedRow._fields, of_several=_OF_SEVERAL)
+        super().__init__(database, _STATEMENT, CheckedRow._make, CheckedRow._fields, _OF_SEVERAL)

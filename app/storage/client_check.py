@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ARRAY, String, any_, bindparam, case, select
 
+from app.storage.by_public_id import ByPublicId
 from app.storage.database import Database
 from app.storage.plain_lookup import PlainLookup
 from app.storage.tables import RefreshTokenRow, UserRow
@@ -46,8 +47,8 @@ _OF_SEVERAL = _CLIENTS.add_columns(RefreshTokenRow.public_id).where(
 )
 
 
-class ClientLookup(PlainLookup[ClientRow]):
+class ClientLookup(ByPublicId[ClientRow]):
     """Finds refresh tokens by public id, with their owners."""
 
-    def __init__(self, database: Database, beside: PlainLookup[Any]) -> None:
-        super().__init__(database, _STATEMENT, ClientRow._make, ClientRow._fields, beside, _OF_SEVERAL)
+    def __init__(self, database: Database, beside: PlainLookup[Any, Any]) -> None:
+        super().__init__(database, _STATEMENT, ClientRow._make, ClientRow._fields, _OF_SEVERAL, beside)

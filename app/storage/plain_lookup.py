@@ -1,14 +1,15 @@
-"""Statements that find one row by public id, compiled once and run on a plain DBAPI connection in autocommit.
+"""Statements that find rows by public id, compiled once and run on a plain DBAPI connection in autocommit.
 
 No session, no application context, and no open transaction that would hide a revocation.
-Not here: the statements (``check``, ``client_check``).
+Not here: the statements (``check``, ``client_check``, ``client_and_token``).
 """
 
 import math
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -39,30 +40,28 @@ WAITS = 10
 # plan that is kept must not read whole tables, because it may have been made when they were small.
 _PLANS = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off"
 
+Asked = TypeVar("Asked", bound=Hashable)
 Row = TypeVar("Row")
-Asked = TypeVar("Asked")
+Question = TypeVar("Question")
 Found = TypeVar("Found")
 
 
-class PlainLookup(Generic[Row]):
-    """Finds rows by public id. One per process; thread-safe.
+class PlainLookup(ABC, Generic[Asked, Row]):
+    """Finds rows. One per process; thread-safe.
 
-    `make`, `names`: of a named tuple with the statement's columns in order. `beside`: another, whose connections it
-    uses too. `of_several`: the statement by the array ``public_ids``, with the public id as its last column; where a
-    question costs a way to a server, threads then ask together.
+    `names`: of the statement's columns in order. `of_several`: the statement for several at once, because threads ask
+    together where a question costs a way to a server. `beside`: another, whose connections it uses too.
     """
 
     def __init__(
         self,
         database: Database,
         statement: ClauseElement,
-        make: Callable[[Iterable[Any]], Row],
         names: Sequence[str],
-        beside: "PlainLookup[Any] | None" = None,
-        of_several: ClauseElement | None = None,
+        of_several: ClauseElement,
+        beside: "PlainLookup[Any, Any] | None" = None,
     ) -> None:
         self._sql = str(statement.compile(dialect=database.engine.dialect))
-        self._make = make
         self._instants = [place for place, name in enumerate(names) if name.endswith("_at")]
         # Plain connections raise the driver's errors, opening one raises SQLAlchemy's.
         self._errors = (database.engine.dialect.loaded_dbapi.Error, SQLAlchemyError)
@@ -70,18 +69,18 @@ class PlainLookup(Generic[Row]):
         self._cursors: _CursorStack = beside._cursors if beside else _CursorStack(database.engine, most)
         self._read = self._read_sqlite if database.is_sqlite else self._read_postgresql
         self._query = self._query_alone
-        if of_several is not None and not database.is_sqlite:
+        if not database.is_sqlite:
             self._sql_of_several = str(of_several.compile(dialect=database.engine.dialect))
             self._query = SharedReads(self._query_alone, self._query_several).find
         self._no_answer = database.no_answer
         # A second connection finds SQLite's file as locked as the first. Those to PostgreSQL have half of the patience.
         self._latest_retry = PATIENCE_SECONDS * (0.5 if database.is_sqlite else 0.9)
 
-    def find(self, public_id: str) -> Row | None:
-        """The current row; refuses with :class:`Unavailable` when the database is away."""
+    def find(self, asked: Asked) -> Row | None:
+        """What there is now; refuses with :class:`Unavailable` when the database is away."""
         started = time.monotonic()
         try:
-            return self._query(public_id)
+            return self._query(asked)
         except self._errors as error:
             LOG.warning("check_connection_lost", error=type(error).__name__)
             if not isinstance(error, self._no_answer):
@@ -89,7 +88,7 @@ class PlainLookup(Generic[Row]):
             if time.monotonic() - started > self._latest_retry:
                 raise Unavailable("the database does not answer") from error
         try:
-            return self._query_alone(public_id)
+            return self._query_alone(asked)
         except self._errors as error:
             LOG.error("database_unavailable", error=f"{type(error).__name__}: {error}".strip().split("\n")[0])
             raise Unavailable("the database cannot be reached") from error
@@ -98,40 +97,41 @@ class PlainLookup(Generic[Row]):
         """Close the idle connections."""
         self._cursors.drop_idle()
 
-    def _query_alone(self, public_id: str) -> Row | None:
-        return self._with_cursor(self._read, public_id)
+    def _query_alone(self, asked: Asked) -> Row | None:
+        return self._with_cursor(self._read, asked)
 
-    def _query_several(self, public_ids: Sequence[str]) -> dict[str, Row]:
-        return self._with_cursor(self._read_several, public_ids)
+    def _query_several(self, asked: Sequence[Asked]) -> Mapping[Asked, Row]:
+        return self._with_cursor(self._read_several, asked)
 
-    def _with_cursor(self, read: Callable[[Any, Asked], Found], asked: Asked) -> Found:
+    def _with_cursor(self, read: Callable[[Any, Question], Found], question: Question) -> Found:
         cursor = self._cursors.take()
         try:
-            found = read(cursor, asked)
+            found = read(cursor, question)
         except BaseException:
             self._cursors.discard(cursor)  # its state is unknown: never reuse it
             raise
         self._cursors.give_back(cursor)
         return found
 
-    def _read_sqlite(self, cursor: Any, public_id: str) -> Row | None:
-        # fetchall ends the statement; an unread row would keep a read transaction open.
-        rows = cursor.execute(self._sql, (public_id,)).fetchall()
-        if not rows:
-            return None
-        values = list(rows[0])
+    @abstractmethod
+    def _read_sqlite(self, cursor: Any, asked: Asked) -> Row | None:
+        """Runs ``_sql`` to its end: an unread row would keep a read transaction open."""
+
+    @abstractmethod
+    def _read_postgresql(self, cursor: Any, asked: Asked) -> Row | None:
+        """As a prepared statement."""
+
+    @abstractmethod
+    def _read_several(self, cursor: Any, asked: Sequence[Asked]) -> Mapping[Asked, Row]:
+        """Runs ``_sql_of_several``, on PostgreSQL only."""
+
+    def _with_instants(self, row: Sequence[Any]) -> list[Any]:
+        """The values of a row of SQLite, whose instants are text without an offset, as UtcDateTime wrote it."""
+        values = list(row)
         for place in self._instants:
-            if values[place] is not None:  # text without an offset, as UtcDateTime wrote it
+            if values[place] is not None:
                 values[place] = datetime.fromisoformat(values[place] + "+00:00")
-        return self._make(values)
-
-    def _read_postgresql(self, cursor: Any, public_id: str) -> Row | None:
-        row = cursor.execute(self._sql, {"public_id": public_id}, prepare=True).fetchone()
-        return None if row is None else self._make(row)
-
-    def _read_several(self, cursor: Any, public_ids: Sequence[str]) -> dict[str, Row]:
-        rows = cursor.execute(self._sql_of_several, {"public_ids": public_ids}, prepare=True).fetchall()
-        return {row[-1]: self._make(row[:-1]) for row in rows}
+        return values
 
 
 class _CursorStack:

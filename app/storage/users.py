@@ -125,6 +125,11 @@ def every(session: Session) -> Iterator[UserRow]:
     return iter(session.scalars(query.execution_options(yield_per=500)))
 
 
+def administrators(session: Session) -> list[UserRow]:
+    """The enabled administrators who can sign in, in order of user name."""
+    return list(session.scalars(select(UserRow).where(_ADMINISTERS).order_by(UserRow.username)))
+
+
 def replace_digest(session: Session, user_id: int, before: str | None, after: str) -> bool:
     """Replace the digest of the same password; False where the stored one is not `before`."""
     statement = update(UserRow).where(UserRow.id == user_id, UserRow.password_hash == before)

@@ -119,6 +119,16 @@ def test_a_command_imports_only_its_own_module(database_url: str) -> None:
     assert "users" in imported and not imported & {"serving", "jobs", "restoring", "audit", "doctor"}
 
 
+def test_commands_do_without_apis_and_pages(database_url: str) -> None:
+    source = (
+        "import sys; sys.argv = ['daypass', 'user', 'list']; import atexit; from app.__main__ import main; "
+        "atexit.register(lambda: print('loaded', *({'app.routing', 'app.web', 'marshmallow'} & set(sys.modules)))); "
+        "main()"
+    )
+    ended = run((sys.executable, "-c", source), GIVEN | {"DAYPASS_DATABASE_URL": database_url})
+    assert (ended.returncode, ended.stdout.splitlines()[-1]) == (0, "loaded")
+
+
 def story(folder: str) -> None:
     """A token's life in an installation of its own; prints what `init` says."""
     os.environ["DAYPASS_INSTANCE"] = folder

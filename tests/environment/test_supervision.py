@@ -122,7 +122,7 @@ def test_a_worker_that_stands_still_does_not_outlive_the_supervisor_and_ignores_
 
 def test_the_limit_of_open_files_is_as_high_as_it_may_be() -> None:
     limited = "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (64, 256)); "
-    raising = "from app.cli import serving; serving._allow_many_files(); print(r.getrlimit(r.RLIMIT_NOFILE))"
+    raising = "from app.server import spawning as s; s.allow_many_files(); print(r.getrlimit(r.RLIMIT_NOFILE))"
     shown = subprocess.run([sys.executable, "-c", limited + raising], check=True, capture_output=True, text=True)
     assert shown.stdout == "(256, 256)\n"
 
@@ -134,6 +134,31 @@ def test_a_reload_does_not_end_a_server_that_is_starting(command: str, exit_code
         [sys.executable, "-c", RELOADED_WHILE_IT_IMPORTS, command, "--help"], check=False, capture_output=True
     )
     assert ended.returncode == exit_code
+
+
+@pytest.mark.parametrize("words", [("--help",), ("--no-such-option",), ()])
+def test_a_server_that_refuses_to_start_leaves_no_process(words: tuple[str, ...], tmp_path: Path) -> None:
+    """Fails when the first worker, which imports meanwhile, is not ended."""
+    environment = os.environ | {"DAYPASS_INSTANCE": str(tmp_path / "missing")}
+    server = subprocess.Popen(
+        [sys.executable, "-m", "app", "serve", *words],
+        env=environment, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    server.communicate()
+    with pytest.raises(ProcessLookupError):
+        os.killpg(server.pid, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it ends when it has imported its modules")
+def test_a_server_that_is_killed_while_it_starts_leaves_no_process(tmp_path: Path) -> None:
+    environment = os.environ | {"DAYPASS_INSTANCE": str(tmp_path)}
+    server = subprocess.Popen([sys.executable, "-m", "app", "serve"], env=environment, stderr=subprocess.DEVNULL)
+    started = psutil.Process(server.pid)
+    while not (workers := started.children()):
+        assert server.poll() is None
+    server.kill()
+    server.wait()
+    assert still_running(workers, PATIENCE_SECONDS) == []
 
 
 def test_a_server_ends_when_none_of_its_workers_ever_starts_and_says_why_in_one_line(tmp_path: Path) -> None:

@@ -277,7 +277,7 @@ def test_a_mint_that_races_with_the_end_of_its_refresh_token_never_outlives_it(
     end, _ = ENDINGS[how]
     clients = [Alation(live_server.url, requests.Session()) for _ in range(RACING_MINTS + 1)]
     answers: list[requests.Response] = []
-    for _ in range(RACES):
+    for _ in rounds(answers):
         now = begin_round(services, owner, clients[-1])
         *answered, _ = race([partial(client.mint, *now.proof) for client in clients[:-1]], partial(end, now))
         assert rows.alive_under(database, now.refresh.token.id) == []
@@ -287,10 +287,16 @@ def test_a_mint_that_races_with_the_end_of_its_refresh_token_never_outlives_it(
             else:
                 assert (answer.status_code, answer.json()["reason"]) == (401, "token_revoked")
         answers += answered
-    minted = [answer.status_code == 201 for answer in answers]
-    assert 0.02 < sum(minted) / len(minted) < 0.98, "it was no race"
+    assert {answer.status_code for answer in answers} == {201, 401}, "it was no race"
     for client in clients:
         client.session.close()
+
+
+def rounds(answers: list[requests.Response]) -> Iterator[int]:
+    """As many as are wanted, and on a busy machine further ones, until mints have come before the end and after it."""
+    for number in range(5 * RACES):
+        if number < RACES or len({answer.status_code for answer in answers}) == 1:
+            yield number
 
 
 def race(minting: list[Callable[[], requests.Response]], end: Callable[[], object]) -> list[requests.Response]:

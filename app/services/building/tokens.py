@@ -23,6 +23,7 @@ from app.services.rotating import Rotating
 from app.services.single_tier import SingleTierTokens
 from app.services.token_history import TokenHistory
 from app.services.token_lists import TokenLists
+from app.storage.client_and_token import ClientAndTokenLookup
 from app.storage.client_check import ClientLookup
 
 
@@ -40,7 +41,9 @@ class Tokens:
         self.clients = Clients(ClientLookup(database, on.lookup), held, clock, ring, format)
         self.granting = Granting(self.minting, self.clients)
         self.batch_verifying = BatchVerifying(database, clock, ring, format, checking.check_counts)
-        self.introspecting = Introspecting(verifier, held, checking.last_use, checking.sightings)
+        self.introspecting = Introspecting(
+            verifier, ClientAndTokenLookup(database, on.lookup), format, held, checking.last_use, checking.sightings
+        )
         self.single_tier = SingleTierTokens(database, clock, ring, format, idempotency)
         self.revoking = Revoking(database, clock, held, verifier)
         self.revoking_by_filter = RevokingByFilter(database, clock, on.pepper)

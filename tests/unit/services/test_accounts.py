@@ -244,6 +244,14 @@ def test_the_last_active_administrator_can_be_neither_demoted_nor_disabled(
     assert not disable(services, "anna").is_active
 
 
+def test_the_administrators_are_those_who_are_enabled_by_name(accounts: Accounts, services: Services) -> None:
+    for name in ("gone", "bert", "anna"):
+        make_user(services, name, Role.SERVER_ADMIN)
+    make_user(services, "berta")
+    disable(services, "gone")
+    assert [each.username for each in accounts.administrators()] == ["anna", "bert"]
+
+
 @pytest.mark.both_databases
 def test_of_two_administrators_who_disable_each_other_at_once_one_stays(accounts: Accounts, services: Services) -> None:
     """◆ Fails on PostgreSQL when the administrators are counted without locking their rows."""

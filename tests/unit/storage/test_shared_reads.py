@@ -23,7 +23,7 @@ class Server:
         self.asked: list[list[str]] = []
         self.fails = False
         self._arrived, self._may_answer = threading.Semaphore(0), threading.Semaphore(0)
-        self.reads = SharedReads[str](lambda asked: self.answer([asked]).get(asked), self.answer, at_once=1)
+        self.reads = SharedReads[str, str](lambda asked: self.answer([asked]).get(asked), self.answer, at_once=1)
 
     def answer(self, public_ids: Sequence[str]) -> Mapping[str, str]:
         self.asked.append(list(public_ids))
