@@ -19,8 +19,8 @@ MAKING = ("/refresh-tokens", "/regenerate", "/rotate", "/access-token", "/new")
 OUTSIDE_PAGES = ("/static/", "/api/", "/openapi/", "/integration/", "/v4/")
 
 
-ID_TOKEN = re.compile(r"id_token_hint=[^&\"]+")
-"""Of a session that has ended, for the provider's sign-out."""
+ENCRYPTED = re.compile(r'id_token_hint=[^&"]+|name="offered_secret" value="[^"]+')
+"""The ID token of a session that has ended, for the provider's sign-out; a second factor that is offered, encrypted."""
 
 
 @dataclass
@@ -162,7 +162,7 @@ def check(answer: TestResponse) -> None:
     if path.startswith(OUTSIDE_PAGES):
         return
     assert answer.headers["Cache-Control"] == "no-store"
-    shown = ID_TOKEN.sub("", answer.get_data(as_text=True))
+    shown = ENCRYPTED.sub("", answer.get_data(as_text=True))
     makes = answer.request.method == "POST" and path.endswith(MAKING) and answer.status_code == 200
     assert makes or not secrets_in(shown), f"{path} shows a secret"
     for tag, named in read(shown).tags:

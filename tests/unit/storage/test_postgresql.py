@@ -26,6 +26,9 @@ pytestmark = ON_POSTGRESQL
 
 PATIENCE = 0.3
 
+MOST_SILENCES = 10
+"""Of one connection, until a busy machine lets the others ask twice within one."""
+
 
 @pytest.fixture
 def proxy(database_url: str) -> Iterator[TcpProxy]:
@@ -81,16 +84,19 @@ def test_while_one_connection_is_silent_the_others_are_answered_without_waiting(
 ) -> None:
     """Fails when one wait is taken for a server that hangs: the others are refused, or wait for a verdict."""
     with database.reading() as session, ThreadPoolExecutor(1) as thread:
-        before = {link: link.passed for link in proxy.links}
-        session.scalar(text("SELECT 1"))
-        with held([link for link in proxy.links if link.passed == before.get(link)]):
-            asked = thread.submit(lookup.find, public_id())
-            answered_meanwhile = 0
-            while not asked.done():
-                session.scalar(text("SELECT 1"))
-                answered_meanwhile += not asked.done()
-            assert asked.result() is None
-            assert answered_meanwhile > 1
+        for _ in range(MOST_SILENCES):
+            before = {link: link.passed for link in proxy.links}
+            session.scalar(text("SELECT 1"))
+            with held([link for link in proxy.links if link.passed == before.get(link)]):
+                asked = thread.submit(lookup.find, public_id())
+                answered_meanwhile = 0
+                while not asked.done():
+                    session.scalar(text("SELECT 1"))
+                    answered_meanwhile += not asked.done()
+                assert asked.result() is None
+            if answered_meanwhile > 1:
+                break
+        assert answered_meanwhile > 1
     assert threading.active_count() < 10
 
 
