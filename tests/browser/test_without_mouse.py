@@ -49,7 +49,7 @@ def test_a_user_creates_copies_regenerates_and_revokes_without_a_mouse(instance:
 
     anna.enter(page.locator("summary.account"))
     anna.enter(page.get_by_role("button", name="Sign out"))
-    expect(page).to_have_title("Sign in · Daypass")
+    anna.arrive("Sign in")
 
 
 def test_a_user_generates_and_deletes_an_api_token_without_a_mouse(instance: Instance, visit: Visit) -> None:
@@ -76,7 +76,7 @@ def test_an_administrator_searches_revokes_and_changes_a_setting_without_a_mouse
     page, keys = clara.page, clara.page.keyboard
     page.goto("/admin")
     clara.enter(page.get_by_role("navigation", name="Main").get_by_role("link", name="Users"))
-    expect(page).to_have_title("Users · Daypass")
+    clara.arrive("Users")
     keys.press("/")
     expect(page.get_by_role("searchbox")).to_be_focused()
     keys.type(owner.username)
@@ -90,7 +90,7 @@ def test_an_administrator_searches_revokes_and_changes_a_setting_without_a_mouse
     expect(page.get_by_role("status").first).to_contain_text("1 refresh token")
 
     clara.enter(page.get_by_role("navigation", name="Main").get_by_role("link", name="Settings"))
-    expect(page).to_have_title("Settings · Daypass")
+    clara.arrive("Settings")
     setting = page.locator("#refresh_token_lifespan")
     clara.tab_to(setting.get_by_role("spinbutton"))
     keys.press("ControlOrMeta+a")

@@ -81,6 +81,11 @@ class Visitor:
         with self.page.expect_navigation():
             self.page.get_by_role("button", name="Sign in").click()
 
+    def arrive(self, title: str) -> None:
+        """Wait for a page by its title, and for all that it loads: its script answers keys from then on only."""
+        expect(self.page).to_have_title(f"{title} · Daypass")
+        settled(self.page)
+
     def click(self, name: str, role: Any = "button") -> None:
         self.page.get_by_role(role, name=name, exact=True).click()
 
@@ -102,11 +107,13 @@ class Visitor:
 
     def enter(self, target: Locator) -> None:
         """Go there with the keyboard, and press Enter."""
+        settled(self.page)
         self.tab_to(target)
         self.page.keyboard.press("Enter")
 
     def act_on(self, row: str, act: str) -> None:
         """Open a dialog from the menu of a row."""
+        settled(self.page)
         menu = self.row(row).locator("details.menu")
         menu.locator("summary").click()
         menu.get_by_role("link", name=act, exact=True).click()
